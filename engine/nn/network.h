@@ -1,0 +1,62 @@
+// The fully connected network y = W_D φ(… φ(W₁ x + b₁) …) + b_D: its shape and its parameters.
+//
+// Parameters θ ∈ ℝᵖ are one flat vector: for each layer l = 1 … D first W_l row-major (rows are
+// outputs), then b_l.
+
+#ifndef SOBOLEV_ENGINE_NN_NETWORK_H_
+#define SOBOLEV_ENGINE_NN_NETWORK_H_
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/matrix.h"
+
+namespace sobolev::nn {
+
+enum class Activation {
+  kSoftplus,  // log(1 + eᶻ)
+  kTanh,      // tanh z
+  kSilu,      // z / (1 + e⁻ᶻ)
+  kGelu,      // z (1 + erf(z/√2)) / 2
+  kSin,       // sin z
+};
+
+// "softplus", "tanh", "silu", "gelu", "sin".
+std::string_view Name(Activation activation);
+
+struct Architecture {
+  Index n = 0;                // Inputs.
+  Index m = 0;                // Outputs.
+  std::vector<Index> hidden;  // Width of each hidden layer.
+  Activation activation = Activation::kSoftplus;
+
+  // Number of affine layers D = hidden layers + 1.
+  Index Depth() const { return static_cast<Index>(hidden.size()) + 1; }
+  // Rows and columns of W_l, l = 1 … D.
+  Index Rows(Index l) const;
+  Index Cols(Index l) const;
+  // p: all weights and biases.
+  Index NumParameters() const;
+
+  friend bool operator==(const Architecture&, const Architecture&) = default;
+};
+
+// The largest network that is accepted.
+inline constexpr Index kMaxInputs = 4096;
+inline constexpr Index kMaxOutputs = 4096;
+inline constexpr Index kMaxHiddenLayers = 64;
+inline constexpr Index kMaxWidth = 8192;
+inline constexpr Index kMaxParameters = 50'000'000;
+
+// Throws Error(kInvalidArgument) naming "spec.network.hidden", "inputs" or "outputs" when a limit
+// is passed.
+void Validate(const Architecture& architecture);
+
+// Initial θ: weights truncated normal (at 2σ) with variance 1/fan-in, zero biases (Huge and Savine
+// 2020). The same seed gives the same bits.
+Vector InitialParameters(const Architecture& architecture, std::uint64_t seed);
+
+}  // namespace sobolev::nn
+
+#endif  // SOBOLEV_ENGINE_NN_NETWORK_H_

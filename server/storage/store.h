@@ -1,0 +1,255 @@
+// What the server keeps: datasets with their samples, jobs, model versions.
+//
+// Every method that returns has made its effect durable: it survives kill -9 and, where the disk
+// honours flushes, loss of power. Methods throw sobolev::Error; the field names the resource
+// ("name", "dataset", "block.block_id", ...). Wire messages (schemas, specs, reports) are opaque
+// bytes here. Thread-safe.
+
+#ifndef SOBOLEV_SERVER_STORAGE_STORE_H_
+#define SOBOLEV_SERVER_STORAGE_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/train/samples.h"
+
+namespace sobolev::server {
+
+// ---- Datasets -------------------------------------------------------------------------------
+
+struct ValueRange {
+  double min = 0;
+  double max = 0;
+};
+
+// Of the committed rows. Ranges are in schema order and empty without rows.
+struct DatasetStatistics {
+  std::int64_t sample_count = 0;
+  std::int64_t jacobian_count = 0;
+  std::int64_t weight_count = 0;
+  std::vector<ValueRange> inputs;
+  std::vector<ValueRange> outputs;
+  std::string fingerprint;  // Hex SHA-256 over schema and, in order, block rows and checksums.
+  std::int64_t size_bytes = 0;
+};
+
+struct DatasetRecord {
+  std::string id;
+  std::string uid;
+  std::string schema;  // Opaque; equal bytes mean equal schemas.
+  std::int64_t n = 0;
+  std::int64_t m = 0;
+  std::string damage;        // Empty while every block read so far was whole.
+  std::int64_t version = 0;  // Number of committed uploads.
+  DatasetStatistics statistics;
+  std::int64_t create_micros = 0;
+  std::int64_t update_micros = 0;
+};
+
+// ---- Uploads --------------------------------------------------------------------------------
+
+// The samples of one block, little-endian float64, laid out as on the wire. The spans stay valid
+// while `owner` lives.
+struct SampleBlockData {
+  std::int64_t block_id = 0;
+  std::int64_t rows = 0;
+  std::span<const std::byte> x;         // rows × n
+  std::span<const std::byte> y;         // rows × m
+  std::span<const std::byte> jacobian;  // rows × m × n, or empty
+  std::span<const std::byte> weight;    // rows, or empty
+  std::uint32_t wire_crc32c = 0;        // As the client sent it; equal means the same block.
+  std::vector<ValueRange> inputs;       // Ranges over the block.
+  std::vector<ValueRange> outputs;
+  std::shared_ptr<const void> owner;
+};
+
+struct BlockIdRange {
+  std::int64_t first = 0;
+  std::int64_t last = 0;  // Inclusive.
+};
+
+struct UploadState {
+  std::string token;  // Names the open upload in the calls below.
+  std::vector<BlockIdRange> stored_blocks;
+  std::int64_t sample_count = 0;
+  std::int64_t committed_version = 0;  // 0 while open.
+};
+
+// Called once from a thread of the store: with null when the block is durable (or was already, with
+// `already_stored`), else with what went wrong.
+using BlockDone = std::function<void(std::exception_ptr error, bool already_stored)>;
+
+// ---- Snapshots ------------------------------------------------------------------------------
+
+// An immutable, memory-mapped view of the rows of one dataset version. Keeps its memory alive even
+// if the dataset is deleted.
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+  // In order of upload commit and block id. The pointers live as long as the snapshot.
+  virtual const train::SampleSet& samples() const = 0;
+  // Checks the checksum of block `index`; on a mismatch marks the dataset damaged and throws
+  // kDataLoss naming dataset and block.
+  virtual void Verify(std::size_t index) const = 0;
+  // As of the snapshot's version.
+  virtual const DatasetStatistics& statistics() const = 0;
+  virtual std::int64_t version() const = 0;
+};
+
+// ---- Jobs -----------------------------------------------------------------------------------
+
+enum class JobState { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
+
+inline bool IsTerminal(JobState state) {
+  return state != JobState::kQueued && state != JobState::kRunning;
+}
+
+struct JobFailure {
+  int code = 0;  // gRPC status code.
+  std::string reason;
+  std::string message;
+};
+
+struct JobRecord {
+  std::string id;
+  JobState state = JobState::kQueued;
+  std::string dataset_id;
+  std::string dataset_uid;
+  std::int64_t dataset_version = 0;
+  std::string model_id;
+  std::int64_t model_version = 0;  // Set on success.
+  std::string spec;                // Opaque.
+  std::string request_id;          // Empty: none.
+  bool cancel_requested = false;
+  std::int64_t attempt = 0;      // Times claimed.
+  std::int64_t lease_epoch = 0;  // Fencing token: grows by one with each claim.
+  JobFailure failure;            // With kFailed.
+  std::string progress;          // Opaque; latest.
+  double compute_seconds = 0;    // Over all attempts, as of the last checkpoint.
+  std::int64_t create_micros = 0;
+  std::int64_t start_micros = 0;  // First claim; 0 before.
+  std::int64_t end_micros = 0;    // 0 before the end.
+};
+
+struct JobEventRecord {
+  std::int64_t number = 0;  // Assigned by the store: greater than any before, for the same job.
+  std::int64_t time_micros = 0;
+  JobState state = JobState::kQueued;
+  std::string progress;  // Opaque; empty unless a progress event.
+};
+
+// Who works on a job: the calls that carry a lease fail with kFailedPrecondition LEASE_LOST if the
+// job was claimed again since.
+struct Lease {
+  std::string job_id;
+  std::int64_t epoch = 0;
+};
+
+// ---- Models ---------------------------------------------------------------------------------
+
+struct ModelVersionRecord {
+  std::string model_id;
+  std::int64_t version = 0;
+  std::string description;  // Opaque: everything but the weights.
+  std::string blob_sha256;  // Hex; of the weights blob.
+  std::int64_t create_micros = 0;
+};
+
+struct ModelRecord {
+  std::string id;
+  std::int64_t version_count = 0;
+  std::int64_t create_micros = 0;
+  std::int64_t update_micros = 0;
+  ModelVersionRecord latest;
+};
+
+// ---- The store ------------------------------------------------------------------------------
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Returns the existing dataset if it has the same schema bytes, throws kAlreadyExists otherwise.
+  virtual DatasetRecord CreateDataset(const std::string& id, const std::string& schema,
+                                      std::int64_t n, std::int64_t m) = 0;
+  virtual DatasetRecord GetDataset(const std::string& id) = 0;
+  // At most `limit` with id > `after`, in order of id.
+  virtual std::vector<DatasetRecord> ListDatasets(const std::string& after, std::int64_t limit) = 0;
+  // kFailedPrecondition DATASET_IN_USE while a queued or running job reads it.
+  virtual void DeleteDataset(const std::string& id) = 0;
+
+  // Creates the upload or finds it with what it holds.
+  virtual UploadState OpenUpload(const std::string& dataset_id, const std::string& upload_id) = 0;
+  // Queues the block and returns; blocks of all uploads are committed in groups. A block id that is
+  // there with another wire_crc32c is kAlreadyExists.
+  virtual void AppendBlock(const std::string& upload_token, SampleBlockData block,
+                           BlockDone done) = 0;
+  // Makes the upload visible as the next version. Throws kInvalidArgument, changing nothing, unless
+  // the counts and the checksum (CRC-32C of the blocks' wire_crc32c, four little-endian bytes each,
+  // ascending block id) agree. Repeating a successful commit returns the same version.
+  virtual std::int64_t CommitUpload(const std::string& upload_token, std::int64_t block_count,
+                                    std::int64_t sample_count, std::uint32_t crc32c) = 0;
+  // Drops open uploads that were last touched before this time, with their bytes.
+  virtual void DropStaleUploads(std::int64_t before_micros) = 0;
+
+  // version 0 means the current one. kDataLoss if the dataset is marked damaged.
+  virtual std::shared_ptr<const Snapshot> OpenSnapshot(const std::string& dataset_id,
+                                                       std::int64_t version) = 0;
+
+  // Inserts a queued job and its first event. `job` needs the fields up to request_id; id and times
+  // are assigned here. If request_id is known: returns that job if its spec is equal, else throws
+  // kInvalidArgument REQUEST_ID_REUSED.
+  virtual JobRecord CreateJob(JobRecord job) = 0;
+  virtual JobRecord GetJob(const std::string& id) = 0;
+  // Newest first; `before` is the id of the last job of the page before, empty for the first page.
+  virtual std::vector<JobRecord> ListJobs(const std::string& before, std::int64_t limit) = 0;
+  // Takes the oldest queued job, which becomes running, or nothing.
+  virtual std::optional<JobRecord> ClaimJob() = 0;
+  // Sets cancel_requested; a queued job becomes cancelled at once. Returns the job.
+  virtual JobRecord RequestCancel(const std::string& id) = 0;
+  // Puts a running job back to the queue (shutdown); it resumes from its checkpoint.
+  virtual void ReleaseJob(const Lease& lease) = 0;
+  // Replaces the job's checkpoint.
+  virtual void SaveCheckpoint(const Lease& lease, std::string_view state,
+                              double compute_seconds) = 0;
+  // The last checkpoint, or empty. kDataLoss if its checksum fails.
+  virtual std::string LoadCheckpoint(const std::string& job_id) = 0;
+  // Appends a progress event and makes it the job's progress. Unlike the rest, an event may be lost
+  // in a crash until the next durable write of the job; its number is never used again.
+  virtual JobEventRecord AppendProgress(const Lease& lease, const std::string& progress) = 0;
+  // Events with number > after, ascending, at most `limit`.
+  virtual std::vector<JobEventRecord> ListEvents(const std::string& job_id, std::int64_t after,
+                                                 std::int64_t limit) = 0;
+
+  // Ends the job as succeeded and publishes its model version, in one transaction; creates the
+  // model if missing. `describe` is told the version number and returns the opaque description.
+  virtual ModelVersionRecord CompleteJob(
+      const Lease& lease, std::string_view weights,
+      const std::function<std::string(std::int64_t version)>& describe) = 0;
+  virtual void FailJob(const Lease& lease, const JobFailure& failure) = 0;
+  // Ends the job as cancelled.
+  virtual void FinishCancelledJob(const Lease& lease) = 0;
+
+  virtual ModelRecord GetModel(const std::string& id) = 0;
+  virtual std::vector<ModelRecord> ListModels(const std::string& after, std::int64_t limit) = 0;
+  virtual void DeleteModel(const std::string& id) = 0;
+  virtual ModelVersionRecord GetModelVersion(const std::string& model_id, std::int64_t version) = 0;
+  // Versions > after, ascending, at most `limit`.
+  virtual std::vector<ModelVersionRecord> ListModelVersions(const std::string& model_id,
+                                                            std::int64_t after,
+                                                            std::int64_t limit) = 0;
+  // The weights blob. kDataLoss if its SHA-256 disagrees.
+  virtual std::string LoadWeights(const ModelVersionRecord& version) = 0;
+};
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_STORAGE_STORE_H_
