@@ -2,7 +2,7 @@
 //
 // An Error carries what a caller needs to act: a code (what kind of failure), a stable
 // machine-readable reason, the field that is wrong, and a sentence with what was expected, what
-// came, and how to mend it. The server translates it once per RPC (server/rpc/grpc_status.h).
+// came, and how to mend it. The server translates it once per RPC (server/convert/grpc_status.h).
 
 #ifndef SOBOLEV_ENGINE_BASE_ERROR_H_
 #define SOBOLEV_ENGINE_BASE_ERROR_H_

@@ -11,16 +11,9 @@
 #include <vector>
 
 #include "engine/base/matrix.h"
+#include "engine/nn/activation.h"
 
 namespace sobolev::nn {
-
-enum class Activation {
-  kSoftplus,  // log(1 + eᶻ)
-  kTanh,      // tanh z
-  kSilu,      // z / (1 + e⁻ᶻ)
-  kGelu,      // z (1 + erf(z/√2)) / 2
-  kSin,       // sin z
-};
 
 // "softplus", "tanh", "silu", "gelu", "sin".
 std::string_view Name(Activation activation);

@@ -43,6 +43,8 @@ class Surrogate {
   // Throws Error(kInvalidArgument) if a size disagrees or a scale is not positive and finite.
   Surrogate(Architecture architecture, Scaling scaling, Vector theta);
   ~Surrogate();
+  Surrogate(Surrogate&&) noexcept;
+  Surrogate& operator=(Surrogate&&) noexcept;
 
   const Architecture& architecture() const;
   const Scaling& scaling() const;

@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/train/samples.h"
@@ -66,6 +67,7 @@ struct SampleBlockData {
   std::span<const std::byte> jacobian;  // rows × m × n, or empty
   std::span<const std::byte> weight;    // rows, or empty
   std::uint32_t wire_crc32c = 0;        // As the client sent it; equal means the same block.
+  std::uint32_t payload_crc32c = 0;     // Of x, y, jacobian, weight as they are here.
   std::vector<ValueRange> inputs;       // Ranges over the block.
   std::vector<ValueRange> outputs;
   std::shared_ptr<const void> owner;
@@ -107,6 +109,9 @@ class Snapshot {
 // ---- Jobs -----------------------------------------------------------------------------------
 
 enum class JobState { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
+
+// "queued", "running", "succeeded", "failed", "cancelled".
+std::string_view Name(JobState state);
 
 inline bool IsTerminal(JobState state) {
   return state != JobState::kQueued && state != JobState::kRunning;
@@ -211,6 +216,8 @@ class Store {
   virtual JobRecord GetJob(const std::string& id) = 0;
   // Newest first; `before` is the id of the last job of the page before, empty for the first page.
   virtual std::vector<JobRecord> ListJobs(const std::string& before, std::int64_t limit) = 0;
+  // How many jobs are in each state; every state is listed.
+  virtual std::vector<std::pair<JobState, std::int64_t>> CountJobs() = 0;
   // Takes the oldest queued job, which becomes running, or nothing.
   virtual std::optional<JobRecord> ClaimJob() = 0;
   // Sets cancel_requested; a queued job becomes cancelled at once. Returns the job.

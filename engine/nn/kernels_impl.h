@@ -1,0 +1,502 @@
+// The kernels, written once with vector extensions and compiled once per instruction set. Included
+// by kernels_<isa>.cc only, which define
+//   SOBOLEV_ISA           the namespace, and
+//   SOBOLEV_VECTOR_BYTES  the size of a register,
+//   SOBOLEV_CHUNK_VECTORS registers per feature of a chunk.
+// Nothing here may come from another header than the three below: see kernels.h.
+
+#ifndef SOBOLEV_ENGINE_NN_KERNELS_IMPL_H_
+#define SOBOLEV_ENGINE_NN_KERNELS_IMPL_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/nn/activation.h"
+#include "engine/nn/kernels.h"
+#include "engine/nn/vector_math.h"
+
+namespace sobolev::nn::SOBOLEV_ISA {
+
+inline constexpr int kVectors = SOBOLEV_CHUNK_VECTORS;
+
+template <class T>
+inline constexpr int kWidth = Simd<T>::kWidth;
+template <class T>
+inline constexpr ptrdiff_t kLanes = kVectors * kWidth<T>;
+
+// ---- Activations -------------------------------------------------------------------------------
+
+template <class T, class Phi>
+void Activate(T* z, T* p, T* h, ptrdiff_t count) {
+  if (h != nullptr) {
+    for (ptrdiff_t i = 0; i < count; i += kWidth<T>) {
+      const Jet<T> jet = Phi::template At<T>(Load(z + i));
+      Store(z + i, jet.a);
+      Store(p + i, jet.p);
+      Store(h + i, jet.h);
+    }
+  } else if (p != nullptr) {
+    for (ptrdiff_t i = 0; i < count; i += kWidth<T>) {
+      const Jet<T> jet = Phi::template At<T>(Load(z + i));
+      Store(z + i, jet.a);
+      Store(p + i, jet.p);
+    }
+  } else {
+    for (ptrdiff_t i = 0; i < count; i += kWidth<T>) {
+      Store(z + i, Phi::template At<T>(Load(z + i)).a);
+    }
+  }
+}
+
+// ---- Products ----------------------------------------------------------------------------------
+
+// kRows rows of a packed product stay in registers over all columns; `finish` then takes each
+// register of the result with its offset in the output.
+template <class T, int kRows, class Finish>
+inline void MultiplyTile(const T* weights, const T* in, ptrdiff_t cols, const T* bias,
+                         ptrdiff_t first_row, const Finish& finish) {
+  Vec<T> acc[kRows][kVectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    const Vec<T> start = bias == nullptr ? Vec<T>{} : Broadcast(bias[first_row + r]);
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = start;
+  }
+  for (ptrdiff_t k = 0; k < cols; ++k) {
+    Vec<T> x[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) x[v] = Load(in + v * kWidth<T>);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const Vec<T> w = Broadcast(weights[r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) acc[r][v] += w * x[v];
+    }
+    in += kLanes<T>;
+    weights += kRows;
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      finish((first_row + r) * kLanes<T> + v * kWidth<T>, acc[r][v]);
+    }
+  }
+}
+
+template <class T, class Finish>
+inline void Multiply(const Product<T>& product, const T* bias, const Finish& finish) {
+  const ptrdiff_t num_tiles = (product.rows + kMaxTileRows - 1) / kMaxTileRows;
+  const ptrdiff_t rows_each = product.rows / num_tiles;
+  const ptrdiff_t num_larger = product.rows % num_tiles;
+  const T* weights = product.weights;
+  ptrdiff_t row = 0;
+  for (ptrdiff_t tile = 0; tile < num_tiles; ++tile) {
+    const ptrdiff_t rows = rows_each + (tile < num_larger ? 1 : 0);
+    switch (rows) {
+      case 1:
+        MultiplyTile<T, 1>(weights, product.in, product.cols, bias, row, finish);
+        break;
+      case 2:
+        MultiplyTile<T, 2>(weights, product.in, product.cols, bias, row, finish);
+        break;
+      case 3:
+        MultiplyTile<T, 3>(weights, product.in, product.cols, bias, row, finish);
+        break;
+      case 4:
+        MultiplyTile<T, 4>(weights, product.in, product.cols, bias, row, finish);
+        break;
+      case 5:
+        MultiplyTile<T, 5>(weights, product.in, product.cols, bias, row, finish);
+        break;
+      default:
+        MultiplyTile<T, 6>(weights, product.in, product.cols, bias, row, finish);
+    }
+    row += rows;
+    weights += rows * product.cols;
+  }
+}
+
+template <class T>
+void Affine(const Product<T>& product, const T* bias, T* out) {
+  Multiply<T>(product, bias, [=](ptrdiff_t i, Vec<T> acc) { Store(out + i, acc); });
+}
+
+template <class T>
+void Scaled(const Product<T>& product, const T* p, T* out) {
+  Multiply<T>(product, nullptr,
+              [=](ptrdiff_t i, Vec<T> acc) { Store<T>(out + i, Load(p + i) * acc); });
+}
+
+template <class T>
+void Adjoint(const Product<T>& product, const T* p, const T* h, T* g, T* c) {
+  Multiply<T>(product, nullptr, [=](ptrdiff_t i, Vec<T> acc) {
+    const Vec<T> c_i = Load(h + i) * acc;
+    Store<T>(g + i, Load(p + i) * acc);
+    Store<T>(c + i, c_i);
+  });
+}
+
+template <class T>
+void FirstAdjoint(const T* w, ptrdiff_t features, const T* p, const T* h, T* g, T* c) {
+  for (ptrdiff_t f = 0; f < features; ++f) {
+    for (ptrdiff_t i = f * kLanes<T>; i < (f + 1) * kLanes<T>; i += kWidth<T>) {
+      Store<T>(g + i, Load(p + i) * w[f]);
+      if (h != nullptr) Store<T>(c + i, Load(h + i) * w[f]);
+    }
+  }
+}
+
+template <class T>
+void Tangent(const Product<T>& product, const T* p, const T* c, T* t, T* q) {
+  Multiply<T>(product, nullptr, [=](ptrdiff_t i, Vec<T> acc) {
+    const Vec<T> q_i = Load(c + i) * acc;
+    Store<T>(t + i, Load(p + i) * acc);
+    Store<T>(q + i, q_i);
+  });
+}
+
+template <class T>
+void TangentAdd(const Product<T>& product, const T* p, const T* c, T* t, T* q) {
+  Multiply<T>(product, nullptr, [=](ptrdiff_t i, Vec<T> acc) {
+    const Vec<T> q_i = Load(q + i) + Load(c + i) * acc;
+    Store<T>(t + i, Load(p + i) * acc);
+    Store<T>(q + i, q_i);
+  });
+}
+
+template <class T>
+void Reverse(const Product<T>& product, const T* p, const T* q, T* z_bar) {
+  Multiply<T>(product, nullptr, [=](ptrdiff_t i, Vec<T> acc) {
+    Store<T>(z_bar + i, Load(p + i) * acc + Load(q + i));
+  });
+}
+
+// ---- Sums over samples -------------------------------------------------------------------------
+
+// Lane numbers for shuffles, without <utility>.
+template <int... kIndex>
+struct Sequence {};
+template <int kCount, int... kIndex>
+struct MakeSequence : MakeSequence<kCount - 1, kCount - 1, kIndex...> {};
+template <int... kIndex>
+struct MakeSequence<0, kIndex...> {
+  using Type = Sequence<kIndex...>;
+};
+
+// Lane `lane` of half `half` of the pair (a, b) cut into blocks of kBlock lanes.
+template <int kWide, int kBlock, int kHalf>
+constexpr int FoldLane(int lane) {
+  const int within = lane % kBlock;
+  const int block = lane - within + kHalf * (kBlock / 2);
+  return within < kBlock / 2 ? block + within : kWide + block + within - kBlock / 2;
+}
+
+// Folds every block of a and of b to half its length by adding its halves, and interleaves them.
+template <class T, int kBlock, int... kLane>
+inline Vec<T> Fold(Vec<T> a, Vec<T> b, Sequence<kLane...> /*lanes*/) {
+  return __builtin_shufflevector(a, b, FoldLane<kWidth<T>, kBlock, 0>(kLane)...) +
+         __builtin_shufflevector(a, b, FoldLane<kWidth<T>, kBlock, 1>(kLane)...);
+}
+
+// kCount vectors x[0], x[kStep], … become kCount blocks of one vector: block i holds partial sums of
+// x[i·kStep]. With kCount = kWidth each block is one lane.
+template <class T, int kCount, int kStep = 1>
+inline Vec<T> SumEach(const Vec<T>* x) {
+  if constexpr (kCount == 1) {
+    return *x;
+  } else {
+    return Fold<T, 2 * kWidth<T> / kCount>(SumEach<T, kCount / 2, 2 * kStep>(x),
+                                           SumEach<T, kCount / 2, 2 * kStep>(x + kStep),
+                                           typename MakeSequence<kWidth<T>>::Type{});
+  }
+}
+
+// The sum of the lanes of each block of kBlock lanes, in every lane of the block.
+template <class T, int kBlock>
+inline Vec<T> SumWithin(Vec<T> x) {
+  if constexpr (kBlock == 1) {
+    return x;
+  } else {
+    return SumWithin<T, kBlock / 2>(
+        Fold<T, kBlock>(x, x, typename MakeSequence<kWidth<T>>::Type{}));
+  }
+}
+
+template <class T>
+inline T SumOf(Vec<T> x) {
+  return SumWithin<T, kWidth<T>>(x)[0];
+}
+
+// One block of kTile columns and kRows rows.
+template <class T, int kRows>
+inline void OuterTile(const OuterTerm<T>* terms, ptrdiff_t num_terms, ptrdiff_t num_chunks,
+                      ptrdiff_t row, ptrdiff_t col, T* tile) {
+  Vec<T> acc[kTile * kTile] = {};
+  for (ptrdiff_t term = 0; term < num_terms; ++term) {
+    const T* left = terms[term].left + row * kLanes<T>;
+    const T* right = terms[term].right + col * kLanes<T>;
+    for (ptrdiff_t chunk = 0; chunk < num_chunks; ++chunk) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) {
+        Vec<T> y[kTile];
+#pragma GCC unroll 4
+        for (int j = 0; j < kTile; ++j) y[j] = Load(right + j * kLanes<T> + v * kWidth<T>);
+#pragma GCC unroll 4
+        for (int i = 0; i < kRows; ++i) {
+          const Vec<T> x = Load(left + i * kLanes<T> + v * kWidth<T>);
+#pragma GCC unroll 4
+          for (int j = 0; j < kTile; ++j) acc[i * kTile + j] += x * y[j];
+        }
+      }
+      left += terms[term].left_stride;
+      right += terms[term].right_stride;
+    }
+  }
+  constexpr int kUsed = kRows * kTile;
+#pragma GCC unroll 8
+  for (int i = 0; i < kUsed; i += kWidth<T>) {
+    Store<T>(tile + i, Load(tile + i) + SumEach<T, kWidth<T>>(acc + i));
+  }
+}
+
+template <class T>
+void Outer(const OuterTerm<T>* terms, ptrdiff_t num_terms, ptrdiff_t num_chunks, ptrdiff_t rows,
+           ptrdiff_t cols, T* tiles) {
+  for (ptrdiff_t row = 0; row < rows; row += kTile) {
+    const ptrdiff_t rows_left = rows - row;
+    for (ptrdiff_t col = 0; col < cols; col += kTile) {
+      if (rows_left == 1) {
+        OuterTile<T, 1>(terms, num_terms, num_chunks, row, col, tiles);
+      } else if (rows_left == 2) {
+        OuterTile<T, 2>(terms, num_terms, num_chunks, row, col, tiles);
+      } else if (rows_left == 3) {
+        OuterTile<T, 3>(terms, num_terms, num_chunks, row, col, tiles);
+      } else {
+        OuterTile<T, 4>(terms, num_terms, num_chunks, row, col, tiles);
+      }
+      tiles += kTile * kTile;
+    }
+  }
+}
+
+template <class T>
+void RowSums(const T* in, ptrdiff_t stride, ptrdiff_t num_chunks, ptrdiff_t rows, T* out,
+             ptrdiff_t out_stride) {
+  for (ptrdiff_t row = 0; row < rows; row += kTile) {
+    Vec<T> acc[kTile] = {};
+    for (ptrdiff_t chunk = 0; chunk < num_chunks; ++chunk) {
+      const T* from = in + chunk * stride + row * kLanes<T>;
+#pragma GCC unroll 4
+      for (int i = 0; i < kTile; ++i) {
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) acc[i] += Load(from + i * kLanes<T> + v * kWidth<T>);
+      }
+    }
+    constexpr int kTogether = kWidth<T> < kTile ? kWidth<T> : static_cast<int>(kTile);
+    constexpr int kBlock = kWidth<T> / kTogether;
+#pragma GCC unroll 4
+    for (int i = 0; i < kTile; i += kTogether) {
+      const Vec<T> sums = SumWithin<T, kBlock>(SumEach<T, kTogether>(acc + i));
+#pragma GCC unroll 4
+      for (int j = 0; j < kTogether; ++j) out[i + j] += sums[j * kBlock];
+    }
+    out += out_stride;
+  }
+}
+
+template <class T>
+ResidualSums<T> Residual(const T* predicted, const T* target, const T* weight,
+                         const T* lambda_squared, ptrdiff_t features, T factor, T* v) {
+  Vec<T> weighted = {};
+  Vec<T> plain = {};
+  for (ptrdiff_t f = 0; f < features; ++f) {
+    for (ptrdiff_t lane = 0; lane < kLanes<T>; lane += kWidth<T>) {
+      const ptrdiff_t i = f * kLanes<T> + lane;
+      const Vec<T> w = Load(weight + lane);
+      const Vec<T> d = Load(predicted + i) - Load(target + i);
+      const Vec<T> wd = w * lambda_squared[f] * d;
+      weighted += wd * d;
+      plain += w > T{0} ? d * d : Vec<T>{};
+      Store<T>(v + i, wd * factor);
+    }
+  }
+  return {SumOf<T>(weighted), SumOf<T>(plain)};
+}
+
+// ---- Between samples in memory and lanes -------------------------------------------------------
+
+// kTile consecutive elements, wherever they start.
+template <class T>
+struct Quad {
+  typedef T Value __attribute__((vector_size(4 * sizeof(T))));
+  typedef T Stored __attribute__((vector_size(4 * sizeof(T)), may_alias, aligned(sizeof(T))));
+};
+
+// to[j·to_stride + i] = from[i][j] for i, j < kTile.
+template <class T>
+inline void TransposeQuads(const T* const (&from)[kTile], T* to, ptrdiff_t to_stride) {
+  using Value = typename Quad<T>::Value;
+  using Stored = typename Quad<T>::Stored;
+  const Value r0 = *reinterpret_cast<const Stored*>(from[0]);
+  const Value r1 = *reinterpret_cast<const Stored*>(from[1]);
+  const Value r2 = *reinterpret_cast<const Stored*>(from[2]);
+  const Value r3 = *reinterpret_cast<const Stored*>(from[3]);
+  const Value low01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5);
+  const Value low23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5);
+  const Value high01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
+  const Value high23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
+  *reinterpret_cast<Stored*>(to) = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+  *reinterpret_cast<Stored*>(to + to_stride) = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+  *reinterpret_cast<Stored*>(to + 2 * to_stride) =
+      __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+  *reinterpret_cast<Stored*>(to + 3 * to_stride) =
+      __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
+}
+
+template <class T>
+void Gather(const T* rows, ptrdiff_t stride, const uint32_t* indices, ptrdiff_t count,
+            ptrdiff_t features, T* out) {
+  const auto row = [=](ptrdiff_t lane) {
+    return rows + (indices == nullptr ? lane : static_cast<ptrdiff_t>(indices[lane])) * stride;
+  };
+  const ptrdiff_t whole = features - features % kTile;
+  ptrdiff_t lane = 0;
+  for (; lane + kTile <= count; lane += kTile) {
+    const T* from[kTile] = {row(lane), row(lane + 1), row(lane + 2), row(lane + 3)};
+    T* to = out + lane;
+    for (ptrdiff_t f = 0; f < whole; f += kTile) {
+      TransposeQuads(from, to, kLanes<T>);
+      for (const T*& pointer : from) pointer += kTile;
+      to += kTile * kLanes<T>;
+    }
+    for (ptrdiff_t f = whole; f < features; ++f) {
+      for (ptrdiff_t i = 0; i < kTile; ++i) to[(f - whole) * kLanes<T> + i] = from[i][f - whole];
+    }
+  }
+  for (; lane < kLanes<T>; ++lane) {
+    for (ptrdiff_t f = 0; f < features; ++f) {
+      out[f * kLanes<T> + lane] = lane < count ? row(lane)[f] : T{0};
+    }
+  }
+}
+
+template <class T>
+void Scatter(const T* in, ptrdiff_t features, ptrdiff_t count, T* out, ptrdiff_t stride) {
+  const ptrdiff_t whole_lanes = count - count % kTile;
+  const ptrdiff_t whole = features - features % kTile;
+  for (ptrdiff_t lane = 0; lane < whole_lanes; lane += kTile) {
+    for (ptrdiff_t f = 0; f < whole; f += kTile) {
+      const T* at = in + f * kLanes<T> + lane;
+      const T* from[kTile] = {at, at + kLanes<T>, at + 2 * kLanes<T>, at + 3 * kLanes<T>};
+      TransposeQuads(from, out + lane * stride + f, stride);
+    }
+  }
+  for (ptrdiff_t lane = 0; lane < count; ++lane) {
+    for (ptrdiff_t f = lane < whole_lanes ? whole : 0; f < features; ++f) {
+      out[lane * stride + f] = in[f * kLanes<T> + lane];
+    }
+  }
+}
+
+// ---- Features in lanes -------------------------------------------------------------------------
+
+template <class T, int kSides, int kCount>
+inline void ApplyTile(const T* weights, ptrdiff_t padded_rows, ptrdiff_t cols, const T* in,
+                      ptrdiff_t in_stride, const T* bias, const T* p, T* out,
+                      ptrdiff_t out_stride) {
+  Vec<T> acc[kSides][kCount];
+#pragma GCC unroll 8
+  for (int v = 0; v < kCount; ++v) {
+    const Vec<T> start = bias == nullptr ? Vec<T>{} : Load(bias + v * kWidth<T>);
+#pragma GCC unroll 8
+    for (int s = 0; s < kSides; ++s) acc[s][v] = start;
+  }
+  for (ptrdiff_t k = 0; k < cols; ++k) {
+    Vec<T> w[kCount];
+#pragma GCC unroll 8
+    for (int v = 0; v < kCount; ++v) w[v] = Load(weights + v * kWidth<T>);
+#pragma GCC unroll 8
+    for (int s = 0; s < kSides; ++s) {
+      const Vec<T> x = Broadcast(in[s * in_stride + k]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kCount; ++v) acc[s][v] += x * w[v];
+    }
+    weights += padded_rows;
+  }
+#pragma GCC unroll 8
+  for (int v = 0; v < kCount; ++v) {
+    const Vec<T> slope = p == nullptr ? Broadcast(T{1}) : Load(p + v * kWidth<T>);
+#pragma GCC unroll 8
+    for (int s = 0; s < kSides; ++s) {
+      Store<T>(out + s * out_stride + v * kWidth<T>, acc[s][v] * slope);
+    }
+  }
+}
+
+template <class T, int kSides>
+inline void ApplySides(const T* weights, ptrdiff_t padded_rows, ptrdiff_t cols, const T* in,
+                       ptrdiff_t in_stride, const T* bias, const T* p, T* out,
+                       ptrdiff_t out_stride) {
+  for (ptrdiff_t row = 0; row < padded_rows;) {
+    const T* const bias_at = bias == nullptr ? nullptr : bias + row;
+    const T* const p_at = p == nullptr ? nullptr : p + row;
+    const auto tile = [&]<int kCount>(Sequence<kCount>) {
+      ApplyTile<T, kSides, kCount>(weights + row, padded_rows, cols, in, in_stride, bias_at, p_at,
+                                   out + row, out_stride);
+      row += kCount * kWidth<T>;
+    };
+    const ptrdiff_t vectors_left = (padded_rows - row) / kWidth<T>;
+    if (vectors_left >= 3) {
+      tile(Sequence<3>{});
+    } else if (vectors_left == 2) {
+      tile(Sequence<2>{});
+    } else {
+      tile(Sequence<1>{});
+    }
+  }
+}
+
+template <class T>
+void Apply(const T* weights, ptrdiff_t padded_rows, ptrdiff_t cols, const T* in,
+           ptrdiff_t in_stride, ptrdiff_t sides, const T* bias, const T* p, T* out,
+           ptrdiff_t out_stride) {
+  switch (sides) {
+    case 1:
+      ApplySides<T, 1>(weights, padded_rows, cols, in, in_stride, bias, p, out, out_stride);
+      break;
+    case 2:
+      ApplySides<T, 2>(weights, padded_rows, cols, in, in_stride, bias, p, out, out_stride);
+      break;
+    case 3:
+      ApplySides<T, 3>(weights, padded_rows, cols, in, in_stride, bias, p, out, out_stride);
+      break;
+    default:
+      ApplySides<T, 4>(weights, padded_rows, cols, in, in_stride, bias, p, out, out_stride);
+  }
+}
+
+template <class T>
+constexpr Kernels<T> Table() {
+  return {.lanes = kLanes<T>,
+          .width = kWidth<T>,
+          .activate = {&Activate<T, Softplus>, &Activate<T, Tanh>, &Activate<T, Silu>,
+                       &Activate<T, Gelu>, &Activate<T, Sin>},
+          .affine = &Affine<T>,
+          .scaled = &Scaled<T>,
+          .adjoint = &Adjoint<T>,
+          .first_adjoint = &FirstAdjoint<T>,
+          .tangent = &Tangent<T>,
+          .tangent_add = &TangentAdd<T>,
+          .reverse = &Reverse<T>,
+          .outer = &Outer<T>,
+          .row_sums = &RowSums<T>,
+          .residual = &Residual<T>,
+          .gather = &Gather<T>,
+          .scatter = &Scatter<T>,
+          .apply = &Apply<T>};
+}
+
+}  // namespace sobolev::nn::SOBOLEV_ISA
+
+#endif  // SOBOLEV_ENGINE_NN_KERNELS_IMPL_H_

@@ -1,0 +1,532 @@
+#include "engine/nn/twin_sweep.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include <oneapi/tbb/parallel_for.h>
+
+#include "engine/base/error.h"
+#include "engine/base/isa.h"
+#include "engine/base/matrix.h"
+#include "engine/nn/aligned_buffer.h"
+#include "engine/nn/kernels.h"
+#include "engine/nn/network.h"
+#include "engine/nn/packing.h"
+
+namespace sobolev::nn {
+
+namespace {
+
+// A shard is what fits comfortably into a core's second-level cache, and at most this many samples.
+constexpr Index kShardBytes = 640 * 1024;
+constexpr Index kMaxShardSamples = 256;
+// Shards are dealt to at most this many gradients, in contiguous runs. The number is a property of
+// the network and the batch, never of the threads, because it fixes the order of summation.
+constexpr Index kMaxSlots = 16;
+constexpr Index kMaxSlotElements = Index{1} << 26;
+
+void ThrowIfStopped(const std::stop_token& stop) {
+  if (!stop.stop_requested()) return;
+  throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller stopped the sweep");
+}
+
+// Where the matrices of layer l lie.
+struct LayerPlan {
+  Index rows;
+  Index cols;
+  Index weights;      // In θ: W_l, row-major.
+  Index bias;         // In θ: b_l.
+  Index packed;       // In the packed weights: W_l.
+  Index transposed;   // In the packed weights: W_lᵀ.
+  Index tiles;        // In a slot's gradient: W̄_l in blocks.
+  Index bias_tiles;   // In a slot's gradient: b̄_l.
+  Index a, p, h, g, t, c, q;  // In a chunk: see the notation of the header; q becomes z̄.
+};
+
+// Offsets of everything, for one architecture and kernel table.
+struct Plan {
+  std::vector<LayerPlan> layers;  // layers[l − 1] is layer l.
+  Index packed_size = 0;
+  Index gradient_size = 0;
+  // In a chunk: the gathered rows; the value, then z̄_D; ∇y_k, then t₀.
+  Index rows = 0;
+  Index y = 0;
+  Index x_bar = 0;
+  Index chunk_size = 0;
+  Index chunks_per_shard = 1;
+  Index num_slots = 1;
+  Index num_workspaces = 1;
+};
+
+template <class T>
+Plan MakePlan(const Architecture& architecture, Index lanes, Index max_batch) {
+  Plan plan;
+  const auto take = [](Index& size, Index count) {
+    const Index offset = size;
+    size += RoundUp(count, kAlignedElements<T>);
+    return offset;
+  };
+  // One alignment unit between arrays keeps equal features of two arrays from lying a multiple of
+  // 4096 bytes apart, where the processor mistakes one for the other.
+  const auto take_features = [&](Index features) {
+    return take(plan.chunk_size, RoundUp(features, kTile) * lanes + kAlignedElements<T>);
+  };
+  const Index n = architecture.n;
+  const Index m = architecture.m;
+  plan.rows = take_features(RowSize(n, m));
+  plan.y = take_features(m);
+  plan.x_bar = take_features(n);
+  Index theta = 0;
+  for (Index l = 1; l <= architecture.Depth(); ++l) {
+    LayerPlan layer{};
+    layer.rows = architecture.Rows(l);
+    layer.cols = architecture.Cols(l);
+    layer.weights = theta;
+    layer.bias = theta + layer.rows * layer.cols;
+    theta = layer.bias + layer.rows;
+    layer.packed = take(plan.packed_size, layer.rows * layer.cols);
+    layer.transposed = take(plan.packed_size, layer.rows * layer.cols);
+    layer.tiles = take(plan.gradient_size, RoundUp(layer.rows, kTile) * RoundUp(layer.cols, kTile));
+    layer.bias_tiles = take(plan.gradient_size, RoundUp(layer.rows, kTile));
+    if (l < architecture.Depth()) {
+      layer.a = take_features(layer.rows);
+      layer.p = take_features(layer.rows);
+      layer.h = take_features(layer.rows);
+      layer.g = take_features(layer.rows);
+      layer.t = take_features(layer.rows);
+      // A single output needs φ″ once: c takes its place, and q that of c.
+      layer.c = m == 1 ? layer.h : take_features(layer.rows);
+      layer.q = m == 1 ? layer.h : take_features(layer.rows);
+    }
+    plan.layers.push_back(layer);
+  }
+  const Index chunk_bytes = plan.chunk_size * static_cast<Index>(sizeof(T));
+  plan.chunks_per_shard = std::clamp<Index>(kShardBytes / chunk_bytes, 1,
+                                            std::max<Index>(1, kMaxShardSamples / lanes));
+  const Index shard_samples = plan.chunks_per_shard * lanes;
+  plan.num_slots = std::clamp<Index>((max_batch + shard_samples - 1) / shard_samples, 1,
+                                     std::clamp<Index>(kMaxSlotElements / plan.gradient_size, 1,
+                                                       kMaxSlots));
+  plan.num_workspaces =
+      std::clamp<Index>(static_cast<Index>(std::thread::hardware_concurrency()), 1, plan.num_slots);
+  return plan;
+}
+
+}  // namespace
+
+template <class T>
+struct TwinSweep<T>::Impl {
+  // The running sums of a contiguous run of shards.
+  struct Slot {
+    AlignedBuffer<T> gradient;
+    std::vector<double> value_sse;     // m
+    std::vector<double> jacobian_sse;  // m
+    TwinLoss loss;                     // Before division by the batch.
+  };
+
+  // What one call asks for.
+  struct Task {
+    SampleRows<T> rows;
+    std::span<const std::uint32_t> indices;
+    const std::stop_token& stop;
+    bool gradient;      // Whether ∂L/∂θ is wanted.
+    bool derivatives;   // Whether the loss has a gradient term.
+    T value_factor;     // ∂L/∂y = value_factor · w · (y − y*)
+    T gradient_factor;  // ∂L/∂J = gradient_factor · v · λ² · (J − J*)
+  };
+
+  Impl(const Architecture& architecture, std::span<const T> lambda, Index max_batch, Isa isa)
+      : n(architecture.n),
+        m(architecture.m),
+        depth(architecture.Depth()),
+        num_parameters(architecture.NumParameters()),
+        activation(static_cast<std::size_t>(architecture.activation)),
+        kernels(KernelsFor<T>(isa)),
+        plan(MakePlan<T>(architecture, kernels.lanes, max_batch)),
+        ones(static_cast<std::size_t>(m), T{1}),
+        theta(static_cast<std::size_t>(num_parameters)),
+        packed(plan.packed_size) {
+    RequireSize("lambda", static_cast<Index>(lambda.size()), m * n);
+    for (const T entry : lambda) lambda_squared.push_back(entry * entry);
+    for (Index i = 0; i < plan.num_workspaces; ++i) {
+      workspaces.emplace_back(plan.chunks_per_shard * plan.chunk_size);
+    }
+    for (Index i = 0; i < plan.num_slots; ++i) {
+      slots.push_back({.gradient = AlignedBuffer<T>(plan.gradient_size),
+                       .value_sse = std::vector<double>(static_cast<std::size_t>(m)),
+                       .jacobian_sse = std::vector<double>(static_cast<std::size_t>(m)),
+                       .loss = {}});
+    }
+  }
+
+  const LayerPlan& Layer(Index l) const { return plan.layers[static_cast<std::size_t>(l - 1)]; }
+
+  Product<T> Times(Index l, const T* in) const {
+    const LayerPlan& layer = Layer(l);
+    return {packed.data() + layer.packed, layer.rows, layer.cols, in};
+  }
+
+  Product<T> TransposedTimes(Index l, const T* in) const {
+    const LayerPlan& layer = Layer(l);
+    return {packed.data() + layer.transposed, layer.cols, layer.rows, in};
+  }
+
+  // Offset of a_l and t_l in a chunk, l = 0 … D − 1.
+  Index A(Index l) const { return l == 0 ? plan.rows : Layer(l).a; }
+  Index Tangent(Index l) const { return l == 0 ? plan.x_bar : Layer(l).t; }
+  // Offset of z̄_l, l = 1 … D.
+  Index ZBar(Index l) const { return l == depth ? plan.y : Layer(l).q; }
+
+  const T* Lambda(Index k) const { return lambda_squared.data() + k * n; }
+
+  // ---- The steps for one chunk ----
+
+  void Gather(const Task& task, Index first, T* chunk) const {
+    const Index count =
+        std::min<Index>(kernels.lanes, static_cast<Index>(task.indices.size()) - first);
+    kernels.gather(task.rows.data, task.rows.stride, task.indices.data() + first, count,
+                   RowSize(n, m), chunk + plan.rows);
+  }
+
+  void ValueSweep(const Task& task, T* chunk) const {
+    for (Index l = 1; l < depth; ++l) {
+      ThrowIfStopped(task.stop);
+      const LayerPlan& layer = Layer(l);
+      kernels.affine(Times(l, chunk + A(l - 1)), theta.data() + layer.bias, chunk + layer.a);
+      kernels.activate[activation](chunk + layer.a, chunk + layer.p,
+                                   task.derivatives ? chunk + layer.h : nullptr,
+                                   layer.rows * kernels.lanes);
+    }
+    ThrowIfStopped(task.stop);
+    kernels.affine(Times(depth, chunk + A(depth - 1)), theta.data() + Layer(depth).bias,
+                   chunk + plan.y);
+  }
+
+  // ∇y_k.
+  void AdjointSweep(const Task& task, Index k, T* chunk) const {
+    ThrowIfStopped(task.stop);
+    const T* const output_row = theta.data() + Layer(depth).weights + k * Layer(depth).cols;
+    if (depth == 1) {
+      kernels.affine({nullptr, n, 0, nullptr}, output_row, chunk + plan.x_bar);
+      return;
+    }
+    const LayerPlan& last = Layer(depth - 1);
+    kernels.first_adjoint(output_row, last.rows, chunk + last.p, chunk + last.h, chunk + last.g,
+                          chunk + last.c);
+    for (Index l = depth - 2; l >= 1; --l) {
+      ThrowIfStopped(task.stop);
+      const LayerPlan& layer = Layer(l);
+      kernels.adjoint(TransposedTimes(l + 1, chunk + Layer(l + 1).g), chunk + layer.p,
+                      chunk + layer.h, chunk + layer.g, chunk + layer.c);
+    }
+    kernels.affine(TransposedTimes(1, chunk + Layer(1).g), nullptr, chunk + plan.x_bar);
+  }
+
+  void TangentSweep(const Task& task, Index k, T* chunk) const {
+    for (Index l = 1; l < depth; ++l) {
+      ThrowIfStopped(task.stop);
+      const LayerPlan& layer = Layer(l);
+      const auto tangent = k == 0 ? kernels.tangent : kernels.tangent_add;
+      tangent(Times(l, chunk + Tangent(l - 1)), chunk + layer.p, chunk + layer.c, chunk + layer.t,
+              chunk + layer.q);
+    }
+  }
+
+  void ReverseSweep(const Task& task, T* chunk) const {
+    for (Index l = depth - 1; l >= 1; --l) {
+      ThrowIfStopped(task.stop);
+      const LayerPlan& layer = Layer(l);
+      const Product<T> a_bar = TransposedTimes(l + 1, chunk + ZBar(l + 1));
+      if (task.derivatives) {
+        kernels.reverse(a_bar, chunk + layer.p, chunk + layer.q, chunk + layer.q);
+      } else {
+        kernels.scaled(a_bar, chunk + layer.p, chunk + layer.q);
+      }
+    }
+  }
+
+  // y − y* turned into ∂L/∂y.
+  void ValueResidual(const Task& task, T* chunk, Slot& slot) const {
+    const Index lanes = kernels.lanes;
+    const T* const target = chunk + plan.rows + n * lanes;
+    const T* const weight = chunk + plan.rows + (RowSize(n, m) - 2) * lanes;
+    const ResidualSums<T> sums =
+        kernels.residual(chunk + plan.y, target, weight, ones.data(), m, task.value_factor,
+                         chunk + plan.y);
+    slot.loss.value += static_cast<double>(sums.weighted);
+  }
+
+  // ∇y_k − ∇y_k* turned into v_k = ∂L/∂(∇y_k). Returns the plain sum of squares.
+  T GradientResidual(const Task& task, Index k, T* chunk, Slot& slot) const {
+    const Index lanes = kernels.lanes;
+    const T* const target = chunk + plan.rows + (n + m + k * n) * lanes;
+    const T* const weight = chunk + plan.rows + (RowSize(n, m) - 1) * lanes;
+    const ResidualSums<T> sums =
+        kernels.residual(chunk + plan.x_bar, target, weight, Lambda(k), n, task.gradient_factor,
+                         chunk + plan.x_bar);
+    slot.loss.gradient += static_cast<double>(sums.weighted);
+    return sums.plain;
+  }
+
+  // ---- The weights' share of a shard ----
+
+  // W̄ += Σ g^k (t^k)ᵀ, and with the last output also W̄ += z̄ aᵀ, b̄ += z̄.
+  void AddToGradient(const Task& task, Index k, bool last, Index num_chunks, const T* shard,
+                     Slot& slot) const {
+    const Index stride = plan.chunk_size;
+    T* const gradient = slot.gradient.data();
+    for (Index l = 1; l <= depth; ++l) {
+      ThrowIfStopped(task.stop);
+      const LayerPlan& layer = Layer(l);
+      OuterTerm<T> terms[2];
+      Index num_terms = 0;
+      if (task.derivatives && l < depth) {
+        terms[num_terms++] = {shard + layer.g, stride, shard + Tangent(l - 1), stride};
+      }
+      if (last) terms[num_terms++] = {shard + ZBar(l), stride, shard + A(l - 1), stride};
+      if (num_terms > 0) {
+        kernels.outer(terms, num_terms, num_chunks, layer.rows, layer.cols,
+                      gradient + layer.tiles);
+      }
+      if (last) {
+        kernels.row_sums(shard + ZBar(l), stride, num_chunks, layer.rows,
+                         gradient + layer.bias_tiles, kTile);
+      }
+    }
+    // g_D = e_k: row k of W̄_D gets Σ t_{D−1}.
+    if (!task.derivatives) return;
+    const LayerPlan& output = Layer(depth);
+    const Index block_row = k / kTile * kTile * RoundUp(output.cols, kTile);
+    kernels.row_sums(shard + Tangent(depth - 1), stride, num_chunks, output.cols,
+                     gradient + output.tiles + block_row + k % kTile * kTile, kTile * kTile);
+  }
+
+  void GradientOfShard(const Task& task, Index first, Index num_chunks, T* shard,
+                       Slot& slot) const {
+    const Index num_passes = task.derivatives ? m : 1;
+    for (Index k = 0; k < num_passes; ++k) {
+      const bool last = k == num_passes - 1;
+      for (Index i = 0; i < num_chunks; ++i) {
+        T* const chunk = shard + i * plan.chunk_size;
+        if (k == 0) {
+          Gather(task, first + i * kernels.lanes, chunk);
+          ValueSweep(task, chunk);
+          ValueResidual(task, chunk, slot);
+        }
+        if (task.derivatives) {
+          AdjointSweep(task, k, chunk);
+          GradientResidual(task, k, chunk, slot);
+          TangentSweep(task, k, chunk);
+        }
+        if (last) ReverseSweep(task, chunk);
+      }
+      AddToGradient(task, k, last, num_chunks, shard, slot);
+    }
+  }
+
+  void ResidualsOfShard(const Task& task, Index first, Index num_chunks, T* chunk,
+                        Slot& slot) const {
+    const Index lanes = kernels.lanes;
+    const T* const value_weight = chunk + plan.rows + (RowSize(n, m) - 2) * lanes;
+    const T* const gradient_weight = value_weight + lanes;
+    for (Index i = 0; i < num_chunks; ++i) {
+      Gather(task, first + i * lanes, chunk);
+      ValueSweep(task, chunk);
+      for (Index k = 0; k < m; ++k) {
+        const T* const target = chunk + plan.rows + (n + k) * lanes;
+        T* const y = chunk + plan.y + k * lanes;
+        const ResidualSums<T> sums =
+            kernels.residual(y, target, value_weight, ones.data(), 1, T{0}, y);
+        slot.loss.value += static_cast<double>(sums.weighted);
+        slot.value_sse[static_cast<std::size_t>(k)] += static_cast<double>(sums.plain);
+      }
+      if (std::none_of(gradient_weight, gradient_weight + lanes, [](T v) { return v > 0; })) {
+        continue;
+      }
+      for (Index k = 0; k < m; ++k) {
+        AdjointSweep(task, k, chunk);
+        slot.jacobian_sse[static_cast<std::size_t>(k)] +=
+            static_cast<double>(GradientResidual(task, k, chunk, slot));
+      }
+    }
+  }
+
+  // ---- The batch ----
+
+  // Runs `sweep` over all shards. A worker owns a workspace and takes slot after slot; which worker
+  // gets which slot does not matter to the sums.
+  template <class Sweep>
+  void ForEachShard(const Task& task, const Sweep& sweep) {
+    const Index shard_samples = plan.chunks_per_shard * kernels.lanes;
+    const auto num_samples = static_cast<Index>(task.indices.size());
+    const Index num_shards = (num_samples + shard_samples - 1) / shard_samples;
+    num_active = std::clamp<Index>(num_shards, 1, plan.num_slots);
+    std::atomic<Index> next_slot = 0;
+    const auto work = [&](Index worker) {
+      T* const workspace = workspaces[static_cast<std::size_t>(worker)].data();
+      for (Index s = next_slot++; s < num_active; s = next_slot++) {
+        Slot& slot = slots[static_cast<std::size_t>(s)];
+        Clear(task, slot);
+        for (Index shard = s * num_shards / num_active;
+             shard < (s + 1) * num_shards / num_active; ++shard) {
+          const Index first = shard * shard_samples;
+          const Index count = std::min(shard_samples, num_samples - first);
+          sweep(first, (count + kernels.lanes - 1) / kernels.lanes, workspace, slot);
+        }
+      }
+    };
+    const Index num_workers = std::min(plan.num_workspaces, num_active);
+    if (num_workers <= 1) {
+      work(0);
+    } else {
+      oneapi::tbb::parallel_for(Index{0}, num_workers, work);
+    }
+  }
+
+  static void Clear(const Task& task, Slot& slot) {
+    if (task.gradient) std::fill_n(slot.gradient.data(), slot.gradient.size(), T{0});
+    std::ranges::fill(slot.value_sse, 0);
+    std::ranges::fill(slot.jacobian_sse, 0);
+    slot.loss = {};
+  }
+
+  // Σ over slots in order, out of the blocks into the order of θ.
+  void Collect(std::span<T> gradient) const {
+    for (const LayerPlan& layer : plan.layers) {
+      const Index blocks_per_row = RoundUp(layer.cols, kTile) / kTile;
+      for (Index row = 0; row < layer.rows; ++row) {
+        const Index from =
+            layer.tiles + (row / kTile * blocks_per_row * kTile + row % kTile) * kTile;
+        T* const to = gradient.data() + layer.weights + row * layer.cols;
+        for (Index col = 0; col < layer.cols; col += kTile) {
+          const Index width = std::min(kTile, layer.cols - col);
+          AddSlots(from + col * kTile, width, to + col);
+        }
+      }
+      AddSlots(layer.bias_tiles, layer.rows, gradient.data() + layer.bias);
+    }
+  }
+
+  void AddSlots(Index from, Index count, T* to) const {
+    std::copy_n(slots[0].gradient.data() + from, count, to);
+    for (Index s = 1; s < num_active; ++s) {
+      const T* const more = slots[static_cast<std::size_t>(s)].gradient.data() + from;
+      for (Index i = 0; i < count; ++i) to[i] += more[i];
+    }
+  }
+
+  // The loss sums of all slots, divided as TwinLoss says.
+  TwinLoss Loss(Index batch) const {
+    TwinLoss sum;
+    for (Index s = 0; s < num_active; ++s) {
+      sum.value += slots[static_cast<std::size_t>(s)].loss.value;
+      sum.gradient += slots[static_cast<std::size_t>(s)].loss.gradient;
+    }
+    const auto num_values = static_cast<double>(std::max<Index>(batch, 1) * m);
+    return {sum.value / num_values, sum.gradient / (num_values * static_cast<double>(n))};
+  }
+
+  const Index n;
+  const Index m;
+  const Index depth;
+  const Index num_parameters;
+  const std::size_t activation;
+  const Kernels<T>& kernels;
+  const Plan plan;
+  const std::vector<T> ones;
+  std::vector<T> lambda_squared;
+
+  std::vector<T> theta;
+  AlignedBuffer<T> packed;
+
+  std::vector<AlignedBuffer<T>> workspaces;
+  std::vector<Slot> slots;
+  Index num_active = 0;  // Slots in use by the current batch.
+};
+
+template <class T>
+TwinSweep<T>::TwinSweep(const Architecture& architecture, std::span<const T> lambda,
+                        Index max_batch, Isa isa) {
+  Validate(architecture);
+  impl_ = std::make_unique<Impl>(architecture, lambda, max_batch, isa);
+}
+
+template <class T>
+TwinSweep<T>::~TwinSweep() = default;
+
+template <class T>
+void TwinSweep<T>::SetParameters(std::span<const T> theta) {
+  RequireSize("theta", static_cast<Index>(theta.size()), impl_->num_parameters);
+  std::ranges::copy(theta, impl_->theta.begin());
+  for (const LayerPlan& layer : impl_->plan.layers) {
+    const T* const W = theta.data() + layer.weights;
+    T* const packed = impl_->packed.data();
+    PackWeights(W, layer.rows, layer.cols, packed + layer.packed);
+    PackTransposed(W, layer.rows, layer.cols, packed + layer.transposed);
+  }
+}
+
+template <class T>
+TwinLoss TwinSweep<T>::LossAndGradient(const SampleRows<T>& rows,
+                                       std::span<const std::uint32_t> indices, double alpha,
+                                       double beta, std::span<T> gradient,
+                                       const std::stop_token& stop) {
+  Impl& impl = *impl_;
+  RequireSize("gradient", static_cast<Index>(gradient.size()), impl.num_parameters);
+  const auto batch = static_cast<Index>(indices.size());
+  const auto num_values = static_cast<double>(std::max<Index>(batch, 1) * impl.m);
+  const typename Impl::Task task{
+      .rows = rows,
+      .indices = indices,
+      .stop = stop,
+      .gradient = true,
+      .derivatives = beta != 0,
+      .value_factor = static_cast<T>(2 * alpha / num_values),
+      .gradient_factor = static_cast<T>(2 * beta / (num_values * static_cast<double>(impl.n)))};
+  impl.ForEachShard(task, [&](Index first, Index num_chunks, T* shard, auto& slot) {
+    impl.GradientOfShard(task, first, num_chunks, shard, slot);
+  });
+  impl.Collect(gradient);
+  return impl.Loss(batch);
+}
+
+template <class T>
+TwinLoss TwinSweep<T>::Residuals(const SampleRows<T>& rows, std::span<const std::uint32_t> indices,
+                                 std::span<double> value_sse, std::span<double> jacobian_sse,
+                                 const std::stop_token& stop) {
+  Impl& impl = *impl_;
+  const auto add_to = [&impl](const char* field, std::span<double> sum, auto member) {
+    if (sum.empty()) return;
+    RequireSize(field, static_cast<Index>(sum.size()), impl.m);
+    for (Index s = 0; s < impl.num_active; ++s) {
+      const std::vector<double>& part = impl.slots[static_cast<std::size_t>(s)].*member;
+      std::ranges::transform(sum, part, sum.begin(), std::plus<>{});
+    }
+  };
+  const typename Impl::Task task{.rows = rows,
+                                 .indices = indices,
+                                 .stop = stop,
+                                 .gradient = false,
+                                 .derivatives = true,
+                                 .value_factor = 0,
+                                 .gradient_factor = 0};
+  impl.ForEachShard(task, [&](Index first, Index num_chunks, T* shard, auto& slot) {
+    impl.ResidualsOfShard(task, first, num_chunks, shard, slot);
+  });
+  add_to("value_sse", value_sse, &Impl::Slot::value_sse);
+  add_to("jacobian_sse", jacobian_sse, &Impl::Slot::jacobian_sse);
+  return impl.Loss(static_cast<Index>(indices.size()));
+}
+
+template class TwinSweep<float>;
+template class TwinSweep<double>;
+
+}  // namespace sobolev::nn

@@ -1,0 +1,16 @@
+// Who draws from which stream of a training's seed. Stream 0 is nn::InitialParameters'.
+
+#ifndef SOBOLEV_ENGINE_TRAIN_RANDOM_STREAMS_H_
+#define SOBOLEV_ENGINE_TRAIN_RANDOM_STREAMS_H_
+
+#include <cstdint>
+
+namespace sobolev::train {
+
+inline constexpr std::uint64_t kSplitStream = 1;
+// Epoch e = 0, 1, … shuffles with stream kFirstEpochStream + e.
+inline constexpr std::uint64_t kFirstEpochStream = 2;
+
+}  // namespace sobolev::train
+
+#endif  // SOBOLEV_ENGINE_TRAIN_RANDOM_STREAMS_H_

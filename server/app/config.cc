@@ -1,0 +1,496 @@
+#include "server/app/config.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <ostream>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "engine/base/error.h"
+
+namespace sobolev::server {
+namespace {
+
+// One row of the table of settings: how to read it, how to print it, and what to say about it.
+struct Setting {
+  std::string name;     // As a flag and in the file; SOBOLEV_NAME in the environment.
+  std::string type;     // What --help shows; empty for an on/off switch.
+  std::string group;    // Heading in --help.
+  std::string meaning;  // With unit.
+  std::function<void(const std::string& text, const std::string& field)> set;
+  std::function<std::string()> get;
+};
+
+Error Unexpected(const std::string& field, const std::string& expected, const std::string& got) {
+  return InvalidArgument("INVALID_SETTING", field, "expected " + expected + ", got '" + got + "'");
+}
+
+// The number that is all of `text`, or nothing.
+template <class Number>
+std::optional<Number> ParseNumber(std::string_view text) {
+  Number number{};
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stopped != end) return std::nullopt;
+  return number;
+}
+
+struct SizeUnit {
+  std::string_view name;
+  std::int64_t bytes;
+};
+constexpr std::array<SizeUnit, 5> kSizeUnits = {{{"TiB", std::int64_t{1} << 40},
+                                                 {"GiB", std::int64_t{1} << 30},
+                                                 {"MiB", std::int64_t{1} << 20},
+                                                 {"KiB", std::int64_t{1} << 10},
+                                                 {"B", 1}}};
+
+std::string FormatBytes(std::int64_t bytes) {
+  for (const SizeUnit& unit : kSizeUnits) {
+    if (bytes >= unit.bytes && bytes % unit.bytes == 0) {
+      return std::to_string(bytes / unit.bytes) + (unit.bytes == 1 ? "" : std::string(unit.name));
+    }
+  }
+  return std::to_string(bytes);
+}
+
+std::optional<std::int64_t> ParseBytes(std::string_view text) {
+  std::int64_t factor = 1;
+  for (const SizeUnit& unit : kSizeUnits) {
+    if (text.ends_with(unit.name)) {
+      factor = unit.bytes;
+      text.remove_suffix(unit.name.size());
+      break;
+    }
+  }
+  const std::optional<std::int64_t> count = ParseNumber<std::int64_t>(text);
+  std::int64_t bytes = 0;
+  if (!count || __builtin_mul_overflow(*count, factor, &bytes)) return std::nullopt;
+  return bytes;
+}
+
+Setting Bytes(std::string name, std::string group, std::string meaning, std::int64_t minimum,
+              std::int64_t maximum, std::int64_t& value) {
+  return {std::move(name),
+          "SIZE",
+          std::move(group),
+          std::move(meaning),
+          [&value, minimum, maximum](const std::string& text, const std::string& field) {
+            const std::optional<std::int64_t> bytes = ParseBytes(text);
+            if (!bytes || *bytes < minimum || *bytes > maximum) {
+              throw Unexpected(field,
+                               "a size from " + FormatBytes(minimum) + " to " +
+                                   FormatBytes(maximum) + " such as 512KiB, 64MiB or 8GiB",
+                               text);
+            }
+            value = *bytes;
+          },
+          [&value] { return FormatBytes(value); }};
+}
+
+template <class Integer>
+Setting Count(std::string name, std::string group, std::string meaning, Integer minimum,
+              Integer maximum, Integer& value) {
+  return {std::move(name),
+          "COUNT",
+          std::move(group),
+          std::move(meaning),
+          [&value, minimum, maximum](const std::string& text, const std::string& field) {
+            const std::optional<Integer> number = ParseNumber<Integer>(text);
+            if (!number || *number < minimum || *number > maximum) {
+              throw Unexpected(field,
+                               "a whole number from " + std::to_string(minimum) + " to " +
+                                   std::to_string(maximum),
+                               text);
+            }
+            value = *number;
+          },
+          [&value] { return std::to_string(value); }};
+}
+
+Setting Seconds(std::string name, std::string group, std::string meaning, double minimum,
+                double& value) {
+  constexpr double kYear = 366.0 * 86400;
+  const auto format = [](double seconds) {
+    std::array<char, 32> text{};
+    const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), seconds);
+    return std::string(text.data(), end);
+  };
+  return {std::move(name),
+          "SECONDS",
+          std::move(group),
+          std::move(meaning),
+          [&value, minimum, format](const std::string& text, const std::string& field) {
+            const std::optional<double> seconds = ParseNumber<double>(text);
+            if (!seconds || !(*seconds >= minimum && *seconds <= kYear)) {
+              throw Unexpected(field, "seconds from " + format(minimum) + " to " + format(kYear),
+                               text);
+            }
+            value = *seconds;
+          },
+          [&value, format] { return format(value); }};
+}
+
+Setting Switch(std::string name, std::string group, std::string meaning, bool& value) {
+  return {std::move(name),
+          "",
+          std::move(group),
+          std::move(meaning),
+          [&value](const std::string& text, const std::string& field) {
+            if (text != "true" && text != "false") throw Unexpected(field, "true or false", text);
+            value = text == "true";
+          },
+          [&value] { return std::string(value ? "true" : "false"); }};
+}
+
+Setting Text(std::string name, std::string type, std::string group, std::string meaning,
+             std::string& value) {
+  return {std::move(name),
+          std::move(type),
+          std::move(group),
+          std::move(meaning),
+          [&value](const std::string& text, const std::string&) { value = text; },
+          [&value] { return value; }};
+}
+
+Setting Address(std::string name, std::string group, std::string meaning, Endpoint& value) {
+  return {std::move(name),
+          "HOST:PORT",
+          std::move(group),
+          std::move(meaning),
+          [&value](const std::string& text, const std::string& field) {
+            value = ParseEndpoint(text, field);
+          },
+          [&value] { return value.ToString(); }};
+}
+
+template <class Enum>
+Setting Choice(std::string name, std::string group, std::string meaning,
+               std::vector<std::pair<std::string, Enum>> choices, Enum& value) {
+  const auto join = [](std::string all, const std::pair<std::string, Enum>& choice) {
+    return all.empty() ? choice.first : std::move(all) + "|" + choice.first;
+  };
+  std::string names = std::accumulate(choices.begin(), choices.end(), std::string(), join);
+  return {std::move(name),
+          names,
+          std::move(group),
+          std::move(meaning),
+          [&value, choices, names](const std::string& text, const std::string& field) {
+            for (const auto& [choice, meant] : choices) {
+              if (choice == text) {
+                value = meant;
+                return;
+              }
+            }
+            throw Unexpected(field, names, text);
+          },
+          [&value, choices] {
+            for (const auto& [choice, meant] : choices) {
+              if (meant == value) return choice;
+            }
+            return std::string();
+          }};
+}
+
+// The table. --help, the file's syntax and --print-config all come from here.
+std::vector<Setting> Settings(ServerConfig& config) {
+  constexpr std::int64_t kKiB = std::int64_t{1} << 10;
+  constexpr std::int64_t kMiB = ServerConfig::kMiB;
+  constexpr std::int64_t kTiB = std::int64_t{1} << 40;
+  constexpr std::int64_t kMessageMax = std::int64_t{1} << 30;
+  constexpr int kThreadsMax = 4096;
+  const std::string listeners = "Listeners";
+  const std::string storage = "Storage and logs";
+  const std::string compute = "Compute";
+  const std::string calls = "Limits of single calls";
+  const std::string connections = "Limits of connections";
+  const std::string shutdown = "Shutdown";
+  return {
+      Address("listen", listeners, "gRPC; port 0 lets the kernel choose", config.listen),
+      Address("metrics", listeners, "HTTP with /metrics and /healthz", config.metrics),
+      Switch("insecure", listeners,
+             "Allow listeners beyond loopback; they have neither encryption nor login",
+             config.insecure),
+      Switch("reflection", listeners, "Offer gRPC server reflection", config.reflection),
+      Text("port-file", "FILE", listeners,
+           "Once both listeners are up, write their addresses here: a line grpc=HOST:PORT and a "
+           "line metrics=HOST:PORT",
+           config.port_file),
+      Text("data-dir", "DIR", storage, "Where datasets, jobs and models are kept; one server each",
+           config.data_dir),
+      Choice<LogLevel>("log-level", storage, "Least severe event that is logged",
+                       {{"debug", LogLevel::kDebug},
+                        {"info", LogLevel::kInfo},
+                        {"warning", LogLevel::kWarning},
+                        {"error", LogLevel::kError}},
+                       config.log_level),
+      Choice<LogFormat>(
+          "log-format", storage,
+          "Form of the log lines on stderr; auto is text on a terminal, else json",
+          {{"auto", LogFormat::kAuto}, {"json", LogFormat::kJson}, {"text", LogFormat::kText}},
+          config.log_format),
+      Count("threads", compute, "Threads for predictions; 0: one per processor", 0, kThreadsMax,
+            config.threads),
+      Count("train-threads", compute, "Threads of one training job; 0: one per processor", 0,
+            kThreadsMax, config.train_threads),
+      Count("max-running-jobs", compute, "Jobs that run at once; others wait in the queue", 1, 1024,
+            config.max_running_jobs),
+      Bytes("job-memory-bytes", compute, "Most memory one job may need", kMiB, kTiB,
+            config.job_memory_bytes),
+      Seconds("checkpoint-interval-seconds", compute,
+              "How often a running job saves its state; what a crash can cost", 0.01,
+              config.checkpoint_interval_seconds),
+      Bytes("model-cache-bytes", compute, "Memory for models held ready to predict", kMiB, kTiB,
+            config.model_cache_bytes),
+      Bytes("max-message-bytes", calls, "Largest message taken or sent", 64 * kKiB, kMessageMax,
+            config.max_message_bytes),
+      Count("max-block-rows", calls, "Most samples in one block of an upload", std::int64_t{1},
+            std::int64_t{1} << 30, config.max_block_rows),
+      Bytes("upload-window-bytes", calls,
+            "Most bytes of one upload that are received and not yet on disk", kMiB, kTiB,
+            config.upload_window_bytes),
+      Seconds("upload-ttl-seconds", calls, "Uploads left uncommitted this long are dropped", 1,
+              config.upload_ttl_seconds),
+      Count("max-predict-rows", calls, "Most points in one Predict", std::int64_t{1},
+            std::int64_t{1} << 30, config.max_predict_rows),
+      Bytes("max-predict-reply-bytes", calls, "Largest reply to one Predict", kKiB, kMessageMax,
+            config.max_predict_reply_bytes),
+      Bytes("resource-quota-bytes", connections, "Memory for gRPC's buffers, over all connections",
+            8 * kMiB, kTiB, config.resource_quota_bytes),
+      Count("max-streams-per-connection", connections, "Calls at once over one connection", 1,
+            1 << 20, config.max_streams_per_connection),
+      Seconds("drain-grace-seconds", shutdown,
+              "After SIGTERM, go on serving this long while health says NOT_SERVING", 0,
+              config.drain_grace_seconds),
+      Seconds("drain-timeout-seconds", shutdown,
+              "After that, let running calls end for this long before they are cut", 0,
+              config.drain_timeout_seconds),
+  };
+}
+
+std::string EnvironmentName(const std::string& name) {
+  std::string variable = "SOBOLEV_";
+  for (const char c : name) variable += c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return variable;
+}
+
+// Levenshtein's distance, for "did you mean".
+std::size_t EditDistance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+// Reads lines "name = value"; empty lines and lines that start with # are skipped.
+void ApplyFile(const std::string& path, const std::vector<Setting>& settings) {
+  std::ifstream file(path);
+  if (!file) {
+    throw FailedPrecondition("CANNOT_READ_CONFIG", "--config", "cannot read '" + path + "'");
+  }
+  std::set<std::string> seen;
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    const std::string text = CLI::detail::trim_copy(line);
+    if (text.empty() || text.front() == '#') continue;
+    const std::string place = path + ":" + std::to_string(number);
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos) throw Unexpected(place, "'name = value'", text);
+    const std::string name = CLI::detail::trim_copy(text.substr(0, equals));
+    const auto setting = std::find_if(settings.begin(), settings.end(),
+                                      [&](const Setting& s) { return s.name == name; });
+    if (setting == settings.end()) {
+      const auto nearest = std::min_element(
+          settings.begin(), settings.end(), [&](const Setting& a, const Setting& b) {
+            return EditDistance(name, a.name) < EditDistance(name, b.name);
+          });
+      throw InvalidArgument("UNKNOWN_SETTING", place,
+                            "unknown setting '" + name + "'; did you mean '" + nearest->name +
+                                "'? --print-config lists all");
+    }
+    if (!seen.insert(name).second) {
+      throw InvalidArgument("REPEATED_SETTING", place, "'" + name + "' is set a second time");
+    }
+    setting->set(CLI::detail::trim_copy(text.substr(equals + 1)), place + ": " + name);
+  }
+}
+
+void RequireSound(const ServerConfig& config) {
+  if (config.data_dir.empty()) {
+    throw InvalidArgument(
+        "INVALID_SETTING", "data-dir",
+        "expected a directory, got '' (and neither XDG_DATA_HOME nor HOME is set)");
+  }
+  for (const auto& [name, endpoint] :
+       {std::pair("listen", &config.listen), std::pair("metrics", &config.metrics)}) {
+    if (!config.insecure && !endpoint->IsLoopback()) {
+      throw InvalidArgument("INSECURE_LISTENER", name,
+                            "expected a loopback address such as 127.0.0.1, got '" +
+                                endpoint->host +
+                                "'; everyone who reaches another address can read and delete "
+                                "everything: give --insecure if a firewall or proxy guards it");
+    }
+  }
+  if (config.max_predict_reply_bytes > config.max_message_bytes) {
+    throw InvalidArgument("INVALID_SETTING", "max-predict-reply-bytes",
+                          "expected at most max-message-bytes (" +
+                              FormatBytes(config.max_message_bytes) + "), got " +
+                              FormatBytes(config.max_predict_reply_bytes));
+  }
+}
+
+// `text` in lines of at most `width` characters, where its words allow it.
+std::string Wrap(const std::string& text, std::size_t width) {
+  std::string wrapped;
+  std::size_t column = 0;
+  for (const std::string& word : CLI::detail::split(text, ' ')) {
+    const bool fits = column + 1 + word.size() <= width;
+    if (column > 0) wrapped += fits ? ' ' : '\n';
+    column = (column > 0 && fits ? column + 1 : 0) + word.size();
+    wrapped += word;
+  }
+  return wrapped;
+}
+
+void PrintConfig(const std::vector<Setting>& settings, std::ostream& out) {
+  std::string group;
+  for (const Setting& setting : settings) {
+    if (setting.group != group) {
+      out << (group.empty() ? "" : "\n") << "# " << setting.group << ".\n\n";
+      group = setting.group;
+    }
+    const std::string value = setting.get();
+    out << "# " << setting.meaning << ".\n"
+        << setting.name << " =" << (value.empty() ? "" : " ") << value << "\n";
+  }
+}
+
+std::string DefaultDataDir() {
+  const auto variable = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  if (const std::string xdg = variable("XDG_DATA_HOME"); !xdg.empty()) return xdg + "/sobolev";
+  if (const std::string home = variable("HOME"); !home.empty()) {
+    return home + "/.local/share/sobolev";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string Endpoint::ToString() const {
+  const bool ipv6 = host.find(':') != std::string::npos;
+  return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+bool Endpoint::IsLoopback() const {
+  if (host == "localhost" || host == "::1") return true;
+  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos &&
+         std::count(host.begin(), host.end(), '.') == 3;
+}
+
+Endpoint ParseEndpoint(std::string_view text, const std::string& field) {
+  const std::size_t colon = text.rfind(':');
+  if (colon != std::string_view::npos) {
+    std::string_view host = text.substr(0, colon);
+    const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+    if (bracketed) host = host.substr(1, host.size() - 2);
+    const bool has_colon = host.find(':') != std::string_view::npos;
+    const std::optional<int> port = ParseNumber<int>(text.substr(colon + 1));
+    if (!host.empty() && has_colon == bracketed && port && *port >= 0 && *port <= 65535) {
+      return {std::string(host), *port};
+    }
+  }
+  throw InvalidArgument("INVALID_ENDPOINT", field,
+                        "expected HOST:PORT or [IPV6]:PORT with a port from 0 to 65535, got '" +
+                            std::string(text) + "'");
+}
+
+std::string_view Version() { return SOBOLEV_VERSION; }
+
+std::variant<ServerConfig, int> ParseConfig(int argc, const char* const* argv, std::ostream& out,
+                                            std::ostream& err) {
+  constexpr int kUsageError = 2;
+  constexpr std::size_t kHelpColumn = 42;
+  constexpr std::size_t kHelpWidth = 58;
+  ServerConfig config;
+  config.data_dir = DefaultDataDir();
+  const std::vector<Setting> settings = Settings(config);
+
+  CLI::App app("Trains and serves differentiable surrogates on values and gradients, over gRPC.",
+               "sobolev-server");
+  app.footer(
+      "Each setting can also come from the environment (SOBOLEV_MAX_MESSAGE_BYTES=16MiB) or from\n"
+      "the file given by --config (max-message-bytes = 16MiB). Flags win over the environment, "
+      "the\n"
+      "environment over the file. SIGTERM or SIGINT drains and stops; a second one stops at once.");
+  app.get_formatter()->column_width(kHelpColumn);
+  app.set_version_flag("--version", "sobolev-server " + std::string(Version()));
+  std::string config_file;
+  app.add_option("--config", config_file, "File with settings, one 'name = value' per line")
+      ->type_name("FILE")
+      ->envname("SOBOLEV_CONFIG");
+  bool print_config = false;
+  bool check_config = false;
+  app.add_flag("--print-config", print_config,
+               "Print the settings in force, as a file for --config, and exit");
+  app.add_flag("--check-config", check_config, "Check the settings and exit");
+
+  std::vector<std::string> flags(settings.size());
+  std::vector<const CLI::Option*> options;
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    const Setting& setting = settings[i];
+    const std::string name = "--" + setting.name;
+    const std::string value = setting.get();
+    const std::string meaning =
+        Wrap(setting.meaning + (value.empty() ? "" : " [" + value + "]"), kHelpWidth);
+    CLI::Option* const option = setting.type.empty() ? app.add_flag(name, flags[i], meaning)
+                                                     : app.add_option(name, flags[i], meaning);
+    option->group(setting.group)->type_name(setting.type);
+    options.push_back(option);
+  }
+
+  try {
+    app.parse(argc, argv);
+    if (!config_file.empty()) ApplyFile(config_file, settings);
+    for (const Setting& setting : settings) {
+      const std::string variable = EnvironmentName(setting.name);
+      const char* const value = std::getenv(variable.c_str());
+      if (value != nullptr) setting.set(value, variable);
+    }
+    for (std::size_t i = 0; i < settings.size(); ++i) {
+      if (options[i]->count() > 0) settings[i].set(flags[i], "--" + settings[i].name);
+    }
+    RequireSound(config);
+  } catch (const CLI::Success& end) {
+    return app.exit(end, out, err);
+  } catch (const std::exception& error) {
+    err << "sobolev-server: " << error.what() << "\nRun sobolev-server --help for all settings.\n";
+    return kUsageError;
+  }
+  if (print_config) PrintConfig(settings, out);
+  if (print_config || check_config) return 0;
+  return config;
+}
+
+}  // namespace sobolev::server

@@ -1,0 +1,87 @@
+// Every setting of sobolev-server with its default.
+//
+// A setting is given as a flag (--max-message-bytes 16MiB), as an environment variable
+// (SOBOLEV_MAX_MESSAGE_BYTES=16MiB) or in the file named by --config (max-message-bytes = 16MiB);
+// flags win over the environment, the environment over the file, the file over the defaults.
+
+#ifndef SOBOLEV_SERVER_APP_CONFIG_H_
+#define SOBOLEV_SERVER_APP_CONFIG_H_
+
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "server/app/log.h"
+
+namespace sobolev::server {
+
+// Where to listen.
+struct Endpoint {
+  std::string host;  // A name or an address, without brackets.
+  int port = 0;      // 0: the kernel chooses.
+
+  // "host:port", with brackets around an IPv6 address.
+  std::string ToString() const;
+  // Whether host is localhost, 127.x.y.z or ::1.
+  bool IsLoopback() const;
+};
+
+// Reads "HOST:PORT" or "[IPV6]:PORT". Throws Error(kInvalidArgument INVALID_ENDPOINT) naming
+// `field`.
+Endpoint ParseEndpoint(std::string_view text, const std::string& field);
+
+struct ServerConfig {
+  static constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+  static constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+
+  // Listeners.
+  Endpoint listen{"127.0.0.1", 50551};  // gRPC.
+  Endpoint metrics{"127.0.0.1", 9464};  // HTTP: /metrics, /healthz.
+  bool insecure = false;                // Allows plaintext beyond loopback.
+  bool reflection = true;               // gRPC server reflection.
+  std::string port_file;                // Where to write the ports in use; empty: nowhere.
+
+  // Storage and logs.
+  std::string data_dir;  // $XDG_DATA_HOME/sobolev or ~/.local/share/sobolev.
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kAuto;
+
+  // Compute. 0 threads: one per processor.
+  int threads = 0;        // Sweeps of Predict.
+  int train_threads = 0;  // Each training job.
+  int max_running_jobs = 1;
+  std::int64_t job_memory_bytes = 8 * kGiB;
+  double checkpoint_interval_seconds = 30;
+  std::int64_t model_cache_bytes = 1 * kGiB;
+
+  // Limits of single calls.
+  std::int64_t max_message_bytes = 64 * kMiB;
+  std::int64_t max_block_rows = 65536;
+  std::int64_t upload_window_bytes = 16 * kMiB;  // Received and not yet durable, per stream.
+  double upload_ttl_seconds = 86400;             // Uncommitted uploads are dropped after this.
+  std::int64_t max_predict_rows = 16384;
+  std::int64_t max_predict_reply_bytes = 64 * kMiB;
+
+  // Limits of connections.
+  std::int64_t resource_quota_bytes = 256 * kMiB;  // gRPC's buffers, over all connections.
+  int max_streams_per_connection = 100;
+
+  // Shutdown.
+  double drain_grace_seconds = 0;     // NOT_SERVING before calls are refused.
+  double drain_timeout_seconds = 30;  // Then running calls are cut.
+};
+
+// "0.1.0".
+std::string_view Version();
+
+// Reads flags, environment and file. Where the process should end at once (--help, --version,
+// --print-config, --check-config, or an error), writes to `out` or `err` and returns the exit code
+// instead: 0, or 2 after an error. An error names the setting, what was expected and what came.
+std::variant<ServerConfig, int> ParseConfig(int argc, const char* const* argv, std::ostream& out,
+                                            std::ostream& err);
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_APP_CONFIG_H_

@@ -1,0 +1,206 @@
+#include "server/app/server.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+
+#include "engine/base/error.h"
+#include "engine/base/isa.h"
+#include "server/app/clock.h"
+#include "server/app/log.h"
+#include "server/app/thread_pool.h"
+#include "server/http/admin_listener.h"
+#include "server/jobs/job_manager.h"
+#include "server/metrics/metrics.h"
+#include "server/models/model_registry.h"
+#include "server/rpc/dataset_service.h"
+#include "server/rpc/job_service.h"
+#include "server/rpc/model_service.h"
+#include "server/rpc/prediction_service.h"
+#include "server/rpc/training_service.h"
+#include "server/storage/io_env.h"
+#include "server/storage/sqlite_store.h"
+
+namespace sobolev::server {
+namespace {
+
+constexpr int kMinPoolThreads = 4;
+
+int ThreadsOrAll(int threads) {
+  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+std::chrono::milliseconds ToMillis(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+std::unique_ptr<Store> OpenStore(const ServerConfig& config, const Clock& clock, IoEnv& io) {
+  StoreOptions options;
+  options.directory = config.data_dir;
+  options.clock = &clock;
+  options.env = &io;
+  std::unique_ptr<Store> store = OpenSqliteStore(options);
+  store->DropStaleUploads(clock.WallMicros() -
+                          static_cast<std::int64_t>(config.upload_ttl_seconds * 1e6));
+  return store;
+}
+
+// Whoever waits for the file sees it whole or not at all.
+void WritePortFile(const std::string& path, const std::string& grpc, const std::string& metrics) {
+  const std::string temporary = path + ".tmp";
+  std::ofstream file(temporary);
+  file << "grpc=" << grpc << "\nmetrics=" << metrics << "\n";
+  file.close();
+  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    throw FailedPrecondition("CANNOT_WRITE", "port_file", "cannot write \"" + path + "\"");
+  }
+}
+
+void RequireLoopbackUnlessInsecure(const Endpoint& endpoint, bool insecure, const char* field) {
+  if (insecure || endpoint.IsLoopback()) return;
+  throw FailedPrecondition("INSECURE_LISTENER", field,
+                           "expected a loopback address, got " + endpoint.ToString() +
+                               "; calls are not encrypted or authenticated, so give --insecure to "
+                               "listen there all the same, behind a proxy or in a trusted network");
+}
+
+}  // namespace
+
+struct Server::Parts {
+  explicit Parts(const ServerConfig& given)
+      : config(given),
+        metrics(std::string(Version()), std::string(Name(BestIsa()))),
+        store(OpenStore(config, clock, io)),
+        models(*store, static_cast<std::size_t>(config.model_cache_bytes)),
+        pool(std::max(kMinPoolThreads, ThreadsOrAll(config.threads))),
+        jobs(TrainingEnvironment{.store = *store,
+                                 .models = models,
+                                 .metrics = metrics,
+                                 .clock = clock,
+                                 .num_threads = ThreadsOrAll(config.train_threads),
+                                 .memory_limit = static_cast<std::size_t>(config.job_memory_bytes),
+                                 .checkpoint_interval =
+                                     ToMillis(config.checkpoint_interval_seconds)},
+             config.max_running_jobs),
+        dataset_service(*store, metrics, pool, config),
+        training_service(*store, jobs, metrics, pool, config),
+        model_service(*store, models, metrics, pool),
+        job_service(*store, jobs, metrics, pool),
+        prediction_service(models, metrics, pool, config) {}
+
+  void Listen() {
+    grpc::EnableDefaultHealthCheckService(true);
+    if (config.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort(config.listen.ToString(), grpc::InsecureServerCredentials(), &port);
+    builder.SetMaxReceiveMessageSize(static_cast<int>(config.max_message_bytes));
+    builder.SetMaxSendMessageSize(-1);
+    // A small compressed message can unpack to a thousand times its size.
+    builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+    builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, config.max_streams_per_connection);
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    grpc::ResourceQuota quota("sobolev");
+    quota.Resize(static_cast<std::size_t>(config.resource_quota_bytes));
+    builder.SetResourceQuota(quota);
+    for (grpc::Service* service :
+         std::initializer_list<grpc::Service*>{&dataset_service, &training_service, &model_service,
+                                               &job_service, &prediction_service}) {
+      builder.RegisterService(service);
+    }
+    grpc_server = builder.BuildAndStart();
+    if (grpc_server == nullptr || port == 0) {
+      throw FailedPrecondition(
+          "CANNOT_LISTEN", "listen",
+          "cannot listen on " + config.listen.ToString() + "; is another program using the port?");
+    }
+    grpc_address = Endpoint{config.listen.host, port}.ToString();
+    admin.emplace(config.metrics.host, config.metrics.port,
+                  AdminCallbacks{.metrics_text = [this] { return MetricsText(); },
+                                 .serving = [this] { return serving.load(); }});
+    metrics_address = Endpoint{config.metrics.host, admin->port()}.ToString();
+    SetServing(true);
+  }
+
+  std::string MetricsText() {
+    metrics.SetModelCache(static_cast<std::int64_t>(models.SizeBytes()),
+                          static_cast<std::int64_t>(models.NumModels()));
+    for (const auto& [state, count] : store->CountJobs()) {
+      metrics.SetJobs("train", std::string(Name(state)), count);
+    }
+    return metrics.Text();
+  }
+
+  void SetServing(bool value) {
+    serving = value;
+    grpc_server->GetHealthCheckService()->SetServingStatus(value);
+  }
+
+  void Shutdown() {
+    if (grpc_server == nullptr) return;
+    LogInfo("draining");
+    SetServing(false);
+    std::this_thread::sleep_for(ToMillis(config.drain_grace_seconds));
+    jobs.watchers().Close();
+    jobs.Drain();
+    grpc_server->Shutdown(std::chrono::system_clock::now() +
+                          ToMillis(config.drain_timeout_seconds));
+    grpc_server->Wait();
+    admin->Stop();
+    grpc_server.reset();
+    LogInfo("stopped");
+  }
+
+  const ServerConfig config;
+  const SystemClock clock;
+  PosixIoEnv io;
+  Metrics metrics;
+  std::unique_ptr<Store> store;
+  ModelRegistry models;
+  ThreadPool pool;
+  JobManager jobs;
+  DatasetService dataset_service;
+  TrainingService training_service;
+  ModelService model_service;
+  JobService job_service;
+  PredictionService prediction_service;
+  std::atomic<bool> serving{false};
+  std::unique_ptr<grpc::Server> grpc_server;
+  std::optional<AdminListener> admin;
+  std::string grpc_address;
+  std::string metrics_address;
+};
+
+Server::Server(const ServerConfig& config) {
+  RequireLoopbackUnlessInsecure(config.listen, config.insecure, "listen");
+  RequireLoopbackUnlessInsecure(config.metrics, config.insecure, "metrics");
+  parts_ = std::make_unique<Parts>(config);
+  parts_->Listen();
+  if (!config.port_file.empty()) {
+    WritePortFile(config.port_file, parts_->grpc_address, parts_->metrics_address);
+  }
+  LogInfo("listening", {{"grpc", parts_->grpc_address},
+                        {"metrics", parts_->metrics_address},
+                        {"data_dir", config.data_dir},
+                        {"isa", Name(BestIsa())},
+                        {"version", Version()}});
+}
+
+Server::~Server() { Shutdown(); }
+
+const std::string& Server::grpc_address() const { return parts_->grpc_address; }
+
+const std::string& Server::metrics_address() const { return parts_->metrics_address; }
+
+void Server::Shutdown() { parts_->Shutdown(); }
+
+}  // namespace sobolev::server

@@ -1,0 +1,38 @@
+// Threads for work that may block on the disk, so that gRPC's own threads never do.
+
+#ifndef SOBOLEV_SERVER_APP_THREAD_POOL_H_
+#define SOBOLEV_SERVER_APP_THREAD_POOL_H_
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace sobolev::server {
+
+// Runs tasks in the order of submission. Tasks must not throw. Thread-safe.
+class ThreadPool {
+ public:
+  explicit ThreadPool(int num_threads);
+  // Runs what is queued, then joins.
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  void Submit(std::function<void()> task);
+
+ private:
+  void Run();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> tasks_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_APP_THREAD_POOL_H_

@@ -1,0 +1,121 @@
+#include "server/convert/grpc_status.h"
+
+#include <atomic>
+#include <cstdint>
+#include <new>
+#include <string>
+
+#include <google/rpc/error_details.pb.h>
+#include <google/rpc/status.pb.h>
+
+#include "engine/base/error.h"
+#include "server/app/log.h"
+
+namespace sobolev::server {
+namespace {
+
+// Details travel in a header, of which clients accept 8 KiB in all.
+constexpr std::size_t kMaxMessageBytes = 1500;
+constexpr int kRetryDelaySeconds = 1;
+
+grpc::StatusCode ToGrpc(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument:
+      return grpc::StatusCode::INVALID_ARGUMENT;
+    case ErrorCode::kNotFound:
+      return grpc::StatusCode::NOT_FOUND;
+    case ErrorCode::kAlreadyExists:
+      return grpc::StatusCode::ALREADY_EXISTS;
+    case ErrorCode::kFailedPrecondition:
+      return grpc::StatusCode::FAILED_PRECONDITION;
+    case ErrorCode::kResourceExhausted:
+      return grpc::StatusCode::RESOURCE_EXHAUSTED;
+    case ErrorCode::kAborted:
+      return grpc::StatusCode::ABORTED;
+    case ErrorCode::kCancelled:
+      return grpc::StatusCode::CANCELLED;
+    case ErrorCode::kDeadlineExceeded:
+      return grpc::StatusCode::DEADLINE_EXCEEDED;
+    case ErrorCode::kUnavailable:
+      return grpc::StatusCode::UNAVAILABLE;
+    case ErrorCode::kDataLoss:
+      return grpc::StatusCode::DATA_LOSS;
+    case ErrorCode::kInternal:
+      return grpc::StatusCode::INTERNAL;
+  }
+  return grpc::StatusCode::INTERNAL;
+}
+
+grpc::Status ToStatus(const Error& error) {
+  std::string message = error.what();
+  if (message.size() > kMaxMessageBytes) message = message.substr(0, kMaxMessageBytes) + "...";
+
+  google::rpc::Status status;
+  status.set_code(ToGrpc(error.code()));
+  status.set_message(message);
+  google::rpc::ErrorInfo info;
+  info.set_reason(error.reason());
+  info.set_domain("sobolev");
+  if (!error.field().empty()) (*info.mutable_metadata())["field"] = error.field();
+  status.add_details()->PackFrom(info);
+  if (error.code() == ErrorCode::kInvalidArgument && !error.field().empty()) {
+    google::rpc::BadRequest bad_request;
+    google::rpc::BadRequest::FieldViolation* violation = bad_request.add_field_violations();
+    violation->set_field(error.field());
+    violation->set_description(message);
+    status.add_details()->PackFrom(bad_request);
+  }
+  if (error.code() == ErrorCode::kFailedPrecondition) {
+    google::rpc::PreconditionFailure failure;
+    google::rpc::PreconditionFailure::Violation* violation = failure.add_violations();
+    violation->set_type(error.reason());
+    violation->set_subject(error.field());
+    violation->set_description(message);
+    status.add_details()->PackFrom(failure);
+  }
+  if (error.code() == ErrorCode::kUnavailable) {
+    google::rpc::RetryInfo retry;
+    retry.mutable_retry_delay()->set_seconds(kRetryDelaySeconds);
+    status.add_details()->PackFrom(retry);
+  }
+  return grpc::Status(ToGrpc(error.code()), message, status.SerializeAsString());
+}
+
+// The caller learns a number to quote, the log learns what happened.
+grpc::Status Incident(const std::string& what) {
+  static std::atomic<std::uint64_t> counter{0};
+  const std::string incident = std::to_string(++counter);
+  LogError("internal error", {{"incident", incident}, {"what", what}});
+  return ToStatus(Error(ErrorCode::kInternal, "INTERNAL", "",
+                        "internal error; the server's log tells more under incident " + incident));
+}
+
+}  // namespace
+
+grpc::Status ToStatus(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& e) {
+    return e.code() == ErrorCode::kInternal ? Incident(e.what()) : ToStatus(e);
+  } catch (const std::bad_alloc&) {
+    return ToStatus(
+        Error(ErrorCode::kResourceExhausted, "OUT_OF_MEMORY", "",
+              "the server is out of memory for this request; send fewer rows at a time"));
+  } catch (const std::exception& e) {
+    return Incident(e.what());
+  } catch (...) {
+    return Incident("unknown exception");
+  }
+}
+
+std::string ErrorReason(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& e) {
+    return e.reason();
+  } catch (...) {
+    return "INTERNAL";
+  }
+}
+
+}  // namespace sobolev::server

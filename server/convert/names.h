@@ -1,0 +1,57 @@
+// Resource names, ids and page tokens.
+
+#ifndef SOBOLEV_SERVER_CONVERT_NAMES_H_
+#define SOBOLEV_SERVER_CONVERT_NAMES_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sobolev::server {
+
+// A model with, in "models/m/versions/3", the version; 0 stands for the newest.
+struct ModelRef {
+  std::string id;
+  std::int64_t version = 0;
+};
+
+// The ids in "datasets/{id}", "jobs/{id}", "models/{id}[/versions/{version}]". All throw
+// Error(kInvalidArgument INVALID_NAME) naming `field`.
+std::string ParseDatasetName(std::string_view name, const std::string& field);
+std::string ParseJobName(std::string_view name, const std::string& field);
+ModelRef ParseModelName(std::string_view name, const std::string& field);
+
+std::string DatasetName(std::string_view id);
+std::string JobName(std::string_view id);
+std::string ModelName(std::string_view id);
+std::string ModelVersionName(std::string_view id, std::int64_t version);
+
+// Throws unless `id` is [a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])? without "..".
+void RequireResourceId(std::string_view id, const std::string& field);
+// Throws unless `token` is 1 to 63 characters of [A-Za-z0-9_.-]: upload ids, request ids, and (when
+// it starts with a letter or _) names of variables.
+void RequireToken(std::string_view token, const std::string& field);
+
+// 0 means 100, more than 1000 means 1000; throws for a negative one.
+std::int64_t PageSize(std::int32_t requested);
+// For listings that fetch one record more than the page holds: the page, and whether more follow.
+template <class Record>
+std::span<const Record> FirstPage(const std::vector<Record>& records, std::int64_t page_size) {
+  return std::span(records).first(std::min(records.size(), static_cast<std::size_t>(page_size)));
+}
+template <class Record>
+bool HasNextPage(const std::vector<Record>& records, std::int64_t page_size) {
+  return records.size() > static_cast<std::size_t>(page_size);
+}
+// An opaque token for "go on after this id", and back. Decode throws for tokens it did not make for
+// the same listing.
+std::string EncodePageToken(std::string_view listing, std::string_view after);
+std::string DecodePageToken(std::string_view listing, const std::string& token);
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_CONVERT_NAMES_H_

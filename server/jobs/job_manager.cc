@@ -1,0 +1,117 @@
+#include "server/jobs/job_manager.h"
+
+#include <exception>
+#include <optional>
+
+#include "engine/base/error.h"
+#include "server/app/log.h"
+
+namespace sobolev::server {
+namespace {
+
+// Pause after an unexpected failure of the store, such as a full disk.
+constexpr std::chrono::seconds kRetryDelay{1};
+
+}  // namespace
+
+JobManager::JobManager(TrainingEnvironment environment, int max_running)
+    : environment_(environment) {
+  for (int i = 0; i < max_running; ++i) threads_.emplace_back([this] { Work(); });
+}
+
+JobManager::~JobManager() { Drain(); }
+
+JobRecord JobManager::Submit(const JobRecord& job) {
+  JobRecord submitted = environment_.store.CreateJob(job);
+  {
+    const std::lock_guard lock(mutex_);
+    ++submissions_;
+  }
+  wake_.notify_one();
+  return submitted;
+}
+
+JobRecord JobManager::Cancel(const std::string& job_id) {
+  JobRecord job = environment_.store.RequestCancel(job_id);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto running = running_.find(job_id);
+    if (running != running_.end()) running->second.request_stop();
+  }
+  watchers_.Notify(job_id);
+  return job;
+}
+
+void JobManager::Drain() {
+  {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+    for (auto& [job_id, stop] : running_) stop.request_stop();
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+void JobManager::Work() {
+  while (true) {
+    std::uint64_t seen = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      if (draining_) return;
+      seen = submissions_;
+    }
+    try {
+      if (const std::optional<JobRecord> job = environment_.store.ClaimJob()) {
+        RunOne(*job);
+        continue;
+      }
+    } catch (const std::exception& error) {
+      LogError("job worker failed", {{"what", error.what()}});
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, kRetryDelay, [this] { return draining_; });
+      continue;
+    }
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [&] { return draining_ || submissions_ != seen; });
+  }
+}
+
+void JobManager::RunOne(const JobRecord& job) {
+  std::stop_source stop;
+  const Lease lease{.job_id = job.id, .epoch = job.lease_epoch};
+  {
+    const std::lock_guard lock(mutex_);
+    running_.emplace(job.id, stop);
+    if (draining_) stop.request_stop();
+  }
+  const auto on_news = [&] { watchers_.Notify(job.id); };
+  on_news();
+  // A cancel between claim and registration set the flag but found nothing to stop.
+  if (environment_.store.GetJob(job.id).cancel_requested) stop.request_stop();
+  LogInfo("job started", {{"job", job.id}, {"attempt", job.attempt}});
+  std::exception_ptr failure;
+  try {
+    const JobEnding ending = RunTrainingJob(environment_, job, stop.get_token(), on_news);
+    if (ending == JobEnding::kStopped) {
+      if (environment_.store.GetJob(job.id).cancel_requested) {
+        environment_.store.FinishCancelledJob(lease);
+        LogInfo("job cancelled", {{"job", job.id}});
+      } else {
+        environment_.store.ReleaseJob(lease);
+        LogInfo("job released", {{"job", job.id}});
+      }
+    }
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    running_.erase(job.id);
+  }
+  on_news();
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace sobolev::server

@@ -1,0 +1,57 @@
+// Takes queued jobs from the store and runs them, a few at a time.
+
+#ifndef SOBOLEV_SERVER_JOBS_JOB_MANAGER_H_
+#define SOBOLEV_SERVER_JOBS_JOB_MANAGER_H_
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/jobs/job_watchers.h"
+#include "server/jobs/training_job.h"
+#include "server/storage/store.h"
+
+namespace sobolev::server {
+
+// Thread-safe.
+class JobManager {
+ public:
+  // Starts `max_running` threads, which take up what the store has queued.
+  JobManager(TrainingEnvironment environment, int max_running);
+  // Drains.
+  ~JobManager();
+  JobManager(const JobManager&) = delete;
+  JobManager& operator=(const JobManager&) = delete;
+
+  // Queues the job durably, or returns the one that had the same request_id.
+  JobRecord Submit(const JobRecord& job);
+
+  // Durable at once; a running job frees its processors within a fraction of a second.
+  JobRecord Cancel(const std::string& job_id);
+
+  // Checkpoints what runs, puts it back to the queue for the next start, and joins the threads.
+  void Drain();
+
+  JobWatchers& watchers() { return watchers_; }
+
+ private:
+  void Work();
+  void RunOne(const JobRecord& job);
+
+  const TrainingEnvironment environment_;
+  JobWatchers watchers_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool draining_ = false;                            // Guarded by mutex_.
+  std::uint64_t submissions_ = 0;                    // Guarded by mutex_.
+  std::map<std::string, std::stop_source> running_;  // Guarded by mutex_.
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_JOBS_JOB_MANAGER_H_

@@ -1,0 +1,251 @@
+#include "server/rpc/append_call.h"
+
+#include <utility>
+
+#include "engine/base/error.h"
+#include "server/convert/grpc_status.h"
+#include "server/convert/message_codec.h"
+#include "server/convert/names.h"
+#include "server/rpc/sample_block.h"
+
+namespace sobolev::server {
+
+AppendCall* AppendCall::Start(Store& store, Metrics& metrics, MethodMetrics* method_metrics,
+                              ThreadPool& pool, const ServerConfig& config) {
+  auto* call = new AppendCall(store, metrics, method_metrics, pool, config);
+  call->self_.reset(call);
+  const std::lock_guard lock(call->mutex_);
+  call->ReadIfRoom();
+  return call;
+}
+
+AppendCall::AppendCall(Store& store, Metrics& metrics, MethodMetrics* method_metrics,
+                       ThreadPool& pool, const ServerConfig& config)
+    : store_(store), metrics_(metrics), pool_(pool), config_(config), meter_(method_metrics) {}
+
+void AppendCall::OnReadDone(bool ok) {
+  if (!ok) {
+    {
+      const std::lock_guard lock(mutex_);
+      reading_ = false;
+      if (commit_ || end_) return;
+    }
+    EndWith(ToStatus(std::make_exception_ptr(
+        Error(ErrorCode::kAborted, "UPLOAD_NOT_COMMITTED", "commit",
+              "the stream ended without a commit message; the upload stays open, call again with "
+              "the same upload_id to resume it"))));
+    return;
+  }
+  meter_.Received();
+  auto message = std::make_shared<v1::AppendSamplesRequest>();
+  grpc::ByteBuffer bytes;
+  {
+    const std::lock_guard lock(mutex_);
+    reading_ = false;
+    handling_ = true;
+    bytes.Swap(&incoming_);
+  }
+  const grpc::Status parsed = Guard([&] { Parse(bytes, *message); });
+  bytes.Clear();
+  if (!parsed.ok()) {
+    {
+      const std::lock_guard lock(mutex_);
+      handling_ = false;
+    }
+    EndWith(parsed);
+  } else if (message->has_block()) {
+    HandleMessage(std::move(message));
+  } else {
+    // Opening and committing wait for the disk.
+    pool_.Submit([self = self_, message = std::move(message)] { self->HandleMessage(message); });
+  }
+}
+
+void AppendCall::HandleMessage(std::shared_ptr<v1::AppendSamplesRequest> message) {
+  const grpc::Status status = Guard([&] {
+    switch (message->message_case()) {
+      case v1::AppendSamplesRequest::kOpen:
+        Open(message->open());
+        return;
+      case v1::AppendSamplesRequest::kBlock:
+        Append(std::move(message));
+        return;
+      case v1::AppendSamplesRequest::kCommit:
+        Commit(message->commit());
+        return;
+      case v1::AppendSamplesRequest::MESSAGE_NOT_SET:
+        break;
+    }
+    throw InvalidArgument("MISSING_FIELD", "message", "expected open, block or commit, got none");
+  });
+  if (!status.ok()) EndWith(status);
+  const std::lock_guard lock(mutex_);
+  handling_ = false;
+  ReadIfRoom();
+  FinishIfDone();
+}
+
+void AppendCall::Open(const v1::AppendSamplesRequest::Open& open) {
+  if (dataset_) {
+    throw InvalidArgument("OUT_OF_ORDER", "open",
+                          "expected one open message, the first of the stream, got another");
+  }
+  const std::string dataset_id = ParseDatasetName(open.dataset(), "open.dataset");
+  RequireToken(open.upload_id(), "open.upload_id");
+  dataset_ = store_.GetDataset(dataset_id);
+  schema_.ParseFromString(dataset_->schema);
+  const UploadState upload = store_.OpenUpload(dataset_id, open.upload_id());
+  upload_token_ = upload.token;
+  v1::AppendSamplesResponse response;
+  if (upload.committed_version > 0) {
+    response.mutable_committed()->set_dataset_version(upload.committed_version);
+    response.mutable_committed()->set_sample_count(upload.sample_count);
+    Reply(response);
+    EndWith(grpc::Status::OK);
+    return;
+  }
+  response.mutable_opened()->set_sample_count(upload.sample_count);
+  for (const BlockIdRange& range : upload.stored_blocks) {
+    auto* stored = response.mutable_opened()->add_stored_blocks();
+    stored->set_first(range.first);
+    stored->set_last(range.last);
+  }
+  Reply(response);
+}
+
+void AppendCall::Append(std::shared_ptr<v1::AppendSamplesRequest> message) {
+  if (!dataset_) {
+    throw InvalidArgument("OUT_OF_ORDER", "block", "expected an open message first, got a block");
+  }
+  const std::shared_ptr<const v1::SampleBlock> block(message, &message->block());
+  SampleBlockData data = CheckBlock(block, schema_, config_.max_block_rows);
+  const std::int64_t block_id = data.block_id;
+  const std::int64_t rows = data.rows;
+  const std::size_t bytes =
+      data.x.size() + data.y.size() + data.jacobian.size() + data.weight.size();
+  {
+    const std::lock_guard lock(mutex_);
+    ++pending_blocks_;
+    pending_bytes_ += bytes;
+  }
+  try {
+    store_.AppendBlock(upload_token_, std::move(data),
+                       [self = self_, block_id, rows, bytes](const std::exception_ptr& error,
+                                                             bool already_stored) {
+                         self->BlockDone(block_id, rows, bytes, error, already_stored);
+                       });
+  } catch (...) {
+    // The store did not take the block: nobody else will report it done.
+    const std::lock_guard lock(mutex_);
+    --pending_blocks_;
+    pending_bytes_ -= bytes;
+    throw;
+  }
+}
+
+void AppendCall::BlockDone(std::int64_t block_id, std::int64_t rows, std::size_t bytes,
+                           const std::exception_ptr& error, bool already_stored) {
+  if (error) {
+    EndWith(ToStatus(error));
+  } else {
+    if (!already_stored) metrics_.Uploaded(static_cast<std::int64_t>(bytes), rows);
+    v1::AppendSamplesResponse response;
+    response.mutable_stored()->set_block_id(block_id);
+    response.mutable_stored()->set_already_stored(already_stored);
+    Reply(response);
+  }
+  bool commit_is_due = false;
+  {
+    const std::lock_guard lock(mutex_);
+    --pending_blocks_;
+    pending_bytes_ -= bytes;
+    commit_is_due = pending_blocks_ == 0 && commit_ && !end_;
+    ReadIfRoom();
+    FinishIfDone();
+  }
+  if (commit_is_due) pool_.Submit([self = self_] { self->CommitNow(); });
+}
+
+void AppendCall::Commit(const v1::AppendSamplesRequest::Commit& commit) {
+  if (!dataset_) {
+    throw InvalidArgument("OUT_OF_ORDER", "commit", "expected an open message first, got a commit");
+  }
+  bool commit_is_due = false;
+  {
+    const std::lock_guard lock(mutex_);
+    commit_ = commit;
+    commit_is_due = pending_blocks_ == 0 && !end_;
+  }
+  if (commit_is_due) CommitNow();
+}
+
+void AppendCall::CommitNow() {
+  const grpc::Status status = Guard([this] {
+    v1::AppendSamplesResponse response;
+    response.mutable_committed()->set_dataset_version(store_.CommitUpload(
+        upload_token_, commit_->block_count(), commit_->sample_count(), commit_->crc32c()));
+    response.mutable_committed()->set_sample_count(commit_->sample_count());
+    Reply(response);
+  });
+  EndWith(status);
+}
+
+void AppendCall::OnWriteDone(bool ok) {
+  const std::lock_guard lock(mutex_);
+  writing_ = false;
+  if (ok) {
+    meter_.Sent();
+    WriteIfIdle();
+  } else {
+    // Nobody listens any more; OnCancel follows.
+    replies_.clear();
+  }
+  FinishIfDone();
+}
+
+void AppendCall::OnCancel() {
+  EndWith(grpc::Status(grpc::StatusCode::CANCELLED, "the caller cancelled"));
+}
+
+void AppendCall::OnDone() { self_.reset(); }
+
+void AppendCall::Reply(const v1::AppendSamplesResponse& response) {
+  grpc::ByteBuffer bytes = Serialize(response);
+  const std::lock_guard lock(mutex_);
+  replies_.push_back(std::move(bytes));
+  WriteIfIdle();
+}
+
+void AppendCall::EndWith(const grpc::Status& status) {
+  const std::lock_guard lock(mutex_);
+  if (!end_) end_ = status;
+  FinishIfDone();
+}
+
+void AppendCall::ReadIfRoom() {
+  if (reading_ || handling_ || commit_ || end_ ||
+      pending_bytes_ >= static_cast<std::size_t>(config_.upload_window_bytes)) {
+    return;
+  }
+  reading_ = true;
+  StartRead(&incoming_);
+}
+
+void AppendCall::WriteIfIdle() {
+  if (writing_ || replies_.empty() || finished_) return;
+  writing_ = true;
+  outgoing_.Swap(&replies_.front());
+  replies_.pop_front();
+  StartWrite(&outgoing_);
+}
+
+void AppendCall::FinishIfDone() {
+  if (!end_ || finished_ || handling_ || writing_ || !replies_.empty() || pending_blocks_ > 0) {
+    return;
+  }
+  finished_ = true;
+  meter_.Finish(*end_);
+  Finish(*end_);
+}
+
+}  // namespace sobolev::server

@@ -1,0 +1,95 @@
+// One AppendSamples stream.
+//
+// Reading, storing and acknowledging overlap: the next block is read and checked while earlier ones
+// are on their way to the disk, up to `upload_window_bytes` per stream.
+
+#ifndef SOBOLEV_SERVER_RPC_APPEND_CALL_H_
+#define SOBOLEV_SERVER_RPC_APPEND_CALL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include <grpcpp/grpcpp.h>
+
+#include "proto/sobolev/v1/datasets.pb.h"
+#include "server/app/config.h"
+#include "server/app/thread_pool.h"
+#include "server/metrics/metrics.h"
+#include "server/rpc/unary_call.h"
+#include "server/storage/store.h"
+
+namespace sobolev::server {
+
+class AppendCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  // The call owns itself until gRPC and the store are done with it.
+  static AppendCall* Start(Store& store, Metrics& metrics, MethodMetrics* method_metrics,
+                           ThreadPool& pool, const ServerConfig& config);
+
+ private:
+  AppendCall(Store& store, Metrics& metrics, MethodMetrics* method_metrics, ThreadPool& pool,
+             const ServerConfig& config);
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+  // The three messages of the client. They throw Error.
+  void Open(const v1::AppendSamplesRequest::Open& open);
+  void Append(std::shared_ptr<v1::AppendSamplesRequest> message);
+  void Commit(const v1::AppendSamplesRequest::Commit& commit);
+  // Once every block is durable.
+  void CommitNow();
+
+  // What OnReadDone hands to the pool.
+  void HandleMessage(std::shared_ptr<v1::AppendSamplesRequest> message);
+  void BlockDone(std::int64_t block_id, std::int64_t rows, std::size_t bytes,
+                 const std::exception_ptr& error, bool already_stored);
+
+  void Reply(const v1::AppendSamplesResponse& response);
+  // Ends the call with this status once the blocks under way and their acknowledgements are out.
+  // The first status stays.
+  void EndWith(const grpc::Status& status);
+
+  // The next step of each direction, if it is due. All need mutex_.
+  void ReadIfRoom();
+  void WriteIfIdle();
+  void FinishIfDone();
+
+  Store& store_;
+  Metrics& metrics_;
+  ThreadPool& pool_;
+  const ServerConfig& config_;
+  CallMeter meter_;
+  std::shared_ptr<AppendCall> self_;  // Reset by OnDone; work under way holds copies.
+
+  // Touched only by the one message being handled.
+  std::optional<DatasetRecord> dataset_;
+  v1::Schema schema_;
+  std::string upload_token_;
+
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  grpc::ByteBuffer incoming_;
+  grpc::ByteBuffer outgoing_;
+  bool reading_ = false;
+  bool handling_ = false;
+  bool writing_ = false;
+  bool finished_ = false;
+  std::size_t pending_blocks_ = 0;
+  std::size_t pending_bytes_ = 0;
+  std::deque<grpc::ByteBuffer> replies_;
+  std::optional<grpc::Status> end_;
+  // The commit waits until every block before it is durable.
+  std::optional<v1::AppendSamplesRequest::Commit> commit_;
+};
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_RPC_APPEND_CALL_H_

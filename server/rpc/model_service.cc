@@ -1,0 +1,120 @@
+#include "server/rpc/model_service.h"
+
+#include <string>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "server/convert/names.h"
+#include "server/convert/resources.h"
+#include "server/rpc/unary_call.h"
+
+namespace sobolev::server {
+namespace {
+
+constexpr const char* kService = "sobolev.v1.ModelService";
+
+// "models/{model}" where a version makes no sense.
+std::string ParseModelId(const std::string& name, const std::string& field) {
+  const ModelRef ref = ParseModelName(name, field);
+  if (ref.version == 0) return ref.id;
+  throw InvalidArgument("INVALID_NAME", field,
+                        "expected \"models/{model}\" without a version, got \"" + name + "\"");
+}
+
+}  // namespace
+
+ModelService::ModelService(Store& store, ModelRegistry& models, Metrics& metrics, ThreadPool& pool)
+    : store_(store),
+      models_(models),
+      pool_(pool),
+      get_metrics_(metrics.Method(RpcType::kUnary, kService, "GetModel")),
+      list_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModels")),
+      delete_metrics_(metrics.Method(RpcType::kUnary, kService, "DeleteModel")),
+      get_version_metrics_(metrics.Method(RpcType::kUnary, kService, "GetModelVersion")),
+      list_versions_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModelVersions")) {}
+
+grpc::ServerUnaryReactor* ModelService::GetModel(grpc::CallbackServerContext* context,
+                                                 const grpc::ByteBuffer* request,
+                                                 grpc::ByteBuffer* response) {
+  return UnaryCall<v1::GetModelRequest, v1::Model>::Start(
+      get_metrics_, pool_, context, request, response,
+      [this](const v1::GetModelRequest& parsed, v1::Model& reply, const std::stop_token&) {
+        reply = ToProto(store_.GetModel(ParseModelId(parsed.name(), "name")));
+      });
+}
+
+grpc::ServerUnaryReactor* ModelService::ListModels(grpc::CallbackServerContext* context,
+                                                   const grpc::ByteBuffer* request,
+                                                   grpc::ByteBuffer* response) {
+  return UnaryCall<v1::ListModelsRequest, v1::ListModelsResponse>::Start(
+      list_metrics_, pool_, context, request, response,
+      [this](const v1::ListModelsRequest& parsed, v1::ListModelsResponse& reply,
+             const std::stop_token&) {
+        const std::int64_t limit = PageSize(parsed.page_size());
+        const std::string after = DecodePageToken("models", parsed.page_token());
+        const std::vector<ModelRecord> records = store_.ListModels(after, limit + 1);
+        for (const ModelRecord& record : FirstPage(records, limit)) {
+          *reply.add_models() = ToProto(record);
+        }
+        if (HasNextPage(records, limit)) {
+          reply.set_next_page_token(
+              EncodePageToken("models", records[static_cast<std::size_t>(limit) - 1].id));
+        }
+      });
+}
+
+grpc::ServerUnaryReactor* ModelService::DeleteModel(grpc::CallbackServerContext* context,
+                                                    const grpc::ByteBuffer* request,
+                                                    grpc::ByteBuffer* response) {
+  return UnaryCall<v1::DeleteModelRequest, v1::DeleteModelResponse>::Start(
+      delete_metrics_, pool_, context, request, response,
+      [this](const v1::DeleteModelRequest& parsed, v1::DeleteModelResponse&,
+             const std::stop_token&) {
+        const std::string id = ParseModelId(parsed.name(), "name");
+        store_.DeleteModel(id);
+        models_.Remove(id);
+      });
+}
+
+grpc::ServerUnaryReactor* ModelService::GetModelVersion(grpc::CallbackServerContext* context,
+                                                        const grpc::ByteBuffer* request,
+                                                        grpc::ByteBuffer* response) {
+  return UnaryCall<v1::GetModelVersionRequest, v1::ModelVersion>::Start(
+      get_version_metrics_, pool_, context, request, response,
+      [this](const v1::GetModelVersionRequest& parsed, v1::ModelVersion& reply,
+             const std::stop_token&) {
+        const ModelRef ref = ParseModelName(parsed.name(), "name");
+        if (ref.version == 0) {
+          throw InvalidArgument("INVALID_NAME", "name",
+                                "expected \"models/{model}/versions/{version}\", got \"" +
+                                    parsed.name() + "\"; GetModel takes the name of a model");
+        }
+        reply = ToProto(store_.GetModelVersion(ref.id, ref.version));
+      });
+}
+
+grpc::ServerUnaryReactor* ModelService::ListModelVersions(grpc::CallbackServerContext* context,
+                                                          const grpc::ByteBuffer* request,
+                                                          grpc::ByteBuffer* response) {
+  return UnaryCall<v1::ListModelVersionsRequest, v1::ListModelVersionsResponse>::Start(
+      list_versions_metrics_, pool_, context, request, response,
+      [this](const v1::ListModelVersionsRequest& parsed, v1::ListModelVersionsResponse& reply,
+             const std::stop_token&) {
+        const std::int64_t limit = PageSize(parsed.page_size());
+        const std::string id = ParseModelId(parsed.parent(), "parent");
+        const std::string listing = ModelName(id) + "/versions";
+        const std::string token = DecodePageToken(listing, parsed.page_token());
+        const std::int64_t after = token.empty() ? 0 : std::stoll(token);
+        const std::vector<ModelVersionRecord> records =
+            store_.ListModelVersions(id, after, limit + 1);
+        for (const ModelVersionRecord& record : FirstPage(records, limit)) {
+          *reply.add_model_versions() = ToProto(record);
+        }
+        if (HasNextPage(records, limit)) {
+          const ModelVersionRecord& last = records[static_cast<std::size_t>(limit) - 1];
+          reply.set_next_page_token(EncodePageToken(listing, std::to_string(last.version)));
+        }
+      });
+}
+
+}  // namespace sobolev::server

@@ -1,0 +1,56 @@
+// sobolev.v1.ModelService.
+
+#ifndef SOBOLEV_SERVER_RPC_MODEL_SERVICE_H_
+#define SOBOLEV_SERVER_RPC_MODEL_SERVICE_H_
+
+#include "proto/sobolev/v1/models.grpc.pb.h"
+#include "server/app/thread_pool.h"
+#include "server/metrics/metrics.h"
+#include "server/models/model_registry.h"
+#include "server/storage/store.h"
+
+namespace sobolev::server {
+
+// The service with every method raw.
+using RawModelService = v1::ModelService::WithRawCallbackMethod_GetModel<
+    v1::ModelService::WithRawCallbackMethod_ListModels<
+        v1::ModelService::WithRawCallbackMethod_DeleteModel<
+            v1::ModelService::WithRawCallbackMethod_GetModelVersion<
+                v1::ModelService::WithRawCallbackMethod_ListModelVersions<
+                    v1::ModelService::Service>>>>>;
+
+class ModelService final : public RawModelService {
+ public:
+  // The references outlive the service.
+  ModelService(Store& store, ModelRegistry& models, Metrics& metrics, ThreadPool& pool);
+
+  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* DeleteModel(grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetModelVersion(grpc::CallbackServerContext* context,
+                                            const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ListModelVersions(grpc::CallbackServerContext* context,
+                                              const grpc::ByteBuffer* request,
+                                              grpc::ByteBuffer* response) override;
+
+ private:
+  Store& store_;
+  ModelRegistry& models_;
+  ThreadPool& pool_;
+  MethodMetrics* const get_metrics_;
+  MethodMetrics* const list_metrics_;
+  MethodMetrics* const delete_metrics_;
+  MethodMetrics* const get_version_metrics_;
+  MethodMetrics* const list_versions_metrics_;
+};
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_RPC_MODEL_SERVICE_H_

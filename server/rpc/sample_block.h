@@ -1,0 +1,27 @@
+// Blocks of samples as they travel: checked on the way in, cut to size on the way out.
+
+#ifndef SOBOLEV_SERVER_RPC_SAMPLE_BLOCK_H_
+#define SOBOLEV_SERVER_RPC_SAMPLE_BLOCK_H_
+
+#include <memory>
+
+#include "engine/train/samples.h"
+#include "proto/sobolev/v1/datasets.pb.h"
+#include "server/storage/store.h"
+
+namespace sobolev::server {
+
+// The block's samples for the store: views of the message's bytes, or of copies where it carries
+// float32. Throws Error(kInvalidArgument) naming "block.x[17][3]" and the like for a wrong
+// checksum, shape, number of bytes, a non-finite number, a value outside the schema's bounds, a
+// weight that is not positive, or more than max_rows rows.
+SampleBlockData CheckBlock(const std::shared_ptr<const v1::SampleBlock>& block,
+                           const v1::Schema& schema, std::int64_t max_rows);
+
+// Rows [first, first + count) of `samples` as a message with its checksum.
+void FillBlock(const train::SampleBlock& samples, Index n, Index m, Index first, Index count,
+               v1::Tensor::DataType data_type, v1::SampleBlock& block);
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_RPC_SAMPLE_BLOCK_H_

@@ -1,0 +1,82 @@
+#include "server/rpc/training_service.h"
+
+#include <memory>
+#include <random>
+#include <string>
+
+#include <absl/strings/str_format.h>
+
+#include "engine/base/error.h"
+#include "engine/train/trainer.h"
+#include "server/convert/names.h"
+#include "server/convert/resources.h"
+#include "server/rpc/unary_call.h"
+
+namespace sobolev::server {
+namespace {
+
+// A model id for callers that chose none.
+std::string RandomModelId() {
+  std::random_device device;
+  return absl::StrFormat("model-%08x%08x", device(), device());
+}
+
+}  // namespace
+
+TrainingService::TrainingService(Store& store, JobManager& jobs, Metrics& metrics, ThreadPool& pool,
+                                 const ServerConfig& config)
+    : store_(store),
+      jobs_(jobs),
+      pool_(pool),
+      config_(config),
+      train_metrics_(metrics.Method(RpcType::kUnary, "sobolev.v1.TrainingService", "Train")) {}
+
+grpc::ServerUnaryReactor* TrainingService::Train(grpc::CallbackServerContext* context,
+                                                 const grpc::ByteBuffer* request,
+                                                 grpc::ByteBuffer* response) {
+  return UnaryCall<v1::TrainRequest, v1::Job>::Start(
+      train_metrics_, pool_, context, request, response,
+      [this](const v1::TrainRequest& parsed, v1::Job& reply, const std::stop_token&) {
+        reply = Start(parsed);
+      });
+}
+
+v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
+  const std::string dataset_id = ParseDatasetName(request.dataset(), "dataset");
+  if (!request.model_id().empty()) RequireResourceId(request.model_id(), "model_id");
+  if (!request.request_id().empty()) RequireToken(request.request_id(), "request_id");
+  if (request.dataset_version() < 0) {
+    throw InvalidArgument("OUT_OF_RANGE", "dataset_version",
+                          "expected 0 (the current one) or a version of the dataset, got " +
+                              std::to_string(request.dataset_version()));
+  }
+  const train::Options options = ToOptions(request.spec());
+  const DatasetRecord dataset = store_.GetDataset(dataset_id);
+  std::int64_t num_samples = 0;
+  std::int64_t num_jacobians = 0;
+  if (dataset.version > 0) {
+    const std::shared_ptr<const Snapshot> snapshot =
+        store_.OpenSnapshot(dataset_id, request.dataset_version());
+    num_samples = snapshot->statistics().sample_count;
+    num_jacobians = snapshot->statistics().jacobian_count;
+  }
+  train::ResolveOptions(options, dataset.n, dataset.m, num_samples, num_jacobians,
+                        static_cast<std::size_t>(config_.job_memory_bytes));
+
+  const JobRecord job{.dataset_id = dataset_id,
+                      .dataset_uid = dataset.uid,
+                      .dataset_version = request.dataset_version() > 0 ? request.dataset_version()
+                                                                       : dataset.version,
+                      .model_id = request.model_id().empty() ? RandomModelId() : request.model_id(),
+                      .spec = SerializeDeterministic(request),
+                      .request_id = request.request_id()};
+  if (request.validate_only()) {
+    v1::Job preview = ToProto(job);
+    preview.clear_name();
+    preview.clear_create_time();
+    return preview;
+  }
+  return ToProto(jobs_.Submit(job));
+}
+
+}  // namespace sobolev::server
