@@ -3,19 +3,35 @@
 #ifndef SOBOLEV_ENGINE_TRAIN_ADAM_H_
 #define SOBOLEV_ENGINE_TRAIN_ADAM_H_
 
-#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
+#include <utility>
 #include <vector>
 
-#include <Eigen/Core>
-
-#include "engine/base/matrix.h"
+#include <emmintrin.h>
 
 namespace sobolev::train {
+
+// Four floats or two doubles. Written out because a compiler keeps std::sqrt scalar for its errno,
+// and Eigen's square root of floats differs between processors.
+template <class T>
+struct Packet;
+
+template <>
+struct Packet<float> {
+  using Type = __m128;
+  static Type Sqrt(Type x) { return _mm_sqrt_ps(x); }
+};
+
+template <>
+struct Packet<double> {
+  using Type = __m128d;
+  static Type Sqrt(Type x) { return _mm_sqrt_pd(x); }
+};
 
 // Kingma and Ba 2015, algorithm 1 with its default constants:
 //   m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,
@@ -28,36 +44,43 @@ class Adam {
   static constexpr double kBeta2 = 0.999;
   static constexpr double kEpsilon = 1e-8;
 
-  // For `num_parameters` parameters, before the first step.
-  explicit Adam(std::size_t num_parameters)
-      : first_moment_(num_parameters), second_moment_(num_parameters) {}
+  // For p parameters, before the first step.
+  explicit Adam(std::size_t p) : first_moment_(p), second_moment_(p) {}
 
-  // One step on θ, in place, with the gradient there and learning rate η.
+  // One step on θ, in place, with the gradient g there and the learning rate η.
   void Step(std::span<T> theta, std::span<const T> gradient, double learning_rate) {
     assert(theta.size() == first_moment_.size() && gradient.size() == theta.size());
+    using Pack = typename Packet<T>::Type;
+    constexpr std::size_t kLanes = sizeof(Pack) / sizeof(T);
     ++steps_;
     const auto t = static_cast<double>(steps_);
-    const T rate = static_cast<T>(learning_rate / (1 - std::pow(kBeta1, t)));
-    const T root_correction = static_cast<T>(1 / std::sqrt(1 - std::pow(kBeta2, t)));
-    constexpr T kKeep1 = static_cast<T>(kBeta1);
-    constexpr T kKeep2 = static_cast<T>(kBeta2);
-    constexpr T kTake1 = static_cast<T>(1 - kBeta1);
-    constexpr T kTake2 = static_cast<T>(1 - kBeta2);
-    constexpr T kTiny = static_cast<T>(kEpsilon);
-
-    // Piece by piece, so that the four arrays pass through the cache once.
-    constexpr std::size_t kPiece = 1024;
-    using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
-    for (std::size_t first = 0; first < theta.size(); first += kPiece) {
-      const auto size = static_cast<Index>(std::min(kPiece, theta.size() - first));
-      const Eigen::Map<const Array> g(gradient.data() + first, size);
-      Eigen::Map<Array> m(first_moment_.data() + first, size);
-      Eigen::Map<Array> v(second_moment_.data() + first, size);
-      Eigen::Map<Array> parameters(theta.data() + first, size);
-      m = kKeep1 * m + kTake1 * g;
-      v = kKeep2 * v + kTake2 * g.square();
-      parameters -= rate * m / (root_correction * v.sqrt() + kTiny);
-    }
+    const Pack rate = Pack{} + static_cast<T>(learning_rate / (1 - std::pow(kBeta1, t)));
+    const Pack correction = Pack{} + static_cast<T>(1 / std::sqrt(1 - std::pow(kBeta2, t)));
+    const Pack keep1 = Pack{} + static_cast<T>(kBeta1);
+    const Pack take1 = Pack{} + static_cast<T>(1 - kBeta1);
+    const Pack keep2 = Pack{} + static_cast<T>(kBeta2);
+    const Pack take2 = Pack{} + static_cast<T>(1 - kBeta2);
+    const Pack tiny = Pack{} + static_cast<T>(kEpsilon);
+    const auto update = [&](std::size_t first, std::size_t bytes) {
+      Pack g{};
+      Pack m{};
+      Pack v{};
+      Pack x{};
+      std::memcpy(&g, gradient.data() + first, bytes);
+      std::memcpy(&m, first_moment_.data() + first, bytes);
+      std::memcpy(&v, second_moment_.data() + first, bytes);
+      std::memcpy(&x, theta.data() + first, bytes);
+      m = keep1 * m + take1 * g;
+      v = keep2 * v + take2 * (g * g);
+      x = x - rate * m / (correction * Packet<T>::Sqrt(v) + tiny);
+      std::memcpy(first_moment_.data() + first, &m, bytes);
+      std::memcpy(second_moment_.data() + first, &v, bytes);
+      std::memcpy(theta.data() + first, &x, bytes);
+    };
+    const std::size_t p = theta.size();
+    const std::size_t whole = p - p % kLanes;
+    for (std::size_t first = 0; first < whole; first += kLanes) update(first, sizeof(Pack));
+    if (whole < p) update(whole, (p - whole) * sizeof(T));
   }
 
   // The state, for saving and restoring.

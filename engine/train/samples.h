@@ -53,11 +53,11 @@ void ForEachSample(const SampleSet& samples, const std::stop_token& stop, const 
   for (const SampleBlock& block : samples.blocks) {
     for (Index row = 0; row < block.rows; ++row, ++number) {
       if (number % kSamplesPerStopCheck == 0) ThrowIfStopped(stop);
-      visit(number, Sample{.x = block.x + row * n,
-                           .y = block.y + row * m,
-                           .jacobian = block.jacobian == nullptr ? nullptr
-                                                                 : block.jacobian + row * m * n,
-                           .weight = block.weight == nullptr ? 1.0 : block.weight[row]});
+      visit(number,
+            Sample{.x = block.x + row * n,
+                   .y = block.y + row * m,
+                   .jacobian = block.jacobian == nullptr ? nullptr : block.jacobian + row * m * n,
+                   .weight = block.weight == nullptr ? 1.0 : block.weight[row]});
     }
   }
 }

@@ -330,7 +330,9 @@ void ApplyFile(const std::string& path, const std::vector<Setting>& settings) {
     if (!seen.insert(name).second) {
       throw InvalidArgument("REPEATED_SETTING", place, "'" + name + "' is set a second time");
     }
-    setting->set(CLI::detail::trim_copy(text.substr(equals + 1)), place + ": " + name);
+    std::string field = place;
+    field += ": " + name;
+    setting->set(CLI::detail::trim_copy(text.substr(equals + 1)), field);
   }
 }
 
@@ -453,7 +455,7 @@ std::variant<ServerConfig, int> ParseConfig(int argc, const char* const* argv, s
   bool print_config = false;
   bool check_config = false;
   app.add_flag("--print-config", print_config,
-               "Print the settings in force, as a file for --config, and exit");
+               "Print the settings in force as a file for --config; exit");
   app.add_flag("--check-config", check_config, "Check the settings and exit");
 
   std::vector<std::string> flags(settings.size());

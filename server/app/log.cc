@@ -33,9 +33,9 @@ std::string JsonPayload(std::string_view message, LogFields fields) {
 
 // A bare word, or else a JSON string.
 std::string TextValue(const LogField::Value& value) {
-  const std::string quoted = Dump(ToJson(value));
+  std::string quoted = Dump(ToJson(value));
   if (!std::holds_alternative<std::string_view>(value)) return quoted;
-  const std::string word = quoted.substr(1, quoted.size() - 2);
+  std::string word = quoted.substr(1, quoted.size() - 2);
   const bool bare = !word.empty() && word.find_first_of(" =\\") == std::string::npos;
   return bare ? word : quoted;
 }

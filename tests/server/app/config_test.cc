@@ -56,7 +56,7 @@ Parsed Parse(const std::vector<std::string>& arguments) {
 
 class ConfigTest : public ::testing::Test {
  protected:
-  ~ConfigTest() override { std::filesystem::remove(path_); }
+  void TearDown() override { std::filesystem::remove(path_); }
 
   std::string WriteFile(const std::string& text) const {
     std::ofstream(path_) << text;

@@ -99,13 +99,14 @@ TEST(LogTest, LinesOfManyThreadsDoNotMix) {
   constexpr int kLines = 200;
   const std::vector<std::string> lines = Lines([] {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([t] {
         for (int i = 0; i < kLines; ++i) LogInfo("tick", {{"thread", t}, {"i", i}});
       });
     }
   });
-  ASSERT_EQ(lines.size(), std::size_t{kThreads * kLines});
+  ASSERT_EQ(lines.size(), std::size_t{kThreads} * kLines);
   std::vector<int> next(kThreads, 0);
   for (const std::string& line : lines) {
     const Json event = Json::parse(line);

@@ -128,6 +128,7 @@ TEST(MetricsTest, CountingFromManyThreadsLosesNothing) {
   constexpr int kCalls = 20000;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&] {
         MethodMetrics* const predict =

@@ -1,0 +1,77 @@
+"""Train and query differentiable surrogates on a Sobolev server.
+
+    import sobolev
+
+    with sobolev.Client("localhost:50551") as client:
+        model = client.train(x, y, jacobian=g, model="pricer").wait()
+        value, jacobian = model.value_and_jacobian(x_new)
+
+NumPy arrays (and whatever converts to them) go in, NumPy arrays come out: samples [N, n], values
+[N, m], Jacobians [N, m, n].
+"""
+
+from sobolev.client import Client
+from sobolev.dataset import Dataset, Samples
+from sobolev.errors import (
+    AbortedError,
+    AlreadyExistsError,
+    CancelledError,
+    DataLossError,
+    DeadlineExceededError,
+    FailedPreconditionError,
+    FieldViolation,
+    InternalError,
+    InvalidArgumentError,
+    JobCancelledError,
+    JobFailedError,
+    NotFoundError,
+    ResourceExhaustedError,
+    SobolevError,
+    UnavailableError,
+    UnimplementedError,
+)
+from sobolev.job import Job
+from sobolev.model import Evaluation, Model
+from sobolev.records import (
+    Epoch,
+    Errors,
+    JobEvent,
+    Progress,
+    Statistics,
+    TrainingReport,
+    Variable,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AbortedError",
+    "AlreadyExistsError",
+    "CancelledError",
+    "Client",
+    "DataLossError",
+    "Dataset",
+    "DeadlineExceededError",
+    "Epoch",
+    "Errors",
+    "Evaluation",
+    "FailedPreconditionError",
+    "FieldViolation",
+    "InternalError",
+    "InvalidArgumentError",
+    "Job",
+    "JobCancelledError",
+    "JobEvent",
+    "JobFailedError",
+    "Model",
+    "NotFoundError",
+    "Progress",
+    "ResourceExhaustedError",
+    "Samples",
+    "SobolevError",
+    "Statistics",
+    "TrainingReport",
+    "UnavailableError",
+    "UnimplementedError",
+    "Variable",
+]

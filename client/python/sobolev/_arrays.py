@@ -1,0 +1,188 @@
+"""NumPy arrays to Tensor messages and back, with the checks that are cheap before sending."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sobolev._stubs.tensor_pb2 import Tensor
+from sobolev.errors import invalid_argument
+
+FloatArray = npt.NDArray[Any]
+
+
+def to_data_type(dtype: npt.DTypeLike) -> Tensor.DataType:
+    """The wire type of a dtype. Raises InvalidArgumentError unless it is float64 or float32."""
+    kind = np.dtype(dtype)
+    if kind == np.float64:
+        return Tensor.DATA_TYPE_FLOAT64
+    if kind == np.float32:
+        return Tensor.DATA_TYPE_FLOAT32
+    raise invalid_argument(
+        "UNKNOWN_ENUM_VALUE", "dtype", f"expected float64 or float32, got {kind}"
+    )
+
+
+def as_floats(values: Any, field: str) -> FloatArray:
+    """Anything array-like as little-endian float64, or float32 if it is that already."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "c":
+            raise TypeError("complex numbers")
+        return np.asarray(array, dtype="<f4" if array.dtype == np.float32 else "<f8")
+    except (TypeError, ValueError) as error:
+        raise invalid_argument(
+            "NOT_NUMERIC", field, f"expected an array of real numbers, got {error}"
+        ) from None
+
+
+def require_finite(array: FloatArray, field: str) -> None:
+    """Raises InvalidArgumentError naming the first NaN or infinity in `array`."""
+    if np.isfinite(array).all():
+        return
+    index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    labels = ("row", "column") if len(index) == 2 else ("row", "output", "column")
+    place = ", ".join(f"{label} {i}" for label, i in zip(labels, index))
+    path = field + "".join(f"[{i}]" for i in index)
+    raise invalid_argument(
+        "NON_FINITE", path, f"expected a finite number, got {array[index]} ({place})"
+    )
+
+
+def _mismatch(field: str, expected: str, array: FloatArray) -> Exception:
+    return invalid_argument(
+        "SHAPE_MISMATCH", field, f"expected shape {expected}, got {list(array.shape)}"
+    )
+
+
+def column_names(table: Any) -> list[str] | None:
+    """The names of a DataFrame's or Series' columns; None for arrays and unnamed columns."""
+    if hasattr(table, "columns"):
+        names = list(table.columns)
+    elif hasattr(table, "index") and hasattr(table, "name"):
+        names = [table.name]
+    else:
+        return None
+    return names if all(isinstance(name, str) for name in names) else None
+
+
+def select_columns(table: Any, names: Sequence[str], field: str) -> Any:
+    """A DataFrame with its columns in the order of `names`; anything else as it is."""
+    given = column_names(table)
+    if given is None or not hasattr(table, "columns"):
+        return table
+    if sorted(given) != sorted(names):
+        raise invalid_argument(
+            "SHAPE_MISMATCH", field, f"expected the columns {list(names)}, got {given}"
+        )
+    return table[list(names)]
+
+
+def as_samples(values: Any, field: str, width: int | None = None) -> FloatArray:
+    """Samples or labels as [N, width]; a vector means width 1, or one sample of `width` values."""
+    array = as_floats(values, field)
+    if array.ndim == 1:
+        array = array.reshape((-1, 1) if width in (None, 1) else (1, -1))
+    if array.ndim != 2 or (width is not None and array.shape[1] != width):
+        raise _mismatch(field, f"[N, {'columns' if width is None else width}]", array)
+    require_finite(array, field)
+    return array
+
+
+def as_jacobian(values: Any, num_samples: int, m: int, n: int) -> FloatArray:
+    """Jacobians as [N, m, n]. The axis of outputs or inputs may be left out where it is 1."""
+    array = as_floats(values, "jacobian")
+    full = (num_samples, m, n)
+    short = {full, *([full[:1] + full[2:]] if m == 1 else []), *([full[:2]] if n == 1 else [])}
+    if m == 1 and n == 1:
+        short.add(full[:1])
+    if array.shape not in short:
+        raise _mismatch("jacobian", f"[N, m, n] = {list(full)}", array)
+    array = array.reshape(full)
+    require_finite(array, "jacobian")
+    return array
+
+
+def as_weight(values: Any, num_samples: int) -> FloatArray:
+    """Weights as [N], each > 0."""
+    array = as_floats(values, "weight")
+    if array.shape == (num_samples, 1):
+        array = array[:, 0]
+    if array.shape != (num_samples,):
+        raise _mismatch("weight", f"[N] = [{num_samples}]", array)
+    require_finite(array, "weight")
+    if not np.all(array > 0):
+        row = int(np.argmin(array > 0))
+        raise invalid_argument(
+            "OUT_OF_RANGE", f"weight[{row}]", f"expected a weight > 0, got {array[row]}"
+        )
+    return array
+
+
+def as_points(values: Any, names: Sequence[str]) -> tuple[FloatArray, bool]:
+    """Points of a model with these inputs as [N, n], and whether there was one without batch axis.
+
+    A vector is one point; with a single input, each of its elements is a point.
+    """
+    n = len(names)
+    array = as_floats(select_columns(values, names, "x"), "x")
+    is_point = (array.ndim == 1 and n > 1) or array.ndim == 0
+    if is_point:
+        array = array.reshape(1, -1)
+    elif array.ndim == 1:
+        array = array.reshape(-1, 1)
+    if array.ndim != 2 or array.shape[1] != n:
+        raise _mismatch("x", f"[N, {n}]" + (f" or [{n}]" if n > 1 else " or [N]"), array)
+    require_finite(array, "x")
+    return array, is_point
+
+
+def as_directions(
+    values: Any, field: str, num_points: int, width: int, is_point: bool
+) -> tuple[FloatArray, bool]:
+    """Tangents or adjoints for the wire, and whether there was one without an axis of directions.
+
+    Answers [k, width], shared by all points, or [N, k, width]. Takes, for a batch of points:
+    [width] shared by all points, [N, width] one for each, [N, k, width] k for each, [1, k, width]
+    k shared; for a single point: [width] or [k, width].
+    """
+    array = as_floats(values, field)
+    given = array
+    if array.ndim == 0 or (array.ndim == 1 and width == 1 and not is_point):
+        array = array.reshape(-1, 1)
+        array = array[0] if len(array) == 1 else array
+    is_single = array.ndim == 1 or (array.ndim == 2 and not is_point)
+    if array.ndim == 1:
+        array = array[np.newaxis, :]
+    elif array.ndim == 2 and not is_point:
+        array = array[:, np.newaxis, :]
+    if array.ndim == 3 and array.shape[0] == 1:
+        array = array[0]
+    fits = array.ndim == 2 or (array.ndim == 3 and array.shape[0] == num_points and not is_point)
+    if not fits or array.shape[-1] != width:
+        batch = (
+            f"[{width}] or [k, {width}]"
+            if is_point
+            else (
+                f"[{width}], [{num_points}, {width}], [{num_points}, k, {width}] or [1, k, {width}]"
+            )
+        )
+        raise _mismatch(field, batch, given)
+    require_finite(array, field)
+    return array, is_single
+
+
+def to_tensor(array: FloatArray) -> Tensor:
+    """A Tensor message of a float64 or float32 array."""
+    return Tensor(
+        data_type=to_data_type(array.dtype), shape=array.shape, data=array.tobytes(order="C")
+    )
+
+
+def from_tensor(tensor: Tensor) -> FloatArray:
+    """A read-only view of the message's numbers."""
+    dtype = "<f4" if tensor.data_type == Tensor.DATA_TYPE_FLOAT32 else "<f8"
+    return np.frombuffer(tensor.data, dtype).reshape(tensor.shape)

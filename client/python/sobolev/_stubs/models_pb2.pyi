@@ -1,0 +1,190 @@
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from . import datasets_pb2 as _datasets_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class DeleteModelRequest(_message.Message):
+    __slots__ = ["name"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class DeleteModelResponse(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class EpochRecord(_message.Message):
+    __slots__ = ["epoch", "gradient_loss", "learning_rate", "validation_jacobian_relative", "validation_loss", "validation_value_relative", "value_loss"]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_LOSS_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_JACOBIAN_RELATIVE_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_LOSS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_VALUE_RELATIVE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_LOSS_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    gradient_loss: float
+    learning_rate: float
+    validation_jacobian_relative: float
+    validation_loss: float
+    validation_value_relative: float
+    value_loss: float
+    def __init__(self, epoch: _Optional[int] = ..., value_loss: _Optional[float] = ..., gradient_loss: _Optional[float] = ..., validation_loss: _Optional[float] = ..., validation_value_relative: _Optional[float] = ..., validation_jacobian_relative: _Optional[float] = ..., learning_rate: _Optional[float] = ...) -> None: ...
+
+class ErrorReport(_message.Message):
+    __slots__ = ["jacobian_relative", "jacobian_rmse", "value_relative", "value_rmse"]
+    JACOBIAN_RELATIVE_FIELD_NUMBER: _ClassVar[int]
+    JACOBIAN_RMSE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_RELATIVE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_RMSE_FIELD_NUMBER: _ClassVar[int]
+    jacobian_relative: float
+    jacobian_rmse: _containers.RepeatedScalarFieldContainer[float]
+    value_relative: float
+    value_rmse: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, value_rmse: _Optional[_Iterable[float]] = ..., value_relative: _Optional[float] = ..., jacobian_rmse: _Optional[_Iterable[float]] = ..., jacobian_relative: _Optional[float] = ...) -> None: ...
+
+class GetModelRequest(_message.Message):
+    __slots__ = ["name"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class GetModelVersionRequest(_message.Message):
+    __slots__ = ["name"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class ListModelVersionsRequest(_message.Message):
+    __slots__ = ["page_size", "page_token", "parent"]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    parent: str
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListModelVersionsResponse(_message.Message):
+    __slots__ = ["model_versions", "next_page_token"]
+    MODEL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    model_versions: _containers.RepeatedCompositeFieldContainer[ModelVersion]
+    next_page_token: str
+    def __init__(self, model_versions: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListModelsRequest(_message.Message):
+    __slots__ = ["page_size", "page_token"]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListModelsResponse(_message.Message):
+    __slots__ = ["models", "next_page_token"]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    next_page_token: str
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Model(_message.Message):
+    __slots__ = ["create_time", "latest_version", "name", "update_time", "version_count"]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LATEST_VERSION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    create_time: _timestamp_pb2.Timestamp
+    latest_version: ModelVersion
+    name: str
+    update_time: _timestamp_pb2.Timestamp
+    version_count: int
+    def __init__(self, name: _Optional[str] = ..., latest_version: _Optional[_Union[ModelVersion, _Mapping]] = ..., version_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ModelVersion(_message.Message):
+    __slots__ = ["create_time", "domain", "name", "network", "parameter_count", "report", "schema", "weights_sha256"]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_FIELD_NUMBER: _ClassVar[int]
+    PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_SHA256_FIELD_NUMBER: _ClassVar[int]
+    create_time: _timestamp_pb2.Timestamp
+    domain: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
+    name: str
+    network: Network
+    parameter_count: int
+    report: TrainingReport
+    schema: _datasets_pb2.Schema
+    weights_sha256: str
+    def __init__(self, name: _Optional[str] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Network(_message.Message):
+    __slots__ = ["activation", "hidden"]
+    class Activation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATION_GELU: Network.Activation
+    ACTIVATION_SILU: Network.Activation
+    ACTIVATION_SIN: Network.Activation
+    ACTIVATION_SOFTPLUS: Network.Activation
+    ACTIVATION_TANH: Network.Activation
+    ACTIVATION_UNSPECIFIED: Network.Activation
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    activation: Network.Activation
+    hidden: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, hidden: _Optional[_Iterable[int]] = ..., activation: _Optional[_Union[Network.Activation, str]] = ...) -> None: ...
+
+class TrainingReport(_message.Message):
+    __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "history", "instruction_set", "jacobian_samples", "job", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples"]
+    class StopReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
+    BEST_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    BETA_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
+    EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    INSTRUCTION_SET_FIELD_NUMBER: _ClassVar[int]
+    JACOBIAN_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    STOP_REASON_EARLY_STOPPING: TrainingReport.StopReason
+    STOP_REASON_FIELD_NUMBER: _ClassVar[int]
+    STOP_REASON_MAX_EPOCHS: TrainingReport.StopReason
+    STOP_REASON_UNSPECIFIED: TrainingReport.StopReason
+    TRAINING_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    TRAIN_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    alpha: float
+    best_epoch: int
+    beta: float
+    dataset: str
+    dataset_fingerprint: str
+    dataset_version: int
+    epochs: int
+    history: _containers.RepeatedCompositeFieldContainer[EpochRecord]
+    instruction_set: str
+    jacobian_samples: int
+    job: str
+    samples_per_second: float
+    seed: int
+    stop_reason: TrainingReport.StopReason
+    train_seconds: float
+    training_samples: int
+    validation: ErrorReport
+    validation_samples: int
+    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,268 @@
+"""The entry point: a connection to a server."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sobolev import _arrays, records
+from sobolev._connection import Connection
+from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, training_pb2
+from sobolev.dataset import Dataset
+from sobolev.errors import invalid_argument
+from sobolev.job import Job
+from sobolev.model import Model
+
+
+class Client:
+    """A connection to a Sobolev server. Thread-safe; a context manager.
+
+    Names may be given whole ("models/m/versions/3") or without the collection ("m/versions/3").
+    Every method raises SobolevError: UnavailableError if no server answers, after a few retries,
+    and DeadlineExceededError if the answer takes longer than the timeout.
+    """
+
+    def __init__(self, target: str = "localhost:50551", *, timeout: float = 60.0) -> None:
+        """Connects on first use.
+
+        Args:
+          target: "host:port".
+          timeout: Seconds for each call. Uploads and waiting for jobs may take longer; they end
+            when the connection is broken for this long.
+        """
+        self._connection = Connection(target, timeout)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self._connection.target!r})"
+
+    def close(self) -> None:
+        """Closes the connection. Jobs on the server go on."""
+        self._connection.close()
+
+    # ---- Datasets -------------------------------------------------------------------------------
+
+    def create_dataset(
+        self,
+        name: str,
+        inputs: Sequence[records.VariableLike],
+        outputs: Sequence[records.VariableLike],
+    ) -> Dataset:
+        """A new, empty dataset, or the existing one if it has the same inputs and outputs.
+
+        Raises AlreadyExistsError if the name is taken by other inputs and outputs.
+        """
+        request = datasets_pb2.CreateDatasetRequest(
+            dataset_id=name,
+            dataset=datasets_pb2.Dataset(
+                schema=datasets_pb2.Schema(
+                    inputs=map(records.to_variable, inputs),
+                    outputs=map(records.to_variable, outputs),
+                )
+            ),
+        )
+        message = self._connection.call(self._connection.datasets.CreateDataset, request)
+        return Dataset(self._connection, message)
+
+    def dataset(self, name: str) -> Dataset:
+        """An existing dataset. Raises NotFoundError."""
+        request = datasets_pb2.GetDatasetRequest(name=_full_name("datasets", name))
+        message = self._connection.call(self._connection.datasets.GetDataset, request)
+        return Dataset(self._connection, message)
+
+    def datasets(self) -> list[Dataset]:
+        """All datasets, in order of name."""
+        pages = self._connection.pages(
+            self._connection.datasets.ListDatasets, datasets_pb2.ListDatasetsRequest()
+        )
+        return [Dataset(self._connection, message) for page in pages for message in page.datasets]
+
+    # ---- Training -------------------------------------------------------------------------------
+
+    def train(
+        self,
+        x: npt.ArrayLike | None = None,
+        y: npt.ArrayLike | None = None,
+        *,
+        jacobian: npt.ArrayLike | None = None,
+        weight: npt.ArrayLike | None = None,
+        dataset: Dataset | str | None = None,
+        dataset_version: int = 0,
+        model: str = "",
+        hidden: Iterable[int] = (20, 20, 20, 20),
+        activation: str = "softplus",
+        alpha: float | None = None,
+        beta: float | None = None,
+        derivative_scale: str = "per_output",
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        validation_fraction: float | None = None,
+        patience: int | None = None,
+        seed: int | None = None,
+        precision: str = "float32",
+        request_id: str | None = None,
+    ) -> Job:
+        """Starts training a new version of a model; Job.wait gives the model.
+
+        The loss is alpha * l_value + beta * l_gradient, both scaled to be comparable. Options left
+        at None take the server's defaults.
+
+        Args:
+          x: Samples [N, n] or [N], to be uploaded; a DataFrame's columns name the inputs. The same
+            samples are uploaded once, however often they are trained on.
+          y: Values [N, m] or [N]; a DataFrame's columns name the outputs.
+          jacobian: dy/dx at the samples, [N, m, n]; the axis of outputs or inputs may be left out
+            where it is 1.
+          weight: [N], each > 0.
+          dataset: Instead of x and y: a dataset that is on the server.
+          dataset_version: The snapshot of `dataset` to train on; 0 for the current one.
+          model: The model that gets the new version, made if missing. Empty: the server chooses.
+          hidden: Width of each hidden layer.
+          activation: "softplus", "tanh", "silu", "gelu" or "sin".
+          alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
+          beta: Weight of the gradient loss. Default n / (1 + n), or 0 without Jacobians.
+          derivative_scale: "per_output" or "per_input", how Jacobian entries are made comparable.
+          epochs: Passes over the samples. Default 100.
+          batch_size: Samples in a step. Default max(256, samples / 16).
+          learning_rate: Peak of the one-cycle schedule.
+          validation_fraction: Share of the samples held out. Default 0.1.
+          patience: Epochs without improvement after which to stop; 0: never.
+          seed: The same seed, samples and options give the same weights. Default 1.
+          precision: "float32" or "float64", of the training; models are served in float64.
+          request_id: Repeating a call with the same id returns the first call's job. Default: a
+            new one.
+
+        Raises:
+          InvalidArgumentError: Wrong shape, NaN or infinity, options out of range.
+          FailedPreconditionError: Too few samples.
+        """
+        spec = training_pb2.TrainingSpec(
+            network=models_pb2.Network(
+                hidden=hidden,
+                activation=records.enum_number(
+                    models_pb2.Network.Activation, activation, "activation"
+                ),
+            ),
+            alpha=alpha,
+            beta=beta,
+            derivative_scale=records.enum_number(
+                training_pb2.TrainingSpec.DerivativeScale, derivative_scale, "derivative_scale"
+            ),
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            seed=seed,
+            precision=records.enum_number(
+                training_pb2.TrainingSpec.Precision, precision, "precision"
+            ),
+        )
+        if dataset is None:
+            if x is None or y is None:
+                raise invalid_argument("MISSING_FIELD", "x", "expected x and y, or a dataset")
+            dataset = self._upload(x, y, jacobian, weight)
+            dataset_version = 1  # Whatever anybody adds later.
+        elif not (x is None and y is None and jacobian is None and weight is None):
+            raise invalid_argument(
+                "CONFLICT",
+                "dataset",
+                "expected either arrays or a dataset, got both; "
+                "Dataset.append adds samples to a dataset",
+            )
+        request = training_pb2.TrainRequest(
+            dataset=dataset.name
+            if isinstance(dataset, Dataset)
+            else _full_name("datasets", dataset),
+            dataset_version=dataset_version,
+            model_id=model,
+            spec=spec,
+            request_id=request_id or str(uuid.uuid4()),
+        )
+        message = self._connection.call(self._connection.training.Train, request)
+        return Job(self._connection, message)
+
+    def _upload(self, x: Any, y: Any, jacobian: Any, weight: Any) -> Dataset:
+        """The dataset of these samples, whose name tells its content; uploaded unless it exists."""
+        arrays = [_arrays.as_samples(x, "x"), _arrays.as_samples(y, "y")]
+        n = arrays[0].shape[1]
+        m = arrays[1].shape[1]
+        inputs = _arrays.column_names(x) or [f"x{j}" for j in range(n)]
+        outputs = _arrays.column_names(y) or [f"y{i}" for i in range(m)]
+        if jacobian is not None:
+            arrays.append(_arrays.as_jacobian(jacobian, len(arrays[0]), m, n))
+        if weight is not None:
+            arrays.append(_arrays.as_weight(weight, len(arrays[0])))
+        digest = hashlib.sha256(repr((inputs, outputs)).encode())
+        for array in arrays:
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        upload_id = digest.hexdigest()[:32]
+        dataset = self.create_dataset(f"samples-{upload_id}", inputs, outputs)
+        if dataset.version == 0:
+            dataset.append(arrays[0], arrays[1], jacobian, weight, upload_id=upload_id)
+        return dataset
+
+    # ---- Jobs and models ------------------------------------------------------------------------
+
+    def job(self, name: str) -> Job:
+        """An existing job. Raises NotFoundError."""
+        request = jobs_pb2.GetJobRequest(name=_full_name("jobs", name))
+        return Job(self._connection, self._connection.call(self._connection.jobs.GetJob, request))
+
+    def jobs(self) -> list[Job]:
+        """All jobs, newest first."""
+        pages = self._connection.pages(self._connection.jobs.ListJobs, jobs_pb2.ListJobsRequest())
+        return [Job(self._connection, message) for page in pages for message in page.jobs]
+
+    def model(self, name: str) -> Model:
+        """The version "m/versions/3", or the newest version of "m" as of now.
+
+        Versions never change: call again to see a newer one. Raises NotFoundError.
+        """
+        return Model.fetch(self._connection, _full_name("models", name))
+
+    def models(self) -> list[Model]:
+        """The newest version of each model, in order of name."""
+        pages = self._connection.pages(
+            self._connection.models.ListModels, models_pb2.ListModelsRequest()
+        )
+        return [
+            Model(self._connection, message.latest_version)
+            for page in pages
+            for message in page.models
+        ]
+
+    def model_versions(self, name: str) -> list[Model]:
+        """All versions of a model, oldest first. Raises NotFoundError."""
+        request = models_pb2.ListModelVersionsRequest(parent=_full_name("models", name))
+        pages = self._connection.pages(self._connection.models.ListModelVersions, request)
+        return [
+            Model(self._connection, message) for page in pages for message in page.model_versions
+        ]
+
+    def delete_model(self, name: str) -> None:
+        """Deletes a model with all its versions. Predictions under way finish undisturbed."""
+        request = models_pb2.DeleteModelRequest(name=_full_name("models", name))
+        self._connection.call(self._connection.models.DeleteModel, request)
+
+
+def _full_name(collection: str, name: str) -> str:
+    return name if name.startswith(collection + "/") else f"{collection}/{name}"

@@ -1,0 +1,151 @@
+"""Jobs: follow a training, wait for its model, stop it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from sobolev import errors, records
+from sobolev._connection import Connection
+from sobolev._stubs import jobs_pb2
+from sobolev.model import Model
+
+_TERMINAL = ("succeeded", "failed", "cancelled")
+
+
+class Job:
+    """A unit of work on the server, which goes on whether or not anybody watches.
+
+    The attributes are those at the time of the last answer; refresh() asks again. Thread-safe.
+    """
+
+    def __init__(self, connection: Connection, message: jobs_pb2.Job) -> None:
+        self._connection = connection
+        self._message = message
+
+    @property
+    def name(self) -> str:
+        """The resource name, "jobs/...". Its last part is what Client.job takes."""
+        return self._message.name
+
+    @property
+    def id(self) -> str:
+        """The last part of the name."""
+        return self._message.name.rpartition("/")[2]
+
+    @property
+    def state(self) -> str:
+        """One of "queued", "running", "succeeded", "failed" and "cancelled"."""
+        return records.enum_name(jobs_pb2.Job.State, self._message.state)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the job has ended, one way or another."""
+        return self.state in _TERMINAL
+
+    @property
+    def attempt(self) -> int:
+        """How often it was started: more than 1 after a restart of the server."""
+        return self._message.attempt
+
+    @property
+    def dataset(self) -> str:
+        """The name of the dataset that it reads."""
+        return self._message.dataset
+
+    @property
+    def model(self) -> str:
+        """The name of the model, and once succeeded of the version that the job made."""
+        return self._message.model
+
+    @property
+    def progress(self) -> records.Progress | None:
+        """Latest progress; None before the first epoch."""
+        if not self._message.HasField("progress"):
+            return None
+        return records.from_progress(self._message.progress)
+
+    def __repr__(self) -> str:
+        return f"Job({self.id!r}, state={self.state!r}, model={self.model!r})"
+
+    def refresh(self) -> Job:
+        """Asks the server for the present attributes; returns this object."""
+        self._message = self._connection.call(
+            self._connection.jobs.GetJob, jobs_pb2.GetJobRequest(name=self.name)
+        )
+        return self
+
+    def cancel(self) -> None:
+        """Asks the job to stop. A finished job is left as it is."""
+        self._message = self._connection.call(
+            self._connection.jobs.CancelJob, jobs_pb2.CancelJobRequest(name=self.name)
+        )
+
+    def watch(self, after: int = 0, *, timeout: float | None = None) -> Iterator[records.JobEvent]:
+        """The job's events, past ones first, up to the one that ends it.
+
+        A connection that breaks, or a server that restarts, is taken up where it stopped, for as
+        long as Client's timeout passes without an answer.
+
+        Args:
+          after: Only events with a greater number.
+          timeout: Seconds for all of it; None waits for ever.
+
+        Raises:
+          DeadlineExceededError: The timeout passed; the job goes on.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        last = after
+
+        def open_call() -> Any:
+            return self._connection.jobs.WatchJob(
+                jobs_pb2.WatchJobRequest(name=self.name, after_event=last),
+                timeout=None if end is None else max(0.0, end - time.monotonic()),
+            )
+
+        for response in self._connection.stream(open_call):
+            last = response.event.number
+            if response.HasField("job"):
+                self._message = response.job
+            yield records.from_event(response.event)
+
+    def wait(self, progress: bool = True, *, timeout: float | None = None) -> Model:
+        """The trained model, once the job has succeeded.
+
+        Args:
+          progress: Show a progress bar with the losses.
+          timeout: Seconds to wait; None waits for ever.
+
+        Raises:
+          JobFailedError: The job failed; reason and message say why.
+          JobCancelledError: The job was cancelled.
+          DeadlineExceededError: The timeout passed; the job goes on.
+        """
+        with tqdm(unit="epoch", desc=self.id, disable=not progress) as bar:
+            for event in self.watch(timeout=timeout):
+                if event.progress is not None:
+                    bar.total = event.progress.epochs
+                    bar.set_postfix_str(_describe(event.progress), refresh=False)
+                    bar.update(event.progress.epoch.epoch - bar.n)
+        if not self.is_done:
+            self.refresh()
+        if self.state == "failed":
+            error = self._message.error
+            raise errors.JobFailedError(f"{self.name}: {error.message}", reason=error.reason)
+        if self.state == "cancelled":
+            raise errors.JobCancelledError(f"{self.name} was cancelled", reason="CANCELLED")
+        return Model.fetch(self._connection, self.model)
+
+
+def _describe(progress: records.Progress) -> str:
+    epoch = progress.epoch
+    text = f"value {epoch.value_loss:.3g}"
+    if epoch.gradient_loss > 0:
+        text += f", gradient {epoch.gradient_loss:.3g}"
+    return (
+        f"{text}, validation {epoch.validation_loss:.3g}, "
+        f"{progress.samples_per_second:.3g} samples/s"
+    )

@@ -1,0 +1,258 @@
+"""Models: values and derivatives of trained surrogates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sobolev import _arrays, records
+from sobolev._connection import Connection
+from sobolev._stubs import models_pb2
+from sobolev._stubs.prediction_pb2 import PredictRequest, PredictResponse
+
+# Larger batches are cut, so that no call passes the server's limits of points and reply size.
+_MAX_POINTS = 8192
+_MAX_REPLY_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A surrogate at N points. What was not asked for is None.
+
+    For a single point given without batch axis, the axis N is left out everywhere.
+
+    Attributes:
+      value: y, [N, m].
+      jacobian: [N, m, n], jacobian[s, i, j] = dy_i/dx_j at point s.
+      jvp: J x_dot, [N, k, m], or [N, m] for one tangent per point.
+      vjp: J^T y_bar, [N, k, n], or [N, n] for one adjoint per point.
+      in_domain: [N], False where x lies outside the box of the training samples.
+    """
+
+    value: _arrays.FloatArray | None
+    jacobian: _arrays.FloatArray | None
+    jvp: _arrays.FloatArray | None
+    vjp: _arrays.FloatArray | None
+    in_domain: Any
+
+
+class Model:
+    """One immutable version of a model.
+
+    x is [N, n], a DataFrame with the inputs as columns, or a single point [n]; with a single input
+    a vector [N] means N points. Results for a single point have no batch axis. Batches of any size
+    are taken; large ones are cut into several calls. Thread-safe.
+
+    Every method raises InvalidArgumentError for wrong shapes and non-finite numbers, and
+    NotFoundError once the model is deleted.
+    """
+
+    def __init__(self, connection: Connection, message: models_pb2.ModelVersion) -> None:
+        self._connection = connection
+        self._message = message
+        self._input_names = [variable.name for variable in message.schema.inputs]
+        self._m = len(message.schema.outputs)
+
+    @classmethod
+    def fetch(cls, connection: Connection, name: str) -> Model:
+        """The version "models/{model}/versions/{version}", or the newest of "models/{model}"."""
+        if "/versions/" in name:
+            request = models_pb2.GetModelVersionRequest(name=name)
+            return cls(connection, connection.call(connection.models.GetModelVersion, request))
+        model = connection.call(connection.models.GetModel, models_pb2.GetModelRequest(name=name))
+        return cls(connection, model.latest_version)
+
+    @property
+    def name(self) -> str:
+        """The resource name of this version, "models/{model}/versions/{version}"."""
+        return self._message.name
+
+    @property
+    def id(self) -> str:
+        """The {model} of the name, which all versions share."""
+        return self._message.name.split("/")[1]
+
+    @property
+    def version(self) -> int:
+        """1, 2, ..."""
+        return int(self._message.name.rpartition("/")[2])
+
+    @property
+    def inputs(self) -> tuple[records.Variable, ...]:
+        """The n inputs, in the order of the columns of x."""
+        return tuple(map(records.from_variable, self._message.schema.inputs))
+
+    @property
+    def outputs(self) -> tuple[records.Variable, ...]:
+        """The m outputs, in the order of the columns of y."""
+        return tuple(map(records.from_variable, self._message.schema.outputs))
+
+    @property
+    def domain(self) -> npt.NDArray[np.float64]:
+        """The box of the training samples, [n, 2]."""
+        return records.from_ranges(self._message.domain)
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """The width of each hidden layer."""
+        return tuple(self._message.network.hidden)
+
+    @property
+    def activation(self) -> str:
+        """The activation of the hidden layers."""
+        return records.enum_name(models_pb2.Network.Activation, self._message.network.activation)
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of weights and biases."""
+        return self._message.parameter_count
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of architecture, weights and scaling, in hex."""
+        return self._message.weights_sha256
+
+    @property
+    def report(self) -> records.TrainingReport:
+        """How the version was trained and how good it is."""
+        return records.from_report(self._message.report)
+
+    def __repr__(self) -> str:
+        return (
+            f"Model({self.id!r}, version={self.version}, inputs={len(self._input_names)}, "
+            f"outputs={self._m}, hidden={self.hidden}, activation={self.activation!r})"
+        )
+
+    def predict(self, x: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64) -> _arrays.FloatArray:
+        """Values y, [N, m]."""
+        return _given(self.evaluate(x, dtype=dtype).value)
+
+    def jacobian(
+        self, x: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64
+    ) -> _arrays.FloatArray:
+        """Jacobians, [N, m, n]: element [s, i, j] is dy_i/dx_j at point s."""
+        return _given(self.evaluate(x, value=False, jacobian=True, dtype=dtype).jacobian)
+
+    def value_and_jacobian(
+        self, x: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64
+    ) -> tuple[_arrays.FloatArray, _arrays.FloatArray]:
+        """Values [N, m] and Jacobians [N, m, n], from one sweep."""
+        evaluation = self.evaluate(x, jacobian=True, dtype=dtype)
+        return _given(evaluation.value), _given(evaluation.jacobian)
+
+    def jvp(
+        self, x: npt.ArrayLike, tangents: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64
+    ) -> _arrays.FloatArray:
+        """Jacobian-vector products J x_dot, [N, m].
+
+        tangents: [n] for all points, [N, n] one for each point, or [N, k, n] with k for each or
+          [1, k, n] with k for all, which gives [N, k, m].
+        """
+        return _given(self.evaluate(x, value=False, tangents=tangents, dtype=dtype).jvp)
+
+    def vjp(
+        self, x: npt.ArrayLike, adjoints: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64
+    ) -> _arrays.FloatArray:
+        """Vector-Jacobian products J^T y_bar, [N, n].
+
+        adjoints: [m] for all points, [N, m] one for each point, or [N, k, m] with k for each or
+          [1, k, m] with k for all, which gives [N, k, n].
+        """
+        return _given(self.evaluate(x, value=False, adjoints=adjoints, dtype=dtype).vjp)
+
+    def in_domain(self, x: npt.ArrayLike) -> Any:
+        """Whether each point lies in the box of the training samples, [N] of bool."""
+        return self.evaluate(x).in_domain
+
+    def evaluate(
+        self,
+        x: npt.ArrayLike,
+        *,
+        value: bool = True,
+        jacobian: bool = False,
+        tangents: npt.ArrayLike | None = None,
+        adjoints: npt.ArrayLike | None = None,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> Evaluation:
+        """Everything that is asked for at once.
+
+        Args:
+          x: The points.
+          value: Whether to answer values.
+          jacobian: Whether to answer Jacobians.
+          tangents: As in jvp, which is answered if they are given.
+          adjoints: As in vjp, which is answered if they are given.
+          dtype: Of the answer, float64 or float32; float32 halves the bytes. The server computes
+            in float64 all the same.
+        """
+        n = len(self._input_names)
+        points, is_point = _arrays.as_points(x, self._input_names)
+        num_points = len(points)
+        result_type = _arrays.to_data_type(dtype)
+        element_bytes = np.dtype(dtype).itemsize
+        shapes: dict[str, tuple[int, ...]] = {}
+        directions: dict[str, _arrays.FloatArray] = {}
+        squeezed: dict[str, bool] = {}
+        if value:
+            shapes["value"] = (self._m,)
+        if jacobian:
+            shapes["jacobian"] = (self._m, n)
+        if tangents is not None:
+            directions["tangents"], squeezed["jvp"] = _arrays.as_directions(
+                tangents, "tangents", num_points, n, is_point
+            )
+            shapes["jvp"] = (directions["tangents"].shape[-2], self._m)
+        if adjoints is not None:
+            directions["adjoints"], squeezed["vjp"] = _arrays.as_directions(
+                adjoints, "adjoints", num_points, self._m, is_point
+            )
+            shapes["vjp"] = (directions["adjoints"].shape[-2], n)
+
+        quantities = [
+            records.enum_number(PredictRequest.Quantity, key, "quantities") for key in shapes
+        ]
+        results = {key: np.empty((num_points, *shape), dtype) for key, shape in shapes.items()}
+        in_domain = np.empty(num_points, bool)
+        point_bytes = element_bytes * sum(int(np.prod(shape)) for shape in shapes.values())
+        step = max(1, min(_MAX_POINTS, _MAX_REPLY_BYTES // max(1, point_bytes)))
+        for first in range(0, num_points, step):
+            rows = slice(first, first + step)
+            request = PredictRequest(
+                model=self.name,
+                x=_arrays.to_tensor(points[rows]),
+                quantities=quantities,
+                data_type=result_type,
+            )
+            for key, array in directions.items():
+                part = array[rows] if array.ndim == 3 else array
+                getattr(request, key).CopyFrom(_arrays.to_tensor(part))
+            reply: PredictResponse = self._connection.call(
+                self._connection.prediction.Predict, request
+            )
+            for key, result in results.items():
+                result[rows] = _arrays.from_tensor(getattr(reply, key))
+            in_domain[rows] = reply.in_domain
+
+        def arrange(key: str) -> _arrays.FloatArray | None:
+            result = results.get(key)
+            if result is None:
+                return None
+            if squeezed.get(key):
+                result = result[:, 0]
+            return result[0] if is_point else result
+
+        return Evaluation(
+            value=arrange("value"),
+            jacobian=arrange("jacobian"),
+            jvp=arrange("jvp"),
+            vjp=arrange("vjp"),
+            in_domain=bool(in_domain[0]) if is_point else in_domain,
+        )
+
+
+def _given(array: _arrays.FloatArray | None) -> _arrays.FloatArray:
+    assert array is not None, "evaluate answers what it is asked for"
+    return array

@@ -1,0 +1,83 @@
+// Evaluation of a surrogate and its derivatives on a block of points, in two layouts.
+//
+// The scaling of the surrogate is folded into the weights, so that derivatives need no scaling at
+// all: W₁ becomes W₁ diag(1/σ_x), W_D becomes diag(σ_y) W_D, b_D becomes σ_y b_D + μ_y. Only the
+// mean of x is subtracted point by point, because W₁ μ_x would cancel badly where |μ_x| ≫ σ_x.
+//
+// A chunk of points lies in SIMD lanes and takes one direction at a time. A single point has its
+// features in lanes and takes several directions at a time. Both add up in the same order, so a
+// point has the same bits in either.
+
+#ifndef SOBOLEV_ENGINE_NN_EVALUATOR_H_
+#define SOBOLEV_ENGINE_NN_EVALUATOR_H_
+
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/aligned_buffer.h"
+#include "engine/nn/kernels.h"
+#include "engine/nn/network.h"
+#include "engine/nn/surrogate.h"
+
+namespace sobolev::nn {
+
+// The scaled layer l in all the orders that kernels read.
+struct PackedLayer {
+  Index rows;
+  Index cols;
+  Index padded_rows;                 // To a multiple of the vector width.
+  Index padded_cols;                 // Likewise.
+  AlignedBuffer<double> packed;      // W as Product::weights.
+  AlignedBuffer<double> transposed;  // Wᵀ as Product::weights.
+  AlignedBuffer<double> columns;     // [cols][padded_rows]: column j of W is contiguous.
+  AlignedBuffer<double> lines;       // [rows][padded_cols]: row i of W is contiguous.
+  AlignedBuffer<double> bias;        // padded_rows
+};
+
+struct PackedNetwork {
+  PackedNetwork(const Architecture& architecture, const Scaling& scaling, const Vector& theta,
+                const Kernels<double>& table);
+
+  const PackedLayer& Layer(Index l) const { return layers[static_cast<std::size_t>(l - 1)]; }
+
+  const Kernels<double>& kernels;
+  std::size_t activation;
+  Index n;
+  Index m;
+  Index depth;
+  Index widest;  // max(n, m, widths), padded to the vector width.
+  Vector x_mean;
+  std::vector<PackedLayer> layers;
+};
+
+// What to compute, with the pointers of the whole batch.
+struct Evaluation {
+  const double* X;  // n×N
+  const std::optional<Directions>& tangents;
+  const std::optional<Directions>& adjoints;
+  const PredictionBuffers& out;
+  bool jacobian_by_tangents;
+  const std::stop_token& stop;
+
+  bool HasDerivatives() const {
+    return out.J != nullptr || out.Y_dot != nullptr || out.X_bar != nullptr;
+  }
+};
+
+// Elements of workspace that the functions below need, aligned to kAlignment.
+Index ChunkWorkspace(const PackedNetwork& network);
+Index PointWorkspace(const PackedNetwork& network);
+
+// Points first … first + count − 1, count <= kernels.lanes. Throws Error(kCancelled).
+void EvaluateChunk(const PackedNetwork& network, const Evaluation& evaluation, Index first,
+                   Index count, double* workspace);
+
+// The point numbered `point`. Throws Error(kCancelled).
+void EvaluatePoint(const PackedNetwork& network, const Evaluation& evaluation, Index point,
+                   double* workspace);
+
+}  // namespace sobolev::nn
+
+#endif  // SOBOLEV_ENGINE_NN_EVALUATOR_H_

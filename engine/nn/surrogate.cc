@@ -1,0 +1,166 @@
+#include "engine/nn/surrogate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include <oneapi/tbb/parallel_for.h>
+
+#include "engine/base/error.h"
+#include "engine/base/isa.h"
+#include "engine/base/matrix.h"
+#include "engine/nn/aligned_buffer.h"
+#include "engine/nn/evaluator.h"
+#include "engine/nn/network.h"
+#include "engine/nn/packing.h"
+
+namespace sobolev::nn {
+
+namespace {
+
+// Up to this many points a block is cheaper point by point than as a padded chunk.
+constexpr Index kMaxPointsOneByOne = 16;
+// Multiply-adds below which waking another thread costs more than it saves.
+constexpr double kParallelCost = 2e6;
+
+// Memory of this thread, for any surrogate that it evaluates.
+double* Workspace(Index size) {
+  thread_local AlignedBuffer<double> buffer;
+  if (buffer.size() < size) buffer = AlignedBuffer<double>(size);
+  return buffer.data();
+}
+
+void RequireFinite(const char* field, const Vector& vector) {
+  if (vector.allFinite()) return;
+  throw InvalidArgument("NON_FINITE", field, "expected finite numbers only, got NaN or Inf");
+}
+
+void RequirePositive(const char* field, const Vector& scale) {
+  RequireFinite(field, scale);
+  if (scale.size() == 0 || scale.minCoeff() > 0) return;
+  throw InvalidArgument("OUT_OF_RANGE", field,
+                        "expected numbers > 0, got " + std::to_string(scale.minCoeff()));
+}
+
+void RequireDirections(const char* field, const std::optional<Directions>& directions, Index size,
+                       Index num_points) {
+  if (!directions) {
+    throw InvalidArgument("MISSING_DIRECTIONS", field,
+                          "expected at least one direction, got none; pass " + std::string(field));
+  }
+  RequireSize(field, directions->D.rows(), size);
+  RequireSize(field, directions->D.cols(),
+              directions->per_point ? directions->count * num_points : directions->count);
+}
+
+}  // namespace
+
+struct Surrogate::Impl {
+  Impl(Architecture architecture_in, Scaling scaling_in, Vector theta_in)
+      : architecture(std::move(architecture_in)),
+        scaling(std::move(scaling_in)),
+        theta(std::move(theta_in)),
+        network(architecture, scaling, theta, KernelsFor<double>(BestIsa())) {
+    for (Index l = 1; l <= architecture.Depth(); ++l) {
+      sweep_cost += static_cast<double>(architecture.Rows(l) * architecture.Cols(l));
+    }
+  }
+
+  // Multiply-adds per point of the Jacobian. The first step of each direction needs no product.
+  double TangentCost() const {
+    return static_cast<double>(architecture.n) *
+           (sweep_cost - static_cast<double>(architecture.Rows(1) * architecture.Cols(1)));
+  }
+  double AdjointCost() const {
+    const Index depth = architecture.Depth();
+    return static_cast<double>(architecture.m) *
+           (sweep_cost - static_cast<double>(architecture.Rows(depth) * architecture.Cols(depth)));
+  }
+
+  Architecture architecture;
+  Scaling scaling;
+  Vector theta;
+  PackedNetwork network;
+  double sweep_cost = 0;  // Multiply-adds per point and sweep.
+};
+
+Surrogate::Surrogate(Architecture architecture, Scaling scaling, Vector theta) {
+  Validate(architecture);
+  RequireSize("scaling.x_mean", scaling.x_mean.size(), architecture.n);
+  RequireSize("scaling.x_scale", scaling.x_scale.size(), architecture.n);
+  RequireSize("scaling.y_mean", scaling.y_mean.size(), architecture.m);
+  RequireSize("scaling.y_scale", scaling.y_scale.size(), architecture.m);
+  RequireSize("theta", theta.size(), architecture.NumParameters());
+  RequireFinite("scaling.x_mean", scaling.x_mean);
+  RequireFinite("scaling.y_mean", scaling.y_mean);
+  RequirePositive("scaling.x_scale", scaling.x_scale);
+  RequirePositive("scaling.y_scale", scaling.y_scale);
+  impl_ = std::make_unique<const Impl>(std::move(architecture), std::move(scaling),
+                                       std::move(theta));
+}
+
+Surrogate::~Surrogate() = default;
+
+const Architecture& Surrogate::architecture() const { return impl_->architecture; }
+const Scaling& Surrogate::scaling() const { return impl_->scaling; }
+const Vector& Surrogate::theta() const { return impl_->theta; }
+
+std::size_t Surrogate::SizeBytes() const {
+  Index elements = impl_->theta.size();
+  for (const PackedLayer& layer : impl_->network.layers) {
+    elements += layer.packed.size() + layer.transposed.size() + layer.columns.size() +
+                layer.lines.size() + layer.bias.size();
+  }
+  elements += 3 * impl_->architecture.n + 2 * impl_->architecture.m;
+  return sizeof(Surrogate) + sizeof(Impl) + static_cast<std::size_t>(elements) * sizeof(double);
+}
+
+double Surrogate::Cost(Index num_points, bool jacobian, Index num_tangents,
+                       Index num_adjoints) const {
+  const double sweeps = impl_->sweep_cost * static_cast<double>(1 + num_tangents + num_adjoints);
+  const double full = jacobian ? std::min(impl_->TangentCost(), impl_->AdjointCost()) : 0;
+  return static_cast<double>(num_points) * (sweeps + full);
+}
+
+void Surrogate::Predict(const ConstMatrixMap& X, const std::optional<Directions>& tangents,
+                        const std::optional<Directions>& adjoints, const PredictionBuffers& out,
+                        const std::stop_token& stop) const {
+  const PackedNetwork& network = impl_->network;
+  const Index num_points = X.cols();
+  RequireSize("x", X.rows(), network.n);
+  if (out.Y_dot != nullptr) RequireDirections("tangents", tangents, network.n, num_points);
+  if (out.X_bar != nullptr) RequireDirections("adjoints", adjoints, network.m, num_points);
+  const Evaluation evaluation{
+      .X = X.data(),
+      .tangents = tangents,
+      .adjoints = adjoints,
+      .out = out,
+      .jacobian_by_tangents = impl_->TangentCost() < impl_->AdjointCost(),
+      .stop = stop};
+
+  const Index lanes = network.kernels.lanes;
+  const auto evaluate_block = [&](Index block) {
+    const Index first = block * lanes;
+    const Index count = std::min(lanes, num_points - first);
+    if (count > kMaxPointsOneByOne) {
+      EvaluateChunk(network, evaluation, first, count, Workspace(ChunkWorkspace(network)));
+      return;
+    }
+    double* const workspace = Workspace(PointWorkspace(network));
+    for (Index i = 0; i < count; ++i) EvaluatePoint(network, evaluation, first + i, workspace);
+  };
+  const Index num_blocks = (num_points + lanes - 1) / lanes;
+  const double cost = Cost(num_points, out.J != nullptr, out.Y_dot ? tangents->count : 0,
+                           out.X_bar ? adjoints->count : 0);
+  if (cost < kParallelCost) {
+    for (Index block = 0; block < num_blocks; ++block) evaluate_block(block);
+  } else {
+    oneapi::tbb::parallel_for(Index{0}, num_blocks, evaluate_block);
+  }
+}
+
+}  // namespace sobolev::nn

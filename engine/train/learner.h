@@ -1,0 +1,66 @@
+// A network with its optimiser and its standardised samples: the part of a trainer that depends on
+// the arithmetic.
+
+#ifndef SOBOLEV_ENGINE_TRAIN_LEARNER_H_
+#define SOBOLEV_ENGINE_TRAIN_LEARNER_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/twin_sweep.h"
+#include "engine/train/options.h"
+#include "engine/train/samples.h"
+#include "engine/train/scaling.h"
+#include "engine/train/state_codec.h"
+
+namespace sobolev::train {
+
+enum class Parameters { kCurrent, kBest };
+
+// Residuals over a set of samples, in standardised units.
+struct Evaluation {
+  nn::TwinLoss loss;       // As the optimiser sees it, over the whole set.
+  Vector value_square;     // m: Σ_s (ŷ_i − ŷ*_i)²
+  Vector jacobian_square;  // m: Σ_s Σ_j (Ĵ_ij − Ĵ*_ij)² over the samples with a Jacobian
+  Vector jacobian_label_square;  // m: Σ_s Σ_j Ĵ*_ij²
+  Index num_jacobians = 0;
+};
+
+// Not thread-safe; uses the threads of the current oneTBB arena. Same bits whatever their number.
+class Learner {
+ public:
+  virtual ~Learner() = default;
+
+  // One step of Adam on the loss over these samples, given by number. Returns the loss before it;
+  // the step is not taken when that is not finite. Throws Error(kCancelled), with nothing changed,
+  // soon after `stop` fires.
+  virtual nn::TwinLoss Step(std::span<const std::uint32_t> batch, double learning_rate,
+                            const std::stop_token& stop) = 0;
+  // Throws Error(kCancelled) soon after `stop` fires.
+  virtual Evaluation Evaluate(Parameters which, std::span<const std::uint32_t> numbers,
+                              const std::stop_token& stop) = 0;
+  // Makes the current parameters the best ones, which at first are the initial ones.
+  virtual void KeepAsBest() = 0;
+  // θ, p values.
+  virtual Vector Theta(Parameters which) const = 0;
+
+  // A hash of the standardised samples.
+  virtual std::uint64_t Fingerprint() const = 0;
+  virtual void Save(StateWriter& writer) const = 0;
+  // Reads what Save wrote. Changes nothing if it throws Error(kDataLoss).
+  virtual void Load(StateReader& reader) = 0;
+};
+
+// With initial parameters by options.seed. `resolved` is what ResolveOptions returned; the samples
+// are copied. Throws Error(kFailedPrecondition) naming the sample if a standardised number is not
+// finite in the chosen precision, and Error(kCancelled) soon after `stop` fires.
+std::unique_ptr<Learner> MakeLearner(const SampleSet& samples, const Split& split,
+                                     const Standardisation& standardisation,
+                                     const Options& resolved, const std::stop_token& stop = {});
+
+}  // namespace sobolev::train
+
+#endif  // SOBOLEV_ENGINE_TRAIN_LEARNER_H_

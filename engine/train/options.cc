@@ -1,0 +1,164 @@
+#include "engine/train/options.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <sstream>
+#include <string>
+
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/nn/network.h"
+#include "engine/nn/twin_sweep.h"
+#include "engine/train/samples.h"
+#include "engine/train/trainer.h"
+
+namespace sobolev::train {
+
+namespace {
+
+constexpr Index kDefaultEpochs = 100;
+constexpr Index kDefaultSteps = 1600;
+constexpr Index kMaxEpochs = 1'000'000;
+constexpr Index kMaxBatchSize = 1'000'000;
+constexpr Index kMinTrainingSamples = 2;
+constexpr double kMaxLossWeight = 1e6;
+constexpr double kMaxLearningRate = 10;
+constexpr double kMaxValidationFraction = 0.9;
+
+template <class Number>
+std::string Text(Number number) {
+  std::ostringstream text;
+  text << number;
+  return text.str();
+}
+
+void Require(bool holds, const char* field, const std::string& expected, double actual,
+             const char* fix) {
+  if (holds) return;
+  throw InvalidArgument("OUT_OF_RANGE", field,
+                        "expected " + expected + ", got " + Text(actual) + "; " + fix);
+}
+
+void RequireWhole(const char* field, Index actual, Index lowest, Index highest) {
+  if (lowest <= actual && actual <= highest) return;
+  throw InvalidArgument("OUT_OF_RANGE", field,
+                        "expected " + Text(lowest) + " to " + Text(highest) + ", got " +
+                            Text(actual) + "; choose a number in that range or leave it unset");
+}
+
+// Checks what was given; a NaN fails every comparison.
+void CheckValues(const Options& options) {
+  const auto check_loss_weight = [](const char* field, double weight) {
+    Require(weight >= 0 && weight <= kMaxLossWeight, field, "0 to " + Text(kMaxLossWeight), weight,
+            "only the ratio of alpha and beta matters, so scale both or leave them unset");
+  };
+  if (options.alpha) check_loss_weight("spec.alpha", *options.alpha);
+  if (options.beta) check_loss_weight("spec.beta", *options.beta);
+  if (options.epochs) RequireWhole("spec.epochs", *options.epochs, 1, kMaxEpochs);
+  if (options.batch_size) RequireWhole("spec.batch_size", *options.batch_size, 1, kMaxBatchSize);
+  if (options.learning_rate) {
+    const double rate = *options.learning_rate;
+    Require(rate > 0 && rate <= kMaxLearningRate, "spec.learning_rate",
+            "more than 0 and at most " + Text(kMaxLearningRate), rate,
+            "0.1 suits narrow networks, 0.001 wide ones; leave it unset to have it chosen");
+  }
+  const double fraction = options.validation_fraction;
+  Require(fraction > 0 && fraction <= kMaxValidationFraction, "spec.validation_fraction",
+          "more than 0 and at most " + Text(kMaxValidationFraction), fraction, "0.1 is usual");
+  if (options.patience) {
+    RequireWhole("spec.patience", *options.patience, 0, std::numeric_limits<std::int32_t>::max());
+  }
+}
+
+// Checks the dataset against the options.
+void CheckSamples(const Options& options, Index num_samples, Index num_jacobians) {
+  const Index num_training = num_samples - NumHeldOut(num_samples, options.validation_fraction);
+  if (num_training < kMinTrainingSamples) {
+    throw FailedPrecondition("TOO_FEW_SAMPLES", "dataset",
+                             "expected at least " + Text(kMinTrainingSamples) +
+                                 " samples to train on and 1 to validate with, got " +
+                                 Text(num_samples) + " samples of which validation_fraction " +
+                                 Text(options.validation_fraction) + " holds out " +
+                                 Text(num_samples - num_training) +
+                                 "; append samples or lower spec.validation_fraction");
+  }
+  if (num_jacobians == 0 && options.beta.value_or(0) > 0) {
+    throw FailedPrecondition("NO_JACOBIANS", "spec.beta",
+                             "expected 0 or unset because no sample has a Jacobian, got " +
+                                 Text(*options.beta) +
+                                 "; append samples with Jacobians or train with beta = 0");
+  }
+}
+
+}  // namespace
+
+Options ResolveOptions(const Options& options, Index n, Index m, Index num_samples,
+                       Index num_jacobians, std::size_t memory_limit) {
+  nn::Validate({.n = n, .m = m, .hidden = options.hidden, .activation = options.activation});
+  CheckValues(options);
+  CheckSamples(options, num_samples, num_jacobians);
+
+  Options resolved = options;
+  const double inputs = num_jacobians > 0 ? static_cast<double>(n) : 0;
+  if (!resolved.alpha) resolved.alpha = 1 / (1 + inputs);
+  if (!resolved.beta) resolved.beta = inputs / (1 + inputs);
+  Require(*resolved.alpha + *resolved.beta > 0, "spec.alpha", "alpha + beta > 0", 0,
+          "give the value loss or the gradient loss a weight");
+
+  const Index num_training = num_samples - NumHeldOut(num_samples, options.validation_fraction);
+  const Index default_batch = std::min(std::max<Index>(256, num_samples / 16), kMaxBatchSize);
+  resolved.batch_size = std::min(resolved.batch_size.value_or(default_batch), num_training);
+  if (!resolved.epochs) {
+    const Index steps = StepsPerEpoch(resolved, num_samples);
+    resolved.epochs = std::max(kDefaultEpochs, (kDefaultSteps + steps - 1) / steps);
+  }
+  if (!resolved.learning_rate) {
+    Index width = 32;
+    for (const Index units : resolved.hidden) width = std::max(width, units);
+    resolved.learning_rate = 0.1 * 32 / static_cast<double>(width);
+  }
+  if (!resolved.patience) resolved.patience = std::max<Index>(10, *resolved.epochs / 3);
+
+  const std::size_t bytes = MemoryBytes(resolved, n, m, num_samples);
+  if (bytes > memory_limit || num_samples > std::numeric_limits<std::uint32_t>::max()) {
+    throw Error(ErrorCode::kResourceExhausted, "JOB_MEMORY", "dataset",
+                "expected a training that needs at most " + Text(memory_limit) +
+                    " bytes and 2^32 - 1 samples, got one of " + Text(num_samples) +
+                    " samples that needs about " + Text(bytes) +
+                    " bytes; use fewer samples, float32, a smaller network or batch, or raise the "
+                    "server's limit");
+  }
+  return resolved;
+}
+
+std::size_t MemoryBytes(const Options& resolved, Index n, Index m, Index num_samples) {
+  const double bytes_per_number = resolved.precision == Precision::kFloat32 ? 4 : 8;
+  const nn::Architecture architecture{
+      .n = n, .m = m, .hidden = resolved.hidden, .activation = resolved.activation};
+  const auto p = static_cast<double>(architecture.NumParameters());
+  const auto samples = static_cast<double>(num_samples);
+  double features = static_cast<double>(n + m);
+  for (const Index width : resolved.hidden) features += static_cast<double>(width);
+
+  // The rows, the split and the order of an epoch.
+  const double rows = samples * (bytes_per_number * static_cast<double>(nn::RowSize(n, m)) + 8.2);
+  // θ, gradient, two moments and best θ; packed weights both ways; one gradient per shard in
+  // flight.
+  const double parameters = p * bytes_per_number * (5 + 2 + 16);
+  // Per sample of a batch and per feature: a, φ′, φ″, z̄, q, and g, c, t for every output.
+  const double batch = static_cast<double>(std::max<Index>(*resolved.batch_size, 1024));
+  const double workspaces = batch * bytes_per_number * features * static_cast<double>(5 + 3 * m);
+  const double history = static_cast<double>(*resolved.epochs) * sizeof(EpochRecord);
+  const double total = rows + parameters + workspaces + history;
+  return total < 0x1p63 ? static_cast<std::size_t>(total) : std::numeric_limits<std::size_t>::max();
+}
+
+Index StepsPerEpoch(const Options& resolved, Index num_samples) {
+  const Index num_training = num_samples - NumHeldOut(num_samples, resolved.validation_fraction);
+  return (num_training + *resolved.batch_size - 1) / *resolved.batch_size;
+}
+
+}  // namespace sobolev::train

@@ -1,0 +1,307 @@
+#include "engine/train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "engine/base/isa.h"
+#include "engine/base/matrix.h"
+#include "engine/base/rng.h"
+#include "engine/nn/surrogate.h"
+#include "engine/nn/twin_sweep.h"
+#include "engine/train/learner.h"
+#include "engine/train/options.h"
+#include "engine/train/random_streams.h"
+#include "engine/train/samples.h"
+#include "engine/train/scaling.h"
+#include "engine/train/schedule.h"
+#include "engine/train/state_codec.h"
+
+namespace sobolev::train {
+
+namespace {
+
+// Changes with everything that makes old states continue to other bits.
+constexpr std::uint64_t kStateVersion = 1;
+
+// Where training stands. Epochs and steps count from 0: `step` of `epoch` comes next.
+struct Cursor {
+  std::int64_t epoch = 0;
+  std::int64_t step = 0;
+  double value_loss = 0;     // Mean over the samples of this epoch, of those seen so far.
+  double gradient_loss = 0;  // Likewise.
+  std::int64_t best_epoch = 0;
+  double best_loss = std::numeric_limits<double>::infinity();
+  Status status = Status::kRunning;
+};
+
+// For writing and reading them one by one, as the whole has padding.
+template <class AnyCursor, class Visit>
+void ForEachField(AnyCursor& cursor, const Visit& visit) {
+  visit(cursor.epoch);
+  visit(cursor.step);
+  visit(cursor.value_loss);
+  visit(cursor.gradient_loss);
+  visit(cursor.best_epoch);
+  visit(cursor.best_loss);
+  visit(cursor.status);
+}
+
+Errors ToErrors(const Evaluation& evaluation, Index num_samples, Index n, const Vector& y_scale) {
+  const Vector value_rmse =
+      (evaluation.value_square / static_cast<double>(num_samples)).cwiseSqrt();
+  Errors errors;
+  errors.value_rmse = value_rmse.cwiseProduct(y_scale);
+  errors.value_relative = std::sqrt(value_rmse.squaredNorm() / static_cast<double>(y_scale.size()));
+  if (evaluation.num_jacobians == 0) return errors;
+  const auto entries = static_cast<double>(evaluation.num_jacobians * n);
+  errors.jacobian_rmse = (evaluation.jacobian_square / entries).cwiseSqrt();
+  const double label_square = evaluation.jacobian_label_square.sum();
+  if (label_square > 0) {
+    errors.jacobian_relative = std::sqrt(evaluation.jacobian_square.sum() / label_square);
+  }
+  return errors;
+}
+
+}  // namespace
+
+struct Trainer::Impl {
+  Impl(const SampleSet& samples, const Options& unresolved, const std::stop_token& stop)
+      : options(ResolveOptions(unresolved, samples.n, samples.m, samples.NumSamples(),
+                               samples.NumJacobians(), std::numeric_limits<std::size_t>::max())),
+        n(samples.n),
+        m(samples.m),
+        split(SplitSamples(samples.NumSamples(), options.validation_fraction, options.seed)),
+        standardisation(Standardise(samples, split, options.derivative_scale, stop)),
+        learner(MakeLearner(samples, split, standardisation, options, stop)),
+        steps_per_epoch(StepsPerEpoch(options, samples.NumSamples())),
+        fingerprint(Fingerprint()) {
+    ForEachSample(samples, stop, [&](Index number, const Sample& sample) {
+      const bool trains = !split.held_out[static_cast<std::size_t>(number)];
+      num_training_jacobians += trains && sample.jacobian != nullptr ? 1 : 0;
+    });
+  }
+
+  Status Advance(const std::stop_token& stop, Index max_samples) {
+    if (cursor.status != Status::kRunning) return cursor.status;
+    try {
+      const Index seen_before = SamplesSeen();
+      while (cursor.step < steps_per_epoch) {
+        if (!Step(stop)) return cursor.status = Status::kDiverged;
+        if (cursor.step < steps_per_epoch && SamplesSeen() - seen_before >= max_samples) {
+          return Status::kRunning;
+        }
+      }
+      return FinishEpoch(stop);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kCancelled) throw;
+      return Status::kCancelled;
+    }
+  }
+
+  // One step of the optimiser. False if the loss was not finite.
+  bool Step(const std::stop_token& stop) {
+    ShuffleFor(cursor.epoch);
+    const Index first = FirstOfStep(cursor.step);
+    const Index size = FirstOfStep(cursor.step + 1) - first;
+    const nn::TwinLoss loss =
+        learner->Step(std::span<const std::uint32_t>(order).subspan(static_cast<std::size_t>(first),
+                                                                    static_cast<std::size_t>(size)),
+                      LearningRate(cursor.epoch, cursor.step), stop);
+    if (!std::isfinite(loss.value) || !std::isfinite(loss.gradient)) return false;
+    const double share = static_cast<double>(size) / static_cast<double>(NumTraining());
+    cursor.value_loss += share * loss.value;
+    cursor.gradient_loss += share * loss.gradient;
+    ++cursor.step;
+    return true;
+  }
+
+  // Validates, records, keeps the best, and decides whether there is another epoch.
+  Status FinishEpoch(const std::stop_token& stop) {
+    const Evaluation evaluation = learner->Evaluate(Parameters::kCurrent, split.validation, stop);
+    const double loss =
+        *options.alpha * evaluation.loss.value + *options.beta * evaluation.loss.gradient;
+    if (!std::isfinite(loss)) return cursor.status = Status::kDiverged;
+    const Errors errors = ToErrors(evaluation, NumValidation(), n, standardisation.scaling.y_scale);
+    history.push_back({.epoch = cursor.epoch + 1,
+                       .value_loss = cursor.value_loss,
+                       .gradient_loss = cursor.gradient_loss,
+                       .validation_loss = loss,
+                       .validation_value_relative = errors.value_relative,
+                       .validation_jacobian_relative = errors.jacobian_relative,
+                       .learning_rate = LearningRate(cursor.epoch, cursor.step - 1)});
+    ++cursor.epoch;
+    cursor.step = 0;
+    cursor.value_loss = 0;
+    cursor.gradient_loss = 0;
+    if (loss < cursor.best_loss) {
+      cursor.best_loss = loss;
+      cursor.best_epoch = cursor.epoch;
+      learner->KeepAsBest();
+    }
+    const Index patience = *options.patience;
+    if (cursor.epoch == *options.epochs) {
+      cursor.status = Status::kMaxEpochs;
+    } else if (patience > 0 && cursor.epoch - cursor.best_epoch >= patience) {
+      cursor.status = Status::kEarlyStopping;
+    }
+    return Status::kEpochDone;
+  }
+
+  // The order of an epoch depends on nothing but seed and epoch, so that training can resume in its
+  // midst.
+  void ShuffleFor(Index epoch) {
+    if (epoch == shuffled_epoch) return;
+    order = split.training;
+    Rng rng(options.seed, kFirstEpochStream + static_cast<std::uint64_t>(epoch));
+    Shuffle(std::span(order), rng);
+    shuffled_epoch = epoch;
+  }
+
+  // The batches of an epoch differ in size by one sample at most: a small last one would be noise
+  // at the full learning rate.
+  Index FirstOfStep(Index step) const { return step * NumTraining() / steps_per_epoch; }
+
+  double LearningRate(Index epoch, Index step) const {
+    const auto done = static_cast<double>(epoch * steps_per_epoch + step);
+    const auto total = static_cast<double>(*options.epochs * steps_per_epoch);
+    return OneCycleRate(done / total, *options.learning_rate);
+  }
+
+  Index NumTraining() const { return static_cast<Index>(split.training.size()); }
+  Index NumValidation() const { return static_cast<Index>(split.validation.size()); }
+  Index SamplesSeen() const { return cursor.epoch * NumTraining() + FirstOfStep(cursor.step); }
+
+  // Of all that a state must find unchanged.
+  std::uint64_t Fingerprint() const {
+    Hasher hasher;
+    hasher.Add(kStateVersion);
+    hasher.Add(BestIsa());
+    for (const Index size : {n, m, NumTraining(), NumValidation()}) hasher.Add(size);
+    for (const Index width : options.hidden) hasher.Add(width);
+    hasher.Add(options.activation);
+    hasher.Add(*options.alpha);
+    hasher.Add(*options.beta);
+    hasher.Add(options.derivative_scale);
+    hasher.Add(*options.epochs);
+    hasher.Add(*options.batch_size);
+    hasher.Add(*options.learning_rate);
+    hasher.Add(options.validation_fraction);
+    hasher.Add(*options.patience);
+    hasher.Add(options.seed);
+    hasher.Add(options.precision);
+    const nn::Scaling& scaling = standardisation.scaling;
+    for (const Vector& numbers :
+         {scaling.x_mean, scaling.x_scale, scaling.y_mean, scaling.y_scale}) {
+      hasher.Add(numbers.data(), static_cast<std::size_t>(numbers.size()) * sizeof(double));
+    }
+    hasher.Add(learner->Fingerprint());
+    return hasher.Finish();
+  }
+
+  std::string SaveState() const {
+    StateWriter writer;
+    writer.Write(kStateVersion);
+    writer.Write(fingerprint);
+    ForEachField(cursor, [&](const auto& field) { writer.Write(field); });
+    writer.Write(history.size());
+    writer.WriteAll(std::span<const EpochRecord>(history));
+    learner->Save(writer);
+    return std::move(writer).Finish();
+  }
+
+  void LoadState(std::string_view state) {
+    StateReader reader(state);
+    const auto version = reader.Read<std::uint64_t>();
+    if (version != kStateVersion || reader.Read<std::uint64_t>() != fingerprint) {
+      throw Error(ErrorCode::kDataLoss, "STATE_MISMATCH", "state",
+                  "expected the state of a training with the same samples, options, instruction "
+                  "set and program version, got one of another; start the training anew");
+    }
+    Cursor saved_cursor;
+    ForEachField(saved_cursor, [&](auto& field) {
+      field = reader.Read<std::remove_reference_t<decltype(field)>>();
+    });
+    const auto num_records = reader.Read<std::size_t>();
+    std::vector<EpochRecord> saved_history = reader.ReadAll<EpochRecord>(num_records);
+    learner->Load(reader);
+    cursor = saved_cursor;
+    history = std::move(saved_history);
+  }
+
+  const Options options;
+  const Index n;
+  const Index m;
+  const Split split;
+  const Standardisation standardisation;
+  const std::unique_ptr<Learner> learner;
+  const Index steps_per_epoch;
+  const std::uint64_t fingerprint;
+  Index num_training_jacobians = 0;
+
+  Cursor cursor;
+  std::vector<EpochRecord> history;
+
+  // The training samples in the order of one epoch.
+  std::vector<std::uint32_t> order;
+  Index shuffled_epoch = -1;
+};
+
+Trainer::Trainer(const SampleSet& samples, const Options& options, const std::stop_token& stop)
+    : impl_(std::make_unique<Impl>(samples, options, stop)) {}
+
+Trainer::~Trainer() = default;
+
+Status Trainer::Advance(const std::stop_token& stop, Index max_samples) {
+  return impl_->Advance(stop, max_samples);
+}
+
+const Options& Trainer::options() const { return impl_->options; }
+
+const nn::Scaling& Trainer::scaling() const { return impl_->standardisation.scaling; }
+
+Index Trainer::NumTrainingSamples() const { return impl_->NumTraining(); }
+
+Index Trainer::NumValidationSamples() const { return impl_->NumValidation(); }
+
+Index Trainer::NumTrainingJacobians() const { return impl_->num_training_jacobians; }
+
+Index Trainer::SamplesSeen() const { return impl_->SamplesSeen(); }
+
+Index Trainer::SamplesTotal() const { return *impl_->options.epochs * impl_->NumTraining(); }
+
+const std::vector<EpochRecord>& Trainer::History() const { return impl_->history; }
+
+Index Trainer::BestEpoch() const { return impl_->cursor.best_epoch; }
+
+Errors Trainer::ValidationErrors() const {
+  const Evaluation evaluation =
+      impl_->learner->Evaluate(Parameters::kBest, impl_->split.validation, {});
+  return ToErrors(evaluation, impl_->NumValidation(), impl_->n,
+                  impl_->standardisation.scaling.y_scale);
+}
+
+nn::Surrogate Trainer::MakeSurrogate() const {
+  const Options& options = impl_->options;
+  return nn::Surrogate(
+      {.n = impl_->n, .m = impl_->m, .hidden = options.hidden, .activation = options.activation},
+      impl_->standardisation.scaling, impl_->learner->Theta(Parameters::kBest));
+}
+
+std::string Trainer::SaveState() const { return impl_->SaveState(); }
+
+void Trainer::LoadState(std::string_view state) { impl_->LoadState(state); }
+
+}  // namespace sobolev::train

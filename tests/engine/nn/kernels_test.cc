@@ -1,0 +1,163 @@
+#include "engine/nn/kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numbers>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/base/isa.h"
+#include "engine/base/matrix.h"
+#include "engine/base/rng.h"
+#include "engine/nn/aligned_buffer.h"
+#include "engine/nn/network.h"
+#include "engine/nn/packing.h"
+
+namespace sobolev::nn {
+namespace {
+
+constexpr Activation kActivations[] = {Activation::kSoftplus, Activation::kTanh, Activation::kSilu,
+                                       Activation::kGelu, Activation::kSin};
+
+struct Jet {
+  long double a, p, h;
+};
+
+// φ, φ′, φ″ in extended precision, from the C library.
+Jet ExactJet(Activation activation, long double z) {
+  const long double sigma = 1 / (1 + std::exp(-z));
+  const long double slope = sigma / (1 + std::exp(z));
+  switch (activation) {
+    case Activation::kSoftplus:
+      return {std::max(z, 0.0L) + std::log1p(std::exp(-std::abs(z))), sigma, slope};
+    case Activation::kTanh: {
+      const long double p = 1 / (std::cosh(z) * std::cosh(z));
+      return {std::tanh(z), p, -2 * std::tanh(z) * p};
+    }
+    case Activation::kSilu:
+      return {z * sigma, sigma + z * slope, slope * (2 + z * (1 - 2 * sigma))};
+    case Activation::kGelu: {
+      const long double density = std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi_v<long double>);
+      const long double distribution = std::erfc(-z / std::numbers::sqrt2_v<long double>) / 2;
+      return {z * distribution, distribution + z * density, density * (2 - z * z)};
+    }
+    case Activation::kSin:
+      return {std::sin(z), std::cos(z), -std::sin(z)};
+  }
+  return {};
+}
+
+std::vector<Isa> SupportedIsas() {
+  std::vector<Isa> isas;
+  for (const Isa isa : {Isa::kSse2, Isa::kAvx2, Isa::kAvx512}) {
+    if (isa <= BestIsa()) isas.push_back(isa);
+  }
+  return isas;
+}
+
+template <class T>
+class KernelsTest : public testing::Test {
+ protected:
+  // φ, φ′, φ″ at every z, by the kernels.
+  struct Computed {
+    AlignedBuffer<T> a, p, h;
+  };
+  static Computed Activate(const Kernels<T>& kernels, Activation activation,
+                           const std::vector<T>& z) {
+    const Index count = RoundUp(static_cast<Index>(z.size()), kernels.width);
+    Computed computed{AlignedBuffer<T>(count), AlignedBuffer<T>(count), AlignedBuffer<T>(count)};
+    std::ranges::copy(z, computed.a.data());
+    kernels.activate[static_cast<std::size_t>(activation)](computed.a.data(), computed.p.data(),
+                                                           computed.h.data(), count);
+    return computed;
+  }
+};
+
+using Scalars = testing::Types<float, double>;
+class ScalarNames {
+ public:
+  template <class T>
+  static std::string GetName(int /*index*/) {
+    return sizeof(T) == 4 ? "float" : "double";
+  }
+};
+TYPED_TEST_SUITE(KernelsTest, Scalars, ScalarNames);
+
+// Errors are measured against max(1, |exact|): a few units in the last place.
+TYPED_TEST(KernelsTest, ActivationsAndTheirDerivativesAreAccurate) {
+  using T = TypeParam;
+  const long double allowed = sizeof(T) == 4 ? 3e-7L : 1e-15L;
+  std::vector<T> grid;
+  for (int i = -40000; i <= 40000; ++i) grid.push_back(static_cast<T>(i * 1.0007e-3));
+  for (int i = -300; i <= 0; ++i) grid.push_back(static_cast<T>(std::pow(10.0, i / 10.0)));
+  for (const Isa isa : SupportedIsas()) {
+    for (const Activation activation : kActivations) {
+      SCOPED_TRACE(std::string(Name(isa)) + " " + std::string(Name(activation)));
+      const auto computed = this->Activate(KernelsFor<T>(isa), activation, grid);
+      Jet worst{};
+      Jet where{};
+      const auto record = [](long double actual, long double exact, long double z,
+                             long double& largest, long double& at) {
+        const long double error = std::abs(actual - exact) / std::max(1.0L, std::abs(exact));
+        if (!(error <= largest)) at = z;
+        if (!(error <= largest)) largest = error;
+      };
+      for (std::size_t i = 0; i < grid.size(); ++i) {
+        const long double z = grid[i];
+        const Jet exact = ExactJet(activation, z);
+        record(computed.a.data()[i], exact.a, z, worst.a, where.a);
+        record(computed.p.data()[i], exact.p, z, worst.p, where.p);
+        record(computed.h.data()[i], exact.h, z, worst.h, where.h);
+      }
+      EXPECT_LE(worst.a, allowed) << "in the value at z = " << where.a;
+      EXPECT_LE(worst.p, allowed) << "in the first derivative at z = " << where.p;
+      EXPECT_LE(worst.h, allowed) << "in the second derivative at z = " << where.h;
+    }
+  }
+}
+
+TYPED_TEST(KernelsTest, ActivationsOfLargeArgumentsAreTheirLimits) {
+  using T = TypeParam;
+  const std::vector<T> large = {-1e30F, -1e6F, -800, 800, 1e6F, 1e30F};
+  for (const Isa isa : SupportedIsas()) {
+    for (const Activation activation : kActivations) {
+      SCOPED_TRACE(std::string(Name(isa)) + " " + std::string(Name(activation)));
+      const auto computed = this->Activate(KernelsFor<T>(isa), activation, large);
+      for (std::size_t i = 0; i < large.size(); ++i) {
+        const T a = computed.a.data()[i];
+        const T p = computed.p.data()[i];
+        const T h = computed.h.data()[i];
+        ASSERT_TRUE(std::isfinite(a) && std::isfinite(p) && std::isfinite(h)) << large[i];
+        if (activation == Activation::kSin) {
+          EXPECT_LE(std::max(std::abs(a), std::abs(p)), 1) << large[i];
+          continue;
+        }
+        const bool positive = large[i] > 0;
+        const bool bounded = activation == Activation::kTanh;
+        EXPECT_EQ(p, bounded || !positive ? T(0) : T(1)) << large[i];
+        EXPECT_NEAR(h, 0, 1e-30) << large[i];
+        EXPECT_NEAR(a, bounded ? (positive ? 1 : -1) : std::max(large[i], T(0)), 1e-30);
+      }
+    }
+  }
+}
+
+TYPED_TEST(KernelsTest, NotANumberStaysNotANumber) {
+  using T = TypeParam;
+  const std::vector<T> nan = {std::numeric_limits<T>::quiet_NaN()};
+  for (const Isa isa : SupportedIsas()) {
+    for (const Activation activation : kActivations) {
+      SCOPED_TRACE(std::string(Name(isa)) + " " + std::string(Name(activation)));
+      EXPECT_TRUE(std::isnan(this->Activate(KernelsFor<T>(isa), activation, nan).a.data()[0]));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sobolev::nn

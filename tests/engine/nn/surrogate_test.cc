@@ -1,0 +1,315 @@
+#include "engine/nn/surrogate.h"
+
+#include <atomic>
+#include <complex>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/base/rng.h"
+#include "engine/nn/network.h"
+#include "tests/support/matrix_matchers.h"
+#include "tests/support/reference_network.h"
+
+namespace sobolev::nn {
+namespace {
+
+constexpr Activation kActivations[] = {Activation::kSoftplus, Activation::kTanh, Activation::kSilu,
+                                       Activation::kGelu, Activation::kSin};
+
+Matrix RandomMatrix(Index rows, Index cols, std::uint64_t seed) {
+  Rng rng(seed);
+  Matrix random(rows, cols);
+  for (double& entry : random.reshaped()) entry = rng.Normal();
+  return random;
+}
+
+ConstMatrixMap View(const Matrix& matrix) { return {matrix.data(), matrix.rows(), matrix.cols()}; }
+
+// Means far from 0 and scales far from 1, so that a forgotten factor shows.
+Scaling TestScaling(Index n, Index m) {
+  return {.x_mean = 100 * RandomMatrix(n, 1, 11),
+          .x_scale = (2 * RandomMatrix(n, 1, 12).array().abs() + 0.3).matrix(),
+          .y_mean = 10 * RandomMatrix(m, 1, 13),
+          .y_scale = (3 * RandomMatrix(m, 1, 14).array().abs() + 0.2).matrix()};
+}
+
+Surrogate MakeSurrogate(const Architecture& architecture) {
+  Vector theta = InitialParameters(architecture, 3);
+  theta += 0.1 * RandomMatrix(theta.size(), 1, 4);
+  return {architecture, TestScaling(architecture.n, architecture.m), theta};
+}
+
+// Points in the units of the inputs.
+Matrix RandomPoints(const Surrogate& surrogate, Index count) {
+  const Matrix standard = RandomMatrix(surrogate.architecture().n, count, 5);
+  return (surrogate.scaling().x_scale.asDiagonal() * standard).colwise() +
+         surrogate.scaling().x_mean;
+}
+
+// y = μ_y + σ_y f((x − μ_x)/σ_x) written down.
+template <class S>
+reference::VectorOf<S> ReferenceValue(const Surrogate& surrogate, const reference::VectorOf<S>& x) {
+  const Scaling& scaling = surrogate.scaling();
+  const reference::VectorOf<S> standard =
+      (x - scaling.x_mean.cast<S>()).cwiseQuotient(scaling.x_scale.cast<S>());
+  const reference::VectorOf<S> y = reference::Value<S>(
+      surrogate.architecture(), surrogate.theta().cast<S>(), standard);
+  return y.cwiseProduct(scaling.y_scale.cast<S>()) + scaling.y_mean.cast<S>();
+}
+
+// n×m (transposed, as it is stored) by tangents.
+Matrix ReferenceJacobian(const Surrogate& surrogate, const Vector& x) {
+  const Scaling& scaling = surrogate.scaling();
+  const Vector standard = (x - scaling.x_mean).cwiseQuotient(scaling.x_scale);
+  const Matrix J =
+      reference::Jacobian<double>(surrogate.architecture(), surrogate.theta(), standard);
+  return (scaling.y_scale.asDiagonal() * J * scaling.x_scale.cwiseInverse().asDiagonal())
+      .transpose();
+}
+
+struct Prediction {
+  Matrix Y, J, Y_dot, X_bar;
+};
+
+Prediction Predict(const Surrogate& surrogate, const Matrix& X,
+                   const std::optional<Directions>& tangents = {},
+                   const std::optional<Directions>& adjoints = {}) {
+  const Index n = surrogate.architecture().n;
+  const Index m = surrogate.architecture().m;
+  const Index p = tangents ? tangents->count : 0;
+  const Index q = adjoints ? adjoints->count : 0;
+  Prediction result{Matrix(m, X.cols()), Matrix(n, m * X.cols()), Matrix(m, p * X.cols()),
+                    Matrix(n, q * X.cols())};
+  surrogate.Predict(View(X), tangents, adjoints,
+                    {.Y = result.Y.data(),
+                     .J = result.J.data(),
+                     .Y_dot = p > 0 ? result.Y_dot.data() : nullptr,
+                     .X_bar = q > 0 ? result.X_bar.data() : nullptr});
+  return result;
+}
+
+// ---- Values and Jacobians -----------------------------------------------------------------------
+
+using Case = std::tuple<Activation, std::vector<Index>, Index, Index>;  // φ, hidden, n, m
+
+class SurrogateReferenceTest : public testing::TestWithParam<Case> {
+ protected:
+  static Surrogate FromParam() {
+    const auto& [activation, hidden, n, m] = GetParam();
+    return MakeSurrogate({.n = n, .m = m, .hidden = hidden, .activation = activation});
+  }
+};
+
+std::string NameOfCase(const testing::TestParamInfo<Case>& test) {
+  const auto& [activation, hidden, n, m] = test.param;
+  std::string name = std::string(Name(activation)) + "_" + std::to_string(n);
+  for (const Index width : hidden) name += "_" + std::to_string(width);
+  return name + "_" + std::to_string(m);
+}
+
+TEST_P(SurrogateReferenceTest, ValuesAndJacobiansAgreeInBatchesOfAnySize) {
+  const Surrogate surrogate = FromParam();
+  const Index m = surrogate.architecture().m;
+  for (const Index count : {1, 3, 20, 70}) {
+    SCOPED_TRACE(count);
+    const Matrix X = RandomPoints(surrogate, count);
+    const Prediction prediction = Predict(surrogate, X);
+    for (Index s = 0; s < count; ++s) {
+      const Vector x = X.col(s);
+      EXPECT_THAT(prediction.Y.col(s), IsNearMatrix(ReferenceValue<double>(surrogate, x), 1e-12));
+      EXPECT_THAT(prediction.J.middleCols(s * m, m),
+                  IsNearMatrix(ReferenceJacobian(surrogate, x), 1e-12));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryActivation, SurrogateReferenceTest,
+                         testing::Combine(testing::ValuesIn(kActivations),
+                                          testing::Values(std::vector<Index>{7, 3}),
+                                          testing::Values(5), testing::Values(2)),
+                         NameOfCase);
+// Narrow inputs make tangents cheaper, narrow outputs adjoints.
+INSTANTIATE_TEST_SUITE_P(EveryDepth, SurrogateReferenceTest,
+                         testing::Combine(testing::Values(Activation::kSilu),
+                                          testing::Values(std::vector<Index>{},
+                                                          std::vector<Index>{9},
+                                                          std::vector<Index>{20, 33, 7}),
+                                          testing::Values(1, 6, 19), testing::Values(1, 6, 18)),
+                         NameOfCase);
+
+// The complex step has no truncation error at a step of 1e-30.
+TEST(SurrogateTest, JacobianIsTheComplexStepDerivative) {
+  using Complex = std::complex<double>;
+  for (const Activation activation : kActivations) {
+    if (activation == Activation::kGelu) continue;  // The C++ library has no complex erf.
+    SCOPED_TRACE(Name(activation));
+    const Surrogate surrogate =
+        MakeSurrogate({.n = 4, .m = 3, .hidden = {8, 8}, .activation = activation});
+    const Matrix X = RandomPoints(surrogate, 1);
+    Matrix expected(4, 3);
+    for (Index j = 0; j < 4; ++j) {
+      reference::VectorOf<Complex> x = X.col(0).cast<Complex>();
+      x[j] += Complex(0, 1e-30);
+      expected.row(j) = ReferenceValue<Complex>(surrogate, x).imag().transpose() / 1e-30;
+    }
+    EXPECT_THAT(Predict(surrogate, X).J, IsNearMatrix(expected, 1e-13));
+  }
+}
+
+// A reply does not depend on who else is in the batch, to the last bit.
+TEST(SurrogateTest, PointHasTheSameBitsAloneAndInABatch) {
+  const Surrogate surrogate = MakeSurrogate({.n = 20, .m = 2, .hidden = {20, 20, 20, 20}});
+  const Matrix X = RandomPoints(surrogate, 5000);
+  const Matrix D = RandomMatrix(20, 3, 8);
+  const Matrix E = RandomMatrix(2, 2, 9);
+  const Directions tangents{View(D), 3, false};
+  const Directions adjoints{View(E), 2, false};
+  const Prediction batch = Predict(surrogate, X, tangents, adjoints);
+  for (Index s = 0; s < X.cols(); s += 37) {
+    const Prediction one = Predict(surrogate, X.col(s), tangents, adjoints);
+    EXPECT_TRUE(one.Y == batch.Y.col(s)) << s;
+    EXPECT_TRUE(one.J == batch.J.middleCols(2 * s, 2)) << s;
+    EXPECT_TRUE(one.Y_dot == batch.Y_dot.middleCols(3 * s, 3)) << s;
+    EXPECT_TRUE(one.X_bar == batch.X_bar.middleCols(2 * s, 2)) << s;
+  }
+}
+
+// ---- Directions ---------------------------------------------------------------------------------
+
+class SurrogateDirectionsTest : public testing::TestWithParam<std::tuple<Index, bool>> {};
+
+// Y_dot = J X_dot and X_bar = Jᵀ Y_bar, with the directions of each point.
+TEST_P(SurrogateDirectionsTest, TangentsAndAdjointsAreProductsWithTheJacobian) {
+  const auto [count, per_point] = GetParam();
+  for (const std::vector<Index>& hidden : {std::vector<Index>{}, std::vector<Index>{13, 20}}) {
+    const Surrogate surrogate = MakeSurrogate({.n = 6, .m = 5, .hidden = hidden});
+    const Index p = 7;
+    const Index q = 3;
+    const Matrix X = RandomPoints(surrogate, count);
+    const Matrix X_dot = RandomMatrix(6, per_point ? p * count : p, 21);
+    const Matrix Y_bar = RandomMatrix(5, per_point ? q * count : q, 22);
+    const Prediction prediction = Predict(surrogate, X, Directions{View(X_dot), p, per_point},
+                                          Directions{View(Y_bar), q, per_point});
+    Matrix Y_dot(5, p * count);
+    Matrix X_bar(6, q * count);
+    for (Index s = 0; s < count; ++s) {
+      const Matrix gradients = prediction.J.middleCols(5 * s, 5);
+      Y_dot.middleCols(p * s, p) =
+          gradients.transpose() * X_dot.middleCols(per_point ? p * s : 0, p);
+      X_bar.middleCols(q * s, q) = gradients * Y_bar.middleCols(per_point ? q * s : 0, q);
+    }
+    EXPECT_THAT(prediction.Y_dot, IsNearMatrix(Y_dot, 1e-13));
+    EXPECT_THAT(prediction.X_bar, IsNearMatrix(X_bar, 1e-13));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(SharedAndPerPoint, SurrogateDirectionsTest,
+                         testing::Combine(testing::Values(1, 2, 25, 100), testing::Bool()),
+                         [](const auto& test) {
+                           return std::to_string(std::get<0>(test.param)) +
+                                  (std::get<1>(test.param) ? "_per_point" : "_shared");
+                         });
+
+// ⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩ for every pair, without asking for J.
+TEST(SurrogateTest, VjpIsTheTransposeOfJvp) {
+  const Surrogate surrogate = MakeSurrogate({.n = 8, .m = 6, .hidden = {30, 17}});
+  const Matrix X = RandomPoints(surrogate, 90);
+  const Matrix X_dot = RandomMatrix(8, 90, 31);
+  const Matrix Y_bar = RandomMatrix(6, 90, 32);
+  Matrix Y_dot(6, 90);
+  Matrix X_bar(8, 90);
+  surrogate.Predict(View(X), Directions{View(X_dot), 1, true}, Directions{View(Y_bar), 1, true},
+                    {.Y_dot = Y_dot.data(), .X_bar = X_bar.data()});
+  for (Index s = 0; s < 90; ++s) {
+    const double forward = Y_bar.col(s).dot(Y_dot.col(s));
+    const double reverse = X_bar.col(s).dot(X_dot.col(s));
+    EXPECT_NEAR(forward, reverse, 1e-13 * std::abs(forward) + 1e-13) << "at point " << s;
+  }
+}
+
+TEST(SurrogateTest, QuantitiesWithoutABufferAreLeftOut) {
+  const Surrogate surrogate = MakeSurrogate({.n = 3, .m = 2, .hidden = {4}});
+  const Matrix X = RandomPoints(surrogate, 40);
+  const Prediction all = Predict(surrogate, X);
+  Matrix Y(2, 40);
+  surrogate.Predict(View(X), {}, {}, {.Y = Y.data()});
+  EXPECT_TRUE(Y == all.Y);
+  Matrix J(3, 80);
+  surrogate.Predict(View(X), {}, {}, {.J = J.data()});
+  EXPECT_TRUE(J == all.J);
+}
+
+// ---- Cost, cancellation, refusals ---------------------------------------------------------------
+
+TEST(SurrogateTest, CostCountsTheCheaperModeOfTheJacobian) {
+  const Surrogate wide_in = MakeSurrogate({.n = 10, .m = 2, .hidden = {4}});
+  const double sweep = 10 * 4 + 4 * 2;
+  EXPECT_EQ(wide_in.Cost(3, false, 2, 1), 3 * 4 * sweep);
+  EXPECT_EQ(wide_in.Cost(1, true, 0, 0), sweep + 2 * (10 * 4));  // Two adjoints, first step free.
+  const Surrogate wide_out = MakeSurrogate({.n = 2, .m = 10, .hidden = {4}});
+  EXPECT_EQ(wide_out.Cost(1, true, 0, 0), sweep + 2 * (4 * 10));  // Two tangents.
+}
+
+TEST(SurrogateTest, FiredStopTokenCancelsThePrediction) {
+  const Surrogate surrogate = MakeSurrogate({.n = 3, .m = 2, .hidden = {4}});
+  std::stop_source source;
+  source.request_stop();
+  for (const Index count : {1, 50}) {
+    const Matrix X = RandomPoints(surrogate, count);
+    Matrix Y(2, count);
+    try {
+      surrogate.Predict(View(X), {}, {}, {.Y = Y.data()}, source.get_token());
+      ADD_FAILURE() << "the prediction ran to its end";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kCancelled);
+    }
+  }
+}
+
+TEST(SurrogateTest, WrongSizesAndScalesAreRefusedByName) {
+  const Architecture architecture{.n = 3, .m = 2, .hidden = {4}};
+  const Vector theta = InitialParameters(architecture, 1);
+  const auto construct = [&](const Scaling& scaling, const Vector& parameters) {
+    return [=] { Surrogate(architecture, scaling, parameters); };
+  };
+  EXPECT_THAT(construct(TestScaling(4, 2), theta),
+              testing::ThrowsMessage<Error>("scaling.x_mean: expected 3, got 4"));
+  EXPECT_THAT(construct(TestScaling(3, 2), Vector::Zero(25)),
+              testing::ThrowsMessage<Error>("theta: expected 26, got 25"));
+  Scaling flat = TestScaling(3, 2);
+  flat.y_scale[1] = 0;
+  EXPECT_THAT(construct(flat, theta),
+              testing::ThrowsMessage<Error>(testing::StartsWith("scaling.y_scale: expected")));
+  flat.y_scale[1] = std::numeric_limits<double>::infinity();
+  EXPECT_THAT(construct(flat, theta),
+              testing::ThrowsMessage<Error>(testing::StartsWith("scaling.y_scale: expected")));
+
+  const Surrogate surrogate(architecture, TestScaling(3, 2), theta);
+  const Matrix X = RandomPoints(surrogate, 4);
+  Matrix Y_dot(2, 8);
+  const Matrix D = RandomMatrix(3, 2, 1);
+  EXPECT_THAT(([&] {
+                surrogate.Predict(View(X), Directions{View(D), 2, true}, {},
+                                  {.Y_dot = Y_dot.data()});
+              }),
+              testing::ThrowsMessage<Error>("tangents: expected 8, got 2"));
+  EXPECT_THAT(([&] { surrogate.Predict(View(X), {}, {}, {.Y_dot = Y_dot.data()}); }),
+              testing::ThrowsMessage<Error>(testing::StartsWith("tangents: expected")));
+  EXPECT_THAT(([&] { surrogate.Predict(View(D.transpose()), {}, {}, {.Y = Y_dot.data()}); }),
+              testing::ThrowsMessage<Error>("x: expected 3, got 2"));
+}
+
+}  // namespace
+}  // namespace sobolev::nn

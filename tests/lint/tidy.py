@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Runs clang-tidy over our own sources, one process per processor.
+
+    tidy.py BUILD_DIRECTORY [REGEX]
+
+The build directory must have been built: ninja's record of headers tells which files are as they
+were when clang-tidy last found nothing, and those are skipped. REGEX selects files.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OURS = [ROOT / top for top in ("engine", "server", "client", "tests")]
+
+
+def is_ours(path: pathlib.Path) -> bool:
+    """Whether we wrote this file."""
+    return any(top in path.parents for top in OURS)
+
+
+def headers_by_object(build: pathlib.Path) -> dict[str, list[pathlib.Path]]:
+    """Which of our headers each object file was built from."""
+    listing = subprocess.run(
+        ["ninja", "-C", build, "-t", "deps"], capture_output=True, text=True, check=True
+    ).stdout
+    headers: dict[str, list[pathlib.Path]] = {}
+    current: list[pathlib.Path] = []
+    for line in listing.splitlines():
+        if line.startswith("    "):
+            path = (build / line.strip()).resolve()
+            if is_ours(path) or build in path.parents:
+                current.append(path)
+        elif ": #deps" in line:
+            current = headers.setdefault(line.split(": #deps")[0], [])
+    return headers
+
+
+def fingerprint(command: dict[str, str], inputs: list[pathlib.Path]) -> str:
+    """A hash of all that the outcome depends on, but for the machine's own headers."""
+    digest = hashlib.sha256(command["command"].encode())
+    for path in [ROOT / ".clang-tidy", *inputs]:
+        digest.update(path.read_bytes() if path.exists() else b"gone")
+    return digest.hexdigest()
+
+
+def tidy(build: pathlib.Path, source: pathlib.Path) -> str:
+    """What clang-tidy says about one file; empty if nothing."""
+    result = subprocess.run(
+        ["clang-tidy", "--quiet", "-p", build, source], capture_output=True, text=True, check=False
+    )
+    return result.stdout + result.stderr if result.returncode != 0 else ""
+
+
+def main() -> int:
+    """Checks all files; the exit code."""
+    build = pathlib.Path(sys.argv[1]).resolve()
+    wanted = re.compile(sys.argv[2] if len(sys.argv) > 2 else "")
+    clean = build / "tidy-clean"
+    clean.mkdir(exist_ok=True)
+    headers = headers_by_object(build)
+    stale = {}
+    for command in json.loads((build / "compile_commands.json").read_text()):
+        source = pathlib.Path(command["file"])
+        if is_ours(source) and build not in source.parents and wanted.search(str(source)):
+            output = command.get("output") or command["command"].split(" -o ")[1].split()[0]
+            stamp = clean / fingerprint(command, [source, *headers.get(output, [])])
+            if not stamp.exists():
+                stale[source] = stamp
+    print(f"clang-tidy: {len(stale)} files to check", flush=True)
+    faults = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = {pool.submit(tidy, build, source): source for source in sorted(stale)}
+        for done in concurrent.futures.as_completed(running):
+            source = running[done]
+            if done.result():
+                faults += 1
+                print(f"-- {source.relative_to(ROOT)}\n{done.result()}", flush=True)
+            else:
+                stale[source].touch()
+    print(f"clang-tidy: {faults} files with findings")
+    return int(faults > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

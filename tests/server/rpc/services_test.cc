@@ -1,0 +1,480 @@
+// The services through an in-process server: real engine, real store, requests over a real channel.
+// Bad input over the raw wire is tests/e2e's.
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <google/rpc/error_details.pb.h>
+#include <google/rpc/status.pb.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include "proto/sobolev/v1/datasets.grpc.pb.h"
+#include "proto/sobolev/v1/jobs.grpc.pb.h"
+#include "proto/sobolev/v1/models.grpc.pb.h"
+#include "proto/sobolev/v1/prediction.grpc.pb.h"
+#include "proto/sobolev/v1/training.grpc.pb.h"
+#include "proto/wire/crc32c.h"
+#include "server/app/config.h"
+#include "server/app/log.h"
+#include "server/app/server.h"
+
+namespace sobolev::server {
+namespace {
+
+using testing::HasSubstr;
+
+std::string Reason(const grpc::Status& status) {
+  google::rpc::Status details;
+  google::rpc::ErrorInfo info;
+  if (!details.ParseFromString(status.error_details())) return "";
+  for (const google::protobuf::Any& detail : details.details()) {
+    if (detail.UnpackTo(&info)) return info.reason();
+  }
+  return "";
+}
+
+void SetTensor(const std::vector<std::int64_t>& shape, const std::vector<double>& values,
+               v1::Tensor* tensor) {
+  tensor->mutable_shape()->Assign(shape.begin(), shape.end());
+  tensor->set_data(values.data(), values.size() * sizeof(double));
+}
+
+std::vector<double> Values(const v1::Tensor& tensor) {
+  std::vector<double> values(tensor.data().size() / sizeof(double));
+  std::memcpy(values.data(), tensor.data().data(), tensor.data().size());
+  return values;
+}
+
+// y = sin(x0) + x0·x1 on a grid, with its gradient.
+v1::SampleBlock GridBlock(std::int64_t block_id, int rows) {
+  std::vector<double> x;
+  std::vector<double> y;
+  std::vector<double> jacobian;
+  for (int i = 0; i < rows; ++i) {
+    const double a = -1 + 2.0 * (i % 16) / 15 + 0.01 * static_cast<double>(block_id);
+    const double b = -1 + 2.0 * (i / 16 % 16) / 15;
+    x.insert(x.end(), {a, b});
+    y.push_back(std::sin(a) + a * b);
+    jacobian.insert(jacobian.end(), {std::cos(a) + b, a});
+  }
+  v1::SampleBlock block;
+  block.set_block_id(block_id);
+  SetTensor({rows, 2}, x, block.mutable_x());
+  SetTensor({rows, 1}, y, block.mutable_y());
+  SetTensor({rows, 1, 2}, jacobian, block.mutable_jacobian());
+  std::uint32_t crc = 0;
+  for (const v1::Tensor* tensor : {&block.x(), &block.y(), &block.jacobian()}) {
+    crc = Crc32c(std::as_bytes(std::span(tensor->data())), crc);
+  }
+  block.set_crc32c(crc);
+  return block;
+}
+
+class ServicesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ConfigureLog(LogLevel::kError, LogFormat::kText);
+    directory_ = std::filesystem::temp_directory_path() / "sobolev-services-XXXXXX";
+    std::string name = directory_.string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    directory_ = name;
+    StartServer();
+  }
+  void TearDown() override {
+    server_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void StartServer() {
+    ServerConfig config;
+    config.listen.port = 0;
+    config.metrics.port = 0;
+    config.data_dir = directory_.string();
+    config.max_predict_rows = 1000;
+    server_.reset();
+    server_ = std::make_unique<Server>(config);
+    channel_ = grpc::CreateChannel(server_->grpc_address(), grpc::InsecureChannelCredentials());
+    datasets_ = v1::DatasetService::NewStub(channel_);
+    training_ = v1::TrainingService::NewStub(channel_);
+    models_ = v1::ModelService::NewStub(channel_);
+    jobs_ = v1::JobService::NewStub(channel_);
+    predictions_ = v1::PredictionService::NewStub(channel_);
+  }
+
+  grpc::Status CreateDataset(const std::string& id) {
+    v1::CreateDatasetRequest request;
+    request.set_dataset_id(id);
+    v1::Schema* schema = request.mutable_dataset()->mutable_schema();
+    schema->add_inputs()->set_name("a");
+    schema->add_inputs()->set_name("b");
+    schema->mutable_inputs(0)->set_upper(2);
+    schema->add_outputs()->set_name("y");
+    grpc::ClientContext context;
+    v1::Dataset dataset;
+    return datasets_->CreateDataset(&context, request, &dataset);
+  }
+
+  v1::Dataset GetDataset(const std::string& id) {
+    v1::GetDatasetRequest request;
+    request.set_name("datasets/" + id);
+    grpc::ClientContext context;
+    v1::Dataset dataset;
+    const grpc::Status status = datasets_->GetDataset(&context, request, &dataset);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return dataset;
+  }
+
+  // Sends open, the blocks and, if asked for, a right commit; collects the replies.
+  struct UploadResult {
+    std::vector<v1::AppendSamplesResponse> replies;
+    grpc::Status status;
+  };
+  UploadResult Upload(const std::string& dataset, const std::string& upload_id,
+                      const std::vector<v1::SampleBlock>& blocks, bool commit,
+                      std::int64_t extra_rows = 0) {
+    grpc::ClientContext context;
+    const auto stream = datasets_->AppendSamples(&context);
+    v1::AppendSamplesRequest open;
+    open.mutable_open()->set_dataset("datasets/" + dataset);
+    open.mutable_open()->set_upload_id(upload_id);
+    stream->Write(open);
+    v1::AppendSamplesRequest end;
+    std::string checksums;
+    for (const v1::SampleBlock& block : blocks) {
+      v1::AppendSamplesRequest message;
+      *message.mutable_block() = block;
+      stream->Write(message);
+      const std::uint32_t crc = block.crc32c();
+      checksums.append(reinterpret_cast<const char*>(&crc), sizeof crc);
+      end.mutable_commit()->set_sample_count(end.commit().sample_count() + block.x().shape(0));
+    }
+    end.mutable_commit()->set_block_count(static_cast<std::int64_t>(blocks.size()));
+    end.mutable_commit()->set_sample_count(end.commit().sample_count() + extra_rows);
+    end.mutable_commit()->set_crc32c(Crc32c(std::as_bytes(std::span(checksums))));
+    if (commit) stream->Write(end);
+    stream->WritesDone();
+    UploadResult result;
+    v1::AppendSamplesResponse reply;
+    while (stream->Read(&reply)) result.replies.push_back(reply);
+    result.status = stream->Finish();
+    return result;
+  }
+
+  grpc::Status Train(const v1::TrainRequest& request, v1::Job* job) {
+    grpc::ClientContext context;
+    return training_->Train(&context, request, job);
+  }
+
+  // Follows the job to its end; the job as the last event has it.
+  v1::Job Wait(const std::string& name, std::vector<v1::JobEvent>* events = nullptr) {
+    v1::WatchJobRequest request;
+    request.set_name(name);
+    grpc::ClientContext context;
+    const auto stream = jobs_->WatchJob(&context, request);
+    v1::WatchJobResponse response;
+    v1::Job job;
+    while (stream->Read(&response)) {
+      if (events != nullptr) events->push_back(response.event());
+      if (response.has_job()) job = response.job();
+    }
+    const grpc::Status status = stream->Finish();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return job;
+  }
+
+  v1::TrainRequest SmallTraining(int epochs) {
+    v1::TrainRequest request;
+    request.set_dataset("datasets/grid");
+    request.set_model_id("grid");
+    request.mutable_spec()->mutable_network()->add_hidden(16);
+    request.mutable_spec()->mutable_network()->add_hidden(16);
+    request.mutable_spec()->mutable_network()->set_activation(v1::Network::ACTIVATION_TANH);
+    request.mutable_spec()->set_epochs(epochs);
+    return request;
+  }
+
+  void MakeGridDataset() {
+    ASSERT_TRUE(CreateDataset("grid").ok());
+    ASSERT_TRUE(Upload("grid", "u", {GridBlock(0, 256), GridBlock(1, 256)}, true).status.ok());
+  }
+
+  grpc::Status Predict(const v1::PredictRequest& request, v1::PredictResponse* response) {
+    grpc::ClientContext context;
+    return predictions_->Predict(&context, request, response);
+  }
+
+  std::filesystem::path directory_;
+  std::unique_ptr<Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::DatasetService::Stub> datasets_;
+  std::unique_ptr<v1::TrainingService::Stub> training_;
+  std::unique_ptr<v1::ModelService::Stub> models_;
+  std::unique_ptr<v1::JobService::Stub> jobs_;
+  std::unique_ptr<v1::PredictionService::Stub> predictions_;
+};
+
+TEST_F(ServicesTest, AnUploadBecomesVisibleWithItsCommitAndNotBefore) {
+  ASSERT_TRUE(CreateDataset("grid").ok());
+  const UploadResult broken = Upload("grid", "u", {GridBlock(0, 100)}, false);
+  EXPECT_EQ(broken.status.error_code(), grpc::StatusCode::ABORTED);
+  EXPECT_EQ(Reason(broken.status), "UPLOAD_NOT_COMMITTED");
+  EXPECT_EQ(GetDataset("grid").statistics().sample_count(), 0);
+
+  const UploadResult whole = Upload("grid", "u", {GridBlock(0, 100), GridBlock(1, 50)}, true);
+  ASSERT_TRUE(whole.status.ok()) << whole.status.error_message();
+  ASSERT_EQ(whole.replies.size(), 4U);
+  ASSERT_EQ(whole.replies[0].opened().stored_blocks_size(), 1);
+  EXPECT_EQ(whole.replies[0].opened().sample_count(), 100);
+  EXPECT_TRUE(whole.replies[1].stored().already_stored());
+  EXPECT_FALSE(whole.replies[2].stored().already_stored());
+  EXPECT_EQ(whole.replies[3].committed().dataset_version(), 1);
+  const v1::Dataset dataset = GetDataset("grid");
+  EXPECT_EQ(dataset.version(), 1);
+  EXPECT_EQ(dataset.statistics().sample_count(), 150);
+  EXPECT_EQ(dataset.statistics().jacobian_count(), 150);
+  EXPECT_DOUBLE_EQ(dataset.statistics().inputs(0).max(), 1.01);
+
+  const UploadResult again = Upload("grid", "u", {}, false);
+  EXPECT_TRUE(again.status.ok());
+  ASSERT_EQ(again.replies.size(), 1U);
+  EXPECT_EQ(again.replies[0].committed().dataset_version(), 1);
+}
+
+TEST_F(ServicesTest, AWrongCommitCommitsNothing) {
+  ASSERT_TRUE(CreateDataset("grid").ok());
+  const UploadResult result = Upload("grid", "u", {GridBlock(0, 10)}, true, /*extra_rows=*/1);
+  EXPECT_EQ(result.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(result.status.error_message(), HasSubstr("sample_count"));
+  EXPECT_EQ(GetDataset("grid").version(), 0);
+}
+
+TEST_F(ServicesTest, ABlockOutsideTheSchemasBoundsIsRefusedByRowAndColumn) {
+  ASSERT_TRUE(CreateDataset("grid").ok());
+  v1::SampleBlock block = GridBlock(0, 3);
+  std::vector<double> x = Values(block.x());
+  x[4] = 2.5;
+  SetTensor({3, 2}, x, block.mutable_x());
+  block.clear_jacobian();
+  std::uint32_t crc = Crc32c(std::as_bytes(std::span(block.x().data())));
+  block.set_crc32c(Crc32c(std::as_bytes(std::span(block.y().data())), crc));
+  const UploadResult result = Upload("grid", "u", {block}, true);
+  EXPECT_EQ(result.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Reason(result.status), "OUT_OF_BOUNDS");
+  EXPECT_THAT(result.status.error_message(), HasSubstr("block.x[2][0]: expected a <= 2"));
+}
+
+TEST_F(ServicesTest, SamplesComeBackAsTheyWent) {
+  MakeGridDataset();
+  v1::ReadSamplesRequest request;
+  request.set_name("datasets/grid");
+  grpc::ClientContext context;
+  const auto stream = datasets_->ReadSamples(&context, request);
+  std::string x;
+  std::string jacobian;
+  v1::ReadSamplesResponse response;
+  while (stream->Read(&response)) {
+    x += response.block().x().data();
+    jacobian += response.block().jacobian().data();
+  }
+  ASSERT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(x, GridBlock(0, 256).x().data() + GridBlock(1, 256).x().data());
+  EXPECT_EQ(jacobian, GridBlock(0, 256).jacobian().data() + GridBlock(1, 256).jacobian().data());
+}
+
+TEST_F(ServicesTest, TrainingMakesAModelWhoseDerivativesAreRight) {
+  MakeGridDataset();
+  v1::Job job;
+  ASSERT_TRUE(Train(SmallTraining(400), &job).ok());
+  std::vector<v1::JobEvent> events;
+  job = Wait(job.name(), &events);
+  ASSERT_EQ(job.state(), v1::Job::STATE_SUCCEEDED) << job.error().message();
+  EXPECT_EQ(job.model(), "models/grid/versions/1");
+  for (std::size_t i = 1; i < events.size(); ++i) {
+    EXPECT_GT(events[i].number(), events[i - 1].number());
+  }
+
+  v1::PredictRequest request;
+  request.set_model("models/grid");
+  SetTensor({2, 2}, {0.3, -0.4, 5, 0}, request.mutable_x());
+  for (const auto quantity :
+       {v1::PredictRequest::QUANTITY_VALUE, v1::PredictRequest::QUANTITY_JACOBIAN,
+        v1::PredictRequest::QUANTITY_JVP, v1::PredictRequest::QUANTITY_VJP}) {
+    request.add_quantities(quantity);
+  }
+  SetTensor({1, 2}, {1, 2}, request.mutable_tangents());
+  SetTensor({2, 1, 1}, {3, 4}, request.mutable_adjoints());
+  v1::PredictResponse response;
+  const grpc::Status status = Predict(request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.model_version(), "models/grid/versions/1");
+  const std::vector<double> jacobian = Values(response.jacobian());
+  EXPECT_NEAR(Values(response.value())[0], std::sin(0.3) - 0.12, 0.01);
+  EXPECT_NEAR(jacobian[0], std::cos(0.3) - 0.4, 0.05);
+  EXPECT_NEAR(jacobian[1], 0.3, 0.05);
+  EXPECT_NEAR(Values(response.jvp())[0], jacobian[0] + 2 * jacobian[1], 1e-12);
+  EXPECT_NEAR(Values(response.vjp())[3], 4 * jacobian[3], 1e-12);
+  EXPECT_TRUE(response.in_domain(0));
+  EXPECT_FALSE(response.in_domain(1));
+}
+
+TEST_F(ServicesTest, ARequestIdMakesTrainIdempotent) {
+  MakeGridDataset();
+  v1::TrainRequest request = SmallTraining(5);
+  request.set_request_id("once");
+  v1::Job first;
+  v1::Job second;
+  ASSERT_TRUE(Train(request, &first).ok());
+  ASSERT_TRUE(Train(request, &second).ok());
+  EXPECT_EQ(first.name(), second.name());
+  request.mutable_spec()->set_epochs(6);
+  const grpc::Status other = Train(request, &second);
+  EXPECT_EQ(other.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Reason(other), "REQUEST_ID_REUSED");
+}
+
+TEST_F(ServicesTest, ValidateOnlyChecksAndStartsNothing) {
+  MakeGridDataset();
+  v1::TrainRequest request = SmallTraining(5);
+  request.set_validate_only(true);
+  v1::Job job;
+  ASSERT_TRUE(Train(request, &job).ok());
+  EXPECT_EQ(job.name(), "");
+  request.mutable_spec()->set_epochs(0);
+  EXPECT_EQ(Train(request, &job).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  grpc::ClientContext context;
+  v1::ListJobsResponse jobs;
+  ASSERT_TRUE(jobs_->ListJobs(&context, v1::ListJobsRequest(), &jobs).ok());
+  EXPECT_EQ(jobs.jobs_size(), 0);
+}
+
+TEST_F(ServicesTest, CancelEndsARunningJobAndFreesTheWorkerForTheNext) {
+  MakeGridDataset();
+  v1::Job longest;
+  ASSERT_TRUE(Train(SmallTraining(1'000'000), &longest).ok());
+  v1::Job next;
+  ASSERT_TRUE(Train(SmallTraining(2), &next).ok());
+  v1::CancelJobRequest cancel;
+  cancel.set_name(longest.name());
+  grpc::ClientContext context;
+  v1::Job cancelled;
+  ASSERT_TRUE(jobs_->CancelJob(&context, cancel, &cancelled).ok());
+  EXPECT_TRUE(cancelled.cancel_requested());
+  EXPECT_EQ(Wait(longest.name()).state(), v1::Job::STATE_CANCELLED);
+  EXPECT_EQ(Wait(next.name()).state(), v1::Job::STATE_SUCCEEDED);
+}
+
+TEST_F(ServicesTest, AJobInterruptedByAShutdownEndsWithTheSameWeights) {
+  MakeGridDataset();
+  v1::Job undisturbed;
+  ASSERT_TRUE(Train(SmallTraining(3000), &undisturbed).ok());
+  ASSERT_EQ(Wait(undisturbed.name()).state(), v1::Job::STATE_SUCCEEDED);
+
+  v1::Job interrupted;
+  ASSERT_TRUE(Train(SmallTraining(3000), &interrupted).ok());
+  for (int restart = 0; restart < 3; ++restart) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    StartServer();
+  }
+  ASSERT_EQ(Wait(interrupted.name()).state(), v1::Job::STATE_SUCCEEDED);
+
+  const auto weights = [this](const std::string& version) {
+    v1::GetModelVersionRequest request;
+    request.set_name(version);
+    grpc::ClientContext context;
+    v1::ModelVersion reply;
+    EXPECT_TRUE(models_->GetModelVersion(&context, request, &reply).ok());
+    return reply.weights_sha256();
+  };
+  EXPECT_EQ(weights("models/grid/versions/1"), weights("models/grid/versions/2"));
+  EXPECT_EQ(weights("models/grid/versions/1").size(), 64U);
+}
+
+TEST_F(ServicesTest, ADeletedModelIsGoneAndItsNameIsFree) {
+  MakeGridDataset();
+  v1::Job job;
+  ASSERT_TRUE(Train(SmallTraining(2), &job).ok());
+  ASSERT_EQ(Wait(job.name()).state(), v1::Job::STATE_SUCCEEDED);
+  v1::PredictRequest request;
+  request.set_model("models/grid");
+  SetTensor({1, 2}, {0, 0}, request.mutable_x());
+  v1::PredictResponse before;
+  ASSERT_TRUE(Predict(request, &before).ok());
+
+  v1::DeleteModelRequest remove;
+  remove.set_name("models/grid");
+  grpc::ClientContext context;
+  v1::DeleteModelResponse removed;
+  ASSERT_TRUE(models_->DeleteModel(&context, remove, &removed).ok());
+  v1::PredictResponse after;
+  EXPECT_EQ(Predict(request, &after).error_code(), grpc::StatusCode::NOT_FOUND);
+
+  ASSERT_TRUE(Train(SmallTraining(50), &job).ok());
+  ASSERT_EQ(Wait(job.name()).state(), v1::Job::STATE_SUCCEEDED);
+  ASSERT_TRUE(Predict(request, &after).ok());
+  EXPECT_NE(before.value().data(), after.value().data());
+}
+
+TEST_F(ServicesTest, PredictAnswersAnEmptyBatchAndRefusesATooLargeOne) {
+  MakeGridDataset();
+  v1::Job job;
+  ASSERT_TRUE(Train(SmallTraining(2), &job).ok());
+  ASSERT_EQ(Wait(job.name()).state(), v1::Job::STATE_SUCCEEDED);
+  v1::PredictRequest request;
+  request.set_model("models/grid");
+  SetTensor({0, 2}, {}, request.mutable_x());
+  v1::PredictResponse response;
+  ASSERT_TRUE(Predict(request, &response).ok());
+  EXPECT_EQ(response.value().shape(0), 0);
+  SetTensor({1001, 2}, std::vector<double>(2002), request.mutable_x());
+  const grpc::Status status = Predict(request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("expected at most 1000 points, got 1001"));
+}
+
+TEST_F(ServicesTest, ListsGoPageByPage) {
+  for (const char* id : {"c", "a", "b"}) ASSERT_TRUE(CreateDataset(id).ok());
+  v1::ListDatasetsRequest request;
+  request.set_page_size(2);
+  std::vector<std::string> names;
+  do {
+    grpc::ClientContext context;
+    v1::ListDatasetsResponse response;
+    ASSERT_TRUE(datasets_->ListDatasets(&context, request, &response).ok());
+    for (const v1::Dataset& dataset : response.datasets()) names.push_back(dataset.name());
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_THAT(names, testing::ElementsAre("datasets/a", "datasets/b", "datasets/c"));
+}
+
+TEST_F(ServicesTest, ADatasetInUseIsNotDeleted) {
+  MakeGridDataset();
+  v1::Job job;
+  ASSERT_TRUE(Train(SmallTraining(1'000'000), &job).ok());
+  v1::DeleteDatasetRequest remove;
+  remove.set_name("datasets/grid");
+  v1::DeleteDatasetResponse removed;
+  grpc::ClientContext busy;
+  const grpc::Status status = datasets_->DeleteDataset(&busy, remove, &removed);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(Reason(status), "DATASET_IN_USE");
+  v1::CancelJobRequest cancel;
+  cancel.set_name(job.name());
+  grpc::ClientContext cancel_context;
+  ASSERT_TRUE(jobs_->CancelJob(&cancel_context, cancel, &job).ok());
+  Wait(cancel.name());
+  grpc::ClientContext idle;
+  EXPECT_TRUE(datasets_->DeleteDataset(&idle, remove, &removed).ok());
+}
+
+}  // namespace
+}  // namespace sobolev::server
