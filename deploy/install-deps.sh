@@ -38,10 +38,8 @@ set -euo pipefail
     libbenchmark-dev
     libgmock-dev
     libgtest-dev
-    prometheus  # promtool checks the metrics.
     python3
     python3-venv
-    python3-yaml
     shellcheck
   )
   container_packages=(

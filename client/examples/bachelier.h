@@ -30,7 +30,7 @@ struct LabelledPoints {
 class Bachelier {
  public:
   // `seed` draws weights, volatilities and correlations. assets >= 1.
-  explicit Bachelier(std::size_t assets = 7, std::uint64_t seed = 1);
+  explicit Bachelier(std::size_t assets = 7, std::uint64_t seed = 6);
 
   std::size_t assets() const { return weights_.size(); }
 

@@ -25,7 +25,7 @@ struct Tangent {
   Tangent() = default;
   // A constant, from T or from any number that converts to T.
   template <class U>
-    requires std::convertible_to<U, T>
+  requires std::convertible_to<U, T>
   // NOLINTNEXTLINE(google-explicit-constructor): constants mix freely with variables.
   Tangent(const U& constant) : value(constant) {}
   Tangent(const T& value_in, const T& dot_in) : value(value_in), dot(dot_in) {}

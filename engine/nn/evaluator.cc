@@ -140,7 +140,8 @@ class ChunkSweep {
     return {layer.transposed.data(), layer.cols, layer.rows, current_};
   }
 
-  // current = φ′(z_l)·w for a vector w that is the same at all points; without hidden layers just w.
+  // current = φ′(z_l)·w for a vector w that is the same at all points; without hidden layers just
+  // w.
   void Start(const double* w, Index size, Index l) {
     if (network_.depth == 1) {
       kernels_.affine({nullptr, size, 0, nullptr}, w, current_);

@@ -3,8 +3,8 @@
 // Layout. A chunk is [feature][lane]: a fixed number of samples side by side, so that every product
 // is a broadcast of a weight against contiguous lanes. Packed weights of a rows×cols matrix are
 // [tile][k][r]: the rows are dealt evenly to tiles of at most kMaxTileRows, and a tile holds, for
-// each column k, its rows' weights next to each other (PackWeights in packing.h). A gradient is held
-// as kTile×kTile blocks in row-major order of blocks, each block row-major.
+// each column k, its rows' weights next to each other (PackWeights in packing.h). A gradient is
+// held as kTile×kTile blocks in row-major order of blocks, each block row-major.
 //
 // A single point has no samples to fill lanes with; there the features lie in lanes (`apply`).
 //

@@ -22,7 +22,7 @@ inline constexpr int kVectors = SOBOLEV_CHUNK_VECTORS;
 template <class T>
 inline constexpr int kWidth = Simd<T>::kWidth;
 template <class T>
-inline constexpr ptrdiff_t kLanes = kVectors * kWidth<T>;
+inline constexpr ptrdiff_t kLanes = kVectors* kWidth<T>;
 
 // ---- Activations -------------------------------------------------------------------------------
 
@@ -199,8 +199,8 @@ inline Vec<T> Fold(Vec<T> a, Vec<T> b, Sequence<kLane...> /*lanes*/) {
          __builtin_shufflevector(a, b, FoldLane<kWidth<T>, kBlock, 1>(kLane)...);
 }
 
-// kCount vectors x[0], x[kStep], … become kCount blocks of one vector: block i holds partial sums of
-// x[i·kStep]. With kCount = kWidth each block is one lane.
+// kCount vectors x[0], x[kStep], … become kCount blocks of one vector: block i holds partial sums
+// of x[i·kStep]. With kCount = kWidth each block is one lane.
 template <class T, int kCount, int kStep = 1>
 inline Vec<T> SumEach(const Vec<T>* x) {
   if constexpr (kCount == 1) {
@@ -329,8 +329,8 @@ ResidualSums<T> Residual(const T* predicted, const T* target, const T* weight,
 // kTile consecutive elements, wherever they start.
 template <class T>
 struct Quad {
-  typedef T Value __attribute__((vector_size(4 * sizeof(T))));
-  typedef T Stored __attribute__((vector_size(4 * sizeof(T)), may_alias, aligned(sizeof(T))));
+  using Value __attribute__((vector_size(4 * sizeof(T)))) = T;
+  using Stored __attribute__((vector_size(4 * sizeof(T)), may_alias, aligned(sizeof(T)))) = T;
 };
 
 // to[j·to_stride + i] = from[i][j] for i, j < kTile.

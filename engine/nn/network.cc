@@ -88,7 +88,7 @@ Vector InitialParameters(const Architecture& architecture, std::uint64_t seed) {
   Vector theta = Vector::Zero(architecture.NumParameters());
   Index next = 0;
   for (Index l = 1; l <= architecture.Depth(); ++l) {
-    const double fan_in = static_cast<double>(architecture.Cols(l));
+    const auto fan_in = static_cast<double>(architecture.Cols(l));
     const double sigma = 1 / (kTruncatedDeviation * std::sqrt(fan_in));
     const Index num_weights = architecture.Rows(l) * architecture.Cols(l);
     for (Index i = 0; i < num_weights; ++i) theta[next + i] = sigma * TruncatedNormal(rng);

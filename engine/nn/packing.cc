@@ -1,6 +1,5 @@
 #include "engine/nn/packing.h"
 
-#include <algorithm>
 #include <string>
 
 #include "engine/base/error.h"
@@ -19,15 +18,33 @@ void RequireSupported(Isa isa) {
                             std::string(Name(isa)) + "; this processor lacks it");
 }
 
-// Calls visit(first_row, num_rows) for every tile of a packed matrix: the rows are dealt evenly to
-// as few tiles as kMaxTileRows allows, larger tiles first.
+// Calls visit.operator()<kRows>(first_row) for every tile of a packed matrix: the rows are dealt
+// evenly to as few tiles as kMaxTileRows allows, larger tiles first.
 template <class Visit>
 void ForEachTile(Index rows, const Visit& visit) {
   const Index num_tiles = (rows + kMaxTileRows - 1) / kMaxTileRows;
   Index row = 0;
   for (Index tile = 0; tile < num_tiles; ++tile) {
     const Index size = rows / num_tiles + (tile < rows % num_tiles ? 1 : 0);
-    visit(row, size);
+    switch (size) {
+      case 1:
+        visit.template operator()<1>(row);
+        break;
+      case 2:
+        visit.template operator()<2>(row);
+        break;
+      case 3:
+        visit.template operator()<3>(row);
+        break;
+      case 4:
+        visit.template operator()<4>(row);
+        break;
+      case 5:
+        visit.template operator()<5>(row);
+        break;
+      default:
+        visit.template operator()<6>(row);
+    }
     row += size;
   }
 }
@@ -64,20 +81,23 @@ const Kernels<double>& KernelsFor<double>(Isa isa) {
 
 template <class T>
 void PackWeights(const T* W, Index rows, Index cols, T* packed) {
-  ForEachTile(rows, [&](Index row, Index size) {
-    T* const tile = packed + row * cols;
-    for (Index r = 0; r < size; ++r) {
-      const T* const from = W + (row + r) * cols;
-      for (Index k = 0; k < cols; ++k) tile[k * size + r] = from[k];
+  ForEachTile(rows, [=]<Index kRows>(Index row) {
+    const T* const from = W + row * cols;
+    T* tile = packed + row * cols;
+    for (Index k = 0; k < cols; ++k, tile += kRows) {
+      for (Index r = 0; r < kRows; ++r) tile[r] = from[r * cols + k];
     }
   });
 }
 
 template <class T>
 void PackTransposed(const T* W, Index rows, Index cols, T* packed) {
-  ForEachTile(cols, [&](Index row, Index size) {
-    T* const tile = packed + row * rows;
-    for (Index k = 0; k < rows; ++k) std::copy_n(W + k * cols + row, size, tile + k * size);
+  ForEachTile(cols, [=]<Index kRows>(Index row) {
+    const T* from = W + row;
+    T* tile = packed + row * rows;
+    for (Index k = 0; k < rows; ++k, from += cols, tile += kRows) {
+      for (Index r = 0; r < kRows; ++r) tile[r] = from[r];
+    }
   });
 }
 

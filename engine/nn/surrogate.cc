@@ -99,11 +99,13 @@ Surrogate::Surrogate(Architecture architecture, Scaling scaling, Vector theta) {
   RequireFinite("scaling.y_mean", scaling.y_mean);
   RequirePositive("scaling.x_scale", scaling.x_scale);
   RequirePositive("scaling.y_scale", scaling.y_scale);
-  impl_ = std::make_unique<const Impl>(std::move(architecture), std::move(scaling),
-                                       std::move(theta));
+  impl_ =
+      std::make_unique<const Impl>(std::move(architecture), std::move(scaling), std::move(theta));
 }
 
 Surrogate::~Surrogate() = default;
+Surrogate::Surrogate(Surrogate&&) noexcept = default;
+Surrogate& Surrogate::operator=(Surrogate&&) noexcept = default;
 
 const Architecture& Surrogate::architecture() const { return impl_->architecture; }
 const Scaling& Surrogate::scaling() const { return impl_->scaling; }
@@ -134,13 +136,12 @@ void Surrogate::Predict(const ConstMatrixMap& X, const std::optional<Directions>
   RequireSize("x", X.rows(), network.n);
   if (out.Y_dot != nullptr) RequireDirections("tangents", tangents, network.n, num_points);
   if (out.X_bar != nullptr) RequireDirections("adjoints", adjoints, network.m, num_points);
-  const Evaluation evaluation{
-      .X = X.data(),
-      .tangents = tangents,
-      .adjoints = adjoints,
-      .out = out,
-      .jacobian_by_tangents = impl_->TangentCost() < impl_->AdjointCost(),
-      .stop = stop};
+  const Evaluation evaluation{.X = X.data(),
+                              .tangents = tangents,
+                              .adjoints = adjoints,
+                              .out = out,
+                              .jacobian_by_tangents = impl_->TangentCost() < impl_->AdjointCost(),
+                              .stop = stop};
 
   const Index lanes = network.kernels.lanes;
   const auto evaluate_block = [&](Index block) {

@@ -26,12 +26,15 @@ namespace sobolev::nn {
 namespace {
 
 // A shard is what fits comfortably into a core's second-level cache, and at most this many samples.
-constexpr Index kShardBytes = 640 * 1024;
+constexpr Index kShardBytes = 512 * 1024;
 constexpr Index kMaxShardSamples = 256;
 // Shards are dealt to at most this many gradients, in contiguous runs. The number is a property of
 // the network and the batch, never of the threads, because it fixes the order of summation.
 constexpr Index kMaxSlots = 16;
 constexpr Index kMaxSlotElements = Index{1} << 26;
+// Outputs whose g and t are kept until they are added to the gradient together, because a longer
+// sum over samples and outputs amortises the sum over lanes at its end.
+constexpr Index kMaxGroup = 4;
 
 void ThrowIfStopped(const std::stop_token& stop) {
   if (!stop.stop_requested()) return;
@@ -42,13 +45,15 @@ void ThrowIfStopped(const std::stop_token& stop) {
 struct LayerPlan {
   Index rows;
   Index cols;
-  Index weights;      // In θ: W_l, row-major.
-  Index bias;         // In θ: b_l.
-  Index packed;       // In the packed weights: W_l.
-  Index transposed;   // In the packed weights: W_lᵀ.
-  Index tiles;        // In a slot's gradient: W̄_l in blocks.
-  Index bias_tiles;   // In a slot's gradient: b̄_l.
-  Index a, p, h, g, t, c, q;  // In a chunk: see the notation of the header; q becomes z̄.
+  Index weights;     // In θ: W_l, row-major.
+  Index bias;        // In θ: b_l.
+  Index packed;      // In the packed weights: W_l.
+  Index transposed;  // In the packed weights: W_lᵀ.
+  Index tiles;       // In a slot's gradient: W̄_l in blocks.
+  Index bias_tiles;  // In a slot's gradient: b̄_l.
+  // In a chunk, in the notation of the header; q becomes z̄. g and t hold one array per output of a
+  // group, `stride` apart.
+  Index a, p, h, g, t, c, q, stride;
 };
 
 // Offsets of everything, for one architecture and kernel table.
@@ -56,10 +61,13 @@ struct Plan {
   std::vector<LayerPlan> layers;  // layers[l − 1] is layer l.
   Index packed_size = 0;
   Index gradient_size = 0;
-  // In a chunk: the gathered rows; the value, then z̄_D; ∇y_k, then t₀.
+  // In a chunk: the gathered rows; the value, then z̄_D; for each output of a group, x_bar_stride
+  // apart, ∇y_k, then t₀.
   Index rows = 0;
   Index y = 0;
   Index x_bar = 0;
+  Index x_bar_stride = 0;
+  Index group = 1;  // Outputs in a group.
   Index chunk_size = 0;
   Index chunks_per_shard = 1;
   Index num_slots = 1;
@@ -76,14 +84,19 @@ Plan MakePlan(const Architecture& architecture, Index lanes, Index max_batch) {
   };
   // One alignment unit between arrays keeps equal features of two arrays from lying a multiple of
   // 4096 bytes apart, where the processor mistakes one for the other.
-  const auto take_features = [&](Index features) {
-    return take(plan.chunk_size, RoundUp(features, kTile) * lanes + kAlignedElements<T>);
+  const auto stride_of = [&](Index features) {
+    return RoundUp(features, kTile) * lanes + kAlignedElements<T>;
+  };
+  const auto take_features = [&](Index features, Index arrays = 1) {
+    return take(plan.chunk_size, arrays * stride_of(features));
   };
   const Index n = architecture.n;
   const Index m = architecture.m;
   plan.rows = take_features(RowSize(n, m));
   plan.y = take_features(m);
-  plan.x_bar = take_features(n);
+  plan.group = std::min(m, kMaxGroup);
+  plan.x_bar = take_features(n, plan.group);
+  plan.x_bar_stride = stride_of(n);
   Index theta = 0;
   for (Index l = 1; l <= architecture.Depth(); ++l) {
     LayerPlan layer{};
@@ -100,8 +113,9 @@ Plan MakePlan(const Architecture& architecture, Index lanes, Index max_batch) {
       layer.a = take_features(layer.rows);
       layer.p = take_features(layer.rows);
       layer.h = take_features(layer.rows);
-      layer.g = take_features(layer.rows);
-      layer.t = take_features(layer.rows);
+      layer.g = take_features(layer.rows, plan.group);
+      layer.t = take_features(layer.rows, plan.group);
+      layer.stride = stride_of(layer.rows);
       // A single output needs φ″ once: c takes its place, and q that of c.
       layer.c = m == 1 ? layer.h : take_features(layer.rows);
       layer.q = m == 1 ? layer.h : take_features(layer.rows);
@@ -109,12 +123,12 @@ Plan MakePlan(const Architecture& architecture, Index lanes, Index max_batch) {
     plan.layers.push_back(layer);
   }
   const Index chunk_bytes = plan.chunk_size * static_cast<Index>(sizeof(T));
-  plan.chunks_per_shard = std::clamp<Index>(kShardBytes / chunk_bytes, 1,
-                                            std::max<Index>(1, kMaxShardSamples / lanes));
+  plan.chunks_per_shard =
+      std::clamp<Index>(kShardBytes / chunk_bytes, 1, std::max<Index>(1, kMaxShardSamples / lanes));
   const Index shard_samples = plan.chunks_per_shard * lanes;
-  plan.num_slots = std::clamp<Index>((max_batch + shard_samples - 1) / shard_samples, 1,
-                                     std::clamp<Index>(kMaxSlotElements / plan.gradient_size, 1,
-                                                       kMaxSlots));
+  plan.num_slots =
+      std::clamp<Index>((max_batch + shard_samples - 1) / shard_samples, 1,
+                        std::clamp<Index>(kMaxSlotElements / plan.gradient_size, 1, kMaxSlots));
   plan.num_workspaces =
       std::clamp<Index>(static_cast<Index>(std::thread::hardware_concurrency()), 1, plan.num_slots);
   return plan;
@@ -179,10 +193,14 @@ struct TwinSweep<T>::Impl {
     return {packed.data() + layer.transposed, layer.cols, layer.rows, in};
   }
 
-  // Offset of a_l and t_l in a chunk, l = 0 … D − 1.
+  // Offsets in a chunk: a_l, t_l of output k, l = 0 … D − 1; g_l of output k, l = 1 … D − 1; z̄_l,
+  // l = 1 … D.
   Index A(Index l) const { return l == 0 ? plan.rows : Layer(l).a; }
-  Index Tangent(Index l) const { return l == 0 ? plan.x_bar : Layer(l).t; }
-  // Offset of z̄_l, l = 1 … D.
+  Index G(Index l, Index k) const { return Layer(l).g + k % plan.group * Layer(l).stride; }
+  Index Tangent(Index l, Index k) const {
+    return l == 0 ? XBar(k) : Layer(l).t + k % plan.group * Layer(l).stride;
+  }
+  Index XBar(Index k) const { return plan.x_bar + k % plan.group * plan.x_bar_stride; }
   Index ZBar(Index l) const { return l == depth ? plan.y : Layer(l).q; }
 
   const T* Lambda(Index k) const { return lambda_squared.data() + k * n; }
@@ -215,19 +233,19 @@ struct TwinSweep<T>::Impl {
     ThrowIfStopped(task.stop);
     const T* const output_row = theta.data() + Layer(depth).weights + k * Layer(depth).cols;
     if (depth == 1) {
-      kernels.affine({nullptr, n, 0, nullptr}, output_row, chunk + plan.x_bar);
+      kernels.affine({nullptr, n, 0, nullptr}, output_row, chunk + XBar(k));
       return;
     }
     const LayerPlan& last = Layer(depth - 1);
-    kernels.first_adjoint(output_row, last.rows, chunk + last.p, chunk + last.h, chunk + last.g,
-                          chunk + last.c);
+    kernels.first_adjoint(output_row, last.rows, chunk + last.p, chunk + last.h,
+                          chunk + G(depth - 1, k), chunk + last.c);
     for (Index l = depth - 2; l >= 1; --l) {
       ThrowIfStopped(task.stop);
       const LayerPlan& layer = Layer(l);
-      kernels.adjoint(TransposedTimes(l + 1, chunk + Layer(l + 1).g), chunk + layer.p,
-                      chunk + layer.h, chunk + layer.g, chunk + layer.c);
+      kernels.adjoint(TransposedTimes(l + 1, chunk + G(l + 1, k)), chunk + layer.p, chunk + layer.h,
+                      chunk + G(l, k), chunk + layer.c);
     }
-    kernels.affine(TransposedTimes(1, chunk + Layer(1).g), nullptr, chunk + plan.x_bar);
+    kernels.affine(TransposedTimes(1, chunk + G(1, k)), nullptr, chunk + XBar(k));
   }
 
   void TangentSweep(const Task& task, Index k, T* chunk) const {
@@ -235,8 +253,8 @@ struct TwinSweep<T>::Impl {
       ThrowIfStopped(task.stop);
       const LayerPlan& layer = Layer(l);
       const auto tangent = k == 0 ? kernels.tangent : kernels.tangent_add;
-      tangent(Times(l, chunk + Tangent(l - 1)), chunk + layer.p, chunk + layer.c, chunk + layer.t,
-              chunk + layer.q);
+      tangent(Times(l, chunk + Tangent(l - 1, k)), chunk + layer.p, chunk + layer.c,
+              chunk + Tangent(l, k), chunk + layer.q);
     }
   }
 
@@ -258,9 +276,8 @@ struct TwinSweep<T>::Impl {
     const Index lanes = kernels.lanes;
     const T* const target = chunk + plan.rows + n * lanes;
     const T* const weight = chunk + plan.rows + (RowSize(n, m) - 2) * lanes;
-    const ResidualSums<T> sums =
-        kernels.residual(chunk + plan.y, target, weight, ones.data(), m, task.value_factor,
-                         chunk + plan.y);
+    const ResidualSums<T> sums = kernels.residual(chunk + plan.y, target, weight, ones.data(), m,
+                                                  task.value_factor, chunk + plan.y);
     slot.loss.value += static_cast<double>(sums.weighted);
   }
 
@@ -269,51 +286,53 @@ struct TwinSweep<T>::Impl {
     const Index lanes = kernels.lanes;
     const T* const target = chunk + plan.rows + (n + m + k * n) * lanes;
     const T* const weight = chunk + plan.rows + (RowSize(n, m) - 1) * lanes;
-    const ResidualSums<T> sums =
-        kernels.residual(chunk + plan.x_bar, target, weight, Lambda(k), n, task.gradient_factor,
-                         chunk + plan.x_bar);
+    const ResidualSums<T> sums = kernels.residual(chunk + XBar(k), target, weight, Lambda(k), n,
+                                                  task.gradient_factor, chunk + XBar(k));
     slot.loss.gradient += static_cast<double>(sums.weighted);
     return sums.plain;
   }
 
   // ---- The weights' share of a shard ----
 
-  // W̄ += Σ g^k (t^k)ᵀ, and with the last output also W̄ += z̄ aᵀ, b̄ += z̄.
-  void AddToGradient(const Task& task, Index k, bool last, Index num_chunks, const T* shard,
-                     Slot& slot) const {
+  // W̄ += Σ_k g^k (t^k)ᵀ over a group of outputs, and with the last group W̄ += z̄ aᵀ, b̄ += z̄.
+  void AddToGradient(const Task& task, Index first_output, Index end_output, bool last,
+                     Index num_chunks, const T* shard, Slot& slot) const {
     const Index stride = plan.chunk_size;
     T* const gradient = slot.gradient.data();
     for (Index l = 1; l <= depth; ++l) {
       ThrowIfStopped(task.stop);
       const LayerPlan& layer = Layer(l);
-      OuterTerm<T> terms[2];
+      OuterTerm<T> terms[kMaxGroup + 1];
       Index num_terms = 0;
-      if (task.derivatives && l < depth) {
-        terms[num_terms++] = {shard + layer.g, stride, shard + Tangent(l - 1), stride};
-      }
-      if (last) terms[num_terms++] = {shard + ZBar(l), stride, shard + A(l - 1), stride};
-      if (num_terms > 0) {
-        kernels.outer(terms, num_terms, num_chunks, layer.rows, layer.cols,
-                      gradient + layer.tiles);
+      if (l < depth) {
+        for (Index k = first_output; k < end_output; ++k) {
+          terms[num_terms++] = {shard + G(l, k), stride, shard + Tangent(l - 1, k), stride};
+        }
       }
       if (last) {
+        terms[num_terms++] = {shard + ZBar(l), stride, shard + A(l - 1), stride};
         kernels.row_sums(shard + ZBar(l), stride, num_chunks, layer.rows,
                          gradient + layer.bias_tiles, kTile);
       }
+      if (num_terms == 0) continue;
+      kernels.outer(terms, num_terms, num_chunks, layer.rows, layer.cols, gradient + layer.tiles);
     }
     // g_D = e_k: row k of W̄_D gets Σ t_{D−1}.
-    if (!task.derivatives) return;
     const LayerPlan& output = Layer(depth);
-    const Index block_row = k / kTile * kTile * RoundUp(output.cols, kTile);
-    kernels.row_sums(shard + Tangent(depth - 1), stride, num_chunks, output.cols,
-                     gradient + output.tiles + block_row + k % kTile * kTile, kTile * kTile);
+    for (Index k = first_output; k < end_output; ++k) {
+      const Index block_row = k / kTile * kTile * RoundUp(output.cols, kTile);
+      kernels.row_sums(shard + Tangent(depth - 1, k), stride, num_chunks, output.cols,
+                       gradient + output.tiles + block_row + k % kTile * kTile, kTile * kTile);
+    }
   }
 
   void GradientOfShard(const Task& task, Index first, Index num_chunks, T* shard,
                        Slot& slot) const {
-    const Index num_passes = task.derivatives ? m : 1;
-    for (Index k = 0; k < num_passes; ++k) {
-      const bool last = k == num_passes - 1;
+    const Index num_outputs = task.derivatives ? m : 0;  // Whose derivatives are swept.
+    Index k = 0;
+    do {
+      const Index end = std::min(k + plan.group, num_outputs);
+      const bool last = end == num_outputs;
       for (Index i = 0; i < num_chunks; ++i) {
         T* const chunk = shard + i * plan.chunk_size;
         if (k == 0) {
@@ -321,15 +340,16 @@ struct TwinSweep<T>::Impl {
           ValueSweep(task, chunk);
           ValueResidual(task, chunk, slot);
         }
-        if (task.derivatives) {
-          AdjointSweep(task, k, chunk);
-          GradientResidual(task, k, chunk, slot);
-          TangentSweep(task, k, chunk);
+        for (Index output = k; output < end; ++output) {
+          AdjointSweep(task, output, chunk);
+          GradientResidual(task, output, chunk, slot);
+          TangentSweep(task, output, chunk);
         }
         if (last) ReverseSweep(task, chunk);
       }
-      AddToGradient(task, k, last, num_chunks, shard, slot);
-    }
+      AddToGradient(task, k, end, last, num_chunks, shard, slot);
+      k = end;
+    } while (k < num_outputs);
   }
 
   void ResidualsOfShard(const Task& task, Index first, Index num_chunks, T* chunk,
@@ -375,8 +395,8 @@ struct TwinSweep<T>::Impl {
       for (Index s = next_slot++; s < num_active; s = next_slot++) {
         Slot& slot = slots[static_cast<std::size_t>(s)];
         Clear(task, slot);
-        for (Index shard = s * num_shards / num_active;
-             shard < (s + 1) * num_shards / num_active; ++shard) {
+        for (Index shard = s * num_shards / num_active; shard < (s + 1) * num_shards / num_active;
+             ++shard) {
           const Index first = shard * shard_samples;
           const Index count = std::min(shard_samples, num_samples - first);
           sweep(first, (count + kernels.lanes - 1) / kernels.lanes, workspace, slot);
@@ -406,20 +426,22 @@ struct TwinSweep<T>::Impl {
         const Index from =
             layer.tiles + (row / kTile * blocks_per_row * kTile + row % kTile) * kTile;
         T* const to = gradient.data() + layer.weights + row * layer.cols;
-        for (Index col = 0; col < layer.cols; col += kTile) {
-          const Index width = std::min(kTile, layer.cols - col);
-          AddSlots(from + col * kTile, width, to + col);
-        }
+        const Index whole = layer.cols - layer.cols % kTile;
+        for (Index col = 0; col < whole; col += kTile)
+          AddSlots(from + col * kTile, kTile, to + col);
+        AddSlots(from + whole * kTile, layer.cols - whole, to + whole);
       }
       AddSlots(layer.bias_tiles, layer.rows, gradient.data() + layer.bias);
     }
   }
 
   void AddSlots(Index from, Index count, T* to) const {
-    std::copy_n(slots[0].gradient.data() + from, count, to);
-    for (Index s = 1; s < num_active; ++s) {
-      const T* const more = slots[static_cast<std::size_t>(s)].gradient.data() + from;
-      for (Index i = 0; i < count; ++i) to[i] += more[i];
+    for (Index i = 0; i < count; ++i) {
+      T sum = slots[0].gradient.data()[from + i];
+      for (Index s = 1; s < num_active; ++s) {
+        sum += slots[static_cast<std::size_t>(s)].gradient.data()[from + i];
+      }
+      to[i] = sum;
     }
   }
 
@@ -461,6 +483,16 @@ TwinSweep<T>::TwinSweep(const Architecture& architecture, std::span<const T> lam
 
 template <class T>
 TwinSweep<T>::~TwinSweep() = default;
+
+template <class T>
+std::size_t TwinSweep<T>::MemoryBytes(const Architecture& architecture, Index max_batch) {
+  Validate(architecture);
+  const Plan plan = MakePlan<T>(architecture, KernelsFor<T>(BestIsa()).lanes, max_batch);
+  const Index elements = architecture.NumParameters() + plan.packed_size +
+                         plan.num_slots * plan.gradient_size +
+                         plan.num_workspaces * plan.chunks_per_shard * plan.chunk_size;
+  return static_cast<std::size_t>(elements) * sizeof(T);
+}
 
 template <class T>
 void TwinSweep<T>::SetParameters(std::span<const T> theta) {

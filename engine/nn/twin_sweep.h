@@ -55,12 +55,19 @@ struct TwinLoss {
 template <class T>
 class TwinSweep {
  public:
-  // `lambda` is m×n row-major. Allocates for batches of up to `max_batch` samples.
+  // `lambda` is m×n row-major. Allocates the workspaces for batches of up to `max_batch` samples;
+  // larger batches work as well, without further memory and on fewer threads. Throws
+  // Error(kInvalidArgument) if the architecture is not valid, a size disagrees, or the processor
+  // does not support `isa`.
   TwinSweep(const Architecture& architecture, std::span<const T> lambda, Index max_batch,
             Isa isa = BestIsa());
   ~TwinSweep();
 
-  // Packs θ (p values in the order of network.h) for the calls below.
+  // About what the constructor allocates, without allocating it. Throws as it does.
+  static std::size_t MemoryBytes(const Architecture& architecture, Index max_batch);
+
+  // Packs θ (p values in the order of network.h) for the calls below. No call but the constructor
+  // allocates.
   void SetParameters(std::span<const T> theta);
 
   // The losses over rows[indices], and gradient (p values, overwritten) of

@@ -18,9 +18,9 @@ struct Simd;
 
 template <>
 struct Simd<float> {
-  typedef float Vec __attribute__((vector_size(SOBOLEV_VECTOR_BYTES)));
-  typedef int32_t Bits __attribute__((vector_size(SOBOLEV_VECTOR_BYTES)));
-  typedef float Stored __attribute__((vector_size(SOBOLEV_VECTOR_BYTES), may_alias));
+  using Vec __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = float;
+  using Bits __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = int32_t;
+  using Stored __attribute__((vector_size(SOBOLEV_VECTOR_BYTES), may_alias)) = float;
   static constexpr int kWidth = SOBOLEV_VECTOR_BYTES / 4;
   static constexpr int32_t kMagnitude = 0x7fffffff;
   static constexpr int kMantissaBits = 23;
@@ -36,8 +36,8 @@ struct Simd<float> {
   // (2 atanh(√w)/√w − 2) / w on [0, 1/9]: 2e-8.
   static constexpr float kAtanh[] = {0.666666403F, 0.400075606F, 0.282366198F, 0.26851498F};
   // (x + 4) M(x) in t = (x − 4)/(x + 4), with the Mills ratio M: 2e-7, and 2e-8 in Φ.
-  static constexpr float kMills[] = {1.89321913F,    -1.52377231F,   0.970403674F,
-                                     -0.46751075F,   0.151482074F,   -0.0190400885F,
+  static constexpr float kMills[] = {1.89321913F,     -1.52377231F,   0.970403674F,
+                                     -0.46751075F,    0.151482074F,   -0.0190400885F,
                                      -0.00919674927F, 0.00410218754F, 0.00112738489F};
   static constexpr float kMillsEnd = 14.0F;  // e^(−x²/2) is 0 beyond.
   static constexpr float kHalfPi[] = {0x1.92p0F, 0x1.fb4p-12F, 0x1.4442d2p-24F};
@@ -48,9 +48,9 @@ struct Simd<float> {
 
 template <>
 struct Simd<double> {
-  typedef double Vec __attribute__((vector_size(SOBOLEV_VECTOR_BYTES)));
-  typedef int64_t Bits __attribute__((vector_size(SOBOLEV_VECTOR_BYTES)));
-  typedef double Stored __attribute__((vector_size(SOBOLEV_VECTOR_BYTES), may_alias));
+  using Vec __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = double;
+  using Bits __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = int64_t;
+  using Stored __attribute__((vector_size(SOBOLEV_VECTOR_BYTES), may_alias)) = double;
   static constexpr int kWidth = SOBOLEV_VECTOR_BYTES / 8;
   static constexpr int64_t kMagnitude = 0x7fffffffffffffff;
   static constexpr int kMantissaBits = 52;
@@ -60,35 +60,33 @@ struct Simd<double> {
   static constexpr double kLn2High = 0x1.62e42feep-1;  // 32 bits.
   static constexpr double kLn2Low = 0x1.a39ef35793c76p-33;
   // 1e-17.
-  static constexpr double kExp[] = {0.5000000000000001,    0.16666666666666667,
-                                    0.041666666666624161,  0.0083333333333300644,
-                                    0.0013888888917197209, 0.00019841269863040922,
-                                    2.4801521321606648e-5, 2.7557268479724003e-6,
-                                    2.7620076242527253e-7, 2.510037611136142e-8};
+  static constexpr double kExp[] = {
+      0.5000000000000001,    0.16666666666666667,    0.041666666666624161,  0.0083333333333300644,
+      0.0013888888917197209, 0.00019841269863040922, 2.4801521321606648e-5, 2.7557268479724003e-6,
+      2.7620076242527253e-7, 2.510037611136142e-8};
   // 5e-18.
-  static constexpr double kAtanh[] = {0.66666666666666659, 0.40000000000014583,
-                                      0.28571428567108757, 0.22222222717427863,
-                                      0.18181789436132858, 0.15385570064958623,
-                                      0.13314144209654936, 0.12001072809590713,
-                                      0.088007384861446739, 0.16164045611943532};
+  static constexpr double kAtanh[] = {
+      0.66666666666666659,  0.40000000000014583, 0.28571428567108757, 0.22222222717427863,
+      0.18181789436132858,  0.15385570064958623, 0.13314144209654936, 0.12001072809590713,
+      0.088007384861446739, 0.16164045611943532};
   // 8e-16, and 8e-17 in Φ.
   static constexpr double kMills[] = {
-      1.8932190633084848,     -1.5237709108199737,    0.97040955486774029,
-      -0.4675409629992524,    0.1513917623056887,     -0.018900450836533104,
-      -0.0087222951549086983, 0.0040878553700275568,  0.00033424351499358659,
+      1.8932190633084848,      -1.5237709108199737,    0.97040955486774029,
+      -0.4675409629992524,     0.1513917623056887,     -0.018900450836533104,
+      -0.0087222951549086983,  0.0040878553700275568,  0.00033424351499358659,
       -0.00057926722119391599, -4.7772367580083763e-6, 8.8087476728629161e-5,
-      1.7755245985283995e-6,  -1.4823176370871445e-5, -1.5317535194945937e-6,
-      2.5386909108607742e-6,  6.1412329258824145e-7,  -3.741589206031332e-7,
-      -1.5415263697196195e-7, 3.3020398056743359e-8,  1.9260847007075029e-8};
+      1.7755245985283995e-6,   -1.4823176370871445e-5, -1.5317535194945937e-6,
+      2.5386909108607742e-6,   6.1412329258824145e-7,  -3.741589206031332e-7,
+      -1.5415263697196195e-7,  3.3020398056743359e-8,  1.9260847007075029e-8};
   static constexpr double kMillsEnd = 39.0;
   static constexpr double kHalfPi[] = {0x1.921fb544p0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69};
   // 7e-21 and 4e-19.
-  static constexpr double kSin[] = {-0.16666666666666667,   0.0083333333333333315,
+  static constexpr double kSin[] = {-0.16666666666666667,    0.0083333333333333315,
                                     -0.00019841269841265065, 2.7557319219339119e-6,
                                     -2.5052106232431161e-8,  1.6058531616384065e-10,
                                     -7.5866969643193669e-13};
-  static constexpr double kCos[] = {0.041666666666666665,   -0.0013888888888887397,
-                                    2.4801587298765659e-5,  -2.7557317271714906e-7,
+  static constexpr double kCos[] = {0.041666666666666665,  -0.0013888888888887397,
+                                    2.4801587298765659e-5, -2.7557317271714906e-7,
                                     2.0876146265300599e-9, -1.1382632201990359e-11};
 };
 
@@ -134,8 +132,8 @@ inline Vec<T> ExpOfNegative(Vec<T> x) {
   const Vec<T> k = rounded - S::kRound;
   const Vec<T> r = (x - k * S::kLn2High) - k * S::kLn2Low;
   const Vec<T> exp_r = (Polynomial(S::kExp, r) * r + T{1}) * r + T{1};
-  const Bits<T> scaled = reinterpret_cast<Bits<T>>(exp_r) +
-                         (reinterpret_cast<Bits<T>>(rounded) << S::kMantissaBits);
+  const Bits<T> scaled =
+      reinterpret_cast<Bits<T>>(exp_r) + (reinterpret_cast<Bits<T>>(rounded) << S::kMantissaBits);
   return x < S::kLowestExponent ? Vec<T>{} : reinterpret_cast<Vec<T>>(scaled);
 }
 
@@ -210,8 +208,7 @@ struct Gelu {
     const Vec<T> magnitude = Magnitude<T>(z);
     const Vec<T> x = magnitude < S::kMillsEnd ? magnitude : Broadcast(S::kMillsEnd);
     const Vec<T> square = x * x;
-    const Vec<T> density =
-        ExpOfNegative<T>(square * T{-0.5}) * static_cast<T>(0.39894228040143268);
+    const Vec<T> density = ExpOfNegative<T>(square * T{-0.5}) * static_cast<T>(0.39894228040143268);
     const Vec<T> u = T{1} / (x + T{4});
     const Vec<T> tail = density * Polynomial(S::kMills, (x - T{4}) * u) * u;
     const Vec<T> distribution = z < T{0} ? tail : T{1} - tail;

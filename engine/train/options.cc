@@ -21,6 +21,10 @@ namespace {
 
 constexpr Index kDefaultEpochs = 100;
 constexpr Index kDefaultSteps = 1600;
+// The published rate is 0.1, at which networks of more than four layers or other activations than
+// softplus now and then collapse in the first epochs.
+constexpr double kDefaultRate = 0.05;
+constexpr Index kNarrow = 32;  // Width from which on the rate falls.
 constexpr Index kMaxEpochs = 1'000'000;
 constexpr Index kMaxBatchSize = 1'000'000;
 constexpr Index kMinTrainingSamples = 2;
@@ -63,7 +67,7 @@ void CheckValues(const Options& options) {
     const double rate = *options.learning_rate;
     Require(rate > 0 && rate <= kMaxLearningRate, "spec.learning_rate",
             "more than 0 and at most " + Text(kMaxLearningRate), rate,
-            "0.1 suits narrow networks, 0.001 wide ones; leave it unset to have it chosen");
+            "leave it unset to have it chosen by the width of the network");
   }
   const double fraction = options.validation_fraction;
   Require(fraction > 0 && fraction <= kMaxValidationFraction, "spec.validation_fraction",
@@ -102,9 +106,9 @@ Options ResolveOptions(const Options& options, Index n, Index m, Index num_sampl
   CheckSamples(options, num_samples, num_jacobians);
 
   Options resolved = options;
-  const double inputs = num_jacobians > 0 ? static_cast<double>(n) : 0;
-  if (!resolved.alpha) resolved.alpha = 1 / (1 + inputs);
-  if (!resolved.beta) resolved.beta = inputs / (1 + inputs);
+  const auto inputs = static_cast<double>(n);
+  if (!resolved.beta) resolved.beta = num_jacobians > 0 ? inputs / (1 + inputs) : 0;
+  if (!resolved.alpha) resolved.alpha = *resolved.beta > 0 ? 1 / (1 + inputs) : 1;
   Require(*resolved.alpha + *resolved.beta > 0, "spec.alpha", "alpha + beta > 0", 0,
           "give the value loss or the gradient loss a weight");
 
@@ -116,9 +120,10 @@ Options ResolveOptions(const Options& options, Index n, Index m, Index num_sampl
     resolved.epochs = std::max(kDefaultEpochs, (kDefaultSteps + steps - 1) / steps);
   }
   if (!resolved.learning_rate) {
-    Index width = 32;
+    Index width = kNarrow;
     for (const Index units : resolved.hidden) width = std::max(width, units);
-    resolved.learning_rate = 0.1 * 32 / static_cast<double>(width);
+    resolved.learning_rate =
+        kDefaultRate * static_cast<double>(kNarrow) / static_cast<double>(width);
   }
   if (!resolved.patience) resolved.patience = std::max<Index>(10, *resolved.epochs / 3);
 

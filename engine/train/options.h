@@ -13,9 +13,11 @@
 
 namespace sobolev::train {
 
+// How the entries of a Jacobian are weighted; λ is in scaling.h.
 enum class DerivativeScale {
-  kPerOutput,  // One scale per output: the RMS of its scaled gradient over samples and inputs.
-  kPerInput,   // λ_j of Huge and Savine: one per output and input. A dead input weighs 0.
+  kBalanced,   // λ_j of Huge and Savine, none above ten times the output's smallest.
+  kPerOutput,  // One λ per output. Right for exact labels; fits the noise of noisy ones.
+  kPerInput,   // λ_j of Huge and Savine. Collapses when an input barely matters.
 };
 
 enum class Precision { kFloat32, kFloat64 };
@@ -24,14 +26,14 @@ enum class Precision { kFloat32, kFloat64 };
 struct Options {
   std::vector<Index> hidden = {20, 20, 20, 20};
   nn::Activation activation = nn::Activation::kSoftplus;
-  std::optional<double> alpha;  // 1/(1+n), or 1 without Jacobians.
+  std::optional<double> alpha;  // 1/(1+n), or 1 if β = 0.
   std::optional<double> beta;   // n/(1+n), or 0 without Jacobians.
-  DerivativeScale derivative_scale = DerivativeScale::kPerOutput;
+  DerivativeScale derivative_scale = DerivativeScale::kBalanced;
   std::optional<Index> epochs;          // 100, or what makes 1600 steps if that is more.
   std::optional<Index> batch_size;      // max(256, samples/16); at most the training samples.
-  std::optional<double> learning_rate;  // Peak; 0.1, times 32/width beyond width 32.
+  std::optional<double> learning_rate;  // Peak; 0.05, times 32/width beyond width 32.
   double validation_fraction = 0.1;
-  std::optional<Index> patience;  // Epochs without improvement; 0: never stop. max(10, epochs/3).
+  std::optional<Index> patience;  // See Trainer; 0: never stop. max(10, epochs/3).
   std::uint64_t seed = 1;
   Precision precision = Precision::kFloat32;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <stop_token>
 #include <vector>
@@ -17,15 +18,15 @@ namespace {
 
 using ConstVectorMap = Eigen::Map<const Vector>;
 
-// Sums over one part of the split. The weights are divided by the largest one first, so that no sum
-// of them overflows.
+// Over one part of the split, with weights in units of the largest, so that no sum overflows.
 struct WeightSums {
+  double largest = 0;
   double all = 0;
   double with_jacobian = 0;
   Index count = 0;
 
-  WeightFactors Factors(double largest_weight) const {
-    const double scale = static_cast<double>(count) / largest_weight;
+  WeightFactors Factors() const {
+    const double scale = static_cast<double>(count) / largest;
     return {.value = scale / all, .gradient = with_jacobian > 0 ? scale / with_jacobian : 0};
   }
 };
@@ -82,25 +83,21 @@ struct Columns {
   Vector square;
 };
 
-// λ from the RMS over samples of Ĵ, n×m.
-std::vector<double> Lambda(const Matrix& rms, DerivativeScale derivative_scale) {
+// λ of one output from r, the RMS over samples of Ĵ by each input.
+Vector Lambda(const Vector& r, DerivativeScale derivative_scale) {
   constexpr double kDead = 1e-7;
-  std::vector<double> lambda;
-  for (Index i = 0; i < rms.cols(); ++i) {
-    const double over_inputs =
-        std::sqrt(rms.col(i).squaredNorm() / static_cast<double>(rms.rows()));
-    const double largest = rms.col(i).maxCoeff();
-    for (Index j = 0; j < rms.rows(); ++j) {
-      if (largest == 0) {
-        lambda.push_back(1);
-      } else if (derivative_scale == DerivativeScale::kPerOutput) {
-        lambda.push_back(1 / over_inputs);
-      } else {
-        lambda.push_back(rms(j, i) > kDead * largest ? 1 / rms(j, i) : 0);
-      }
-    }
+  constexpr double kBalance = 10;
+  const double largest = r.maxCoeff();
+  if (largest == 0) return Vector::Ones(r.size());
+  switch (derivative_scale) {
+    case DerivativeScale::kBalanced:
+      return r.cwiseMax(largest / kBalance).cwiseInverse();
+    case DerivativeScale::kPerOutput:
+      return Vector::Constant(r.size(), std::sqrt(static_cast<double>(r.size())) / r.norm());
+    case DerivativeScale::kPerInput:
+      break;
   }
-  return lambda;
+  return (r.array() < kDead * largest).select(0, r.cwiseInverse());
 }
 
 }  // namespace
@@ -115,22 +112,25 @@ Standardisation Standardise(const SampleSet& samples, const Split& split,
     });
   };
 
-  double largest_weight = 0;
-  ForEachSample(samples, stop, [&](Index, const Sample& sample) {
-    largest_weight = std::max(largest_weight, sample.weight);
-  });
   WeightSums training;
   WeightSums validation;
+  const auto sums_of = [&](Index number) -> WeightSums& {
+    return split.held_out[static_cast<std::size_t>(number)] ? validation : training;
+  };
   ForEachSample(samples, stop, [&](Index number, const Sample& sample) {
-    WeightSums& sums = split.held_out[static_cast<std::size_t>(number)] ? validation : training;
-    const double weight = sample.weight / largest_weight;
-    sums.all += weight;
-    sums.with_jacobian += sample.jacobian != nullptr ? weight : 0;
+    WeightSums& sums = sums_of(number);
+    sums.largest = std::max(sums.largest, sample.weight);
     ++sums.count;
   });
+  ForEachSample(samples, stop, [&](Index number, const Sample& sample) {
+    WeightSums& sums = sums_of(number);
+    const double weight = sample.weight / sums.largest;
+    sums.all += weight;
+    sums.with_jacobian += sample.jacobian != nullptr ? weight : 0;
+  });
   Standardisation result;
-  result.training = training.Factors(largest_weight);
-  result.validation = validation.Factors(largest_weight);
+  result.training = training.Factors();
+  result.validation = validation.Factors();
 
   // Shares sum to 1 over the training samples, or over those with a Jacobian.
   const auto num_training = static_cast<double>(training.count);
@@ -171,7 +171,10 @@ Standardisation Standardise(const SampleSet& samples, const Split& split,
   }
 
   result.scaling = {.x_mean = x.mean, .x_scale = x_scale, .y_mean = y.mean, .y_scale = y_scale};
-  result.lambda = Lambda(rms, derivative_scale);
+  for (Index i = 0; i < m; ++i) {
+    const Vector lambda = Lambda(rms.col(i), derivative_scale);
+    result.lambda.insert(result.lambda.end(), lambda.begin(), lambda.end());
+  }
   return result;
 }
 

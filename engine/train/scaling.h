@@ -29,10 +29,15 @@ struct Standardisation {
   // scaled so that the RMS over outputs of its Ĵ is 1, or by 1 if its derivatives are unknown or 0.
   nn::Scaling scaling;
   // λ, m×n row-major: multiplies the residual of Ĵ_ij in the gradient loss.
-  //   kPerOutput  λ_ij = 1/RMS over samples and inputs of Ĵ_i·; 1 if they are all 0.
-  //   kPerInput   λ_ij = 1/RMS over samples of Ĵ_ij; 0 if that is below 1e-7 of the largest RMS of
-  //               the output. An input that barely matters gets a huge λ all the same, and the
-  //               gradient loss then cares for little else: the training collapses.
+  // With r_ij the RMS over samples of Ĵ_ij, λ_ij is
+  //   kPerOutput  1/RMS over j of r_ij.
+  //   kPerInput   1/r_ij (Huge and Savine 2020), or 0 if r_ij < 1e-7 max_j r_ij. An input that
+  //               barely matters gets a huge λ, and the gradient loss then cares for little else:
+  //               training ends at a constant.
+  //   kBalanced   1/max(r_ij, max_j r_ij / 10). The noise of pathwise derivatives is about
+  //               proportional to r_ij, so that the first term weighs by precision; the second
+  //               keeps an input that barely matters from taking over.
+  // An output whose derivatives are all 0 has λ = 1.
   std::vector<double> lambda;
   WeightFactors training;
   WeightFactors validation;

@@ -36,6 +36,9 @@ namespace {
 // Changes with everything that makes old states continue to other bits.
 constexpr std::uint64_t kStateVersion = 1;
 
+// Validation losses that differ by this share count as equal.
+constexpr double kSameLoss = 0.01;
+
 // Where training stands. Epochs and steps count from 0: `step` of `epoch` comes next.
 struct Cursor {
   std::int64_t epoch = 0;
@@ -146,8 +149,8 @@ struct Trainer::Impl {
     cursor.step = 0;
     cursor.value_loss = 0;
     cursor.gradient_loss = 0;
-    if (loss < cursor.best_loss) {
-      cursor.best_loss = loss;
+    if (loss <= (1 + kSameLoss) * cursor.best_loss) {
+      cursor.best_loss = std::min(cursor.best_loss, loss);
       cursor.best_epoch = cursor.epoch;
       learner->KeepAsBest();
     }

@@ -1,6 +1,10 @@
 // Differential training: minimises L(θ) = α·l_value + β·l_gradient with Adam on a one-cycle
 // schedule (Huge and Savine 2020), with early stopping on held-out samples.
 //
+// The best epoch is the last one whose validation loss is within 1% of the lowest so far: labels
+// with noise have a floor of loss that many epochs reach by chance, and among them the later are
+// better because the learning rate has fallen. Early stopping counts the epochs since the best.
+//
 // A Trainer is a resumable state machine without clock, thread or file. The shell calls Advance in
 // a loop, publishes what it returns, and saves SaveState now and then; a Trainer made from the same
 // samples and options that loads that state continues to the same final bits.

@@ -13,6 +13,9 @@ namespace sobolev {
 // Crc32c("123456789") = 0xE3069283.
 std::uint32_t Crc32c(std::span<const std::byte> bytes, std::uint32_t crc = 0);
 
+// The same by tables, for processors without the instruction.
+std::uint32_t Crc32cPortable(std::span<const std::byte> bytes, std::uint32_t crc = 0);
+
 }  // namespace sobolev
 
 #endif  // SOBOLEV_PROTO_WIRE_CRC32C_H_

@@ -107,6 +107,8 @@ v1::Network::Activation ToProto(nn::Activation activation) {
 train::DerivativeScale ToDerivativeScale(v1::TrainingSpec::DerivativeScale scale) {
   switch (scale) {
     case v1::TrainingSpec::DERIVATIVE_SCALE_UNSPECIFIED:
+    case v1::TrainingSpec::DERIVATIVE_SCALE_BALANCED:
+      return train::DerivativeScale::kBalanced;
     case v1::TrainingSpec::DERIVATIVE_SCALE_PER_OUTPUT:
       return train::DerivativeScale::kPerOutput;
     case v1::TrainingSpec::DERIVATIVE_SCALE_PER_INPUT:
@@ -114,9 +116,9 @@ train::DerivativeScale ToDerivativeScale(v1::TrainingSpec::DerivativeScale scale
     default:
       break;
   }
-  throw InvalidArgument(
-      "UNKNOWN_ENUM_VALUE", "spec.derivative_scale",
-      "expected per-output or per-input, got number " + std::to_string(static_cast<int>(scale)));
+  throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.derivative_scale",
+                        "expected balanced, per-output or per-input, got number " +
+                            std::to_string(static_cast<int>(scale)));
 }
 
 train::Precision ToPrecision(v1::TrainingSpec::Precision precision) {

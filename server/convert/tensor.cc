@@ -71,7 +71,7 @@ TensorView::TensorView(const v1::Tensor& tensor, std::string field,
       bytes_(std::as_bytes(std::span(tensor.data()))) {
   RequireDataType(tensor.data_type(), field_ + ".data_type");
   RequireShape(shape_, expected, field_, explanation);
-  const std::int64_t element_size = static_cast<std::int64_t>(ElementSize(tensor.data_type()));
+  const auto element_size = static_cast<std::int64_t>(ElementSize(tensor.data_type()));
   std::int64_t expected_bytes = element_size;
   bool overflow = false;
   for (const std::int64_t extent : shape_) {

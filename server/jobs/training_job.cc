@@ -142,7 +142,7 @@ class Attempt {
     published_epochs_ = trainer_->History().size();
     v1::TrainingProgress progress;
     *progress.mutable_epoch() = ToProto(trainer_->History().back());
-    progress.set_epochs(static_cast<std::int32_t>(trainer_->options().epochs));
+    progress.set_epochs(static_cast<std::int32_t>(*trainer_->options().epochs));
     progress.set_samples_per_second(samples_per_second_);
     const double left = static_cast<double>(trainer_->SamplesTotal() - trainer_->SamplesSeen());
     progress.set_remaining_seconds(last || samples_per_second_ <= 0 ? 0

@@ -54,21 +54,21 @@ void AppendCall::OnReadDone(bool ok) {
     }
     EndWith(parsed);
   } else if (message->has_block()) {
-    HandleMessage(std::move(message));
+    HandleMessage(message);
   } else {
     // Opening and committing wait for the disk.
     pool_.Submit([self = self_, message = std::move(message)] { self->HandleMessage(message); });
   }
 }
 
-void AppendCall::HandleMessage(std::shared_ptr<v1::AppendSamplesRequest> message) {
+void AppendCall::HandleMessage(const std::shared_ptr<v1::AppendSamplesRequest>& message) {
   const grpc::Status status = Guard([&] {
     switch (message->message_case()) {
       case v1::AppendSamplesRequest::kOpen:
         Open(message->open());
         return;
       case v1::AppendSamplesRequest::kBlock:
-        Append(std::move(message));
+        Append(message);
         return;
       case v1::AppendSamplesRequest::kCommit:
         Commit(message->commit());
@@ -113,7 +113,7 @@ void AppendCall::Open(const v1::AppendSamplesRequest::Open& open) {
   Reply(response);
 }
 
-void AppendCall::Append(std::shared_ptr<v1::AppendSamplesRequest> message) {
+void AppendCall::Append(const std::shared_ptr<v1::AppendSamplesRequest>& message) {
   if (!dataset_) {
     throw InvalidArgument("OUT_OF_ORDER", "block", "expected an open message first, got a block");
   }

@@ -42,13 +42,13 @@ class AppendCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
 
   // The three messages of the client. They throw Error.
   void Open(const v1::AppendSamplesRequest::Open& open);
-  void Append(std::shared_ptr<v1::AppendSamplesRequest> message);
+  void Append(const std::shared_ptr<v1::AppendSamplesRequest>& message);
   void Commit(const v1::AppendSamplesRequest::Commit& commit);
   // Once every block is durable.
   void CommitNow();
 
   // What OnReadDone hands to the pool.
-  void HandleMessage(std::shared_ptr<v1::AppendSamplesRequest> message);
+  void HandleMessage(const std::shared_ptr<v1::AppendSamplesRequest>& message);
   void BlockDone(std::int64_t block_id, std::int64_t rows, std::size_t bytes,
                  const std::exception_ptr& error, bool already_stored);
 

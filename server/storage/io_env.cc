@@ -14,7 +14,6 @@
 #include <filesystem>
 #include <system_error>
 
-#include "engine/base/error.h"
 #include "server/app/log.h"
 
 namespace sobolev::server {
@@ -190,17 +189,16 @@ void FailStop(const std::string& what) {
   std::abort();
 }
 
-void ThrowIoError(int error_number, const std::string& what) {
-  LogWarning("file operation failed", {{"what", what}});
-  if (IsDiskFull(error_number)) {
-    throw Error(ErrorCode::kResourceExhausted, "DISK_FULL", "",
-                "the server's disk is full; nothing was changed; free some space, for example by "
-                "deleting datasets, and try again");
+Error ToError(const std::system_error& error) {
+  LogWarning("file operation failed", {{"what", error.what()}});
+  if (IsDiskFull(error.code().value())) {
+    return {ErrorCode::kResourceExhausted, "DISK_FULL", "",
+            "the server's disk is full; nothing was changed; free some space, for example by "
+            "deleting datasets, and try again"};
   }
-  throw Error(ErrorCode::kInternal, "IO_ERROR", "",
-              "the server could not access its storage: " +
-                  std::generic_category().message(error_number) +
-                  "; nothing was changed; the server's log says more");
+  return {ErrorCode::kInternal, "IO_ERROR", "",
+          "the server could not access its storage (" + error.code().message() +
+              "); nothing was changed; the server's log says more"};
 }
 
 }  // namespace sobolev::server

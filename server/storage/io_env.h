@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/error.h"
+
 namespace sobolev::server {
 
 // Owns a file descriptor.
@@ -111,20 +113,17 @@ void SyncDirectoryOrDie(IoEnv& env, const std::string& path);
 // Logs and aborts.
 [[noreturn]] void FailStop(const std::string& what);
 
-// Calls `work`; a std::system_error leaves as Error: kResourceExhausted DISK_FULL, or kInternal
-// IO_ERROR. The paths stay in the log.
-template <class Work>
-auto TranslateIoErrors(const Work& work) -> decltype(work());
-[[noreturn]] void ThrowIoError(int error_number, const std::string& what);
+// What callers of the store see of a failed file operation, the paths staying in the log:
+// kResourceExhausted DISK_FULL or kInternal IO_ERROR.
+Error ToError(const std::system_error& error);
 
-// ---- Implementation ---------------------------------------------------------------------------
-
+// Calls `work`; a std::system_error leaves as Error.
 template <class Work>
-auto TranslateIoErrors(const Work& work) -> decltype(work()) {
+auto TranslateIoErrors(const Work& work) {
   try {
     return work();
   } catch (const std::system_error& error) {
-    ThrowIoError(error.code().value(), error.what());
+    throw ToError(error);
   }
 }
 

@@ -2,6 +2,9 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+#include <exception>
+#include <system_error>
 #include <utility>
 
 #include "engine/base/error.h"
@@ -10,7 +13,8 @@
 
 namespace sobolev::server {
 
-Rows::Rows(Database& db, const char* sql) : db_(db), sql_(sql), statement_(nullptr) {
+Rows::Rows(Database& db, std::string sql)
+    : db_(db), sql_(std::move(sql)), statement_(nullptr) {
   const auto idle = db_.idle_statements_.find(sql_);
   if (idle != db_.idle_statements_.end()) {
     statement_ = idle->second;
@@ -22,6 +26,7 @@ Rows::Rows(Database& db, const char* sql) : db_(db), sql_(sql), statement_(nullp
 }
 
 Rows::~Rows() {
+  if (statement_ == nullptr) return;
   sqlite3_reset(statement_);
   sqlite3_clear_bindings(statement_);
   const bool kept = db_.idle_statements_.emplace(std::move(sql_), statement_).second;
@@ -107,7 +112,7 @@ void Database::Fail(int code) const {
   LogWarning("metadata store failed", {{"code", code}, {"what", what}});
   switch (code & 0xff) {
     case SQLITE_FULL:
-      ThrowIoError(ENOSPC, "SQLite: " + what);
+      throw ToError(std::system_error(ENOSPC, std::generic_category(), "SQLite: " + what));
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       throw Error(ErrorCode::kDataLoss, "STORE_CORRUPT", "",

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -32,8 +33,11 @@ class Database;
 class Rows {
  public:
   ~Rows();
-  Rows(const Rows&) = delete;
-  Rows& operator=(const Rows&) = delete;
+  Rows(Rows&& other) noexcept
+      : db_(other.db_),
+        sql_(std::move(other.sql_)),
+        statement_(std::exchange(other.statement_, nullptr)) {}
+  Rows& operator=(Rows&&) = delete;
 
   // Goes to the next row, first to the first; false after the last.
   bool Next();
@@ -44,7 +48,7 @@ class Rows {
 
  private:
   friend class Database;
-  Rows(Database& db, const char* sql);
+  Rows(Database& db, std::string sql);
 
   void Bind(int index, std::int64_t value);
   void Bind(int index, std::string_view value);
@@ -76,7 +80,7 @@ class Database {
   // `arguments` are bound to ?1, ?2, … and must live until the last row. Statements are compiled
   // once.
   template <class... Arguments>
-  Rows Query(const char* sql, const Arguments&... arguments) {
+  Rows Query(const std::string& sql, const Arguments&... arguments) {
     Rows rows(*this, sql);
     int index = 0;
     (rows.Bind(++index, arguments), ...);
@@ -85,7 +89,7 @@ class Database {
 
   // Runs a statement that gives no rows; returns how many rows it changed.
   template <class... Arguments>
-  std::int64_t Run(const char* sql, const Arguments&... arguments) {
+  std::int64_t Run(const std::string& sql, const Arguments&... arguments) {
     Rows rows = Query(sql, arguments...);
     rows.Next();
     return Changes();

@@ -23,8 +23,8 @@ constexpr Index kNumSamples = 8192;
 
 template <class T>
 void TrainStep(benchmark::State& state) {
-  const oneapi::tbb::global_control one_thread(
-      oneapi::tbb::global_control::max_allowed_parallelism, 1);
+  const oneapi::tbb::global_control one_thread(oneapi::tbb::global_control::max_allowed_parallelism,
+                                               1);
   const nn::Architecture architecture{.n = 20, .m = 1, .hidden = {20, 20, 20, 20}};
   const Index stride = nn::RowSize(architecture.n, architecture.m);
   Rng rng(1);
@@ -54,9 +54,9 @@ void TrainStep(benchmark::State& state) {
         sweep.LossAndGradient({rows.data(), stride}, indices, 1.0 / 21, 20.0 / 21, gradient));
     adam.Step(theta, gradient, 1e-4);
   }
-  state.counters["samples_per_second"] = benchmark::Counter(
-      static_cast<double>(state.iterations()) * static_cast<double>(batch),
-      benchmark::Counter::kIsRate);
+  state.counters["samples_per_second"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * static_cast<double>(batch),
+                         benchmark::Counter::kIsRate);
 }
 
 BENCHMARK(TrainStep<float>)->Name("TrainStep/float32")->Arg(256)->Arg(1024)->Arg(4096);

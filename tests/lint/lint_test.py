@@ -6,6 +6,7 @@ import tempfile
 import unittest
 
 import doc_paths
+import doc_quotes
 import include_boundaries
 
 
@@ -76,6 +77,23 @@ class LintTest(unittest.TestCase):
             [
                 "README.md: names engine/nn/run.sh, which does not exist",
                 "engine/README.md: names nn/gone.h, which does not exist",
+            ],
+        )
+
+    def test_a_quotation_must_stand_in_its_source(self):
+        self.write("examples/a.py", "with x:\n    first()\n\n    second()\n")
+        quotation = "<!-- quoted from {}, as it runs -->\n```python\n{}\n```\n"
+        self.write("good.md", quotation.format("examples/a.py", "first()\n\nsecond()"))
+        self.assertEqual(doc_quotes.check(self.root), [])
+        self.write("a.md", quotation.format("examples/a.py", "first()\nsecond()"))
+        self.write("b.md", quotation.format("examples/gone.py", "first()"))
+        self.write("c.md", quotation.format("examples/a.py", ""))
+        self.assertEqual(
+            doc_quotes.check(self.root),
+            [
+                "a.md: what it quotes from examples/a.py does not stand there",
+                "b.md: quotes examples/gone.py, which does not exist",
+                "c.md: quotes nothing from examples/a.py",
             ],
         )
 

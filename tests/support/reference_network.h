@@ -121,9 +121,9 @@ Loss<S> TwinLossOf(const nn::Architecture& architecture, const VectorOf<S>& thet
       loss.value += S(samples.ValueWeight(s) / num_values) * value_error * value_error;
       for (Index j = 0; j < samples.n; ++j) {
         const S error = S(lambda(i, j)) * (J(i, j) - S(samples.JacobianEntry(s, i, j)));
-        loss.gradient += S(samples.GradientWeight(s) / num_values /
-                           static_cast<double>(samples.n)) *
-                         error * error;
+        loss.gradient +=
+            S(samples.GradientWeight(s) / num_values / static_cast<double>(samples.n)) * error *
+            error;
       }
     }
   }

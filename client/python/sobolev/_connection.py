@@ -109,12 +109,15 @@ class Connection:
                 return
             request.page_token = page.next_page_token
 
-    def stream(self, open_call: Callable[[], Any]) -> Iterator[Any]:
+    def stream(
+        self, open_call: Callable[[], Any], is_progress: Callable[[Any], bool] = lambda _: True
+    ) -> Iterator[Any]:
         """The responses of a stream, which is opened again whenever it breaks.
 
-        open_call: starts the call; from the second time on, where the responses so far left off.
-        Raises the last SobolevError once `timeout` seconds went by without a response, or at once
-        if it was not a broken connection.
+        open_call: Starts the call; from the second time on, where the responses so far left off.
+        is_progress: Whether a response shows that the work got further.
+        Raises the last SobolevError once `timeout` seconds went by without progress, or at once if
+        it was not a broken connection.
         """
         failures = 0
         broken_since = 0.0
@@ -123,7 +126,8 @@ class Connection:
             call = open_call()
             try:
                 for response in call:
-                    failures = 0
+                    if is_progress(response):
+                        failures = 0
                     yield response
                 return
             except grpc.RpcError as error:

@@ -139,8 +139,8 @@ class Client:
           alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
           beta: Weight of the gradient loss. Default n / (1 + n), or 0 without Jacobians.
           derivative_scale: "per_output" or "per_input", how Jacobian entries are made comparable.
-          epochs: Passes over the samples. Default 100.
-          batch_size: Samples in a step. Default max(256, samples / 16).
+          epochs: Passes over the samples.
+          batch_size: Samples in a step of the optimiser.
           learning_rate: Peak of the one-cycle schedule.
           validation_fraction: Share of the samples held out. Default 0.1.
           patience: Epochs without improvement after which to stop; 0: never.

@@ -257,7 +257,10 @@ class _Upload:
         """Uploads everything; returns the dataset version. Raises SobolevError."""
         version = 0
         try:
-            for response in self._connection.stream(self._open):
+            stream = self._connection.stream(
+                self._open, is_progress=lambda response: not response.HasField("opened")
+            )
+            for response in stream:
                 kind = response.WhichOneof("message")
                 if kind == "opened":
                     self._opened.put(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,68 +190,72 @@ class Model:
             in float64 all the same.
         """
         n = len(self._input_names)
+        m = self._m
         points, is_point = _arrays.as_points(x, self._input_names)
-        num_points = len(points)
-        result_type = _arrays.to_data_type(dtype)
-        element_bytes = np.dtype(dtype).itemsize
-        shapes: dict[str, tuple[int, ...]] = {}
-        directions: dict[str, _arrays.FloatArray] = {}
-        squeezed: dict[str, bool] = {}
+        shapes: dict[str, tuple[int, ...]] = {}  # Of each answer, for one point.
         if value:
-            shapes["value"] = (self._m,)
+            shapes["value"] = (m,)
         if jacobian:
-            shapes["jacobian"] = (self._m, n)
-        if tangents is not None:
-            directions["tangents"], squeezed["jvp"] = _arrays.as_directions(
-                tangents, "tangents", num_points, n, is_point
-            )
-            shapes["jvp"] = (directions["tangents"].shape[-2], self._m)
-        if adjoints is not None:
-            directions["adjoints"], squeezed["vjp"] = _arrays.as_directions(
-                adjoints, "adjoints", num_points, self._m, is_point
-            )
-            shapes["vjp"] = (directions["adjoints"].shape[-2], n)
+            shapes["jacobian"] = (m, n)
+        directions: dict[str, _arrays.FloatArray] = {}
+        single: set[str] = set()  # Products without an axis of directions.
+        for product, field, given, width in (
+            ("jvp", "tangents", tangents, n),
+            ("vjp", "adjoints", adjoints, m),
+        ):
+            if given is not None:
+                directions[field], is_single = _arrays.as_directions(
+                    given, field, len(points), width, is_point
+                )
+                shapes[product] = (directions[field].shape[-2], m + n - width)
+                single |= {product} if is_single else set()
 
-        quantities = [
-            records.enum_number(PredictRequest.Quantity, key, "quantities") for key in shapes
-        ]
+        results, in_domain = self._predict(points, shapes, directions, np.dtype(dtype))
+        for product in single:
+            results[product] = results[product][:, 0]
+        if is_point:
+            results = {key: result[0] for key, result in results.items()}
+        return Evaluation(
+            value=results.get("value"),
+            jacobian=results.get("jacobian"),
+            jvp=results.get("jvp"),
+            vjp=results.get("vjp"),
+            in_domain=bool(in_domain[0]) if is_point else in_domain,
+        )
+
+    def _predict(
+        self,
+        points: _arrays.FloatArray,
+        shapes: dict[str, tuple[int, ...]],
+        directions: dict[str, _arrays.FloatArray],
+        dtype: np.dtype[Any],
+    ) -> tuple[dict[str, _arrays.FloatArray], npt.NDArray[np.bool_]]:
+        """The answers, each [N, *shape], in as many calls as their size asks for."""
+        num_points = len(points)
+        request = PredictRequest(
+            model=self.name,
+            quantities=[
+                records.enum_number(PredictRequest.Quantity, key, "quantities") for key in shapes
+            ],
+            data_type=_arrays.to_data_type(dtype),
+        )
         results = {key: np.empty((num_points, *shape), dtype) for key, shape in shapes.items()}
         in_domain = np.empty(num_points, bool)
-        point_bytes = element_bytes * sum(int(np.prod(shape)) for shape in shapes.values())
+        point_bytes = sum(math.prod(shape) for shape in shapes.values()) * dtype.itemsize
         step = max(1, min(_MAX_POINTS, _MAX_REPLY_BYTES // max(1, point_bytes)))
         for first in range(0, num_points, step):
             rows = slice(first, first + step)
-            request = PredictRequest(
-                model=self.name,
-                x=_arrays.to_tensor(points[rows]),
-                quantities=quantities,
-                data_type=result_type,
-            )
-            for key, array in directions.items():
+            request.x.CopyFrom(_arrays.to_tensor(points[rows]))
+            for field, array in directions.items():
                 part = array[rows] if array.ndim == 3 else array
-                getattr(request, key).CopyFrom(_arrays.to_tensor(part))
+                getattr(request, field).CopyFrom(_arrays.to_tensor(part))
             reply: PredictResponse = self._connection.call(
                 self._connection.prediction.Predict, request
             )
             for key, result in results.items():
                 result[rows] = _arrays.from_tensor(getattr(reply, key))
             in_domain[rows] = reply.in_domain
-
-        def arrange(key: str) -> _arrays.FloatArray | None:
-            result = results.get(key)
-            if result is None:
-                return None
-            if squeezed.get(key):
-                result = result[:, 0]
-            return result[0] if is_point else result
-
-        return Evaluation(
-            value=arrange("value"),
-            jacobian=arrange("jacobian"),
-            jvp=arrange("jvp"),
-            vjp=arrange("vjp"),
-            in_domain=bool(in_domain[0]) if is_point else in_domain,
-        )
+        return results, in_domain
 
 
 def _given(array: _arrays.FloatArray | None) -> _arrays.FloatArray:

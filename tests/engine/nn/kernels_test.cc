@@ -43,7 +43,8 @@ Jet ExactJet(Activation activation, long double z) {
     case Activation::kSilu:
       return {z * sigma, sigma + z * slope, slope * (2 + z * (1 - 2 * sigma))};
     case Activation::kGelu: {
-      const long double density = std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi_v<long double>);
+      const long double density =
+          std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi_v<long double>);
       const long double distribution = std::erfc(-z / std::numbers::sqrt2_v<long double>) / 2;
       return {z * distribution, distribution + z * density, density * (2 - z * z)};
     }

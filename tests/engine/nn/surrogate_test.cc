@@ -64,8 +64,8 @@ reference::VectorOf<S> ReferenceValue(const Surrogate& surrogate, const referenc
   const Scaling& scaling = surrogate.scaling();
   const reference::VectorOf<S> standard =
       (x - scaling.x_mean.cast<S>()).cwiseQuotient(scaling.x_scale.cast<S>());
-  const reference::VectorOf<S> y = reference::Value<S>(
-      surrogate.architecture(), surrogate.theta().cast<S>(), standard);
+  const reference::VectorOf<S> y =
+      reference::Value<S>(surrogate.architecture(), surrogate.theta().cast<S>(), standard);
   return y.cwiseProduct(scaling.y_scale.cast<S>()) + scaling.y_mean.cast<S>();
 }
 
@@ -300,11 +300,11 @@ TEST(SurrogateTest, WrongSizesAndScalesAreRefusedByName) {
   const Matrix X = RandomPoints(surrogate, 4);
   Matrix Y_dot(2, 8);
   const Matrix D = RandomMatrix(3, 2, 1);
-  EXPECT_THAT(([&] {
-                surrogate.Predict(View(X), Directions{View(D), 2, true}, {},
-                                  {.Y_dot = Y_dot.data()});
-              }),
-              testing::ThrowsMessage<Error>("tangents: expected 8, got 2"));
+  EXPECT_THAT(
+      ([&] {
+        surrogate.Predict(View(X), Directions{View(D), 2, true}, {}, {.Y_dot = Y_dot.data()});
+      }),
+      testing::ThrowsMessage<Error>("tangents: expected 8, got 2"));
   EXPECT_THAT(([&] { surrogate.Predict(View(X), {}, {}, {.Y_dot = Y_dot.data()}); }),
               testing::ThrowsMessage<Error>(testing::StartsWith("tangents: expected")));
   EXPECT_THAT(([&] { surrogate.Predict(View(D.transpose()), {}, {}, {.Y = Y_dot.data()}); }),

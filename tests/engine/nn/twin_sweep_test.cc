@@ -170,11 +170,11 @@ TEST_P(TwinSweepAgainstReferenceTest, ValueOnlyTrainingSkipsTheDerivatives) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    EveryActivation, TwinSweepAgainstReferenceTest,
-    testing::Combine(testing::ValuesIn(kActivations), testing::Values(std::vector<Index>{7, 3}),
-                     testing::Values(1, 2), testing::Values(37)),
-    NameOfCase);
+INSTANTIATE_TEST_SUITE_P(EveryActivation, TwinSweepAgainstReferenceTest,
+                         testing::Combine(testing::ValuesIn(kActivations),
+                                          testing::Values(std::vector<Index>{7, 3}),
+                                          testing::Values(1, 2), testing::Values(37)),
+                         NameOfCase);
 
 INSTANTIATE_TEST_SUITE_P(
     EveryDepth, TwinSweepAgainstReferenceTest,
@@ -215,7 +215,8 @@ INSTANTIATE_TEST_SUITE_P(All, TwinSweepActivationTest, testing::ValuesIn(kActiva
 
 // ---- Batches ------------------------------------------------------------------------------------
 
-// Every batch size around the numbers of lanes, shards and slots, as one batch and sample by sample.
+// Every batch size around the numbers of lanes, shards and slots, as one batch and sample by
+// sample.
 TEST(TwinSweepTest, BatchIsTheMeanOfItsSamples) {
   for (const Index batch : {1, 2, 8, 31, 32, 33, 64, 65, 255, 256, 257, 700, 5000}) {
     SCOPED_TRACE(batch);
@@ -247,8 +248,7 @@ TEST(TwinSweepTest, InstructionSetsAgreeOnWideNetworks) {
 
 TEST(TwinSweepTest, ThreadsDoNotChangeABit) {
   const Problem problem({.n = 7, .m = 2, .hidden = {20, 20}}, 4321);
-  const oneapi::tbb::global_control allow(
-      oneapi::tbb::global_control::max_allowed_parallelism, 4);
+  const oneapi::tbb::global_control allow(oneapi::tbb::global_control::max_allowed_parallelism, 4);
   const auto run_with = [&](int num_threads) {
     Runner<float> runner(problem);
     oneapi::tbb::task_arena arena(num_threads);
@@ -269,9 +269,8 @@ TEST(TwinSweepTest, SamplesBeyondTheFirstBatchSizeAreAccepted) {
   TwinSweep<double> small(problem.architecture, {lambda.data(), 3}, 16);
   small.SetParameters({problem.theta.data(), static_cast<std::size_t>(problem.theta.size())});
   Vector gradient(problem.theta.size());
-  small.LossAndGradient({problem.samples.rows.data(), problem.samples.rows.cols()},
-                        problem.indices, 0.5, 0.5,
-                        {gradient.data(), static_cast<std::size_t>(gradient.size())});
+  small.LossAndGradient({problem.samples.rows.data(), problem.samples.rows.cols()}, problem.indices,
+                        0.5, 0.5, {gradient.data(), static_cast<std::size_t>(gradient.size())});
   EXPECT_THAT(gradient, IsNearMatrix(Runner<double>(problem).Run(0.5, 0.5).gradient, 1e-13));
 }
 
@@ -283,9 +282,9 @@ TEST(TwinSweepTest, ResidualsAreUnweightedSumsPerOutputAndCountPresentJacobiansO
   Vector jacobian_sse = Vector::Zero(3);
   for (const std::uint32_t s : problem.indices) {
     const Vector x = problem.samples.X(s);
-    value_sse += (reference::Value<double>(problem.architecture, problem.theta, x) -
-                  problem.samples.Y(s))
-                     .cwiseAbs2();
+    value_sse +=
+        (reference::Value<double>(problem.architecture, problem.theta, x) - problem.samples.Y(s))
+            .cwiseAbs2();
     if (problem.samples.GradientWeight(s) == 0) continue;
     const Matrix J = reference::Jacobian<double>(problem.architecture, problem.theta, x);
     for (Index i = 0; i < 3; ++i) {
@@ -299,9 +298,8 @@ TEST(TwinSweepTest, ResidualsAreUnweightedSumsPerOutputAndCountPresentJacobiansO
     Runner<double> runner(problem, isa);
     Vector actual_value = Vector::Ones(3);  // Added to, not overwritten.
     Vector actual_jacobian = Vector::Ones(3);
-    const TwinLoss loss = runner.sweep().Residuals(runner.Rows(), problem.indices,
-                                                   {actual_value.data(), 3},
-                                                   {actual_jacobian.data(), 3});
+    const TwinLoss loss = runner.sweep().Residuals(
+        runner.Rows(), problem.indices, {actual_value.data(), 3}, {actual_jacobian.data(), 3});
     EXPECT_THAT(actual_value, IsNearMatrix((value_sse.array() + 1).matrix().eval(), 1e-12));
     EXPECT_THAT(actual_jacobian, IsNearMatrix((jacobian_sse.array() + 1).matrix().eval(), 1e-12));
     const TwinLoss training_loss = runner.Run(0.5, 0.5).loss;
@@ -334,7 +332,9 @@ TEST(TwinSweepTest, WrongSizesAreRefusedByName) {
   EXPECT_THAT(([&] { TwinSweep<double>(problem.architecture, lambda, 5); }),
               testing::ThrowsMessage<Error>("lambda: expected 6, got 5"));
   Runner<double> runner(problem);
-  EXPECT_THAT(([&] { runner.sweep().SetParameters({problem.theta.data(), 3}); }),
+  EXPECT_THAT(([&] {
+                runner.sweep().SetParameters({problem.theta.data(), 3});
+              }),
               testing::ThrowsMessage<Error>("theta: expected 26, got 3"));
 }
 

@@ -1,0 +1,109 @@
+// The channel to a server, its stubs, and how calls are made on it.
+
+#ifndef SOBOLEV_CLIENT_CPP_CONNECTION_H_
+#define SOBOLEV_CLIENT_CPP_CONNECTION_H_
+
+#include <chrono>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include <grpcpp/grpcpp.h>
+#include <sobolev/client.h>
+
+#include "client/cpp/status.h"
+#include "proto/sobolev/v1/datasets.grpc.pb.h"
+#include "proto/sobolev/v1/jobs.grpc.pb.h"
+#include "proto/sobolev/v1/models.grpc.pb.h"
+#include "proto/sobolev/v1/prediction.grpc.pb.h"
+#include "proto/sobolev/v1/training.grpc.pb.h"
+
+namespace sobolev::client {
+
+// Thread-safe.
+class Connection {
+ public:
+  Connection(const std::string& target, const Options& options);
+
+  v1::DatasetService::Stub& datasets() { return datasets_; }
+  v1::JobService::Stub& jobs() { return jobs_; }
+  v1::ModelService::Stub& models() { return models_; }
+  v1::PredictionService::Stub& prediction() { return prediction_; }
+  v1::TrainingService::Stub& training() { return training_; }
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+
+  // Makes a unary call with the default deadline. Throws RpcError.
+  template <typename Stub, typename Request, typename Response>
+  Response Call(Stub& stub,
+                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                const Request& request) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + timeout_);
+    Response response;
+    ThrowUnlessOk((stub.*method)(&context, request, &response));
+    return response;
+  }
+
+  // Fetches page after page of a List call; `on_page` takes each response.
+  template <typename Stub, typename Request, typename Response, typename OnPage>
+  void CallForAllPages(
+      Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+      Request request, OnPage on_page) {
+    do {
+      const Response response = Call(stub, method, request);
+      on_page(response);
+      request.set_page_token(response.next_page_token());
+    } while (!request.page_token().empty());
+  }
+
+ private:
+  const std::chrono::milliseconds timeout_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  v1::DatasetService::Stub datasets_;
+  v1::JobService::Stub jobs_;
+  v1::ModelService::Stub models_;
+  v1::PredictionService::Stub prediction_;
+  v1::TrainingService::Stub training_;
+};
+
+// Reads a stream to its end and returns its status. If `handle` throws, the call is cancelled and
+// the exception goes on.
+template <typename Response, typename Handle>
+grpc::Status ReadAll(grpc::ClientContext& context, grpc::ClientReader<Response>& reader,
+                     Handle handle) {
+  Response response;
+  while (reader.Read(&response)) {
+    try {
+      handle(response);
+    } catch (...) {
+      context.TryCancel();
+      reader.Finish();
+      throw;
+    }
+  }
+  return reader.Finish();
+}
+
+// The pauses between attempts to reach a server again: 0.1 s, doubling up to 2 s.
+class Backoff {
+ public:
+  // Sleeps, unless `stop` fires. False, at once, when the attempts are used up: 3 before the first
+  // contact, about a minute's worth after it.
+  bool Sleep(const std::stop_token& stop = {});
+  // There was news: the count starts again.
+  void Progress();
+
+ private:
+  bool had_contact_ = false;
+  int attempts_ = 0;
+};
+
+// "datasets/{id}" from an id or from the name itself; likewise for the other collections.
+std::string ResourceName(const std::string& collection, const std::string& id_or_name);
+
+// 32 hexadecimal digits from the operating system's entropy.
+std::string RandomId();
+
+}  // namespace sobolev::client
+
+#endif  // SOBOLEV_CLIENT_CPP_CONNECTION_H_

@@ -1,0 +1,127 @@
+// The Sobolev client: upload samples with gradients, train surrogates, query value and derivatives.
+//
+//   sobolev::client::Client client("localhost:50551");
+//   client.CreateDataset("wing", {.inputs = {{"alpha"}, {"mach"}}, .outputs = {{"lift"}}});
+//   client.Append("wing", X, Y, jacobian);
+//   const ModelVersion model = client.Train("wing", {.epochs = 200}, {.model = "wing"}).Wait();
+//   const Prediction p = client.Predict(model.name, points, {.jacobian = true});
+//
+// Calls throw RpcError. Where a name is asked for, an id does as well: "wing" or "datasets/wing".
+
+#ifndef SOBOLEV_CLIENT_H_
+#define SOBOLEV_CLIENT_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <sobolev/rpc_error.h>
+#include <sobolev/types.h>
+#include <sobolev/uploader.h>
+
+namespace sobolev::client {
+
+class Connection;
+
+struct Options {
+  std::chrono::milliseconds timeout = std::chrono::seconds(60);  // Of every call but streams.
+  std::size_t max_message_bytes = 64 << 20;  // In either direction; the server has its own limit.
+};
+
+// A handle on a job of the server, cheap to copy. Keeps the connection alive. Thread-safe.
+class Job {
+ public:
+  using OnEvent = std::function<void(const JobEvent&)>;
+
+  const std::string& name() const { return name_; }
+
+  // Where it stands.
+  JobStatus Get() const;
+  // Asks it to stop, and returns at once with what it knows.
+  JobStatus Cancel() const;
+
+  // Calls `on_event` for the job's events with number > `after_event` until the job has ended, and
+  // returns where it then stands: look at `state`. A broken stream is resumed where it broke, for
+  // about a minute without news. When `stop` fires, it returns early with a state that is not
+  // terminal; the job runs on.
+  JobStatus Watch(const OnEvent& on_event, std::int64_t after_event = 0,
+                  const std::stop_token& stop = {}) const;
+
+  // As Watch, and returns the trained model. Throws JobError if the job failed or was cancelled.
+  ModelVersion Wait(const OnEvent& on_event = {}) const;
+
+ private:
+  friend class Client;
+  Job(std::shared_ptr<Connection> connection, std::string name);
+
+  std::shared_ptr<Connection> connection_;
+  std::string name_;
+};
+
+// Thread-safe. One connection, made with the first call. Calls that find the server unavailable are
+// tried up to four times within about two seconds.
+class Client {
+ public:
+  // target: "host:port".
+  explicit Client(const std::string& target, const Options& options = {});
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  // Whether the server says that it serves: false while it starts or stops. Throws
+  // RpcError(kUnavailable) if it cannot be reached.
+  bool IsServing() const;
+
+  // ---- Datasets ----
+  // Returns the existing dataset if it has the same schema.
+  Dataset CreateDataset(const std::string& dataset_id, const Schema& schema) const;
+  Dataset GetDataset(const std::string& dataset) const;
+  std::vector<Dataset> ListDatasets() const;
+  void DeleteDataset(const std::string& dataset) const;
+  // Opens an upload, or continues the one with this id; empty: a new one.
+  Uploader Upload(const std::string& dataset, const std::string& upload_id = {}) const;
+  // Uploads these samples and commits; returns the dataset version. Shapes as Uploader::Append.
+  std::int64_t Append(const std::string& dataset, const ConstMatrixRef& X, const ConstMatrixRef& Y,
+                      const ConstMatrixRef& jacobian = Matrix(),
+                      const ConstVectorRef& weight = Vector()) const;
+  // Calls `on_samples` for block after block. version 0: the current one. Throws
+  // RpcError(kDataLoss) if a block arrives with a wrong checksum.
+  void ReadSamples(const std::string& dataset, const std::function<void(const Samples&)>& on_samples,
+                   std::int64_t version = 0) const;
+
+  // ---- Training and jobs ----
+  // Queues a job and returns at once.
+  Job Train(const std::string& dataset, const TrainingSpec& spec = {},
+            const TrainOptions& options = {}) const;
+  // A handle on a known job; asks nothing of the server.
+  Job GetJob(const std::string& job) const;
+  // Newest first.
+  std::vector<JobStatus> ListJobs() const;
+
+  // ---- Models ----
+  Model GetModel(const std::string& model) const;
+  std::vector<Model> ListModels() const;
+  void DeleteModel(const std::string& model) const;
+  // "wing" for the newest version, or "models/wing/versions/3".
+  ModelVersion GetModelVersion(const std::string& model_version) const;
+  // Oldest first.
+  std::vector<ModelVersion> ListModelVersions(const std::string& model) const;
+
+  // ---- Prediction ----
+  // At the N columns of X (n×N), by the model's newest version or by the version named. One message
+  // each way: split batches whose values and derivatives pass the message limit.
+  Prediction Predict(const std::string& model, const ConstMatrixRef& X,
+                     const Quantities& quantities = {}) const;
+
+ private:
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace sobolev::client
+
+#endif  // SOBOLEV_CLIENT_H_

@@ -1,0 +1,74 @@
+// The sample blocks of one upload, one after another in one file.
+//
+// A block is a header of 64 bytes and the payload, padded to 64 bytes, so that a mapped file is
+// read in place as matrices. All little-endian:
+//
+//   0  magic "SBLK"        16 rows (i64)       40 payload bytes (u64)
+//   4  format version 1    24 n, m (u32 each)  48 CRC-32C of the payload (u32)
+//   8  block id (i64)      32 flags (u32)      60 CRC-32C of bytes 0 … 59 (u32)
+//
+// Payload, float64: x [rows, n], y [rows, m], Jacobian [rows, m, n] if flag 1, weight [rows] if
+// flag 2. The metadata store knows every header field too, and which bytes of the file count: the
+// rest of the file is noise, left by a crash.
+
+#ifndef SOBOLEV_SERVER_STORAGE_SEGMENT_FILE_H_
+#define SOBOLEV_SERVER_STORAGE_SEGMENT_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/train/samples.h"
+#include "server/storage/io_env.h"
+#include "server/storage/store.h"
+
+namespace sobolev::server {
+
+inline constexpr std::int64_t kBlockHeaderBytes = 64;
+
+// What the metadata store records of a block.
+struct BlockLocation {
+  std::int64_t block_id = 0;
+  std::int64_t rows = 0;
+  bool has_jacobian = false;
+  bool has_weight = false;
+  std::int64_t offset = 0;  // Of the header.
+  std::uint32_t payload_crc32c = 0;
+
+  std::int64_t PayloadBytes(std::int64_t n, std::int64_t m) const;
+  // Header, payload and padding.
+  std::int64_t StoredBytes(std::int64_t n, std::int64_t m) const;
+};
+
+// Throws kInvalidArgument naming "block.x" and the like unless the spans are as long as
+// `block.rows` asks for.
+void RequireBlockSizes(const SampleBlockData& block, std::int64_t n, std::int64_t m);
+
+// Writes the blocks at their places: locations[i] is that of *blocks[i], and they follow each other
+// without gaps. Nothing is copied. Not durable before the file is synced. Throws std::system_error.
+void WriteBlocks(IoEnv& env, const FileDescriptor& file, std::int64_t n, std::int64_t m,
+                 const std::vector<BlockLocation>& locations,
+                 const std::vector<const SampleBlockData*>& blocks);
+
+// A mapped segment file. Thread-safe.
+class SegmentView {
+ public:
+  // `size` bytes of the file count. Throws std::system_error; the file must be at least that long.
+  SegmentView(IoEnv& env, const FileDescriptor& file, std::int64_t size, std::int64_t n,
+              std::int64_t m);
+
+  // Valid while the view or a copy lives.
+  train::SampleBlock Samples(const BlockLocation& location) const;
+  // Whether header and payload are what was written. Reads every byte.
+  bool IsIntact(const BlockLocation& location) const;
+
+ private:
+  MappedBytes bytes_;
+  std::int64_t n_;
+  std::int64_t m_;
+};
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_STORAGE_SEGMENT_FILE_H_

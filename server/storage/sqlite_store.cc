@@ -1,0 +1,152 @@
+#include "server/storage/sqlite_store.h"
+
+#include <set>
+#include <utility>
+
+#include "server/storage/block_writer.h"
+#include "server/storage/dataset_store.h"
+#include "server/storage/job_store.h"
+#include "server/storage/model_store.h"
+#include "server/storage/store_core.h"
+
+namespace sobolev::server {
+namespace {
+
+// Hands each call to the part that serves it; what the operating system says leaves as Error.
+class SqliteStore final : public Store {
+ public:
+  explicit SqliteStore(const StoreOptions& options)
+      : core_(options), datasets_(core_), jobs_(core_), models_(core_), block_writer_(core_) {
+    CollectBlobs();
+  }
+
+  DatasetRecord CreateDataset(const std::string& id, const std::string& schema, std::int64_t n,
+                              std::int64_t m) override {
+    return TranslateIoErrors([&] { return datasets_.Create(id, schema, n, m); });
+  }
+  DatasetRecord GetDataset(const std::string& id) override { return datasets_.Get(id); }
+  std::vector<DatasetRecord> ListDatasets(const std::string& after, std::int64_t limit) override {
+    return datasets_.List(after, limit);
+  }
+  void DeleteDataset(const std::string& id) override {
+    TranslateIoErrors([&] { datasets_.Delete(id); });
+  }
+
+  UploadState OpenUpload(const std::string& dataset_id, const std::string& upload_id) override {
+    return TranslateIoErrors([&] { return datasets_.OpenUpload(dataset_id, upload_id); });
+  }
+  void AppendBlock(const std::string& upload_token, SampleBlockData block,
+                   BlockDone done) override {
+    block_writer_.Append(upload_token, std::move(block), std::move(done));
+  }
+  std::int64_t CommitUpload(const std::string& upload_token, std::int64_t block_count,
+                            std::int64_t sample_count, std::uint32_t crc32c) override {
+    return datasets_.CommitUpload(upload_token, block_count, sample_count, crc32c);
+  }
+  void DropStaleUploads(std::int64_t before_micros) override {
+    datasets_.DropStaleUploads(before_micros);
+  }
+
+  std::shared_ptr<const Snapshot> OpenSnapshot(const std::string& dataset_id,
+                                               std::int64_t version) override {
+    return TranslateIoErrors([&] { return datasets_.OpenSnapshot(dataset_id, version); });
+  }
+
+  JobRecord CreateJob(JobRecord job) override {
+    return TranslateIoErrors([&] { return jobs_.Create(std::move(job)); });
+  }
+  JobRecord GetJob(const std::string& id) override { return jobs_.Get(id); }
+  std::vector<JobRecord> ListJobs(const std::string& before, std::int64_t limit) override {
+    return jobs_.List(before, limit);
+  }
+  std::vector<std::pair<JobState, std::int64_t>> CountJobs() override { return jobs_.Count(); }
+  std::optional<JobRecord> ClaimJob() override { return jobs_.Claim(); }
+  JobRecord RequestCancel(const std::string& id) override { return jobs_.RequestCancel(id); }
+  void ReleaseJob(const Lease& lease) override { jobs_.Release(lease); }
+  void SaveCheckpoint(const Lease& lease, std::string_view state,
+                      double compute_seconds) override {
+    TranslateIoErrors([&] { jobs_.SaveCheckpoint(lease, state, compute_seconds); });
+  }
+  std::string LoadCheckpoint(const std::string& job_id) override {
+    return TranslateIoErrors([&] { return jobs_.LoadCheckpoint(job_id); });
+  }
+  JobEventRecord AppendProgress(const Lease& lease, const std::string& progress) override {
+    return jobs_.AppendProgress(lease, progress);
+  }
+  std::vector<JobEventRecord> ListEvents(const std::string& job_id, std::int64_t after,
+                                         std::int64_t limit) override {
+    return jobs_.ListEvents(job_id, after, limit);
+  }
+  ModelVersionRecord CompleteJob(
+      const Lease& lease, std::string_view weights,
+      const std::function<std::string(std::int64_t version)>& describe) override {
+    return TranslateIoErrors([&] { return jobs_.Complete(lease, weights, describe); });
+  }
+  void FailJob(const Lease& lease, const JobFailure& failure) override {
+    jobs_.Fail(lease, failure);
+  }
+  void FinishCancelledJob(const Lease& lease) override { jobs_.FinishCancelled(lease); }
+
+  ModelRecord GetModel(const std::string& id) override { return models_.Get(id); }
+  std::vector<ModelRecord> ListModels(const std::string& after, std::int64_t limit) override {
+    return models_.List(after, limit);
+  }
+  void DeleteModel(const std::string& id) override {
+    TranslateIoErrors([&] { models_.Delete(id); });
+  }
+  ModelVersionRecord GetModelVersion(const std::string& model_id, std::int64_t version) override {
+    return models_.GetVersion(model_id, version);
+  }
+  std::vector<ModelVersionRecord> ListModelVersions(const std::string& model_id,
+                                                    std::int64_t after,
+                                                    std::int64_t limit) override {
+    return models_.ListVersions(model_id, after, limit);
+  }
+  std::string LoadWeights(const ModelVersionRecord& version) override {
+    return TranslateIoErrors([&] { return models_.LoadWeights(version); });
+  }
+
+ private:
+  // A crash leaves blobs that nobody came to refer to, or no longer refers to.
+  void CollectBlobs() {
+    std::set<std::string> referenced;
+    {
+      StoreCore::Reader reader(core_);
+      Rows rows = reader.db().Query(
+          "SELECT checkpoint_file FROM jobs WHERE checkpoint_file <> '' "
+          "UNION ALL SELECT blob_file FROM model_versions");
+      while (rows.Next()) referenced.insert(rows.Text(0));
+    }
+    core_.blobs.Collect(referenced);
+  }
+
+  StoreCore core_;
+  DatasetStore datasets_;
+  JobStore jobs_;
+  ModelStore models_;
+  BlockWriter block_writer_;
+};
+
+}  // namespace
+
+std::string_view Name(JobState state) {
+  switch (state) {
+    case JobState::kQueued:
+      return "queued";
+    case JobState::kRunning:
+      return "running";
+    case JobState::kSucceeded:
+      return "succeeded";
+    case JobState::kFailed:
+      return "failed";
+    case JobState::kCancelled:
+      return "cancelled";
+  }
+  return "";
+}
+
+std::unique_ptr<Store> OpenSqliteStore(const StoreOptions& options) {
+  return TranslateIoErrors([&] { return std::make_unique<SqliteStore>(options); });
+}
+
+}  // namespace sobolev::server

@@ -1,0 +1,36 @@
+"""The examples do what they say."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+def test_the_basket_example_shows_that_differentials_help(server):
+    script = ROOT / "client" / "examples" / "basket.py"
+    result = subprocess.run(
+        [sys.executable, script, server.grpc], capture_output=True, text=True, timeout=600
+    )
+    assert result.returncode == 0, result.stderr
+    rows = {
+        line[:14].strip(): [float(number) for number in line[14:].split()]
+        for line in result.stdout.splitlines()[1:3]
+    }
+    value_only, differential = rows["value only"], rows["differential"]
+    assert differential[0] < value_only[0] / 2
+    assert differential[1] < value_only[1] / 2
+
+
+def test_the_readme_example_runs(server):
+    text = (ROOT / "client" / "python" / "README.md").read_text()
+    code = re.search(r"```python\n(.*?)```", text, re.S)
+    assert code is not None
+    program = code[1].replace("localhost:50551", server.grpc)
+    program += "    assert value.shape == (1, 1) and jacobian.shape == (1, 1, 2)\n"
+    program += "    assert abs(value[0, 0] - np.sin(0.3) * -0.2) < 0.01\n"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=600
+    )
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,128 @@
+"""Calls on the bare wire: bytes or messages in, bytes or google.rpc errors out."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+import google_crc32c
+import grpc
+import numpy as np
+from google.rpc import error_details_pb2, status_pb2
+
+from sobolev._stubs import datasets_pb2
+from sobolev._stubs.tensor_pb2 import Tensor
+
+AppendRequest = datasets_pb2.AppendSamplesRequest
+
+
+def tensor(values: Any, shape: Iterable[int] | None = None, data: bytes | None = None) -> Tensor:
+    """A float64 tensor, whose shape or bytes may be wrong on purpose."""
+    array = np.asarray(values, "<f8")
+    return Tensor(
+        data_type=Tensor.DATA_TYPE_FLOAT64,
+        shape=array.shape if shape is None else shape,
+        data=array.tobytes() if data is None else data,
+    )
+
+
+def block(block_id: int, x: Any, y: Any, **parts: Any) -> datasets_pb2.SampleBlock:
+    """A block with the right checksum; arrays become tensors."""
+    message = datasets_pb2.SampleBlock(block_id=block_id)
+    for name, part in {"x": x, "y": y, **parts}.items():
+        getattr(message, name).CopyFrom(part if isinstance(part, Tensor) else tensor(part))
+    message.crc32c = google_crc32c.value(
+        message.x.data + message.y.data + message.jacobian.data + message.weight.data
+    )
+    return message
+
+
+def open_upload(dataset: str, upload_id: str) -> AppendRequest:
+    return AppendRequest(open=AppendRequest.Open(dataset=dataset, upload_id=upload_id))
+
+
+def commit(blocks: list[datasets_pb2.SampleBlock]) -> AppendRequest:
+    """The commit message that fits these blocks, which are in ascending order."""
+    return AppendRequest(
+        commit=AppendRequest.Commit(
+            block_count=len(blocks),
+            sample_count=sum(b.x.shape[0] for b in blocks),
+            crc32c=google_crc32c.value(b"".join(struct.pack("<I", b.crc32c) for b in blocks)),
+        )
+    )
+
+
+def to_bytes(message: Any) -> bytes:
+    return message if isinstance(message, bytes) else message.SerializeToString()
+
+
+class Wire:
+    """A channel to a server. Methods are named "Service.Method"."""
+
+    def __init__(self, target: str) -> None:
+        self.channel = grpc.insecure_channel(
+            target,
+            options=[("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)],
+        )
+
+    @staticmethod
+    def path(method: str) -> str:
+        return "/sobolev.v1." + method.replace(".", "/")
+
+    def unary(self, method: str, request: Any, timeout: float = 60) -> bytes:
+        return self.channel.unary_unary(self.path(method))(to_bytes(request), timeout=timeout)
+
+    def server_stream(self, method: str, request: Any, timeout: float = 60) -> list[bytes]:
+        return list(
+            self.channel.unary_stream(self.path(method))(to_bytes(request), timeout=timeout)
+        )
+
+    def append(
+        self, requests: Iterable[Any], timeout: float = 60
+    ) -> list[datasets_pb2.AppendSamplesResponse]:
+        """All requests of one AppendSamples, and all its responses."""
+        call = self.channel.stream_stream(
+            self.path("DatasetService.AppendSamples"),
+            response_deserializer=datasets_pb2.AppendSamplesResponse.FromString,
+        )
+        return list(call((to_bytes(request) for request in requests), timeout=timeout))
+
+
+class Refusal:
+    """What a grpc.RpcError says, with its google.rpc details taken apart."""
+
+    def __init__(self, error: Any) -> None:
+        self.code: grpc.StatusCode = error.code()
+        self.message: str = error.details()
+        self.info = error_details_pb2.ErrorInfo()
+        self.bad_request = error_details_pb2.BadRequest()
+        self.status = status_pb2.Status()
+        for key, value in error.trailing_metadata() or ():
+            if key == "grpc-status-details-bin":
+                self.status.MergeFromString(value)
+        for detail in self.status.details:
+            detail.Unpack(self.info)
+            detail.Unpack(self.bad_request)
+
+    @property
+    def field(self) -> str:
+        return self.info.metadata.get("field", "")
+
+    def require(
+        self, code: str, reason: str | None = None, field: str | None = None, says: str = ""
+    ) -> None:
+        """Fails unless status, details and message agree with each other and with what is given."""
+        described = f"{self.code.name} {self.info.reason} {self.field!r}: {self.message}"
+        assert self.code.name == code, described
+        assert says in self.message, described
+        if reason is not None:
+            assert self.info.reason == reason, described
+            assert self.info.domain == "sobolev", described
+            assert self.status.code == self.code.value[0], described
+            assert self.status.message == self.message, described
+        if field is not None:
+            assert self.field == field, described
+            assert field in self.message, described
+            if code == "INVALID_ARGUMENT":
+                assert [v.field for v in self.bad_request.field_violations] == [field], described

@@ -1,0 +1,68 @@
+#include "engine/nn/network.h"
+
+#include <cmath>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+
+namespace sobolev::nn {
+namespace {
+
+TEST(NetworkTest, ShapesFollowTheLayers) {
+  const Architecture architecture{.n = 5, .m = 2, .hidden = {7, 3}};
+  EXPECT_EQ(architecture.Depth(), 3);
+  EXPECT_EQ(architecture.Rows(1), 7);
+  EXPECT_EQ(architecture.Cols(1), 5);
+  EXPECT_EQ(architecture.Rows(2), 3);
+  EXPECT_EQ(architecture.Cols(3), 3);
+  EXPECT_EQ(architecture.Rows(3), 2);
+  EXPECT_EQ(architecture.NumParameters(), (7 * 5 + 7) + (3 * 7 + 3) + (2 * 3 + 2));
+  EXPECT_EQ((Architecture{.n = 5, .m = 2}.NumParameters()), 12);
+}
+
+// The tolerance is five standard errors of the variance of 200·300 draws.
+TEST(NetworkTest, InitialWeightsAreTruncatedNormalWithVarianceOneOverFanIn) {
+  const Architecture architecture{.n = 300, .m = 1, .hidden = {200}};
+  const Vector theta = InitialParameters(architecture, 5);
+  const Vector weights = theta.head(200 * 300) * std::sqrt(300.0);
+  EXPECT_NEAR(weights.mean(), 0, 0.02);
+  EXPECT_NEAR(weights.squaredNorm() / static_cast<double>(weights.size()), 1, 0.025);
+  EXPECT_LE(weights.cwiseAbs().maxCoeff(), 2 / 0.8796);
+  EXPECT_GT(weights.cwiseAbs().maxCoeff(), 2);
+  EXPECT_TRUE((theta.segment(200 * 300, 200).array() == 0).all());
+}
+
+TEST(NetworkTest, SameSeedGivesTheSameBits) {
+  const Architecture architecture{.n = 5, .m = 2, .hidden = {7, 3}};
+  EXPECT_TRUE(InitialParameters(architecture, 5) == InitialParameters(architecture, 5));
+  EXPECT_FALSE(InitialParameters(architecture, 5) == InitialParameters(architecture, 6));
+}
+
+TEST(NetworkTest, NetworksBeyondTheLimitsAreRefusedByField) {
+  const auto validate = [](const Architecture& architecture) {
+    return [=] { Validate(architecture); };
+  };
+  EXPECT_NO_THROW(Validate({.n = 1, .m = 1}));
+  EXPECT_NO_THROW(Validate({.n = kMaxInputs, .m = 1, .hidden = {kMaxWidth}}));
+  EXPECT_THAT(validate({.n = 0, .m = 1}),
+              testing::ThrowsMessage<Error>(
+                  "inputs: expected 1 to 4096, got 0; choose a number in that range"));
+  EXPECT_THAT(validate({.n = 1, .m = kMaxOutputs + 1}),
+              testing::ThrowsMessage<Error>(testing::StartsWith("outputs: expected 1 to 4096")));
+  EXPECT_THAT(validate({.n = 1, .m = 1, .hidden = {8, -1}}),
+              testing::ThrowsMessage<Error>(
+                  testing::StartsWith("spec.network.hidden[1]: expected 1 to 8192, got -1")));
+  EXPECT_THAT(validate({.n = 1, .m = 1, .hidden = std::vector<Index>(65, 1)}),
+              testing::ThrowsMessage<Error>(
+                  testing::StartsWith("spec.network.hidden: expected at most 64 hidden layers")));
+  EXPECT_THAT(validate({.n = 1, .m = 1, .hidden = {8192, 8192}}),
+              testing::ThrowsMessage<Error>(testing::StartsWith(
+                  "spec.network.hidden: expected at most 50000000 parameters")));
+}
+
+}  // namespace
+}  // namespace sobolev::nn
