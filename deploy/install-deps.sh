@@ -16,6 +16,7 @@ set -euo pipefail
     g++
     git
     golang-github-gogo-googleapis-dev  # google/rpc/error_details.proto.
+    grpc-proto  # grpc/health/v1/health.proto.
     libcli11-dev
     libcpp-httplib-dev
     libeigen3-dev

@@ -136,6 +136,7 @@ struct NumTraits<sobolev::ad::Tangent<T>> : GenericNumTraits<sobolev::ad::Tangen
   using NonInteger = sobolev::ad::Tangent<T>;
   using Nested = sobolev::ad::Tangent<T>;
   using Literal = typename NumTraits<T>::Literal;
+  // NOLINTBEGIN(readability-identifier-naming): the names are Eigen's.
   enum {
     IsInteger = 0,
     IsSigned = 1,
@@ -145,6 +146,7 @@ struct NumTraits<sobolev::ad::Tangent<T>> : GenericNumTraits<sobolev::ad::Tangen
     AddCost = 2 * static_cast<int>(NumTraits<T>::AddCost),
     MulCost = 3 * static_cast<int>(NumTraits<T>::MulCost) + static_cast<int>(NumTraits<T>::AddCost)
   };
+  // NOLINTEND(readability-identifier-naming)
 };
 
 }  // namespace Eigen

@@ -3,7 +3,7 @@
 //   SOBOLEV_ISA           the namespace, and
 //   SOBOLEV_VECTOR_BYTES  the size of a register,
 //   SOBOLEV_CHUNK_VECTORS registers per feature of a chunk.
-// Nothing here may come from another header than the three below: see kernels.h.
+// Nothing here may come from another header than the ones below: see kernels.h.
 
 #ifndef SOBOLEV_ENGINE_NN_KERNELS_IMPL_H_
 #define SOBOLEV_ENGINE_NN_KERNELS_IMPL_H_
@@ -12,17 +12,11 @@
 #include <stdint.h>
 
 #include "engine/nn/activation.h"
+#include "engine/nn/kernel_sums.h"
 #include "engine/nn/kernels.h"
 #include "engine/nn/vector_math.h"
 
 namespace sobolev::nn::SOBOLEV_ISA {
-
-inline constexpr int kVectors = SOBOLEV_CHUNK_VECTORS;
-
-template <class T>
-inline constexpr int kWidth = Simd<T>::kWidth;
-template <class T>
-inline constexpr ptrdiff_t kLanes = kVectors* kWidth<T>;
 
 // ---- Activations -------------------------------------------------------------------------------
 
@@ -170,158 +164,6 @@ void Reverse(const Product<T>& product, const T* p, const T* q, T* z_bar) {
   Multiply<T>(product, nullptr, [=](ptrdiff_t i, Vec<T> acc) {
     Store<T>(z_bar + i, Load(p + i) * acc + Load(q + i));
   });
-}
-
-// ---- Sums over samples -------------------------------------------------------------------------
-
-// Lane numbers for shuffles, without <utility>.
-template <int... kIndex>
-struct Sequence {};
-template <int kCount, int... kIndex>
-struct MakeSequence : MakeSequence<kCount - 1, kCount - 1, kIndex...> {};
-template <int... kIndex>
-struct MakeSequence<0, kIndex...> {
-  using Type = Sequence<kIndex...>;
-};
-
-// Lane `lane` of half `half` of the pair (a, b) cut into blocks of kBlock lanes.
-template <int kWide, int kBlock, int kHalf>
-constexpr int FoldLane(int lane) {
-  const int within = lane % kBlock;
-  const int block = lane - within + kHalf * (kBlock / 2);
-  return within < kBlock / 2 ? block + within : kWide + block + within - kBlock / 2;
-}
-
-// Folds every block of a and of b to half its length by adding its halves, and interleaves them.
-template <class T, int kBlock, int... kLane>
-inline Vec<T> Fold(Vec<T> a, Vec<T> b, Sequence<kLane...> /*lanes*/) {
-  return __builtin_shufflevector(a, b, FoldLane<kWidth<T>, kBlock, 0>(kLane)...) +
-         __builtin_shufflevector(a, b, FoldLane<kWidth<T>, kBlock, 1>(kLane)...);
-}
-
-// kCount vectors x[0], x[kStep], … become kCount blocks of one vector: block i holds partial sums
-// of x[i·kStep]. With kCount = kWidth each block is one lane.
-template <class T, int kCount, int kStep = 1>
-inline Vec<T> SumEach(const Vec<T>* x) {
-  if constexpr (kCount == 1) {
-    return *x;
-  } else {
-    return Fold<T, 2 * kWidth<T> / kCount>(SumEach<T, kCount / 2, 2 * kStep>(x),
-                                           SumEach<T, kCount / 2, 2 * kStep>(x + kStep),
-                                           typename MakeSequence<kWidth<T>>::Type{});
-  }
-}
-
-// The sum of the lanes of each block of kBlock lanes, in every lane of the block.
-template <class T, int kBlock>
-inline Vec<T> SumWithin(Vec<T> x) {
-  if constexpr (kBlock == 1) {
-    return x;
-  } else {
-    return SumWithin<T, kBlock / 2>(
-        Fold<T, kBlock>(x, x, typename MakeSequence<kWidth<T>>::Type{}));
-  }
-}
-
-template <class T>
-inline T SumOf(Vec<T> x) {
-  return SumWithin<T, kWidth<T>>(x)[0];
-}
-
-// One block of kTile columns and kRows rows.
-template <class T, int kRows>
-inline void OuterTile(const OuterTerm<T>* terms, ptrdiff_t num_terms, ptrdiff_t num_chunks,
-                      ptrdiff_t row, ptrdiff_t col, T* tile) {
-  Vec<T> acc[kTile * kTile] = {};
-  for (ptrdiff_t term = 0; term < num_terms; ++term) {
-    const T* left = terms[term].left + row * kLanes<T>;
-    const T* right = terms[term].right + col * kLanes<T>;
-    for (ptrdiff_t chunk = 0; chunk < num_chunks; ++chunk) {
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) {
-        Vec<T> y[kTile];
-#pragma GCC unroll 4
-        for (int j = 0; j < kTile; ++j) y[j] = Load(right + j * kLanes<T> + v * kWidth<T>);
-#pragma GCC unroll 4
-        for (int i = 0; i < kRows; ++i) {
-          const Vec<T> x = Load(left + i * kLanes<T> + v * kWidth<T>);
-#pragma GCC unroll 4
-          for (int j = 0; j < kTile; ++j) acc[i * kTile + j] += x * y[j];
-        }
-      }
-      left += terms[term].left_stride;
-      right += terms[term].right_stride;
-    }
-  }
-  constexpr int kUsed = kRows * kTile;
-#pragma GCC unroll 8
-  for (int i = 0; i < kUsed; i += kWidth<T>) {
-    Store<T>(tile + i, Load(tile + i) + SumEach<T, kWidth<T>>(acc + i));
-  }
-}
-
-template <class T>
-void Outer(const OuterTerm<T>* terms, ptrdiff_t num_terms, ptrdiff_t num_chunks, ptrdiff_t rows,
-           ptrdiff_t cols, T* tiles) {
-  for (ptrdiff_t row = 0; row < rows; row += kTile) {
-    const ptrdiff_t rows_left = rows - row;
-    for (ptrdiff_t col = 0; col < cols; col += kTile) {
-      if (rows_left == 1) {
-        OuterTile<T, 1>(terms, num_terms, num_chunks, row, col, tiles);
-      } else if (rows_left == 2) {
-        OuterTile<T, 2>(terms, num_terms, num_chunks, row, col, tiles);
-      } else if (rows_left == 3) {
-        OuterTile<T, 3>(terms, num_terms, num_chunks, row, col, tiles);
-      } else {
-        OuterTile<T, 4>(terms, num_terms, num_chunks, row, col, tiles);
-      }
-      tiles += kTile * kTile;
-    }
-  }
-}
-
-template <class T>
-void RowSums(const T* in, ptrdiff_t stride, ptrdiff_t num_chunks, ptrdiff_t rows, T* out,
-             ptrdiff_t out_stride) {
-  for (ptrdiff_t row = 0; row < rows; row += kTile) {
-    Vec<T> acc[kTile] = {};
-    for (ptrdiff_t chunk = 0; chunk < num_chunks; ++chunk) {
-      const T* from = in + chunk * stride + row * kLanes<T>;
-#pragma GCC unroll 4
-      for (int i = 0; i < kTile; ++i) {
-#pragma GCC unroll 8
-        for (int v = 0; v < kVectors; ++v) acc[i] += Load(from + i * kLanes<T> + v * kWidth<T>);
-      }
-    }
-    constexpr int kTogether = kWidth<T> < kTile ? kWidth<T> : static_cast<int>(kTile);
-    constexpr int kBlock = kWidth<T> / kTogether;
-#pragma GCC unroll 4
-    for (int i = 0; i < kTile; i += kTogether) {
-      const Vec<T> sums = SumWithin<T, kBlock>(SumEach<T, kTogether>(acc + i));
-#pragma GCC unroll 4
-      for (int j = 0; j < kTogether; ++j) out[i + j] += sums[j * kBlock];
-    }
-    out += out_stride;
-  }
-}
-
-template <class T>
-ResidualSums<T> Residual(const T* predicted, const T* target, const T* weight,
-                         const T* lambda_squared, ptrdiff_t features, T factor, T* v) {
-  Vec<T> weighted = {};
-  Vec<T> plain = {};
-  for (ptrdiff_t f = 0; f < features; ++f) {
-    for (ptrdiff_t lane = 0; lane < kLanes<T>; lane += kWidth<T>) {
-      const ptrdiff_t i = f * kLanes<T> + lane;
-      const Vec<T> w = Load(weight + lane);
-      const Vec<T> d = Load(predicted + i) - Load(target + i);
-      const Vec<T> wd = w * lambda_squared[f] * d;
-      weighted += wd * d;
-      plain += w > T{0} ? d * d : Vec<T>{};
-      Store<T>(v + i, wd * factor);
-    }
-  }
-  return {SumOf<T>(weighted), SumOf<T>(plain)};
 }
 
 // ---- Between samples in memory and lanes -------------------------------------------------------

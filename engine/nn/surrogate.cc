@@ -23,7 +23,7 @@ namespace sobolev::nn {
 namespace {
 
 // Up to this many points a block is cheaper point by point than as a padded chunk.
-constexpr Index kMaxPointsOneByOne = 16;
+constexpr Index kMaxPointsOneByOne = 18;
 // Multiply-adds below which waking another thread costs more than it saves.
 constexpr double kParallelCost = 2e6;
 

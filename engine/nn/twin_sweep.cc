@@ -8,7 +8,6 @@
 #include <memory>
 #include <span>
 #include <stop_token>
-#include <thread>
 #include <vector>
 
 #include <oneapi/tbb/parallel_for.h>
@@ -20,118 +19,15 @@
 #include "engine/nn/kernels.h"
 #include "engine/nn/network.h"
 #include "engine/nn/packing.h"
+#include "engine/nn/twin_plan.h"
 
 namespace sobolev::nn {
 
 namespace {
 
-// A shard is what fits comfortably into a core's second-level cache, and at most this many samples.
-constexpr Index kShardBytes = 512 * 1024;
-constexpr Index kMaxShardSamples = 256;
-// Shards are dealt to at most this many gradients, in contiguous runs. The number is a property of
-// the network and the batch, never of the threads, because it fixes the order of summation.
-constexpr Index kMaxSlots = 16;
-constexpr Index kMaxSlotElements = Index{1} << 26;
-// Outputs whose g and t are kept until they are added to the gradient together, because a longer
-// sum over samples and outputs amortises the sum over lanes at its end.
-constexpr Index kMaxGroup = 4;
-
 void ThrowIfStopped(const std::stop_token& stop) {
   if (!stop.stop_requested()) return;
   throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller stopped the sweep");
-}
-
-// Where the matrices of layer l lie.
-struct LayerPlan {
-  Index rows;
-  Index cols;
-  Index weights;     // In θ: W_l, row-major.
-  Index bias;        // In θ: b_l.
-  Index packed;      // In the packed weights: W_l.
-  Index transposed;  // In the packed weights: W_lᵀ.
-  Index tiles;       // In a slot's gradient: W̄_l in blocks.
-  Index bias_tiles;  // In a slot's gradient: b̄_l.
-  // In a chunk, in the notation of the header; q becomes z̄. g and t hold one array per output of a
-  // group, `stride` apart.
-  Index a, p, h, g, t, c, q, stride;
-};
-
-// Offsets of everything, for one architecture and kernel table.
-struct Plan {
-  std::vector<LayerPlan> layers;  // layers[l − 1] is layer l.
-  Index packed_size = 0;
-  Index gradient_size = 0;
-  // In a chunk: the gathered rows; the value, then z̄_D; for each output of a group, x_bar_stride
-  // apart, ∇y_k, then t₀.
-  Index rows = 0;
-  Index y = 0;
-  Index x_bar = 0;
-  Index x_bar_stride = 0;
-  Index group = 1;  // Outputs in a group.
-  Index chunk_size = 0;
-  Index chunks_per_shard = 1;
-  Index num_slots = 1;
-  Index num_workspaces = 1;
-};
-
-template <class T>
-Plan MakePlan(const Architecture& architecture, Index lanes, Index max_batch) {
-  Plan plan;
-  const auto take = [](Index& size, Index count) {
-    const Index offset = size;
-    size += RoundUp(count, kAlignedElements<T>);
-    return offset;
-  };
-  // One alignment unit between arrays keeps equal features of two arrays from lying a multiple of
-  // 4096 bytes apart, where the processor mistakes one for the other.
-  const auto stride_of = [&](Index features) {
-    return RoundUp(features, kTile) * lanes + kAlignedElements<T>;
-  };
-  const auto take_features = [&](Index features, Index arrays = 1) {
-    return take(plan.chunk_size, arrays * stride_of(features));
-  };
-  const Index n = architecture.n;
-  const Index m = architecture.m;
-  plan.rows = take_features(RowSize(n, m));
-  plan.y = take_features(m);
-  plan.group = std::min(m, kMaxGroup);
-  plan.x_bar = take_features(n, plan.group);
-  plan.x_bar_stride = stride_of(n);
-  Index theta = 0;
-  for (Index l = 1; l <= architecture.Depth(); ++l) {
-    LayerPlan layer{};
-    layer.rows = architecture.Rows(l);
-    layer.cols = architecture.Cols(l);
-    layer.weights = theta;
-    layer.bias = theta + layer.rows * layer.cols;
-    theta = layer.bias + layer.rows;
-    layer.packed = take(plan.packed_size, layer.rows * layer.cols);
-    layer.transposed = take(plan.packed_size, layer.rows * layer.cols);
-    layer.tiles = take(plan.gradient_size, RoundUp(layer.rows, kTile) * RoundUp(layer.cols, kTile));
-    layer.bias_tiles = take(plan.gradient_size, RoundUp(layer.rows, kTile));
-    if (l < architecture.Depth()) {
-      layer.a = take_features(layer.rows);
-      layer.p = take_features(layer.rows);
-      layer.h = take_features(layer.rows);
-      layer.g = take_features(layer.rows, plan.group);
-      layer.t = take_features(layer.rows, plan.group);
-      layer.stride = stride_of(layer.rows);
-      // A single output needs φ″ once: c takes its place, and q that of c.
-      layer.c = m == 1 ? layer.h : take_features(layer.rows);
-      layer.q = m == 1 ? layer.h : take_features(layer.rows);
-    }
-    plan.layers.push_back(layer);
-  }
-  const Index chunk_bytes = plan.chunk_size * static_cast<Index>(sizeof(T));
-  plan.chunks_per_shard =
-      std::clamp<Index>(kShardBytes / chunk_bytes, 1, std::max<Index>(1, kMaxShardSamples / lanes));
-  const Index shard_samples = plan.chunks_per_shard * lanes;
-  plan.num_slots =
-      std::clamp<Index>((max_batch + shard_samples - 1) / shard_samples, 1,
-                        std::clamp<Index>(kMaxSlotElements / plan.gradient_size, 1, kMaxSlots));
-  plan.num_workspaces =
-      std::clamp<Index>(static_cast<Index>(std::thread::hardware_concurrency()), 1, plan.num_slots);
-  return plan;
 }
 
 }  // namespace
@@ -164,7 +60,7 @@ struct TwinSweep<T>::Impl {
         num_parameters(architecture.NumParameters()),
         activation(static_cast<std::size_t>(architecture.activation)),
         kernels(KernelsFor<T>(isa)),
-        plan(MakePlan<T>(architecture, kernels.lanes, max_batch)),
+        plan(MakeTwinPlan<T>(architecture, kernels.lanes, max_batch)),
         ones(static_cast<std::size_t>(m), T{1}),
         theta(static_cast<std::size_t>(num_parameters)),
         packed(plan.packed_size) {
@@ -462,7 +358,7 @@ struct TwinSweep<T>::Impl {
   const Index num_parameters;
   const std::size_t activation;
   const Kernels<T>& kernels;
-  const Plan plan;
+  const TwinPlan plan;
   const std::vector<T> ones;
   std::vector<T> lambda_squared;
 
@@ -487,7 +383,7 @@ TwinSweep<T>::~TwinSweep() = default;
 template <class T>
 std::size_t TwinSweep<T>::MemoryBytes(const Architecture& architecture, Index max_batch) {
   Validate(architecture);
-  const Plan plan = MakePlan<T>(architecture, KernelsFor<T>(BestIsa()).lanes, max_batch);
+  const TwinPlan plan = MakeTwinPlan<T>(architecture, KernelsFor<T>(BestIsa()).lanes, max_batch);
   const Index elements = architecture.NumParameters() + plan.packed_size +
                          plan.num_slots * plan.gradient_size +
                          plan.num_workspaces * plan.chunks_per_shard * plan.chunk_size;

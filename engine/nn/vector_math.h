@@ -231,7 +231,7 @@ struct Sin {
     const Vec<T> w = r * r;
     const Vec<T> sin_r = Polynomial(S::kSin, w) * w * r + r;
     const Vec<T> cos_r = Polynomial(S::kCos, w) * w * w + (T{1} - w * T{0.5});
-    const Bits<T> quadrant = reinterpret_cast<Bits<T>>(rounded);
+    const auto quadrant = reinterpret_cast<Bits<T>>(rounded);
     const Bits<T> swapped = (quadrant & 1) == 1;
     const Vec<T> sin_z = swapped ? cos_r : sin_r;
     const Vec<T> cos_z = swapped ? sin_r : cos_r;

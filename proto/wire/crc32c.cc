@@ -80,8 +80,8 @@ __attribute__((target("sse4.2,pclmul"))) std::uint64_t ThreeLanes(const std::byt
   return _mm_crc32_u64(0, static_cast<std::uint64_t>(both)) ^ c;
 }
 
-__attribute__((target("sse4.2,pclmul"))) std::uint32_t Crc32cSse42(
-    std::span<const std::byte> bytes, std::uint32_t start) {
+__attribute__((target("sse4.2,pclmul"))) std::uint32_t Crc32cSse42(std::span<const std::byte> bytes,
+                                                                   std::uint32_t start) {
   constexpr int kLongLane = 4096;
   constexpr int kShortLane = 256;
   const std::byte* at = bytes.data();

@@ -1,10 +1,10 @@
 #include "server/storage/blob_files.h"
 
-#include <fcntl.h>
-
 #include <cerrno>
 #include <span>
 #include <utility>
+
+#include <fcntl.h>
 
 #include "engine/base/error.h"
 #include "server/app/log.h"

@@ -1,11 +1,11 @@
 #include "server/storage/block_writer.h"
 
-#include <fcntl.h>
-
 #include <cerrno>
 #include <optional>
 #include <system_error>
 #include <utility>
+
+#include <fcntl.h>
 
 #include "engine/base/error.h"
 #include "server/app/log.h"
@@ -38,15 +38,7 @@ std::exception_ptr CurrentError() {
   }
 }
 
-FileDescriptor OpenSegment(StoreCore& core, const UploadRow& upload) {
-  try {
-    return core.env.Open(core.directory.SegmentPath(upload.dataset_uid, upload.uid),
-                         O_WRONLY | O_CREAT);
-  } catch (const std::system_error& error) {
-    if (error.code().value() != ENOENT) throw;
-    throw NotFound("dataset", upload.dataset_id);  // Deleted since the group was planned.
-  }
-}
+bool IsMissingFile(const std::system_error& error) { return error.code().value() == ENOENT; }
 
 }  // namespace
 
@@ -130,8 +122,8 @@ void BlockWriter::PlanRequest(Database& db, Request& request,
     UploadRow upload = LoadUpload(db, request.upload_uid);
     const std::int64_t segment_bytes = upload.statistics.size_bytes;
     found = additions
-                .emplace(request.upload_uid, Addition{.upload = std::move(upload),
-                                                      .old_segment_bytes = segment_bytes})
+                .emplace(request.upload_uid,
+                         Addition{.upload = std::move(upload), .old_segment_bytes = segment_bytes})
                 .first;
   }
   Addition& addition = found->second;
@@ -173,17 +165,24 @@ void BlockWriter::WriteSegments(std::map<std::string, Addition>& additions) {
     try {
       if (!it->second.requests.empty()) WriteSegment(it->second);
       ++it;
+      continue;
+    } catch (const std::system_error& error) {
+      // The dataset may have been deleted since the group was planned.
+      const Error reason =
+          IsMissingFile(error) ? NotFound("dataset", it->second.upload.dataset_id) : ToError(error);
+      Abandon(it->second, std::make_exception_ptr(reason));
     } catch (...) {
-      Abandon(it->second, CurrentError());
-      it = additions.erase(it);
+      Abandon(it->second, std::current_exception());
     }
+    it = additions.erase(it);
   }
 }
 
 void BlockWriter::WriteSegment(const Addition& addition) {
   const UploadRow& upload = addition.upload;
   core_.directory.RequireRoom(upload.statistics.size_bytes - addition.old_segment_bytes);
-  const FileDescriptor file = OpenSegment(core_, upload);
+  const FileDescriptor file = core_.env.Open(
+      core_.directory.SegmentPath(upload.dataset_uid, upload.uid), O_WRONLY | O_CREAT);
   std::vector<const SampleBlockData*> blocks;
   for (const Request* request : addition.requests) blocks.push_back(&request->block);
   WriteBlocks(core_.env, file, upload.n, upload.m, addition.locations, blocks);
@@ -228,6 +227,7 @@ void BlockWriter::Abandon(const Addition& addition, const std::exception_ptr& er
     // The next write starts at the same place in any case.
     core_.env.Truncate(core_.env.Open(path, O_WRONLY), addition.old_segment_bytes);
   } catch (const std::system_error& failure) {
+    if (IsMissingFile(failure)) return;
     LogWarning("cannot give back the bytes of failed blocks", {{"what", failure.what()}});
   }
 }

@@ -1,9 +1,9 @@
 #include "server/storage/data_directory.h"
 
-#include <fcntl.h>
-
 #include <random>
 #include <utility>
+
+#include <fcntl.h>
 
 #include "engine/base/error.h"
 #include "server/app/log.h"

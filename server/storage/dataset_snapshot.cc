@@ -1,10 +1,10 @@
 #include "server/storage/dataset_snapshot.h"
 
-#include <fcntl.h>
-
 #include <cerrno>
 #include <system_error>
 #include <utility>
+
+#include <fcntl.h>
 
 #include "engine/base/error.h"
 #include "server/storage/upload_table.h"
@@ -83,8 +83,7 @@ SegmentView DatasetSnapshot::OpenSegment(IoEnv& env, const DataDirectory& direct
   const DatasetRecord& dataset = contents_.dataset;
   std::int64_t actual = 0;
   try {
-    const FileDescriptor file =
-        env.Open(directory.SegmentPath(dataset.uid, upload.uid), O_RDONLY);
+    const FileDescriptor file = env.Open(directory.SegmentPath(dataset.uid, upload.uid), O_RDONLY);
     actual = env.Size(file);
     // A mapping beyond the end of the file would kill the process when it is read.
     if (actual >= upload.segment_bytes) {

@@ -1,7 +1,5 @@
 #include "server/storage/dataset_store.h"
 
-#include <fcntl.h>
-
 #include <cerrno>
 #include <map>
 #include <optional>
@@ -9,6 +7,8 @@
 #include <span>
 #include <system_error>
 #include <utility>
+
+#include <fcntl.h>
 
 #include "engine/base/error.h"
 #include "proto/wire/crc32c.h"
@@ -167,9 +167,8 @@ UploadState DatasetStore::OpenUpload(const std::string& dataset_id, const std::s
           "WHERE dataset_uid = ?1 AND upload_id = ?2",
           dataset_uid, upload_id);
       rows.Next();
-      state = {.token = rows.Text(0),
-               .sample_count = rows.Int(1),
-               .committed_version = rows.Int(2)};
+      state = {
+          .token = rows.Text(0), .sample_count = rows.Int(1), .committed_version = rows.Int(2)};
     }
     writer.Commit();
   }
@@ -204,8 +203,7 @@ std::int64_t DatasetStore::CommitUpload(const std::string& upload_uid, std::int6
       const auto wire_crc32c = static_cast<std::uint32_t>(rows.Int(1));
       ++stored_blocks;
       stored_crc32c = Crc32c(std::as_bytes(std::span(&wire_crc32c, 1)), stored_crc32c);
-      statistics.fingerprint =
-          ExtendFingerprint(statistics.fingerprint, rows.Int(0), wire_crc32c);
+      statistics.fingerprint = ExtendFingerprint(statistics.fingerprint, rows.Int(0), wire_crc32c);
     }
   }
   RequireCommitMatches("commit.block_count", stored_blocks, block_count);
@@ -259,9 +257,9 @@ std::shared_ptr<const Snapshot> DatasetStore::OpenSnapshot(const std::string& da
 
 void DatasetStore::MarkDamaged(const std::string& dataset_uid, const std::string& damage) {
   StoreCore::Writer writer(core_);
-  const std::int64_t found = writer.db().Run(
-      "UPDATE datasets SET damage = iif(damage = '', ?2, damage) WHERE uid = ?1", dataset_uid,
-      damage);
+  const std::int64_t found =
+      writer.db().Run("UPDATE datasets SET damage = iif(damage = '', ?2, damage) WHERE uid = ?1",
+                      dataset_uid, damage);
   if (found == 0) {
     throw Error(ErrorCode::kNotFound, "NOT_FOUND", "dataset", "the dataset was deleted meanwhile");
   }

@@ -1,18 +1,18 @@
 #include "server/storage/io_env.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include <climits>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <climits>
-#include <cstdlib>
-#include <filesystem>
-#include <system_error>
 
 #include "server/app/log.h"
 
@@ -38,6 +38,16 @@ auto Check(const std::string& what, const Call& call) {
 
 bool IsDiskFull(int error_number) {
   return error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
+}
+
+template <class Sync>
+void DieOnFailure(const Sync& sync) {
+  try {
+    sync();
+  } catch (const std::system_error& error) {
+    if (IsDiskFull(error.code().value())) throw;
+    FailStop(error.what());
+  }
 }
 
 }  // namespace
@@ -78,9 +88,8 @@ void PosixIoEnv::SyncData(const FileDescriptor& file) {
   Check("fdatasync", [&] { return fdatasync(file.get()); });
 }
 
-void PosixIoEnv::SyncDirectory(const std::string& path) {
-  const FileDescriptor directory = Open(path, O_RDONLY | O_DIRECTORY);
-  Check("fsync " + path, [&] { return fsync(directory.get()); });
+void PosixIoEnv::Sync(const FileDescriptor& file) {
+  Check("fsync", [&] { return fsync(file.get()); });
 }
 
 void PosixIoEnv::Truncate(const FileDescriptor& file, std::int64_t size) {
@@ -102,9 +111,8 @@ std::int64_t PosixIoEnv::Size(const FileDescriptor& file) {
 MappedBytes PosixIoEnv::Map(const FileDescriptor& file, std::size_t size) {
   void* const address = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
   if (address == MAP_FAILED) Throw(errno, "mmap");
-  return {static_cast<const std::byte*>(address), [size](const std::byte* bytes) {
-            munmap(const_cast<std::byte*>(bytes), size);
-          }};
+  return {static_cast<const std::byte*>(address),
+          [size](const std::byte* bytes) { munmap(const_cast<std::byte*>(bytes), size); }};
 }
 
 bool PosixIoEnv::TryLock(const FileDescriptor& file) {
@@ -166,21 +174,12 @@ void WriteFully(IoEnv& env, const FileDescriptor& file, std::vector<iovec> parts
 }
 
 void SyncDataOrDie(IoEnv& env, const FileDescriptor& file) {
-  try {
-    env.SyncData(file);
-  } catch (const std::system_error& error) {
-    if (IsDiskFull(error.code().value())) throw;
-    FailStop(error.what());
-  }
+  DieOnFailure([&] { env.SyncData(file); });
 }
 
 void SyncDirectoryOrDie(IoEnv& env, const std::string& path) {
-  try {
-    env.SyncDirectory(path);
-  } catch (const std::system_error& error) {
-    if (IsDiskFull(error.code().value())) throw;
-    FailStop(error.what());
-  }
+  const FileDescriptor directory = env.Open(path, O_RDONLY | O_DIRECTORY);
+  DieOnFailure([&] { env.Sync(directory); });
 }
 
 void FailStop(const std::string& what) {

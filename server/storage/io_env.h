@@ -5,8 +5,6 @@
 #ifndef SOBOLEV_SERVER_STORAGE_IO_ENV_H_
 #define SOBOLEV_SERVER_STORAGE_IO_ENV_H_
 
-#include <sys/uio.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,6 +13,8 @@
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include <sys/uio.h>
 
 #include "engine/base/error.h"
 
@@ -40,8 +40,8 @@ class FileDescriptor {
 // A file mapped for reading; unmapped when the last owner lets go.
 using MappedBytes = std::shared_ptr<const std::byte>;
 
-// The methods throw std::system_error with the errno and, in what(), operation and path; interrupted
-// calls are repeated. Thread-safe.
+// The methods throw std::system_error with the errno and, in what(), operation and path;
+// interrupted calls are repeated. Thread-safe.
 class IoEnv {
  public:
   virtual ~IoEnv() = default;
@@ -56,8 +56,8 @@ class IoEnv {
                            std::int64_t offset) = 0;
   // The bytes of the file, and what is needed to find them again, are on stable storage.
   virtual void SyncData(const FileDescriptor& file) = 0;
-  // The entries of the directory are on stable storage.
-  virtual void SyncDirectory(const std::string& path) = 0;
+  // The same, and all that is known about the file; of a directory, its entries.
+  virtual void Sync(const FileDescriptor& file) = 0;
   virtual void Truncate(const FileDescriptor& file, std::int64_t size) = 0;
   // Reserves blocks of the disk for the first `size` bytes.
   virtual void Allocate(const FileDescriptor& file, std::int64_t size) = 0;
@@ -86,7 +86,7 @@ class PosixIoEnv : public IoEnv {
   std::size_t Read(const FileDescriptor& file, std::span<std::byte> bytes,
                    std::int64_t offset) override;
   void SyncData(const FileDescriptor& file) override;
-  void SyncDirectory(const std::string& path) override;
+  void Sync(const FileDescriptor& file) override;
   void Truncate(const FileDescriptor& file, std::int64_t size) override;
   void Allocate(const FileDescriptor& file, std::int64_t size) override;
   std::int64_t Size(const FileDescriptor& file) override;
@@ -104,9 +104,9 @@ class PosixIoEnv : public IoEnv {
 void WriteFully(IoEnv& env, const FileDescriptor& file, std::vector<iovec> parts,
                 std::int64_t offset);
 
-// SyncData and SyncDirectory, but a failure other than a full disk ends the process: the kernel may
-// have dropped the unwritten pages and report success the next time ("fsyncgate"), so the only way
-// to know what is stored is to start again and read it.
+// Sync a file, or the entries of a directory. A failed sync ends the process unless the disk is
+// full: the kernel may have dropped the unwritten pages and report success the next time
+// ("fsyncgate"), so the only way to know what is stored is to start again and read it.
 void SyncDataOrDie(IoEnv& env, const FileDescriptor& file);
 void SyncDirectoryOrDie(IoEnv& env, const std::string& path);
 

@@ -161,8 +161,7 @@ JobRecord JobStore::RequestCancel(const std::string& id) {
 void JobStore::Release(const Lease& lease) {
   EndLease(lease, [](Database&, JobRow& job) {
     job.crashes = 0;
-    job.record.state =
-        job.record.cancel_requested ? JobState::kCancelled : JobState::kQueued;
+    job.record.state = job.record.cancel_requested ? JobState::kCancelled : JobState::kQueued;
   });
 }
 
@@ -184,8 +183,8 @@ ModelVersionRecord JobStore::Complete(
   ModelVersionRecord version;
   try {
     EndLease(lease, [&](Database& db, JobRow& job) {
-      version = PublishModelVersion(db, job.record.model_id, blob, describe,
-                                    core_.clock.WallMicros());
+      version =
+          PublishModelVersion(db, job.record.model_id, blob, describe, core_.clock.WallMicros());
       job.record.state = JobState::kSucceeded;
       job.record.model_version = version.version;
     });
@@ -287,9 +286,8 @@ void JobStore::EnterState(Database& db, JobRow& job) {
   const std::int64_t now = core_.clock.WallMicros();
   const std::optional<std::int64_t> taken = events_.TakeNumber(job.record.id);
   // Of a job at work the reserved numbers that were not used are free again: its lease ends here.
-  const JobEventRecord event{.number = taken.value_or(job.last_event + 1),
-                             .time_micros = now,
-                             .state = job.record.state};
+  const JobEventRecord event{
+      .number = taken.value_or(job.last_event + 1), .time_micros = now, .state = job.record.state};
   InsertEvent(db, job.number, event, /*is_progress=*/false);
   job.last_event = event.number;
   if (IsTerminal(job.record.state)) {

@@ -66,8 +66,7 @@ JobRow LoadJob(Database& db, const std::string& id) {
 
 std::optional<JobRow> FindJobByRequest(Database& db, const std::string& request_id) {
   // The second condition lets SQLite use the partial index.
-  return ReadFirst(
-      db.Query(SelectJobs("WHERE request_id = ?1 AND request_id <> ''"), request_id));
+  return ReadFirst(db.Query(SelectJobs("WHERE request_id = ?1 AND request_id <> ''"), request_id));
 }
 
 std::optional<JobRow> FindOldestQueuedJob(Database& db) {

@@ -11,7 +11,8 @@ namespace {
 std::string SelectModels(const char* rest) {
   return "SELECT v.model_id, v.version, v.description, v.blob_sha256, v.create_micros,"
          "       m.version_count, m.create_micros, m.update_micros "
-         "FROM models m JOIN model_versions v ON v.model_id = m.id AND v.version = m.version_count " +
+         "FROM models m JOIN model_versions v ON v.model_id = m.id AND v.version = "
+         "m.version_count " +
          std::string(rest);
 }
 
@@ -70,8 +71,7 @@ void ModelStore::Delete(const std::string& id) {
     StoreCore::Writer writer(core_);
     RequireModel(writer.db(), id);
     {
-      Rows rows =
-          writer.db().Query("SELECT blob_file FROM model_versions WHERE model_id = ?1", id);
+      Rows rows = writer.db().Query("SELECT blob_file FROM model_versions WHERE model_id = ?1", id);
       while (rows.Next()) blobs.push_back(rows.Text(0));
     }
     writer.db().Run("DELETE FROM models WHERE id = ?1", id);
@@ -83,8 +83,8 @@ void ModelStore::Delete(const std::string& id) {
 
 ModelVersionRecord ModelStore::GetVersion(const std::string& model_id, std::int64_t version) {
   StoreCore::Reader reader(core_);
-  Rows rows = reader.db().Query(SelectVersions("WHERE model_id = ?1 AND version = ?2"), model_id,
-                                version);
+  Rows rows =
+      reader.db().Query(SelectVersions("WHERE model_id = ?1 AND version = ?2"), model_id, version);
   if (!rows.Next()) throw NotFound("model", VersionName(model_id, version));
   return ReadVersion(rows);
 }

@@ -132,11 +132,11 @@ std::int64_t FoundVersion(Database& db) {
 void MigrateSchema(Database& db) {
   const std::int64_t found = FoundVersion(db);
   if (found > kSchemaVersion) {
-    throw FailedPrecondition(
-        "STORE_TOO_NEW", "data_dir",
-        "the store was written by a newer server: expected schema version " +
-            std::to_string(kSchemaVersion) + " or older, got " + std::to_string(found) +
-            "; upgrade this server or choose another data directory");
+    throw FailedPrecondition("STORE_TOO_NEW", "data_dir",
+                             "the store was written by a newer server: expected schema version " +
+                                 std::to_string(kSchemaVersion) + " or older, got " +
+                                 std::to_string(found) +
+                                 "; upgrade this server or choose another data directory");
   }
   for (std::int64_t version = found; version < kSchemaVersion; ++version) {
     Transaction step(db);

@@ -59,9 +59,9 @@ iovec Part(const void* bytes, std::size_t size) {
 
 void RequireBytes(const char* field, std::size_t actual, std::int64_t doubles) {
   if (actual == static_cast<std::size_t>(doubles) * sizeof(double)) return;
-  throw InvalidArgument("SHAPE_MISMATCH", field,
-                        "expected " + std::to_string(doubles * 8) + " bytes, got " +
-                            std::to_string(actual));
+  throw InvalidArgument(
+      "SHAPE_MISMATCH", field,
+      "expected " + std::to_string(doubles * 8) + " bytes, got " + std::to_string(actual));
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 #include "server/storage/sha256.h"
 
-#include <openssl/sha.h>
-
 #include <array>
+
+#include <openssl/sha.h>
 
 namespace sobolev::server {
 

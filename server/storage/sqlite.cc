@@ -1,11 +1,11 @@
 #include "server/storage/sqlite.h"
 
-#include <sqlite3.h>
-
 #include <cerrno>
 #include <exception>
 #include <system_error>
 #include <utility>
+
+#include <sqlite3.h>
 
 #include "engine/base/error.h"
 #include "server/app/log.h"
@@ -13,8 +13,7 @@
 
 namespace sobolev::server {
 
-Rows::Rows(Database& db, std::string sql)
-    : db_(db), sql_(std::move(sql)), statement_(nullptr) {
+Rows::Rows(Database& db, std::string sql) : db_(db), sql_(std::move(sql)), statement_(nullptr) {
   const auto idle = db_.idle_statements_.find(sql_);
   if (idle != db_.idle_statements_.end()) {
     statement_ = idle->second;
@@ -71,8 +70,8 @@ void Rows::Bind(int index, Blob value) {
 Database::Database(const std::string& path, Mode mode) {
   const int access =
       mode == Mode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  const int code = sqlite3_open_v2(
-      path.c_str(), &db_, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &db_,
+                                   access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   try {
     Check(code);
     sqlite3_busy_timeout(db_, 5000);

@@ -63,8 +63,7 @@ class SqliteStore final : public Store {
   std::optional<JobRecord> ClaimJob() override { return jobs_.Claim(); }
   JobRecord RequestCancel(const std::string& id) override { return jobs_.RequestCancel(id); }
   void ReleaseJob(const Lease& lease) override { jobs_.Release(lease); }
-  void SaveCheckpoint(const Lease& lease, std::string_view state,
-                      double compute_seconds) override {
+  void SaveCheckpoint(const Lease& lease, std::string_view state, double compute_seconds) override {
     TranslateIoErrors([&] { jobs_.SaveCheckpoint(lease, state, compute_seconds); });
   }
   std::string LoadCheckpoint(const std::string& job_id) override {
@@ -97,8 +96,7 @@ class SqliteStore final : public Store {
   ModelVersionRecord GetModelVersion(const std::string& model_id, std::int64_t version) override {
     return models_.GetVersion(model_id, version);
   }
-  std::vector<ModelVersionRecord> ListModelVersions(const std::string& model_id,
-                                                    std::int64_t after,
+  std::vector<ModelVersionRecord> ListModelVersions(const std::string& model_id, std::int64_t after,
                                                     std::int64_t limit) override {
     return models_.ListVersions(model_id, after, limit);
   }

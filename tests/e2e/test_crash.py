@@ -10,7 +10,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
@@ -20,10 +20,10 @@ from wire import AppendRequest, Wire, block, commit, open_upload
 
 import sobolev
 
-UPLOAD_CYCLES = 8
+UPLOAD_CYCLES = 12
 TRAIN_CYCLES = 5
-NUM_BLOCKS = 300
-BLOCK_ROWS = 4096
+NUM_BLOCKS = 1500
+BLOCK_ROWS = 2048
 
 
 @pytest.fixture
@@ -33,27 +33,19 @@ def rng() -> random.Random:
     return random.Random(seed)
 
 
-class KilledLater:
-    """Kills the server after a while, from a thread of its own; joined by the with statement."""
-
-    def __init__(self, server: Any, seconds: float) -> None:
-        self._thread = threading.Thread(target=lambda: (time.sleep(seconds), server.kill()))
-
-    def __enter__(self) -> KilledLater:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self._thread.join()
-
-
 def upload_some(
-    wire: Wire, blocks: list[Any], acknowledged: set[int], after_open: list[set[int]]
+    target: str,
+    blocks: list[Any],
+    acknowledged: set[int],
+    at_acknowledgement: Callable[[int], None] = lambda _: None,
 ) -> bool:
     """Uploads what is missing until the stream breaks; True once the upload is committed.
 
-    Notes each acknowledged block, and the blocks that the server said it had.
+    Notes each acknowledged block, calls at_acknowledgement with their number in this stream, and
+    checks that what was acknowledged earlier is there.
     """
+    wire = Wire(target)
+    count = 0
     opened: queue.Queue[set[int] | None] = queue.Queue()
 
     def requests() -> Iterator[AppendRequest]:
@@ -82,10 +74,12 @@ def upload_some(
                 assert ids == sorted(set(ids)), "ascending and each once"
                 rows = sum(blocks[block_id].x.shape[0] for block_id in ids)
                 assert response.opened.sample_count == rows
-                after_open.append(set(ids))
+                assert acknowledged <= set(ids), "a block that was acknowledged is gone"
                 opened.put(set(ids))
             elif response.HasField("stored"):
                 acknowledged.add(response.stored.block_id)
+                count += 1
+                at_acknowledgement(count)
             else:
                 assert response.committed.sample_count == len(blocks) * BLOCK_ROWS
                 return True
@@ -93,6 +87,7 @@ def upload_some(
         assert error.code() == grpc.StatusCode.UNAVAILABLE, error
     finally:
         opened.put(None)
+        wire.channel.close()
     return False
 
 
@@ -105,21 +100,26 @@ def test_every_acknowledged_block_is_there_once_after_kills_during_the_upload(ma
     with sobolev.Client(server.grpc) as client:
         client.create_dataset("crash", ["a", "b", "c"], ["u"])
     acknowledged: set[int] = set()
-    after_open: list[set[int]] = []
-    committed = False
+    progress = []
     for _ in range(UPLOAD_CYCLES):
-        known = set(acknowledged)
-        wire = Wire(server.grpc)
-        with KilledLater(server, rng.uniform(0.02, 0.5)):
-            committed = upload_some(wire, blocks, acknowledged, after_open) or committed
-        wire.channel.close()
-        if len(after_open) > 0 and not committed:
-            assert known <= after_open[-1], "a block that was acknowledged is gone"
+        last = rng.randrange(1, NUM_BLOCKS // UPLOAD_CYCLES // 2)
+        killer = threading.Timer(rng.uniform(0, 0.01), server.kill)
+
+        def kill_soon(count: int, last: int = last, killer: threading.Timer = killer) -> None:
+            if count == last:
+                killer.start()
+
+        committed = upload_some(server.grpc, blocks, acknowledged, kill_soon)
+        if killer.ident is not None:
+            killer.join()
+        server.kill()
         server.start()
-    print("stored after each start:", [len(ids) for ids in after_open])
-    wire = Wire(server.grpc)
-    assert upload_some(wire, blocks, acknowledged, after_open)
-    wire.channel.close()
+        if committed:
+            break
+        progress.append(len(acknowledged))
+    print("acknowledged before each kill:", progress)
+    assert progress, "the first kill came too late to break anything"
+    assert upload_some(server.grpc, blocks, acknowledged)
     with sobolev.Client(server.grpc) as client:
         dataset = client.dataset("crash")
         assert dataset.version == 1
@@ -132,18 +132,24 @@ def test_every_acknowledged_block_is_there_once_after_kills_during_the_upload(ma
 def test_the_python_client_finishes_an_upload_across_kills(make_server, rng):
     server = make_server().start()
     data = np.random.default_rng(rng.getrandbits(32))
-    x = data.standard_normal((2_000_000, 3))
-    y = data.standard_normal((2_000_000, 2))
+    x = data.standard_normal((3_000_000, 3))
+    y = data.standard_normal((3_000_000, 2))
     with sobolev.Client(server.grpc, timeout=120) as client:
         dataset = client.create_dataset("crash", ["a", "b", "c"], ["u", "v"])
         versions: list[int] = []
         uploader = threading.Thread(target=lambda: versions.append(dataset.append(x, y)))
         uploader.start()
-        for _ in range(4):
-            time.sleep(rng.uniform(0.05, 0.4))
+        kills = 0
+        while kills < UPLOAD_CYCLES:
+            time.sleep(rng.uniform(0.01, 0.2))
+            if not uploader.is_alive():
+                break
             server.kill()
             server.start()
+            kills += 1
         uploader.join()
+        print("kills during the upload:", kills)
+        assert kills > 0
         assert versions == [1]
         samples = dataset.read()
     assert np.array_equal(samples.x, x)

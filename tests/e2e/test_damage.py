@@ -152,7 +152,7 @@ def test_metadata_that_is_no_database_is_refused(make_server):
 def test_an_address_beyond_loopback_needs_a_flag(make_server):
     server = make_server()
     server.grpc = "0.0.0.0:0"
-    assert server.launch().wait(60) == 1
+    assert server.launch().wait(60) == 2
     assert "--insecure" in server.log()
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import google_crc32c
 import grpc
 import numpy as np
+import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from sobolev._stubs import datasets_pb2
+from sobolev._stubs import datasets_pb2, prediction_pb2
 from sobolev._stubs.tensor_pb2 import Tensor
 
 AppendRequest = datasets_pb2.AppendSamplesRequest
+
+# What the fixture `wire` makes sure of: 2 inputs, 1 output, 50 samples without Jacobians.
+DATASET = "datasets/bad-input"
+MODEL = "models/bad-input"
 
 
 def tensor(values: Any, shape: Iterable[int] | None = None, data: bytes | None = None) -> Tensor:
@@ -38,6 +43,10 @@ def block(block_id: int, x: Any, y: Any, **parts: Any) -> datasets_pb2.SampleBlo
     return message
 
 
+def as_block(message: datasets_pb2.SampleBlock) -> AppendRequest:
+    return AppendRequest(block=message)
+
+
 def open_upload(dataset: str, upload_id: str) -> AppendRequest:
     return AppendRequest(open=AppendRequest.Open(dataset=dataset, upload_id=upload_id))
 
@@ -51,6 +60,11 @@ def commit(blocks: list[datasets_pb2.SampleBlock]) -> AppendRequest:
             crc32c=google_crc32c.value(b"".join(struct.pack("<I", b.crc32c) for b in blocks)),
         )
     )
+
+
+def predict(x: Tensor | None = None, **fields: Any) -> prediction_pb2.PredictRequest:
+    request = {"model": MODEL, "x": tensor([[0.0, 0.0]]) if x is None else x, **fields}
+    return prediction_pb2.PredictRequest(**request)
 
 
 def to_bytes(message: Any) -> bytes:
@@ -126,3 +140,10 @@ class Refusal:
             assert field in self.message, described
             if code == "INVALID_ARGUMENT":
                 assert [v.field for v in self.bad_request.field_violations] == [field], described
+
+
+def refusal(call: Callable[[], Any]) -> Refusal:
+    """The refusal with which `call` ends; fails if it succeeds."""
+    with pytest.raises(grpc.RpcError) as info:
+        call()
+    return Refusal(info.value)

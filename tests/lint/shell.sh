@@ -6,4 +6,4 @@ if ! command -v shellcheck >/dev/null; then
   echo "shellcheck is not installed: skipped"
   exit 77
 fi
-find deploy tests -name '*.sh' -print0 | xargs -0 shellcheck --severity=warning .ci/run
+find deploy tests client -name '*.sh' -print0 | xargs -0 shellcheck --severity=warning .ci/run

@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_TESTS_SUPPORT_MATRIX_MATCHERS_H_
 #define SOBOLEV_TESTS_SUPPORT_MATRIX_MATCHERS_H_
 
+#include <algorithm>
 #include <cmath>
 #include <ostream>
 
@@ -15,8 +16,10 @@ namespace sobolev {
 
 // |actual − expected| <= tolerance · max(1, max|expected|) in every entry. NaN never matches.
 MATCHER_P2(IsNearMatrix, expected, tolerance, "") {
-  const Matrix want = expected.template cast<double>();
-  const Matrix got = arg.template cast<double>();
+  Matrix want;
+  want = expected.template cast<double>();
+  Matrix got;
+  got = arg.template cast<double>();
   if (got.rows() != want.rows() || got.cols() != want.cols()) {
     *result_listener << "the shape is " << got.rows() << "×" << got.cols() << ", expected "
                      << want.rows() << "×" << want.cols();

@@ -27,13 +27,14 @@ TEST(NetworkTest, ShapesFollowTheLayers) {
 // The tolerance is five standard errors of the variance of 200·300 draws.
 TEST(NetworkTest, InitialWeightsAreTruncatedNormalWithVarianceOneOverFanIn) {
   const Architecture architecture{.n = 300, .m = 1, .hidden = {200}};
+  constexpr Index kWeights = 60'000;
   const Vector theta = InitialParameters(architecture, 5);
-  const Vector weights = theta.head(200 * 300) * std::sqrt(300.0);
+  const Vector weights = theta.head(kWeights) * std::sqrt(300.0);
   EXPECT_NEAR(weights.mean(), 0, 0.02);
   EXPECT_NEAR(weights.squaredNorm() / static_cast<double>(weights.size()), 1, 0.025);
   EXPECT_LE(weights.cwiseAbs().maxCoeff(), 2 / 0.8796);
   EXPECT_GT(weights.cwiseAbs().maxCoeff(), 2);
-  EXPECT_TRUE((theta.segment(200 * 300, 200).array() == 0).all());
+  EXPECT_TRUE((theta.segment(kWeights, 200).array() == 0).all());
 }
 
 TEST(NetworkTest, SameSeedGivesTheSameBits) {

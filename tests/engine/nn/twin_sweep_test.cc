@@ -93,8 +93,8 @@ class Runner {
   }
 
   void SetParameters(const Vector& theta) {
-    const Eigen::Matrix<T, Eigen::Dynamic, 1> cast = theta.cast<T>();
-    sweep_.SetParameters({cast.data(), static_cast<std::size_t>(cast.size())});
+    const std::vector<T> cast(theta.begin(), theta.end());
+    sweep_.SetParameters(cast);
   }
 
   SampleRows<T> Rows() const { return {rows_.data(), rows_.cols()}; }

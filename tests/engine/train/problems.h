@@ -54,16 +54,16 @@ struct Smooth {
   static constexpr Index kInputs = 2;
   static constexpr Index kOutputs = 2;
 
-  static Vector Value(const Vector& x) {
+  static Eigen::Vector2d Value(const Eigen::Vector2d& x) {
     const double z = (x[1] - 1000) / 10;
-    return Vector{{100 + 50 * (std::sin(x[0]) + x[0] * z), 0.01 * z * z * std::cos(x[0])}};
+    return Eigen::Vector2d{{100 + 50 * (std::sin(x[0]) + x[0] * z), 0.01 * z * z * std::cos(x[0])}};
   }
 
   // m×n.
-  static Matrix Jacobian(const Vector& x) {
+  static Eigen::Matrix2d Jacobian(const Eigen::Vector2d& x) {
     const double z = (x[1] - 1000) / 10;
-    return Matrix{{50 * (std::cos(x[0]) + z), 50 * x[0] / 10},
-                  {-0.01 * z * z * std::sin(x[0]), 0.01 * 2 * z * std::cos(x[0]) / 10}};
+    return Eigen::Matrix2d{{50 * (std::cos(x[0]) + z), 50 * x[0] / 10},
+                           {-0.01 * z * z * std::sin(x[0]), 0.01 * 2 * z * std::cos(x[0]) / 10}};
   }
 
   static OwnedSamples Sample(Index num_samples, std::uint64_t seed) {
@@ -74,8 +74,8 @@ struct Smooth {
                          .weight = {}};
     for (Index s = 0; s < num_samples; ++s) {
       samples.X.col(s) << -2 + 4 * rng.Uniform(), 990 + 20 * rng.Uniform();
-      samples.Y.col(s) = Value(samples.X.col(s));
-      samples.J.middleCols(s * kOutputs, kOutputs) = Jacobian(samples.X.col(s)).transpose();
+      samples.Y.block<kOutputs, 1>(0, s) = Value(samples.X.col(s));
+      samples.J.block<kInputs, kOutputs>(0, s * kOutputs) = Jacobian(samples.X.col(s)).transpose();
     }
     return samples;
   }

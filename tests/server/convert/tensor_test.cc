@@ -82,7 +82,7 @@ TEST(TensorTest, AnUnknownDataTypeIsRefused) {
 
 TEST(TensorTest, EveryPlaceOfANonFiniteNumberIsFoundAndNamed) {
   constexpr int kRows = 11;
-  for (const double bad : {std::nan(""), INFINITY, -INFINITY}) {
+  for (const double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
     for (int i = 0; i < 2 * kRows; ++i) {
       std::vector<double> values(2 * kRows, 1e308);
       values[static_cast<std::size_t>(i)] = bad;

@@ -175,10 +175,8 @@ TEST_F(DatasetStoreTest, StatisticsAreMergedAndOldSnapshotsKeepTheirs) {
   ASSERT_EQ(second.inputs.size(), 3U);
   ASSERT_EQ(second.outputs.size(), 2U);
   for (std::size_t j = 0; j < 3; ++j) {
-    EXPECT_EQ(second.inputs[j].min,
-              std::min({a.inputs[j].min, b.inputs[j].min, c.inputs[j].min}));
-    EXPECT_EQ(second.inputs[j].max,
-              std::max({a.inputs[j].max, b.inputs[j].max, c.inputs[j].max}));
+    EXPECT_EQ(second.inputs[j].min, std::min({a.inputs[j].min, b.inputs[j].min, c.inputs[j].min}));
+    EXPECT_EQ(second.inputs[j].max, std::max({a.inputs[j].max, b.inputs[j].max, c.inputs[j].max}));
     EXPECT_EQ(first.inputs[j].max, std::max(a.inputs[j].max, b.inputs[j].max));
   }
   const std::shared_ptr<const Snapshot> old = store().OpenSnapshot("d", 1);

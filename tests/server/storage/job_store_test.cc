@@ -19,7 +19,8 @@ using testing::HasSubstr;
 
 class JobStoreTest : public StoreTest {
  protected:
-  JobStoreTest() {
+  void SetUp() override {
+    StoreTest::SetUp();
     dataset_uid_ = store().CreateDataset("d", "schema", kInputs, kOutputs).uid;
     Upload(store(), "d", "u", {MakeBlock(0, 10, 1)});
   }
@@ -141,8 +142,8 @@ TEST_F(JobStoreTest, AClaimStartsTheJobUnderANewLease) {
   EXPECT_EQ(again->attempt, 2);
   EXPECT_EQ(again->lease_epoch, 2);
   EXPECT_EQ(again->start_micros, job->start_micros);
-  EXPECT_THAT(States(job->id), ElementsAre(JobState::kQueued, JobState::kRunning,
-                                           JobState::kQueued, JobState::kRunning));
+  EXPECT_THAT(States(job->id), ElementsAre(JobState::kQueued, JobState::kRunning, JobState::kQueued,
+                                           JobState::kRunning));
 }
 
 TEST_F(JobStoreTest, AStaleLeaseIsRefusedEverywhere) {
@@ -243,9 +244,9 @@ TEST_F(JobStoreTest, ADamagedCheckpointIsDetected) {
   const fs::path blob = fs::directory_iterator(data_dir_ + "/blobs")->path();
   for (const std::string& content : {std::string("stale"), std::string("stat"), std::string()}) {
     std::ofstream(blob) << content;
-    EXPECT_THAT(ExpectError(ErrorCode::kDataLoss, "CORRUPT_BLOB",
-                            [&] { store().LoadCheckpoint(id); }),
-                HasSubstr(id));
+    EXPECT_THAT(
+        ExpectError(ErrorCode::kDataLoss, "CORRUPT_BLOB", [&] { store().LoadCheckpoint(id); }),
+        HasSubstr(id));
   }
   fs::remove(blob);
   ExpectError(ErrorCode::kDataLoss, "CORRUPT_BLOB", [&] { store().LoadCheckpoint(id); });
@@ -344,7 +345,9 @@ TEST_F(JobStoreTest, OldProgressEventsAreThinnedAndStatesAreKept) {
   std::size_t states = 0;
   for (std::size_t i = 0; i < events.size(); ++i) {
     states += events[i].progress.empty() ? 1 : 0;
-    if (i > 0) EXPECT_GT(events[i].number, events[i - 1].number);
+    if (i > 0) {
+      EXPECT_GT(events[i].number, events[i - 1].number);
+    }
   }
   EXPECT_EQ(states, 5U);  // Queued, running, queued, running, failed.
 }
@@ -368,11 +371,10 @@ TEST_F(JobStoreTest, SuccessPublishesTheModelVersionInTheSameStep) {
 TEST_F(JobStoreTest, AFailureToDescribeTheModelPublishesNothing) {
   Submit();
   const Lease lease = Claim();
-  EXPECT_THROW(store().CompleteJob(lease, "weights",
-                                   [](std::int64_t) -> std::string {
-                                     throw std::runtime_error("no");
-                                   }),
-               std::runtime_error);
+  EXPECT_THROW(
+      store().CompleteJob(lease, "weights",
+                          [](std::int64_t) -> std::string { throw std::runtime_error("no"); }),
+      std::runtime_error);
   EXPECT_EQ(NumBlobs(), 0U);
   EXPECT_EQ(store().GetJob(lease.job_id).state, JobState::kRunning);
   ExpectError(ErrorCode::kNotFound, "NOT_FOUND", [&] { store().GetModel("m"); });
@@ -419,14 +421,13 @@ class EventFlushTest : public JobStoreTest {
 };
 
 TEST_F(EventFlushTest, ProgressBecomesDurableByItself) {
-  Open();  // With the options of this class.
   Submit();
   const Lease lease = Claim();
   store().AppendProgress(lease, "10 %");
-  const Database db(data_dir_ + "/metadata.sqlite", Database::Mode::kReadOnly);
+  Database db(data_dir_ + "/metadata.sqlite", Database::Mode::kReadOnly);
   std::string progress;
   while (progress != "10 %") {  // The test's time limit is the bound.
-    Rows rows = const_cast<Database&>(db).Query("SELECT progress FROM jobs");
+    Rows rows = db.Query("SELECT progress FROM jobs");
     ASSERT_TRUE(rows.Next());
     progress = rows.Text(0);
   }

@@ -53,8 +53,9 @@ TEST_F(ModelStoreTest, UnknownNamesAreNotFound) {
   ExpectError(ErrorCode::kNotFound, "NOT_FOUND", [&] { store().GetModel("x"); });
   ExpectError(ErrorCode::kNotFound, "NOT_FOUND", [&] { store().DeleteModel("x"); });
   ExpectError(ErrorCode::kNotFound, "NOT_FOUND", [&] { store().ListModelVersions("x", 0, 1); });
-  EXPECT_EQ(ExpectError(ErrorCode::kNotFound, "NOT_FOUND", [&] { store().GetModelVersion("m", 2); }),
-            "model: \"m/versions/2\" does not exist");
+  EXPECT_EQ(
+      ExpectError(ErrorCode::kNotFound, "NOT_FOUND", [&] { store().GetModelVersion("m", 2); }),
+      "model: \"m/versions/2\" does not exist");
 }
 
 TEST_F(ModelStoreTest, ModelsAndVersionsAreListedInPages) {

@@ -3,12 +3,21 @@
 #ifndef SOBOLEV_TESTS_SERVER_STORAGE_STORE_TESTING_H_
 #define SOBOLEV_TESTS_SERVER_STORAGE_STORE_TESTING_H_
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
 #include <filesystem>
 #include <future>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -171,7 +180,7 @@ std::string ExpectError(ErrorCode code, const std::string& reason, const Work& w
 // A store in a directory of its own.
 class StoreTest : public testing::Test {
  protected:
-  StoreTest() { Open(); }
+  void SetUp() override { Open(); }
 
   // Opens the store again, orderly.
   void Open() {
@@ -195,7 +204,9 @@ class StoreTest : public testing::Test {
   }
 
   Store& store() { return *store_; }
-  void CreateDataset(const std::string& id) { store().CreateDataset(id, "schema", kInputs, kOutputs); }
+  void CreateDataset(const std::string& id) {
+    store().CreateDataset(id, "schema", kInputs, kOutputs);
+  }
 
   // All files of samples, in order of path.
   std::vector<std::filesystem::path> Segments() const {

@@ -32,6 +32,7 @@ class TrainingSpec(_message.Message):
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     BETA_FIELD_NUMBER: _ClassVar[int]
+    DERIVATIVE_SCALE_BALANCED: TrainingSpec.DerivativeScale
     DERIVATIVE_SCALE_FIELD_NUMBER: _ClassVar[int]
     DERIVATIVE_SCALE_PER_INPUT: TrainingSpec.DerivativeScale
     DERIVATIVE_SCALE_PER_OUTPUT: TrainingSpec.DerivativeScale

@@ -1,0 +1,49 @@
+// The commands of `sobolev`. Each Add... puts one group into the parser; its callbacks throw
+// UsageError, client::RpcError and client::JobError.
+
+#ifndef SOBOLEV_CLIENT_CLI_COMMANDS_H_
+#define SOBOLEV_CLIENT_CLI_COMMANDS_H_
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <sobolev/client.h>
+
+namespace sobolev::cli {
+
+enum ExitCode {
+  kOk = 0,
+  kServerError = 1,   // The server refused the call, or it failed.
+  kUsage = 2,         // The command line or an input file is wrong.
+  kUnavailable = 3,   // The server cannot be reached, or does not serve.
+  kJobEnded = 4,      // The job failed or was cancelled.
+  kInterrupted = 130  // Ctrl-C.
+};
+
+// What the commands share.
+struct Context {
+  std::string server = "localhost:50551";
+  bool json = false;
+  int exit_code = kOk;
+
+  client::Client Connect() const { return client::Client(server); }
+};
+
+void AddDatasetCommands(CLI::App& app, Context& context);
+void AddTrainCommand(CLI::App& app, Context& context);
+void AddPredictCommand(CLI::App& app, Context& context);
+void AddModelCommands(CLI::App& app, Context& context);
+void AddJobCommands(CLI::App& app, Context& context);
+void AddHealthCommand(CLI::App& app, Context& context);
+
+// Follows a job until it ends, with progress on standard error, then prints its report and sets the
+// exit code. Ctrl-C leaves the job running, says how to go on, and gives kInterrupted.
+void FollowJob(const client::Client& client, const client::Job& job, Context& context,
+               const std::stop_token& interrupt);
+
+// The network, the data and the held-out errors of a model version.
+void PrintModelVersion(const client::ModelVersion& version);
+
+}  // namespace sobolev::cli
+
+#endif  // SOBOLEV_CLIENT_CLI_COMMANDS_H_

@@ -1,0 +1,181 @@
+#include "client/cli/json_format.h"
+
+#include <string>
+#include <vector>
+
+#include "client/cli/format.h"
+
+namespace sobolev::cli {
+namespace {
+
+Json TimeToJson(client::Time time) {
+  return time == client::Time{} ? Json(nullptr) : Json(FormatTime(time));
+}
+
+Json ToJson(const client::Variable& variable) {
+  Json json = {{"name", variable.name}, {"unit", variable.unit}};
+  if (variable.lower) json["lower"] = *variable.lower;
+  if (variable.upper) json["upper"] = *variable.upper;
+  return json;
+}
+
+Json ToJson(const client::Range& range) { return {{"min", range.min}, {"max", range.max}}; }
+
+Json ToJson(const client::EpochRecord& record) {
+  return {{"epoch", record.epoch},
+          {"value_loss", record.value_loss},
+          {"gradient_loss", record.gradient_loss},
+          {"validation_loss", record.validation_loss},
+          {"validation_value_relative", record.validation_value_relative},
+          {"validation_jacobian_relative", record.validation_jacobian_relative},
+          {"learning_rate", record.learning_rate}};
+}
+
+template <typename T>
+Json ListToJson(const std::vector<T>& items) {
+  Json list = Json::array();
+  for (const T& item : items) list.push_back(ToJson(item));
+  return list;
+}
+
+Json ToJson(const client::Schema& schema) {
+  return {{"inputs", ListToJson(schema.inputs)}, {"outputs", ListToJson(schema.outputs)}};
+}
+
+Json ToJson(const client::TrainingReport& report) {
+  const client::ErrorReport& validation = report.validation;
+  return {{"job", report.job},
+          {"dataset", report.dataset},
+          {"dataset_version", report.dataset_version},
+          {"dataset_fingerprint", report.dataset_fingerprint},
+          {"training_samples", report.training_samples},
+          {"validation_samples", report.validation_samples},
+          {"jacobian_samples", report.jacobian_samples},
+          {"alpha", report.alpha},
+          {"beta", report.beta},
+          {"seed", report.seed},
+          {"epochs", report.epochs},
+          {"best_epoch", report.best_epoch},
+          {"stop_reason", Name(report.stop_reason)},
+          {"train_seconds", report.train_seconds},
+          {"samples_per_second", report.samples_per_second},
+          {"validation",
+           {{"value_rmse", validation.value_rmse},
+            {"value_relative", validation.value_relative},
+            {"jacobian_rmse", validation.jacobian_rmse},
+            {"jacobian_relative", validation.jacobian_relative}}},
+          {"history", ListToJson(report.history)},
+          {"instruction_set", report.instruction_set}};
+}
+
+}  // namespace
+
+std::string_view Name(client::Activation activation) {
+  switch (activation) {
+    case client::Activation::kSoftplus: return "softplus";
+    case client::Activation::kTanh: return "tanh";
+    case client::Activation::kSilu: return "silu";
+    case client::Activation::kGelu: return "gelu";
+    case client::Activation::kSin: return "sin";
+  }
+  return "unknown";
+}
+
+std::string_view Name(client::JobState state) {
+  switch (state) {
+    case client::JobState::kUnknown: return "unknown";
+    case client::JobState::kQueued: return "queued";
+    case client::JobState::kRunning: return "running";
+    case client::JobState::kSucceeded: return "succeeded";
+    case client::JobState::kFailed: return "failed";
+    case client::JobState::kCancelled: return "cancelled";
+  }
+  return "unknown";
+}
+
+std::string_view Name(client::StopReason reason) {
+  switch (reason) {
+    case client::StopReason::kUnknown: return "unknown";
+    case client::StopReason::kMaxEpochs: return "max_epochs";
+    case client::StopReason::kEarlyStopping: return "early_stopping";
+  }
+  return "unknown";
+}
+
+Json ToJson(const client::Dataset& dataset) {
+  const client::DatasetStatistics& statistics = dataset.statistics;
+  Json json = {{"name", dataset.name},
+               {"uid", dataset.uid},
+               {"schema", ToJson(dataset.schema)},
+               {"state", dataset.damaged ? "damaged" : "active"},
+               {"version", dataset.version},
+               {"statistics",
+                {{"sample_count", statistics.sample_count},
+                 {"jacobian_count", statistics.jacobian_count},
+                 {"weight_count", statistics.weight_count},
+                 {"inputs", ListToJson(statistics.inputs)},
+                 {"outputs", ListToJson(statistics.outputs)},
+                 {"fingerprint", statistics.fingerprint},
+                 {"size_bytes", statistics.size_bytes}}},
+               {"create_time", TimeToJson(dataset.create_time)},
+               {"update_time", TimeToJson(dataset.update_time)}};
+  if (dataset.damaged) json["damage"] = dataset.damage;
+  return json;
+}
+
+Json ToJson(const client::JobStatus& job) {
+  Json json = {{"name", job.name},
+               {"state", Name(job.state)},
+               {"cancel_requested", job.cancel_requested},
+               {"attempt", job.attempt},
+               {"dataset", job.dataset},
+               {"dataset_version", job.dataset_version},
+               {"model", job.model},
+               {"progress",
+                {{"epoch", ToJson(job.progress.epoch)},
+                 {"epochs", job.progress.epochs},
+                 {"samples_per_second", job.progress.samples_per_second},
+                 {"remaining_seconds", job.progress.remaining_seconds}}},
+               {"create_time", TimeToJson(job.create_time)},
+               {"start_time", TimeToJson(job.start_time)},
+               {"end_time", TimeToJson(job.end_time)}};
+  if (job.state == client::JobState::kFailed) {
+    json["error"] = {{"code", job.error_code},
+                     {"reason", job.error_reason},
+                     {"message", job.error_message}};
+  }
+  return json;
+}
+
+Json ToJson(const client::ModelVersion& version) {
+  return {{"name", version.name},
+          {"network", {{"hidden", version.hidden}, {"activation", Name(version.activation)}}},
+          {"schema", ToJson(version.schema)},
+          {"domain", ListToJson(version.domain)},
+          {"parameter_count", version.parameter_count},
+          {"weights_sha256", version.weights_sha256},
+          {"report", ToJson(version.report)},
+          {"create_time", TimeToJson(version.create_time)}};
+}
+
+Json ToJson(const client::Model& model) {
+  return {{"name", model.name},
+          {"latest_version", ToJson(model.latest_version)},
+          {"version_count", model.version_count},
+          {"create_time", TimeToJson(model.create_time)},
+          {"update_time", TimeToJson(model.update_time)}};
+}
+
+Json ToJson(const client::RpcError& error) {
+  Json violations = Json::array();
+  for (const client::FieldViolation& violation : error.field_violations()) {
+    violations.push_back({{"field", violation.field}, {"description", violation.description}});
+  }
+  return {{"error",
+           {{"code", client::Name(error.code())},
+            {"reason", error.reason()},
+            {"message", error.message()},
+            {"field_violations", violations}}}};
+}
+
+}  // namespace sobolev::cli

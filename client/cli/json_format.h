@@ -1,0 +1,31 @@
+// Resources as JSON, with the field names of sobolev.v1 in snake_case.
+
+#ifndef SOBOLEV_CLIENT_CLI_JSON_FORMAT_H_
+#define SOBOLEV_CLIENT_CLI_JSON_FORMAT_H_
+
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+#include <sobolev/rpc_error.h>
+#include <sobolev/types.h>
+
+namespace sobolev::cli {
+
+// Keeps the order in which fields were written.
+using Json = nlohmann::ordered_json;
+
+// "softplus", "queued", "early_stopping" and so on.
+std::string_view Name(client::Activation activation);
+std::string_view Name(client::JobState state);
+std::string_view Name(client::StopReason reason);
+
+Json ToJson(const client::Dataset& dataset);
+Json ToJson(const client::JobStatus& job);
+Json ToJson(const client::ModelVersion& version);
+Json ToJson(const client::Model& model);
+// {"error": {"code", "reason", "message", "field_violations"}}
+Json ToJson(const client::RpcError& error);
+
+}  // namespace sobolev::cli
+
+#endif  // SOBOLEV_CLIENT_CLI_JSON_FORMAT_H_

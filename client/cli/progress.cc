@@ -1,0 +1,71 @@
+#include "client/cli/progress.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "client/cli/json_format.h"
+
+namespace sobolev::cli {
+namespace {
+
+constexpr int kBarWidth = 20;
+
+std::string Bar(const client::TrainingProgress& progress) {
+  const int filled =
+      std::min(kBarWidth, kBarWidth * progress.epoch.epoch / std::max(1, progress.epochs));
+  return "[" + std::string(static_cast<std::size_t>(filled), '#') +
+         std::string(static_cast<std::size_t>(kBarWidth - filled), '.') + "] ";
+}
+
+}  // namespace
+
+ProgressDisplay::ProgressDisplay(std::ostream& out, bool is_terminal)
+    : out_(out), is_terminal_(is_terminal) {}
+
+ProgressDisplay::~ProgressDisplay() {
+  if (has_open_line_) out_ << std::endl;
+}
+
+void ProgressDisplay::Show(const client::JobEvent& event) {
+  if (event.progress) {
+    const client::TrainingProgress& progress = *event.progress;
+    const int tenths = 10 * progress.epoch.epoch / std::max(1, progress.epochs);
+    if (is_terminal_) {
+      out_ << '\r' << Bar(progress) << DescribeProgress(progress) << "\x1b[K" << std::flush;
+      has_open_line_ = true;
+    } else if (tenths > tenths_) {
+      out_ << DescribeProgress(progress) << std::endl;
+    }
+    tenths_ = std::max(tenths, tenths_);
+  } else if (event.state != state_) {
+    if (has_open_line_) out_ << '\n';
+    out_ << Name(event.state) << std::endl;
+    has_open_line_ = false;
+  }
+  state_ = event.state;
+}
+
+std::string DescribeProgress(const client::TrainingProgress& progress) {
+  const client::EpochRecord& epoch = progress.epoch;
+  std::array<char, 256> text{};
+  const bool has_gradient = epoch.gradient_loss > 0;
+  std::array<char, 64> gradient{};
+  std::array<char, 64> jacobian{};
+  if (has_gradient) {
+    std::snprintf(gradient.data(), gradient.size(), " + gradient %.3g", epoch.gradient_loss);
+  }
+  if (epoch.validation_jacobian_relative > 0) {
+    std::snprintf(jacobian.data(), jacobian.size(), ", Jacobian %.3g%%",
+                  100 * epoch.validation_jacobian_relative);
+  }
+  std::snprintf(text.data(), text.size(),
+                "epoch %d/%d  loss: value %.3g%s  held-out error: value %.3g%%%s  %.3g samples/s  "
+                "%.0f s left",
+                epoch.epoch, progress.epochs, epoch.value_loss, gradient.data(),
+                100 * epoch.validation_value_relative, jacobian.data(),
+                progress.samples_per_second, progress.remaining_seconds);
+  return text.data();
+}
+
+}  // namespace sobolev::cli

@@ -1,0 +1,39 @@
+// The progress of a training job, while it runs.
+
+#ifndef SOBOLEV_CLIENT_CLI_PROGRESS_H_
+#define SOBOLEV_CLIENT_CLI_PROGRESS_H_
+
+#include <ostream>
+#include <string>
+
+#include <sobolev/types.h>
+
+namespace sobolev::cli {
+
+// On a terminal one line that is drawn again and again, else a line for each tenth of the epochs.
+// Ends the line when destroyed. Not thread-safe.
+class ProgressDisplay {
+ public:
+  // `out` outlives the display.
+  ProgressDisplay(std::ostream& out, bool is_terminal);
+  ~ProgressDisplay();
+  ProgressDisplay(const ProgressDisplay&) = delete;
+  ProgressDisplay& operator=(const ProgressDisplay&) = delete;
+
+  void Show(const client::JobEvent& event);
+
+ private:
+  std::ostream& out_;
+  const bool is_terminal_;
+  client::JobState state_ = client::JobState::kUnknown;
+  int tenths_ = 0;          // Of the epochs, of which a line was written.
+  bool has_open_line_ = false;
+};
+
+// "epoch 40/100  loss: value 0.1 + gradient 0.2  held-out error: value 1%, Jacobian 2%  1e+06
+// samples/s  3 s left".
+std::string DescribeProgress(const client::TrainingProgress& progress);
+
+}  // namespace sobolev::cli
+
+#endif  // SOBOLEV_CLIENT_CLI_PROGRESS_H_

@@ -1,0 +1,86 @@
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "client/cli/commands.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/json_format.h"
+
+namespace sobolev::cli {
+namespace {
+
+struct TrainArguments {
+  std::string dataset;
+  client::TrainingSpec spec;
+  client::TrainOptions options;
+  bool detach = false;
+};
+
+void Train(const TrainArguments& arguments, Context& context) {
+  const InterruptToken interrupt;
+  const client::Client client = context.Connect();
+  const client::Job job = client.Train(arguments.dataset, arguments.spec, arguments.options);
+  if (!arguments.detach) {
+    std::cerr << job.name() << '\n';
+    FollowJob(client, job, context, interrupt.token());
+  } else if (context.json) {
+    std::cout << Json{{"job", ToJson(job.Get())}}.dump(2) << '\n';
+  } else {
+    std::cout << job.name() << '\n';
+  }
+}
+
+}  // namespace
+
+void AddTrainCommand(CLI::App& app, Context& context) {
+  const std::map<std::string, client::Activation> activations = {
+      {"softplus", client::Activation::kSoftplus}, {"tanh", client::Activation::kTanh},
+      {"silu", client::Activation::kSilu},         {"gelu", client::Activation::kGelu},
+      {"sin", client::Activation::kSin},
+  };
+  const std::map<std::string, client::Precision> precisions = {
+      {"float32", client::Precision::kFloat32},
+      {"float64", client::Precision::kFloat64},
+  };
+  const std::map<std::string, client::DerivativeScale> scales = {
+      {"balanced", client::DerivativeScale::kBalanced},
+      {"per-output", client::DerivativeScale::kPerOutput},
+      {"per-input", client::DerivativeScale::kPerInput},
+  };
+
+  CLI::App* train = app.add_subcommand("train", "Train a model on a dataset.")->fallthrough();
+  const auto arguments = std::make_shared<TrainArguments>();
+  client::TrainingSpec& spec = arguments->spec;
+  train->add_option("DATASET", arguments->dataset, "Dataset to learn from")->required();
+  train->add_option("--model", arguments->options.model,
+                    "Model that gets the new version; created if missing");
+  train->add_option("--dataset-version", arguments->options.dataset_version,
+                    "Learn from this version of the dataset");
+  train->add_option("--hidden", spec.hidden, "Units of each hidden layer, as in 20,20,20,20")
+      ->delimiter(',');
+  train->add_option("--activation", spec.activation, "softplus, tanh, silu, gelu or sin")
+      ->transform(CLI::CheckedTransformer(activations).description(""));
+  train->add_option("--epochs", spec.epochs, "Passes over the training samples");
+  train->add_option("--alpha", spec.alpha, "Weight of the value loss");
+  train->add_option("--beta", spec.beta, "Weight of the gradient loss; 0: learn from values alone");
+  train->add_option("--derivative-scale", spec.derivative_scale,
+                    "balanced, per-output or per-input: how Jacobian entries are made comparable")
+      ->transform(CLI::CheckedTransformer(scales).description(""));
+  train->add_option("--seed", spec.seed, "Of split, initial weights and order of samples");
+  train->add_option("--precision", spec.precision, "float32 or float64: arithmetic of training")
+      ->transform(CLI::CheckedTransformer(precisions).description(""));
+  train->add_option("--learning-rate", spec.learning_rate, "Peak of the one-cycle schedule");
+  train->add_option("--batch-size", spec.batch_size, "Samples in a step of the optimiser");
+  train->add_option("--validation-fraction", spec.validation_fraction, "Share held out");
+  train->add_option("--patience", spec.patience,
+                    "Stop after so many epochs without improvement; 0: never");
+  train->add_flag("--detach", arguments->detach, "Print the job's name and leave it running");
+  train->footer(
+      "What is not given is chosen by the server; the report says what it was. Progress goes to\n"
+      "standard error. Ctrl-C leaves the job running and says how to follow or stop it.\n"
+      "Exit code 0 if the job succeeds, 4 if it fails or is cancelled, 130 after Ctrl-C.");
+  train->callback([arguments, &context] { Train(*arguments, context); });
+}
+
+}  // namespace sobolev::cli

@@ -1,0 +1,59 @@
+// Where everything lies in the memory of a twin sweep.
+
+#ifndef SOBOLEV_ENGINE_NN_TWIN_PLAN_H_
+#define SOBOLEV_ENGINE_NN_TWIN_PLAN_H_
+
+#include <vector>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/network.h"
+
+namespace sobolev::nn {
+
+// Outputs whose g and t are kept until they are added to the gradient together, because a longer
+// sum over samples and outputs amortises the sum over lanes at its end.
+inline constexpr Index kMaxGroup = 4;
+
+// Where the matrices of layer l lie.
+struct LayerPlan {
+  Index rows;
+  Index cols;
+  Index weights;     // In θ: W_l, row-major.
+  Index bias;        // In θ: b_l.
+  Index packed;      // In the packed weights: W_l.
+  Index transposed;  // In the packed weights: W_lᵀ.
+  Index tiles;       // In a slot's gradient: W̄_l in blocks.
+  Index bias_tiles;  // In a slot's gradient: b̄_l.
+  // In a chunk, in the notation of the header; q becomes z̄. g and t hold one array per output of a
+  // group, `stride` apart.
+  Index a, p, h, g, t, c, q, stride;
+};
+
+// Offsets of everything, for one architecture and kernel table.
+struct TwinPlan {
+  std::vector<LayerPlan> layers;  // layers[l − 1] is layer l.
+  Index packed_size = 0;    // All packed weights.
+  Index gradient_size = 0;  // The gradient of one slot.
+  // In a chunk: the gathered rows; the value, then z̄_D; for each output of a group, x_bar_stride
+  // apart, ∇y_k, then t₀.
+  Index rows = 0;
+  Index y = 0;
+  Index x_bar = 0;
+  Index x_bar_stride = 0;
+  Index group = 1;  // Outputs in a group.
+  Index chunk_size = 0;
+  Index chunks_per_shard = 1;
+  Index num_slots = 1;       // Gradients that shards are dealt to; independent of the threads.
+  Index num_workspaces = 1;  // Shards that can be in flight at once.
+};
+
+// The plan for kernels with that many lanes of T, which is float or double.
+template <class T>
+TwinPlan MakeTwinPlan(const Architecture& architecture, Index lanes, Index max_batch);
+
+extern template TwinPlan MakeTwinPlan<float>(const Architecture&, Index, Index);
+extern template TwinPlan MakeTwinPlan<double>(const Architecture&, Index, Index);
+
+}  // namespace sobolev::nn
+
+#endif  // SOBOLEV_ENGINE_NN_TWIN_PLAN_H_
