@@ -119,20 +119,17 @@ void AddPredictCommand(CLI::App& app, Context& context) {
   predict
       ->add_option("--point", arguments->points,
                    "A point instead of a file, as in 0.5,1.2; repeat it for more points")
-      ->take_all()
-      ->expected(1)
+      ->allow_extra_args(false)
       ->excludes(csv);
   predict->add_flag("--jacobian", arguments->jacobian, "All derivatives d<output>/d<input>");
   predict
       ->add_option("--jvp", arguments->tangents,
                    "A direction in the inputs, as in 1,0: the tangent J x_dot; may be repeated")
-      ->take_all()
-      ->expected(1);
+      ->allow_extra_args(false);
   predict
       ->add_option("--vjp", arguments->adjoints,
                    "Weights of the outputs, as in 1: the adjoint J^T y_bar; may be repeated")
-      ->take_all()
-      ->expected(1);
+      ->allow_extra_args(false);
   predict
       ->add_option("--format", arguments->format,
                    "table (default), csv (exact numbers) or json (default with --json)")

@@ -58,7 +58,8 @@ void AddTrainCommand(CLI::App& app, Context& context) {
   train->add_option("--dataset-version", arguments->options.dataset_version,
                     "Learn from this version of the dataset");
   train->add_option("--hidden", spec.hidden, "Units of each hidden layer, as in 20,20,20,20")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   train->add_option("--activation", spec.activation, "softplus, tanh, silu, gelu or sin")
       ->transform(CLI::CheckedTransformer(activations).description(""));
   train->add_option("--epochs", spec.epochs, "Passes over the training samples");

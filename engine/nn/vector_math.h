@@ -19,10 +19,10 @@ struct Simd;
 template <>
 struct Simd<float> {
   using Vec __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = float;
-  using Bits __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = int32_t;
+  using Bits __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = uint32_t;
   using Stored __attribute__((vector_size(SOBOLEV_VECTOR_BYTES), may_alias)) = float;
   static constexpr int kWidth = SOBOLEV_VECTOR_BYTES / 4;
-  static constexpr int32_t kMagnitude = 0x7fffffff;
+  static constexpr uint32_t kMagnitude = 0x7fffffff;
   static constexpr int kMantissaBits = 23;
 
   // Adding it rounds to an integer, which then stands in the lowest bits.
@@ -49,10 +49,10 @@ struct Simd<float> {
 template <>
 struct Simd<double> {
   using Vec __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = double;
-  using Bits __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = int64_t;
+  using Bits __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = uint64_t;
   using Stored __attribute__((vector_size(SOBOLEV_VECTOR_BYTES), may_alias)) = double;
   static constexpr int kWidth = SOBOLEV_VECTOR_BYTES / 8;
-  static constexpr int64_t kMagnitude = 0x7fffffffffffffff;
+  static constexpr uint64_t kMagnitude = 0x7fffffffffffffff;
   static constexpr int kMantissaBits = 52;
 
   static constexpr double kRound = 0x1.8p52;
@@ -232,7 +232,7 @@ struct Sin {
     const Vec<T> sin_r = Polynomial(S::kSin, w) * w * r + r;
     const Vec<T> cos_r = Polynomial(S::kCos, w) * w * w + (T{1} - w * T{0.5});
     const auto quadrant = reinterpret_cast<Bits<T>>(rounded);
-    const Bits<T> swapped = (quadrant & 1) == 1;
+    const auto swapped = (quadrant & 1) == 1;
     const Vec<T> sin_z = swapped ? cos_r : sin_r;
     const Vec<T> cos_z = swapped ? sin_r : cos_r;
     const Vec<T> a = (quadrant & 2) == 2 ? -sin_z : sin_z;

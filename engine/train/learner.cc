@@ -25,8 +25,6 @@ namespace sobolev::train {
 
 namespace {
 
-constexpr Index kEvaluationBatch = 1024;
-
 // Appends scaled numbers to a row.
 template <class T>
 struct RowWriter {
@@ -99,8 +97,8 @@ class TypedLearner : public Learner {
         beta_(*resolved.beta),
         row_data_(MakeRows<T>(samples, split, standardisation, stop)),
         rows_{.data = row_data_.data(), .stride = nn::RowSize(n_, m_)},
-        evaluation_batch_(std::max(*resolved.batch_size, kEvaluationBatch)),
-        sweep_(ArchitectureOf(resolved), Converted<T>(standardisation.lambda), evaluation_batch_),
+        sweep_(ArchitectureOf(resolved), Converted<T>(standardisation.lambda),
+               *resolved.batch_size),
         theta_(InitialTheta(resolved)),
         best_theta_(theta_),
         gradient_(theta_.size()),
@@ -124,16 +122,8 @@ class TypedLearner : public Learner {
                           .jacobian_square = Vector::Zero(m_),
                           .jacobian_label_square = LabelSquares(numbers),
                           .num_jacobians = NumJacobians(numbers)};
-    const auto piece = static_cast<std::size_t>(evaluation_batch_);
-    for (std::size_t first = 0; first < numbers.size(); first += piece) {
-      const std::span<const std::uint32_t> part =
-          numbers.subspan(first, std::min(piece, numbers.size() - first));
-      const nn::TwinLoss loss = sweep_.Residuals(rows_, part, SpanOf(evaluation.value_square),
-                                                 SpanOf(evaluation.jacobian_square), stop);
-      const double share = static_cast<double>(part.size()) / static_cast<double>(numbers.size());
-      evaluation.loss.value += share * loss.value;
-      evaluation.loss.gradient += share * loss.gradient;
-    }
+    evaluation.loss = sweep_.Residuals(rows_, numbers, SpanOf(evaluation.value_square),
+                                       SpanOf(evaluation.jacobian_square), stop);
     return evaluation;
   }
 
@@ -218,7 +208,6 @@ class TypedLearner : public Learner {
   const double beta_;
   const std::vector<T> row_data_;
   const nn::SampleRows<T> rows_;
-  const Index evaluation_batch_;
   nn::TwinSweep<T> sweep_;
 
   std::vector<T> theta_;

@@ -140,24 +140,22 @@ Options ResolveOptions(const Options& options, Index n, Index m, Index num_sampl
 }
 
 std::size_t MemoryBytes(const Options& resolved, Index n, Index m, Index num_samples) {
-  const double bytes_per_number = resolved.precision == Precision::kFloat32 ? 4 : 8;
+  const bool single = resolved.precision == Precision::kFloat32;
+  const double number = single ? sizeof(float) : sizeof(double);
   const nn::Architecture architecture{
       .n = n, .m = m, .hidden = resolved.hidden, .activation = resolved.activation};
-  const auto p = static_cast<double>(architecture.NumParameters());
-  const auto samples = static_cast<double>(num_samples);
-  double features = static_cast<double>(n + m);
-  for (const Index width : resolved.hidden) features += static_cast<double>(width);
+  const Index batch = *resolved.batch_size;
 
-  // The rows, the split and the order of an epoch.
-  const double rows = samples * (bytes_per_number * static_cast<double>(nn::RowSize(n, m)) + 8.2);
-  // θ, gradient, two moments and best θ; packed weights both ways; one gradient per shard in
-  // flight.
-  const double parameters = p * bytes_per_number * (5 + 2 + 16);
-  // Per sample of a batch and per feature: a, φ′, φ″, z̄, q, and g, c, t for every output.
-  const double batch = static_cast<double>(std::max<Index>(*resolved.batch_size, 1024));
-  const double workspaces = batch * bytes_per_number * features * static_cast<double>(5 + 3 * m);
+  // In floating point, which does not overflow. The rows, the split and the order of an epoch:
+  const double samples =
+      static_cast<double>(num_samples) * (number * static_cast<double>(nn::RowSize(n, m)) + 8.2);
+  // θ, its gradient, two moments and the best θ:
+  const double parameters = 5 * number * static_cast<double>(architecture.NumParameters());
   const double history = static_cast<double>(*resolved.epochs) * sizeof(EpochRecord);
-  const double total = rows + parameters + workspaces + history;
+  const auto sweep =
+      static_cast<double>(single ? nn::TwinSweep<float>::MemoryBytes(architecture, batch)
+                                 : nn::TwinSweep<double>::MemoryBytes(architecture, batch));
+  const double total = samples + parameters + history + sweep;
   return total < 0x1p63 ? static_cast<std::size_t>(total) : std::numeric_limits<std::size_t>::max();
 }
 

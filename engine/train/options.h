@@ -46,7 +46,7 @@ struct Options {
 Options ResolveOptions(const Options& options, Index n, Index m, Index num_samples,
                        Index num_jacobians, std::size_t memory_limit);
 
-// An estimate from above of what a Trainer with these resolved options holds.
+// About what a Trainer with these resolved options holds.
 std::size_t MemoryBytes(const Options& resolved, Index n, Index m, Index num_samples);
 
 // Steps of the optimiser in an epoch of resolved options.

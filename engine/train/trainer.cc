@@ -37,7 +37,7 @@ namespace {
 constexpr std::uint64_t kStateVersion = 1;
 
 // Validation losses that differ by this share count as equal.
-constexpr double kSameLoss = 0.01;
+constexpr double kSameLoss = 0.02;
 
 // Where training stands. Epochs and steps count from 0: `step` of `epoch` comes next.
 struct Cursor {

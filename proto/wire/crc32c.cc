@@ -1,6 +1,7 @@
 #include "proto/wire/crc32c.h"
 
 #include <array>
+#include <cstddef>
 #include <cstring>
 
 #if defined(__x86_64__)
@@ -47,9 +48,9 @@ std::uint64_t LoadWord(const std::byte* bytes) {
 #if defined(__x86_64__)
 
 // x^e modulo the polynomial.
-constexpr std::uint32_t PowerOfX(int e) {
+constexpr std::uint32_t PowerOfX(std::ptrdiff_t e) {
   std::uint32_t power = 0x80000000;  // 1
-  for (int i = 0; i < e; ++i) power = TimesX(power);
+  for (std::ptrdiff_t i = 0; i < e; ++i) power = TimesX(power);
   return power;
 }
 
@@ -57,7 +58,7 @@ constexpr std::uint32_t PowerOfX(int e) {
 // a stretch, and the thirds are joined by crc(A‖B) = crc(A) x^(8|B|) + crc(B). The carry-less
 // product of two reflected registers lacks a factor x, and the crc32 instruction that reduces it
 // modulo the polynomial multiplies by x³²: hence the constants x^(8L-33).
-template <int kLaneBytes>
+template <std::ptrdiff_t kLaneBytes>
 __attribute__((target("sse4.2,pclmul"))) std::uint64_t ThreeLanes(const std::byte* bytes,
                                                                   std::uint64_t crc) {
   constexpr std::uint32_t kOneLane = PowerOfX(8 * kLaneBytes - 33);
@@ -65,7 +66,7 @@ __attribute__((target("sse4.2,pclmul"))) std::uint64_t ThreeLanes(const std::byt
   std::uint64_t a = crc;
   std::uint64_t b = 0;
   std::uint64_t c = 0;
-  for (int i = 0; i < kLaneBytes; i += 8) {
+  for (std::ptrdiff_t i = 0; i < kLaneBytes; i += 8) {
     a = _mm_crc32_u64(a, LoadWord(bytes + i));
     b = _mm_crc32_u64(b, LoadWord(bytes + kLaneBytes + i));
     c = _mm_crc32_u64(c, LoadWord(bytes + 2 * kLaneBytes + i));
@@ -82,8 +83,8 @@ __attribute__((target("sse4.2,pclmul"))) std::uint64_t ThreeLanes(const std::byt
 
 __attribute__((target("sse4.2,pclmul"))) std::uint32_t Crc32cSse42(std::span<const std::byte> bytes,
                                                                    std::uint32_t start) {
-  constexpr int kLongLane = 4096;
-  constexpr int kShortLane = 256;
+  constexpr std::ptrdiff_t kLongLane = 4096;
+  constexpr std::ptrdiff_t kShortLane = 256;
   const std::byte* at = bytes.data();
   const std::byte* const end = at + bytes.size();
   std::uint64_t crc = ~start;

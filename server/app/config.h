@@ -59,7 +59,7 @@ struct ServerConfig {
   // Limits of single calls.
   std::int64_t max_message_bytes = 64 * kMiB;
   std::int64_t max_block_rows = 65536;
-  std::int64_t upload_window_bytes = 16 * kMiB;  // Received and not yet durable, per stream.
+  std::int64_t upload_window_bytes = 32 * kMiB;  // Received and not yet durable, per stream.
   double upload_ttl_seconds = 86400;             // Uncommitted uploads are dropped after this.
   std::int64_t max_predict_rows = 16384;
   std::int64_t max_predict_reply_bytes = 64 * kMiB;

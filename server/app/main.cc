@@ -7,6 +7,7 @@
 #include <thread>
 #include <variant>
 
+#include <malloc.h>
 #include <pthread.h>
 
 #include "server/app/config.h"
@@ -17,6 +18,7 @@ namespace {
 
 // Exit codes beyond 0: 1 could not start, 2 bad flags (from ParseConfig).
 constexpr int kCannotStart = 1;
+constexpr int kReusedBufferBytes = 32 << 20;
 
 }  // namespace
 
@@ -27,6 +29,10 @@ int main(int argc, char** argv) {
   if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
   const auto& config = std::get<ServerConfig>(parsed);
   sobolev::server::ConfigureLog(config.log_level, config.log_format);
+
+  // Buffers of messages are used again instead of being mapped and zeroed by the kernel each time.
+  mallopt(M_MMAP_THRESHOLD, kReusedBufferBytes);
+  mallopt(M_TRIM_THRESHOLD, kReusedBufferBytes);
 
   // Blocked here and so in every thread to come; sigwait below takes them.
   sigset_t signals;

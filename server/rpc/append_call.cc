@@ -25,15 +25,10 @@ AppendCall::AppendCall(Store& store, Metrics& metrics, MethodMetrics* method_met
 
 void AppendCall::OnReadDone(bool ok) {
   if (!ok) {
-    {
-      const std::lock_guard lock(mutex_);
-      reading_ = false;
-      if (commit_ || end_) return;
-    }
-    EndWith(ToStatus(std::make_exception_ptr(
-        Error(ErrorCode::kAborted, "UPLOAD_NOT_COMMITTED", "commit",
-              "the stream ended without a commit message; the upload stays open, call again with "
-              "the same upload_id to resume it"))));
+    const std::lock_guard lock(mutex_);
+    reading_ = false;
+    client_is_done_ = true;
+    FinishIfDone();
     return;
   }
   meter_.Received();
@@ -170,6 +165,11 @@ void AppendCall::Commit(const v1::AppendSamplesRequest::Commit& commit) {
   if (!dataset_) {
     throw InvalidArgument("OUT_OF_ORDER", "commit", "expected an open message first, got a commit");
   }
+  if (commit.block_count() < 1) {
+    throw InvalidArgument(
+        "OUT_OF_RANGE", "commit.block_count",
+        "expected at least one block, got " + std::to_string(commit.block_count()));
+  }
   bool commit_is_due = false;
   {
     const std::lock_guard lock(mutex_);
@@ -223,7 +223,7 @@ void AppendCall::EndWith(const grpc::Status& status) {
 }
 
 void AppendCall::ReadIfRoom() {
-  if (reading_ || handling_ || commit_ || end_ ||
+  if (reading_ || handling_ || client_is_done_ || commit_ || end_ ||
       pending_bytes_ >= static_cast<std::size_t>(config_.upload_window_bytes)) {
     return;
   }
@@ -240,9 +240,14 @@ void AppendCall::WriteIfIdle() {
 }
 
 void AppendCall::FinishIfDone() {
-  if (!end_ || finished_ || handling_ || writing_ || !replies_.empty() || pending_blocks_ > 0) {
-    return;
+  if (finished_ || handling_ || writing_ || !replies_.empty() || pending_blocks_ > 0) return;
+  if (client_is_done_ && !commit_ && !end_) {
+    end_ = ToStatus(std::make_exception_ptr(
+        Error(ErrorCode::kAborted, "UPLOAD_NOT_COMMITTED", "commit",
+              "the stream ended without a commit message; the upload stays open, call again with "
+              "the same upload_id to resume it")));
   }
+  if (!end_) return;
   finished_ = true;
   meter_.Finish(*end_);
   Finish(*end_);

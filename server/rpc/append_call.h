@@ -79,6 +79,7 @@ class AppendCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
   grpc::ByteBuffer incoming_;
   grpc::ByteBuffer outgoing_;
   bool reading_ = false;
+  bool client_is_done_ = false;  // Its half of the stream ended, by a commit or not.
   bool handling_ = false;
   bool writing_ = false;
   bool finished_ = false;

@@ -13,6 +13,8 @@
 namespace sobolev::server {
 namespace {
 
+constexpr std::size_t kStagingBytes = std::size_t{8} << 20;
+
 std::size_t PayloadBytes(const SampleBlockData& block) {
   return block.x.size() + block.y.size() + block.jacobian.size() + block.weight.size();
 }
@@ -42,7 +44,8 @@ bool IsMissingFile(const std::system_error& error) { return error.code().value()
 
 }  // namespace
 
-BlockWriter::BlockWriter(StoreCore& core) : core_(core), thread_([this] { Run(); }) {}
+BlockWriter::BlockWriter(StoreCore& core)
+    : core_(core), staging_(kStagingBytes), thread_([this] { Run(); }) {}
 
 BlockWriter::~BlockWriter() {
   {
@@ -185,7 +188,7 @@ void BlockWriter::WriteSegment(const Addition& addition) {
       core_.directory.SegmentPath(upload.dataset_uid, upload.uid), O_WRONLY | O_CREAT);
   std::vector<const SampleBlockData*> blocks;
   for (const Request* request : addition.requests) blocks.push_back(&request->block);
-  WriteBlocks(core_.env, file, upload.n, upload.m, addition.locations, blocks);
+  WriteBlocks(core_.env, file, upload.n, upload.m, addition.locations, blocks, staging_);
   SyncDataOrDie(core_.env, file);
   if (addition.old_segment_bytes == 0) {
     SyncDirectoryOrDie(core_.env, core_.directory.DatasetPath(upload.dataset_uid));

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/storage/segment_file.h"
 #include "server/storage/store_core.h"
 #include "server/storage/upload_table.h"
 
@@ -70,6 +71,7 @@ class BlockWriter {
   void Abandon(const Addition& addition, const std::exception_ptr& error);
 
   StoreCore& core_;
+  const StagingBuffer staging_;  // Of the thread.
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Request> queue_;  // Guarded by mutex_.

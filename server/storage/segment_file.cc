@@ -1,10 +1,15 @@
 #include "server/storage/segment_file.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
-#include <cassert>
+#include <cerrno>
 #include <cstring>
+#include <new>
 #include <span>
+#include <system_error>
+
+#include <fcntl.h>
 
 #include "engine/base/error.h"
 #include "proto/wire/crc32c.h"
@@ -14,7 +19,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "segments are written as they lie");
 
-constexpr std::int64_t kAlignment = 64;
+constexpr std::int64_t kAlignment = 4096;  // Of blocks: what direct writes ask for.
 constexpr std::uint32_t kFormatVersion = 1;
 constexpr std::uint32_t kHasJacobian = 1;
 constexpr std::uint32_t kHasWeight = 2;
@@ -51,11 +56,48 @@ BlockHeader MakeHeader(const BlockLocation& location, std::int64_t n, std::int64
   return header;
 }
 
-std::int64_t Padding(std::int64_t payload_bytes) { return -payload_bytes & (kAlignment - 1); }
+// Gathers bytes and writes them in large aligned pieces.
+class StagedWriter {
+ public:
+  StagedWriter(IoEnv& env, const FileDescriptor& file, std::int64_t offset,
+               const StagingBuffer& staging)
+      : env_(env), file_(file), offset_(offset), staging_(staging) {}
 
-iovec Part(const void* bytes, std::size_t size) {
-  return {.iov_base = const_cast<void*>(bytes), .iov_len = size};
-}
+  void Append(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      const std::size_t count = std::min(bytes.size(), staging_.capacity() - used_);
+      std::memcpy(staging_.data() + used_, bytes.data(), count);
+      Advance(count);
+      bytes = bytes.subspan(count);
+    }
+  }
+
+  // Zeros up to the next multiple of the alignment.
+  void Pad() {
+    const std::size_t count = -used_ & (kAlignment - 1);
+    std::memset(staging_.data() + used_, 0, count);
+    Advance(count);
+  }
+
+  void Flush() {
+    if (used_ == 0) return;
+    WriteFully(env_, file_, {{.iov_base = staging_.data(), .iov_len = used_}}, offset_);
+    offset_ += static_cast<std::int64_t>(used_);
+    used_ = 0;
+  }
+
+ private:
+  void Advance(std::size_t count) {
+    used_ += count;
+    if (used_ == staging_.capacity()) Flush();
+  }
+
+  IoEnv& env_;
+  const FileDescriptor& file_;
+  std::int64_t offset_;  // In the file, of the first staged byte.
+  const StagingBuffer& staging_;
+  std::size_t used_ = 0;
+};
 
 void RequireBytes(const char* field, std::size_t actual, std::int64_t doubles) {
   if (actual == static_cast<std::size_t>(doubles) * sizeof(double)) return;
@@ -72,8 +114,8 @@ std::int64_t BlockLocation::PayloadBytes(std::int64_t n, std::int64_t m) const {
 }
 
 std::int64_t BlockLocation::StoredBytes(std::int64_t n, std::int64_t m) const {
-  const std::int64_t payload = PayloadBytes(n, m);
-  return kBlockHeaderBytes + payload + Padding(payload);
+  const std::int64_t bytes = kBlockHeaderBytes + PayloadBytes(n, m);
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
 void RequireBlockSizes(const SampleBlockData& block, std::int64_t n, std::int64_t m) {
@@ -87,23 +129,36 @@ void RequireBlockSizes(const SampleBlockData& block, std::int64_t n, std::int64_
   RequireSize("block.outputs", static_cast<std::ptrdiff_t>(block.outputs.size()), m);
 }
 
+FileDescriptor OpenSegmentForWriting(IoEnv& env, const std::string& path) {
+  constexpr int kFlags = O_WRONLY | O_CREAT;
+  try {
+    return env.Open(path, kFlags | O_DIRECT);
+  } catch (const std::system_error& error) {
+    if (error.code().value() != EINVAL) throw;
+    return env.Open(path, kFlags);  // A file system without direct writes.
+  }
+}
+
+StagingBuffer::StagingBuffer(std::size_t capacity)
+    : capacity_(capacity),
+      bytes_(static_cast<std::byte*>(std::aligned_alloc(kAlignment, capacity))) {
+  if (bytes_ == nullptr) throw std::bad_alloc();
+}
+
 void WriteBlocks(IoEnv& env, const FileDescriptor& file, std::int64_t n, std::int64_t m,
                  const std::vector<BlockLocation>& locations,
-                 const std::vector<const SampleBlockData*>& blocks) {
-  static constexpr std::array<std::byte, kAlignment> kZeros{};
-  std::vector<BlockHeader> headers;
-  headers.reserve(locations.size());  // The parts point into it.
-  std::vector<iovec> parts;
+                 const std::vector<const SampleBlockData*>& blocks, const StagingBuffer& staging) {
+  if (locations.empty()) return;
+  StagedWriter writer(env, file, locations.front().offset, staging);
   for (std::size_t i = 0; i < locations.size(); ++i) {
-    headers.push_back(MakeHeader(locations[i], n, m));
-    parts.push_back(Part(&headers.back(), sizeof(BlockHeader)));
+    const BlockHeader header = MakeHeader(locations[i], n, m);
+    writer.Append(std::as_bytes(std::span(&header, 1)));
     for (const auto& span : {blocks[i]->x, blocks[i]->y, blocks[i]->jacobian, blocks[i]->weight}) {
-      if (!span.empty()) parts.push_back(Part(span.data(), span.size()));
+      writer.Append(span);
     }
-    const std::int64_t padding = Padding(locations[i].PayloadBytes(n, m));
-    if (padding > 0) parts.push_back(Part(kZeros.data(), static_cast<std::size_t>(padding)));
+    writer.Pad();
   }
-  if (!parts.empty()) WriteFully(env, file, std::move(parts), locations.front().offset);
+  writer.Flush();
 }
 
 SegmentView::SegmentView(IoEnv& env, const FileDescriptor& file, std::int64_t size, std::int64_t n,

@@ -13,7 +13,7 @@
 
 namespace sobolev::server {
 
-Rows::Rows(Database& db, std::string sql) : db_(db), sql_(std::move(sql)), statement_(nullptr) {
+Rows::Rows(Database& db, std::string sql) : db_(db), sql_(std::move(sql)) {
   const auto idle = db_.idle_statements_.find(sql_);
   if (idle != db_.idle_statements_.end()) {
     statement_ = idle->second;

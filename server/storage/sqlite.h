@@ -61,7 +61,7 @@ class Rows {
 
   Database& db_;
   std::string sql_;
-  sqlite3_stmt* statement_;
+  sqlite3_stmt* statement_ = nullptr;
 };
 
 // One connection. Not thread-safe.

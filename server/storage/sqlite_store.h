@@ -26,7 +26,7 @@ struct StoreOptions {
   // Kept so that a full disk can still be cleaned up.
   std::int64_t ballast_bytes = std::int64_t{64} << 20;
   // Blocks that are made durable together, unless one alone is larger.
-  std::size_t max_group_bytes = std::size_t{8} << 20;
+  std::size_t max_group_bytes = std::size_t{16} << 20;
   // Progress events are durable after this at the latest.
   std::chrono::milliseconds event_flush_interval{500};
   // Of one job; older progress events are thinned.

@@ -46,6 +46,8 @@ class LintTest(unittest.TestCase):
             ("client/cpp/a.cc", '"engine/nn/b.h"'),
             ("client/cli/a.cc", '"server/app/b.h"'),
             ("server/app/a.cc", "<gtest/gtest.h>"),
+            ("server/app/a.cc", "<sobolev/client.h>"),
+            ("engine/nn/a.cc", "<engine/train/b.h>"),
         ]:
             with self.subTest(name=name, include=include):
                 self.assertEqual(len(self.include_faults(name, include)), 1)
@@ -60,6 +62,8 @@ class LintTest(unittest.TestCase):
             ("server/metrics/a.cc", "<prometheus/counter.h>"),
             ("server/rpc/a.cc", '"engine/nn/b.h"'),
             ("client/cpp/a.cc", '"proto/sobolev/v1/tensor.pb.h"'),
+            ("client/cpp/a.cc", '"grpc/health/v1/health.grpc.pb.h"'),
+            ("client/cli/a.cc", "<sobolev/client.h>"),
         ]:
             with self.subTest(name=name, include=include):
                 self.assertEqual(self.include_faults(name, include), [])

@@ -35,8 +35,8 @@ TEST(Crc32cTest, AgreesWithTheRfcsExamples) {
     EXPECT_EQ(crc32c(std::as_bytes(std::span(std::string_view("123456789"))), 0), 0xE3069283U);
     EXPECT_EQ(crc32c(std::vector<std::byte>(32, std::byte{0}), 0), 0x8A9136AAU);
     EXPECT_EQ(crc32c(std::vector<std::byte>(32, std::byte{0xFF}), 0), 0x62A8AB43U);
-    std::vector<std::byte> ascending;
-    for (int i = 0; i < 32; ++i) ascending.push_back(static_cast<std::byte>(i));
+    std::vector<std::byte> ascending(32);
+    for (std::size_t i = 0; i < 32; ++i) ascending[i] = static_cast<std::byte>(i);
     EXPECT_EQ(crc32c(ascending, 0), 0x46DD794EU);
     EXPECT_EQ(crc32c({}, 0), 0U);
   }

@@ -116,16 +116,17 @@ TEST_F(BlockWriterTest, SpansOfTheWrongSizeAreRefusedByName) {
 }
 
 TEST_F(BlockWriterTest, ManyUploadsAtOnceKeepTheirBlocksApart) {
-  constexpr int kThreads = 4;
-  constexpr int kBlocks = 50;
+  constexpr std::int64_t kThreads = 4;
+  constexpr std::int64_t kBlocks = 50;
   std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
+  threads.reserve(kThreads);
+  for (std::int64_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       const std::string token = store().OpenUpload("d", "u" + std::to_string(t)).token;
       std::latch stored(kBlocks);
       std::vector<SampleBlockData> blocks;
       std::int64_t sample_count = 0;
-      for (int i = 0; i < kBlocks; ++i) {
+      for (std::int64_t i = 0; i < kBlocks; ++i) {
         const auto seed = static_cast<std::uint64_t>(1000 * t + i);
         blocks.push_back(MakeBlock(i, 1 + (7 * i + t) % 40, seed, i % 2 == 0, i % 3 == 0));
         sample_count += blocks.back().rows;
@@ -142,14 +143,14 @@ TEST_F(BlockWriterTest, ManyUploadsAtOnceKeepTheirBlocksApart) {
 
   EXPECT_EQ(store().GetDataset("d").version, kThreads);
   const std::shared_ptr<const Snapshot> snapshot = store().OpenSnapshot("d", 0);
-  ASSERT_EQ(snapshot->samples().blocks.size(), std::size_t{kThreads * kBlocks});
+  ASSERT_EQ(snapshot->samples().blocks.size(), static_cast<std::size_t>(kThreads * kBlocks));
   std::vector<bool> seen(kThreads, false);
-  for (int upload = 0; upload < kThreads; ++upload) {
-    const std::size_t first = static_cast<std::size_t>(upload) * kBlocks;
+  for (std::int64_t upload = 0; upload < kThreads; ++upload) {
+    const std::size_t first = static_cast<std::size_t>(upload * kBlocks);
     // The first block has t + 1 rows.
-    const auto t = static_cast<int>(snapshot->samples().blocks[first].rows - 1);
+    const std::int64_t t = snapshot->samples().blocks[first].rows - 1;
     seen.at(static_cast<std::size_t>(t)) = true;
-    for (int i = 0; i < kBlocks; ++i) {
+    for (std::int64_t i = 0; i < kBlocks; ++i) {
       const auto seed = static_cast<std::uint64_t>(1000 * t + i);
       ExpectBlock(*snapshot, first + static_cast<std::size_t>(i),
                   MakeBlock(i, 1 + (7 * i + t) % 40, seed, i % 2 == 0, i % 3 == 0));

@@ -1,12 +1,16 @@
 // The n-th file operation fails, for n = 1, 2, …: what was acknowledged is there, what was refused
 // is not half there, and the store goes on.
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
-#include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -290,6 +294,30 @@ TEST_F(FaultTest, BlocksOfOneGroupShareASync) {
   EXPECT_GE(faulty_.num_syncs() - before, 1);
 }
 
+TEST_F(FaultTest, AFaultWhileOpeningIsReportedAndTheNextStartWorks) {
+  CreateDataset("d");
+  Upload(store(), "d", "u", {MakeBlock(0, 40, 1)});
+  Append(store(), store().OpenUpload("d", "open").token, MakeBlock(0, 40, 2));
+  int num_failures = 0;
+  for (int first = 1;; ++first) {
+    store_.reset();
+    faulty_.Arm(Fault::kIoError, first, first);
+    try {
+      store_ = OpenSqliteStore(Options());
+    } catch (const Error& error) {
+      ++num_failures;
+      EXPECT_THAT(error.reason(), testing::AnyOf("IO_ERROR", "DATA_DIR_UNUSABLE")) << error.what();
+    }
+    const bool fired = faulty_.Fired();
+    faulty_.Disarm();
+    Open();
+    ExpectBlock(*store().OpenSnapshot("d", 0), 0, MakeBlock(0, 40, 1));
+    EXPECT_EQ(store().OpenUpload("d", "open").sample_count, 40);
+    if (!fired) break;
+  }
+  EXPECT_GT(num_failures, 5);
+}
+
 class FaultDeathTest : public FaultTest {
  protected:
   void SetUp() override {
@@ -309,6 +337,111 @@ TEST_F(FaultDeathTest, AFailedSyncStopsTheServer) {
         Append(store(), token, MakeBlock(0, 40, 1));
       },
       "stable storage failed");
+}
+
+// ---- Power cuts -------------------------------------------------------------------------------
+
+// Knows which bytes and which directory entries are on stable storage.
+class PowerCutIoEnv final : public PosixIoEnv {
+ public:
+  FileDescriptor Open(const std::string& path, int flags) override {
+    FileDescriptor file = PosixIoEnv::Open(path, flags);
+    const std::lock_guard lock(mutex_);
+    paths_[file.get()] = path;
+    return file;
+  }
+  void SyncData(const FileDescriptor& file) override {
+    const std::lock_guard lock(mutex_);
+    synced_bytes_[paths_.at(file.get())] = Size(file);
+  }
+  void Sync(const FileDescriptor& directory) override {
+    const std::lock_guard lock(mutex_);
+    const std::string& path = paths_.at(directory.get());
+    for (const std::string& name : List(path)) synced_entries_.insert(path + "/" + name);
+  }
+  void Rename(const std::string& from, const std::string& to) override {
+    PosixIoEnv::Rename(from, to);
+    const std::lock_guard lock(mutex_);
+    synced_bytes_[to] = synced_bytes_[from];
+  }
+
+  // Takes from `copy`, a copy of the directory `original`, what a power cut would take.
+  void Cut(const std::string& original, const std::string& copy) {
+    namespace fs = std::filesystem;
+    const std::lock_guard lock(mutex_);
+    for (const char* kind : {"/datasets", "/blobs"}) {
+      std::vector<std::string> lost;
+      for (const auto& entry : fs::recursive_directory_iterator(copy + kind)) {
+        const std::string path = original + entry.path().string().substr(copy.size());
+        if (!synced_entries_.contains(path)) {
+          lost.push_back(entry.path());
+        } else if (entry.is_regular_file()) {
+          fs::resize_file(entry.path(), std::min(static_cast<std::uintmax_t>(synced_bytes_[path]),
+                                                 entry.file_size()));
+        }
+      }
+      for (const std::string& path : lost) fs::remove_all(path);
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  // All guarded by mutex_.
+  std::map<int, std::string> paths_;
+  std::map<std::string, std::int64_t> synced_bytes_;
+  std::set<std::string> synced_entries_;
+};
+
+class PowerCutTest : public StoreTest {
+ protected:
+  StoreOptions Options() override {
+    StoreOptions options = StoreTest::Options();
+    options.env = &power_cut_;
+    return options;
+  }
+
+  // The store as it comes back if the power goes now.
+  std::unique_ptr<Store> AfterPowerCut() {
+    StoreOptions options = Options();
+    options.env = &io_;
+    options.directory = directory_.path() + "/after-cut-" + std::to_string(++cuts_);
+    std::filesystem::copy(data_dir_, options.directory, std::filesystem::copy_options::recursive);
+    power_cut_.Cut(data_dir_, options.directory);
+    return OpenSqliteStore(options);
+  }
+
+  PowerCutIoEnv power_cut_;
+  int cuts_ = 0;
+};
+
+TEST_F(PowerCutTest, WhatWasAcknowledgedSurvivesAPowerCutAtOnce) {
+  const DatasetRecord dataset = store().CreateDataset("d", "schema", kInputs, kOutputs);
+  const std::string token = store().OpenUpload("d", "u").token;
+  std::vector<SampleBlockData> blocks;
+  for (std::int64_t id = 0; id < 5; ++id) {
+    blocks.push_back(MakeBlock(id, 100 * (id + 1), static_cast<std::uint64_t>(id)));
+    Append(store(), token, blocks.back());
+    EXPECT_EQ(AfterPowerCut()->GetDataset("d").damage, "");
+  }
+  store().CommitUpload(token, 5, 1500, UploadChecksum(blocks));
+  {
+    const std::unique_ptr<Store> after = AfterPowerCut();
+    const std::shared_ptr<const Snapshot> snapshot = after->OpenSnapshot("d", 0);
+    ASSERT_EQ(snapshot->samples().blocks.size(), 5U);
+    for (std::size_t i = 0; i < 5; ++i) ExpectBlock(*snapshot, i, blocks[i]);
+  }
+  store().CreateJob({.dataset_id = "d", .dataset_uid = dataset.uid, .model_id = "m"});
+  const JobRecord job = *store().ClaimJob();
+  const Lease lease{.job_id = job.id, .epoch = job.lease_epoch};
+  for (const char* state : {"first", "second"}) {
+    store().SaveCheckpoint(lease, state, 1);
+    EXPECT_EQ(AfterPowerCut()->LoadCheckpoint(job.id), state);
+  }
+  store().CompleteJob(lease, "weights", [](std::int64_t) { return "v"; });
+  const std::unique_ptr<Store> after = AfterPowerCut();
+  EXPECT_EQ(after->LoadWeights(after->GetModel("m").latest), "weights");
+  // And the dataset can be written to again.
+  Upload(*after, "d", "v", {MakeBlock(0, 10, 9)});
 }
 
 }  // namespace

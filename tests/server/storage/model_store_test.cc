@@ -95,7 +95,8 @@ TEST_F(ModelStoreTest, EveryFlippedBitOfTheWeightsIsDetected) {
   const fs::path blob = fs::directory_iterator(data_dir_ + "/blobs")->path();
   for (int bit = 0; bit < 8 * 7; ++bit) {
     std::string bytes = "weights";
-    bytes[static_cast<std::size_t>(bit / 8)] ^= static_cast<char>(1 << (bit % 8));
+    char& byte = bytes[static_cast<std::size_t>(bit / 8)];
+    byte = static_cast<char>(byte ^ (1 << (bit % 8)));
     std::ofstream(blob) << bytes;
     EXPECT_THAT(
         ExpectError(ErrorCode::kDataLoss, "CORRUPT_BLOB", [&] { store().LoadWeights(version); }),

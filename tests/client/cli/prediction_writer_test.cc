@@ -1,0 +1,76 @@
+#include "client/cli/prediction_writer.h"
+
+#include <sstream>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace sobolev::cli {
+namespace {
+
+using client::Matrix;
+
+// Two inputs a, b, two outputs u, v, two points, one tangent and one adjoint.
+const client::ModelVersion kVersion{
+    .name = "models/m/versions/2",
+    .hidden = {},
+    .schema = {.inputs = {{.name = "a"}, {.name = "b"}}, .outputs = {{.name = "u"}, {.name = "v"}}},
+    .domain = {},
+    .weights_sha256 = {},
+    .report = {}};
+const Matrix kX{{1, 2}, {0.1, -4}};
+const client::Prediction kPrediction{.model_version = kVersion.name,
+                                     .value = Matrix{{5, 6}, {7, 8}},
+                                     .jacobian = Matrix{{11, 21, 31, 41}, {12, 22, 32, 42}},
+                                     .jvp = Matrix{{51, 53}, {52, 54}},
+                                     .vjp = Matrix{{61, 63}, {62, 64}},
+                                     .in_domain = {true, false}};
+
+std::string Write(OutputFormat format) {
+  std::ostringstream out;
+  PredictionWriter writer(out, format, kVersion, true, 1, 1);
+  writer.Write(kX, kPrediction);
+  writer.Finish();
+  return out.str();
+}
+
+TEST(PredictionWriterTest, CsvHasAColumnForEachNumber) {
+  EXPECT_EQ(Write(OutputFormat::kCsv),
+            "a,b,u,v,du/da,du/db,dv/da,dv/db,jvp1:u,jvp1:v,vjp1:a,vjp1:b,in_domain\n"
+            "1,0.1,5,7,11,12,21,22,51,52,61,62,1\n"
+            "2,-4,6,8,31,32,41,42,53,54,63,64,0\n");
+}
+
+TEST(PredictionWriterTest, JsonNestsTheJacobianByOutput) {
+  const nlohmann::json json = nlohmann::json::parse(Write(OutputFormat::kJson));
+  EXPECT_EQ(json["model_version"], "models/m/versions/2");
+  EXPECT_EQ(json["inputs"], nlohmann::json({"a", "b"}));
+  EXPECT_EQ(json["points"].size(), 2U);
+  EXPECT_EQ(json["points"][1], nlohmann::json::parse(R"({
+    "x": [2.0, -4.0], "value": [6.0, 8.0], "jacobian": [[31.0, 32.0], [41.0, 42.0]],
+    "jvp": [[53.0, 54.0]], "vjp": [[63.0, 64.0]], "in_domain": false})"));
+}
+
+TEST(PredictionWriterTest, TableColumnsLineUp) {
+  std::istringstream lines(Write(OutputFormat::kTable));
+  std::string header;
+  std::string first;
+  std::string second;
+  std::getline(lines, header);
+  std::getline(lines, first);
+  std::getline(lines, second);
+  EXPECT_EQ(first.size(), header.size());
+  EXPECT_EQ(second.size(), header.size());
+  EXPECT_TRUE(first.ends_with("yes"));
+  EXPECT_TRUE(second.ends_with("no"));
+}
+
+TEST(PredictionWriterTest, WithoutPointsJsonIsStillWhole) {
+  std::ostringstream out;
+  PredictionWriter(out, OutputFormat::kJson, kVersion, false, 0, 0).Finish();
+  EXPECT_TRUE(nlohmann::json::parse(out.str())["points"].empty());
+}
+
+}  // namespace
+}  // namespace sobolev::cli

@@ -1,0 +1,68 @@
+"""The README's examples do what it says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def block(language: str, containing: str) -> str:
+    """The README's code block in this language that contains this text."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.S)
+    found = [code for code in blocks if containing in code]
+    assert len(found) == 1, f"expected one {language} block with {containing!r}, got {len(found)}"
+    return found[0]
+
+
+def test_the_shell_example_predicts_values_and_gradients(server, tmp_path):
+    """lift = span * sin(chord)."""
+    generator = random.Random(1)
+    with (tmp_path / "samples.csv").open("w") as file:
+        file.write("span,chord,lift,dlift/dspan,dlift/dchord\n")
+        for _ in range(400):
+            span, chord = generator.uniform(1, 2), generator.uniform(0, 1)
+            row = (span, chord, span * math.sin(chord), math.sin(chord), span * math.cos(chord))
+            file.write(",".join(map(repr, row)) + "\n")
+    (tmp_path / "points.csv").write_text("span,chord\n1.5,0.5\n1.2,0.8\n")
+    cli = pathlib.Path(os.environ["SOBOLEV_BUILD_DIR"]) / "client" / "cli"
+    result = subprocess.run(
+        ["bash", "-euc", block("sh", "sobolev train wing")],
+        cwd=tmp_path,
+        env={**os.environ, "SOBOLEV_SERVER": server.grpc, "PATH": f"{cli}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stderr
+    table = result.stdout[result.stdout.index("span,chord") :]
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert len(rows) == 2
+    for row, (span, chord) in zip(rows, [(1.5, 0.5), (1.2, 0.8)]):
+        assert abs(float(row["lift"]) - span * math.sin(chord)) < 0.02
+        assert abs(float(row["dlift/dspan"]) - math.sin(chord)) < 0.05
+        assert abs(float(row["dlift/dchord"]) - span * math.cos(chord)) < 0.1
+
+
+def test_the_python_example_runs(server):
+    program = block("python", "client.train").replace("localhost:50551", server.grpc)
+    program += "    assert abs(value[0, 0] - np.sin(0.3) * -0.2) < 0.01\n"
+    program += "    assert abs(jacobian[0, 0, 1] - np.sin(0.3)) < 0.05\n"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=600
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_cpp_example_is_the_compiled_one():
+    source = (ROOT / "client" / "examples" / "predict.cc").read_text()
+    assert block("cpp", "client.Predict") in source
