@@ -4,18 +4,21 @@
 #include <array>
 #include <condition_variable>
 #include <cstdint>
+#include <limits>
 #include <mutex>
 #include <random>
+#include <utility>
 
 namespace sobolev::client {
 namespace {
 
 constexpr int kKeepaliveTimeMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
-constexpr int kAttemptsBeforeContact = 3;
-constexpr int kAttemptsAfterContact = 34;
+constexpr int kMaxReconnectPauseMs = 2'000;
 constexpr std::chrono::milliseconds kFirstPause{100};
-constexpr std::chrono::milliseconds kLongestPause{2'000};
+constexpr std::chrono::milliseconds kLongestPause{1'000};
+constexpr std::chrono::seconds kPatienceBeforeContact{2};
+constexpr std::chrono::seconds kPatienceAfterNews{60};
 
 // Unary calls are idempotent, so they are retried. The streams resume by themselves; a retry policy
 // would make gRPC keep copies of what they sent.
@@ -55,8 +58,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target, const Opti
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   // A server that restarts is found again soon.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, static_cast<int>(kFirstPause.count()));
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, static_cast<int>(kFirstPause.count()));
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(kLongestPause.count()));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectPauseMs);
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
 
@@ -71,21 +73,32 @@ Connection::Connection(const std::string& target, const Options& options)
       prediction_(channel_),
       training_(channel_) {}
 
-bool Backoff::Sleep(const std::stop_token& stop) {
-  const int limit = had_contact_ ? kAttemptsAfterContact : kAttemptsBeforeContact;
-  if (attempts_ >= limit) return false;
-  const std::chrono::milliseconds pause =
-      std::min(kLongestPause, kFirstPause * (1 << std::min(attempts_, 10)));
-  ++attempts_;
+Backoff::Backoff(std::shared_ptr<grpc::Channel> channel)
+    : channel_(std::move(channel)), patience_(kPatienceBeforeContact), pause_(kFirstPause) {}
+
+bool Backoff::Wait(const std::stop_token& stop) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  const Clock::time_point end = start + patience_ - waited_;
+  if (start >= end) return false;
   std::mutex mutex;
   std::unique_lock lock(mutex);
-  std::condition_variable_any().wait_for(lock, stop, pause, [] { return false; });
+  std::condition_variable_any().wait_for(lock, stop, pause_, [] { return false; });
+  pause_ = std::min(2 * pause_, kLongestPause);
+  // A channel makes progress only while a thread waits on it.
+  while (!stop.stop_requested() && Clock::now() < end &&
+         !channel_->WaitForConnected(std::chrono::system_clock::now() + kFirstPause)) {
+  }
+  waited_ += Clock::now() - start;
   return true;
 }
 
+void Backoff::Contact() { patience_ = kPatienceAfterNews; }
+
 void Backoff::Progress() {
-  had_contact_ = true;
-  attempts_ = 0;
+  Contact();
+  pause_ = kFirstPause;
+  waited_ = {};
 }
 
 std::string ResourceName(const std::string& collection, const std::string& id_or_name) {

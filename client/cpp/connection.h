@@ -84,18 +84,24 @@ grpc::Status ReadAll(grpc::ClientContext& context, grpc::ClientReader<Response>&
   return reader.Finish();
 }
 
-// The pauses between attempts to reach a server again: 0.1 s, doubling up to 2 s.
+// The pauses between attempts to reach a server again. Not thread-safe.
 class Backoff {
  public:
-  // Sleeps, unless `stop` fires. False, at once, when the attempts are used up: 3 before the first
-  // contact, about a minute's worth after it.
-  bool Sleep(const std::stop_token& stop = {});
-  // There was news: the count starts again.
+  explicit Backoff(std::shared_ptr<grpc::Channel> channel);
+
+  // Pauses for 0.1 s, doubling up to 1 s, and then until the channel is connected or `stop` fires.
+  // False once all pauses since the last news make 60 s, or 2 s before the first contact.
+  bool Wait(const std::stop_token& stop = {});
+  // The server answered.
+  void Contact();
+  // The server did something for us.
   void Progress();
 
  private:
-  bool had_contact_ = false;
-  int attempts_ = 0;
+  const std::shared_ptr<grpc::Channel> channel_;
+  std::chrono::milliseconds patience_;
+  std::chrono::milliseconds pause_;
+  std::chrono::steady_clock::duration waited_{};
 };
 
 // "datasets/{id}" from an id or from the name itself; likewise for the other collections.

@@ -29,7 +29,7 @@ JobStatus Job::Watch(const OnEvent& on_event, std::int64_t after_event,
   v1::WatchJobRequest request;
   request.set_name(name_);
   request.set_after_event(after_event);
-  Backoff backoff;
+  Backoff backoff(connection_->channel());
   while (!stop.stop_requested()) {
     grpc::ClientContext context;
     const std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
@@ -47,7 +47,7 @@ JobStatus Job::Watch(const OnEvent& on_event, std::int64_t after_event,
     if (stop.stop_requested()) break;
     // An end without an error and without the last event is a break as well.
     const bool broken = status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE;
-    if (!broken || !backoff.Sleep(stop)) {
+    if (!broken || !backoff.Wait(stop)) {
       if (!status.ok()) throw ToRpcError(status);
       throw RpcError(StatusCode::kUnavailable, "STREAM_ENDED",
                      "the server ends the watch again and again without an error");

@@ -57,7 +57,8 @@ Uploader::Impl::Impl(std::shared_ptr<Connection> connection, std::string dataset
                      std::string upload_id)
     : connection_(std::move(connection)),
       dataset_(std::move(dataset)),
-      upload_id_(std::move(upload_id)) {
+      upload_id_(std::move(upload_id)),
+      backoff_(connection_->channel()) {
   Connect();
 }
 
@@ -166,6 +167,7 @@ bool Uploader::Impl::TryConnect() {
   if (committed_) return true;
   if (!news.opened) return false;
 
+  backoff_.Contact();
   stored_.clear();
   for (const auto& range : news.opened->stored_blocks()) {
     stored_.emplace_back(range.first(), range.last());
@@ -182,7 +184,7 @@ void Uploader::Impl::GiveUpUnlessBroken() {
   const grpc::Status status = stream_->Finish();
   // An end without an error and without a commit is a break as well.
   const bool broken = status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE;
-  if (broken && backoff_.Sleep()) return;
+  if (broken && backoff_.Wait()) return;
   if (!status.ok()) throw ToRpcError(status);
   throw RpcError(StatusCode::kUnavailable, "STREAM_ENDED",
                  "the server ends the upload again and again without an error");

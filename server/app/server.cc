@@ -64,14 +64,6 @@ void WritePortFile(const std::string& path, const std::string& grpc, const std::
   }
 }
 
-void RequireLoopbackUnlessInsecure(const Endpoint& endpoint, bool insecure, const char* field) {
-  if (insecure || endpoint.IsLoopback()) return;
-  throw FailedPrecondition("INSECURE_LISTENER", field,
-                           "expected a loopback address, got " + endpoint.ToString() +
-                               "; calls are not encrypted or authenticated, so give --insecure to "
-                               "listen there all the same, behind a proxy or in a trusted network");
-}
-
 }  // namespace
 
 struct Server::Parts {
@@ -185,8 +177,6 @@ struct Server::Parts {
 };
 
 Server::Server(const ServerConfig& config) {
-  RequireLoopbackUnlessInsecure(config.listen, config.insecure, "listen");
-  RequireLoopbackUnlessInsecure(config.metrics, config.insecure, "metrics");
   parts_ = std::make_unique<Parts>(config);
   parts_->Listen();
   if (!config.port_file.empty()) {

@@ -14,7 +14,7 @@ namespace sobolev::server {
 class Server {
  public:
   // Opens the store, resumes queued jobs and listens. Throws Error: the store is locked, damaged or
-  // newer than this program; an address is taken; a non-loopback address without `insecure`.
+  // newer than this program; an address is taken.
   explicit Server(const ServerConfig& config);
   ~Server();
 

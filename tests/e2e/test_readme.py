@@ -65,4 +65,8 @@ def test_the_python_example_runs(server):
 
 def test_the_cpp_example_is_the_compiled_one():
     source = (ROOT / "client" / "examples" / "predict.cc").read_text()
-    assert block("cpp", "client.Predict") in source
+
+    def unindented(code: str) -> str:
+        return "\n".join(line.strip() for line in code.splitlines())
+
+    assert unindented(block("cpp", "client.Predict")) in unindented(source)

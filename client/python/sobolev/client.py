@@ -109,7 +109,7 @@ class Client:
         activation: str = "softplus",
         alpha: float | None = None,
         beta: float | None = None,
-        derivative_scale: str = "per_output",
+        derivative_scale: str = "balanced",
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
@@ -138,7 +138,8 @@ class Client:
           activation: "softplus", "tanh", "silu", "gelu" or "sin".
           alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
           beta: Weight of the gradient loss. Default n / (1 + n), or 0 without Jacobians.
-          derivative_scale: "per_output" or "per_input", how Jacobian entries are made comparable.
+          derivative_scale: "balanced", "per_output" or "per_input", how Jacobian entries are made
+              comparable.
           epochs: Passes over the samples.
           batch_size: Samples in a step of the optimiser.
           learning_rate: Peak of the one-cycle schedule.

@@ -33,9 +33,13 @@ void ServerProcess::Start() {
   const std::filesystem::path port_file = directory_ / "ports";
   const std::string log_file = directory_ / "log";
   std::filesystem::remove(port_file);
-  std::vector<std::string> words = {SOBOLEV_SERVER_BINARY, "--listen",    target_,
-                                    "--metrics",           "127.0.0.1:0", "--data-dir",
-                                    directory_ / "data",   "--port-file", port_file};
+  std::vector<std::string> words = {SOBOLEV_SERVER_BINARY,
+                                    "--listen=" + target_,
+                                    "--metrics=127.0.0.1:0",
+                                    "--data-dir=" + (directory_ / "data").string(),
+                                    "--port-file=" + port_file.string(),
+                                    "--drain-grace-seconds=0",
+                                    "--drain-timeout-seconds=1"};
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);

@@ -26,7 +26,12 @@ namespace {
 // Fails the operations from number `first` to number `last`, counted from when it was armed.
 class FaultyIoEnv final : public PosixIoEnv {
  public:
-  enum class Fault { kDiskFull, kIoError, kShortWrite };
+  enum class Fault {
+    kDiskFull,
+    kIoError,
+    kShortWrite,         // Writes do half of their first part.
+    kShortWriteThenFull  // The first does, the next ones find the disk full.
+  };
 
   void Arm(Fault fault, int first, int last) {
     fault_ = fault;
@@ -47,11 +52,13 @@ class FaultyIoEnv final : public PosixIoEnv {
   }
   std::size_t Write(const FileDescriptor& file, std::span<const iovec> parts,
                     std::int64_t offset) override {
-    if (fault_ == Fault::kShortWrite && IsDue()) {
+    const bool is_short = fault_ == Fault::kShortWrite ||
+                          (fault_ == Fault::kShortWriteThenFull && count_ + 1 == first_);
+    if (is_short && IsDue()) {
       const iovec some = {.iov_base = parts[0].iov_base, .iov_len = (parts[0].iov_len + 1) / 2};
       return PosixIoEnv::Write(file, std::span(&some, 1), offset);
     }
-    Step("write");
+    if (!is_short) Step("write");
     return PosixIoEnv::Write(file, parts, offset);
   }
   std::size_t Read(const FileDescriptor& file, std::span<std::byte> bytes,
@@ -104,7 +111,7 @@ class FaultyIoEnv final : public PosixIoEnv {
   void Step(const char* operation) {
     if (!IsDue()) return;
     if (fault_ == Fault::kShortWrite) return;
-    throw std::system_error(fault_ == Fault::kDiskFull ? ENOSPC : EIO, std::generic_category(),
+    throw std::system_error(fault_ == Fault::kIoError ? EIO : ENOSPC, std::generic_category(),
                             operation);
   }
 
@@ -243,8 +250,8 @@ TEST_F(FaultTest, AShortWriteBeforeAFullDiskIsCutOffAgain) {
   const std::string token = store().OpenUpload("d", "u").token;
   Append(store(), token, MakeBlock(0, 40, 1));
   const auto size = std::filesystem::file_size(Segments().at(0));
-  // RequireRoom, open, the write.
-  faulty_.Arm(Fault::kDiskFull, 3, 3);
+  // After RequireRoom and open: half a header, then nothing more.
+  faulty_.Arm(Fault::kShortWriteThenFull, 3, 4);
   ExpectError(ErrorCode::kResourceExhausted, "DISK_FULL",
               [&] { Append(store(), token, MakeBlock(1, 40, 2)); });
   EXPECT_EQ(std::filesystem::file_size(Segments().at(0)), size);
