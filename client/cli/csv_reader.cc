@@ -80,7 +80,8 @@ CsvReader::End CsvReader::ReadField() {
   if (Peek() == '"') return ReadQuotedField();
   while (Peek() != ',' && Peek() != '\n' && Peek() != '\r' && Peek() != EOF) {
     if (Peek() == '"') {
-      throw ErrorAt(here_, "got a quote inside a field; put the whole field in quotes and double it");
+      throw ErrorAt(here_,
+                    "got a quote inside a field; put the whole field in quotes and double it");
     }
     Push(Get());
   }

@@ -21,25 +21,23 @@ constexpr client::Index kBatchBytes = 1 << 20;
 
 void PrintDataset(const client::Dataset& dataset) {
   const client::DatasetStatistics& statistics = dataset.statistics;
-  PrintFields(std::cout,
-              {{"name", dataset.name},
-               {"state", dataset.damaged ? "damaged: " + dataset.damage : "active"},
-               {"version", std::to_string(dataset.version)},
-               {"samples", std::to_string(statistics.sample_count)},
-               {"with Jacobian", std::to_string(statistics.jacobian_count)},
-               {"with weight", std::to_string(statistics.weight_count)},
-               {"size", FormatBytes(statistics.size_bytes)},
-               {"fingerprint", statistics.fingerprint},
-               {"created", FormatTime(dataset.create_time)},
-               {"updated", FormatTime(dataset.update_time)}});
+  PrintFields(std::cout, {{"name", dataset.name},
+                          {"state", dataset.damaged ? "damaged: " + dataset.damage : "active"},
+                          {"version", std::to_string(dataset.version)},
+                          {"samples", std::to_string(statistics.sample_count)},
+                          {"with Jacobian", std::to_string(statistics.jacobian_count)},
+                          {"with weight", std::to_string(statistics.weight_count)},
+                          {"size", FormatBytes(statistics.size_bytes)},
+                          {"fingerprint", statistics.fingerprint},
+                          {"created", FormatTime(dataset.create_time)},
+                          {"updated", FormatTime(dataset.update_time)}});
   std::vector<std::vector<std::string>> rows = {{"variable", "role", "unit", "bounds", "observed"}};
   const auto add_rows = [&](const std::vector<client::Variable>& variables, const char* role,
                             const std::vector<client::Range>& ranges) {
     for (std::size_t i = 0; i < variables.size(); ++i) {
-      const std::string observed =
-          i < ranges.size()
-              ? "[" + FormatShort(ranges[i].min) + ", " + FormatShort(ranges[i].max) + "]"
-              : "-";
+      const std::string observed = i < ranges.size() ? "[" + FormatShort(ranges[i].min) + ", " +
+                                                           FormatShort(ranges[i].max) + "]"
+                                                     : "-";
       rows.push_back({variables[i].name, role, variables[i].unit.empty() ? "-" : variables[i].unit,
                       FormatBounds(variables[i]), observed});
     }
@@ -169,25 +167,28 @@ void AddDatasetCommands(CLI::App& app, Context& context) {
   const auto create_arguments = std::make_shared<CreateArguments>();
   create->add_option("NAME", create_arguments->name, "Id: lower-case letters, digits, . _ -")
       ->required();
-  create->add_option("--inputs", create_arguments->inputs,
-                     "Input variables: NAME[=LOWER:UPPER][[UNIT]],... as in 'alpha=-5:15[deg],mach'");
+  create->add_option(
+      "--inputs", create_arguments->inputs,
+      "Input variables: NAME[=LOWER:UPPER][[UNIT]],... as in 'alpha=-5:15[deg],mach'");
   create->add_option("--outputs", create_arguments->outputs, "Output variables, likewise");
   create->add_option("--csv", create_arguments->csv,
                      "Take the variables that are not given from the header of this file");
   create->footer(
-      "With --csv, give --outputs, and the other plain columns become the inputs; or give neither,\n"
+      "With --csv, give --outputs, and the other plain columns become the inputs; or give "
+      "neither,\n"
       "if the file has columns d<output>/d<input>. Nothing is uploaded yet: see dataset append.");
   create->callback([create_arguments, &context] { Create(*create_arguments, context); });
 
-  CLI::App* append =
-      group->add_subcommand("append", "Upload samples from a CSV file, all or none.")->fallthrough();
+  CLI::App* append = group->add_subcommand("append", "Upload samples from a CSV file, all or none.")
+                         ->fallthrough();
   const auto append_arguments = std::make_shared<AppendArguments>();
   append->add_option("NAME", append_arguments->name, "Dataset")->required();
   append->add_option("FILE", append_arguments->file, "CSV file; - or nothing: standard input");
   append->add_option("--upload-id", append_arguments->upload_id,
                      "Continue the upload of this id where it broke off, with the same file");
   append->footer(
-      "The header names the columns, in any order: all inputs, all outputs, d<output>/d<input> for\n"
+      "The header names the columns, in any order: all inputs, all outputs, d<output>/d<input> "
+      "for\n"
       "all pairs or for none, and 'weight' if rows weigh differently. Any size of file will do.");
   append->callback([append_arguments, &context] { Append(*append_arguments, context); });
 

@@ -10,8 +10,8 @@
 
 namespace sobolev::cli {
 
-// While it lives, SIGINT fires the token instead of ending the process. Make it before other threads
-// start: they inherit the blocked signal.
+// While it lives, SIGINT fires the token instead of ending the process. Make it before other
+// threads start: they inherit the blocked signal.
 class InterruptToken {
  public:
   InterruptToken();

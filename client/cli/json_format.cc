@@ -72,32 +72,46 @@ Json ToJson(const client::TrainingReport& report) {
 
 std::string_view Name(client::Activation activation) {
   switch (activation) {
-    case client::Activation::kSoftplus: return "softplus";
-    case client::Activation::kTanh: return "tanh";
-    case client::Activation::kSilu: return "silu";
-    case client::Activation::kGelu: return "gelu";
-    case client::Activation::kSin: return "sin";
+    case client::Activation::kSoftplus:
+      return "softplus";
+    case client::Activation::kTanh:
+      return "tanh";
+    case client::Activation::kSilu:
+      return "silu";
+    case client::Activation::kGelu:
+      return "gelu";
+    case client::Activation::kSin:
+      return "sin";
   }
   return "unknown";
 }
 
 std::string_view Name(client::JobState state) {
   switch (state) {
-    case client::JobState::kUnknown: return "unknown";
-    case client::JobState::kQueued: return "queued";
-    case client::JobState::kRunning: return "running";
-    case client::JobState::kSucceeded: return "succeeded";
-    case client::JobState::kFailed: return "failed";
-    case client::JobState::kCancelled: return "cancelled";
+    case client::JobState::kUnknown:
+      return "unknown";
+    case client::JobState::kQueued:
+      return "queued";
+    case client::JobState::kRunning:
+      return "running";
+    case client::JobState::kSucceeded:
+      return "succeeded";
+    case client::JobState::kFailed:
+      return "failed";
+    case client::JobState::kCancelled:
+      return "cancelled";
   }
   return "unknown";
 }
 
 std::string_view Name(client::StopReason reason) {
   switch (reason) {
-    case client::StopReason::kUnknown: return "unknown";
-    case client::StopReason::kMaxEpochs: return "max_epochs";
-    case client::StopReason::kEarlyStopping: return "early_stopping";
+    case client::StopReason::kUnknown:
+      return "unknown";
+    case client::StopReason::kMaxEpochs:
+      return "max_epochs";
+    case client::StopReason::kEarlyStopping:
+      return "early_stopping";
   }
   return "unknown";
 }
@@ -140,9 +154,8 @@ Json ToJson(const client::JobStatus& job) {
                {"start_time", TimeToJson(job.start_time)},
                {"end_time", TimeToJson(job.end_time)}};
   if (job.state == client::JobState::kFailed) {
-    json["error"] = {{"code", job.error_code},
-                     {"reason", job.error_reason},
-                     {"message", job.error_message}};
+    json["error"] = {
+        {"code", job.error_code}, {"reason", job.error_reason}, {"message", job.error_message}};
   }
   return json;
 }

@@ -38,12 +38,12 @@ void List(const Context& context) {
     list.push_back(ToJson(model));
     const client::ModelVersion& version = model.latest_version;
     const client::ErrorReport& validation = version.report.validation;
-    rows.push_back(
-        {model.name, std::to_string(model.version_count),
-         std::to_string(version.schema.inputs.size()), std::to_string(version.schema.outputs.size()),
-         Percent(validation.value_relative),
-         validation.jacobian_rmse.empty() ? "-" : Percent(validation.jacobian_relative),
-         FormatTime(model.update_time)});
+    rows.push_back({model.name, std::to_string(model.version_count),
+                    std::to_string(version.schema.inputs.size()),
+                    std::to_string(version.schema.outputs.size()),
+                    Percent(validation.value_relative),
+                    validation.jacobian_rmse.empty() ? "-" : Percent(validation.jacobian_relative),
+                    FormatTime(model.update_time)});
   }
   if (context.json) {
     std::cout << list.dump(2) << '\n';
@@ -72,13 +72,13 @@ void PrintModelVersion(const client::ModelVersion& version) {
       {{"model", version.name},
        {"network", Network(version)},
        {"dataset", report.dataset + " version " + std::to_string(report.dataset_version)},
-       {"trained by", report.job + ", seed " + std::to_string(report.seed) + ", " +
-                          report.instruction_set},
+       {"trained by",
+        report.job + ", seed " + std::to_string(report.seed) + ", " + report.instruction_set},
        {"samples", std::to_string(report.training_samples) + " for training (" +
                        std::to_string(report.jacobian_samples) + " with Jacobian), " +
                        std::to_string(report.validation_samples) + " held out"},
-       {"loss weights", "value " + FormatShort(report.alpha) + ", gradient " +
-                            FormatShort(report.beta)},
+       {"loss weights",
+        "value " + FormatShort(report.alpha) + ", gradient " + FormatShort(report.beta)},
        {"epochs", std::to_string(report.epochs) + ", best " + std::to_string(report.best_epoch) +
                       ", stopped by " + std::string(Name(report.stop_reason))},
        {"time", FormatShort(report.train_seconds) + " s, " +

@@ -104,9 +104,8 @@ void Predict(const PredictArguments& arguments, const Context& context) {
 }  // namespace
 
 void AddPredictCommand(CLI::App& app, Context& context) {
-  const std::map<std::string, OutputFormat> formats = {{"table", OutputFormat::kTable},
-                                                       {"csv", OutputFormat::kCsv},
-                                                       {"json", OutputFormat::kJson}};
+  const std::map<std::string, OutputFormat> formats = {
+      {"table", OutputFormat::kTable}, {"csv", OutputFormat::kCsv}, {"json", OutputFormat::kJson}};
   CLI::App* predict =
       app.add_subcommand("predict", "Evaluate a model and its derivatives.")->fallthrough();
   const auto arguments = std::make_shared<PredictArguments>();
@@ -137,7 +136,8 @@ void AddPredictCommand(CLI::App& app, Context& context) {
   predict->add_option("--out", arguments->out, "File to write to instead of standard output");
   predict->footer(
       "The column in_domain says whether the point lies within the box of the training samples;\n"
-      "outside it the model extrapolates. Columns of outputs, derivatives and weights are skipped.");
+      "outside it the model extrapolates. Columns of outputs, derivatives and weights are "
+      "skipped.");
   predict->callback([arguments, &context] { Predict(*arguments, context); });
 }
 

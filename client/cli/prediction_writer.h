@@ -13,10 +13,10 @@ namespace sobolev::cli {
 
 enum class OutputFormat { kTable, kCsv, kJson };
 
-// Table and CSV have a line per point: inputs, outputs, d<y>/d<x> if there is a Jacobian, jvp<k>:<y>
-// and vjp<k>:<x> for the k-th tangent and adjoint from 1, and in_domain (1 or 0). The CSV numbers
-// read back exactly. JSON is one object: model_version, inputs, outputs, and points with x, value,
-// jacobian [m][n], jvp [p][m], vjp [q][n] and in_domain. Not thread-safe.
+// Table and CSV have a line per point: inputs, outputs, d<y>/d<x> if there is a Jacobian,
+// jvp<k>:<y> and vjp<k>:<x> for the k-th tangent and adjoint from 1, and in_domain (1 or 0). The
+// CSV numbers read back exactly. JSON is one object: model_version, inputs, outputs, and points
+// with x, value, jacobian [m][n], jvp [p][m], vjp [q][n] and in_domain. Not thread-safe.
 class PredictionWriter {
  public:
   // `out` outlives the writer. p tangents and q adjoints per point.

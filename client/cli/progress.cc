@@ -63,8 +63,8 @@ std::string DescribeProgress(const client::TrainingProgress& progress) {
                 "epoch %d/%d  loss: value %.3g%s  held-out error: value %.3g%%%s  %.3g samples/s  "
                 "%.0f s left",
                 epoch.epoch, progress.epochs, epoch.value_loss, gradient.data(),
-                100 * epoch.validation_value_relative, jacobian.data(),
-                progress.samples_per_second, progress.remaining_seconds);
+                100 * epoch.validation_value_relative, jacobian.data(), progress.samples_per_second,
+                progress.remaining_seconds);
   return text.data();
 }
 

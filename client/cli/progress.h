@@ -26,7 +26,7 @@ class ProgressDisplay {
   std::ostream& out_;
   const bool is_terminal_;
   client::JobState state_ = client::JobState::kUnknown;
-  int tenths_ = 0;          // Of the epochs, of which a line was written.
+  int tenths_ = 0;  // Of the epochs, of which a line was written.
   bool has_open_line_ = false;
 };
 

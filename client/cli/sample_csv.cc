@@ -43,7 +43,8 @@ SampleCsv::SampleCsv(std::istream& in, const std::string& file_name, const clien
 
 void SampleCsv::ReadHeader(const Columns& known) {
   std::unordered_set<std::string> seen;
-  if (!reader_.Next()) throw reader_.ErrorAt({}, "expected a header with column names, got nothing");
+  if (!reader_.Next())
+    throw reader_.ErrorAt({}, "expected a header with column names, got nothing");
   for (std::size_t field = 0; field < reader_.size(); ++field) {
     const std::string name(reader_.text(field));
     const auto column = known.find(name);
@@ -102,10 +103,18 @@ client::Samples SampleCsv::Read(Index max_rows) {
       if (content_ == Content::kPoints && column.kind != Kind::kX) continue;
       const double value = Number(field);
       switch (column.kind) {
-        case Kind::kX: samples.X(column.i, row) = value; break;
-        case Kind::kY: samples.Y(column.i, row) = value; break;
-        case Kind::kJacobian: samples.jacobian(column.i, m * row + column.output) = value; break;
-        case Kind::kWeight: samples.weight(row) = value; break;
+        case Kind::kX:
+          samples.X(column.i, row) = value;
+          break;
+        case Kind::kY:
+          samples.Y(column.i, row) = value;
+          break;
+        case Kind::kJacobian:
+          samples.jacobian(column.i, m * row + column.output) = value;
+          break;
+        case Kind::kWeight:
+          samples.weight(row) = value;
+          break;
       }
     }
   }

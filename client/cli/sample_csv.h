@@ -30,8 +30,8 @@ class SampleCsv {
   SampleCsv(std::istream& in, const std::string& file_name, const client::Schema& schema,
             Content content);
 
-  // The next rows, at most `max_rows` and fewer only at the end of the file. Throws UsageError for a
-  // wrong number of fields and for what is not a finite number.
+  // The next rows, at most `max_rows` and fewer only at the end of the file. Throws UsageError for
+  // a wrong number of fields and for what is not a finite number.
   client::Samples Read(client::Index max_rows);
 
   bool has_jacobian() const { return has_jacobian_; }

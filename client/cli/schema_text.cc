@@ -84,10 +84,9 @@ client::Schema FromDerivativeColumns(const std::vector<std::string>& columns,
     const bool is_input = std::ranges::any_of(
         plain, [&](const std::string& other) { return has_column(DerivativeName(other, name)); });
     if (is_output == is_input) {
-      throw UsageError(file + ": cannot tell whether column " + Quoted(name) +
-                       " is an input or an output" +
-                       (is_output ? "" : ": no column d<y>/d<x> names it") +
-                       "; add --inputs or --outputs");
+      throw UsageError(
+          file + ": cannot tell whether column " + Quoted(name) + " is an input or an output" +
+          (is_output ? "" : ": no column d<y>/d<x> names it") + "; add --inputs or --outputs");
     }
     (is_output ? schema.outputs : schema.inputs).push_back({.name = name});
   }

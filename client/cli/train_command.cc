@@ -65,8 +65,9 @@ void AddTrainCommand(CLI::App& app, Context& context) {
   train->add_option("--epochs", spec.epochs, "Passes over the training samples");
   train->add_option("--alpha", spec.alpha, "Weight of the value loss");
   train->add_option("--beta", spec.beta, "Weight of the gradient loss; 0: learn from values alone");
-  train->add_option("--derivative-scale", spec.derivative_scale,
-                    "balanced, per-output or per-input: how Jacobian entries are made comparable")
+  train
+      ->add_option("--derivative-scale", spec.derivative_scale,
+                   "balanced, per-output or per-input: how Jacobian entries are made comparable")
       ->transform(CLI::CheckedTransformer(scales).description(""));
   train->add_option("--seed", spec.seed, "Of split, initial weights and order of samples");
   train->add_option("--precision", spec.precision, "float32 or float64: arithmetic of training")

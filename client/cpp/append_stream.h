@@ -27,8 +27,8 @@ struct AppendNews {
   bool ended = false;                // Nothing more will come: Finish tells why.
 };
 
-// A thread of its own reads the answers, so that the caller can write on. Write and Finish belong to
-// one thread; the rest is thread-safe.
+// A thread of its own reads the answers, so that the caller can write on. Write and Finish belong
+// to one thread; the rest is thread-safe.
 class AppendStream {
  public:
   // Starts the call and sends `open`.

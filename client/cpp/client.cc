@@ -1,6 +1,6 @@
-#include <sobolev/client.h>
-
 #include <utility>
+
+#include <sobolev/client.h>
 
 #include "client/cpp/connection.h"
 #include "client/cpp/convert.h"
@@ -55,11 +55,12 @@ Dataset Client::GetDataset(const std::string& dataset) const {
 
 std::vector<Dataset> Client::ListDatasets() const {
   std::vector<Dataset> datasets;
-  connection_->CallForAllPages(
-      connection_->datasets(), &v1::DatasetService::Stub::ListDatasets, v1::ListDatasetsRequest(),
-      [&](const v1::ListDatasetsResponse& page) {
-        for (const v1::Dataset& dataset : page.datasets()) datasets.push_back(FromProto(dataset));
-      });
+  connection_->CallForAllPages(connection_->datasets(), &v1::DatasetService::Stub::ListDatasets,
+                               v1::ListDatasetsRequest(),
+                               [&](const v1::ListDatasetsResponse& page) {
+                                 for (const v1::Dataset& dataset : page.datasets())
+                                   datasets.push_back(FromProto(dataset));
+                               });
   return datasets;
 }
 
@@ -117,11 +118,11 @@ Job Client::GetJob(const std::string& job) const {
 
 std::vector<JobStatus> Client::ListJobs() const {
   std::vector<JobStatus> jobs;
-  connection_->CallForAllPages(
-      connection_->jobs(), &v1::JobService::Stub::ListJobs, v1::ListJobsRequest(),
-      [&](const v1::ListJobsResponse& page) {
-        for (const v1::Job& job : page.jobs()) jobs.push_back(FromProto(job));
-      });
+  connection_->CallForAllPages(connection_->jobs(), &v1::JobService::Stub::ListJobs,
+                               v1::ListJobsRequest(), [&](const v1::ListJobsResponse& page) {
+                                 for (const v1::Job& job : page.jobs())
+                                   jobs.push_back(FromProto(job));
+                               });
   return jobs;
 }
 
@@ -134,11 +135,11 @@ Model Client::GetModel(const std::string& model) const {
 
 std::vector<Model> Client::ListModels() const {
   std::vector<Model> models;
-  connection_->CallForAllPages(
-      connection_->models(), &v1::ModelService::Stub::ListModels, v1::ListModelsRequest(),
-      [&](const v1::ListModelsResponse& page) {
-        for (const v1::Model& model : page.models()) models.push_back(FromProto(model));
-      });
+  connection_->CallForAllPages(connection_->models(), &v1::ModelService::Stub::ListModels,
+                               v1::ListModelsRequest(), [&](const v1::ListModelsResponse& page) {
+                                 for (const v1::Model& model : page.models())
+                                   models.push_back(FromProto(model));
+                               });
   return models;
 }
 
@@ -162,11 +163,11 @@ std::vector<ModelVersion> Client::ListModelVersions(const std::string& model) co
   v1::ListModelVersionsRequest request;
   request.set_parent(ResourceName("models", model));
   std::vector<ModelVersion> versions;
-  connection_->CallForAllPages(
-      connection_->models(), &v1::ModelService::Stub::ListModelVersions, request,
-      [&](const v1::ListModelVersionsResponse& page) {
-        for (const auto& version : page.model_versions()) versions.push_back(FromProto(version));
-      });
+  connection_->CallForAllPages(connection_->models(), &v1::ModelService::Stub::ListModelVersions,
+                               request, [&](const v1::ListModelVersionsResponse& page) {
+                                 for (const auto& version : page.model_versions())
+                                   versions.push_back(FromProto(version));
+                               });
   return versions;
 }
 

@@ -46,9 +46,10 @@ class Connection {
 
   // Fetches page after page of a List call; `on_page` takes each response.
   template <typename Stub, typename Request, typename Response, typename OnPage>
-  void CallForAllPages(
-      Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-      Request request, OnPage on_page) {
+  void CallForAllPages(Stub& stub,
+                       grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                    Response*),
+                       Request request, OnPage on_page) {
     do {
       const Response response = Call(stub, method, request);
       on_page(response);

@@ -51,30 +51,43 @@ std::vector<Range> FromProto(const google::protobuf::RepeatedPtrField<v1::Range>
 
 Activation FromProto(v1::Network::Activation activation) {
   switch (activation) {
-    case v1::Network::ACTIVATION_TANH: return Activation::kTanh;
-    case v1::Network::ACTIVATION_SILU: return Activation::kSilu;
-    case v1::Network::ACTIVATION_GELU: return Activation::kGelu;
-    case v1::Network::ACTIVATION_SIN: return Activation::kSin;
-    default: return Activation::kSoftplus;
+    case v1::Network::ACTIVATION_TANH:
+      return Activation::kTanh;
+    case v1::Network::ACTIVATION_SILU:
+      return Activation::kSilu;
+    case v1::Network::ACTIVATION_GELU:
+      return Activation::kGelu;
+    case v1::Network::ACTIVATION_SIN:
+      return Activation::kSin;
+    default:
+      return Activation::kSoftplus;
   }
 }
 
 v1::Network::Activation ToProto(Activation activation) {
   switch (activation) {
-    case Activation::kSoftplus: return v1::Network::ACTIVATION_SOFTPLUS;
-    case Activation::kTanh: return v1::Network::ACTIVATION_TANH;
-    case Activation::kSilu: return v1::Network::ACTIVATION_SILU;
-    case Activation::kGelu: return v1::Network::ACTIVATION_GELU;
-    case Activation::kSin: return v1::Network::ACTIVATION_SIN;
+    case Activation::kSoftplus:
+      return v1::Network::ACTIVATION_SOFTPLUS;
+    case Activation::kTanh:
+      return v1::Network::ACTIVATION_TANH;
+    case Activation::kSilu:
+      return v1::Network::ACTIVATION_SILU;
+    case Activation::kGelu:
+      return v1::Network::ACTIVATION_GELU;
+    case Activation::kSin:
+      return v1::Network::ACTIVATION_SIN;
   }
   return v1::Network::ACTIVATION_UNSPECIFIED;
 }
 
 v1::TrainingSpec::DerivativeScale ToProto(DerivativeScale scale) {
   switch (scale) {
-    case DerivativeScale::kBalanced: return v1::TrainingSpec::DERIVATIVE_SCALE_BALANCED;
-    case DerivativeScale::kPerOutput: return v1::TrainingSpec::DERIVATIVE_SCALE_PER_OUTPUT;
-    case DerivativeScale::kPerInput: return v1::TrainingSpec::DERIVATIVE_SCALE_PER_INPUT;
+    case DerivativeScale::kBalanced:
+      return v1::TrainingSpec::DERIVATIVE_SCALE_BALANCED;
+    case DerivativeScale::kPerOutput:
+      return v1::TrainingSpec::DERIVATIVE_SCALE_PER_OUTPUT;
+    case DerivativeScale::kPerInput:
+      return v1::TrainingSpec::DERIVATIVE_SCALE_PER_INPUT;
   }
   return v1::TrainingSpec::DERIVATIVE_SCALE_UNSPECIFIED;
 }
@@ -86,20 +99,29 @@ v1::TrainingSpec::Precision ToProto(Precision precision) {
 
 JobState FromProto(v1::Job::State state) {
   switch (state) {
-    case v1::Job::STATE_QUEUED: return JobState::kQueued;
-    case v1::Job::STATE_RUNNING: return JobState::kRunning;
-    case v1::Job::STATE_SUCCEEDED: return JobState::kSucceeded;
-    case v1::Job::STATE_FAILED: return JobState::kFailed;
-    case v1::Job::STATE_CANCELLED: return JobState::kCancelled;
-    default: return JobState::kUnknown;
+    case v1::Job::STATE_QUEUED:
+      return JobState::kQueued;
+    case v1::Job::STATE_RUNNING:
+      return JobState::kRunning;
+    case v1::Job::STATE_SUCCEEDED:
+      return JobState::kSucceeded;
+    case v1::Job::STATE_FAILED:
+      return JobState::kFailed;
+    case v1::Job::STATE_CANCELLED:
+      return JobState::kCancelled;
+    default:
+      return JobState::kUnknown;
   }
 }
 
 StopReason FromProto(v1::TrainingReport::StopReason reason) {
   switch (reason) {
-    case v1::TrainingReport::STOP_REASON_MAX_EPOCHS: return StopReason::kMaxEpochs;
-    case v1::TrainingReport::STOP_REASON_EARLY_STOPPING: return StopReason::kEarlyStopping;
-    default: return StopReason::kUnknown;
+    case v1::TrainingReport::STOP_REASON_MAX_EPOCHS:
+      return StopReason::kMaxEpochs;
+    case v1::TrainingReport::STOP_REASON_EARLY_STOPPING:
+      return StopReason::kEarlyStopping;
+    default:
+      return StopReason::kUnknown;
   }
 }
 
@@ -277,9 +299,9 @@ Model FromProto(const v1::Model& proto) {
 
 Samples FromProto(const v1::SampleBlock& block) {
   if (Checksum(block) != block.crc32c()) {
-    throw RpcError(StatusCode::kDataLoss, "CHECKSUM_MISMATCH",
-                   "block " + std::to_string(block.block_id()) +
-                       " arrived with a wrong checksum; read again");
+    throw RpcError(
+        StatusCode::kDataLoss, "CHECKSUM_MISMATCH",
+        "block " + std::to_string(block.block_id()) + " arrived with a wrong checksum; read again");
   }
   return {.X = ToMatrix(block.x()),
           .Y = ToMatrix(block.y()),

@@ -16,8 +16,8 @@
 
 namespace sobolev::client {
 
-// The columns of A one after another, as a float64 tensor of this shape. The product of the shape is
-// the size of A.
+// The columns of A one after another, as a float64 tensor of this shape. The product of the shape
+// is the size of A.
 v1::Tensor ToTensor(const ConstMatrixRef& A, const std::vector<std::int64_t>& shape);
 // The same bytes as columns: the last dimension becomes the rows, the others the columns. An unset
 // tensor is empty. Throws RpcError(kInternal) if the reply's tensor is not float64 or its bytes do

@@ -8,8 +8,8 @@
 
 namespace sobolev::client {
 
-// Reads ErrorInfo and BadRequest from the status details; what cannot be parsed is left out. `status`
-// is not OK.
+// Reads ErrorInfo and BadRequest from the status details; what cannot be parsed is left out.
+// `status` is not OK.
 RpcError ToRpcError(const grpc::Status& status);
 
 // Throws ToRpcError(status) unless it is OK.

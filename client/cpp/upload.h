@@ -40,8 +40,8 @@ struct Uploader::Impl {
     v1::AppendSamplesRequest request;
   };
 
-  void CheckShapes(const ConstMatrixRef& X, const ConstMatrixRef& Y,
-                   const ConstMatrixRef& jacobian, const ConstVectorRef& weight);
+  void CheckShapes(const ConstMatrixRef& X, const ConstMatrixRef& Y, const ConstMatrixRef& jacobian,
+                   const ConstVectorRef& weight);
   // Gives the pending rows a number and a checksum and sends them.
   void FlushPending();
   void Send(v1::AppendSamplesRequest request);

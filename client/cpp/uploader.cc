@@ -1,8 +1,8 @@
-#include <sobolev/uploader.h>
-
 #include <algorithm>
 #include <array>
 #include <span>
+
+#include <sobolev/uploader.h>
 
 #include "client/cpp/convert.h"
 #include "client/cpp/upload.h"

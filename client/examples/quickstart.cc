@@ -1,6 +1,6 @@
 // The main job from end to end: simulate a basket option, upload the samples with their pathwise
-// differentials, train on values alone and on values and gradients, and compare both surrogates with
-// the closed form.
+// differentials, train on values alone and on values and gradients, and compare both surrogates
+// with the closed form.
 //
 //   sobolev-quickstart [--server HOST:PORT] [--json]
 //
@@ -79,8 +79,7 @@ Result TrainAndTest(const client::Client& client, const std::string& dataset,
                     const std::string& model, const client::TrainingSpec& spec,
                     const Batch& truth) {
   const client::ModelVersion version = client.Train(dataset, spec, {.model = model}).Wait();
-  const client::Prediction prediction =
-      client.Predict(version.name, truth.X, {.jacobian = true});
+  const client::Prediction prediction = client.Predict(version.name, truth.X, {.jacobian = true});
   return {.model_version = version.name,
           .rmse_value = Rmse(prediction.value, truth.Y),
           .rmse_jacobian = Rmse(prediction.jacobian, truth.jacobian),
@@ -96,7 +95,8 @@ void PrintTable(const Result& value_only, const Result& differential) {
   };
   print_row("values", value_only);
   print_row("+ gradients", differential);
-  std::printf("%-14s %11.2fx %13.2fx\n", "better by", value_only.rmse_value / differential.rmse_value,
+  std::printf("%-14s %11.2fx %13.2fx\n", "better by",
+              value_only.rmse_value / differential.rmse_value,
               value_only.rmse_jacobian / differential.rmse_jacobian);
 }
 

@@ -32,8 +32,8 @@ struct LayerPlan {
 // Offsets of everything, for one architecture and kernel table.
 struct TwinPlan {
   std::vector<LayerPlan> layers;  // layers[l − 1] is layer l.
-  Index packed_size = 0;    // All packed weights.
-  Index gradient_size = 0;  // The gradient of one slot.
+  Index packed_size = 0;          // All packed weights.
+  Index gradient_size = 0;        // The gradient of one slot.
   // In a chunk: the gathered rows; the value, then z̄_D; for each output of a group, x_bar_stride
   // apart, ∇y_k, then t₀.
   Index rows = 0;

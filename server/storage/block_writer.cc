@@ -184,8 +184,8 @@ void BlockWriter::WriteSegments(std::map<std::string, Addition>& additions) {
 void BlockWriter::WriteSegment(const Addition& addition) {
   const UploadRow& upload = addition.upload;
   core_.directory.RequireRoom(upload.statistics.size_bytes - addition.old_segment_bytes);
-  const FileDescriptor file = core_.env.Open(
-      core_.directory.SegmentPath(upload.dataset_uid, upload.uid), O_WRONLY | O_CREAT);
+  const FileDescriptor file =
+      OpenSegmentForWriting(core_.env, core_.directory.SegmentPath(upload.dataset_uid, upload.uid));
   std::vector<const SampleBlockData*> blocks;
   for (const Request* request : addition.requests) blocks.push_back(&request->block);
   WriteBlocks(core_.env, file, upload.n, upload.m, addition.locations, blocks, staging_);

@@ -34,7 +34,8 @@ std::string ErrorOf(const std::string& text) {
 }
 
 TEST(CsvReaderTest, LinesMayEndInEitherWayAndTheLastOneNotAtAll) {
-  for (const std::string text : {"a,b\n1,2\n", "a,b\r\n1,2\r\n", "a,b\n1,2", "a,b\r\n1,2\n\n\r\n"}) {
+  for (const std::string text :
+       {"a,b\n1,2\n", "a,b\r\n1,2\r\n", "a,b\n1,2", "a,b\r\n1,2\n\n\r\n"}) {
     EXPECT_THAT(Read(text), ElementsAre(ElementsAre("a", "b"), ElementsAre("1", "2")));
   }
 }

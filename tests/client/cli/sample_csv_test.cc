@@ -29,9 +29,7 @@ std::string ErrorOf(const std::string& text, SampleCsv::Content content,
   return "no error";
 }
 
-std::string ErrorOf(const std::string& text) {
-  return ErrorOf(text, SampleCsv::Content::kSamples);
-}
+std::string ErrorOf(const std::string& text) { return ErrorOf(text, SampleCsv::Content::kSamples); }
 
 TEST(SampleCsvTest, ColumnsInAnyOrderGoWhereTheirNamesSay) {
   std::istringstream in(std::string(kHeader) + "1,2,3,4,5,6,7,8,9\n10,20,30,40,50,60,70,80,90\n");
@@ -61,8 +59,7 @@ TEST(SampleCsvTest, ALongFileIsReadInParts) {
 
 TEST(SampleCsvTest, NumbersAreReadToTheLastBit) {
   std::istringstream in("a,b,u,v\n0.1,-1e-300,1.7976931348623157e308,123456789.12345679\n");
-  const Samples samples =
-      SampleCsv(in, "f.csv", kSchema, SampleCsv::Content::kSamples).Read(1);
+  const Samples samples = SampleCsv(in, "f.csv", kSchema, SampleCsv::Content::kSamples).Read(1);
   EXPECT_EQ(samples.X, (Matrix{{0.1}, {-1e-300}}));
   EXPECT_EQ(samples.Y, (Matrix{{1.7976931348623157e308}, {123456789.12345679}}));
 }

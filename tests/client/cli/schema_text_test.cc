@@ -26,12 +26,11 @@ std::string ErrorOf(const std::function<void()>& call) {
 }
 
 TEST(SchemaTextTest, VariablesCarryBoundsAndUnits) {
-  EXPECT_THAT(
-      ParseVariables("a,b=0:1[m/s],c=-5:,d=:1e3,e[kg, dry]", "--inputs"),
-      ElementsAre(Variable{.name = "a"},
-                  Variable{.name = "b", .unit = "m/s", .lower = 0, .upper = 1},
-                  Variable{.name = "c", .lower = -5}, Variable{.name = "d", .upper = 1e3},
-                  Variable{.name = "e", .unit = "kg, dry"}));
+  EXPECT_THAT(ParseVariables("a,b=0:1[m/s],c=-5:,d=:1e3,e[kg, dry]", "--inputs"),
+              ElementsAre(Variable{.name = "a"},
+                          Variable{.name = "b", .unit = "m/s", .lower = 0, .upper = 1},
+                          Variable{.name = "c", .lower = -5}, Variable{.name = "d", .upper = 1e3},
+                          Variable{.name = "e", .unit = "kg, dry"}));
 }
 
 TEST(SchemaTextTest, MalformedVariablesAreRefusedWithTheOptionAndTheText) {
@@ -49,25 +48,27 @@ TEST(SchemaTextTest, NumbersAreSeparatedByCommas) {
 }
 
 TEST(SchemaTextTest, DerivativeColumnsTellInputsFromOutputs) {
-  const Schema schema =
-      InferSchema({"b", "y", "a", "weight", "dy/da", "dy/db"}, Schema{}, "f.csv");
+  const Schema schema = InferSchema({"b", "y", "a", "weight", "dy/da", "dy/db"}, Schema{}, "f.csv");
   EXPECT_THAT(schema.inputs, ElementsAre(Variable{.name = "b"}, Variable{.name = "a"}));
   EXPECT_THAT(schema.outputs, ElementsAre(Variable{.name = "y"}));
 }
 
 TEST(SchemaTextTest, TheColumnsThatAreNotOutputsAreInputs) {
   const Variable output{.name = "y", .unit = "Pa"};
-  const Schema schema =
-      InferSchema({"a", "y", "b", "weight", "dy/da"}, Schema{.inputs = {}, .outputs = {output}},
-                  "f.csv");
+  const Schema schema = InferSchema({"a", "y", "b", "weight", "dy/da"},
+                                    Schema{.inputs = {}, .outputs = {output}}, "f.csv");
   EXPECT_THAT(schema.inputs, ElementsAre(Variable{.name = "a"}, Variable{.name = "b"}));
   EXPECT_THAT(schema.outputs, ElementsAre(output));
 }
 
 TEST(SchemaTextTest, AColumnInDoubtIsAnError) {
-  EXPECT_THAT(ErrorOf([] { InferSchema({"a", "y"}, Schema{}, "f.csv"); }),
+  EXPECT_THAT(ErrorOf([] {
+                InferSchema({"a", "y"}, Schema{}, "f.csv");
+              }),
               HasSubstr("f.csv: cannot tell whether column \"a\" is an input or an output"));
-  EXPECT_THAT(ErrorOf([] { InferSchema({"a", "y", "z", "dy/da"}, Schema{}, "f.csv"); }),
+  EXPECT_THAT(ErrorOf([] {
+                InferSchema({"a", "y", "z", "dy/da"}, Schema{}, "f.csv");
+              }),
               HasSubstr("column \"z\""));
   EXPECT_THAT(ErrorOf([] {
                 InferSchema({"a", "y"}, Schema{.inputs = {}, .outputs = {{.name = "u"}}}, "f.csv");

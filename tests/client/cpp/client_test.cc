@@ -1,5 +1,3 @@
-#include <sobolev/client.h>
-
 #include <atomic>
 #include <cstdint>
 #include <random>
@@ -8,6 +6,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sobolev/client.h>
 
 #include "tests/client/cpp/server_process.h"
 
@@ -225,10 +224,9 @@ TEST_F(ClientTest, ShapesThatDisagreeAreRefusedBeforeTheyAreSent) {
             StatusCode::kInvalidArgument);
   EXPECT_EQ(CodeOf([&] { uploader.Append(samples.X, samples.Y, samples.jacobian.leftCols(7)); }),
             StatusCode::kInvalidArgument);
-  EXPECT_EQ(CodeOf([&] {
-              uploader.Append(samples.X, samples.Y, Matrix(), samples.weight.head(3));
-            }),
-            StatusCode::kInvalidArgument);
+  EXPECT_EQ(
+      CodeOf([&] { uploader.Append(samples.X, samples.Y, Matrix(), samples.weight.head(3)); }),
+      StatusCode::kInvalidArgument);
   EXPECT_EQ(uploader.sample_count(), 0);
 }
 
@@ -248,10 +246,10 @@ TEST_F(ClientTest, AModelPredictsValuesAndDerivatives) {
 
   // Truth: the samples' own formulas at points that were not trained on.
   const Samples truth = MakeSamples(5, 8);
-  const Matrix tangents{{1, 2, 3}, {0, -1, 4}};   // n×p, p = 3
-  const Matrix adjoints{{1, 0.5}, {-2, 1}};       // m×q, q = 2
-  const Prediction shared = client_.Predict(
-      "m", truth.X, {.jacobian = true, .tangents = tangents, .adjoints = adjoints});
+  const Matrix tangents{{1, 2, 3}, {0, -1, 4}};  // n×p, p = 3
+  const Matrix adjoints{{1, 0.5}, {-2, 1}};      // m×q, q = 2
+  const Prediction shared =
+      client_.Predict("m", truth.X, {.jacobian = true, .tangents = tangents, .adjoints = adjoints});
   EXPECT_EQ(shared.model_version, version.name);
   EXPECT_LT((shared.value - truth.Y).cwiseAbs().maxCoeff(), 0.1);
   EXPECT_LT((shared.jacobian - truth.jacobian).cwiseAbs().maxCoeff(), 0.3);
@@ -353,9 +351,8 @@ TEST_F(ClientTest, AnExceptionFromACallbackEndsTheStreamAndGoesOn) {
   client_.CreateDataset("d", kSchema);
   const Samples samples = MakeSamples(50'000, 12);
   client_.Append("d", samples.X, samples.Y);
-  EXPECT_THROW(
-      client_.ReadSamples("d", [](const Samples&) { throw std::runtime_error("enough"); }),
-      std::runtime_error);
+  EXPECT_THROW(client_.ReadSamples("d", [](const Samples&) { throw std::runtime_error("enough"); }),
+               std::runtime_error);
   EXPECT_EQ(ReadAll(client_, "d").X, samples.X);
 }
 

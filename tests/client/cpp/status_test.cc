@@ -20,8 +20,8 @@ TEST(StatusTest, ReasonAndFieldViolationsComeFromTheDetails) {
   violation->set_description("expected a finite number, got nan");
   details.add_details()->PackFrom(bad_request);
 
-  const RpcError error = ToRpcError(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "x is wrong",
-                                                 details.SerializeAsString()));
+  const RpcError error = ToRpcError(
+      grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "x is wrong", details.SerializeAsString()));
 
   EXPECT_EQ(error.code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(error.reason(), "SHAPE_MISMATCH");

@@ -146,7 +146,7 @@ TEST_F(BlockWriterTest, ManyUploadsAtOnceKeepTheirBlocksApart) {
   ASSERT_EQ(snapshot->samples().blocks.size(), static_cast<std::size_t>(kThreads * kBlocks));
   std::vector<bool> seen(kThreads, false);
   for (std::int64_t upload = 0; upload < kThreads; ++upload) {
-    const std::size_t first = static_cast<std::size_t>(upload * kBlocks);
+    const auto first = static_cast<std::size_t>(upload * kBlocks);
     // The first block has t + 1 rows.
     const std::int64_t t = snapshot->samples().blocks[first].rows - 1;
     seen.at(static_cast<std::size_t>(t)) = true;

@@ -55,7 +55,7 @@ class FaultyIoEnv final : public PosixIoEnv {
     const bool is_short = fault_ == Fault::kShortWrite ||
                           (fault_ == Fault::kShortWriteThenFull && count_ + 1 == first_);
     if (is_short && IsDue()) {
-      const iovec some = {.iov_base = parts[0].iov_base, .iov_len = (parts[0].iov_len + 1) / 2};
+      const iovec some = {.iov_base = parts[0].iov_base, .iov_len = ShortLength(parts[0].iov_len)};
       return PosixIoEnv::Write(file, std::span(&some, 1), offset);
     }
     if (!is_short) Step("write");
@@ -104,6 +104,12 @@ class FaultyIoEnv final : public PosixIoEnv {
   void set_fail_syncs(bool fail) { fail_syncs_ = fail; }
 
  private:
+  // About half; of whole pages, as direct writes are, whole pages.
+  static std::size_t ShortLength(std::size_t length) {
+    constexpr std::size_t kPage = 4096;
+    if (length % kPage != 0) return (length + 1) / 2;
+    return std::max(kPage, length / 2 / kPage * kPage);
+  }
   bool IsDue() {
     const int number = ++count_;
     return first_ > 0 && number >= first_ && number <= last_;
@@ -250,12 +256,12 @@ TEST_F(FaultTest, AShortWriteBeforeAFullDiskIsCutOffAgain) {
   const std::string token = store().OpenUpload("d", "u").token;
   Append(store(), token, MakeBlock(0, 40, 1));
   const auto size = std::filesystem::file_size(Segments().at(0));
-  // After RequireRoom and open: half a header, then nothing more.
+  // After RequireRoom and open: half the block, then nothing more.
   faulty_.Arm(Fault::kShortWriteThenFull, 3, 4);
   ExpectError(ErrorCode::kResourceExhausted, "DISK_FULL",
-              [&] { Append(store(), token, MakeBlock(1, 40, 2)); });
+              [&] { Append(store(), token, MakeBlock(1, 400, 2)); });
   EXPECT_EQ(std::filesystem::file_size(Segments().at(0)), size);
-  EXPECT_FALSE(Append(store(), token, MakeBlock(1, 40, 2)));
+  EXPECT_FALSE(Append(store(), token, MakeBlock(1, 400, 2)));
 }
 
 TEST_F(FaultTest, NewDataIsRefusedWhenTheDiskIsLowAndDeletingHelps) {
@@ -379,7 +385,8 @@ class PowerCutIoEnv final : public PosixIoEnv {
     for (const char* kind : {"/datasets", "/blobs"}) {
       std::vector<std::string> lost;
       for (const auto& entry : fs::recursive_directory_iterator(copy + kind)) {
-        const std::string path = original + entry.path().string().substr(copy.size());
+        std::string path = original;
+        path += entry.path().string().substr(copy.size());
         if (!synced_entries_.contains(path)) {
           lost.push_back(entry.path());
         } else if (entry.is_regular_file()) {

@@ -91,7 +91,8 @@ class Client {
                       const ConstVectorRef& weight = Vector()) const;
   // Calls `on_samples` for block after block. version 0: the current one. Throws
   // RpcError(kDataLoss) if a block arrives with a wrong checksum.
-  void ReadSamples(const std::string& dataset, const std::function<void(const Samples&)>& on_samples,
+  void ReadSamples(const std::string& dataset,
+                   const std::function<void(const Samples&)>& on_samples,
                    std::int64_t version = 0) const;
 
   // ---- Training and jobs ----

@@ -27,8 +27,8 @@ using Time = std::chrono::system_clock::time_point;  // The epoch itself: unknow
 
 // One scalar input or output.
 struct Variable {
-  std::string name;             // 1 to 63 characters of [A-Za-z0-9_.-], no digit, . or - in front.
-  std::string unit = {};        // Free text; empty: dimensionless.
+  std::string name;       // 1 to 63 characters of [A-Za-z0-9_.-], no digit, . or - in front.
+  std::string unit = {};  // Free text; empty: dimensionless.
   std::optional<double> lower = {};  // Smallest admissible value, in `unit`; unset: unbounded.
   std::optional<double> upper = {};
 
@@ -109,9 +109,9 @@ struct TrainingSpec {
 };
 
 struct TrainOptions {
-  std::string model = {};             // Id of the model that gets the version; empty: chosen.
-  std::int64_t dataset_version = 0;   // 0: the current one.
-  std::string request_id = {};        // Repeating it returns the same job; empty: made up.
+  std::string model = {};            // Id of the model that gets the version; empty: chosen.
+  std::int64_t dataset_version = 0;  // 0: the current one.
+  std::string request_id = {};       // Repeating it returns the same job; empty: made up.
 };
 
 // Errors on samples that the optimiser did not see.
