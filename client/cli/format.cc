@@ -23,7 +23,7 @@ std::string FormatShort(double value) {
 
 std::string FormatBytes(std::int64_t bytes) {
   constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = static_cast<double>(bytes);
+  auto value = static_cast<double>(bytes);
   std::size_t unit = 0;
   for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
   std::array<char, 32> text{};
@@ -57,6 +57,7 @@ std::string Join(const std::vector<std::string>& parts, const std::string& separ
 
 std::vector<std::string> Names(const std::vector<client::Variable>& variables) {
   std::vector<std::string> names;
+  names.reserve(variables.size());
   for (const client::Variable& variable : variables) names.push_back(variable.name);
   return names;
 }
@@ -79,6 +80,7 @@ void PrintTable(std::ostream& out, const std::vector<std::vector<std::string>>& 
 void PrintFields(std::ostream& out,
                  const std::vector<std::pair<std::string, std::string>>& fields) {
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(fields.size());
   for (const auto& [name, value] : fields) rows.push_back({name, value});
   PrintTable(out, rows);
 }

@@ -152,13 +152,13 @@ void Run(const std::string& server, bool json) {
 }  // namespace sobolev::examples
 
 int main(int argc, char** argv) {
-  std::string server = "localhost:50551";
-  bool json = false;
-  CLI::App app("Trains a basket option's surrogate on values and gradients, and checks it.");
-  app.add_option("--server", server, "Address of the server")->capture_default_str();
-  app.add_flag("--json", json, "Print the table as one JSON object on the last line");
-  CLI11_PARSE(app, argc, argv);
   try {
+    std::string server = "localhost:50551";
+    bool json = false;
+    CLI::App app("Trains a basket option's surrogate on values and gradients, and checks it.");
+    app.add_option("--server", server, "Address of the server")->capture_default_str();
+    app.add_flag("--json", json, "Print the table as one JSON object on the last line");
+    CLI11_PARSE(app, argc, argv);
     sobolev::examples::Run(server, json);
   } catch (const std::exception& e) {
     std::cerr << "sobolev-quickstart: " << e.what() << '\n';

@@ -1,9 +1,16 @@
 #include "server/app/server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <fstream>
+#include <initializer_list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -33,6 +40,7 @@ namespace sobolev::server {
 namespace {
 
 constexpr int kMinPoolThreads = 4;
+constexpr std::chrono::minutes kJanitorInterval{10};
 
 int ThreadsOrAll(int threads) {
   return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -47,10 +55,7 @@ std::unique_ptr<Store> OpenStore(const ServerConfig& config, const Clock& clock,
   options.directory = config.data_dir;
   options.clock = &clock;
   options.env = &io;
-  std::unique_ptr<Store> store = OpenSqliteStore(options);
-  store->DropStaleUploads(clock.WallMicros() -
-                          static_cast<std::int64_t>(config.upload_ttl_seconds * 1e6));
-  return store;
+  return OpenSqliteStore(options);
 }
 
 // Whoever waits for the file sees it whole or not at all.
@@ -86,7 +91,24 @@ struct Server::Parts {
         training_service(*store, jobs, metrics, pool, config),
         model_service(*store, models, metrics, pool),
         job_service(*store, jobs, metrics, pool),
-        prediction_service(models, metrics, pool, config) {}
+        prediction_service(models, metrics, pool, config),
+        janitor([this](const std::stop_token& stop) { CleanUp(stop); }) {}
+
+  // Drops uploads that nobody finished, now and then.
+  void CleanUp(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    do {
+      try {
+        store->DropStaleUploads(clock.WallMicros() -
+                                static_cast<std::int64_t>(config.upload_ttl_seconds * 1e6));
+      } catch (const std::exception& error) {
+        LogWarning("cannot drop stale uploads", {{"what", error.what()}});
+      }
+    } while (!wake.wait_for(lock, stop, kJanitorInterval, [] { return false; }) &&
+             !stop.stop_requested());
+  }
 
   void Listen() {
     grpc::EnableDefaultHealthCheckService(true);
@@ -174,6 +196,7 @@ struct Server::Parts {
   std::optional<AdminListener> admin;
   std::string grpc_address;
   std::string metrics_address;
+  std::jthread janitor;  // Last: it ends first.
 };
 
 Server::Server(const ServerConfig& config) {

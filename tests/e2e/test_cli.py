@@ -136,9 +136,7 @@ def test_training_reports_progress_on_stderr_and_the_result_on_stdout(cli, model
 
 def test_predictions_agree_with_the_function_in_every_format(cli, model, tmp_path):
     points = [(0.5, 0.25), (-0.25, 0.75)]
-    (tmp_path / "points.csv").write_text(
-        "b,a\n" + "".join(f"{b!r},{a!r}\n" for a, b in points)
-    )
+    (tmp_path / "points.csv").write_text("b,a\n" + "".join(f"{b!r},{a!r}\n" for a, b in points))
     arguments = ["predict", model, "--jacobian", "--jvp", "1,2", "--vjp", "-3"]
     table = cli.ok(*arguments, "--csv", "points.csv", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(table)))
@@ -161,10 +159,12 @@ def test_predictions_agree_with_the_function_in_every_format(cli, model, tmp_pat
         assert point["value"] == [float(row["u"])]
         assert point["jacobian"] == [[float(row["du/da"]), float(row["du/db"])]]
         assert point["in_domain"] is True
-    cli.ok(*arguments, "--format", "csv", "--out", "out.csv", stdin=(tmp_path / "points.csv").read_text())
+    text = (tmp_path / "points.csv").read_text()
+    cli.ok(*arguments, "--format", "csv", "--out", "out.csv", stdin=text)
     assert (tmp_path / "out.csv").read_text() == table
-    assert cli.json("predict", model, "--point", "0.5,0.25")["points"][0]["value"] == (
-        as_json["points"][0]["value"]
+    assert (
+        cli.json("predict", model, "--point", "0.5,0.25")["points"][0]["value"]
+        == (as_json["points"][0]["value"])
     )
     assert cli.ok("predict", model, "--point", "5,5").rstrip().endswith("no")
 
@@ -187,12 +187,12 @@ def test_models_and_jobs_are_listed_shown_and_deleted(cli, model):
     assert cli.run("model", "show", "gone").returncode == 1
 
 
-def long_training(cli: Cli, model: str) -> list[str]:
+def long_training(model: str) -> list[str]:
     return ["train", model, "--model", "long", "--epochs", "1000000", "--patience", "0"]
 
 
 def test_a_detached_job_runs_until_it_is_cancelled(cli, model):
-    job = cli.ok(*long_training(cli, model), "--detach").strip()
+    job = cli.ok(*long_training(model), "--detach").strip()
     assert cli.json("job", "show", job)["state"] in ("queued", "running")
     assert cli.json("job", "cancel", job)["cancel_requested"]
     watch = cli.run("job", "watch", job)
@@ -202,7 +202,7 @@ def test_a_detached_job_runs_until_it_is_cancelled(cli, model):
 
 def test_ctrl_c_leaves_the_job_running_and_says_how_to_go_on(cli, model):
     process = subprocess.Popen(
-        [str(CLI.resolve()), *long_training(cli, model)],
+        [str(CLI.resolve()), *long_training(model)],
         env=cli.environment,
         stderr=subprocess.PIPE,
         text=True,

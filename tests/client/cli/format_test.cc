@@ -1,5 +1,6 @@
 #include "client/cli/format.h"
 
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -15,7 +16,7 @@ namespace {
 TEST(FormatTest, ExactNumbersReadBackAsTheSameBits) {
   std::mt19937_64 generator(1);
   for (int i = 0; i < 10'000; ++i) {
-    const double value = std::bit_cast<double>(generator());
+    const auto value = std::bit_cast<double>(generator());
     if (!std::isfinite(value)) continue;
     const std::string text = FormatExact(value);
     double back = 0;

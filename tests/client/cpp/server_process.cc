@@ -41,6 +41,7 @@ void ServerProcess::Start() {
                                     "--drain-grace-seconds=0",
                                     "--drain-timeout-seconds=1"};
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 

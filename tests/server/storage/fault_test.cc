@@ -370,7 +370,9 @@ class PowerCutIoEnv final : public PosixIoEnv {
   void Sync(const FileDescriptor& directory) override {
     const std::lock_guard lock(mutex_);
     const std::string& path = paths_.at(directory.get());
-    for (const std::string& name : List(path)) synced_entries_.insert(path + "/" + name);
+    for (const std::string& name : List(path)) {
+      synced_entries_.insert(std::filesystem::path(path) / name);
+    }
   }
   void Rename(const std::string& from, const std::string& to) override {
     PosixIoEnv::Rename(from, to);
