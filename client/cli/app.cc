@@ -1,6 +1,7 @@
 #include "client/cli/app.h"
 
 #include <exception>
+#include <ios>
 #include <iostream>
 #include <string>
 
@@ -83,6 +84,9 @@ int RunApp(int argc, const char* const* argv) {
     std::cerr << "sobolev: " << e.what() << '\n';
     return kJobEnded;
   } catch (const UsageError& e) {
+    std::cerr << "sobolev: " << e.what() << '\n';
+    return kUsage;
+  } catch (const std::ios_base::failure& e) {  // A directory in place of a file, for example.
     std::cerr << "sobolev: " << e.what() << '\n';
     return kUsage;
   } catch (const std::exception& e) {

@@ -244,6 +244,7 @@ def test_errors_of_the_server_are_reported_in_words_or_json(cli):
         ["dataset", "create", "x"],
         ["dataset", "create", "x", "--inputs", "a=1", "--outputs", "u"],
         ["dataset", "append", "cli", "no-such-file.csv"],
+        ["dataset", "append", "cli", "/"],
         ["train"],
         ["train", "cli", "--activation", "relu"],
         ["predict", "cli", "--point", "1,2,3"],
