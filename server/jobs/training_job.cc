@@ -77,7 +77,8 @@ class Attempt {
           }
           break;
         case train::Status::kCancelled:
-          SaveCheckpoint();
+          // A cancelled job never resumes.
+          if (!environment_.store.GetJob(job_.id).cancel_requested) SaveCheckpoint();
           return JobEnding::kStopped;
         case train::Status::kDiverged:
           ThrowDiverged();

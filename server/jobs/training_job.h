@@ -30,7 +30,7 @@ struct TrainingEnvironment {
 enum class JobEnding {
   kSucceeded,  // Its model version is published.
   kFailed,     // The failure is recorded.
-  kStopped,    // `stop` fired; a checkpoint is saved. The caller decides: cancel or release.
+  kStopped,    // `stop` fired. The caller cancels or releases; for a release a checkpoint is saved.
 };
 
 // Works on the claimed job; calls `on_news` after each event it wrote. Throws Error only when the
