@@ -1,7 +1,9 @@
+#include <charconv>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include "client/cli/commands.h"
 #include "client/cli/interrupt.h"
@@ -29,6 +31,15 @@ void Train(const TrainArguments& arguments, Context& context) {
   } else {
     std::cout << job.name() << '\n';
   }
+}
+
+// CLI11 would turn -1 and numbers beyond 64 bits into the largest seed.
+std::string IsSeed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const char* end = text.data() + text.size();
+  const std::from_chars_result result = std::from_chars(text.data(), end, seed);
+  if (result.ec == std::errc() && result.ptr == end) return "";
+  return "expected a whole number from 0 to 18446744073709551615, got " + text;
 }
 
 }  // namespace
@@ -69,7 +80,8 @@ void AddTrainCommand(CLI::App& app, Context& context) {
       ->add_option("--derivative-scale", spec.derivative_scale,
                    "balanced, per-output or per-input: how Jacobian entries are made comparable")
       ->transform(CLI::CheckedTransformer(scales).description(""));
-  train->add_option("--seed", spec.seed, "Of split, initial weights and order of samples");
+  train->add_option("--seed", spec.seed, "Of split, initial weights and order of samples")
+      ->check(IsSeed);
   train->add_option("--precision", spec.precision, "float32 or float64: arithmetic of training")
       ->transform(CLI::CheckedTransformer(precisions).description(""));
   train->add_option("--learning-rate", spec.learning_rate, "Peak of the one-cycle schedule");

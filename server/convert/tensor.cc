@@ -42,6 +42,8 @@ void RequireShape(const std::vector<std::int64_t>& shape, const std::vector<std:
       "expected shape " + ShapeText(expected) + " (" + explanation + "), got " + ShapeText(shape));
 }
 
+}  // namespace
+
 // All finite exactly when Σ 0·v is 0: NaN and infinities turn it into NaN. Vectorises, unlike a
 // loop with an early exit.
 bool AllFinite(const double* values, std::int64_t size) {
@@ -54,8 +56,6 @@ bool AllFinite(const double* values, std::int64_t size) {
   for (int k = 1; k < 8; ++k) sums[0] += sums[k];
   return sums[0] == 0.0;
 }
-
-}  // namespace
 
 void RequireDataType(int data_type, const std::string& field) {
   if (v1::Tensor::DataType_IsValid(data_type)) return;

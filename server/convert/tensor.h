@@ -48,6 +48,9 @@ class TensorView {
   std::vector<double> converted_;
 };
 
+// Whether none of `size` values is NaN or infinite.
+bool AllFinite(const double* values, std::int64_t size);
+
 // Per-column minimum and maximum of a [rows, columns] tensor, rows >= 1.
 std::vector<ValueRange> ColumnRanges(const TensorView& tensor, std::int64_t columns);
 

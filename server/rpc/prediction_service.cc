@@ -88,6 +88,17 @@ class RequestedDirections {
   std::int64_t count_ = 0;
 };
 
+// A network overflows only far outside its domain; such numbers are not served.
+void RequireFinitePrediction(const double* values, Index num_points, Index per_point) {
+  if (values == nullptr || AllFinite(values, num_points * per_point)) return;
+  Index point = 0;
+  while (AllFinite(values + point * per_point, per_point)) ++point;
+  throw InvalidArgument(
+      "PREDICTION_OVERFLOW", "x[" + std::to_string(point) + "]",
+      "the prediction at this point is beyond the range of float64; ask for points "
+      "nearer to the model's domain");
+}
+
 void FillInDomain(const ServedModel& model, const ConstMatrixMap& X,
                   google::protobuf::RepeatedField<bool>& in_domain) {
   in_domain.Reserve(static_cast<int>(X.cols()));
@@ -184,6 +195,10 @@ void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictRes
       num_points, mask.jacobian || mask.jvp || mask.vjp ? 1 : 0,
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 
+  RequireFinitePrediction(out.Y, num_points, m);
+  RequireFinitePrediction(out.J, num_points, m * n);
+  RequireFinitePrediction(out.Y_dot, num_points, p * m);
+  RequireFinitePrediction(out.X_bar, num_points, q * n);
   if (mask.value) FinishTensor(request.data_type(), *response.mutable_value());
   if (mask.jacobian) FinishTensor(request.data_type(), *response.mutable_jacobian());
   if (mask.jvp) FinishTensor(request.data_type(), *response.mutable_jvp());

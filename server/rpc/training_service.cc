@@ -54,7 +54,7 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
   const DatasetRecord dataset = store_.GetDataset(dataset_id);
   std::int64_t num_samples = 0;
   std::int64_t num_jacobians = 0;
-  if (dataset.version > 0) {
+  if (dataset.version > 0 || request.dataset_version() > 0) {
     const std::shared_ptr<const Snapshot> snapshot =
         store_.OpenSnapshot(dataset_id, request.dataset_version());
     num_samples = snapshot->statistics().sample_count;

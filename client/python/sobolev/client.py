@@ -154,28 +154,33 @@ class Client:
           InvalidArgumentError: Wrong shape, NaN or infinity, options out of range.
           FailedPreconditionError: Too few samples.
         """
-        spec = training_pb2.TrainingSpec(
-            network=models_pb2.Network(
-                hidden=hidden,
-                activation=records.enum_number(
-                    models_pb2.Network.Activation, activation, "activation"
+        try:
+            spec = training_pb2.TrainingSpec(
+                network=models_pb2.Network(
+                    hidden=hidden,
+                    activation=records.enum_number(
+                        models_pb2.Network.Activation, activation, "activation"
+                    ),
                 ),
-            ),
-            alpha=alpha,
-            beta=beta,
-            derivative_scale=records.enum_number(
-                training_pb2.TrainingSpec.DerivativeScale, derivative_scale, "derivative_scale"
-            ),
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            validation_fraction=validation_fraction,
-            patience=patience,
-            seed=seed,
-            precision=records.enum_number(
-                training_pb2.TrainingSpec.Precision, precision, "precision"
-            ),
-        )
+                alpha=alpha,
+                beta=beta,
+                derivative_scale=records.enum_number(
+                    training_pb2.TrainingSpec.DerivativeScale, derivative_scale, "derivative_scale"
+                ),
+                epochs=epochs,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                validation_fraction=validation_fraction,
+                patience=patience,
+                seed=seed,
+                precision=records.enum_number(
+                    training_pb2.TrainingSpec.Precision, precision, "precision"
+                ),
+            )
+        except (TypeError, ValueError) as error:
+            raise invalid_argument(
+                "INVALID_OPTION", "spec", f"option of the wrong type or size: {error}"
+            ) from error
         if dataset is None:
             if x is None or y is None:
                 raise invalid_argument("MISSING_FIELD", "x", "expected x and y, or a dataset")

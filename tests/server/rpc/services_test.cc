@@ -441,6 +441,23 @@ TEST_F(ServicesTest, PredictAnswersAnEmptyBatchAndRefusesATooLargeOne) {
   EXPECT_THAT(status.error_message(), HasSubstr("expected at most 1000 points, got 1001"));
 }
 
+TEST_F(ServicesTest, APredictionThatOverflowsIsRefusedWithItsPoint) {
+  MakeGridDataset();
+  v1::TrainRequest training = SmallTraining(2);
+  training.mutable_spec()->mutable_network()->set_activation(v1::Network::ACTIVATION_SOFTPLUS);
+  v1::Job job;
+  ASSERT_TRUE(Train(training, &job).ok());
+  ASSERT_EQ(Wait(job.name()).state(), v1::Job::STATE_SUCCEEDED);
+  v1::PredictRequest request;
+  request.set_model("models/grid");
+  SetTensor({2, 2}, {0, 0, 1e308, -1e308}, request.mutable_x());
+  v1::PredictResponse response;
+  const grpc::Status status = Predict(request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Reason(status), "PREDICTION_OVERFLOW");
+  EXPECT_THAT(status.error_message(), HasSubstr("x[1]"));
+}
+
 TEST_F(ServicesTest, ListsGoPageByPage) {
   for (const char* id : {"c", "a", "b"}) ASSERT_TRUE(CreateDataset(id).ok());
   v1::ListDatasetsRequest request;
