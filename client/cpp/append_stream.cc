@@ -15,13 +15,13 @@ AppendStream::AppendStream(Connection& connection, const std::string& dataset,
 }
 
 AppendStream::~AppendStream() {
-  if (finished_) return;
+  if (status_) return;
   context_.TryCancel();
   Finish();
 }
 
 bool AppendStream::Write(const v1::AppendSamplesRequest& request) {
-  return stream_->Write(request);
+  return !status_ && stream_->Write(request);
 }
 
 void AppendStream::WaitUntil(const std::function<bool(const AppendNews&)>& condition) {
@@ -40,10 +40,12 @@ AppendNews AppendStream::News() {
 }
 
 grpc::Status AppendStream::Finish() {
-  stream_->WritesDone();
-  reader_.join();
-  finished_ = true;
-  return stream_->Finish();
+  if (!status_) {
+    stream_->WritesDone();
+    reader_.join();
+    status_ = stream_->Finish();
+  }
+  return *status_;
 }
 
 void AppendStream::ReadUntilEnd() {

@@ -57,7 +57,7 @@ class AppendStream {
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::AppendSamplesRequest, v1::AppendSamplesResponse>>
       stream_;
-  bool finished_ = false;
+  std::optional<grpc::Status> status_;  // Once finished.
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -128,7 +128,7 @@ void Uploader::Impl::Send(v1::AppendSamplesRequest request) {
 
   const std::size_t bytes = request.ByteSizeLong();
   AbsorbAcknowledgements();
-  while (unacked_bytes_ > 0 && unacked_bytes_ + bytes > kWindowBytes) {
+  while (!committed_ && unacked_bytes_ > 0 && unacked_bytes_ + bytes > kWindowBytes) {
     stream_->WaitUntil([](const AppendNews& news) { return !news.stored.empty(); });
     if (stream_->News().ended) {
       GiveUpUnlessBroken();
@@ -136,6 +136,7 @@ void Uploader::Impl::Send(v1::AppendSamplesRequest request) {
     }
     AbsorbAcknowledgements();
   }
+  if (committed_ || IsStored(id)) return;  // A new connection may have learned of it.
   unacked_.push_back({id, bytes, std::move(request)});
   unacked_bytes_ += bytes;
   if (!stream_->Write(unacked_.back().request)) {

@@ -173,7 +173,7 @@ struct Server::Parts {
     grpc_server->Shutdown(std::chrono::system_clock::now() +
                           ToMillis(config.drain_timeout_seconds));
     grpc_server->Wait();
-    admin->Stop();
+    if (admin) admin->Stop();
     grpc_server.reset();
     LogInfo("stopped");
   }
@@ -201,9 +201,14 @@ struct Server::Parts {
 
 Server::Server(const ServerConfig& config) {
   parts_ = std::make_unique<Parts>(config);
-  parts_->Listen();
-  if (!config.port_file.empty()) {
-    WritePortFile(config.port_file, parts_->grpc_address, parts_->metrics_address);
+  try {
+    parts_->Listen();
+    if (!config.port_file.empty()) {
+      WritePortFile(config.port_file, parts_->grpc_address, parts_->metrics_address);
+    }
+  } catch (...) {
+    Shutdown();  // With its deadlines: a client may have a stream open already.
+    throw;
   }
   LogInfo("listening", {{"grpc", parts_->grpc_address},
                         {"metrics", parts_->metrics_address},

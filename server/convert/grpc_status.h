@@ -12,7 +12,7 @@
 namespace sobolev::server {
 
 // sobolev::Error keeps its code and message and gains google.rpc details (ErrorInfo with reason and
-// domain "sobolev", BadRequest, ResourceInfo, RetryInfo, where they fit); bad_alloc becomes
+// domain "sobolev", BadRequest, PreconditionFailure, RetryInfo, where they fit); bad_alloc becomes
 // RESOURCE_EXHAUSTED; anything else becomes INTERNAL with an incident number, its text goes to the
 // log only.
 grpc::Status ToStatus(const std::exception_ptr& error);

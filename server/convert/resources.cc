@@ -1,5 +1,6 @@
 #include "server/convert/resources.h"
 
+#include <cctype>
 #include <cmath>
 #include <set>
 
@@ -10,6 +11,7 @@
 #include "engine/base/error.h"
 #include "engine/nn/network.h"
 #include "server/convert/names.h"
+#include "server/convert/tensor.h"
 
 namespace sobolev::server {
 namespace {
@@ -45,8 +47,8 @@ void ValidateVariables(const VariableList& variables, const std::string& field, 
     }
     if (variable.has_lower() && variable.has_upper() && variable.lower() >= variable.upper()) {
       throw InvalidArgument("OUT_OF_RANGE", path + ".lower",
-                            "expected less than upper = " + std::to_string(variable.upper()) +
-                                ", got " + std::to_string(variable.lower()));
+                            "expected less than upper = " + Text(variable.upper()) + ", got " +
+                                Text(variable.lower()));
     }
   }
 }

@@ -1,7 +1,9 @@
 #include "server/convert/tensor.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -55,6 +57,12 @@ bool AllFinite(const double* values, std::int64_t size) {
   for (; i < size; ++i) sums[0] += 0.0 * values[i];
   for (int k = 1; k < 8; ++k) sums[0] += sums[k];
   return sums[0] == 0.0;
+}
+
+std::string Text(double value) {
+  std::array<char, 32> text{};
+  const std::to_chars_result end = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), end.ptr};
 }
 
 void RequireDataType(int data_type, const std::string& field) {

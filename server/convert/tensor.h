@@ -51,6 +51,9 @@ class TensorView {
 // Whether none of `size` values is NaN or infinite.
 bool AllFinite(const double* values, std::int64_t size);
 
+// The shortest text that reads back as `value`.
+std::string Text(double value);
+
 // Per-column minimum and maximum of a [rows, columns] tensor, rows >= 1.
 std::vector<ValueRange> ColumnRanges(const TensorView& tensor, std::int64_t columns);
 

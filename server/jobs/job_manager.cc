@@ -1,5 +1,7 @@
 #include "server/jobs/job_manager.h"
 
+#include <chrono>
+#include <cstdint>
 #include <exception>
 #include <optional>
 
@@ -78,6 +80,22 @@ void JobManager::Work() {
   }
 }
 
+// The store failed in mid-job, of a full disk for example: the job goes back to the queue as soon
+// as the store can say so, unless somebody else has it or the server shuts down.
+void JobManager::ReleaseStubbornly(const Lease& lease) {
+  while (true) {
+    try {
+      environment_.store.ReleaseJob(lease);
+      return;
+    } catch (const Error& error) {
+      if (error.reason() == "LEASE_LOST") return;
+      LogError("cannot release a job", {{"job", lease.job_id}, {"what", error.what()}});
+    }
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_for(lock, kRetryDelay, [this] { return draining_; })) return;
+  }
+}
+
 void JobManager::RunOne(const JobRecord& job) {
   std::stop_source stop;
   const Lease lease{.job_id = job.id, .epoch = job.lease_epoch};
@@ -87,12 +105,12 @@ void JobManager::RunOne(const JobRecord& job) {
     if (draining_) stop.request_stop();
   }
   const auto on_news = [&] { watchers_.Notify(job.id); };
-  on_news();
-  // A cancel between claim and registration set the flag but found nothing to stop.
-  if (environment_.store.GetJob(job.id).cancel_requested) stop.request_stop();
-  LogInfo("job started", {{"job", job.id}, {"attempt", job.attempt}});
   std::exception_ptr failure;
   try {
+    on_news();
+    // A cancel between claim and registration set the flag but found nothing to stop.
+    if (environment_.store.GetJob(job.id).cancel_requested) stop.request_stop();
+    LogInfo("job started", {{"job", job.id}, {"attempt", job.attempt}});
     const JobEnding ending = RunTrainingJob(environment_, job, stop.get_token(), on_news);
     if (ending == JobEnding::kStopped) {
       if (environment_.store.GetJob(job.id).cancel_requested) {
@@ -105,6 +123,7 @@ void JobManager::RunOne(const JobRecord& job) {
     }
   } catch (...) {
     failure = std::current_exception();
+    ReleaseStubbornly(lease);
   }
   {
     const std::lock_guard lock(mutex_);

@@ -4,6 +4,7 @@
 #define SOBOLEV_SERVER_JOBS_JOB_MANAGER_H_
 
 #include <condition_variable>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <stop_token>
@@ -41,6 +42,7 @@ class JobManager {
  private:
   void Work();
   void RunOne(const JobRecord& job);
+  void ReleaseStubbornly(const Lease& lease);
 
   const TrainingEnvironment environment_;
   JobWatchers watchers_;

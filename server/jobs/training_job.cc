@@ -17,6 +17,7 @@
 #include "server/convert/grpc_status.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
+#include "server/convert/tensor.h"
 #include "server/models/weights_codec.h"
 
 namespace sobolev::server {
@@ -148,17 +149,25 @@ class Attempt {
     const double left = static_cast<double>(trainer_->SamplesTotal() - trainer_->SamplesSeen());
     progress.set_remaining_seconds(last || samples_per_second_ <= 0 ? 0
                                                                     : left / samples_per_second_);
-    environment_.store.AppendProgress(lease_, progress.SerializeAsString());
+    UnlessFull([&] { environment_.store.AppendProgress(lease_, progress.SerializeAsString()); });
     on_news_();
   }
 
   void SaveCheckpoint() {
     last_checkpoint_ = environment_.clock.Steady();
-    try {
+    UnlessFull([&] {
       environment_.store.SaveCheckpoint(lease_, trainer_->SaveState(), ComputeSeconds());
+    });
+  }
+
+  // Training can do without progress events and checkpoints while the disk is full.
+  template <class Write>
+  void UnlessFull(const Write& write) const {
+    try {
+      write();
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kResourceExhausted) throw;
-      LogWarning("no room for a checkpoint, training goes on",
+      LogWarning("no room on the disk, training goes on",
                  {{"job", job_.id}, {"what", error.what()}});
     }
   }
@@ -168,7 +177,7 @@ class Attempt {
     throw FailedPrecondition("DIVERGED", "spec.learning_rate",
                              "the loss became non-finite in epoch " + std::to_string(epoch) +
                                  "; train again with a learning_rate below " +
-                                 std::to_string(*trainer_->options().learning_rate) +
+                                 Text(*trainer_->options().learning_rate) +
                                  " or with precision float64");
   }
 
@@ -257,7 +266,8 @@ JobEnding RunTrainingJob(const TrainingEnvironment& environment, const JobRecord
     const grpc::Status status = ToStatus(std::current_exception());
     if (status.error_code() == grpc::StatusCode::CANCELLED) return JobEnding::kStopped;
     const std::string reason = ErrorReason(std::current_exception());
-    if (reason == "LEASE_LOST") throw;
+    // Not the job's fault: the caller releases it to be run again.
+    if (reason == "LEASE_LOST" || reason == "DISK_FULL" || reason == "DISK_LOW") throw;
     LogWarning("job failed", {{"job", job.id}, {"what", status.error_message()}});
     environment.store.FailJob({.job_id = job.id, .epoch = job.lease_epoch},
                               {.code = static_cast<int>(status.error_code()),

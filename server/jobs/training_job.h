@@ -33,8 +33,8 @@ enum class JobEnding {
   kStopped,    // `stop` fired. The caller cancels or releases; for a release a checkpoint is saved.
 };
 
-// Works on the claimed job; calls `on_news` after each event it wrote. Throws Error only when the
-// store does: a lost lease, a full disk.
+// Works on the claimed job; calls `on_news` after each event it wrote. Throws Error only for what
+// is not the job's fault: a lost lease, or a full disk when the result is to be stored.
 JobEnding RunTrainingJob(const TrainingEnvironment& environment, const JobRecord& job,
                          const std::stop_token& stop, const std::function<void()>& on_news);
 

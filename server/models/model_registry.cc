@@ -63,12 +63,14 @@ ModelRegistry::Handle ModelRegistry::Get(const std::string& model_id, std::int64
   if (removals != removals_) return loaded;
   if (newest) latest_[model_id] = std::max(latest_[model_id], record.version);
   const std::size_t bytes = loaded->surrogate.SizeBytes();
+  const auto present = entries_.find({model_id, record.version});
+  if (present != entries_.end()) return present->second.model;
+  if (bytes > max_bytes_) return loaded;
   EvictToFit(bytes);
-  const auto [entry, inserted] =
-      entries_.try_emplace({model_id, record.version},
-                           Entry{loaded, std::make_unique<std::atomic<std::uint64_t>>(++uses_)});
-  if (inserted) size_bytes_ += bytes;
-  return entry->second.model;
+  size_bytes_ += bytes;
+  entries_.try_emplace({model_id, record.version},
+                       Entry{loaded, std::make_unique<std::atomic<std::uint64_t>>(++uses_)});
+  return loaded;
 }
 
 void ModelRegistry::EvictToFit(std::size_t incoming_bytes) {

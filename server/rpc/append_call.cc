@@ -149,16 +149,15 @@ void AppendCall::BlockDone(std::int64_t block_id, std::int64_t rows, std::size_t
     response.mutable_stored()->set_already_stored(already_stored);
     Reply(response);
   }
-  bool commit_is_due = false;
-  {
-    const std::lock_guard lock(mutex_);
-    --pending_blocks_;
-    pending_bytes_ -= bytes;
-    commit_is_due = pending_blocks_ == 0 && commit_ && !end_;
-    ReadIfRoom();
-    FinishIfDone();
+  const std::lock_guard lock(mutex_);
+  --pending_blocks_;
+  pending_bytes_ -= bytes;
+  if (pending_blocks_ == 0 && commit_ && !end_) {
+    // Under the lock, because OnDone may reset self_ as soon as the call can end.
+    pool_.Submit([self = self_] { self->CommitNow(); });
   }
-  if (commit_is_due) pool_.Submit([self = self_] { self->CommitNow(); });
+  ReadIfRoom();
+  FinishIfDone();
 }
 
 void AppendCall::Commit(const v1::AppendSamplesRequest::Commit& commit) {

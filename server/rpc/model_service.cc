@@ -104,7 +104,10 @@ grpc::ServerUnaryReactor* ModelService::ListModelVersions(grpc::CallbackServerCo
         const std::string id = ParseModelId(parsed.parent(), "parent");
         const std::string listing = ModelName(id) + "/versions";
         const std::string token = DecodePageToken(listing, parsed.page_token());
-        const std::int64_t after = token.empty() ? 0 : std::stoll(token);
+        const std::int64_t after =
+            token.empty()
+                ? 0
+                : ParseModelName(ModelName(id) + "/versions/" + token, "page_token").version;
         const std::vector<ModelVersionRecord> records =
             store_.ListModelVersions(id, after, limit + 1);
         for (const ModelVersionRecord& record : FirstPage(records, limit)) {

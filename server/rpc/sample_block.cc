@@ -48,9 +48,9 @@ void RequireBounds(const google::protobuf::RepeatedPtrField<v1::Variable>& varia
         "OUT_OF_BOUNDS",
         tensor.field() + "[" + std::to_string(row) + "][" + std::to_string(j) + "]",
         "expected " + variable.name() + (below ? " >= " : " <= ") +
-            std::to_string(below ? variable.lower() : variable.upper()) + ", got " +
-            std::to_string(value) + " (row " + std::to_string(row) + ", column " +
-            std::to_string(j) + "); the dataset's schema sets this bound");
+            Text(below ? variable.lower() : variable.upper()) + ", got " + Text(value) + " (row " +
+            std::to_string(row) + ", column " + std::to_string(j) +
+            "); the dataset's schema sets this bound");
   }
 }
 
@@ -58,7 +58,7 @@ void RequirePositive(const TensorView& weight) {
   for (std::int64_t row = 0; row < weight.size(); ++row) {
     if (weight.data()[row] > 0) continue;
     throw InvalidArgument("OUT_OF_RANGE", weight.field() + "[" + std::to_string(row) + "]",
-                          "expected a weight > 0, got " + std::to_string(weight.data()[row]));
+                          "expected a weight > 0, got " + Text(weight.data()[row]));
   }
 }
 

@@ -54,9 +54,10 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
   const DatasetRecord dataset = store_.GetDataset(dataset_id);
   std::int64_t num_samples = 0;
   std::int64_t num_jacobians = 0;
-  if (dataset.version > 0 || request.dataset_version() > 0) {
-    const std::shared_ptr<const Snapshot> snapshot =
-        store_.OpenSnapshot(dataset_id, request.dataset_version());
+  const std::int64_t version =
+      request.dataset_version() > 0 ? request.dataset_version() : dataset.version;
+  if (version > 0) {
+    const std::shared_ptr<const Snapshot> snapshot = store_.OpenSnapshot(dataset_id, version);
     num_samples = snapshot->statistics().sample_count;
     num_jacobians = snapshot->statistics().jacobian_count;
   }
@@ -65,8 +66,7 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
 
   const JobRecord job{.dataset_id = dataset_id,
                       .dataset_uid = dataset.uid,
-                      .dataset_version = request.dataset_version() > 0 ? request.dataset_version()
-                                                                       : dataset.version,
+                      .dataset_version = version,
                       .model_id = request.model_id().empty() ? RandomModelId() : request.model_id(),
                       .spec = SerializeDeterministic(request),
                       .request_id = request.request_id()};
