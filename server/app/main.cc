@@ -1,18 +1,20 @@
 // sobolev-server: parse, build, wait for SIGTERM, drain.
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <thread>
 #include <variant>
 
 #include <malloc.h>
 #include <pthread.h>
 
-#include "server/app/config.h"
-#include "server/app/log.h"
 #include "server/app/server.h"
+#include "server/base/config.h"
+#include "server/base/log.h"
 
 namespace {
 
@@ -20,9 +22,7 @@ namespace {
 constexpr int kCannotStart = 1;
 constexpr int kReusedBufferBytes = 32 << 20;
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   using sobolev::server::ServerConfig;
   const std::variant<ServerConfig, int> parsed =
       sobolev::server::ParseConfig(argc, argv, std::cout, std::cerr);
@@ -42,20 +42,32 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
+  std::optional<sobolev::server::Server> server;
   try {
-    sobolev::server::Server server(config);
-    int signal = 0;
-    sigwait(&signals, &signal);
-    // A second signal ends the process at once.
-    std::thread([signals] {
-      int second = 0;
-      sigwait(&signals, &second);
-      std::_Exit(128 + second);
-    }).detach();
-    server.Shutdown();
-    return EXIT_SUCCESS;
+    server.emplace(config);
   } catch (const std::exception& error) {
     sobolev::server::LogError("cannot start", {{"what", error.what()}});
+    return kCannotStart;
+  }
+  int signal = 0;
+  sigwait(&signals, &signal);
+  // A second signal ends the process at once.
+  std::thread([signals] {
+    int second = 0;
+    sigwait(&signals, &second);
+    std::_Exit(128 + second);
+  }).detach();
+  server->Shutdown();
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "sobolev-server: %s\n", error.what());
     return kCannotStart;
   }
 }

@@ -21,9 +21,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
-#include "server/app/clock.h"
-#include "server/app/log.h"
-#include "server/app/thread_pool.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/base/thread_pool.h"
 #include "server/http/admin_listener.h"
 #include "server/jobs/job_manager.h"
 #include "server/metrics/metrics.h"

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "server/app/config.h"
+#include "server/base/config.h"
 
 namespace sobolev::server {
 

@@ -9,7 +9,7 @@
 #include <google/rpc/status.pb.h>
 
 #include "engine/base/error.h"
-#include "server/app/log.h"
+#include "server/base/log.h"
 
 namespace sobolev::server {
 namespace {

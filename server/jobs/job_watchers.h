@@ -19,7 +19,7 @@ class JobWatchers {
   // `on_news` is called from any thread, under a lock: it must be quick and must not call back.
   std::uint64_t Subscribe(const std::string& job_id, std::function<void()> on_news) {
     const std::lock_guard lock(mutex_);
-    watchers_.emplace(job_id, std::make_pair(++last_id_, std::move(on_news)));
+    watchers_.emplace(job_id, Watcher{.id = ++last_id_, .on_news = std::move(on_news)});
     return last_id_;
   }
 
@@ -28,7 +28,7 @@ class JobWatchers {
     const std::lock_guard lock(mutex_);
     const auto [first, last] = watchers_.equal_range(job_id);
     for (auto it = first; it != last; ++it) {
-      if (it->second.first != subscription) continue;
+      if (it->second.id != subscription) continue;
       watchers_.erase(it);
       return;
     }
@@ -37,23 +37,28 @@ class JobWatchers {
   void Notify(const std::string& job_id) {
     const std::lock_guard lock(mutex_);
     const auto [first, last] = watchers_.equal_range(job_id);
-    for (auto it = first; it != last; ++it) it->second.second();
+    for (auto it = first; it != last; ++it) it->second.on_news();
   }
 
   // The server shuts down: every watcher is called once more and then finds is_closed().
   void Close() {
     const std::lock_guard lock(mutex_);
     is_closed_ = true;
-    for (const auto& [job_id, watcher] : watchers_) watcher.second();
+    for (const auto& [job_id, watcher] : watchers_) watcher.on_news();
   }
 
   bool is_closed() const { return is_closed_; }
 
  private:
+  struct Watcher {
+    std::uint64_t id;
+    std::function<void()> on_news;
+  };
+
   std::mutex mutex_;
   std::atomic<bool> is_closed_{false};
   std::uint64_t last_id_ = 0;
-  std::multimap<std::string, std::pair<std::uint64_t, std::function<void()>>> watchers_;
+  std::multimap<std::string, Watcher> watchers_;
 };
 
 }  // namespace sobolev::server

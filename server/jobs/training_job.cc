@@ -13,7 +13,7 @@
 #include "engine/base/isa.h"
 #include "engine/train/trainer.h"
 #include "proto/sobolev/v1/training.pb.h"
-#include "server/app/log.h"
+#include "server/base/log.h"
 #include "server/convert/grpc_status.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
@@ -146,7 +146,7 @@ class Attempt {
     *progress.mutable_epoch() = ToProto(trainer_->History().back());
     progress.set_epochs(static_cast<std::int32_t>(*trainer_->options().epochs));
     progress.set_samples_per_second(samples_per_second_);
-    const double left = static_cast<double>(trainer_->SamplesTotal() - trainer_->SamplesSeen());
+    const auto left = static_cast<double>(trainer_->SamplesTotal() - trainer_->SamplesSeen());
     progress.set_remaining_seconds(last || samples_per_second_ <= 0 ? 0
                                                                     : left / samples_per_second_);
     UnlessFull([&] { environment_.store.AppendProgress(lease_, progress.SerializeAsString()); });

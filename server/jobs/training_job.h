@@ -8,7 +8,7 @@
 #include <functional>
 #include <stop_token>
 
-#include "server/app/clock.h"
+#include "server/base/clock.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
 #include "server/storage/store.h"

@@ -17,8 +17,8 @@
 #include <grpcpp/grpcpp.h>
 
 #include "proto/sobolev/v1/datasets.pb.h"
-#include "server/app/config.h"
-#include "server/app/thread_pool.h"
+#include "server/base/config.h"
+#include "server/base/thread_pool.h"
 #include "server/metrics/metrics.h"
 #include "server/rpc/unary_call.h"
 #include "server/storage/store.h"

@@ -4,7 +4,7 @@
 #define SOBOLEV_SERVER_RPC_JOB_SERVICE_H_
 
 #include "proto/sobolev/v1/jobs.grpc.pb.h"
-#include "server/app/thread_pool.h"
+#include "server/base/thread_pool.h"
 #include "server/jobs/job_manager.h"
 #include "server/metrics/metrics.h"
 #include "server/storage/store.h"

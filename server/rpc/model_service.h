@@ -4,7 +4,7 @@
 #define SOBOLEV_SERVER_RPC_MODEL_SERVICE_H_
 
 #include "proto/sobolev/v1/models.grpc.pb.h"
-#include "server/app/thread_pool.h"
+#include "server/base/thread_pool.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
 #include "server/storage/store.h"

@@ -9,7 +9,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "proto/sobolev/v1/datasets.pb.h"
-#include "server/app/thread_pool.h"
+#include "server/base/thread_pool.h"
 #include "server/metrics/metrics.h"
 #include "server/rpc/unary_call.h"
 #include "server/storage/store.h"

@@ -4,8 +4,8 @@
 #define SOBOLEV_SERVER_RPC_TRAINING_SERVICE_H_
 
 #include "proto/sobolev/v1/training.grpc.pb.h"
-#include "server/app/config.h"
-#include "server/app/thread_pool.h"
+#include "server/base/config.h"
+#include "server/base/thread_pool.h"
 #include "server/jobs/job_manager.h"
 #include "server/metrics/metrics.h"
 #include "server/storage/store.h"

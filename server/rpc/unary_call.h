@@ -12,7 +12,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "engine/base/error.h"
-#include "server/app/thread_pool.h"
+#include "server/base/thread_pool.h"
 #include "server/convert/grpc_status.h"
 #include "server/convert/message_codec.h"
 #include "server/metrics/metrics.h"

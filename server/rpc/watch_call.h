@@ -13,7 +13,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "proto/sobolev/v1/jobs.pb.h"
-#include "server/app/thread_pool.h"
+#include "server/base/thread_pool.h"
 #include "server/jobs/job_watchers.h"
 #include "server/metrics/metrics.h"
 #include "server/rpc/unary_call.h"

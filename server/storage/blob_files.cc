@@ -7,7 +7,7 @@
 #include <fcntl.h>
 
 #include "engine/base/error.h"
-#include "server/app/log.h"
+#include "server/base/log.h"
 #include "server/storage/data_directory.h"
 #include "server/storage/sha256.h"
 

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 
 #include "engine/base/error.h"
-#include "server/app/log.h"
+#include "server/base/log.h"
 
 namespace sobolev::server {
 namespace {

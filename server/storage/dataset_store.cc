@@ -12,7 +12,7 @@
 
 #include "engine/base/error.h"
 #include "proto/wire/crc32c.h"
-#include "server/app/log.h"
+#include "server/base/log.h"
 #include "server/storage/dataset_snapshot.h"
 #include "server/storage/sha256.h"
 

@@ -14,7 +14,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "server/app/log.h"
+#include "server/base/log.h"
 
 namespace sobolev::server {
 namespace {

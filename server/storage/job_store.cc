@@ -4,7 +4,7 @@
 #include <exception>
 
 #include "engine/base/error.h"
-#include "server/app/log.h"
+#include "server/base/log.h"
 #include "server/storage/model_store.h"
 
 namespace sobolev::server {

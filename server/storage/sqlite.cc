@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 
 #include "engine/base/error.h"
-#include "server/app/log.h"
+#include "server/base/log.h"
 #include "server/storage/io_env.h"
 
 namespace sobolev::server {

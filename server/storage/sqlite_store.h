@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "server/app/clock.h"
+#include "server/base/clock.h"
 #include "server/storage/io_env.h"
 #include "server/storage/store.h"
 

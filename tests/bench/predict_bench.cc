@@ -23,9 +23,9 @@
 #include "proto/sobolev/v1/prediction.grpc.pb.h"
 #include "proto/sobolev/v1/training.grpc.pb.h"
 #include "proto/wire/crc32c.h"
-#include "server/app/config.h"
-#include "server/app/log.h"
 #include "server/app/server.h"
+#include "server/base/config.h"
+#include "server/base/log.h"
 #include "server/convert/message_codec.h"
 #include "tests/bench/ratio_reporter.h"
 

@@ -25,7 +25,7 @@
 #include "engine/base/error.h"
 #include "engine/base/rng.h"
 #include "proto/wire/crc32c.h"
-#include "server/app/clock.h"
+#include "server/base/clock.h"
 #include "server/storage/sqlite_store.h"
 
 namespace sobolev::server {

@@ -1,4 +1,4 @@
-#include "server/app/thread_pool.h"
+#include "server/base/thread_pool.h"
 
 #include <utility>
 

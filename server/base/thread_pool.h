@@ -1,7 +1,7 @@
 // Threads for work that may block on the disk, so that gRPC's own threads never do.
 
-#ifndef SOBOLEV_SERVER_APP_THREAD_POOL_H_
-#define SOBOLEV_SERVER_APP_THREAD_POOL_H_
+#ifndef SOBOLEV_SERVER_BASE_THREAD_POOL_H_
+#define SOBOLEV_SERVER_BASE_THREAD_POOL_H_
 
 #include <condition_variable>
 #include <deque>
@@ -35,4 +35,4 @@ class ThreadPool {
 
 }  // namespace sobolev::server
 
-#endif  // SOBOLEV_SERVER_APP_THREAD_POOL_H_
+#endif  // SOBOLEV_SERVER_BASE_THREAD_POOL_H_

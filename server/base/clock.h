@@ -1,7 +1,7 @@
 // Time as an argument, so that tests can move it.
 
-#ifndef SOBOLEV_SERVER_APP_CLOCK_H_
-#define SOBOLEV_SERVER_APP_CLOCK_H_
+#ifndef SOBOLEV_SERVER_BASE_CLOCK_H_
+#define SOBOLEV_SERVER_BASE_CLOCK_H_
 
 #include <chrono>
 #include <cstdint>
@@ -32,4 +32,4 @@ class SystemClock final : public Clock {
 
 }  // namespace sobolev::server
 
-#endif  // SOBOLEV_SERVER_APP_CLOCK_H_
+#endif  // SOBOLEV_SERVER_BASE_CLOCK_H_

@@ -1,4 +1,4 @@
-#include "server/app/config.h"
+#include "server/base/config.h"
 
 #include <cstdlib>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "server/app/log.h"
+#include "server/base/log.h"
 
 #include <functional>
 #include <limits>

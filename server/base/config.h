@@ -4,8 +4,8 @@
 // (SOBOLEV_MAX_MESSAGE_BYTES=16MiB) or in the file named by --config (max-message-bytes = 16MiB);
 // flags win over the environment, the environment over the file, the file over the defaults.
 
-#ifndef SOBOLEV_SERVER_APP_CONFIG_H_
-#define SOBOLEV_SERVER_APP_CONFIG_H_
+#ifndef SOBOLEV_SERVER_BASE_CONFIG_H_
+#define SOBOLEV_SERVER_BASE_CONFIG_H_
 
 #include <cstdint>
 #include <iosfwd>
@@ -13,7 +13,7 @@
 #include <string_view>
 #include <variant>
 
-#include "server/app/log.h"
+#include "server/base/log.h"
 
 namespace sobolev::server {
 
@@ -84,4 +84,4 @@ std::variant<ServerConfig, int> ParseConfig(int argc, const char* const* argv, s
 
 }  // namespace sobolev::server
 
-#endif  // SOBOLEV_SERVER_APP_CONFIG_H_
+#endif  // SOBOLEV_SERVER_BASE_CONFIG_H_

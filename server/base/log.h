@@ -10,8 +10,8 @@
 // Values never break a line or the JSON: control characters are escaped, invalid UTF-8 is replaced.
 // Thread-safe.
 
-#ifndef SOBOLEV_SERVER_APP_LOG_H_
-#define SOBOLEV_SERVER_APP_LOG_H_
+#ifndef SOBOLEV_SERVER_BASE_LOG_H_
+#define SOBOLEV_SERVER_BASE_LOG_H_
 
 #include <concepts>
 #include <cstdint>
@@ -63,4 +63,4 @@ void LogError(std::string_view message, LogFields fields = {});
 
 }  // namespace sobolev::server
 
-#endif  // SOBOLEV_SERVER_APP_LOG_H_
+#endif  // SOBOLEV_SERVER_BASE_LOG_H_
