@@ -34,6 +34,7 @@ namespace {
 
 constexpr int kInputs = 7;
 constexpr int kRows = 256;
+constexpr std::size_t kEntries = std::size_t{kRows} * kInputs;
 constexpr int kInFlight = 16;
 constexpr int kCallsPerIteration = 4096;
 constexpr const char* kMethod = "/sobolev.v1.PredictionService/Predict";
@@ -67,7 +68,7 @@ void MakeModel(const std::shared_ptr<grpc::Channel>& channel) {
   grpc::ClientContext create_context;
   Require(datasets->CreateDataset(&create_context, create, &dataset), "CreateDataset");
 
-  std::vector<double> x(kRows * kInputs);
+  std::vector<double> x(kEntries);
   std::vector<double> y(kRows);
   for (int i = 0; i < kRows * kInputs; ++i) {
     x[static_cast<std::size_t>(i)] = static_cast<double>((i * 7919) % 1000) / 1000;
@@ -79,7 +80,7 @@ void MakeModel(const std::shared_ptr<grpc::Channel>& channel) {
   v1::AppendSamplesRequest block;
   SetTensor({kRows, kInputs}, x, *block.mutable_block()->mutable_x());
   SetTensor({kRows, 1}, y, *block.mutable_block()->mutable_y());
-  SetTensor({kRows, 1, kInputs}, std::vector<double>(kRows * kInputs, 1.0),
+  SetTensor({kRows, 1, kInputs}, std::vector<double>(kEntries, 1.0),
             *block.mutable_block()->mutable_jacobian());
   std::uint32_t crc = 0;
   for (const v1::Tensor* tensor :
@@ -133,7 +134,7 @@ grpc::ByteBuffer MakeRequest() {
 class EchoService final
     : public v1::PredictionService::WithRawCallbackMethod_Predict<v1::PredictionService::Service> {
  public:
-  explicit EchoService(grpc::ByteBuffer reply) : reply_(std::move(reply)) {}
+  explicit EchoService(const grpc::ByteBuffer& reply) : reply_(reply) {}
 
   grpc::ServerUnaryReactor* Predict(grpc::CallbackServerContext* context, const grpc::ByteBuffer*,
                                     grpc::ByteBuffer* response) override {

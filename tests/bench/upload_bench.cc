@@ -88,7 +88,7 @@ int ServeSink(const std::string& port_file) {
 
 class Process {
  public:
-  Process(const std::vector<std::string>& command, std::string port_file) {
+  Process(const std::vector<std::string>& command, const std::string& port_file) {
     pid_ = fork();
     if (pid_ == 0) {
       std::vector<char*> argv;
@@ -266,8 +266,8 @@ int Main(int argc, char** argv) {
       std::printf("round %d: bare %.0f MB/s, upload %.0f MB/s, ratio %.3f\n", round,
                   bare_rates.back(), our_rates.back(), ratios.back());
     }
-    std::printf("blocks of %lld bytes; median bare %.0f MB/s, upload %.0f MB/s\n",
-                static_cast<long long>(workload.rows * kRowBytes), Median(bare_rates),
+    std::printf("blocks of %s bytes; median bare %.0f MB/s, upload %.0f MB/s\n",
+                std::to_string(workload.rows * kRowBytes).c_str(), Median(bare_rates),
                 Median(our_rates));
     std::printf("ratio Upload / BareStream = %.3f (claim: >= 0.85)\n", Median(ratios));
     std::printf("peak memory of the server = %.0f MiB (claim: < 256)\n", server.PeakMebibytes());
