@@ -37,13 +37,15 @@ TEST_P(BadDatasetName, IsRefusedWithTheFieldAndTheForm) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Names, BadDatasetName,
-    testing::Values("", "datasets/", "datasets", "models/a", "datasets/.", "datasets/..",
-                    "datasets/../x", "datasets/a/b", "datasets/a\\b", "datasets/a..b",
-                    "datasets/%2e%2e", "datasets/A", "datasets/-a", "datasets/a-", "datasets/a b",
-                    std::string("datasets/a\0b", 12), "datasets/a\n", "datasets/\xe2\x80\xae",
-                    "datasets/" + std::string(64, 'a'), "Datasets/a", " datasets/a"));
+INSTANTIATE_TEST_SUITE_P(Names, BadDatasetName,
+                         testing::Values("", "datasets/", "datasets", "models/a", "datasets/.",
+                                         "datasets/..", "datasets/../x", "datasets/a/b",
+                                         "datasets/a\\b", "datasets/a..b", "datasets/%2e%2e",
+                                         "datasets/A", "datasets/-a", "datasets/a-", "datasets/a b",
+                                         std::string("datasets/a\0b", 12), "datasets/a\n",
+                                         std::string("datasets/\xe2\x80") + "\xae",
+                                         "datasets/" + std::string(64, 'a'), "Datasets/a",
+                                         " datasets/a"));
 
 TEST(NamesTest, TheLongestIdIsAccepted) {
   const std::string id(63, 'a');

@@ -81,11 +81,11 @@ TEST(TensorTest, AnUnknownDataTypeIsRefused) {
 }
 
 TEST(TensorTest, EveryPlaceOfANonFiniteNumberIsFoundAndNamed) {
-  constexpr int kRows = 11;
+  constexpr std::size_t kRows = 11;
   for (const double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
-    for (int i = 0; i < 2 * kRows; ++i) {
+    for (std::size_t i = 0; i < 2 * kRows; ++i) {
       std::vector<double> values(2 * kRows, 1e308);
-      values[static_cast<std::size_t>(i)] = bad;
+      values[i] = bad;
       EXPECT_THAT(Complaint(MakeTensor<double>({kRows, 2}, values)),
                   HasSubstr("(row " + std::to_string(i / 2) + ", column " + std::to_string(i % 2)));
     }
