@@ -112,6 +112,13 @@ void RequireToken(std::string_view token, const std::string& field) {
       "expected 1 to 63 characters of A-Z, a-z, 0-9, '_', '.', '-', got " + Quote(token));
 }
 
+void RequireDatasetVersion(std::int64_t version, const std::string& field) {
+  if (version >= 0) return;
+  throw InvalidArgument(
+      "OUT_OF_RANGE", field,
+      "expected 0 (the current one) or a version of the dataset, got " + std::to_string(version));
+}
+
 std::int64_t PageSize(std::int32_t requested) {
   if (requested < 0) {
     throw InvalidArgument("OUT_OF_RANGE", "page_size",

@@ -36,6 +36,9 @@ void RequireResourceId(std::string_view id, const std::string& field);
 // it starts with a letter or _) names of variables.
 void RequireToken(std::string_view token, const std::string& field);
 
+// Throws unless `version`, of a dataset, is 0 (the current one) or more.
+void RequireDatasetVersion(std::int64_t version, const std::string& field);
+
 // 0 means 100, more than 1000 means 1000; throws for a negative one.
 std::int64_t PageSize(std::int32_t requested);
 // For listings that fetch one record more than the page holds: the page, and whether more follow.

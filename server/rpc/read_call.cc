@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/base/error.h"
 #include "server/convert/grpc_status.h"
 #include "server/convert/message_codec.h"
 #include "server/convert/names.h"
@@ -37,11 +36,7 @@ void ReadCall::Open(const grpc::ByteBuffer& request) {
   meter_.Received();
   Parse(request, request_);
   RequireDataType(request_.data_type(), "data_type");
-  if (request_.version() < 0) {
-    throw InvalidArgument("OUT_OF_RANGE", "version",
-                          "expected 0 (the current one) or a version of the dataset, got " +
-                              std::to_string(request_.version()));
-  }
+  RequireDatasetVersion(request_.version(), "version");
   snapshot_ = store_.OpenSnapshot(ParseDatasetName(request_.name(), "name"), request_.version());
 }
 

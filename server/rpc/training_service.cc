@@ -6,7 +6,6 @@
 
 #include <absl/strings/str_format.h>
 
-#include "engine/base/error.h"
 #include "engine/train/trainer.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
@@ -45,11 +44,7 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
   const std::string dataset_id = ParseDatasetName(request.dataset(), "dataset");
   if (!request.model_id().empty()) RequireResourceId(request.model_id(), "model_id");
   if (!request.request_id().empty()) RequireToken(request.request_id(), "request_id");
-  if (request.dataset_version() < 0) {
-    throw InvalidArgument("OUT_OF_RANGE", "dataset_version",
-                          "expected 0 (the current one) or a version of the dataset, got " +
-                              std::to_string(request.dataset_version()));
-  }
+  RequireDatasetVersion(request.dataset_version(), "dataset_version");
   const train::Options options = ToOptions(request.spec());
   const DatasetRecord dataset = store_.GetDataset(dataset_id);
   std::int64_t num_samples = 0;
