@@ -1,0 +1,154 @@
+#include "engine/ad/linalg/solve.h"
+
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+#include <Eigen/LU>
+#include <Eigen/SVD>
+
+#include "engine/ad/linalg/require.h"
+#include "engine/base/error.h"
+
+namespace sobolev::ad {
+namespace {
+
+const Matrix& RequireSquareAndFinite(const Matrix& A) {
+  RequireSquare("A", A);
+  RequireFinite("A", A);
+  return A;
+}
+
+// cof A = det(U V) U diag(∏_{j≠i} s_j) Vᵀ for A = U S Vᵀ.
+Matrix Cofactors(const Matrix& A) {
+  RequireSquareAndFinite(A);
+  const Eigen::JacobiSVD<Matrix> svd(A, Eigen::ComputeFullU | Eigen::ComputeFullV);
+  const Index n = A.rows();
+  Vector others = Vector::Ones(n);  // ∏_{j≠i} s_j, from products on both sides: s_i may be zero.
+  double before = 1;
+  double after = 1;
+  for (Index i = 0; i < n; ++i) {
+    others(i) *= before;
+    others(n - 1 - i) *= after;
+    before *= svd.singularValues()(i);
+    after *= svd.singularValues()(n - 1 - i);
+  }
+  const double orientation = svd.matrixU().determinant() * svd.matrixV().determinant();
+  return std::copysign(1.0, orientation) * svd.matrixU() * others.asDiagonal() *
+         svd.matrixV().transpose();
+}
+
+}  // namespace
+
+LinearSolver::LinearSolver(const Matrix& A) : lu_(RequireSquareAndFinite(A)) {
+  if (n() == 0) return;
+  const bool zero_pivot = (lu_.matrixLU().diagonal().array() == 0).any();
+  const double reciprocal_condition = zero_pivot ? 0 : lu_.rcond();
+  if (reciprocal_condition >= std::numeric_limits<double>::epsilon()) return;
+  std::ostringstream message;
+  message << "expected an invertible matrix, got one that is singular to working precision "
+          << "(reciprocal condition number " << reciprocal_condition
+          << "); remove dependent rows or columns, rescale them, or add a regularisation";
+  throw InvalidArgument("SINGULAR_MATRIX", "A", message.str());
+}
+
+Matrix LinearSolver::SolveTransposed(const Matrix& B) const { return lu_.transpose().solve(B); }
+
+Matrix LinearSolver::Solve(const Matrix& B) const {
+  RequireSize("B rows", B.rows(), n());
+  return lu_.solve(B);
+}
+
+Matrix LinearSolver::SolveJvp(const Matrix& X, const Matrix& A_dot, const Matrix& B_dot) const {
+  RequireSize("X rows", X.rows(), n());
+  RequireSize("A_dot rows", A_dot.rows(), n());
+  RequireSize("A_dot columns", A_dot.cols(), n());
+  RequireShape("B_dot", B_dot, X);
+  return lu_.solve(B_dot - A_dot * X);
+}
+
+SolveAdjoints LinearSolver::SolveVjp(const Matrix& X, const Matrix& X_bar) const {
+  RequireSize("X rows", X.rows(), n());
+  RequireShape("X_bar", X_bar, X);
+  const Matrix B_bar = SolveTransposed(X_bar);
+  return {.A_bar = -B_bar * X.transpose(), .B_bar = B_bar};
+}
+
+Matrix LinearSolver::Inverse() const { return lu_.inverse(); }
+
+Matrix LinearSolver::InverseJvp(const Matrix& A_dot) const {
+  RequireSize("A_dot rows", A_dot.rows(), n());
+  RequireSize("A_dot columns", A_dot.cols(), n());
+  return -lu_.solve(A_dot * Inverse());
+}
+
+Matrix LinearSolver::InverseVjp(const Matrix& Y_bar) const {
+  RequireSize("Y_bar rows", Y_bar.rows(), n());
+  RequireSize("Y_bar columns", Y_bar.cols(), n());
+  return -SolveTransposed(Y_bar * Inverse().transpose());
+}
+
+LogDeterminant LinearSolver::LogAbsDeterminant() const {
+  const Eigen::ArrayXd pivots = lu_.matrixLU().diagonal().array();
+  const auto permutation = static_cast<double>(lu_.permutationP().determinant());
+  return {.log_abs = pivots.abs().log().sum(), .sign = permutation * pivots.sign().prod()};
+}
+
+double LinearSolver::LogAbsDeterminantJvp(const Matrix& A_dot) const {
+  RequireSize("A_dot rows", A_dot.rows(), n());
+  RequireSize("A_dot columns", A_dot.cols(), n());
+  return lu_.solve(A_dot).trace();
+}
+
+Matrix LinearSolver::LogAbsDeterminantVjp(double y_bar) const {
+  return y_bar * Inverse().transpose();
+}
+
+double Determinant(const Matrix& A) {
+  return Eigen::PartialPivLU<Matrix>(RequireSquareAndFinite(A)).determinant();
+}
+
+double DeterminantJvp(const Matrix& A, const Matrix& A_dot) {
+  RequireShape("A_dot", A_dot, A);
+  return Cofactors(A).cwiseProduct(A_dot).sum();
+}
+
+Matrix DeterminantVjp(const Matrix& A, double y_bar) { return y_bar * Cofactors(A); }
+
+InverseTrace::InverseTrace(const Matrix& A, const Matrix& X, const Matrix& B) : A_(A), X_(X) {
+  RequireSize("A columns", A.cols(), X.rows());
+  RequireSize("B columns", B.cols(), A.rows());
+  solved_B_ = X_.Solve(B);
+  solved_A_ = X_.SolveVjp(solved_B_, A.transpose()).B_bar;
+}
+
+double InverseTrace::Value() const { return A_.transpose().cwiseProduct(solved_B_).sum(); }
+
+double InverseTrace::Jvp(const Matrix& A_dot, const Matrix& X_dot, const Matrix& B_dot) const {
+  const Adjoints bar = Vjp(1);
+  RequireShape("A_dot", A_dot, bar.A_bar);
+  RequireShape("X_dot", X_dot, bar.X_bar);
+  RequireShape("B_dot", B_dot, bar.B_bar);
+  return A_dot.cwiseProduct(bar.A_bar).sum() + X_dot.cwiseProduct(bar.X_bar).sum() +
+         B_dot.cwiseProduct(bar.B_bar).sum();
+}
+
+InverseTrace::Adjoints InverseTrace::Vjp(double f_bar) const {
+  return {.A_bar = f_bar * solved_B_.transpose(),
+          .X_bar = f_bar * Gradient(),
+          .B_bar = f_bar * solved_A_};
+}
+
+Matrix InverseTrace::Gradient() const { return -solved_A_ * solved_B_.transpose(); }
+
+Matrix InverseTrace::HessianVector(const Matrix& V) const {
+  RequireSize("V rows", V.rows(), X_.n());
+  RequireSize("V columns", V.cols(), X_.n());
+  // With S_A = X⁻ᵀAᵀ and S_B = X⁻¹B the gradient is −S_A S_Bᵀ, and V moves its factors by
+  // Ṡ_A = −X⁻ᵀ Vᵀ S_A and Ṡ_B = −X⁻¹ V S_B.
+  const Matrix solved_A_dot = -X_.SolveVjp(solved_A_, V.transpose() * solved_A_).B_bar;
+  const Matrix solved_B_dot = -X_.Solve(V * solved_B_);
+  return -solved_A_dot * solved_B_.transpose() - solved_A_ * solved_B_dot.transpose();
+}
+
+}  // namespace sobolev::ad

@@ -1,0 +1,447 @@
+// The kernels of a replay, written once with vector extensions and compiled once per instruction
+// set. Included by kernels_<isa>.cc only, which define
+//   SOBOLEV_ISA           the namespace, and
+//   SOBOLEV_VECTOR_BYTES  the size of a register.
+// Nothing here may come from another header than the ones below: see opcode.h.
+
+#ifndef SOBOLEV_ENGINE_PROGRAM_KERNELS_IMPL_H_
+#define SOBOLEV_ENGINE_PROGRAM_KERNELS_IMPL_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/program/kernels.h"
+#include "engine/program/vector_math.h"
+
+namespace sobolev::program::SOBOLEV_ISA {
+
+// ---- Loops over the instructions of a group
+// ------------------------------------------------------ kRegisters is the number of registers per
+// slot.
+
+template <int kRegisters, class Function>
+inline void Unary(const Group& group, const uint32_t* operands, double* slots,
+                  const Function& function) {
+  const uint32_t* o = operands + group.offset;
+  for (uint32_t i = 0; i < group.count; ++i, o += 2) {
+    double* result = slots + size_t{o[0]} * (kRegisters * kLanes);
+    const double* a = slots + size_t{o[1]} * (kRegisters * kLanes);
+#pragma GCC unroll 8
+    for (int v = 0; v < kRegisters; ++v) {
+      Store(result + v * kLanes, function(Load(a + v * kLanes)));
+    }
+  }
+}
+
+template <int kRegisters, class Function>
+inline void Binary(const Group& group, const uint32_t* operands, double* slots,
+                   const Function& function) {
+  const uint32_t* o = operands + group.offset;
+  for (uint32_t i = 0; i < group.count; ++i, o += 3) {
+    double* result = slots + size_t{o[0]} * (kRegisters * kLanes);
+    const double* a = slots + size_t{o[1]} * (kRegisters * kLanes);
+    const double* b = slots + size_t{o[2]} * (kRegisters * kLanes);
+#pragma GCC unroll 8
+    for (int v = 0; v < kRegisters; ++v) {
+      Store(result + v * kLanes, function(Load(a + v * kLanes), Load(b + v * kLanes)));
+    }
+  }
+}
+
+template <int kRegisters, class Function>
+inline void Ternary(const Group& group, const uint32_t* operands, double* slots,
+                    const Function& function) {
+  const uint32_t* o = operands + group.offset;
+  for (uint32_t i = 0; i < group.count; ++i, o += 4) {
+    double* result = slots + size_t{o[0]} * (kRegisters * kLanes);
+    const double* a = slots + size_t{o[1]} * (kRegisters * kLanes);
+    const double* b = slots + size_t{o[2]} * (kRegisters * kLanes);
+    const double* c = slots + size_t{o[3]} * (kRegisters * kLanes);
+#pragma GCC unroll 8
+    for (int v = 0; v < kRegisters; ++v) {
+      Store(result + v * kLanes,
+            function(Load(a + v * kLanes), Load(b + v * kLanes), Load(c + v * kLanes)));
+    }
+  }
+}
+
+// The sum stays in registers over all its terms.
+template <int kRegisters>
+inline void SumsOfProducts(const Group& group, const uint32_t* operands, double* slots) {
+  constexpr size_t kStride = kRegisters * kLanes;
+  const uint32_t* o = operands + group.offset;
+  for (uint32_t i = 0; i < group.count; ++i) {
+    double* result = slots + size_t{*o++} * kStride;
+    uint32_t runs = *o++;
+    Vec sum[kRegisters] = {};
+    const auto products = [&](uint32_t count, auto negative) {
+      for (uint32_t k = 0; k < count; ++k, o += 2) {
+        const double* a = slots + size_t{o[0]} * kStride;
+        const double* b = slots + size_t{o[1]} * kStride;
+#pragma GCC unroll 8
+        for (int v = 0; v < kRegisters; ++v) {
+          const Vec factor = Load(a + v * kLanes);
+          sum[v] = Fma(negative() ? -factor : factor, Load(b + v * kLanes), sum[v]);
+        }
+      }
+    };
+    const auto plain = [&](uint32_t count, auto negative) {
+      for (uint32_t k = 0; k < count; ++k, ++o) {
+        const double* a = slots + size_t{o[0]} * kStride;
+#pragma GCC unroll 8
+        for (int v = 0; v < kRegisters; ++v) {
+          const Vec term = Load(a + v * kLanes);
+          sum[v] = negative() ? sum[v] - term : sum[v] + term;
+        }
+      }
+    };
+    const auto yes = [] { return true; };
+    const auto no = [] { return false; };
+    for (; runs > 0; --runs) {
+      const uint32_t kind = o[0];
+      const uint32_t count = o[1];
+      o += 2;
+      switch (kind) {
+        case kPlus:
+          plain(count, no);
+          break;
+        case kMinus:
+          plain(count, yes);
+          break;
+        case kPlusProduct:
+          products(count, no);
+          break;
+        default:
+          products(count, yes);
+          break;
+      }
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < kRegisters; ++v) Store(result + v * kLanes, sum[v]);
+  }
+}
+
+// ---- Elementary functions, which are long: one loop for any number of registers
+// ------------------
+
+template <class Function>
+[[gnu::noinline]] void LongUnary(const Group& group, const BlockRun& run,
+                                 const Function& function) {
+  const uint32_t* o = run.operands + group.offset;
+  const size_t stride = run.registers * kLanes;
+  for (uint32_t i = 0; i < group.count; ++i, o += 2) {
+    double* result = run.slots + o[0] * stride;
+    const double* a = run.slots + o[1] * stride;
+    for (size_t lane = 0; lane < stride; lane += kLanes) {
+      Store(result + lane, function(Load(a + lane)));
+    }
+  }
+}
+
+template <class Function>
+[[gnu::noinline]] void LongBinary(const Group& group, const BlockRun& run,
+                                  const Function& function) {
+  const uint32_t* o = run.operands + group.offset;
+  const size_t stride = run.registers * kLanes;
+  for (uint32_t i = 0; i < group.count; ++i, o += 3) {
+    double* result = run.slots + o[0] * stride;
+    const double* a = run.slots + o[1] * stride;
+    const double* b = run.slots + o[2] * stride;
+    for (size_t lane = 0; lane < stride; lane += kLanes) {
+      Store(result + lane, function(Load(a + lane), Load(b + lane)));
+    }
+  }
+}
+
+[[gnu::noinline]] inline void SinesAndCosines(const Group& group, const BlockRun& run) {
+  const uint32_t* o = run.operands + group.offset;
+  const size_t stride = run.registers * kLanes;
+  for (uint32_t i = 0; i < group.count; ++i, o += 3) {
+    double* sine = run.slots + o[0] * stride;
+    double* cosine = run.slots + o[1] * stride;
+    const double* a = run.slots + o[2] * stride;
+    for (size_t lane = 0; lane < stride; lane += kLanes) {
+      const SinCosVec pair = SinCos(Load(a + lane));
+      Store(sine + lane, pair.sin);
+      Store(cosine + lane, pair.cos);
+    }
+  }
+}
+
+// Strict arithmetic: lane by lane with the functions of the C library.
+[[gnu::noinline]] inline void ApplyLanes(const Group& group, const BlockRun& run, int arity) {
+  const uint32_t* o = run.operands + group.offset;
+  const size_t stride = run.registers * kLanes;
+  for (uint32_t i = 0; i < group.count; ++i, o += arity + 1) {
+    double* result = run.slots + o[0] * stride;
+    const double* a = run.slots + o[1] * stride;
+    const double* b = arity > 1 ? run.slots + o[2] * stride : a;
+    for (size_t lane = 0; lane < stride; ++lane) {
+      result[lane] = run.apply(group.op, a[lane], b[lane], 0.0);
+    }
+  }
+}
+
+inline void LongFunction(const Group& group, const BlockRun& run) {
+  switch (group.op) {
+    case Op::kCbrt:
+      return LongUnary(group, run, [](Vec x) { return Cbrt(x); });
+    case Op::kExp:
+      return LongUnary(group, run, [](Vec x) { return Exp(x); });
+    case Op::kExpm1:
+      return LongUnary(group, run, [](Vec x) { return Expm1(x); });
+    case Op::kLog:
+      return LongUnary(group, run, [](Vec x) { return Log(x); });
+    case Op::kLog1p:
+      return LongUnary(group, run, [](Vec x) { return Log1p(x); });
+    case Op::kSin:
+      return LongUnary(group, run, [](Vec x) { return Sin(x); });
+    case Op::kCos:
+      return LongUnary(group, run, [](Vec x) { return Cos(x); });
+    case Op::kTan:
+      return LongUnary(group, run, [](Vec x) { return Tan(x); });
+    case Op::kAsin:
+      return LongUnary(group, run, [](Vec x) { return Asin(x); });
+    case Op::kAcos:
+      return LongUnary(group, run, [](Vec x) { return Acos(x); });
+    case Op::kAtan:
+      return LongUnary(group, run, [](Vec x) { return Atan(x); });
+    case Op::kSinh:
+      return LongUnary(group, run, [](Vec x) { return Sinh(x); });
+    case Op::kCosh:
+      return LongUnary(group, run, [](Vec x) { return Cosh(x); });
+    case Op::kTanh:
+      return LongUnary(group, run, [](Vec x) { return Tanh(x); });
+    case Op::kAsinh:
+      return LongUnary(group, run, [](Vec x) { return Asinh(x); });
+    case Op::kAcosh:
+      return LongUnary(group, run, [](Vec x) { return Acosh(x); });
+    case Op::kAtanh:
+      return LongUnary(group, run, [](Vec x) { return Atanh(x); });
+    case Op::kErf:
+      return LongUnary(group, run, [](Vec x) { return Erf(x); });
+    case Op::kErfc:
+      return LongUnary(group, run, [](Vec x) { return Erfc(x); });
+    case Op::kNormalCdf:
+      return LongUnary(group, run, [](Vec x) { return NormalCdf(x); });
+    case Op::kSigmoid:
+      return LongUnary(group, run, [](Vec x) { return Sigmoid(x); });
+    case Op::kSoftplus:
+      return LongUnary(group, run, [](Vec x) { return Softplus(x); });
+    case Op::kPow:
+      return LongBinary(group, run, [](Vec a, Vec b) { return Pow(a, b); });
+    case Op::kAtan2:
+      return LongBinary(group, run, [](Vec a, Vec b) { return Atan2(a, b); });
+    case Op::kHypot:
+      return LongBinary(group, run, [](Vec a, Vec b) { return Hypot(a, b); });
+    default:
+      return SinesAndCosines(group, run);
+  }
+}
+
+// ---- The replay
+// ----------------------------------------------------------------------------------
+
+inline Vec One(Mask mask) { return Blend(mask, 1.0, 0.0); }
+
+template <int kRegisters, bool kStrict>
+void RunBlock(const BlockRun& run) {
+  const uint32_t* operands = run.operands;
+  double* slots = run.slots;
+  for (const Group* group = run.groups; group != run.groups + run.num_groups; ++group) {
+    const auto unary = [&](auto function) { Unary<kRegisters>(*group, operands, slots, function); };
+    const auto binary = [&](auto function) {
+      Binary<kRegisters>(*group, operands, slots, function);
+    };
+    const auto ternary = [&](auto function) {
+      Ternary<kRegisters>(*group, operands, slots, function);
+    };
+    switch (group->op) {
+      case Op::kNegate:
+        unary([](Vec a) { return -a; });
+        break;
+      case Op::kSquare:
+        unary([](Vec a) { return a * a; });
+        break;
+      case Op::kReciprocal:
+        unary([](Vec a) { return 1.0 / a; });
+        break;
+      case Op::kAbs:
+        unary([](Vec a) { return Abs(a); });
+        break;
+      case Op::kSign:
+        unary([](Vec a) { return Sign(a); });
+        break;
+      case Op::kFloor:
+        unary([](Vec a) { return Floor(a); });
+        break;
+      case Op::kSqrt:
+        unary([](Vec a) { return Sqrt(a); });
+        break;
+      case Op::kAdd:
+        binary([](Vec a, Vec b) { return a + b; });
+        break;
+      case Op::kSubtract:
+        binary([](Vec a, Vec b) { return a - b; });
+        break;
+      case Op::kMultiply:
+        binary([](Vec a, Vec b) { return a * b; });
+        break;
+      case Op::kSeedMultiply:
+        binary([](Vec a, Vec b) { return Blend(a == 0.0, Vec{}, a * b); });
+        break;
+      case Op::kDivide:
+        binary([](Vec a, Vec b) { return a / b; });
+        break;
+      case Op::kMin:
+        binary([](Vec a, Vec b) { return Min(a, b); });
+        break;
+      case Op::kMax:
+        binary([](Vec a, Vec b) { return Max(a, b); });
+        break;
+      case Op::kLess:
+        binary([](Vec a, Vec b) { return One(a < b); });
+        break;
+      case Op::kLessEqual:
+        binary([](Vec a, Vec b) { return One(a <= b); });
+        break;
+      case Op::kEqual:
+        binary([](Vec a, Vec b) { return One(a == b); });
+        break;
+      case Op::kSelect:
+        ternary([](Vec a, Vec b, Vec c) { return Blend(a != 0.0, b, c); });
+        break;
+      case Op::kMultiplyAdd:
+        ternary([](Vec a, Vec b, Vec c) { return Fma(a, b, c); });
+        break;
+      case Op::kNegativeMultiplyAdd:
+        ternary([](Vec a, Vec b, Vec c) { return Fma(-a, b, c); });
+        break;
+      case Op::kMultiplySubtract:
+        ternary([](Vec a, Vec b, Vec c) { return Fma(a, b, -c); });
+        break;
+      case Op::kSumOfProducts:
+        SumsOfProducts<kRegisters>(*group, operands, slots);
+        break;
+      default:
+        if constexpr (kStrict) {
+          const bool binary_op =
+              group->op == Op::kPow || group->op == Op::kAtan2 || group->op == Op::kHypot;
+          ApplyLanes(*group, run, binary_op ? 2 : 1);
+        } else {
+          LongFunction(*group, run);
+        }
+        break;
+    }
+  }
+}
+
+template <bool kStrict>
+void Run(const BlockRun& run) {
+  switch (run.registers) {
+    case 1:
+      return RunBlock<1, kStrict>(run);
+    case 2:
+      return RunBlock<2, kStrict>(run);
+    case 4:
+      return RunBlock<4, kStrict>(run);
+    default:
+      return RunBlock<8, kStrict>(run);
+  }
+}
+
+// ---- Points to lanes and back
+// --------------------------------------------------------------------
+
+// The lanes that the two registers of a pair have after halves of kHalf elements changed places.
+template <int kHalf>
+inline Mask ExchangedLanes(bool high) {
+  Mask lanes{};
+#pragma GCC unroll 8
+  for (int i = 0; i < kLanes; ++i) {
+    const bool is_second = (i / kHalf) % 2 != 0;
+    lanes[i] = (is_second ? kLanes - kHalf : 0) + i + (high ? kHalf : 0);
+  }
+  return lanes;
+}
+
+// Transposes a square of kLanes registers: in each stage, blocks of kHalf×kHalf change places.
+template <int kHalf = 1>
+inline void Transpose(Vec (&rows)[kLanes]) {
+  if constexpr (kHalf < kLanes) {
+    const Mask low = ExchangedLanes<kHalf>(false);
+    const Mask high = ExchangedLanes<kHalf>(true);
+#pragma GCC unroll 8
+    for (int pair = 0; pair < kLanes / 2; ++pair) {
+      const int r = pair / kHalf * (2 * kHalf) + pair % kHalf;
+      const Vec a = rows[r];
+      const Vec b = rows[r + kHalf];
+      rows[r] = __builtin_shuffle(a, b, low);
+      rows[r + kHalf] = __builtin_shuffle(a, b, high);
+    }
+    Transpose<2 * kHalf>(rows);
+  }
+}
+
+// Whether `indices` are kLanes neighbours.
+inline bool AreNeighbours(const uint32_t* indices) {
+  bool are = true;
+  for (uint32_t i = 1; i < kLanes; ++i) are = are && indices[i] == indices[0] + i;
+  return are;
+}
+
+inline void LoadRows(const RowRun& run, const double* const* rows, double* slots) {
+  for (ptrdiff_t k = 0; k < run.count;) {
+    if (k + kLanes <= run.count && AreNeighbours(run.indices + k)) {
+      for (ptrdiff_t lane = 0; lane < run.lanes; lane += kLanes) {
+        Vec square[kLanes];
+#pragma GCC unroll 8
+        for (int i = 0; i < kLanes; ++i) square[i] = Load(rows[lane + i] + run.indices[k]);
+        Transpose(square);
+#pragma GCC unroll 8
+        for (int i = 0; i < kLanes; ++i) Store(slots + (k + i) * run.lanes + lane, square[i]);
+      }
+      k += kLanes;
+      continue;
+    }
+    for (ptrdiff_t lane = 0; lane < run.lanes; ++lane) {
+      slots[k * run.lanes + lane] = rows[lane][run.indices[k]];
+    }
+    ++k;
+  }
+}
+
+inline void StoreRows(const RowRun& run, const double* base, const uint32_t* slot_of,
+                      ptrdiff_t points, double* const* rows) {
+  for (ptrdiff_t k = 0; k < run.count;) {
+    if (points == run.lanes && k + kLanes <= run.count && AreNeighbours(run.indices + k)) {
+      for (ptrdiff_t lane = 0; lane < run.lanes; lane += kLanes) {
+        Vec square[kLanes];
+#pragma GCC unroll 8
+        for (int i = 0; i < kLanes; ++i) {
+          square[i] = Load(base + ptrdiff_t{slot_of[k + i]} * run.lanes + lane);
+        }
+        Transpose(square);
+#pragma GCC unroll 8
+        for (int i = 0; i < kLanes; ++i) Store(rows[lane + i] + run.indices[k], square[i]);
+      }
+      k += kLanes;
+      continue;
+    }
+    const double* from = base + ptrdiff_t{slot_of[k]} * run.lanes;
+    for (ptrdiff_t lane = 0; lane < points; ++lane) rows[lane][run.indices[k]] = from[lane];
+    ++k;
+  }
+}
+
+constexpr LaneKernels Table() {
+  return {.width = kLanes,
+          .run_fast = Run<false>,
+          .run_strict = Run<true>,
+          .load = LoadRows,
+          .store = StoreRows};
+}
+
+}  // namespace sobolev::program::SOBOLEV_ISA
+
+#endif  // SOBOLEV_ENGINE_PROGRAM_KERNELS_IMPL_H_

@@ -1,0 +1,82 @@
+#include "engine/program/replay.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/program/op.h"
+
+namespace sobolev::program {
+namespace {
+
+// What the values of a block may take: about half of a second-level cache, which the instructions
+// share.
+constexpr std::size_t kBlockBytes = std::size_t{384} << 10;
+// More registers per slot than this gain nothing.
+constexpr Index kMaxRegisters = 8;
+
+Index ChooseLanes(const Trace& trace, Index width) {
+  Index registers = kMaxRegisters;
+  const auto bytes = [&] {
+    return trace.num_slots * static_cast<std::size_t>(registers * width) * sizeof(double);
+  };
+  while (registers > 1 && bytes() > kBlockBytes) registers /= 2;
+  return registers * width;
+}
+
+}  // namespace
+
+const LaneKernels& KernelsOf(Isa isa) {
+  switch (isa) {
+    case Isa::kSse2:
+      return kSse2LaneKernels;
+    case Isa::kAvx2:
+      return kAvx2LaneKernels;
+    case Isa::kAvx512:
+      break;
+  }
+  return kAvx512LaneKernels;
+}
+
+Replayer::Replayer(Trace trace, bool strict, Isa isa, Index lanes)
+    : trace_(std::move(trace)),
+      strict_(strict),
+      kernels_(KernelsOf(isa)),
+      lanes_(lanes == 0 ? ChooseLanes(trace_, kernels_.width) : lanes) {}
+
+std::unique_ptr<LaneBuffer> Replayer::TakeBuffer() const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!free_.empty()) {
+      std::unique_ptr<LaneBuffer> buffer = std::move(free_.back());
+      free_.pop_back();
+      return buffer;
+    }
+  }
+  auto buffer =
+      std::make_unique<LaneBuffer>(std::size_t{trace_.num_slots} * static_cast<std::size_t>(lanes_));
+  for (const auto& [slot, constant] : trace_.constants) {
+    std::fill_n(buffer->data() + Index{slot} * lanes_, lanes_, constant);
+  }
+  return buffer;
+}
+
+Replayer::Workspace::Workspace(const Replayer& replayer)
+    : replayer_(replayer), buffer_(replayer.TakeBuffer()) {}
+
+Replayer::Workspace::~Workspace() {
+  const std::lock_guard lock(replayer_.mutex_);
+  replayer_.free_.push_back(std::move(buffer_));
+}
+
+void Replayer::Workspace::Run() {
+  const Trace& trace = replayer_.trace_;
+  const BlockRun run{.groups = trace.groups.data(),
+                     .num_groups = trace.groups.size(),
+                     .operands = trace.operands.data(),
+                     .slots = slots(),
+                     .registers = replayer_.lanes_ / replayer_.kernels_.width,
+                     .apply = Apply};
+  (replayer_.strict_ ? replayer_.kernels_.run_strict : replayer_.kernels_.run_fast)(run);
+}
+
+}  // namespace sobolev::program

@@ -1,0 +1,76 @@
+// Replays a trace on blocks of points: one point per lane.
+//
+// A Replayer is immutable and shared. It chooses how many lanes a block has such that the values of
+// a block stay in the second-level cache, and keeps workspaces for the threads that replay it.
+
+#ifndef SOBOLEV_ENGINE_PROGRAM_REPLAY_H_
+#define SOBOLEV_ENGINE_PROGRAM_REPLAY_H_
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/base/isa.h"
+#include "engine/base/matrix.h"
+#include "engine/program/kernels.h"
+#include "engine/program/trace.h"
+
+namespace sobolev::program {
+
+// Zeroed memory aligned to 64 bytes.
+class LaneBuffer {
+ public:
+  explicit LaneBuffer(std::size_t size = 0) : lines_((size + kPerLine - 1) / kPerLine) {}
+  double* data() { return lines_.empty() ? nullptr : lines_.front().elements; }
+
+ private:
+  static constexpr std::size_t kPerLine = 8;
+  struct alignas(64) Line {
+    double elements[kPerLine] = {};
+  };
+  std::vector<Line> lines_;
+};
+
+const LaneKernels& KernelsOf(Isa isa);
+
+class Replayer {
+ public:
+  // `lanes` is 1, 2, 4 or 8 registers of `isa`, or 0 to choose.
+  Replayer(Trace trace, bool strict, Isa isa = BestIsa(), Index lanes = 0);
+
+  const Trace& trace() const { return trace_; }
+  Index lanes() const { return lanes_; }
+  const LaneKernels& kernels() const { return kernels_; }
+
+  // The slots of one block, with constants in place. Returned to the replayer when destroyed.
+  class Workspace {
+   public:
+    explicit Workspace(const Replayer& replayer);
+    ~Workspace();
+    Workspace(const Workspace&) = delete;
+    Workspace& operator=(const Workspace&) = delete;
+
+    // [slot][lane]. Inputs are slots 0, 1, … in the order of Trace::input_indices.
+    double* slots() { return buffer_->data(); }
+    // Executes the trace.
+    void Run();
+
+   private:
+    const Replayer& replayer_;
+    std::unique_ptr<LaneBuffer> buffer_;
+  };
+
+ private:
+  std::unique_ptr<LaneBuffer> TakeBuffer() const;
+
+  Trace trace_;
+  bool strict_;
+  const LaneKernels& kernels_;
+  Index lanes_;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<LaneBuffer>> free_;  // Guarded by mutex_.
+};
+
+}  // namespace sobolev::program
+
+#endif  // SOBOLEV_ENGINE_PROGRAM_REPLAY_H_

@@ -1,0 +1,231 @@
+#include "engine/program/trace.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace sobolev::program {
+namespace {
+
+// Instructions that may change places with each other. Longer windows make longer groups and keep
+// more values alive.
+constexpr std::size_t kWindow = 64;
+
+template <class Visit>
+void ForEachOperand(const Instruction& instruction, const Visit& visit) {
+  for (const ValueId operand : {instruction.a, instruction.b, instruction.c}) {
+    if (operand != kNoNode) visit(operand);
+  }
+  for (const Term& term : instruction.terms) {
+    visit(term.a);
+    if (term.b != kNoNode) visit(term.b);
+  }
+}
+
+// Orders the instructions of one window such that those of one operation follow each other: it
+// takes ready instructions of the operation under way until there are none, then turns to the
+// operation with the most.
+class WindowScheduler {
+ public:
+  explicit WindowScheduler(const InstructionList& list)
+      : list_(list), producer_(list.num_values, kNoNode) {}
+
+  std::vector<std::uint32_t> Run() {
+    std::vector<std::uint32_t> order;
+    order.reserve(list_.instructions.size());
+    for (std::size_t first = 0; first < list_.instructions.size(); first += kWindow) {
+      ScheduleWindow(first, std::min(first + kWindow, list_.instructions.size()), order);
+    }
+    return order;
+  }
+
+ private:
+  void ScheduleWindow(std::size_t first, std::size_t end, std::vector<std::uint32_t>& order) {
+    const std::size_t count = end - first;
+    missing_.assign(count, 0);
+    users_.assign(count, {});
+    for (std::size_t i = 0; i < count; ++i) {
+      const Instruction& instruction = list_.instructions[first + i];
+      ForEachOperand(instruction, [&](ValueId operand) {
+        const std::uint32_t producer = producer_[operand];
+        if (producer == kNoNode || producer < first) return;
+        users_[producer - first].push_back(static_cast<std::uint32_t>(i));
+        ++missing_[i];
+      });
+      producer_[instruction.result] = static_cast<std::uint32_t>(first + i);
+      if (instruction.result2 != kNoNode) {
+        producer_[instruction.result2] = static_cast<std::uint32_t>(first + i);
+      }
+    }
+    for (auto& ready : ready_) ready.clear();
+    const auto make_ready = [&](std::uint32_t i) {
+      ready_[static_cast<std::size_t>(list_.instructions[first + i].op)].push_back(i);
+    };
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (missing_[i] == 0) make_ready(i);
+    }
+    for (std::size_t done = 0; done < count;) {
+      auto& ready =
+          *std::max_element(ready_.begin(), ready_.end(),
+                            [](const auto& a, const auto& b) { return a.size() < b.size(); });
+      // Grows while it is walked.
+      for (std::size_t k = 0; k < ready.size(); ++k) {
+        const std::uint32_t i = ready[k];
+        order.push_back(static_cast<std::uint32_t>(first + i));
+        ++done;
+        for (const std::uint32_t user : users_[i]) {
+          if (--missing_[user] == 0) make_ready(user);
+        }
+      }
+      ready.clear();
+    }
+  }
+
+  const InstructionList& list_;
+  std::vector<std::uint32_t> producer_;  // By value, its instruction.
+  std::vector<std::uint32_t> missing_;   // By instruction of the window, operands not made yet.
+  std::vector<std::vector<std::uint32_t>> users_;
+  std::array<std::vector<std::uint32_t>, kOpCount> ready_;
+};
+
+// Gives values slots, in the order of execution; the slot freed last is taken first.
+class SlotAllocator {
+ public:
+  SlotAllocator(const InstructionList& list, const std::vector<std::uint32_t>& order)
+      : slot_(list.num_values, kZeroOutput), last_use_(list.num_values, 0) {
+    for (std::uint32_t i = 0; i < order.size(); ++i) {
+      ForEachOperand(list.instructions[order[i]], [&](ValueId v) { last_use_[v] = i; });
+    }
+    for (const ValueId output : list.outputs) {
+      if (output != kNoNode) last_use_[output] = kForever;
+    }
+  }
+
+  // A slot that is never given to another value.
+  Slot Pin(ValueId value) {
+    last_use_[value] = kForever;
+    return Take(value);
+  }
+
+  Slot Take(ValueId value) {
+    if (free_.empty()) free_.push_back(num_slots_++);
+    slot_[value] = free_.back();
+    free_.pop_back();
+    return slot_[value];
+  }
+
+  // Frees the slots of operands that instruction `i` is the last to use.
+  void Release(const Instruction& instruction, std::uint32_t i) {
+    ForEachOperand(instruction, [&](ValueId v) {
+      if (last_use_[v] != i) return;
+      last_use_[v] = kForever;  // An operand may occur twice.
+      free_.push_back(slot_[v]);
+    });
+  }
+
+  // Frees a result that nobody uses.
+  void ReleaseUnused(ValueId value, std::uint32_t i) {
+    if (last_use_[value] <= i) free_.push_back(slot_[value]);
+  }
+
+  Slot slot(ValueId value) const { return slot_[value]; }
+  Slot num_slots() const { return num_slots_; }
+
+ private:
+  static constexpr std::uint32_t kForever = std::numeric_limits<std::uint32_t>::max();
+
+  std::vector<Slot> slot_;
+  std::vector<std::uint32_t> last_use_;
+  std::vector<Slot> free_;
+  Slot num_slots_ = 0;
+};
+
+RunKind KindOf(const Term& term) {
+  if (term.b == kNoNode) return term.negative ? kMinus : kPlus;
+  return term.negative ? kMinusProduct : kPlusProduct;
+}
+
+// Writes the operands of a sum as kernels.h describes them.
+void EncodeSum(const std::vector<Term>& terms, const SlotAllocator& slots,
+               std::vector<std::uint32_t>& operands) {
+  const std::size_t runs = operands.size();
+  operands.push_back(0);
+  for (std::size_t i = 0; i < terms.size();) {
+    const RunKind kind = KindOf(terms[i]);
+    operands.push_back(kind);
+    const std::size_t count = operands.size();
+    operands.push_back(0);
+    for (; i < terms.size() && KindOf(terms[i]) == kind; ++i) {
+      ++operands[count];
+      operands.push_back(slots.slot(terms[i].a));
+      if (terms[i].b != kNoNode) operands.push_back(slots.slot(terms[i].b));
+    }
+    ++operands[runs];
+  }
+}
+
+double CostOfInstruction(const Instruction& instruction) {
+  if (instruction.op == Op::kSumOfProducts) return static_cast<double>(instruction.terms.size());
+  return Traits(instruction.op).cost;
+}
+
+}  // namespace
+
+Trace Compile(const Graph& graph, std::span<const NodeId> outputs, const LoweringOptions& options) {
+  InstructionList list = Lower(graph, outputs, options);
+  const std::vector<std::uint32_t> order = WindowScheduler(list).Run();
+  SlotAllocator slots(list, order);
+  Trace trace;
+  trace.num_instructions = order.size();
+  std::sort(list.inputs.begin(), list.inputs.end(),
+            [](const auto& a, const auto& b) { return a.second < b.second; });
+  for (const auto& [value, index] : list.inputs) {
+    slots.Take(value);
+    trace.input_indices.push_back(index);
+  }
+  for (const auto& [value, constant] : list.constants) {
+    trace.constants.emplace_back(slots.Pin(value), constant);
+  }
+  for (std::uint32_t i = 0; i < order.size(); ++i) {
+    const Instruction& instruction = list.instructions[order[i]];
+    if (trace.groups.empty() || trace.groups.back().op != instruction.op) {
+      trace.groups.push_back({.op = instruction.op,
+                              .count = 0,
+                              .offset = static_cast<std::uint32_t>(trace.operands.size())});
+    }
+    ++trace.groups.back().count;
+    const std::size_t result = trace.operands.size();
+    trace.operands.push_back(0);
+    if (instruction.result2 != kNoNode) trace.operands.push_back(0);
+    for (const ValueId operand : {instruction.a, instruction.b, instruction.c}) {
+      if (operand != kNoNode) trace.operands.push_back(slots.slot(operand));
+    }
+    if (instruction.op == Op::kSumOfProducts) {
+      EncodeSum(instruction.terms, slots, trace.operands);
+    }
+    slots.Release(instruction, i);
+    trace.operands[result] = slots.Take(instruction.result);
+    if (instruction.result2 != kNoNode) {
+      trace.operands[result + 1] = slots.Take(instruction.result2);
+      slots.ReleaseUnused(instruction.result2, i);
+    }
+    slots.ReleaseUnused(instruction.result, i);
+    trace.cost += CostOfInstruction(instruction);
+  }
+  for (const ValueId output : list.outputs) {
+    trace.output_slots.push_back(output == kNoNode ? kZeroOutput : slots.slot(output));
+  }
+  trace.num_slots = slots.num_slots();
+  return trace;
+}
+
+double CostOf(const Graph& graph, std::span<const NodeId> outputs) {
+  const std::vector<bool> needed = graph.Reachable(outputs);
+  double cost = 0;
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    if (needed[id]) cost += Traits(graph.node(id).op).cost;
+  }
+  return cost;
+}
+
+}  // namespace sobolev::program

@@ -1,0 +1,48 @@
+// A compiled graph: groups of instructions over slots, ready to be replayed on blocks of points.
+//
+// Compilation reorders instructions within a window so that many of one operation follow each
+// other, and gives every value a slot for as long as it lives. The fewer slots, the more of a block
+// stays in the cache: for long traces that, and not the arithmetic, decides the speed. Immutable.
+
+#ifndef SOBOLEV_ENGINE_PROGRAM_TRACE_H_
+#define SOBOLEV_ENGINE_PROGRAM_TRACE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "engine/base/matrix.h"
+#include "engine/program/kernels.h"
+#include "engine/program/lowering.h"
+
+namespace sobolev::program {
+
+using Slot = std::uint32_t;
+
+// The slot of an output that is zero at every point.
+inline constexpr Slot kZeroOutput = 0xffffffffU;
+
+struct Trace {
+  std::vector<Group> groups;
+  std::vector<std::uint32_t> operands;
+  std::size_t num_instructions = 0;
+  Slot num_slots = 0;
+  // Input `input_indices[k]` is loaded into slot k. Ascending.
+  std::vector<std::uint32_t> input_indices;
+  // Filled once per workspace; no instruction writes there.
+  std::vector<std::pair<Slot, double>> constants;
+  std::vector<Slot> output_slots;
+  double cost = 0;  // Sum of the instructions' costs (op.h).
+};
+
+// The trace of `outputs`.
+Trace Compile(const Graph& graph, std::span<const NodeId> outputs, const LoweringOptions& options);
+
+// The cost that Compile would find, by counting only what is needed and not what is fused.
+double CostOf(const Graph& graph, std::span<const NodeId> outputs);
+
+}  // namespace sobolev::program
+
+#endif  // SOBOLEV_ENGINE_PROGRAM_TRACE_H_
