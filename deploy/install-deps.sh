@@ -3,8 +3,9 @@
 #
 #   deploy/install-deps.sh [--list] [GROUP...]
 #
-# Groups: build (compile server and clients), test (run all tests and lints), container (the
-# container test), runtime (only what the finished binaries load). Without a group: build and test.
+# Groups: build (compile server and clients), test (run all tests and lints), fuzz (build and run
+# the fuzzers), container (the container test), runtime (only what the finished binaries load).
+# Without a group: build and test.
 # --list prints the packages instead.
 set -euo pipefail
 
@@ -32,6 +33,7 @@ set -euo pipefail
     prometheus-cpp-dev
     protobuf-compiler
     protobuf-compiler-grpc
+    tao-pegtl-dev
   )
   test_packages=(
     clang-format
@@ -42,6 +44,10 @@ set -euo pipefail
     python3
     python3-venv
     shellcheck
+  )
+  fuzz_packages=(
+    clang-14
+    libclang-rt-14-dev
   )
   container_packages=(
     aardvark-dns
@@ -75,9 +81,9 @@ groups=()
 for argument in "$@"; do
   case "$argument" in
     --list) list_only=true ;;
-    build | test | container | runtime) groups+=("$argument") ;;
+    build | test | fuzz | container | runtime) groups+=("$argument") ;;
     *)
-      echo "install-deps.sh: expected --list, build, test, container or runtime, got '$argument'" >&2
+      echo "install-deps.sh: expected --list, build, test, fuzz, container or runtime, got '$argument'" >&2
       exit 2
       ;;
   esac

@@ -69,6 +69,7 @@ int RunApp(int argc, const char* const* argv) {
   AddPredictCommand(app, context);
   AddModelCommands(app, context);
   AddJobCommands(app, context);
+  AddProgramCommands(app, context);
   AddHealthCommand(app, context);
 
   try {

@@ -34,12 +34,19 @@ void AddTrainCommand(CLI::App& app, Context& context);
 void AddPredictCommand(CLI::App& app, Context& context);
 void AddModelCommands(CLI::App& app, Context& context);
 void AddJobCommands(CLI::App& app, Context& context);
+void AddProgramCommands(CLI::App& app, Context& context);
+// `program sample`, into the group `program`.
+void AddProgramSampleCommand(CLI::App& group, Context& context);
 void AddHealthCommand(CLI::App& app, Context& context);
 
 // Follows a job until it ends, with progress on standard error, then prints its report and sets the
 // exit code. Ctrl-C leaves the job running, says how to go on, and gives kInterrupted.
 void FollowJob(const client::Client& client, const client::Job& job, Context& context,
                const std::stop_token& interrupt);
+
+// A check for options that take a seed: empty, or what is wrong with the text. CLI11 by itself
+// would turn -1 and numbers beyond 64 bits into the largest seed.
+std::string IsSeed(const std::string& text);
 
 // The network, the data and the held-out errors of a model version.
 void PrintModelVersion(const client::ModelVersion& version);

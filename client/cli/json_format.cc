@@ -31,6 +31,15 @@ Json ToJson(const client::EpochRecord& record) {
           {"learning_rate", record.learning_rate}};
 }
 
+Json ToJson(const client::ProgramVariable& variable) {
+  Json json = {{"name", variable.name},
+               {"shape", variable.shape},
+               {"offset", variable.offset},
+               {"description", variable.description}};
+  if (variable.bounds) json["bounds"] = ToJson(*variable.bounds);
+  return json;
+}
+
 template <typename T>
 Json ListToJson(const std::vector<T>& items) {
   Json list = Json::array();
@@ -177,6 +186,30 @@ Json ToJson(const client::Model& model) {
           {"version_count", model.version_count},
           {"create_time", TimeToJson(model.create_time)},
           {"update_time", TimeToJson(model.update_time)}};
+}
+
+Json ToJson(const client::Program& program) {
+  const client::ProgramStatistics& statistics = program.statistics;
+  Json json = {{"name", program.name},
+               {"source", program.source},
+               {"input_size", program.input_size},
+               {"output_size", program.output_size},
+               {"inputs", ListToJson(program.inputs)},
+               {"outputs", ListToJson(program.outputs)},
+               {"statistics",
+                {{"operations", statistics.operations},
+                 {"executed_operations", statistics.executed_operations},
+                 {"jacobian_nonzeros", statistics.jacobian_nonzeros},
+                 {"jacobian_mode", statistics.jacobian_mode},
+                 {"tangent_ratio", statistics.tangent_ratio},
+                 {"adjoint_ratio", statistics.adjoint_ratio},
+                 {"jacobian_ratio", statistics.jacobian_ratio},
+                 {"hessian_vector_ratio", statistics.hessian_vector_ratio}}},
+               {"create_time", TimeToJson(program.create_time)}};
+  if (statistics.hessian_nonzeros) {
+    json["statistics"]["hessian_nonzeros"] = *statistics.hessian_nonzeros;
+  }
+  return json;
 }
 
 Json ToJson(const client::RpcError& error) {

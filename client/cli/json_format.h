@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <nlohmann/json.hpp>
+#include <sobolev/programs.h>
 #include <sobolev/rpc_error.h>
 #include <sobolev/types.h>
 
@@ -23,6 +24,7 @@ Json ToJson(const client::Dataset& dataset);
 Json ToJson(const client::JobStatus& job);
 Json ToJson(const client::ModelVersion& version);
 Json ToJson(const client::Model& model);
+Json ToJson(const client::Program& program);
 // {"error": {"code", "reason", "message", "field_violations"}}
 Json ToJson(const client::RpcError& error);
 

@@ -16,6 +16,17 @@ using client::Matrix;
 // Fits the six digits of FormatShort with sign, point and exponent.
 constexpr std::size_t kNumberWidth = 12;
 
+const Matrix kNothing;
+
+PredictionLayout AskFor(const client::Quantities& quantities, PredictionLayout layout) {
+  layout.jacobian = quantities.jacobian;
+  layout.hessian = quantities.hessian;
+  layout.p = quantities.tangents.cols();
+  layout.q = quantities.adjoints.cols();
+  layout.hvp = quantities.hvp;
+  return layout;
+}
+
 void AppendColumns(const Matrix& A, Index first, Index count, std::vector<double>& numbers) {
   const Matrix columns = A.middleCols(first, count);
   numbers.insert(numbers.end(), columns.data(), columns.data() + columns.size());
@@ -30,42 +41,88 @@ Json ColumnsToJson(const Matrix& A, Index first, Index count) {
   return list;
 }
 
-}  // namespace
-
-PredictionWriter::PredictionWriter(std::ostream& out, OutputFormat format,
-                                   const client::ModelVersion& version, bool has_jacobian, Index p,
-                                   Index q)
-    : out_(out),
-      format_(format),
-      m_(static_cast<Index>(version.schema.outputs.size())),
-      p_(p),
-      q_(q) {
-  WriteHeader(version, has_jacobian, p, q);
+// [[[column], ...], ...]: `groups` lists of `count` columns.
+Json GroupsToJson(const Matrix& A, Index first, Index groups, Index count) {
+  Json list = Json::array();
+  for (Index i = 0; i < groups; ++i) list.push_back(ColumnsToJson(A, first + i * count, count));
+  return list;
 }
 
-void PredictionWriter::WriteHeader(const client::ModelVersion& version, bool has_jacobian, Index p,
-                                   Index q) {
-  const std::vector<std::string> inputs = Names(version.schema.inputs);
-  const std::vector<std::string> outputs = Names(version.schema.outputs);
-  if (format_ == OutputFormat::kJson) {
-    out_ << "{\"model_version\":" << Json(version.name) << ",\"inputs\":" << Json(inputs)
-         << ",\"outputs\":" << Json(outputs) << ",\"points\":[";
-    return;
-  }
-  std::vector<std::string> names = inputs;
-  names.insert(names.end(), outputs.begin(), outputs.end());
-  if (has_jacobian) {
-    for (const std::string& output : outputs) {
-      for (const std::string& input : inputs) names.push_back(DerivativeName(output, input));
+std::string Numbered(const char* what, Index number) { return what + std::to_string(number); }
+
+}  // namespace
+
+const std::map<std::string, OutputFormat>& OutputFormats() {
+  static const std::map<std::string, OutputFormat> kFormats = {
+      {"table", OutputFormat::kTable}, {"csv", OutputFormat::kCsv}, {"json", OutputFormat::kJson}};
+  return kFormats;
+}
+
+PredictionLayout LayoutOf(const client::ModelVersion& version,
+                          const client::Quantities& quantities) {
+  return AskFor(quantities, {.answered_by = {"model_version", version.name},
+                             .inputs = Names(version.schema.inputs),
+                             .outputs = Names(version.schema.outputs),
+                             .flag = "in_domain"});
+}
+
+PredictionLayout LayoutOf(const client::Program& program, const client::Quantities& quantities) {
+  return AskFor(quantities, {.answered_by = {"program", program.name},
+                             .inputs = ElementNames(program.inputs),
+                             .outputs = ElementNames(program.outputs),
+                             .flag = "valid"});
+}
+
+PredictionWriter::PredictionWriter(std::ostream& out, OutputFormat format, PredictionLayout layout)
+    : out_(out),
+      format_(format),
+      layout_(std::move(layout)),
+      n_(static_cast<Index>(layout_.inputs.size())),
+      m_(static_cast<Index>(layout_.outputs.size())) {
+  WriteHeader();
+}
+
+std::vector<std::string> PredictionWriter::ColumnNames() const {
+  std::vector<std::string> names = layout_.inputs;
+  const auto add = [&](const std::string& prefix, const std::vector<std::string>& variables) {
+    for (const std::string& variable : variables) names.push_back(prefix + variable);
+  };
+  add("", layout_.outputs);
+  if (layout_.jacobian) {
+    for (const std::string& output : layout_.outputs) {
+      for (const std::string& input : layout_.inputs) {
+        names.push_back(DerivativeName(output, input));
+      }
     }
   }
-  for (Index k = 1; k <= p; ++k) {
-    for (const std::string& y : outputs) names.push_back("jvp" + std::to_string(k) + ":" + y);
+  if (layout_.hessian) {
+    for (const std::string& output : layout_.outputs) {
+      for (std::size_t j = 0; j < layout_.inputs.size(); ++j) {
+        for (std::size_t k = j; k < layout_.inputs.size(); ++k) {
+          names.push_back("d2" + output + "/d" + layout_.inputs[j] + "d" + layout_.inputs[k]);
+        }
+      }
+    }
   }
-  for (Index k = 1; k <= q; ++k) {
-    for (const std::string& x : inputs) names.push_back("vjp" + std::to_string(k) + ":" + x);
+  for (Index k = 1; k <= layout_.p; ++k) add(Numbered("jvp", k) + ":", layout_.outputs);
+  for (Index l = 1; l <= layout_.q; ++l) add(Numbered("vjp", l) + ":", layout_.inputs);
+  for (Index l = 1; layout_.hvp && l <= layout_.q; ++l) {
+    for (Index k = 1; k <= layout_.p; ++k) {
+      add(Numbered("hvp", l) + Numbered(".", k) + ":", layout_.inputs);
+    }
   }
-  names.emplace_back("in_domain");
+  names.push_back(layout_.flag);
+  return names;
+}
+
+void PredictionWriter::WriteHeader() {
+  if (format_ == OutputFormat::kJson) {
+    out_ << "{" << Json(layout_.answered_by.first) << ":" << Json(layout_.answered_by.second)
+         << ",\"inputs\":" << Json(layout_.inputs) << ",\"outputs\":" << Json(layout_.outputs)
+         << ",\"points\":[";
+    return;
+  }
+  std::vector<std::string> names = ColumnNames();
   if (format_ == OutputFormat::kCsv) {
     out_ << Join(names, ",") << '\n';
     return;
@@ -78,43 +135,76 @@ void PredictionWriter::WriteHeader(const client::ModelVersion& version, bool has
 }
 
 void PredictionWriter::Write(const Matrix& X, const client::Prediction& prediction) {
-  for (Index s = 0; s < X.cols(); ++s) {
+  Write({.X = X,
+         .value = prediction.value,
+         .jacobian = prediction.jacobian,
+         .hessian = kNothing,
+         .jvp = prediction.jvp,
+         .vjp = prediction.vjp,
+         .hvp = kNothing,
+         .flags = prediction.in_domain});
+}
+
+void PredictionWriter::Write(const Matrix& X, const client::Evaluation& evaluation) {
+  Write({.X = X,
+         .value = evaluation.value,
+         .jacobian = evaluation.jacobian,
+         .hessian = evaluation.hessian,
+         .jvp = evaluation.jvp,
+         .vjp = evaluation.vjp,
+         .hvp = evaluation.hvp,
+         .flags = evaluation.valid});
+}
+
+void PredictionWriter::Write(const Answers& answers) {
+  const Index p = layout_.p;
+  const Index q = layout_.q;
+  for (Index s = 0; s < answers.X.cols(); ++s) {
     if (format_ == OutputFormat::kJson) {
-      WriteJson(X, prediction, s);
+      WriteJson(answers, s);
       continue;
     }
     std::vector<double> numbers;
-    AppendColumns(X, s, 1, numbers);
-    AppendColumns(prediction.value, s, 1, numbers);
-    if (prediction.jacobian.size() > 0) AppendColumns(prediction.jacobian, s * m_, m_, numbers);
-    AppendColumns(prediction.jvp, s * p_, p_, numbers);
-    AppendColumns(prediction.vjp, s * q_, q_, numbers);
-    WriteLine(numbers, prediction.in_domain[static_cast<std::size_t>(s)]);
+    AppendColumns(answers.X, s, 1, numbers);
+    AppendColumns(answers.value, s, 1, numbers);
+    if (layout_.jacobian) AppendColumns(answers.jacobian, s * m_, m_, numbers);
+    for (Index i = 0; layout_.hessian && i < m_; ++i) {
+      for (Index j = 0; j < n_; ++j) {
+        const auto row = answers.hessian.col((s * m_ + i) * n_ + j).tail(n_ - j);
+        numbers.insert(numbers.end(), row.begin(), row.end());
+      }
+    }
+    AppendColumns(answers.jvp, s * p, p, numbers);
+    AppendColumns(answers.vjp, s * q, q, numbers);
+    if (layout_.hvp) AppendColumns(answers.hvp, s * p * q, p * q, numbers);
+    WriteLine(numbers, answers.flags[static_cast<std::size_t>(s)]);
   }
 }
 
-void PredictionWriter::WriteLine(const std::vector<double>& numbers, bool in_domain) {
+void PredictionWriter::WriteLine(const std::vector<double>& numbers, bool flag) {
   if (format_ == OutputFormat::kCsv) {
     for (const double number : numbers) out_ << FormatExact(number) << ',';
-    out_ << (in_domain ? 1 : 0) << '\n';
+    out_ << (flag ? 1 : 0) << '\n';
     return;
   }
   const auto pad = [&](std::size_t column, const std::string& text) {
     return std::string(widths_[column] - text.size(), ' ') + text;
   };
   for (std::size_t i = 0; i < numbers.size(); ++i) out_ << pad(i, FormatShort(numbers[i])) << "  ";
-  out_ << pad(numbers.size(), in_domain ? "yes" : "no") << '\n';
+  out_ << pad(numbers.size(), flag ? "yes" : "no") << '\n';
 }
 
-void PredictionWriter::WriteJson(const Matrix& X, const client::Prediction& prediction, Index s) {
-  Json point = {{"x", ColumnsToJson(X, s, 1)[0]},
-                {"value", ColumnsToJson(prediction.value, s, 1)[0]}};
-  if (prediction.jacobian.size() > 0) {
-    point["jacobian"] = ColumnsToJson(prediction.jacobian, s * m_, m_);
-  }
-  if (p_ > 0) point["jvp"] = ColumnsToJson(prediction.jvp, s * p_, p_);
-  if (q_ > 0) point["vjp"] = ColumnsToJson(prediction.vjp, s * q_, q_);
-  point["in_domain"] = static_cast<bool>(prediction.in_domain[static_cast<std::size_t>(s)]);
+void PredictionWriter::WriteJson(const Answers& answers, Index s) {
+  const Index p = layout_.p;
+  const Index q = layout_.q;
+  Json point = {{"x", ColumnsToJson(answers.X, s, 1)[0]},
+                {"value", ColumnsToJson(answers.value, s, 1)[0]}};
+  if (layout_.jacobian) point["jacobian"] = ColumnsToJson(answers.jacobian, s * m_, m_);
+  if (layout_.hessian) point["hessian"] = GroupsToJson(answers.hessian, s * m_ * n_, m_, n_);
+  if (p > 0) point["jvp"] = ColumnsToJson(answers.jvp, s * p, p);
+  if (q > 0) point["vjp"] = ColumnsToJson(answers.vjp, s * q, q);
+  if (layout_.hvp) point["hvp"] = GroupsToJson(answers.hvp, s * p * q, q, p);
+  point[layout_.flag] = static_cast<bool>(answers.flags[static_cast<std::size_t>(s)]);
   out_ << (std::exchange(first_, false) ? "\n" : ",\n") << point;
 }
 

@@ -1,44 +1,82 @@
-// Predictions as a table, CSV or JSON, batch by batch.
+// What a model or a program answers at points, as a table, CSV or JSON, batch by batch.
 
 #ifndef SOBOLEV_CLIENT_CLI_PREDICTION_WRITER_H_
 #define SOBOLEV_CLIENT_CLI_PREDICTION_WRITER_H_
 
+#include <map>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <sobolev/programs.h>
 #include <sobolev/types.h>
 
 namespace sobolev::cli {
 
 enum class OutputFormat { kTable, kCsv, kJson };
 
+// As written on the command line.
+const std::map<std::string, OutputFormat>& OutputFormats();
+
+// Who answers, and what.
+struct PredictionLayout {
+  std::pair<std::string, std::string> answered_by;  // Key and name in JSON.
+  std::vector<std::string> inputs;                  // n
+  std::vector<std::string> outputs;                 // m
+  std::string flag;                                 // What each point is flagged with.
+  bool jacobian = false;
+  bool hessian = false;
+  client::Index p = 0;  // Tangents per point.
+  client::Index q = 0;  // Adjoints per point.
+  bool hvp = false;
+};
+
+PredictionLayout LayoutOf(const client::ModelVersion& version,
+                          const client::Quantities& quantities);
+PredictionLayout LayoutOf(const client::Program& program, const client::Quantities& quantities);
+
 // Table and CSV have a line per point: inputs, outputs, d<y>/d<x> if there is a Jacobian,
-// jvp<k>:<y> and vjp<k>:<x> for the k-th tangent and adjoint from 1, and in_domain (1 or 0). The
-// CSV numbers read back exactly. JSON is one object: model_version, inputs, outputs, and points
-// with x, value, jacobian [m][n], jvp [p][m], vjp [q][n] and in_domain. Not thread-safe.
+// d2<y>/d<x>d<x'> for x not behind x' if there is a Hessian, jvp<k>:<y> and vjp<k>:<x> for the k-th
+// tangent and adjoint from 1, hvp<l>.<k>:<x> for the l-th adjoint and the k-th tangent, and the
+// flag (1 or 0). The CSV numbers read back exactly. JSON is one object: who answered, inputs,
+// outputs, and points with x, value, jacobian [m][n], hessian [m][n][n], jvp [p][m], vjp [q][n],
+// hvp [q][p][n] and the flag; what is not finite is null. Not thread-safe.
 class PredictionWriter {
  public:
-  // `out` outlives the writer. p tangents and q adjoints per point.
-  PredictionWriter(std::ostream& out, OutputFormat format, const client::ModelVersion& version,
-                   bool has_jacobian, client::Index p, client::Index q);
+  // `out` outlives the writer.
+  PredictionWriter(std::ostream& out, OutputFormat format, PredictionLayout layout);
 
-  // X: n×N, and what was predicted there.
+  // X: n×N, and what was answered there.
   void Write(const client::Matrix& X, const client::Prediction& prediction);
+  void Write(const client::Matrix& X, const client::Evaluation& evaluation);
   // Once, behind the last batch.
   void Finish();
 
  private:
-  void WriteHeader(const client::ModelVersion& version, bool has_jacobian, client::Index p,
-                   client::Index q);
-  void WriteLine(const std::vector<double>& numbers, bool in_domain);
-  void WriteJson(const client::Matrix& X, const client::Prediction& prediction, client::Index s);
+  // What a batch of answers has in common, whoever answered.
+  struct Answers {
+    const client::Matrix& X;
+    const client::Matrix& value;
+    const client::Matrix& jacobian;
+    const client::Matrix& hessian;
+    const client::Matrix& jvp;
+    const client::Matrix& vjp;
+    const client::Matrix& hvp;
+    const std::vector<bool>& flags;
+  };
+
+  void WriteHeader();
+  std::vector<std::string> ColumnNames() const;
+  void Write(const Answers& answers);
+  void WriteLine(const std::vector<double>& numbers, bool flag);
+  void WriteJson(const Answers& answers, client::Index s);
 
   std::ostream& out_;
   const OutputFormat format_;
+  const PredictionLayout layout_;
+  const client::Index n_;
   const client::Index m_;
-  const client::Index p_;
-  const client::Index q_;
   std::vector<std::size_t> widths_;  // Of the table's columns.
   bool first_ = true;
 };

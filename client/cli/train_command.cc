@@ -33,7 +33,8 @@ void Train(const TrainArguments& arguments, Context& context) {
   }
 }
 
-// CLI11 would turn -1 and numbers beyond 64 bits into the largest seed.
+}  // namespace
+
 std::string IsSeed(const std::string& text) {
   std::uint64_t seed = 0;
   const char* end = text.data() + text.size();
@@ -41,8 +42,6 @@ std::string IsSeed(const std::string& text) {
   if (result.ec == std::errc() && result.ptr == end) return "";
   return "expected a whole number from 0 to 18446744073709551615, got " + text;
 }
-
-}  // namespace
 
 void AddTrainCommand(CLI::App& app, Context& context) {
   const std::map<std::string, client::Activation> activations = {

@@ -4,26 +4,11 @@
 
 #include "client/cpp/connection.h"
 #include "client/cpp/convert.h"
+#include "client/cpp/derivatives.h"
 #include "client/cpp/upload.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 
 namespace sobolev::client {
-namespace {
-
-// [p, rows] for directions shared by all points, [N, p, rows] for p directions a point.
-v1::Tensor DirectionsToTensor(const char* field, const Matrix& directions, bool per_point,
-                              Index num_points) {
-  if (!per_point) return ToTensor(directions, {directions.cols(), directions.rows()});
-  if (num_points == 0 || directions.cols() % num_points != 0) {
-    const std::string message = std::string(field) + ": expected a multiple of the " +
-                                std::to_string(num_points) + " points as columns, got " +
-                                std::to_string(directions.cols());
-    throw RpcError(StatusCode::kInvalidArgument, "SHAPE_MISMATCH", message, {{field, message}});
-  }
-  return ToTensor(directions, {num_points, directions.cols() / num_points, directions.rows()});
-}
-
-}  // namespace
 
 Client::Client(const std::string& target, const Options& options)
     : connection_(std::make_shared<Connection>(target, options)) {}
@@ -176,19 +161,7 @@ Prediction Client::Predict(const std::string& model, const ConstMatrixRef& X,
   v1::PredictRequest request;
   request.set_model(ResourceName("models", model));
   *request.mutable_x() = ToTensor(X, {X.cols(), X.rows()});
-  request.set_data_type(v1::Tensor::DATA_TYPE_FLOAT64);
-  if (quantities.value) request.add_quantities(v1::PredictRequest::QUANTITY_VALUE);
-  if (quantities.jacobian) request.add_quantities(v1::PredictRequest::QUANTITY_JACOBIAN);
-  if (quantities.tangents.size() > 0) {
-    request.add_quantities(v1::PredictRequest::QUANTITY_JVP);
-    *request.mutable_tangents() = DirectionsToTensor("tangents", quantities.tangents,
-                                                     quantities.tangents_per_point, X.cols());
-  }
-  if (quantities.adjoints.size() > 0) {
-    request.add_quantities(v1::PredictRequest::QUANTITY_VJP);
-    *request.mutable_adjoints() = DirectionsToTensor("adjoints", quantities.adjoints,
-                                                     quantities.adjoints_per_point, X.cols());
-  }
+  SetQuantities(quantities, X.cols(), request);
   const v1::PredictResponse response =
       connection_->Call(connection_->prediction(), &v1::PredictionService::Stub::Predict, request);
   return {.model_version = response.model_version(),

@@ -71,6 +71,7 @@ Connection::Connection(const std::string& target, const Options& options)
       jobs_(channel_),
       models_(channel_),
       prediction_(channel_),
+      programs_(channel_),
       training_(channel_) {}
 
 Backoff::Backoff(std::shared_ptr<grpc::Channel> channel)

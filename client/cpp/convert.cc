@@ -15,11 +15,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "tensors travel little-endian");
 
-Time FromProto(const google::protobuf::Timestamp& time) {
-  return Time(std::chrono::duration_cast<Time::duration>(std::chrono::seconds(time.seconds()) +
-                                                         std::chrono::nanoseconds(time.nanos())));
-}
-
 v1::Variable ToProto(const Variable& variable) {
   v1::Variable proto;
   proto.set_name(variable.name);
@@ -204,6 +199,11 @@ Matrix ToMatrix(const v1::Tensor& tensor) {
   Matrix A(rows, cols);
   if (expected > 0) std::memcpy(A.data(), tensor.data().data(), expected);
   return A;
+}
+
+Time FromProto(const google::protobuf::Timestamp& time) {
+  return Time(std::chrono::duration_cast<Time::duration>(std::chrono::seconds(time.seconds()) +
+                                                         std::chrono::nanoseconds(time.nanos())));
 }
 
 v1::Schema ToProto(const Schema& schema) {

@@ -24,6 +24,8 @@ v1::Tensor ToTensor(const ConstMatrixRef& A, const std::vector<std::int64_t>& sh
 // not fit its shape.
 Matrix ToMatrix(const v1::Tensor& tensor);
 
+Time FromProto(const google::protobuf::Timestamp& time);
+
 v1::Schema ToProto(const Schema& schema);
 v1::TrainingSpec ToProto(const TrainingSpec& spec);
 

@@ -40,8 +40,8 @@ void RequireStepCosts(std::span<const std::int64_t> step_costs) {
   }
 }
 
-// Appends the binomial schedule of steps begin, …, end − 1 in the given slots. If the first state is
-// stored already, its slot comes first.
+// Appends the binomial schedule of steps begin, …, end − 1 in the given slots. If the first state
+// is stored already, its slot comes first.
 void AppendBinomial(std::int64_t begin, std::int64_t end, std::span<const std::int64_t> slots,
                     bool is_stored, ReversalSchedule& schedule) {
   NestedReversal reversal(end - begin, std::ssize(slots));
@@ -82,8 +82,7 @@ class SplitTable {
   void FillOneState() {
     for (std::int64_t begin = 0; begin < size_; ++begin) {
       for (std::int64_t end = begin + 2; end < size_; ++end) {
-        least_[At(begin, end)] =
-            least_[At(begin, end - 1)] + before_[end - 1] - before_[begin];
+        least_[At(begin, end)] = least_[At(begin, end - 1)] + before_[end - 1] - before_[begin];
       }
     }
   }

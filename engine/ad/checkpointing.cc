@@ -21,16 +21,13 @@ __extension__ using Wide = __int128;
 
 void RequirePositive(const char* field, std::int64_t value) {
   if (value >= 1) return;
-  throw InvalidArgument("OUT_OF_RANGE", field,
-                        "expected at least 1, got " + std::to_string(value));
+  throw InvalidArgument("OUT_OF_RANGE", field, "expected at least 1, got " + std::to_string(value));
 }
 
 // The state of a replay.
 class Player {
  public:
-  explicit Player(std::int64_t num_steps) : end_(num_steps) {
-    slots_[{Level::kDisk, 0}] = 0;
-  }
+  explicit Player(std::int64_t num_steps) : end_(num_steps) { slots_[{Level::kDisk, 0}] = 0; }
 
   // Whether the action is possible; then it is done.
   bool Play(const ReversalAction& action) {
@@ -116,9 +113,9 @@ ReversalCosts Replay(const ReversalSchedule& schedule, std::int64_t num_steps) {
   Player player(num_steps);
   for (std::size_t k = 0; k < schedule.size(); ++k) {
     if (player.Play(schedule[k])) continue;
-    throw InvalidArgument("INVALID_SCHEDULE", "schedule[" + std::to_string(k) + "]",
-                          "expected an action that is possible at step " +
-                              std::to_string(schedule[k].step));
+    throw InvalidArgument(
+        "INVALID_SCHEDULE", "schedule[" + std::to_string(k) + "]",
+        "expected an action that is possible at step " + std::to_string(schedule[k].step));
   }
   if (!player.IsDone()) {
     throw InvalidArgument("INVALID_SCHEDULE", "schedule", "expected all steps to be reversed");

@@ -76,15 +76,15 @@ NewtonStep TruncatedNewton(const SymmetricOperator& hessian, const Vector& gradi
   const bool bounded = std::isfinite(options.trust_radius);
 
   Vector p = Vector::Zero(n);
-  Vector Hp = Vector::Zero(n);
+  Vector H_p = Vector::Zero(n);
   Vector r = gradient;  // H p + g
   Vector d = -r;
   NewtonStep result;
   result.stop = NewtonStop::kMaxIterations;
-  const auto move = [&](double alpha, const Vector& Hd) {
+  const auto move = [&](double alpha, const Vector& H_d) {
     p += alpha * d;
-    Hp += alpha * Hd;
-    r += alpha * Hd;
+    H_p += alpha * H_d;
+    r += alpha * H_d;
   };
   while (true) {
     if (r.norm() <= goal) {
@@ -92,15 +92,15 @@ NewtonStep TruncatedNewton(const SymmetricOperator& hessian, const Vector& gradi
       break;
     }
     if (result.iterations == budget) break;
-    const Vector Hd = Apply(hessian, d);
+    const Vector H_d = Apply(hessian, d);
     ++result.iterations;
-    const double curvature = d.dot(Hd);
+    const double curvature = d.dot(H_d);
     if (!(curvature > 0)) {
       result.stop = NewtonStop::kNegativeCurvature;
       if (bounded) {
-        move(DistanceToBoundary(p, d, options.trust_radius), Hd);
+        move(DistanceToBoundary(p, d, options.trust_radius), H_d);
       } else if (result.iterations == 1) {
-        move(1, Hd);
+        move(1, H_d);
       }
       break;
     }
@@ -108,13 +108,13 @@ NewtonStep TruncatedNewton(const SymmetricOperator& hessian, const Vector& gradi
     const double alpha = r_squared / curvature;
     if (bounded && (p + alpha * d).norm() >= options.trust_radius) {
       result.stop = NewtonStop::kBoundary;
-      move(DistanceToBoundary(p, d, options.trust_radius), Hd);
+      move(DistanceToBoundary(p, d, options.trust_radius), H_d);
       break;
     }
-    move(alpha, Hd);
+    move(alpha, H_d);
     d = -r + r.squaredNorm() / r_squared * d;
   }
-  result.predicted_decrease = -(gradient.dot(p) + p.dot(Hp) / 2);
+  result.predicted_decrease = -(gradient.dot(p) + p.dot(H_p) / 2);
   result.residual = r.norm();
   result.step = p;
   return result;

@@ -139,11 +139,15 @@ EdgePlan PlanEdgeElimination(const ComputationalGraph& graph, EdgeRule rule) {
   if (rule == EdgeRule::kForward) {
     for (const std::int32_t v : graph.intermediates()) {
       while (!state.Predecessors(v).empty()) eliminate({state.Predecessors(v).front(), v, true});
+      // Left over if v depends on no input.
+      while (!state.Successors(v).empty()) eliminate({v, state.Successors(v).front().to, false});
     }
   } else if (rule == EdgeRule::kReverse) {
     for (std::size_t k = graph.intermediates().size(); k > 0; --k) {
       const std::int32_t v = graph.intermediates()[k - 1];
       while (!state.Successors(v).empty()) eliminate({v, state.Successors(v).back().to, false});
+      // Left over if no output depends on v.
+      while (!state.Predecessors(v).empty()) eliminate({state.Predecessors(v).back(), v, true});
     }
   } else {
     while (const auto step = Cheapest(graph, state)) eliminate(*step);
@@ -181,13 +185,12 @@ std::optional<EdgePlan> OptimalEdgeElimination(const ComputationalGraph& graph,
     // Structured bindings cannot be captured portably.
     const Set from = edges;
     const std::int64_t so_far = multiplications;
-    sets.ForEachElimination(
-        from, [&](const EdgeElimination& step, Set after, std::int64_t more) {
-          Arrival& arrival = arrivals[after];
-          if (so_far + more >= arrival.multiplications) return;
-          arrival = {so_far + more, from, step};
-          queue.emplace(so_far + more, after);
-        });
+    sets.ForEachElimination(from, [&](const EdgeElimination& step, Set after, std::int64_t more) {
+      Arrival& arrival = arrivals[after];
+      if (so_far + more >= arrival.multiplications) return;
+      arrival = {so_far + more, from, step};
+      queue.emplace(so_far + more, after);
+    });
   }
   return std::nullopt;
 }

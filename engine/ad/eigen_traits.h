@@ -1,7 +1,9 @@
 // What Eigen needs to know of a number type S that differentiates or encloses numbers of type T.
 //
-// Precision and limits are those of T. Plain constants of type double mix with S in products of
-// matrices, without being turned into an S with zero derivatives first.
+// Precision and limits are those of T. Plain constants of type double mix with S in
+// coefficient-wise expressions and lazy products, without being turned into an S with zero
+// derivatives first. The blocked matrix products of Eigen want one scalar type: cast the constant
+// matrix there.
 
 #ifndef SOBOLEV_ENGINE_AD_EIGEN_TRAITS_H_
 #define SOBOLEV_ENGINE_AD_EIGEN_TRAITS_H_

@@ -81,8 +81,12 @@ SOBOLEV_INLINE bool IsZero(const T& x) {
   return x == T(0.0);
 }
 
-// True if all parts of x are finite.
+// True if all parts of x are finite. Types whose products cope with infinity need not say.
 SOBOLEV_INLINE bool IsFinite(double x) { return std::abs(x) <= std::numeric_limits<double>::max(); }
+template <class T>
+SOBOLEV_INLINE bool IsFinite(const T& /*x*/) {
+  return true;
+}
 
 // a·b, where 0 times anything is 0, also times infinity.
 SOBOLEV_INLINE double SafeProduct(double a, double b) { return a == 0 || b == 0 ? 0.0 : a * b; }

@@ -250,6 +250,19 @@ EliminationPlan ImproveByWindows(const ComputationalGraph& graph, const Eliminat
   return best;
 }
 
+EliminationPlan SearchElimination(const ComputationalGraph& graph, std::int32_t window) {
+  EliminationPlan best;
+  for (const EliminationRule rule : kEliminationRules) {
+    EliminationPlan plan = ImproveByWindows(graph, PlanElimination(graph, rule), window);
+    const bool is_exact = std::ssize(plan.order) <= window;
+    if (rule == kEliminationRules.front() || plan.multiplications < best.multiplications) {
+      best = std::move(plan);
+    }
+    if (is_exact) break;
+  }
+  return best;
+}
+
 std::int64_t EliminationLowerBound(const ComputationalGraph& graph) {
   DisjointPaths paths(graph);
   std::int64_t bound = 0;

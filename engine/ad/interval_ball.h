@@ -82,6 +82,7 @@ struct Ball {
     const double first = x.high / y.high;
     const Ball product = Ball(y.high, y.low, 0) * first;
     const double residual = (Ball(x.high, x.low, 0) - product).high;
+    if (residual == 0 && y.low == 0 && x.error == 0 && y.error == 0) return first;
     const directed::Transformed total = directed::TwoSum(first, residual / y.high);
     // |x/y − x'/y'| <= (|x − x'| + |x'/y'| |y − y'|) / |y|, and |y| >= |y'| − error.
     const double size = directed::Magnitude(total.value);
@@ -108,7 +109,7 @@ constexpr Bounds ToBounds(const Ball& x) {
           directed::AddUp(x.high, directed::AddUp(x.low, x.error))};
 }
 
-// The same for x·2^k, which may over- or underflow. |k| <= 2000.
+// The same for x·2^k, which may over- or underflow: x as for directed::ScaleDown.
 constexpr Bounds ToBounds(const Ball& x, int k) {
   const Bounds unscaled = ToBounds(x);
   return {directed::ScaleDown(unscaled.lo, k), directed::ScaleUp(unscaled.hi, k)};

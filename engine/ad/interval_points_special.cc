@@ -23,9 +23,10 @@ namespace {
 constexpr Bounds kBelowOne = {1 - 0x1p-53, 1};
 constexpr Bounds kNextToZero = {0, 0x1p-1074};
 
+constexpr Ball kTwoOverRootPi = Ball::Constant(0x1.20dd750429b6dp+0, 0x1.1ae3a914fed80p-56);
+
 // erf y for |y| < 0.51, with a relative error below 2^-65.
 Ball ErfOf(const Ball& y) {
-  constexpr Ball kTwoOverRootPi = Ball::Constant(0x1.20dd750429b6dp+0, 0x1.1ae3a914fed80p-56);
   // Σ_{n>=5} (−1)^n w^(n−5)/(n! (2n + 1)) with w = y² <= 0.2601: the 9 coefficients lose 20u/1320,
   // that is 2^-59, and the term w^9/(14!·29) is 2^-58.6; with slopes below 1/9360 the low part of w
   // does not matter.
@@ -82,10 +83,10 @@ Bounds Erf(double x) {
   const double z = std::abs(x);
   const auto positive = [z]() -> Bounds {
     if (z == 0) return {0, 0};
-    if (z < 0x1p-200) {  // z·2/√π(1 − δ) with δ < z².
-      constexpr double kFactor = 0x1.20dd750429b6dp+0;  // And the next one is above 2/√π.
-      return {std::fmax(0, directed::NextDown(directed::MultiplyDown(z, kFactor))),
-              directed::MultiplyUp(z, directed::NextUp(kFactor))};
+    if (z < 0x1p-200) {  // 2z/√π (1 − δ) with δ < z².
+      int k = 0;
+      const Ball fraction = std::frexp(z, &k);
+      return ToBounds(kTwoOverRootPi * fraction, k);
     }
     if (z < 0.5) return ToBounds(ErfOf(z));
     if (z > 6) return kBelowOne;  // erfc 6 < 2^-55.

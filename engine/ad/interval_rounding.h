@@ -122,12 +122,17 @@ inline double SqrtUp(double x) {
   return (x - square.value) - square.error <= 0 ? root : NextUp(root);
 }
 
-// x·2^k in two steps that do not overflow before the result does. |k| <= 2000.
 constexpr double PowerOfTwo(int k) {
   return std::bit_cast<double>(static_cast<std::int64_t>(k + 1023) << 52);
 }
+
+// x·2^k for 2^-100 <= |x| <= 2^100 or x = 0, and |k| <= 1800: in two steps, so that only the last
+// can round, and only if it under- or overflows. Going back is exact and tells whether it did.
 constexpr double ScaleDown(double x, int k) {
-  return MultiplyDown(MultiplyDown(x, PowerOfTwo(k / 2)), PowerOfTwo(k - k / 2));
+  const int half = k / 2;
+  const double scaled = x * PowerOfTwo(half) * PowerOfTwo(k - half);
+  const double back = scaled * PowerOfTwo(half - k) * PowerOfTwo(-half);
+  return back <= x ? scaled : NextDown(scaled);
 }
 constexpr double ScaleUp(double x, int k) { return -ScaleDown(-x, k); }
 

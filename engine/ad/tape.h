@@ -201,6 +201,8 @@ class Tape {
   // Interprets the statements from position `from` down to `to`, between which is no external.
   void Sweep(const Position& from, const Position& to);
   void SweepExternal(const External& external);
+  // Leaves in x_bar what the external adds to the adjoints of its inputs.
+  void CallExternal(const External& external, std::span<const T> y_bar, std::span<T> x_bar) const;
 
   // Statements with arguments are at most as many as arguments. Those without are counted apart,
   // so that recording a statement checks the room for arguments only.

@@ -14,7 +14,8 @@ SOBOLEV_INLINE Adjoint<T> Tape<T>::Variable(const T& value) {
 
 template <class T>
 SOBOLEV_INLINE Slot Tape<T>::RecordLeaf() {
-  if (counts_.capacity() < capacity_ + num_leaves_ + 2) [[unlikely]] Grow(1);
+  if (counts_.capacity() < capacity_ + num_leaves_ + 2) [[unlikely]]
+    Grow(1);
   ++num_leaves_;
   counts_.data()[++num_statements_] = Count{0};
   return static_cast<Slot>(num_statements_);
@@ -76,7 +77,8 @@ template <class T>
 SOBOLEV_INLINE T Tape<T>::adjoint(const Adjoint<T>& x) {
   assert(x.slot() <= num_statements_ && "the variable belongs to another recording");
   if (x.slot() == 0) return T(0.0);
-  if (num_adjoints_ <= num_statements_) [[unlikely]] ExtendAdjoints();
+  if (num_adjoints_ <= num_statements_) [[unlikely]]
+    ExtendAdjoints();
   return adjoints_.data()[x.slot()];
 }
 
@@ -141,13 +143,19 @@ template <class T>
 void Tape<T>::SweepExternal(const External& external) {
   const std::span<const T> y_bar(adjoints_.data() + external.position.statements + 1,
                                  external.num_outputs);
-  if (std::all_of(y_bar.begin(), y_bar.end(), [](const T& bar) { return IsZero(bar); })) return;
-  std::vector<T> x_bar(external.inputs.size(), T(0.0));
-  external.callback(y_bar, x_bar);
+  std::vector<T> x_bar(external.inputs.size());
+  CallExternal(external, y_bar, x_bar);
   for (std::size_t i = 0; i < x_bar.size(); ++i) {
-    if (external.inputs[i] == 0) continue;
-    T& adjoint = adjoints_.data()[external.inputs[i]];
-    adjoint = adjoint + x_bar[i];
+    if (external.inputs[i] != 0) adjoints_.data()[external.inputs[i]] += x_bar[i];
+  }
+}
+
+template <class T>
+void Tape<T>::CallExternal(const External& external, std::span<const T> y_bar,
+                           std::span<T> x_bar) const {
+  std::fill(x_bar.begin(), x_bar.end(), T(0.0));
+  if (std::any_of(y_bar.begin(), y_bar.end(), [](const T& bar) { return !IsZero(bar); })) {
+    external.callback(y_bar, x_bar);
   }
 }
 

@@ -38,7 +38,8 @@ struct Node {
 class Graph {
  public:
   // Throws Error(kInvalidArgument, TRACE_TOO_LONG) when a node beyond max_nodes is asked for.
-  explicit Graph(std::size_t max_nodes = kNoNode);
+  explicit Graph(std::size_t max_nodes);
+  Graph() : Graph(kNoNode) {}
 
   // The node, new or known, after folding and identities. Operands are nodes of this graph.
   NodeId Make(Op op, NodeId a, NodeId b = kNoNode, NodeId c = kNoNode);

@@ -48,16 +48,19 @@ struct BlockRun {
 struct RowRun {
   const uint32_t* indices;
   ptrdiff_t count;
-  ptrdiff_t lanes;  // A multiple of the lanes of a register.
+  ptrdiff_t lanes;   // A multiple of the lanes of a register.
+  ptrdiff_t stride;  // From slot to slot: lanes, or twice as many if slots hold intervals.
 };
 
 struct LaneKernels {
   ptrdiff_t width;  // Lanes of a register.
   void (*run_fast)(const BlockRun& run);
   void (*run_strict)(const BlockRun& run);
-  // slots[k][lane] = rows[lane][indices[k]].
+  // On intervals: a slot holds the lower bounds of all lanes, then the upper bounds.
+  void (*run_interval)(const BlockRun& run);
+  // slots[k·stride + lane] = rows[lane][indices[k]].
   void (*load)(const RowRun& run, const double* const* rows, double* slots);
-  // rows[lane][indices[k]] = base[slot_of[k]][lane] for the first `points` lanes.
+  // rows[lane][indices[k]] = base[slot_of[k]·stride + lane] for the first `points` lanes.
   void (*store)(const RowRun& run, const double* base, const uint32_t* slot_of, ptrdiff_t points,
                 double* const* rows);
 };

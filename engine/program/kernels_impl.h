@@ -399,13 +399,13 @@ inline void LoadRows(const RowRun& run, const double* const* rows, double* slots
         for (int i = 0; i < kLanes; ++i) square[i] = Load(rows[lane + i] + run.indices[k]);
         Transpose(square);
 #pragma GCC unroll 8
-        for (int i = 0; i < kLanes; ++i) Store(slots + (k + i) * run.lanes + lane, square[i]);
+        for (int i = 0; i < kLanes; ++i) Store(slots + (k + i) * run.stride + lane, square[i]);
       }
       k += kLanes;
       continue;
     }
     for (ptrdiff_t lane = 0; lane < run.lanes; ++lane) {
-      slots[k * run.lanes + lane] = rows[lane][run.indices[k]];
+      slots[k * run.stride + lane] = rows[lane][run.indices[k]];
     }
     ++k;
   }
@@ -419,7 +419,7 @@ inline void StoreRows(const RowRun& run, const double* base, const uint32_t* slo
         Vec square[kLanes];
 #pragma GCC unroll 8
         for (int i = 0; i < kLanes; ++i) {
-          square[i] = Load(base + ptrdiff_t{slot_of[k + i]} * run.lanes + lane);
+          square[i] = Load(base + ptrdiff_t{slot_of[k + i]} * run.stride + lane);
         }
         Transpose(square);
 #pragma GCC unroll 8
@@ -428,7 +428,7 @@ inline void StoreRows(const RowRun& run, const double* base, const uint32_t* slo
       k += kLanes;
       continue;
     }
-    const double* from = base + ptrdiff_t{slot_of[k]} * run.lanes;
+    const double* from = base + ptrdiff_t{slot_of[k]} * run.stride;
     for (ptrdiff_t lane = 0; lane < points; ++lane) rows[lane][run.indices[k]] = from[lane];
     ++k;
   }
@@ -438,6 +438,7 @@ constexpr LaneKernels Table() {
   return {.width = kLanes,
           .run_fast = Run<false>,
           .run_strict = Run<true>,
+          .run_interval = nullptr,
           .load = LoadRows,
           .store = StoreRows};
 }

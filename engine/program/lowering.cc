@@ -63,9 +63,12 @@ std::vector<NodeId> ExecutionOrder(const Graph& graph, std::span<const NodeId> o
       }
     }
   };
-  for (NodeId id = 0; id < size; ++id) {
-    const bool starts = id < eager_from || Traits(graph.node(id).op).arity == 0;
-    if (needed[id] && starts) emit(id);
+  const auto is_leaf = [&](NodeId id) { return Traits(graph.node(id).op).arity == 0; };
+  for (NodeId id = eager_from; id < size; ++id) {
+    if (needed[id] && is_leaf(id)) emit(id);
+  }
+  for (NodeId id = 0; id < eager_from; ++id) {
+    if (needed[id]) emit(id);
   }
   return order;
 }

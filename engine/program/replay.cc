@@ -37,9 +37,9 @@ const LaneKernels& KernelsOf(Isa isa) {
   return kAvx512LaneKernels;
 }
 
-Replayer::Replayer(Trace trace, bool strict, Isa isa, Index lanes)
+Replayer::Replayer(Trace trace, LaneKind kind, Isa isa, Index lanes)
     : trace_(std::move(trace)),
-      strict_(strict),
+      kind_(kind),
       kernels_(KernelsOf(isa)),
       lanes_(lanes == 0 ? ChooseLanes(trace_, kernels_.width) : lanes) {}
 
@@ -52,10 +52,10 @@ std::unique_ptr<LaneBuffer> Replayer::TakeBuffer() const {
       return buffer;
     }
   }
-  auto buffer =
-      std::make_unique<LaneBuffer>(std::size_t{trace_.num_slots} * static_cast<std::size_t>(lanes_));
+  auto buffer = std::make_unique<LaneBuffer>(std::size_t{trace_.num_slots} *
+                                             static_cast<std::size_t>(stride()));
   for (const auto& [slot, constant] : trace_.constants) {
-    std::fill_n(buffer->data() + Index{slot} * lanes_, lanes_, constant);
+    std::fill_n(buffer->data() + Index{slot} * stride(), stride(), constant);
   }
   return buffer;
 }
@@ -76,7 +76,14 @@ void Replayer::Workspace::Run() {
                      .slots = slots(),
                      .registers = replayer_.lanes_ / replayer_.kernels_.width,
                      .apply = Apply};
-  (replayer_.strict_ ? replayer_.kernels_.run_strict : replayer_.kernels_.run_fast)(run);
+  switch (replayer_.kind_) {
+    case LaneKind::kFast:
+      return replayer_.kernels_.run_fast(run);
+    case LaneKind::kStrict:
+      return replayer_.kernels_.run_strict(run);
+    case LaneKind::kInterval:
+      return replayer_.kernels_.run_interval(run);
+  }
 }
 
 }  // namespace sobolev::program

@@ -33,13 +33,23 @@ class LaneBuffer {
 
 const LaneKernels& KernelsOf(Isa isa);
 
+// What a lane holds, and how it computes.
+enum class LaneKind {
+  kFast,      // Numbers, with fused multiply-adds and vector functions.
+  kStrict,    // Numbers, each operation rounded as <cmath> and IEEE 754 say.
+  kInterval,  // Closed intervals with outward rounding.
+};
+
 class Replayer {
  public:
   // `lanes` is 1, 2, 4 or 8 registers of `isa`, or 0 to choose.
-  Replayer(Trace trace, bool strict, Isa isa = BestIsa(), Index lanes = 0);
+  Replayer(Trace trace, LaneKind kind, Isa isa = BestIsa(), Index lanes = 0);
 
   const Trace& trace() const { return trace_; }
+  LaneKind kind() const { return kind_; }
   Index lanes() const { return lanes_; }
+  // Doubles from slot to slot: a number per lane, or two bounds.
+  Index stride() const { return kind_ == LaneKind::kInterval ? 2 * lanes_ : lanes_; }
   const LaneKernels& kernels() const { return kernels_; }
 
   // The slots of one block, with constants in place. Returned to the replayer when destroyed.
@@ -50,7 +60,8 @@ class Replayer {
     Workspace(const Workspace&) = delete;
     Workspace& operator=(const Workspace&) = delete;
 
-    // [slot][lane]. Inputs are slots 0, 1, … in the order of Trace::input_indices.
+    // [slot][lane], or [slot][lower, upper][lane]. Inputs are slots 0, 1, … in the order of
+    // Trace::input_indices.
     double* slots() { return buffer_->data(); }
     // Executes the trace.
     void Run();
@@ -64,7 +75,7 @@ class Replayer {
   std::unique_ptr<LaneBuffer> TakeBuffer() const;
 
   Trace trace_;
-  bool strict_;
+  LaneKind kind_;
   const LaneKernels& kernels_;
   Index lanes_;
   mutable std::mutex mutex_;

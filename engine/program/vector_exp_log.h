@@ -44,21 +44,26 @@ inline constexpr double kLogTail[] = {
     0.19999999999999987, 0.1428571428572334,  0.11111111108608947,  0.09090909451965991,
     0.07692277429048289, 0.06668193227921249, 0.058367768350019396, 0.05999308182309825};
 
-// eˣ = 2ᵏ (1 + r + tail), with |tail| < r².
+// eˣ = 2ᵏ m, with m between √½ and √2.
+struct ExpSplit {
+  Vec k;
+  Vec m;
+};
+
+// For kExpLowest <= x <= kExpHighest + 1.
+inline ExpSplit SplitExp(Vec x) {
+  const Vec k = NearestInteger(x, kLog2E);
+  const Vec r = Fma(k, Broadcast(-kLn2Low), Fma(k, Broadcast(-kLn2High), x));
+  return {k, Fma(r * r, Polynomial(kExp, r), r) + 1.0};
+}
+
+// e^(x + x_low) = 2ᵏ (1 + r + tail), with |tail| < r². The tail makes up for the rounding of r.
 struct ExpParts {
   Vec k;
   Vec r;
   Vec tail;
 };
 
-// For kExpLowest <= x <= kExpHighest. r carries an error of half a unit in its last place.
-inline ExpParts ExpPartsOf(Vec x) {
-  const Vec k = NearestInteger(x, kLog2E);
-  const Vec r = Fma(k, Broadcast(-kLn2Low), Fma(k, Broadcast(-kLn2High), x));
-  return {k, r, (r * r) * Polynomial(kExp, r)};
-}
-
-// For the sum x + x_low. The tail makes up for the rounding of r.
 inline ExpParts ExpPartsOf(Vec x, Vec x_low) {
   const Vec k = NearestInteger(x, kLog2E);
   const Vec r_high = Fma(k, Broadcast(-kLn2High), x);
@@ -70,8 +75,8 @@ inline ExpParts ExpPartsOf(Vec x, Vec x_low) {
 
 // eˣ. Error below 1 ulp.
 inline Vec Exp(Vec x) {
-  const ExpParts e = ExpPartsOf(Clamp(x, kExpLowest, kExpHighest));
-  return Scale((e.r + e.tail) + 1.0, e.k);
+  const ExpSplit e = SplitExp(Clamp(x, kExpLowest, kExpHighest));
+  return Scale(e.m, e.k);
 }
 
 // e^(x + x_low), for |x_low| far below 1. Error below 1 ulp.
@@ -91,7 +96,7 @@ inline DoubleVec ScaledExpm1(Vec x, double scale) {
   return {sum.high, Fma(power, e.tail, sum.low + one.low)};
 }
 
-// eˣ − 1. Error below 1 ulp. Halved inside, since 2¹⁰²⁴ is no double.
+// eˣ − 1. Error below 1.1 ulp. Halved inside, since 2¹⁰²⁴ is no double.
 inline Vec Expm1(Vec x) {
   const DoubleVec half = ScaledExpm1(Clamp(x, -40.0, kExpHighest), 0.5);
   return Abs(x) < 0x1p-54 ? x : 2.0 * (half.high + half.low);
@@ -185,9 +190,8 @@ inline DoubleVec LogInTwo(Vec x) {
   DoubleVec w = TwoProduct(s, s);
   w.low = Fma(s + s, s_low, w.low);
 
-  const Vec third = Broadcast(0x1.5555555555555p-2);
-  DoubleVec inner = FastTwoSum(third, w.high * Polynomial(kLogTail, w.high));
-  inner.low += 0x1.5555555555555p-56;
+  const Vec third_low = Fma(w.high, Polynomial(kLogTail, w.high), Broadcast(0x1.5555555555555p-56));
+  const DoubleVec inner = FastTwoSum(Broadcast(0x1.5555555555555p-2), third_low);
   DoubleVec series = TwoProduct(w.high, inner.high);
   series.low = Fma(w.high, inner.low, Fma(w.low, inner.high, series.low));
   DoubleVec excess = TwoProduct(s, series.high);
@@ -197,7 +201,7 @@ inline DoubleVec LogInTwo(Vec x) {
   const Vec half_low = half.low + (s_low + excess.low);
   const DoubleVec sum = FastTwoSum(split.k * kLn2High, half.high + half.high);
   const Vec low = sum.low + Fma(split.k, Broadcast(kLn2Low), half_low + half_low);
-  return FastTwoSum(sum.high, low);
+  return {sum.high, low};
 }
 
 // xʸ, with the special values of IEEE 754. Error below 1 ulp.

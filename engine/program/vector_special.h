@@ -33,17 +33,18 @@ inline constexpr double kReciprocalCubeRoot[] = {
     1.0000007723672912,  -0.33334261321404013, 0.22207302705694842, -0.17209643377068853,
     0.14794706881369302, -0.14110980095744347, 0.09265875003764842};
 
-// erfc x = e^(−x²) E(t) / (x + 13/4), for 0 <= x <= 28 and with x² given as a sum of two. What the
+// erfc x = e^(−x²) E(t) / (x + 13/4), for 0 <= x <= 28 where x and x² are sums of two. What the
 // roundings of the quotients change goes into the exponent, to first order: with
 // 1/(x + 13/4) = y (1 + rho), t is off by t_low, and E′/E is close to −0.88 + 0.4t.
-inline Vec ErfcOfPositive(Vec x, DoubleVec square) {
-  const Vec d = x + 3.25;
-  const Vec d_low = x - (d - 3.25);
-  const Vec n = x - 3.25;
+inline Vec ErfcOfPositive(DoubleVec x, DoubleVec square) {
+  const Vec d = x.high + 3.25;
+  const Vec d_low = (x.high - (d - 3.25)) + x.low;
+  const Vec n = x.high - 3.25;
+  const Vec n_low = (x.high - (n + 3.25)) + x.low;
   const Vec y = 1.0 / d;
   const Vec rho = Fma(-y, d_low, Residual(Broadcast(1.0), y, d));
   const Vec t = n * y;
-  const Vec t_low = Fma(t, rho, Residual(n, t, d) * y);
+  const Vec t_low = Fma(-t, d_low, Residual(n, t, d) + n_low) * y;
   const Vec low = Fma(t_low, Fma(t, Broadcast(0.4), Broadcast(-0.88)), rho);
   return Exp(DoubleVec{-square.high, low - square.low}) * (Polynomial(kErfcx, t) * y);
 }
@@ -54,14 +55,14 @@ inline Vec Erf(Vec x) {
   const Vec w = magnitude * magnitude;
   const Vec correction = Fma(w, Polynomial(kErf, w), Broadcast(0x1.1ae3a914fed8p-56));
   const Vec series = Fma(magnitude, correction, magnitude * 0x1.20dd750429b6dp0);
-  const Vec erfc = ErfcOfPositive(magnitude, TwoProduct(magnitude, magnitude));
+  const Vec erfc = ErfcOfPositive({magnitude, Vec{}}, TwoProduct(magnitude, magnitude));
   return FlipSign(w < 0.5 ? series : 1.0 - erfc, SignOf(x));
 }
 
 // erfc x = 1 − erf x, with its right tail to the smallest number. Error below 4 ulp.
 inline Vec Erfc(Vec x) {
   const Vec magnitude = MinOrSecond(Broadcast(28.0), Abs(x));
-  const Vec tail = ErfcOfPositive(magnitude, TwoProduct(magnitude, magnitude));
+  const Vec tail = ErfcOfPositive({magnitude, Vec{}}, TwoProduct(magnitude, magnitude));
   return x < 0.0 ? 2.0 - tail : tail;
 }
 
@@ -70,8 +71,9 @@ inline Vec Erfc(Vec x) {
 inline Vec NormalCdf(Vec x) {
   const Vec magnitude = MinOrSecond(Broadcast(39.0), Abs(x));
   const DoubleVec square = TwoProduct(magnitude, magnitude);
-  const Vec tail =
-      0.5 * ErfcOfPositive(magnitude * 0.70710678118654752, {0.5 * square.high, 0.5 * square.low});
+  DoubleVec scaled = TwoProduct(magnitude, Broadcast(0x1.6a09e667f3bcdp-1));
+  scaled.low = Fma(magnitude, Broadcast(-0x1.bdd3413b26456p-55), scaled.low);
+  const Vec tail = 0.5 * ErfcOfPositive(scaled, {0.5 * square.high, 0.5 * square.low});
   return x < 0.0 ? tail : 1.0 - tail;
 }
 
@@ -86,7 +88,7 @@ inline Vec Cbrt(Vec x) {
   const Vec unscaled = Polynomial(kReciprocalCubeRoot, split.m - 1.0);
   const Vec rough = unscaled * Blend(i > 0.0, Broadcast(0.79370052598409974),
                                      Blend(i < 0.0, 1.2599210498948732, 1.0));
-  const Vec error = 1.0 - (b * rough) * (rough * rough);
+  const Vec error = Fma(-b * rough, rough * rough, Broadcast(1.0));
   const Vec z = Fma(rough, error * Fma(error, Broadcast(2.0 / 9), Broadcast(1.0 / 3)), rough);
   const Vec square = z * z;
   const Vec root = b * square;

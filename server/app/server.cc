@@ -28,10 +28,12 @@
 #include "server/jobs/job_manager.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
+#include "server/programs/program_registry.h"
 #include "server/rpc/dataset_service.h"
 #include "server/rpc/job_service.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/prediction_service.h"
+#include "server/rpc/program_service.h"
 #include "server/rpc/training_service.h"
 #include "server/storage/io_env.h"
 #include "server/storage/sqlite_store.h"
@@ -58,6 +60,13 @@ std::unique_ptr<Store> OpenStore(const ServerConfig& config, const Clock& clock,
   return OpenSqliteStore(options);
 }
 
+program::SourceLimits SourceLimits(const ServerConfig& config) {
+  program::SourceLimits limits;
+  limits.max_source_bytes = static_cast<std::size_t>(config.max_program_bytes);
+  limits.max_operations = static_cast<std::size_t>(config.max_program_operations);
+  return limits;
+}
+
 // Whoever waits for the file sees it whole or not at all.
 void WritePortFile(const std::string& path, const std::string& grpc, const std::string& metrics) {
   const std::string temporary = path + ".tmp";
@@ -77,6 +86,8 @@ struct Server::Parts {
         metrics(std::string(Version()), std::string(Name(BestIsa()))),
         store(OpenStore(config, clock, io)),
         models(*store, static_cast<std::size_t>(config.model_cache_bytes)),
+        programs(*store, static_cast<std::size_t>(config.program_cache_bytes),
+                 SourceLimits(config)),
         pool(std::max(kMinPoolThreads, ThreadsOrAll(config.threads))),
         jobs(TrainingEnvironment{.store = *store,
                                  .models = models,
@@ -92,6 +103,7 @@ struct Server::Parts {
         model_service(*store, models, metrics, pool),
         job_service(*store, jobs, metrics, pool),
         prediction_service(models, metrics, pool, config),
+        program_service(*store, programs, metrics, pool, config),
         janitor([this](const std::stop_token& stop) { CleanUp(stop); }) {}
 
   // Drops uploads that nobody finished, now and then.
@@ -130,9 +142,9 @@ struct Server::Parts {
     grpc::ResourceQuota quota("sobolev");
     quota.Resize(static_cast<std::size_t>(config.resource_quota_bytes));
     builder.SetResourceQuota(quota);
-    for (grpc::Service* service :
-         std::initializer_list<grpc::Service*>{&dataset_service, &training_service, &model_service,
-                                               &job_service, &prediction_service}) {
+    for (grpc::Service* service : std::initializer_list<grpc::Service*>{
+             &dataset_service, &training_service, &model_service, &job_service, &prediction_service,
+             &program_service}) {
       builder.RegisterService(service);
     }
     grpc_server = builder.BuildAndStart();
@@ -152,6 +164,8 @@ struct Server::Parts {
   std::string MetricsText() {
     metrics.SetModelCache(static_cast<std::int64_t>(models.SizeBytes()),
                           static_cast<std::int64_t>(models.NumModels()));
+    metrics.SetProgramCache(static_cast<std::int64_t>(programs.SizeBytes()),
+                            static_cast<std::int64_t>(programs.NumPrograms()));
     for (const auto& [state, count] : store->CountJobs()) {
       metrics.SetJobs("train", std::string(Name(state)), count);
     }
@@ -184,6 +198,7 @@ struct Server::Parts {
   Metrics metrics;
   std::unique_ptr<Store> store;
   ModelRegistry models;
+  ProgramRegistry programs;
   ThreadPool pool;
   JobManager jobs;
   DatasetService dataset_service;
@@ -191,6 +206,7 @@ struct Server::Parts {
   ModelService model_service;
   JobService job_service;
   PredictionService prediction_service;
+  ProgramService program_service;
   std::atomic<bool> serving{false};
   std::unique_ptr<grpc::Server> grpc_server;
   std::optional<AdminListener> admin;

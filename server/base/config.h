@@ -49,12 +49,13 @@ struct ServerConfig {
   LogFormat log_format = LogFormat::kAuto;
 
   // Compute. 0 threads: one per processor.
-  int threads = 0;        // Sweeps of Predict.
+  int threads = 0;        // Sweeps of Predict and Evaluate.
   int train_threads = 0;  // Each training job.
   int max_running_jobs = 1;
   std::int64_t job_memory_bytes = 8 * kGiB;
   double checkpoint_interval_seconds = 30;
   std::int64_t model_cache_bytes = 1 * kGiB;
+  std::int64_t program_cache_bytes = 1 * kGiB;
 
   // Limits of single calls.
   std::int64_t max_message_bytes = 64 * kMiB;
@@ -63,6 +64,8 @@ struct ServerConfig {
   double upload_ttl_seconds = 86400;             // Uncommitted uploads are dropped after this.
   std::int64_t max_predict_rows = 16384;
   std::int64_t max_predict_reply_bytes = 64 * kMiB;
+  std::int64_t max_program_bytes = 1 * kMiB;  // Of the source.
+  std::int64_t max_program_operations = std::int64_t{1} << 22;
 
   // Limits of connections.
   std::int64_t resource_quota_bytes = 256 * kMiB;  // gRPC's buffers, over all connections.

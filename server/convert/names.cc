@@ -70,6 +70,10 @@ std::string ParseJobName(std::string_view name, const std::string& field) {
   return ParseCollectionName(name, field, "jobs/", "jobs/{job}");
 }
 
+std::string ParseProgramName(std::string_view name, const std::string& field) {
+  return ParseCollectionName(name, field, "programs/", "programs/{program}");
+}
+
 ModelRef ParseModelName(std::string_view name, const std::string& field) {
   constexpr std::string_view kCollection = "models/";
   constexpr std::string_view kVersions = "/versions/";
@@ -93,6 +97,7 @@ ModelRef ParseModelName(std::string_view name, const std::string& field) {
 
 std::string DatasetName(std::string_view id) { return "datasets/" + std::string(id); }
 std::string JobName(std::string_view id) { return "jobs/" + std::string(id); }
+std::string ProgramName(std::string_view id) { return "programs/" + std::string(id); }
 std::string ModelName(std::string_view id) { return "models/" + std::string(id); }
 std::string ModelVersionName(std::string_view id, std::int64_t version) {
   return ModelName(id) + "/versions/" + std::to_string(version);

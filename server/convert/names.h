@@ -19,14 +19,16 @@ struct ModelRef {
   std::int64_t version = 0;
 };
 
-// The ids in "datasets/{id}", "jobs/{id}", "models/{id}[/versions/{version}]". All throw
-// Error(kInvalidArgument INVALID_NAME) naming `field`.
+// The ids in "datasets/{id}", "jobs/{id}", "programs/{id}", "models/{id}[/versions/{version}]". All
+// throw Error(kInvalidArgument INVALID_NAME) naming `field`.
 std::string ParseDatasetName(std::string_view name, const std::string& field);
 std::string ParseJobName(std::string_view name, const std::string& field);
+std::string ParseProgramName(std::string_view name, const std::string& field);
 ModelRef ParseModelName(std::string_view name, const std::string& field);
 
 std::string DatasetName(std::string_view id);
 std::string JobName(std::string_view id);
+std::string ProgramName(std::string_view id);
 std::string ModelName(std::string_view id);
 std::string ModelVersionName(std::string_view id, std::int64_t version);
 

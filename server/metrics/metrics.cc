@@ -153,6 +153,17 @@ struct Metrics::Impl {
   Histogram& predict_compute_0 = predict_compute.Add({{"order", "0"}}, ComputeBuckets());
   Histogram& predict_compute_1 = predict_compute.Add({{"order", "1"}}, ComputeBuckets());
 
+  Counter& evaluate_points =
+      CounterFamily("sobolev_evaluate_points_total", "Points and boxes at which programs ran.")
+          .Add({});
+  Family<Histogram>& evaluate_compute = HistogramFamily(
+      "sobolev_evaluate_compute_seconds",
+      "Time in the sweeps of one Evaluate or Enclose, by the order of derivative asked for.");
+  std::array<Histogram*, 3> evaluate_compute_by_order = {
+      &evaluate_compute.Add({{"order", "0"}}, ComputeBuckets()),
+      &evaluate_compute.Add({{"order", "1"}}, ComputeBuckets()),
+      &evaluate_compute.Add({{"order", "2"}}, ComputeBuckets())};
+
   Counter& upload_bytes =
       CounterFamily("sobolev_upload_bytes_total", "Bytes of samples made durable.").Add({});
   Counter& upload_samples =
@@ -166,6 +177,12 @@ struct Metrics::Impl {
   Gauge& cache_bytes =
       GaugeFamily("sobolev_model_cache_bytes", "Memory of the models held ready.").Add({});
   Gauge& cache_models = GaugeFamily("sobolev_model_cache_models", "Models held ready.").Add({});
+
+  Gauge& program_cache_bytes =
+      GaugeFamily("sobolev_program_cache_bytes", "Memory of the programs held ready, estimated.")
+          .Add({});
+  Gauge& program_cache_programs =
+      GaugeFamily("sobolev_program_cache_programs", "Programs held ready.").Add({});
 
   Family<Gauge>& build_info =
       GaugeFamily("sobolev_build_info", "Always 1; the labels say what runs.");
@@ -225,6 +242,11 @@ void Metrics::Predicted(std::int64_t points, int order, double compute_seconds) 
   (order == 0 ? impl_->predict_compute_0 : impl_->predict_compute_1).Observe(compute_seconds);
 }
 
+void Metrics::Evaluated(std::int64_t points, int order, double compute_seconds) {
+  impl_->evaluate_points.Increment(static_cast<double>(points));
+  impl_->evaluate_compute_by_order.at(static_cast<std::size_t>(order))->Observe(compute_seconds);
+}
+
 void Metrics::Uploaded(std::int64_t bytes, std::int64_t samples) {
   impl_->upload_bytes.Increment(static_cast<double>(bytes));
   impl_->upload_samples.Increment(static_cast<double>(samples));
@@ -242,6 +264,11 @@ void Metrics::Trained(std::int64_t samples, std::int64_t epochs) {
 void Metrics::SetModelCache(std::int64_t bytes, std::int64_t models) {
   impl_->cache_bytes.Set(static_cast<double>(bytes));
   impl_->cache_models.Set(static_cast<double>(models));
+}
+
+void Metrics::SetProgramCache(std::int64_t bytes, std::int64_t programs) {
+  impl_->program_cache_bytes.Set(static_cast<double>(bytes));
+  impl_->program_cache_programs.Set(static_cast<double>(programs));
 }
 
 std::string Metrics::Text() const {

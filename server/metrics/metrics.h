@@ -61,6 +61,9 @@ class Metrics {
   // derivative asked for, 0 or 1.
   void Predicted(std::int64_t points, int order, double compute_seconds);
 
+  // One answered Evaluate or Enclose, likewise; order is 0, 1 or 2.
+  void Evaluated(std::int64_t points, int order, double compute_seconds);
+
   // One block made durable.
   void Uploaded(std::int64_t bytes, std::int64_t samples);
 
@@ -71,6 +74,7 @@ class Metrics {
   void Trained(std::int64_t samples, std::int64_t epochs);
 
   void SetModelCache(std::int64_t bytes, std::int64_t models);
+  void SetProgramCache(std::int64_t bytes, std::int64_t programs);
 
   // Everything in Prometheus' text format 0.0.4, with the process metrics read from /proc now.
   std::string Text() const;

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "engine/base/error.h"
+#include "server/convert/derivatives.h"
 #include "server/convert/names.h"
 #include "server/convert/tensor.h"
 #include "server/rpc/unary_call.h"
@@ -16,77 +16,10 @@ namespace {
 
 // Multiply-adds that take about as long as handing the work to another thread and back.
 constexpr double kInlineCost = 2e5;
-constexpr std::int64_t kMaxDirections = 4096;
 
-// Which quantities were asked for.
-struct Mask {
-  bool value = false;
-  bool jacobian = false;
-  bool jvp = false;
-  bool vjp = false;
-};
-
-Mask ToMask(const v1::PredictRequest& request) {
-  Mask mask{.value = request.quantities().empty()};
-  for (int i = 0; i < request.quantities_size(); ++i) {
-    switch (request.quantities(i)) {
-      case v1::PredictRequest::QUANTITY_VALUE:
-        mask.value = true;
-        continue;
-      case v1::PredictRequest::QUANTITY_JACOBIAN:
-        mask.jacobian = true;
-        continue;
-      case v1::PredictRequest::QUANTITY_JVP:
-        mask.jvp = true;
-        continue;
-      case v1::PredictRequest::QUANTITY_VJP:
-        mask.vjp = true;
-        continue;
-      default:
-        break;
-    }
-    throw InvalidArgument("UNKNOWN_ENUM_VALUE", "quantities[" + std::to_string(i) + "]",
-                          "expected QUANTITY_VALUE, _JACOBIAN, _JVP or _VJP, got number " +
-                              std::to_string(static_cast<int>(request.quantities(i))));
-  }
-  return mask;
+nn::Directions ToEngine(const RequestedDirections& directions) {
+  return {.D = directions.D(), .count = directions.count(), .per_point = directions.per_point()};
 }
-
-// Tangents or adjoints as they came, checked.
-class RequestedDirections {
- public:
-  // [k, dimension] shared by all points, or [N, k, dimension].
-  RequestedDirections(const v1::Tensor& tensor, const std::string& field, std::int64_t num_points,
-                      std::int64_t dimension, const std::string& dimension_name)
-      : per_point_(tensor.shape_size() == 3),
-        view_(tensor, field,
-              per_point_ ? std::vector<std::int64_t>{num_points, -1, dimension}
-                         : std::vector<std::int64_t>{-1, dimension},
-              per_point_ ? "points of x, directions, " + dimension_name
-                         : "directions shared by all points, " + dimension_name),
-        dimension_(dimension) {
-    count_ = view_.shape()[per_point_ ? 1 : 0];
-    if (count_ < 1 || count_ > kMaxDirections) {
-      throw InvalidArgument("OUT_OF_RANGE", field,
-                            "expected 1 to " + std::to_string(kMaxDirections) +
-                                " directions, got " + std::to_string(count_));
-    }
-    view_.RequireFinite();
-  }
-
-  std::int64_t count() const { return count_; }
-  nn::Directions ToEngine() const {
-    return {.D = ConstMatrixMap(view_.data(), dimension_, view_.size() / dimension_),
-            .count = count_,
-            .per_point = per_point_};
-  }
-
- private:
-  bool per_point_;
-  TensorView view_;
-  std::int64_t dimension_;
-  std::int64_t count_ = 0;
-};
 
 // A network overflows only far outside its domain; such numbers are not served.
 void RequireFinitePrediction(const double* values, Index num_points, Index per_point) {
@@ -149,7 +82,8 @@ void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictRes
                                const std::stop_token& stop) const {
   const ModelRef ref = ParseModelName(request.model(), "model");
   RequireDataType(request.data_type(), "data_type");
-  const Mask mask = ToMask(request);
+  const DerivativeMask mask = ToMask(request.quantities());
+  RequireFirstOrder(mask, "models");
   const ModelRegistry::Handle model = models_.Get(ref.id, ref.version);
   const nn::Surrogate& surrogate = model->surrogate;
   const Index n = surrogate.architecture().n;
@@ -158,12 +92,7 @@ void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictRes
   const TensorView x(request.x(), "x", {-1, n},
                      "one row per point, one column per input of the model");
   const Index num_points = x.shape()[0];
-  if (num_points > config_.max_predict_rows) {
-    throw InvalidArgument("TOO_MANY_ROWS", "x",
-                          "expected at most " + std::to_string(config_.max_predict_rows) +
-                              " points, got " + std::to_string(num_points) +
-                              "; split the batch or raise max_predict_rows");
-  }
+  RequirePointLimit(num_points, config_.max_predict_rows, "x");
   x.RequireFinite();
   std::optional<RequestedDirections> tangents;
   std::optional<RequestedDirections> adjoints;
@@ -173,13 +102,7 @@ void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictRes
   const Index q = adjoints ? adjoints->count() : 0;
   const Index reply_elements =
       num_points * ((mask.value ? m : 0) + (mask.jacobian ? m * n : 0) + p * m + q * n);
-  const auto max_elements = config_.max_predict_reply_bytes / static_cast<Index>(sizeof(double));
-  if (reply_elements > max_elements) {
-    throw Error(ErrorCode::kResourceExhausted, "REPLY_TOO_LARGE", "x",
-                "the reply would hold " + std::to_string(reply_elements) +
-                    " numbers, the limit is " + std::to_string(max_elements) +
-                    "; send fewer points at a time or ask for products instead of the Jacobian");
-  }
+  RequireReplyLimit(static_cast<double>(reply_elements), config_.max_predict_reply_bytes, "x");
 
   response.set_model_version(ModelVersionName(model->model_id, model->version));
   nn::PredictionBuffers out;
@@ -189,10 +112,10 @@ void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictRes
   if (mask.vjp) out.X_bar = PrepareTensor({num_points, q, n}, *response.mutable_vjp());
   const ConstMatrixMap X(x.data(), n, num_points);
   const auto start = std::chrono::steady_clock::now();
-  surrogate.Predict(X, tangents ? std::optional(tangents->ToEngine()) : std::nullopt,
-                    adjoints ? std::optional(adjoints->ToEngine()) : std::nullopt, out, stop);
+  surrogate.Predict(X, tangents ? std::optional(ToEngine(*tangents)) : std::nullopt,
+                    adjoints ? std::optional(ToEngine(*adjoints)) : std::nullopt, out, stop);
   metrics_.Predicted(
-      num_points, mask.jacobian || mask.jvp || mask.vjp ? 1 : 0,
+      num_points, mask.order(),
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 
   RequireFinitePrediction(out.Y, num_points, m);

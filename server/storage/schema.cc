@@ -119,6 +119,16 @@ CREATE TABLE model_versions (
   PRIMARY KEY (model_id, version)
 ) STRICT, WITHOUT ROWID;
 )sql",
+    R"sql(
+CREATE TABLE programs (
+  id            TEXT PRIMARY KEY,
+  source        TEXT NOT NULL,
+  source_sha256 TEXT NOT NULL,
+  variables     BLOB NOT NULL,
+  overview      BLOB NOT NULL,
+  create_micros INTEGER NOT NULL
+) STRICT;
+)sql",
 };
 
 std::int64_t FoundVersion(Database& db) {

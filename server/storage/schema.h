@@ -8,7 +8,7 @@
 namespace sobolev::server {
 
 // The version that this program writes; kept in SQLite's user_version.
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 // Brings the tables from whatever version they have (0: an empty file) to kSchemaVersion, each step
 // in a transaction of its own. Throws kFailedPrecondition STORE_TOO_NEW, touching nothing, if a

@@ -7,6 +7,7 @@
 #include "server/storage/dataset_store.h"
 #include "server/storage/job_store.h"
 #include "server/storage/model_store.h"
+#include "server/storage/program_store.h"
 #include "server/storage/store_core.h"
 
 namespace sobolev::server {
@@ -16,7 +17,12 @@ namespace {
 class SqliteStore final : public Store {
  public:
   explicit SqliteStore(const StoreOptions& options)
-      : core_(options), datasets_(core_), jobs_(core_), models_(core_), block_writer_(core_) {
+      : core_(options),
+        datasets_(core_),
+        jobs_(core_),
+        models_(core_),
+        programs_(core_),
+        block_writer_(core_) {
     CollectBlobs();
   }
 
@@ -104,6 +110,17 @@ class SqliteStore final : public Store {
     return TranslateIoErrors([&] { return models_.LoadWeights(version); });
   }
 
+  ProgramRecord CreateProgram(ProgramRecord program) override {
+    return TranslateIoErrors([&] { return programs_.Create(std::move(program)); });
+  }
+  ProgramRecord GetProgram(const std::string& id) override { return programs_.Get(id); }
+  std::vector<ProgramRecord> ListPrograms(const std::string& after, std::int64_t limit) override {
+    return programs_.List(after, limit);
+  }
+  void DeleteProgram(const std::string& id) override {
+    TranslateIoErrors([&] { programs_.Delete(id); });
+  }
+
  private:
   // A crash leaves blobs that nobody came to refer to, or no longer refers to.
   void CollectBlobs() {
@@ -122,6 +139,7 @@ class SqliteStore final : public Store {
   DatasetStore datasets_;
   JobStore jobs_;
   ModelStore models_;
+  ProgramStore programs_;
   BlockWriter block_writer_;
 };
 

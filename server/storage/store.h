@@ -1,4 +1,4 @@
-// What the server keeps: datasets with their samples, jobs, model versions.
+// What the server keeps: datasets with their samples, jobs, model versions, programs.
 //
 // Every method that returns has made its effect durable: it survives kill -9 and, where the disk
 // honours flushes, loss of power. Methods throw sobolev::Error; the field names the resource
@@ -176,6 +176,17 @@ struct ModelRecord {
   ModelVersionRecord latest;
 };
 
+// ---- Programs -------------------------------------------------------------------------------
+
+// Immutable.
+struct ProgramRecord {
+  std::string id;
+  std::string source;
+  std::string variables;  // Opaque: inputs and outputs, which can be as long as the source.
+  std::string overview;   // Opaque: what lists show.
+  std::int64_t create_micros = 0;
+};
+
 // ---- The store ------------------------------------------------------------------------------
 
 class Store {
@@ -255,6 +266,15 @@ class Store {
                                                             std::int64_t limit) = 0;
   // The weights blob. kDataLoss if its SHA-256 disagrees.
   virtual std::string LoadWeights(const ModelVersionRecord& version) = 0;
+
+  // `program` needs the fields up to overview. Returns the existing program if it has the same
+  // source, throws kAlreadyExists otherwise.
+  virtual ProgramRecord CreateProgram(ProgramRecord program) = 0;
+  // kDataLoss if the checksum of the source disagrees.
+  virtual ProgramRecord GetProgram(const std::string& id) = 0;
+  // At most `limit` with id > `after`, in order of id; source and variables are left empty.
+  virtual std::vector<ProgramRecord> ListPrograms(const std::string& after, std::int64_t limit) = 0;
+  virtual void DeleteProgram(const std::string& id) = 0;
 };
 
 }  // namespace sobolev::server

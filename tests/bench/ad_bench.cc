@@ -1,6 +1,7 @@
 // Derivatives of the workloads of ad_workloads.h by the scalar types of engine/ad: the plain value,
-// one tangent, the gradient by a tape that is recorded anew for each point, and for two of them a
-// Hessian-vector product (tangent over adjoint) and a compressed sparse Jacobian.
+// one tangent, the gradient by a tape that is recorded anew for each point, and where it is of
+// interest a Hessian-vector product (tangent over adjoint), a compressed sparse Jacobian, and
+// enclosures of value and gradient over a box (intervals inside tangents).
 //
 //     ad_bench --benchmark_filter=c_libor     times, by Google Benchmark
 //     ad_bench --serve                        answers ad_peers.py, which prints the ratios
@@ -20,6 +21,7 @@
 #include <benchmark/benchmark.h>
 
 #include "engine/ad/adjoint.h"
+#include "engine/ad/interval.h"
 #include "engine/ad/tangent.h"
 #include "engine/ad/tape.h"
 #include "tests/bench/ad_counted.h"
@@ -30,6 +32,7 @@ namespace sobolev::bench {
 namespace {
 
 using ad::Adjoint;
+using ad::Interval;
 using ad::Tangent;
 using ad::Tape;
 
@@ -110,6 +113,36 @@ void AddOperations(Runner& runner, const Workload& workload) {
              });
 }
 
+// The bounds of an interval, one after the other, from `out` on.
+double* Write(const Interval<>& x, double* out) {
+  *out++ = x.lo();
+  *out++ = x.hi();
+  return out;
+}
+
+template <class Workload>
+void AddIntervals(Runner& runner, const Workload& workload) {
+  constexpr int n = Workload::kNumInputs;
+  std::vector<Interval<>> box;
+  for (const double x : workload.Inputs()) {
+    box.emplace_back(x - kIntervalRadius, x + kIntervalRadius);
+  }
+  runner.Add(Workload::kName, "interval_value", 2,
+             [workload, box](double* out) { Write(workload.Value(box.data()), out); });
+
+  using Vector = Tangent<Interval<>, n>;
+  std::vector<Vector> seeded(n);
+  for (int i = 0; i < n; ++i) seeded[i] = Vector::Seed(box[i], i);
+  runner
+      .Add(Workload::kName, "interval_gradient", 2 + 2 * n,
+           [workload, seeded](double* out) {
+             const Vector y = workload.Value(seeded.data());
+             out = Write(y.value, out);
+             for (int i = 0; i < n; ++i) out = Write(y.dot[i], out);
+           })
+      .variant = "tangent";
+}
+
 void AddBrusselator(Runner& runner) {
   using Vector = Tangent<double, Brusselator::kNumColours>;
   const std::vector<double> inputs = Brusselator::Inputs();
@@ -148,6 +181,7 @@ void AddAll(Runner& runner) {
     AddOperations(runner, workload);
   });
   if (runner.Wants(LiborSwaptions::kName)) AddHessianVector(runner, LiborSwaptions());
+  if (runner.Wants(TwoVariables::kName)) AddIntervals(runner, TwoVariables());
   if (runner.Wants(Brusselator::kName)) AddBrusselator(runner);
 }
 

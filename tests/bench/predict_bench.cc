@@ -125,8 +125,8 @@ grpc::ByteBuffer MakeRequest() {
   v1::PredictRequest request;
   request.set_model("models/bench");
   SetTensor({1, kInputs}, std::vector<double>(kInputs, 0.5), *request.mutable_x());
-  request.add_quantities(v1::PredictRequest::QUANTITY_VALUE);
-  request.add_quantities(v1::PredictRequest::QUANTITY_JACOBIAN);
+  request.add_quantities(v1::QUANTITY_VALUE);
+  request.add_quantities(v1::QUANTITY_JACOBIAN);
   return server::Serialize(request);
 }
 

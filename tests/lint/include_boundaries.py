@@ -14,6 +14,7 @@ import sys
 OURS = {
     "engine/base": [],
     "engine/ad": ["engine/base"],
+    "engine/program": ["engine/base", "engine/ad"],
     "engine/nn": ["engine/base"],
     "engine/train": ["engine/base", "engine/nn"],
     "proto": [],
@@ -36,6 +37,7 @@ LIBRARIES = [
     (r"CLI/", ["server/base", "client/cli", "client/examples"]),
     (r"nlohmann/", ["server/base", "client", "tests"]),
     (r"Eigen/", ["engine", "server", "client", "tests"]),
+    (r"tao/pegtl", ["engine/program/language"]),
     (r"oneapi/tbb", ["engine", "server", "tests"]),
     (r"grpcpp/|grpc/|google/|absl/", ["proto", "server", "client", "tests"]),
     (r"(gtest|gmock|benchmark)/", ["tests"]),
@@ -43,7 +45,7 @@ LIBRARIES = [
 ]
 
 # All that the engine may take from outside, besides the C++ standard library.
-ENGINE_OUTSIDE = re.compile(r"Eigen/|oneapi/tbb|\w*intrin\.h|cpuid\.h|std(def|int)\.h")
+ENGINE_OUTSIDE = re.compile(r"Eigen/|oneapi/tbb|tao/pegtl|\w*intrin\.h|cpuid\.h|std(def|int)\.h")
 
 TOPS = ["engine", "server", "client", "proto", "tests"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')

@@ -20,8 +20,8 @@ Shape Common(const Shape& x, const Shape& y) {
   if (y.rank == 0) return x;
   if (x.rank == 0 || x == y) return y;
   FailShape("expected " + NameOf(x) + " or a number to go with " + NameOf(x) + ", got " +
-            NameOf(y) + (x.rank == 2 && y.rank == 1 ? "; a product of matrices is written A @ x"
-                                                    : ""));
+            NameOf(y) +
+            (x.rank == 2 && y.rank == 1 ? "; a product of matrices is written A @ x" : ""));
 }
 
 void RequireVector(const Value& x) {
@@ -48,7 +48,8 @@ Number Arithmetic::Apply(Op op, const Number& a, const Number& b, const Number& 
     return {.constant = program::Apply(op, a.constant, b.constant, c.constant)};
   }
   const int arity = Traits(op).arity;
-  const NodeId id = graph_->Make(op, Id(a), arity > 1 ? Id(b) : kNoNode, arity > 2 ? Id(c) : kNoNode);
+  const NodeId id =
+      graph_->Make(op, Id(a), arity > 1 ? Id(b) : kNoNode, arity > 2 ? Id(c) : kNoNode);
   if (graph_->IsConstant(id)) return {.constant = graph_->constant(id)};
   return {.node = id};
 }
@@ -140,8 +141,8 @@ Value Arithmetic::MatrixProduct(const Value& x, const Value& y) {
   const Shape& a = x.shape();
   const Shape& b = y.shape();
   if (a.rank == 0 || b.rank == 0) {
-    FailShape("expected a vector or matrix on both sides of @, got " +
-              NameOf(a.rank == 0 ? a : b) + "; numbers are multiplied with *");
+    FailShape("expected a vector or matrix on both sides of @, got " + NameOf(a.rank == 0 ? a : b) +
+              "; numbers are multiplied with *");
   }
   // A vector on the left is a row, on the right a column.
   const Index rows = a.rank == 1 ? 1 : a.rows;
@@ -165,8 +166,8 @@ Value Arithmetic::MatrixProduct(const Value& x, const Value& y) {
     }
   }
   if (a.rank == 1 && b.rank == 1) return numbers.front();
-  const Shape shape = a.rank == 2 && b.rank == 2 ? MatrixShape(rows, cols)
-                                                 : VectorShape(rows * cols);
+  const Shape shape =
+      a.rank == 2 && b.rank == 2 ? MatrixShape(rows, cols) : VectorShape(rows * cols);
   return {shape, std::move(numbers), meter_};
 }
 

@@ -81,16 +81,17 @@ struct Subscript {
   std::unique_ptr<Expression> last;
 };
 
+// base[...][...]: one list of subscripts for each bracket, so that their number needs no nesting.
 struct Indexing {
   std::unique_ptr<Expression> base;
-  std::vector<Subscript> subscripts;
+  std::vector<std::vector<Subscript>> brackets;
 };
 
 struct Call {
   Symbol callee;
   std::vector<Expression> arguments;
-  std::size_t nesting = 0;              // Of the call, inside its function.
-  const Builtin* builtin = nullptr;     // Either this or `function` is set by the resolver.
+  std::size_t nesting = 0;           // Of the call, inside its function.
+  const Builtin* builtin = nullptr;  // Either this or `function` is set by the resolver.
   const Function* function = nullptr;
 };
 
@@ -164,8 +165,9 @@ struct If {
 struct Evolve {
   Range range;
   Block body;
-  std::vector<std::uint32_t> assigned;  // Slots of outer variables that the body assigns, ascending.
-  std::uint32_t num_outer_slots = 0;    // Slots that are in use before the loop are below this.
+  std::vector<std::uint32_t>
+      assigned;                       // Slots of outer variables that the body assigns, ascending.
+  std::uint32_t num_outer_slots = 0;  // Slots that are in use before the loop are below this.
 };
 
 struct Return {

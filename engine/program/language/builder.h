@@ -47,9 +47,8 @@ class Builder {
   }
 
   void PushMark(const Symbol& callee = {}) {
-    marks.push_back({.callee = callee,
-                     .num_operands = operands.size(),
-                     .num_subscripts = subscripts.size()});
+    marks.push_back(
+        {.callee = callee, .num_operands = operands.size(), .num_subscripts = subscripts.size()});
   }
   Mark PopMark() {
     Mark mark = marks.back();

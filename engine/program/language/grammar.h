@@ -96,8 +96,7 @@ struct CloseBracket : p::one<']'> {
 };
 
 template <class Open, class Body, class Close>
-struct Bracketed
-    : p::seq<Open, EnterBracket, Spread, Body, p::must<Close>, LeaveBracket, Gap> {};
+struct Bracketed : p::seq<Open, EnterBracket, Spread, Body, p::must<Close>, LeaveBracket, Gap> {};
 
 template <class Rule>
 struct Nested : p::seq<EnterNesting, Rule, LeaveNesting> {};
@@ -146,16 +145,17 @@ struct IndexName : p::seq<Name, Gap> {
   static constexpr auto kExpected = "the name of an index";
 };
 struct StepPart : p::seq<Step, p::must<Expression>> {};
-struct Range : p::seq<p::must<Expression>, p::must<DotDot>, p::must<Expression>,
-                      p::opt<StepPart>> {};
+struct Range : p::seq<p::must<Expression>, p::must<DotDot>, p::must<Expression>, p::opt<StepPart>> {
+};
 struct IndexRange : p::seq<p::must<IndexName>, p::must<In>, Range> {};
 
-struct ReductionPart : p::seq<p::at<p::seq<Word, Spread, In>>, IndexRange, p::must<Colon>,
-                              p::must<Expression>> {};
+struct ReductionPart
+    : p::seq<p::at<p::seq<Word, Spread, In>>, IndexRange, p::must<Colon>, p::must<Expression>> {};
 struct Arguments : p::seq<p::must<Expression>, p::star<Comma, p::must<Expression>>> {};
 struct CallOpen : p::seq<Name, Gap, p::one<'('>> {};
-struct Call : Bracketed<CallOpen, p::sor<p::at<p::one<')'>>, ReductionPart, Arguments>,
-                        CloseParenthesis> {};
+struct Call
+    : Bracketed<CallOpen, p::sor<p::at<p::one<')'>>, ReductionPart, Arguments>, CloseParenthesis> {
+};
 
 struct Parenthesis : Bracketed<p::one<'('>, p::must<Expression>, CloseParenthesis> {};
 
@@ -185,22 +185,20 @@ struct Negative : p::seq<Minus, Nested<p::must<Unary>>> {};
 struct Unary : p::sor<Negative, Power>, ExpectsExpression {};
 
 struct ProductOperator : p::one<'*', '/', '@'> {};
-struct ProductPart
-    : p::seq<ProductOperator, p::not_at<p::one<'*', '/'>>, Spread, p::must<Unary>> {};
+struct ProductPart : p::seq<ProductOperator, p::not_at<p::one<'*', '/'>>, Spread, p::must<Unary>> {
+};
 struct Product : p::seq<Unary, p::star<ProductPart>>, ExpectsExpression {};
 
 struct SumOperator : p::one<'+', '-'> {};
 struct SumPart : p::seq<SumOperator, Spread, p::must<Product>> {};
 struct Sum : p::seq<Product, p::star<SumPart>>, ExpectsExpression {};
 
-struct ComparisonOperator
-    : p::sor<p::string<'<', '='>, p::string<'>', '='>, p::string<'=', '='>, p::string<'!', '='>,
-             p::one<'<', '>'>> {};
+struct ComparisonOperator : p::sor<p::string<'<', '='>, p::string<'>', '='>, p::string<'=', '='>,
+                                   p::string<'!', '='>, p::one<'<', '>'>> {};
 struct NoComparison : p::not_at<ComparisonOperator> {
   static constexpr auto kExpected = "one comparison at a time (join two with 'and')";
 };
-struct ComparisonPart
-    : p::seq<ComparisonOperator, Spread, p::must<Sum>, p::must<NoComparison>> {};
+struct ComparisonPart : p::seq<ComparisonOperator, Spread, p::must<Sum>, p::must<NoComparison>> {};
 struct Comparison : p::seq<Sum, p::opt<ComparisonPart>> {};
 
 struct NotPart : p::seq<Not, Spread, Nested<p::must<Negation>>> {};
@@ -236,9 +234,9 @@ struct DeclaredName : p::seq<Name, Gap> {
 struct ShapeOpen : p::one<'['> {};
 struct Shape : Bracketed<ShapeOpen, Arguments, CloseBracket> {};
 struct BoundsOpen : p::one<'['> {};
-struct Bounds : Bracketed<BoundsOpen, p::seq<p::must<Expression>, p::must<Comma>,
-                                             p::must<Expression>>,
-                          CloseBracket> {
+struct Bounds
+    : Bracketed<BoundsOpen, p::seq<p::must<Expression>, p::must<Comma>, p::must<Expression>>,
+                CloseBracket> {
   static constexpr auto kExpected = "bounds such as [0, 1]";
 };
 struct InitialValue : p::seq<Equals, p::must<Expression>> {
@@ -248,14 +246,13 @@ struct InitialValue : p::seq<Equals, p::must<Expression>> {
 struct DescriptionText : p::until<p::at<p::eolf>> {};
 struct Description : p::seq<p::string<'#', '#'>, DescriptionText> {};
 
-struct Input : p::seq<InputWord, p::must<DeclaredName>, p::opt<Shape>,
-                      p::opt<In, p::must<Bounds>>, p::opt<Description>> {};
+struct Input : p::seq<InputWord, p::must<DeclaredName>, p::opt<Shape>, p::opt<In, p::must<Bounds>>,
+                      p::opt<Description>> {};
 struct Output : p::seq<OutputWord, p::must<DeclaredName>, p::opt<Shape>, p::opt<InitialValue>,
                        p::opt<Description>> {};
 struct Constant : p::seq<Const, p::must<DeclaredName>, p::must<InitialValue>> {};
 struct LetStatement : p::seq<Let, p::must<DeclaredName>, p::must<InitialValue>> {};
-struct VarStatement
-    : p::seq<Var, p::must<DeclaredName>, p::opt<Shape>, p::must<InitialValue>> {};
+struct VarStatement : p::seq<Var, p::must<DeclaredName>, p::opt<Shape>, p::must<InitialValue>> {};
 
 struct For : p::seq<ForWord, IndexRange, p::must<Block>> {};
 struct Evolve : p::seq<EvolveWord, IndexRange, p::must<Block>> {};
@@ -277,8 +274,7 @@ struct Parameter : p::seq<Name, Gap> {
 };
 struct OpenParenthesis : p::one<'('> {};
 struct Parameters
-    : Bracketed<OpenParenthesis,
-                p::seq<p::must<Parameter>, p::star<Comma, p::must<Parameter>>>,
+    : Bracketed<OpenParenthesis, p::seq<p::must<Parameter>, p::star<Comma, p::must<Parameter>>>,
                 CloseParenthesis> {
   static constexpr auto kExpected = "'('";
 };
@@ -286,8 +282,7 @@ struct FunctionValue : p::seq<Equals, p::must<Expression>> {};
 struct FunctionBody : p::sor<FunctionValue, Block> {
   static constexpr auto kExpected = "'=' or '{'";
 };
-struct Function
-    : p::seq<Fn, p::must<FunctionName>, p::must<Parameters>, p::must<FunctionBody>> {};
+struct Function : p::seq<Fn, p::must<FunctionName>, p::must<Parameters>, p::must<FunctionBody>> {};
 
 struct CompoundOperator : p::seq<p::one<'+', '-', '*', '/'>, p::one<'='>> {};
 struct AssignmentOperator : p::sor<p::seq<CompoundOperator, Spread>, Equals> {
@@ -295,8 +290,8 @@ struct AssignmentOperator : p::sor<p::seq<CompoundOperator, Spread>, Equals> {
 };
 struct Target : p::seq<Name, Gap> {};
 struct TargetSubscripts : p::seq<Subscripts> {};
-struct Assignment : p::seq<Target, p::opt<TargetSubscripts>, p::must<AssignmentOperator>,
-                           p::must<Expression>> {};
+struct Assignment
+    : p::seq<Target, p::opt<TargetSubscripts>, p::must<AssignmentOperator>, p::must<Expression>> {};
 
 struct Statement : p::sor<Input, Output, Constant, LetStatement, VarStatement, For, Evolve, If,
                           Return, Function, Assignment> {

@@ -96,9 +96,9 @@ struct Action<g::Call> {
     const Builder::Mark mark = builder.PopMark();
     if (mark.has_range) {
       auto body = builder.Pop();
-      builder.Push(mark.callee.position, Reduction{.callee = mark.callee,
-                                                   .range = builder.PopRange(),
-                                                   .body = std::move(body)});
+      builder.Push(
+          mark.callee.position,
+          Reduction{.callee = mark.callee, .range = builder.PopRange(), .body = std::move(body)});
     } else {
       builder.Push(mark.callee.position, Call{.callee = mark.callee,
                                               .arguments = builder.PopFrom(mark.num_operands),
@@ -175,11 +175,15 @@ struct Action<g::Subscripts> {
 };
 template <>
 struct Action<g::Indexing> {
-  template <class Input>
-  static void apply(const Input& in, Builder& builder) {
-    auto base = builder.Pop();
-    builder.Push(Begin(in, builder), Indexing{.base = std::move(base),
-                                              .subscripts = std::move(builder.last_subscripts)});
+  static void apply0(Builder& builder) {
+    Expression& operand = builder.operands.back();
+    if (!std::holds_alternative<Indexing>(operand.node)) {
+      const Position position = operand.position;
+      auto base = builder.Pop();
+      builder.Push(position, Indexing{.base = std::move(base)});
+    }
+    std::get<Indexing>(builder.operands.back().node)
+        .brackets.push_back(std::move(builder.last_subscripts));
   }
 };
 

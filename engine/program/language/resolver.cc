@@ -15,7 +15,16 @@
 namespace sobolev::program::language {
 namespace {
 
-enum class Role : std::uint8_t { kInput, kOutput, kConst, kLet, kVar, kIndex, kParameter, kFunction };
+enum class Role : std::uint8_t {
+  kInput,
+  kOutput,
+  kConst,
+  kLet,
+  kVar,
+  kIndex,
+  kParameter,
+  kFunction
+};
 
 std::string_view NameOf(Role role) {
   switch (role) {
@@ -149,7 +158,7 @@ class Resolver {
   void VisitNode(Prefix& prefix) { Visit(*prefix.operand); }
   void VisitNode(Indexing& indexing) {
     Visit(*indexing.base);
-    Visit(indexing.subscripts);
+    for (std::vector<Subscript>& subscripts : indexing.brackets) Visit(subscripts);
   }
   void VisitNode(List& list) {
     for (Expression& element : list.elements) Visit(element);

@@ -12,12 +12,12 @@
 
 namespace sobolev::program::language {
 
-// Gives every symbol of `ast` its slot and every call its function. `ast` stays where it is from now
-// on: calls point into it.
+// Gives every symbol of `ast` its slot and every call its function. `ast` stays where it is from
+// now on: calls point into it.
 //
 // Throws SourceError with reason UNKNOWN_NAME, DUPLICATE_NAME, RECURSION, TYPE_MISMATCH (a function
-// used as a number, an assignment to what is not a var, a wrong number of arguments) or SYNTAX_ERROR
-// (a statement where it must not stand).
+// used as a number, an assignment to what is not a var, a wrong number of arguments) or
+// SYNTAX_ERROR (a statement where it must not stand).
 void Resolve(const Source& source, Ast& ast);
 
 }  // namespace sobolev::program::language

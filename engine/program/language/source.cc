@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t kMaxShown = 40;  // Of a name in a message, in bytes.
 
 constexpr std::array<std::string_view, 16> kReserved = {
-    "and",    "const", "else", "evolve", "fn",     "for",  "if",  "in", "input",
-    "let", "not",   "or",   "output", "return", "step", "var"};
+    "and",   "const", "else", "evolve", "fn",     "for",    "if",   "in",
+    "input", "let",   "not",  "or",     "output", "return", "step", "var"};
 
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -57,9 +57,9 @@ SourceError Source::Fault(Position position, const std::string& reason,
   const std::size_t newline = before.rfind('\n');
   const std::size_t column =
       newline == std::string_view::npos ? before.size() + 1 : before.size() - newline;
-  return {ErrorCode::kInvalidArgument, reason, "source",
-          "line " + std::to_string(line) + ", column " + std::to_string(column) + ": " +
-              description};
+  return {
+      ErrorCode::kInvalidArgument, reason, "source",
+      "line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + description};
 }
 
 SourceError Source::Located(Position position, const Error& error) const {
@@ -86,9 +86,9 @@ std::string Source::Describe(Position position) const {
     return std::string("the byte 0x") + kHex[byte >> 4U] + kHex[byte & 15U] +
            "; only comments may hold other characters than printable ASCII";
   }
-  const auto* const advice =
-      std::find_if(kAdvice.begin(), kAdvice.end(),
-                   [&](const auto& entry) { return rest.starts_with(entry.first); });
+  const auto* const advice = std::find_if(kAdvice.begin(), kAdvice.end(), [&](const auto& entry) {
+    return rest.starts_with(entry.first);
+  });
   if (advice == kAdvice.end()) return "'" + std::string(1, first) + "'";
   return "'" + std::string(advice->first) + "'" + std::string(advice->second);
 }

@@ -51,21 +51,21 @@ Needs FindNeeds(const Stage& stage, std::vector<bool> outputs) {
   return needs;
 }
 
-// The stage with only the nodes and outputs that are needed. `kept` are the elements of the state
-// before it that remain.
-Stage Compact(const Stage& stage, const Needs& needs, const std::vector<bool>& kept) {
-  Stage compact = {.repeat = stage.repeat, .first_count = stage.first_count};
-  std::vector<NodeId> places(kept.size());
-  for (std::size_t k = 0; k < kept.size(); ++k) {
+// The stage with only the nodes and outputs that are needed, and the elements of its state that the
+// stage before gives.
+Stage Compact(const Stage& stage, const Needs& needs, const std::vector<bool>& given) {
+  Stage compact = {.graph = Graph(), .repeat = stage.repeat, .first_count = stage.first_count};
+  std::vector<NodeId> places(given.size());
+  for (std::size_t k = 0; k < given.size(); ++k) {
     places[k] = static_cast<NodeId>(compact.state_size);
-    if (kept[k]) ++compact.state_size;
+    if (given[k]) ++compact.state_size;
   }
   std::vector<NodeId> copies(stage.graph.size(), kNoNode);
   for (NodeId id = 0; id < stage.graph.size(); ++id) {
     if (!needs.nodes[id]) continue;
     const Node& node = stage.graph.node(id);
     if (node.op == Op::kInput) {
-      const bool is_counter = node.a == kept.size();
+      const bool is_counter = node.a == given.size();
       compact.has_counter = compact.has_counter || is_counter;
       copies[id] = compact.graph.Input(is_counter ? static_cast<NodeId>(compact.state_size)
                                                   : places[node.a]);
@@ -83,9 +83,9 @@ Stage Compact(const Stage& stage, const Needs& needs, const std::vector<bool>& k
   return compact;
 }
 
-// Whether the stage hands its state on as it is.
+// Whether the stage hands its state on as it is, however often it runs.
 bool IsIdentity(const Stage& stage) {
-  if (stage.repeat != 1 || std::cmp_not_equal(stage.outputs.size(), stage.state_size)) return false;
+  if (std::cmp_not_equal(stage.outputs.size(), stage.state_size)) return false;
   NodeId index = 0;
   return std::all_of(stage.outputs.begin(), stage.outputs.end(), [&](NodeId output) {
     const Node& node = stage.graph.node(output);
@@ -102,7 +102,6 @@ Stages::Stages(Arithmetic& arithmetic, Meter& meter, std::size_t max_operations)
 
 void Stages::Open(Index state_size) {
   if (!stages_.empty()) used_operations_ += current().graph.size();
-  // One node more than what is left would be one too many.
   const std::size_t left = max_operations_ - std::min(max_operations_, used_operations_);
   stages_.push_back({.graph = Graph(left), .state_size = state_size});
   arithmetic_.SetGraph(current().graph);
@@ -112,31 +111,34 @@ Number Stages::AddInput() {
   return {.node = current().graph.Input(static_cast<NodeId>(current().state_size++))};
 }
 
-Number Stages::BeginLoop(std::span<const Live> live, Index repeat, Index first_count) {
-  std::vector<NodeId> state;
-  // Variables that the loop does not assign share the element of a node.
-  std::unordered_map<NodeId, NodeId> shared;
-  std::vector<std::pair<Number*, NodeId>> moved;
+template <class Visit>
+void Stages::ForEachElement(std::span<const Live> live, const Visit& visit) {
   for (const Live& variable : live) {
     const Index size = variable.value->shape().size();
     meter_.Charge(size);
-    bool all_known = !variable.assigned;
-    for (Index i = 0; i < size && all_known; ++i) all_known = (*variable.value)[i].known();
-    if (all_known) continue;
+    bool is_state = variable.assigned;
+    for (Index i = 0; i < size && !is_state; ++i) is_state = !(*variable.value)[i].known();
+    if (!is_state) continue;
     Number* const numbers = variable.value->MutableNumbers(meter_);
     for (Number* number = numbers; number != numbers + size; ++number) {
-      const auto next = static_cast<NodeId>(state.size());
-      NodeId index = next;
-      if (!variable.assigned) {
-        if (number->known()) continue;
-        index = shared.try_emplace(number->node, next).first->second;
-      }
-      if (index == next) state.push_back(arithmetic_.Id(*number));
-      moved.emplace_back(number, index);
+      if (variable.assigned || !number->known()) visit(*number, variable.assigned);
     }
   }
-  current().outputs = std::move(state);
-  Open(static_cast<Index>(current().outputs.size()));
+}
+
+Number Stages::BeginLoop(std::span<const Live> live, Index repeat, Index first_count) {
+  std::vector<NodeId>& state = current().outputs;
+  std::vector<std::pair<Number*, NodeId>> moved;
+  // Elements that the loop does not assign share a place if they are the same node. The others may
+  // part ways.
+  std::unordered_map<NodeId, NodeId> shared;
+  ForEachElement(live, [&](Number& number, bool assigned) {
+    const auto next = static_cast<NodeId>(state.size());
+    const NodeId index = assigned ? next : shared.try_emplace(number.node, next).first->second;
+    if (index == next) state.push_back(arithmetic_.Id(number));
+    moved.emplace_back(&number, index);
+  });
+  Open(static_cast<Index>(state.size()));
   current().repeat = repeat;
   current().first_count = first_count;
   for (const auto& [number, index] : moved) *number = {.node = current().graph.Input(index)};
@@ -144,27 +146,17 @@ Number Stages::BeginLoop(std::span<const Live> live, Index repeat, Index first_c
 }
 
 void Stages::EndLoop(std::span<const Live> live) {
-  // The elements are in the order of BeginLoop: those of assigned variables each for itself, the
-  // others, which still are inputs, where they first occur.
-  Stage& loop = current();
+  // In the order of BeginLoop. Elements that the loop does not assign still are its inputs.
+  const Graph& graph = current().graph;
+  std::vector<NodeId>& state = current().outputs;
   std::vector<std::pair<Number*, NodeId>> moved;
-  for (const Live& variable : live) {
-    const Index size = variable.value->shape().size();
-    meter_.Charge(size);
-    Number* const numbers = variable.value->MutableNumbers(meter_);
-    for (Number* number = numbers; number != numbers + size; ++number) {
-      const auto next = static_cast<NodeId>(loop.outputs.size());
-      NodeId index = next;
-      if (!variable.assigned) {
-        if (number->known()) continue;
-        index = loop.graph.node(number->node).a;
-      }
-      if (index == next) loop.outputs.push_back(arithmetic_.Id(*number));
-      moved.emplace_back(number, index);
-    }
-  }
-  const Index state_size = loop.state_size;
-  Open(state_size);
+  ForEachElement(live, [&](Number& number, bool assigned) {
+    const auto next = static_cast<NodeId>(state.size());
+    const NodeId index = assigned ? next : graph.node(number.node).a;
+    if (index == next) state.push_back(arithmetic_.Id(number));
+    moved.emplace_back(&number, index);
+  });
+  Open(current().state_size);
   for (const auto& [number, index] : moved) *number = {.node = current().graph.Input(index)};
 }
 
@@ -176,13 +168,17 @@ std::vector<Stage> Stages::Finish(std::span<const Number> outputs) {
   for (std::size_t s = stages_.size(); s-- > 0;) {
     needs[s] = FindNeeds(stages_[s], std::move(needed));
     needed = needs[s].state;
+    // A state has at least one element; the inputs are alive to the end, so there is one.
+    if (std::find(needed.begin(), needed.end(), true) == needed.end()) needed.front() = true;
   }
-  // The first state is x, needed or not.
-  needs.front().state.assign(needs.front().state.size(), true);
   std::vector<Stage> finished;
+  // The first state is x, needed or not. Others are what the stage before gives, which after a loop
+  // may be more than what is needed behind it.
+  std::vector<bool> given(needs.front().state.size(), true);
   for (std::size_t s = 0; s < stages_.size(); ++s) {
-    finished.push_back(Compact(stages_[s], needs[s], needs[s].state));
-    stages_[s] = {};
+    finished.push_back(Compact(stages_[s], needs[s], given));
+    given = needs[s].outputs;
+    stages_[s].graph = Graph();
     const bool others_exist = finished.size() > 1 || s + 1 < stages_.size();
     if (others_exist && IsIdentity(finished.back())) finished.pop_back();
   }

@@ -43,6 +43,9 @@ class Stages {
 
  private:
   Stage& current() { return stages_.back(); }
+  // Calls visit(number, assigned) for every element of `live` that belongs to the state.
+  template <class Visit>
+  void ForEachElement(std::span<const Live> live, const Visit& visit);
   // A stage begins, whose graph takes over recording and may have what is left of max_operations.
   void Open(Index state_size);
 

@@ -87,12 +87,12 @@ class Meter {
   std::size_t held_ = 0;
 };
 
-// The elements of a vector or matrix, row by row. Shared by all values that are copies of one, until
-// one of them changes.
+// The elements of a vector or matrix, row by row. Shared by all values that are copies of one,
+// until one of them changes.
 class Elements {
  public:
-  Elements(std::vector<Number> numbers, Meter& meter) : numbers(std::move(numbers)), meter_(meter) {
-    meter_.Hold(this->numbers.size());
+  Elements(std::vector<Number> content, Meter& meter) : numbers(std::move(content)), meter_(meter) {
+    meter_.Hold(numbers.size());
   }
   Elements(const Elements&) = delete;
   Elements& operator=(const Elements&) = delete;

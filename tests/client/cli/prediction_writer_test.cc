@@ -19,6 +19,8 @@ const client::ModelVersion kVersion{
     .domain = {},
     .weights_sha256 = {},
     .report = {}};
+const PredictionLayout kLayout =
+    LayoutOf(kVersion, {.jacobian = true, .tangents = Matrix(2, 1), .adjoints = Matrix(2, 1)});
 const Matrix kX{{1, 2}, {0.1, -4}};
 const client::Prediction kPrediction{.model_version = kVersion.name,
                                      .value = Matrix{{5, 6}, {7, 8}},
@@ -29,7 +31,7 @@ const client::Prediction kPrediction{.model_version = kVersion.name,
 
 std::string Write(OutputFormat format) {
   std::ostringstream out;
-  PredictionWriter writer(out, format, kVersion, true, 1, 1);
+  PredictionWriter writer(out, format, kLayout);
   writer.Write(kX, kPrediction);
   writer.Finish();
   return out.str();
@@ -68,7 +70,7 @@ TEST(PredictionWriterTest, TableColumnsLineUp) {
 
 TEST(PredictionWriterTest, WithoutPointsJsonIsStillWhole) {
   std::ostringstream out;
-  PredictionWriter(out, OutputFormat::kJson, kVersion, false, 0, 0).Finish();
+  PredictionWriter(out, OutputFormat::kJson, LayoutOf(kVersion, {})).Finish();
   EXPECT_TRUE(nlohmann::json::parse(out.str())["points"].empty());
 }
 

@@ -41,9 +41,9 @@ Matrix RosenbrockHessian(const Vector& x) {
 TEST(CurvatureTest, HessianVectorIsTheTangentOfTheGradient) {
   const Vector x{{-1.2, 1.0}};
   const Vector v{{0.3, -2.0}};
-  const Vector Hv = HessianVector([](const auto& z) { return RosenbrockGradient(z); }, x, v);
+  const Vector H_v = HessianVector([](const auto& z) { return RosenbrockGradient(z); }, x, v);
   const Vector expected = RosenbrockHessian(x) * v;
-  EXPECT_LT((Hv - expected).norm(), 1e-15 * expected.norm());
+  EXPECT_LT((H_v - expected).norm(), 1e-15 * expected.norm());
   EXPECT_THROW(
       HessianVector([](const auto& z) { return RosenbrockGradient(z); }, x, Vector::Zero(3)),
       Error);

@@ -12,6 +12,7 @@
 #include <functional>
 #include <vector>
 
+#include <Eigen/QR>
 #include <gtest/gtest.h>
 
 #include "engine/ad/verify.h"

@@ -10,7 +10,8 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
-#include "tests/engine/ad/random_pattern.h"
+#include "engine/base/rng.h"
+#include "tests/engine/ad/patterns.h"
 
 namespace sobolev::ad {
 namespace {
@@ -22,9 +23,7 @@ Matrix Indicator(const SparsityPattern& pattern) {
   return ToDense(pattern, std::vector<double>(pattern.num_entries(), 1.0));
 }
 
-Matrix IndicatorOfNonzeros(const Matrix& A) {
-  return (A.array() != 0).cast<double>();
-}
+Matrix IndicatorOfNonzeros(const Matrix& A) { return (A.array() != 0).cast<double>(); }
 
 TEST(SparsityTest, SortsEntriesAndCountsEqualOnesOnce) {
   const SparsityPattern pattern =

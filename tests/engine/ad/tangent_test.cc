@@ -1,10 +1,12 @@
 #include "engine/ad/tangent.h"
 
+#include <array>
 #include <cmath>
+#include <complex>
 #include <functional>
+#include <limits>
 #include <numbers>
 
-#include <Eigen/Dense>
 #include <gtest/gtest.h>
 
 namespace sobolev::ad {
@@ -79,18 +81,124 @@ TEST(TangentTest, ComparisonsLookAtValues) {
   EXPECT_TRUE(Dual(2, 0) >= 1.0);
 }
 
-// ∂(A⁻¹) = −A⁻¹ Ȧ A⁻¹, through Eigen's factorisation of a matrix of tangents.
-TEST(TangentTest, ServesAsAnEigenScalar) {
-  Eigen::Matrix3d A;
-  A << 4, 1, 2, 1, 5, 3, 2, 3, 6;
-  Eigen::Matrix3d A_dot;
-  A_dot << 1, 2, 3, 4, 5, 6, 7, 8, 10;
-  Eigen::Matrix<Dual, 3, 3> seeded;
-  for (int i = 0; i < 9; ++i) seeded(i) = Dual(A(i), A_dot(i));
-  const Eigen::Matrix<Dual, 3, 3> inverse =
-      seeded.partialPivLu().solve(Eigen::Matrix<Dual, 3, 3>::Identity());
-  const Eigen::Matrix3d expected = -A.inverse() * A_dot * A.inverse();
-  for (int i = 0; i < 9; ++i) EXPECT_NEAR(inverse(i).dot, expected(i), 1e-13);
+// Complex step: Im f(x + ih)/h with h = 1e-200 is f′(x) to rounding, with the same code.
+TEST(TangentTest, AgreesWithTheComplexStep) {
+  const auto f = [](const auto& x) {
+    using std::exp, std::log, std::sin, std::sqrt, std::tanh;
+    return exp(-x * x) * sin(3.0 * x) / (2.0 + tanh(x)) + log(sqrt(x + 4.0)) * x;
+  };
+  for (const double x : {-2.0, -0.3, 0.0, 0.9, 3.1}) {
+    const double expected = std::imag(f(std::complex<double>(x, 1e-200))) / 1e-200;
+    EXPECT_NEAR(f(Dual(x, 1)).dot, expected, 1e-14 * (1 + std::abs(expected))) << x;
+  }
+}
+
+template <int N>
+void ExpectLanesAreScalarTangents() {
+  const auto f = [](const auto& x, const auto& y) {
+    return pow(x, y) + atan2(x, y) * sqrt(x) / (1.0 + y) - 2 * Max(x, y) + hypot(x, 3.0) - x / 7;
+  };
+  std::array<double, N> x_dot;
+  std::array<double, N> y_dot;
+  Tangent<double, N> x(1.7);
+  Tangent<double, N> y(0.6);
+  for (int i = 0; i < N; ++i) {
+    x.dot[i] = x_dot[i] = std::cos(i + 1.0);
+    y.dot[i] = y_dot[i] = std::sin(3.0 * i);
+  }
+  const Tangent<double, N> z = f(x, y);
+  for (int i = 0; i < N; ++i) {
+    const Dual scalar = f(Dual(1.7, x_dot[i]), Dual(0.6, y_dot[i]));
+    EXPECT_EQ(z.value, scalar.value);
+    EXPECT_NEAR(z.dot[i], scalar.dot, 4e-15) << "lane " << i << " of " << N;
+  }
+}
+
+// Powers of two live in vector registers, other widths in arrays.
+TEST(TangentTest, LanesAreScalarTangents) {
+  ExpectLanesAreScalarTangents<2>();
+  ExpectLanesAreScalarTangents<3>();
+  ExpectLanesAreScalarTangents<4>();
+  ExpectLanesAreScalarTangents<7>();
+  ExpectLanesAreScalarTangents<8>();
+  ExpectLanesAreScalarTangents<16>();
+}
+
+TEST(TangentTest, VectorTangentsNest) {
+  using Inner = Tangent<double, 2>;
+  using Outer = Tangent<Inner, 3>;
+  Outer x(Inner(1.2));
+  x.value.dot[1] = 1;
+  x.dot[2] = Inner(1.0);
+  const Outer y = sin(x) * x;
+  const double second = 2 * std::cos(1.2) - 1.2 * std::sin(1.2);
+  EXPECT_NEAR(y.dot[2].dot[1], second, 1e-15);
+  EXPECT_EQ(y.dot[2].dot[0], 0);
+  EXPECT_EQ(y.dot[0].dot[1], 0);
+}
+
+TEST(TangentTest, SeedSelectsADirection) {
+  const auto x = Tangent<double, 4>::Seed(2, 1);
+  EXPECT_EQ(x.dot[0], 0);
+  EXPECT_EQ(x.dot[1], 1);
+  EXPECT_EQ(Dual::Seed(2).dot, 1);
+}
+
+TEST(TangentTest, ZeroTangentsStayZeroAtInfinitePartials) {
+  const Dual zero(0, 0);
+  for (const Dual& y : {sqrt(zero), cbrt(zero), pow(zero, 0.5), asin(zero + 1.0), acos(zero - 1.0),
+                        acosh(zero + 1.0), log(zero), atanh(zero + 1.0), log1p(zero - 1.0)}) {
+    EXPECT_EQ(y.dot, 0);
+  }
+  EXPECT_EQ(sqrt(Dual(0, 1)).dot, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(sqrt(Square(Dual(0, 1))).dot, 0);  // The tangent of x² is 0 there.
+  const Tangent<double, 4> lanes = sqrt(Tangent<double, 4>::Seed(0, 2));
+  EXPECT_EQ(lanes.dot[0], 0);
+  EXPECT_EQ(lanes.dot[2], std::numeric_limits<double>::infinity());
+}
+
+TEST(TangentTest, EdgesFollowTheConventions) {
+  const Dual x(0, 1);
+  EXPECT_EQ(abs(x).dot, 0);
+  EXPECT_EQ(floor(Dual(1, 1)).dot, 0);
+  EXPECT_EQ(Max(x, x).dot, 1);
+  EXPECT_EQ(Max(x, -x).dot, 0);
+  EXPECT_EQ(Max(x, 0.0).dot, 0.5);
+  EXPECT_EQ(pow(x, 0).dot, 0);
+  EXPECT_EQ(pow(x, 1).dot, 1);
+  EXPECT_EQ(pow(x, 2).dot, 0);
+  EXPECT_EQ(pow(x, Dual(2, 1)).dot, 0);
+  EXPECT_EQ(pow(0.0, Dual(2, 1)).dot, 0);
+  EXPECT_EQ(pow(Dual(-2, 1), 3).dot, 12);
+  EXPECT_EQ(atan2(x, Dual(0, 1)).dot, 0);
+  EXPECT_EQ(hypot(x, Dual(0, 1)).dot, 0);
+  EXPECT_TRUE(std::isnan(Max(x, Dual(std::nan(""), 0)).value));
+}
+
+TEST(TangentTest, RemainingFunctionsOfCmath) {
+  const Dual x(7.5, 1);
+  const Dual y(-2, 10);
+  EXPECT_EQ(fmod(x, y).value, 1.5);
+  EXPECT_EQ(fmod(x, y).dot, 1 + 3 * 10);  // x − (−3) y.
+  EXPECT_EQ(fma(x, y, x).value, -7.5);
+  EXPECT_EQ(fma(x, y, x).dot, -2 + 75 + 1);
+  EXPECT_EQ(fabs(y).dot, -10);
+  EXPECT_EQ(round(x).value, 8);
+  EXPECT_EQ(trunc(x).dot, 0);
+  EXPECT_TRUE(isfinite(x));
+  EXPECT_FALSE(isnan(x));
+  EXPECT_TRUE(isinf(x / 0.0));
+  using std::max;
+  using std::min;
+  EXPECT_EQ(max(x, x).dot, 1);
+  EXPECT_EQ(min(x, y).dot, 10);
+}
+
+TEST(TangentTest, IfLessSelectsValueAndTangent) {
+  const Dual u(3, 30);
+  const Dual v(4, 40);
+  EXPECT_EQ(IfLess(Dual(1, 9), Dual(2, 9), u, v).dot, 30);
+  EXPECT_EQ(IfLess(Dual(2, 9), Dual(2, 9), u, v).dot, 40);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "engine/ad/verify.h"
 
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <limits>
@@ -13,16 +14,12 @@
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
+#include "tests/engine/ad/matrix_function.h"
 
 namespace sobolev::ad {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-Matrix RandomMatrix(Index rows, Index cols, std::uint64_t seed) {
-  Rng rng(seed);
-  return Matrix::NullaryExpr(rows, cols, [&] { return rng.Normal(); });
-}
 
 TEST(VerifyTest, RandomDirectionsAreSeededAndOfLengthOne) {
   Rng rng(3);

@@ -14,7 +14,7 @@ using BinaryMap = void (*)(const double* x, const double* y, double* z, int64_t 
 
 struct VectorMath {
   UnaryMap exp, expm1, log, log1p, log2, log10, sqrt, cbrt;
-  UnaryMap sin, cos, sincos, tan, asin, acos, atan;
+  UnaryMap sin, cos, tan, asin, acos, atan;
   UnaryMap sinh, cosh, tanh, asinh, acosh, atanh;
   UnaryMap erf, erfc, normal_cdf, sigmoid, softplus;
   UnaryMap abs, sign, floor;

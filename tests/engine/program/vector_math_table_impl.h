@@ -36,7 +36,6 @@ inline VectorMath Table() {
           .cbrt = Unary([](Vec x) { return Cbrt(x); }),
           .sin = Unary([](Vec x) { return Sin(x); }),
           .cos = Unary([](Vec x) { return Cos(x); }),
-          .sincos = Unary([](Vec x) { const SinCosVec both = SinCos(x); return both.sin + both.cos; }),
           .tan = Unary([](Vec x) { return Tan(x); }),
           .asin = Unary([](Vec x) { return Asin(x); }),
           .acos = Unary([](Vec x) { return Acos(x); }),

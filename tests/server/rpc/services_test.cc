@@ -307,8 +307,7 @@ TEST_F(ServicesTest, TrainingMakesAModelWhoseDerivativesAreRight) {
   request.set_model("models/grid");
   SetTensor({2, 2}, {0.3, -0.4, 5, 0}, request.mutable_x());
   for (const auto quantity :
-       {v1::PredictRequest::QUANTITY_VALUE, v1::PredictRequest::QUANTITY_JACOBIAN,
-        v1::PredictRequest::QUANTITY_JVP, v1::PredictRequest::QUANTITY_VJP}) {
+       {v1::QUANTITY_VALUE, v1::QUANTITY_JACOBIAN, v1::QUANTITY_JVP, v1::QUANTITY_VJP}) {
     request.add_quantities(quantity);
   }
   SetTensor({1, 2}, {1, 2}, request.mutable_tangents());

@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include <sobolev/programs.h>
 #include <sobolev/rpc_error.h>
 #include <sobolev/types.h>
 #include <sobolev/uploader.h>
@@ -118,6 +119,24 @@ class Client {
   // each way: split batches whose values and derivatives pass the message limit.
   Prediction Predict(const std::string& model, const ConstMatrixRef& X,
                      const Quantities& quantities = {}) const;
+
+  // ---- Programs ----
+  // Returns the existing program if it has the same source. Throws RpcError(kInvalidArgument) with
+  // line and column if the source does not compile.
+  Program CreateProgram(const std::string& program_id, const std::string& source) const;
+  // Compiles and stores nothing.
+  Program CheckProgram(const std::string& source) const;
+  Program GetProgram(const std::string& program) const;
+  // In order of name, without source, inputs and outputs.
+  std::vector<Program> ListPrograms() const;
+  void DeleteProgram(const std::string& program) const;
+  // At the N columns of X (n×N), in one message each way.
+  Evaluation Evaluate(const std::string& program, const ConstMatrixRef& X,
+                      const Quantities& quantities = {},
+                      const EvaluationSettings& settings = {}) const;
+  // Over the boxes between the columns of X_min and X_max (n×N each).
+  Enclosure Enclose(const std::string& program, const ConstMatrixRef& X_min,
+                    const ConstMatrixRef& X_max, bool jacobian = false) const;
 
  private:
   std::shared_ptr<Connection> connection_;

@@ -224,10 +224,12 @@ struct Model {
 struct Quantities {
   bool value = true;
   bool jacobian = false;
+  bool hessian = false;  // Programs only.
   Matrix tangents = {};  // ẋ: n×p shared by all points, or n×(p·N) with `tangents_per_point`.
   bool tangents_per_point = false;
   Matrix adjoints = {};  // ȳ: m×q shared by all points, or m×(q·N) with `adjoints_per_point`.
   bool adjoints_per_point = false;
+  bool hvp = false;  // Second-order adjoints of all pairs of both. Programs only.
 };
 
 // What was not asked for is empty.

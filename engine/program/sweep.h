@@ -1,0 +1,104 @@
+// How a batch is dealt to lanes: every lane is one point with one tangent and one adjoint
+// direction.
+//
+// With p tangents and q adjoints a batch of N points has N·q·p lanes, lane (s·q + l)·p + k. Lanes
+// are cut into blocks, blocks are dealt to threads.
+
+#ifndef SOBOLEV_ENGINE_PROGRAM_SWEEP_H_
+#define SOBOLEV_ENGINE_PROGRAM_SWEEP_H_
+
+#include <algorithm>
+#include <array>
+#include <stop_token>
+
+#include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/parallel_for.h>
+
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+
+namespace sobolev::program {
+
+struct LaneGrid {
+  Index num_points = 0;
+  Index q = 1;
+  Index p = 1;
+
+  Index size() const { return num_points * q * p; }
+};
+
+// Rows of an array, by lane: row s·per_point + l·per_adjoint + k·per_tangent of `width` numbers.
+template <class T>
+struct LaneRows {
+  T* data = nullptr;
+  Index width = 0;
+  Index per_point = 0;
+  Index per_adjoint = 0;
+  Index per_tangent = 0;
+
+  T* At(const LaneGrid& grid, Index lane) const {
+    const Index k = lane % grid.p;
+    const Index l = lane / grid.p % grid.q;
+    const Index s = lane / (grid.p * grid.q);
+    return data + (s * per_point + l * per_adjoint + k * per_tangent) * width;
+  }
+};
+
+// One row per lane of the grid.
+template <class T>
+LaneRows<T> RowPerLane(T* data, Index width, const LaneGrid& grid) {
+  return {data, width, grid.q * grid.p, grid.p, 1};
+}
+
+// One row per point.
+template <class T>
+LaneRows<T> RowPerPoint(T* data, Index width) {
+  return {data, width, 1, 0, 0};
+}
+
+inline constexpr Index kMaxLanes = 64;
+
+// The rows of one block. Lanes beyond the grid repeat its last one.
+template <class T>
+std::array<T*, kMaxLanes> BlockRows(const LaneRows<T>& rows, const LaneGrid& grid, Index first,
+                                    Index lanes) {
+  std::array<T*, kMaxLanes> pointers;
+  for (Index lane = 0; lane < lanes; ++lane) {
+    pointers[lane] = rows.At(grid, std::min(first + lane, grid.size() - 1));
+  }
+  return pointers;
+}
+
+// Calls body(first lane, lanes in use) for every block of `lanes` lanes, in oneTBB's current arena.
+// `make_body` is called once per task and returns the body, which may hold a workspace. Throws
+// Error(kCancelled) when `stop` fires.
+template <class MakeBody>
+void ForEachBlock(const LaneGrid& grid, Index lanes, const std::stop_token& stop,
+                  const MakeBody& make_body) {
+  const Index num_blocks = (grid.size() + lanes - 1) / lanes;
+  tbb::parallel_for(tbb::blocked_range<Index>(0, num_blocks), [&](const auto& range) {
+    auto body = make_body();
+    for (Index block = range.begin(); block < range.end(); ++block) {
+      if (stop.stop_requested()) {
+        throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the evaluation was cancelled");
+      }
+      body(block * lanes, std::min(lanes, grid.size() - block * lanes));
+    }
+  });
+}
+
+// Products with derivatives, one per lane of the grid. Null means not given or not wanted.
+struct ProductRequest {
+  LaneGrid grid;
+  LaneRows<const double> x;      // n
+  LaneRows<const double> x_dot;  // n
+  LaneRows<const double> y_bar;  // m
+  LaneRows<double> y;            // m
+  LaneRows<double> y_dot;        // m, needs x_dot
+  LaneRows<double> x_bar;        // n, needs y_bar
+  LaneRows<double> x_bar_dot;    // n, needs both
+};
+
+}  // namespace sobolev::program
+
+#endif  // SOBOLEV_ENGINE_PROGRAM_SWEEP_H_

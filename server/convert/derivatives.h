@@ -1,0 +1,72 @@
+// What models and programs share in a request for derivatives: the mask and the directions.
+
+#ifndef SOBOLEV_SERVER_CONVERT_DERIVATIVES_H_
+#define SOBOLEV_SERVER_CONVERT_DERIVATIVES_H_
+
+#include <cstdint>
+#include <string>
+
+#include <google/protobuf/repeated_field.h>
+
+#include "engine/base/matrix.h"
+#include "proto/sobolev/v1/derivatives.pb.h"
+#include "server/convert/tensor.h"
+
+namespace sobolev::server {
+
+// Which quantities were asked for.
+struct DerivativeMask {
+  bool value = false;
+  bool jacobian = false;
+  bool jvp = false;
+  bool vjp = false;
+  bool hessian = false;
+  bool hvp = false;
+
+  bool needs_tangents() const { return jvp || hvp; }
+  bool needs_adjoints() const { return vjp || hvp; }
+  // The highest derivative among them: 0, 1 or 2.
+  int order() const { return hessian || hvp ? 2 : jacobian || jvp || vjp ? 1 : 0; }
+};
+
+// None means the value alone. Throws Error(kInvalidArgument UNKNOWN_ENUM_VALUE) naming
+// "quantities[i]".
+DerivativeMask ToMask(const google::protobuf::RepeatedField<int>& quantities);
+
+// Throws Error(kInvalidArgument UNSUPPORTED_QUANTITY) if the mask holds derivatives of second
+// order, which `who` ("models") does not answer.
+void RequireFirstOrder(const DerivativeMask& mask, const std::string& who);
+
+// Tangents or adjoints as they came, checked. The tensor outlives the object.
+class RequestedDirections {
+ public:
+  // [k, dimension] shared by all points, or [N, k, dimension]. Throws Error(kInvalidArgument)
+  // naming `field` for other shapes, more than 4096 directions, and numbers that are not finite.
+  RequestedDirections(const v1::Tensor& tensor, const std::string& field, std::int64_t num_points,
+                      std::int64_t dimension, const std::string& dimension_name);
+
+  // k.
+  Index count() const { return count_; }
+  bool per_point() const { return per_point_; }
+  // dimension×k, or dimension×(k·N).
+  ConstMatrixMap D() const {
+    return {view_.data(), dimension_, dimension_ == 0 ? 0 : view_.size() / dimension_};
+  }
+
+ private:
+  bool per_point_;
+  TensorView view_;
+  Index dimension_;
+  Index count_ = 0;
+};
+
+// Throws Error(kInvalidArgument TOO_MANY_ROWS) naming `field` if there are more points than that.
+void RequirePointLimit(Index num_points, std::int64_t max_points, const std::string& field);
+
+// Throws Error(kResourceExhausted REPLY_TOO_LARGE) naming `field` if a reply with so many numbers
+// would be larger than that. `num_elements` is a double because it may be beyond any integer.
+void RequireReplyLimit(double num_elements, std::int64_t max_bytes, const std::string& field);
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_CONVERT_DERIVATIVES_H_

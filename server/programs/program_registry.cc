@@ -1,0 +1,103 @@
+#include "server/programs/program_registry.h"
+
+#include <algorithm>
+
+namespace sobolev::server {
+namespace {
+
+// An operation of a trace takes a node of the graph, its place in the hash table, an instruction
+// and a row of every thread's workspace.
+constexpr double kBytesPerOperation = 128;
+
+std::size_t EstimateBytes(const std::string& source, const program::Program& program) {
+  const program::Summary summary = program.Summarize();
+  const double traces = 1 + summary.tangent_ratio + summary.adjoint_ratio + summary.jacobian_ratio +
+                        summary.hessian_vector_ratio;
+  return source.size() + static_cast<std::size_t>(kBytesPerOperation * traces *
+                                                  static_cast<double>(summary.operations));
+}
+
+// As far as the engine goes by itself.
+program::SourceLimits NoLimits() {
+  program::SourceLimits limits;
+  limits.max_source_bytes = std::size_t{1} << 30;
+  limits.max_operations = std::size_t{1} << 30;
+  limits.max_evaluations = std::size_t{1} << 34;
+  return limits;
+}
+
+}  // namespace
+
+ServedProgram::ServedProgram(const std::string& source, const program::SourceLimits& limits)
+    : program_(source, limits), size_bytes_(EstimateBytes(source, program_)) {}
+
+ProgramRegistry::ProgramRegistry(Store& store, std::size_t max_bytes,
+                                 const program::SourceLimits& limits)
+    : store_(store), max_bytes_(max_bytes), limits_(limits) {}
+
+ProgramRegistry::Handle ProgramRegistry::Compile(const std::string& source) const {
+  return std::make_shared<const ServedProgram>(source, limits_);
+}
+
+ProgramRegistry::Handle ProgramRegistry::FindCached(const std::string& program_id) {
+  const std::shared_lock lock(mutex_);
+  const auto entry = entries_.find(program_id);
+  if (entry == entries_.end()) return nullptr;
+  entry->second.last_use->store(++uses_, std::memory_order_relaxed);
+  return entry->second.program;
+}
+
+ProgramRegistry::Handle ProgramRegistry::Get(const std::string& program_id) {
+  if (Handle found = FindCached(program_id)) return found;
+  std::uint64_t removals = 0;
+  {
+    const std::shared_lock lock(mutex_);
+    removals = removals_;
+  }
+  Handle compiled =
+      std::make_shared<const ServedProgram>(store_.GetProgram(program_id).source, NoLimits());
+
+  const std::unique_lock lock(mutex_);
+  // The program may have been deleted meanwhile: answer this request, remember nothing.
+  if (removals != removals_) return compiled;
+  const auto present = entries_.find(program_id);
+  if (present != entries_.end()) return present->second.program;
+  const std::size_t bytes = compiled->SizeBytes();
+  if (bytes > max_bytes_) return compiled;
+  EvictToFit(bytes);
+  size_bytes_ += bytes;
+  entries_.try_emplace(program_id,
+                       Entry{compiled, std::make_unique<std::atomic<std::uint64_t>>(++uses_)});
+  return compiled;
+}
+
+void ProgramRegistry::EvictToFit(std::size_t incoming_bytes) {
+  while (!entries_.empty() && size_bytes_ + incoming_bytes > max_bytes_) {
+    const auto oldest = std::min_element(
+        entries_.begin(), entries_.end(),
+        [](const auto& a, const auto& b) { return *a.second.last_use < *b.second.last_use; });
+    size_bytes_ -= oldest->second.program->SizeBytes();
+    entries_.erase(oldest);
+  }
+}
+
+void ProgramRegistry::Remove(const std::string& program_id) {
+  const std::unique_lock lock(mutex_);
+  ++removals_;
+  const auto entry = entries_.find(program_id);
+  if (entry == entries_.end()) return;
+  size_bytes_ -= entry->second.program->SizeBytes();
+  entries_.erase(entry);
+}
+
+std::size_t ProgramRegistry::NumPrograms() const {
+  const std::shared_lock lock(mutex_);
+  return entries_.size();
+}
+
+std::size_t ProgramRegistry::SizeBytes() const {
+  const std::shared_lock lock(mutex_);
+  return size_bytes_;
+}
+
+}  // namespace sobolev::server
