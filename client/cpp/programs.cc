@@ -40,7 +40,7 @@ Program FromProto(const v1::Program& proto) {
                                  .adjoint_ratio = statistics.adjoint_ratio(),
                                  .jacobian_ratio = statistics.jacobian_ratio(),
                                  .hessian_vector_ratio = statistics.hessian_vector_ratio()},
-                  .create_time = FromProto(proto.create_time())};
+                  .create_time = client::FromProto(proto.create_time())};
   if (statistics.has_hessian_nonzeros()) {
     program.statistics.hessian_nonzeros = statistics.hessian_nonzeros();
   }

@@ -116,14 +116,14 @@ inline IVec Log(const IVec& x) {
 // and second is below 2^-13, so that both subtractions are exact. The parts leave out 2^-122.8 of
 // π/2; forming k·Third and subtracting it lose 2u of 2^-68.7 |k|; and where |high| is smaller than
 // it, the last difference loses as much.
-struct ReducedAngle {
+struct AngleWithinQuadrant {
   Vec k;
   Vec r;
   Vec r_low;
 };
 inline constexpr double kAngleError = 0x1p-119;
 inline constexpr double kLargestAngle = 0x1p20;
-inline ReducedAngle Reduce(Vec x) {
+inline AngleWithinQuadrant ReduceWithinQuadrant(Vec x) {
   const Vec k = NearestInteger(x, 0x1.45f306dc9c883p-1);
   const Vec first = Fma(-k, Broadcast(0x1.921fb544p0), x);
   const Vec second = Rounded(k * 0x1.0b4611a6p-34);
@@ -174,7 +174,7 @@ struct SinCosOfEnd {
   Bits quadrant;  // j plus a constant multiple of 4.
 };
 inline SinCosOfEnd SinCosAt(Vec x) {
-  const ReducedAngle angle = Reduce(x);
+  const AngleWithinQuadrant angle = ReduceWithinQuadrant(x);
   const SinCosPair of_r = SinCosKernel(angle.r, angle.r_low);
   const Bits k = IntegerBits(angle.k, 0.0);
   const Mask is_odd = MaskOf(k << 63) != 0;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/program/interval_kernels_impl.h"
 #include "engine/program/kernels.h"
 #include "engine/program/vector_math.h"
 
@@ -438,7 +439,7 @@ constexpr LaneKernels Table() {
   return {.width = kLanes,
           .run_fast = Run<false>,
           .run_strict = Run<true>,
-          .run_interval = nullptr,
+          .run_interval = RunIntervals,
           .load = LoadRows,
           .store = StoreRows};
 }

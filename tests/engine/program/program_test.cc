@@ -285,6 +285,86 @@ TEST(ProgramTest, SparseJacobianHoldsTheEntriesOfTheDenseOne) {
   EXPECT_EQ(rebuilt, J);
 }
 
+// Random boxes and random points in them: bounds of values and derivatives hold them all.
+void ExpectEnclosed(const std::string& source, double low, double high, double width) {
+  SCOPED_TRACE(source);
+  const Program program(source);
+  const Index n = program.n();
+  const Index m = program.m();
+  constexpr Index kBoxes = 41;
+  constexpr Index kPointsPerBox = 50;
+  Rng rng(6);
+  const Matrix X_min = RandomMatrix(n, kBoxes, low, high, rng);
+  const Matrix X_max = X_min + RandomMatrix(n, kBoxes, 0, width, rng);
+  Matrix Y_min(m, kBoxes);
+  Matrix Y_max(m, kBoxes);
+  Matrix J_min(n, m * kBoxes);
+  Matrix J_max(n, m * kBoxes);
+  std::vector<std::uint8_t> bounded(kBoxes);
+  program.Enclose(
+      Map(X_min), Map(X_max),
+      {.Y_min = Y_min.data(), .Y_max = Y_max.data(), .J_min = J_min.data(), .J_max = J_max.data()},
+      bounded.data(), {});
+  EXPECT_THAT(bounded, Each(1));
+  for (Index k = 0; k < kPointsPerBox; ++k) {
+    const Matrix where = RandomMatrix(n, kBoxes, 0, 1, rng);
+    const Matrix X = X_min + where.cwiseProduct(X_max - X_min);
+    Matrix Y(m, kBoxes);
+    Matrix J(n, m * kBoxes);
+    program.Evaluate(Map(X), std::nullopt, std::nullopt, {.Y = Y.data(), .J = J.data()}, nullptr,
+                     {.arithmetic = Arithmetic::kStrict}, {});
+    // The points' own rounding may carry them over a tight bound.
+    const auto slack = [](const Matrix& values) {
+      return Matrix(1e-13 * (values.cwiseAbs().array() + 1));
+    };
+    EXPECT_TRUE((Y_min.array() <= (Y + slack(Y)).array()).all());
+    EXPECT_TRUE((Y_max.array() >= (Y - slack(Y)).array()).all());
+    EXPECT_TRUE((J_min.array() <= (J + slack(J)).array()).all());
+    EXPECT_TRUE((J_max.array() >= (J - slack(J)).array()).all());
+  }
+}
+
+TEST(ProgramTest, BoundsOverBoxesHoldValuesAndDerivatives) {
+  ExpectEnclosed(kTwoVariables, 0.5, 1.5, 0.2);
+  ExpectEnclosed(R"(
+    input x[3]
+    output a = tanh(x[0]) * sqrt(x[1]) + log(x[2]) ^ 2 + where(x[0] < x[1], x[2], x[0] * x[1])
+    output b = [atan2(x[2], x[0]) + cbrt(x[1]), erf(x[0]) * softplus(x[2]), max(x[0], x[1])]
+  )",
+                 0.3, 2, 0.3);
+  ExpectEnclosed("input x\nvar u = x\nevolve t in 0..5 { u = u * sin(u) + 0.1 * t }\noutput y = u",
+                 0.3, 2, 0.05);
+}
+
+TEST(ProgramTest, PointsHaveNarrowBounds) {
+  const Program program(kTwoVariables);
+  const Matrix X = (Matrix(2, 1) << 1.5, 0.5).finished();
+  double low = 0;
+  double high = 0;
+  program.Enclose(Map(X), Map(X), {.Y_min = &low, .Y_max = &high}, nullptr, {});
+  const double q = 3;
+  const double y = (std::sin(q) + q - std::exp(0.5)) * (q - std::exp(0.5));
+  EXPECT_LE(low, y);
+  EXPECT_GE(high, y);
+  EXPECT_LT(high - low, 1e-13);
+}
+
+TEST(ProgramTest, ADivisionByABoxAroundZeroIsUnboundedAndFlagged) {
+  const Program program("input x\noutput y = 1 / x");
+  const Matrix X_min = (Matrix(1, 2) << -1, 1).finished();
+  const Matrix X_max = (Matrix(1, 2) << 1, 2).finished();
+  Vector low(2);
+  Vector high(2);
+  std::vector<std::uint8_t> bounded(2);
+  program.Enclose(Map(X_min), Map(X_max), {.Y_min = low.data(), .Y_max = high.data()},
+                  bounded.data(), {});
+  EXPECT_THAT(bounded, testing::ElementsAre(0, 1));
+  EXPECT_EQ(low[0], -INFINITY);
+  EXPECT_EQ(high[0], INFINITY);
+  EXPECT_NEAR(low[1], 0.5, 1e-15);
+  EXPECT_NEAR(high[1], 1, 1e-15);
+}
+
 TEST(ProgramTest, ReversalCountsAreThoseOfTheory) {
   const Program program("input x\nvar u = x\nevolve t in 0..100 { u = sin(u) }\noutput y = u");
   // t(100, 5) = 316 and t(100, 10) = 222 (Griewank and Walther 2000).

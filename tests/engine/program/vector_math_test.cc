@@ -226,8 +226,8 @@ TEST_P(UnaryVectorMathTest, StaysWithinItsBound) {
     x.push_back(AnyMagnitude(rng));
   }
   Pad(x);
-  std::vector<Quad> exact;
-  for (const double argument : x) exact.push_back(each.exact(argument));
+  std::vector<Quad> exact(x.size());
+  std::transform(x.begin(), x.end(), exact.begin(), each.exact);
 
   for (const Implementation& implementation : Implementations()) {
     const Worst worst = WorstError(Map(implementation.functions->*each.function, x), exact);
@@ -286,8 +286,8 @@ TEST_P(BinaryVectorMathTest, StaysWithinItsBound) {
   }
   Pad(x);
   Pad(y);
-  std::vector<Quad> exact;
-  for (std::size_t i = 0; i < x.size(); ++i) exact.push_back(each.exact(x[i], y[i]));
+  std::vector<Quad> exact(x.size());
+  std::transform(x.begin(), x.end(), y.begin(), exact.begin(), each.exact);
 
   for (const Implementation& implementation : Implementations()) {
     const Worst worst = WorstError(Map(implementation.functions->*each.function, x, y), exact);

@@ -11,22 +11,21 @@ from google.protobuf import symbol_database as _symbol_database
 _sym_db = _symbol_database.Default()
 
 
+from . import derivatives_pb2 as sobolev_dot_v1_dot_derivatives__pb2
 from . import tensor_pb2 as sobolev_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsobolev/v1/prediction.proto\x12\nsobolev.v1\x1a\x17sobolev/v1/tensor.proto\"\xe8\x02\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x1d\n\x01x\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x37\n\nquantities\x18\x03 \x03(\x0e\x32#.sobolev.v1.PredictRequest.Quantity\x12$\n\x08tangents\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08\x61\x64joints\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12.\n\tdata_type\x18\x06 \x01(\x0e\x32\x1b.sobolev.v1.Tensor.DataType\"s\n\x08Quantity\x12\x18\n\x14QUANTITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eQUANTITY_VALUE\x10\x01\x12\x15\n\x11QUANTITY_JACOBIAN\x10\x02\x12\x10\n\x0cQUANTITY_JVP\x10\x03\x12\x10\n\x0cQUANTITY_VJP\x10\x04\"\xc6\x01\n\x0fPredictResponse\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08jacobian\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03jvp\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03vjp\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x11\n\tin_domain\x18\x06 \x03(\x08\x32W\n\x11PredictionService\x12\x42\n\x07Predict\x12\x1a.sobolev.v1.PredictRequest\x1a\x1b.sobolev.v1.PredictResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsobolev/v1/prediction.proto\x12\nsobolev.v1\x1a\x1csobolev/v1/derivatives.proto\x1a\x17sobolev/v1/tensor.proto\"\xe4\x01\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x1d\n\x01x\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12(\n\nquantities\x18\x03 \x03(\x0e\x32\x14.sobolev.v1.Quantity\x12$\n\x08tangents\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08\x61\x64joints\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12.\n\tdata_type\x18\x06 \x01(\x0e\x32\x1b.sobolev.v1.Tensor.DataType\"\xc6\x01\n\x0fPredictResponse\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08jacobian\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03jvp\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03vjp\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x11\n\tin_domain\x18\x06 \x03(\x08\x32W\n\x11PredictionService\x12\x42\n\x07Predict\x12\x1a.sobolev.v1.PredictRequest\x1a\x1b.sobolev.v1.PredictResponseb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sobolev.v1.prediction_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _PREDICTREQUEST._serialized_start=69
-  _PREDICTREQUEST._serialized_end=429
-  _PREDICTREQUEST_QUANTITY._serialized_start=314
-  _PREDICTREQUEST_QUANTITY._serialized_end=429
-  _PREDICTRESPONSE._serialized_start=432
-  _PREDICTRESPONSE._serialized_end=630
-  _PREDICTIONSERVICE._serialized_start=632
-  _PREDICTIONSERVICE._serialized_end=719
+  _PREDICTREQUEST._serialized_start=99
+  _PREDICTREQUEST._serialized_end=327
+  _PREDICTRESPONSE._serialized_start=330
+  _PREDICTRESPONSE._serialized_end=528
+  _PREDICTIONSERVICE._serialized_start=530
+  _PREDICTIONSERVICE._serialized_end=617
 # @@protoc_insertion_point(module_scope)

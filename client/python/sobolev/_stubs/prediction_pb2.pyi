@@ -1,6 +1,6 @@
+from . import derivatives_pb2 as _derivatives_pb2
 from . import tensor_pb2 as _tensor_pb2
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
@@ -9,26 +9,19 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 class PredictRequest(_message.Message):
     __slots__ = ["adjoints", "data_type", "model", "quantities", "tangents", "x"]
-    class Quantity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-        __slots__ = []
     ADJOINTS_FIELD_NUMBER: _ClassVar[int]
     DATA_TYPE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     QUANTITIES_FIELD_NUMBER: _ClassVar[int]
-    QUANTITY_JACOBIAN: PredictRequest.Quantity
-    QUANTITY_JVP: PredictRequest.Quantity
-    QUANTITY_UNSPECIFIED: PredictRequest.Quantity
-    QUANTITY_VALUE: PredictRequest.Quantity
-    QUANTITY_VJP: PredictRequest.Quantity
     TANGENTS_FIELD_NUMBER: _ClassVar[int]
     X_FIELD_NUMBER: _ClassVar[int]
     adjoints: _tensor_pb2.Tensor
     data_type: _tensor_pb2.Tensor.DataType
     model: str
-    quantities: _containers.RepeatedScalarFieldContainer[PredictRequest.Quantity]
+    quantities: _containers.RepeatedScalarFieldContainer[_derivatives_pb2.Quantity]
     tangents: _tensor_pb2.Tensor
     x: _tensor_pb2.Tensor
-    def __init__(self, model: _Optional[str] = ..., x: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., quantities: _Optional[_Iterable[_Union[PredictRequest.Quantity, str]]] = ..., tangents: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., adjoints: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., data_type: _Optional[_Union[_tensor_pb2.Tensor.DataType, str]] = ...) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., x: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., quantities: _Optional[_Iterable[_Union[_derivatives_pb2.Quantity, str]]] = ..., tangents: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., adjoints: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., data_type: _Optional[_Union[_tensor_pb2.Tensor.DataType, str]] = ...) -> None: ...
 
 class PredictResponse(_message.Message):
     __slots__ = ["in_domain", "jacobian", "jvp", "model_version", "value", "vjp"]
