@@ -25,8 +25,6 @@ struct EdgeElimination {
   std::int32_t from = 0;
   std::int32_t to = 0;
   bool is_front = true;
-
-  friend auto operator<=>(const EdgeElimination&, const EdgeElimination&) = default;
 };
 
 enum class EdgeRule {

@@ -351,7 +351,7 @@ struct DivideRule : RegularRule {
   }
   template <class T>
   SOBOLEV_INLINE static T D2(const T& /*x1*/, const T& x2, const T& y) {
-    return -y / x2;
+    return -T(y / x2);
   }
 };
 

@@ -86,8 +86,7 @@ EliminationPlan PlanGreedily(const ComputationalGraph& graph, const GetScore& ge
     plan.multiplications += state.EliminateVertex(v);
 
     std::ranges::sort(changed);
-    const auto repeated = std::ranges::unique(changed);
-    changed.erase(repeated.begin(), repeated.end());
+    changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
     for (const std::int32_t w : changed) {
       if (w == v || graph.kind(w) != VertexKind::kIntermediate) continue;
       const Score now = get_score(state, w);

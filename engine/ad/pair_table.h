@@ -52,7 +52,7 @@ class PairTable {
   // free, so the search ends. The high bits of a product by 2⁶⁴ / golden ratio depend on all bits
   // of the key (Knuth, The Art of Computer Programming 3, section 6.4).
   std::size_t Probe(std::uint64_t key) const {
-    std::size_t at = static_cast<std::size_t>((key * 0x9e3779b97f4a7c15) >> shift_);
+    auto at = static_cast<std::size_t>((key * 0x9e3779b97f4a7c15) >> shift_);
     while (slots_[at].key != kFree && slots_[at].key != key) at = (at + 1) & (slots_.size() - 1);
     return at;
   }

@@ -38,8 +38,7 @@ SparsityPattern SparsityPattern::FromEntries(std::int32_t rows, std::int32_t col
                               std::to_string(columns) + " matrix, got " + Name(entries[k]));
   }
   if (!std::ranges::is_sorted(entries)) std::ranges::sort(entries);
-  const auto repeated = std::ranges::unique(entries);
-  entries.erase(repeated.begin(), repeated.end());
+  entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
 
   SparsityPattern pattern;
   pattern.columns_ = columns;

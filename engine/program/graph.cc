@@ -34,13 +34,26 @@ bool IsPowerOfTwo(double c) {
 
 Graph::Graph(std::size_t max_nodes) : max_nodes_(max_nodes), table_(64, kNoNode) {}
 
-NodeId Graph::Intern(const Node& node) {
+std::size_t Graph::PlaceOf(const Node& node) const {
   const std::size_t mask = table_.size() - 1;
   std::size_t place = Hash(node) & mask;
-  while (table_[place] != kNoNode) {
-    if (nodes_[table_[place]] == node) return table_[place];
-    place = (place + 1) & mask;
-  }
+  while (table_[place] != kNoNode && nodes_[table_[place]] != node) place = (place + 1) & mask;
+  return place;
+}
+
+NodeId Graph::Find(Op op, NodeId a, NodeId b) const {
+  if (MustSwap(op, a, b)) std::swap(a, b);
+  return table_[PlaceOf({.op = op, .a = a, .b = b})];
+}
+
+// Constants stand second, and equal sums are the same node whatever their order.
+bool Graph::MustSwap(Op op, NodeId a, NodeId b) const {
+  return Traits(op).commutative && (IsConstant(a) || (!IsConstant(b) && b < a));
+}
+
+NodeId Graph::Intern(const Node& node) {
+  const std::size_t place = PlaceOf(node);
+  if (table_[place] != kNoNode) return table_[place];
   if (nodes_.size() >= max_nodes_) {
     throw InvalidArgument("TRACE_TOO_LONG", "source",
                           "expected at most " + std::to_string(max_nodes_) +
@@ -89,8 +102,7 @@ NodeId Graph::Make(Op op, NodeId a, NodeId b, NodeId c) {
     if (IsConstant(a)) return constant(a) != 0 ? b : c;
     return b == c ? b : Intern({.op = op, .a = a, .b = b, .c = c});
   }
-  // Constants stand second, and equal sums are the same node whatever their order.
-  if (Traits(op).commutative && (IsConstant(a) || (!IsConstant(b) && b < a))) std::swap(a, b);
+  if (MustSwap(op, a, b)) std::swap(a, b);
   const NodeId known = arity == 1 ? SimplifyUnary(op, a) : SimplifyBinary(op, a, b);
   if (known != kNoNode) return known;
   return Intern({.op = op, .a = a, .b = b});

@@ -43,6 +43,8 @@ class Graph {
 
   // The node, new or known, after folding and identities. Operands are nodes of this graph.
   NodeId Make(Op op, NodeId a, NodeId b = kNoNode, NodeId c = kNoNode);
+  // The node of a binary operation if it is there, else kNoNode.
+  NodeId Find(Op op, NodeId a, NodeId b) const;
   NodeId Input(NodeId index);
   NodeId Constant(double value);
 
@@ -58,6 +60,9 @@ class Graph {
 
  private:
   NodeId Intern(const Node& node);
+  // Where in table_ the node is, or the empty place where it would go.
+  std::size_t PlaceOf(const Node& node) const;
+  bool MustSwap(Op op, NodeId a, NodeId b) const;
   void Grow();
   // The node that an identity says is equal, or kNoNode.
   NodeId SimplifyUnary(Op op, NodeId a);

@@ -12,6 +12,10 @@
 //                              a of each term, or a and b for products
 // Every result may have the slot of an operand of its instruction.
 //
+// In a chain each instruction continues the one before it: its carried operand (the first of a
+// product, sum or difference, the addend of a multiply-add) is the previous result, which stays in
+// registers. Reading it back from its slot would cost several times the operation.
+//
 // This header includes nothing that has inline functions: see opcode.h.
 
 #ifndef SOBOLEV_ENGINE_PROGRAM_KERNELS_H_
@@ -26,6 +30,7 @@ namespace sobolev::program {
 
 struct Group {
   Op op;
+  bool is_chain;
   uint32_t count;   // Instructions.
   uint32_t offset;  // Of their operands.
 };

@@ -66,6 +66,47 @@ inline void Ternary(const Group& group, const uint32_t* operands, double* slots,
   }
 }
 
+// acc = function(acc, b), each stored.
+template <int kRegisters, class Function>
+inline void BinaryChain(const Group& group, const uint32_t* operands, double* slots,
+                        const Function& function) {
+  const uint32_t* o = operands + group.offset;
+  const double* first = slots + size_t{o[1]} * (kRegisters * kLanes);
+  Vec carried[kRegisters];
+#pragma GCC unroll 8
+  for (int v = 0; v < kRegisters; ++v) carried[v] = Load(first + v * kLanes);
+  for (uint32_t i = 0; i < group.count; ++i, o += 3) {
+    double* result = slots + size_t{o[0]} * (kRegisters * kLanes);
+    const double* b = slots + size_t{o[2]} * (kRegisters * kLanes);
+#pragma GCC unroll 8
+    for (int v = 0; v < kRegisters; ++v) {
+      carried[v] = function(carried[v], Load(b + v * kLanes));
+      Store(result + v * kLanes, carried[v]);
+    }
+  }
+}
+
+// acc = function(a, b, acc), each stored.
+template <int kRegisters, class Function>
+inline void TernaryChain(const Group& group, const uint32_t* operands, double* slots,
+                         const Function& function) {
+  const uint32_t* o = operands + group.offset;
+  const double* first = slots + size_t{o[3]} * (kRegisters * kLanes);
+  Vec carried[kRegisters];
+#pragma GCC unroll 8
+  for (int v = 0; v < kRegisters; ++v) carried[v] = Load(first + v * kLanes);
+  for (uint32_t i = 0; i < group.count; ++i, o += 4) {
+    double* result = slots + size_t{o[0]} * (kRegisters * kLanes);
+    const double* a = slots + size_t{o[1]} * (kRegisters * kLanes);
+    const double* b = slots + size_t{o[2]} * (kRegisters * kLanes);
+#pragma GCC unroll 8
+    for (int v = 0; v < kRegisters; ++v) {
+      carried[v] = function(Load(a + v * kLanes), Load(b + v * kLanes), carried[v]);
+      Store(result + v * kLanes, carried[v]);
+    }
+  }
+}
+
 // The sum stays in registers over all its terms.
 template <int kRegisters>
 inline void SumsOfProducts(const Group& group, const uint32_t* operands, double* slots) {
@@ -244,6 +285,28 @@ inline void LongFunction(const Group& group, const BlockRun& run) {
 // ----------------------------------------------------------------------------------
 
 inline Vec One(Mask mask) { return Blend(mask, 1.0, 0.0); }
+
+template <int kRegisters>
+void RunChain(const Group& group, const uint32_t* operands, double* slots) {
+  const auto binary = [&](auto function) {
+    BinaryChain<kRegisters>(group, operands, slots, function);
+  };
+  const auto ternary = [&](auto function) {
+    TernaryChain<kRegisters>(group, operands, slots, function);
+  };
+  switch (group.op) {
+    case Op::kAdd:
+      return binary([](Vec a, Vec b) { return a + b; });
+    case Op::kSubtract:
+      return binary([](Vec a, Vec b) { return a - b; });
+    case Op::kMultiply:
+      return binary([](Vec a, Vec b) { return a * b; });
+    case Op::kMultiplyAdd:
+      return ternary([](Vec a, Vec b, Vec c) { return Fma(a, b, c); });
+    default:
+      return ternary([](Vec a, Vec b, Vec c) { return Fma(-a, b, c); });
+  }
+}
 
 template <int kRegisters, bool kStrict>
 void RunBlock(const BlockRun& run) {

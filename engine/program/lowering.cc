@@ -80,7 +80,7 @@ class Rebuilder {
   Rebuilder(const Graph& graph, std::span<const NodeId> outputs, const LoweringOptions& options)
       : graph_(graph), new_id_(graph.size(), kNoNode) {
     const std::vector<NodeId> order = ExecutionOrder(graph, outputs, options.eager_from);
-    if (options.contract) CountDenominators(order);
+    if (options.contract) CountUses(order);
     for (const NodeId id : order) new_id_[id] = Copy(graph.node(id), id);
     outputs_.reserve(outputs.size());
     for (const NodeId output : outputs) {
@@ -92,10 +92,14 @@ class Rebuilder {
   const std::vector<NodeId>& outputs() const { return outputs_; }
 
  private:
-  void CountDenominators(const std::vector<NodeId>& order) {
+  void CountUses(const std::vector<NodeId>& order) {
     denominators_.assign(graph_.size(), 0);
+    uses_.assign(graph_.size(), 0);
     for (const NodeId id : order) {
       const Node& node = graph_.node(id);
+      for (const NodeId operand : Operands(node)) {
+        if (operand != kNoNode) ++uses_[operand];
+      }
       if (node.op == Op::kDivide) ++denominators_[node.b];
       if (node.op == Op::kReciprocal) ++denominators_[node.a];
     }
@@ -109,14 +113,36 @@ class Rebuilder {
     if (node.op == Op::kDivide && !denominators_.empty() && denominators_[b] > 1) {
       return rebuilt_.Make(Op::kMultiply, renamed(a), rebuilt_.Make(Op::kReciprocal, renamed(b)));
     }
+    if (node.op == Op::kMultiply && !uses_.empty()) {
+      const NodeId product = SharedProduct(a, b);
+      if (product != kNoNode) return product;
+    }
     return rebuilt_.Make(node.op, renamed(a), renamed(b), renamed(c));
+  }
+
+  // x·(y·z) as (x·y)·z where x·y is there already and y·z serves nothing else: an adjoint times
+  // both factors of a product, as from ȳ·(u·v) where y = … u is at hand.
+  NodeId SharedProduct(NodeId a, NodeId b) {
+    for (const auto& [other, inner] : {std::pair(a, b), std::pair(b, a)}) {
+      if (uses_[inner] != 1) continue;
+      const Node product = rebuilt_.node(new_id_[inner]);
+      if (product.op != Op::kMultiply) continue;
+      const NodeId x = new_id_[other];
+      for (const auto& [y, z] : {std::pair(product.a, product.b), std::pair(product.b, product.a)}) {
+        const NodeId shared = rebuilt_.Find(Op::kMultiply, x, y);
+        if (shared != kNoNode) return rebuilt_.Make(Op::kMultiply, shared, z);
+      }
+    }
+    return kNoNode;
   }
 
   const Graph& graph_;
   Graph rebuilt_;
   std::vector<NodeId> new_id_;
   std::vector<NodeId> outputs_;
-  std::vector<std::uint32_t> denominators_;
+  std::vector<std::uint32_t>
+      denominators_;                 // How often a node divides; empty in strict arithmetic.
+  std::vector<std::uint32_t> uses_;  // How often a node is an operand; likewise.
 };
 
 class Contractor {

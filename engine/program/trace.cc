@@ -22,9 +22,28 @@ void ForEachOperand(const Instruction& instruction, const Visit& visit) {
   }
 }
 
+// Chains shorter than this are not worth a group of their own.
+constexpr std::size_t kMinChain = 3;
+
+// Whether an instruction can continue the one that made this operand (kernels.h).
+bool CanCarry(const Instruction& instruction, ValueId operand) {
+  switch (instruction.op) {
+    case Op::kAdd:
+    case Op::kMultiply:
+      return operand == instruction.a || operand == instruction.b;
+    case Op::kSubtract:
+      return operand == instruction.a;
+    case Op::kMultiplyAdd:
+    case Op::kNegativeMultiplyAdd:
+      return operand == instruction.c && operand != instruction.a && operand != instruction.b;
+    default:
+      return false;
+  }
+}
+
 // Orders the instructions of one window such that those of one operation follow each other: it
 // takes ready instructions of the operation under way until there are none, then turns to the
-// operation with the most.
+// operation with the most. Links of a chain are taken at once.
 class WindowScheduler {
  public:
   explicit WindowScheduler(const InstructionList& list)
@@ -44,6 +63,7 @@ class WindowScheduler {
     const std::size_t count = end - first;
     missing_.assign(count, 0);
     users_.assign(count, {});
+    next_link_.assign(count, kNoNode);
     for (std::size_t i = 0; i < count; ++i) {
       const Instruction& instruction = list_.instructions[first + i];
       ForEachOperand(instruction, [&](ValueId operand) {
@@ -51,6 +71,11 @@ class WindowScheduler {
         if (producer == kNoNode || producer < first) return;
         users_[producer - first].push_back(static_cast<std::uint32_t>(i));
         ++missing_[i];
+        const bool links =
+            list_.instructions[producer].op == instruction.op && CanCarry(instruction, operand);
+        if (links && next_link_[producer - first] == kNoNode) {
+          next_link_[producer - first] = static_cast<std::uint32_t>(i);
+        }
       });
       producer_[instruction.result] = static_cast<std::uint32_t>(first + i);
       if (instruction.result2 != kNoNode) {
@@ -70,11 +95,19 @@ class WindowScheduler {
                             [](const auto& a, const auto& b) { return a.size() < b.size(); });
       // Grows while it is walked.
       for (std::size_t k = 0; k < ready.size(); ++k) {
-        const std::uint32_t i = ready[k];
-        order.push_back(static_cast<std::uint32_t>(first + i));
-        ++done;
-        for (const std::uint32_t user : users_[i]) {
-          if (--missing_[user] == 0) make_ready(user);
+        for (std::uint32_t i = ready[k]; i != kNoNode;) {
+          order.push_back(static_cast<std::uint32_t>(first + i));
+          ++done;
+          std::uint32_t link = kNoNode;
+          for (const std::uint32_t user : users_[i]) {
+            if (--missing_[user] > 0) continue;
+            if (user == next_link_[i]) {
+              link = user;
+            } else {
+              make_ready(user);
+            }
+          }
+          i = link;
         }
       }
       ready.clear();
@@ -85,6 +118,7 @@ class WindowScheduler {
   std::vector<std::uint32_t> producer_;  // By value, its instruction.
   std::vector<std::uint32_t> missing_;   // By instruction of the window, operands not made yet.
   std::vector<std::vector<std::uint32_t>> users_;
+  std::vector<std::uint32_t> next_link_;  // By instruction of the window, what continues it.
   std::array<std::vector<std::uint32_t>, kOpCount> ready_;
 };
 
@@ -140,6 +174,18 @@ class SlotAllocator {
   Slot num_slots_ = 0;
 };
 
+// How many instructions from place i on form a chain.
+std::size_t CountLinks(const InstructionList& list, const std::vector<std::uint32_t>& order,
+                       std::size_t i) {
+  std::size_t count = 1;
+  for (; i + count < order.size(); ++count) {
+    const Instruction& last = list.instructions[order[i + count - 1]];
+    const Instruction& next = list.instructions[order[i + count]];
+    if (next.op != last.op || !CanCarry(next, last.result)) break;
+  }
+  return count;
+}
+
 RunKind KindOf(const Term& term) {
   if (term.b == kNoNode) return term.negative ? kMinus : kPlus;
   return term.negative ? kMinusProduct : kPlusProduct;
@@ -186,12 +232,23 @@ Trace Compile(const Graph& graph, std::span<const NodeId> outputs, const Lowerin
   for (const auto& [value, constant] : list.constants) {
     trace.constants.emplace_back(slots.Pin(value), constant);
   }
+  std::size_t chain_end = 0;  // Instructions before it belong to the chain under way.
   for (std::uint32_t i = 0; i < order.size(); ++i) {
-    const Instruction& instruction = list.instructions[order[i]];
-    if (trace.groups.empty() || trace.groups.back().op != instruction.op) {
+    Instruction& instruction = list.instructions[order[i]];
+    const std::size_t links = i < chain_end ? 0 : CountLinks(list, order, i);
+    const bool starts_chain = links >= kMinChain;
+    if (starts_chain || i == chain_end || trace.groups.empty() ||
+        trace.groups.back().op != instruction.op) {
       trace.groups.push_back({.op = instruction.op,
+                              .is_chain = starts_chain,
                               .count = 0,
                               .offset = static_cast<std::uint32_t>(trace.operands.size())});
+    }
+    if (starts_chain) {
+      chain_end = i + links;
+    } else if (i < chain_end && instruction.a != list.instructions[order[i - 1]].result &&
+               instruction.c == kNoNode) {
+      std::swap(instruction.a, instruction.b);  // The carried operand stands first.
     }
     ++trace.groups.back().count;
     const std::size_t result = trace.operands.size();

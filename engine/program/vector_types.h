@@ -44,7 +44,7 @@ inline Vec Blend(Mask mask, Vec a, Vec b) { return mask ? a : b; }
 
 inline Vec Blend(Mask mask, double a, double b) { return mask ? Broadcast(a) : Broadcast(b); }
 
-inline Mask IsNan(Vec x) { return x != x; }
+inline Mask IsNan(Vec x) { return x != x; }  // NOLINT(misc-redundant-expression)
 
 // The sign bit of each lane, to be given to another vector with FlipSign.
 inline Bits SignOf(Vec x) { return BitsOf(x) & kSignBit; }

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <exception>
 #include <iostream>
 #include <memory>
 #include <span>
@@ -216,4 +218,11 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace sobolev::bench
 
-int main(int argc, char** argv) { return sobolev::bench::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return sobolev::bench::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ad_bench: %s\n", error.what());
+    return 1;
+  }
+}

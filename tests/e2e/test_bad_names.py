@@ -16,7 +16,14 @@ from wire import (
 )
 
 import sobolev
-from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, prediction_pb2, training_pb2
+from sobolev._stubs import (
+    datasets_pb2,
+    jobs_pb2,
+    models_pb2,
+    prediction_pb2,
+    programs_pb2,
+    training_pb2,
+)
 
 BAD_IDS = [
     "",
@@ -42,6 +49,7 @@ BAD_IDS = [
 def named_requests(name: str) -> list[tuple[str, Any, str]]:
     """Every request that names a resource: method, message, field."""
     dataset, model, job = f"datasets/{name}", f"models/{name}", f"jobs/{name}"
+    program = f"programs/{name}"
     schema = datasets_pb2.Schema(
         inputs=[datasets_pb2.Variable(name="a")], outputs=[datasets_pb2.Variable(name="u")]
     )
@@ -73,6 +81,15 @@ def named_requests(name: str) -> list[tuple[str, Any, str]]:
         ("JobService.GetJob", jobs_pb2.GetJobRequest(name=job), "name"),
         ("JobService.WatchJob", jobs_pb2.WatchJobRequest(name=job), "name"),
         ("JobService.CancelJob", jobs_pb2.CancelJobRequest(name=job), "name"),
+        (
+            "ProgramService.CreateProgram",
+            programs_pb2.CreateProgramRequest(program_id=name, source="input x\noutput y = x"),
+            "program_id",
+        ),
+        ("ProgramService.GetProgram", programs_pb2.GetProgramRequest(name=program), "name"),
+        ("ProgramService.DeleteProgram", programs_pb2.DeleteProgramRequest(name=program), "name"),
+        ("ProgramService.Evaluate", programs_pb2.EvaluateRequest(program=program), "program"),
+        ("ProgramService.Enclose", programs_pb2.EncloseRequest(program=program), "program"),
     ]
 
 
@@ -114,7 +131,11 @@ def test_upload_ids_with_other_characters_are_refused(wire, token):
 
 def test_unknown_ids_are_not_found(wire):
     for method, request, _ in named_requests("nobody"):
-        if method not in ("DatasetService.CreateDataset", "PredictionService.Predict"):
+        if method not in (
+            "DatasetService.CreateDataset",
+            "PredictionService.Predict",
+            "ProgramService.CreateProgram",
+        ):
             refused = refusal(lambda m=method, r=request: call_any(wire, m, r))
             refused.require("NOT_FOUND", says="nobody")
             assert refused.info.reason, method
@@ -136,6 +157,8 @@ def methods_of(wire: Wire) -> list[str]:
         "DatasetService.ListDatasets",
         "ModelService.ListModels",
         "JobService.ListJobs",
+        "ProgramService.CheckProgram",
+        "ProgramService.ListPrograms",
     ]
 
 
@@ -172,6 +195,7 @@ LISTS = {
         parent=MODEL, **fields
     ),
     "JobService.ListJobs": jobs_pb2.ListJobsRequest,
+    "ProgramService.ListPrograms": programs_pb2.ListProgramsRequest,
 }
 
 

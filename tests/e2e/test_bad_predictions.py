@@ -14,11 +14,11 @@ from wire import (
 )
 
 import sobolev
-from sobolev._stubs import jobs_pb2, prediction_pb2
+from sobolev._stubs import derivatives_pb2, jobs_pb2, prediction_pb2
 from sobolev._stubs.tensor_pb2 import Tensor
 
-JVP = {"quantities": [prediction_pb2.PredictRequest.QUANTITY_JVP]}
-VJP = {"quantities": [prediction_pb2.PredictRequest.QUANTITY_VJP]}
+JVP = {"quantities": [derivatives_pb2.QUANTITY_JVP]}
+VJP = {"quantities": [derivatives_pb2.QUANTITY_VJP]}
 
 BAD_PREDICTIONS = {
     "wrong width": (predict(tensor(np.ones((3, 3)))), "SHAPE_MISMATCH", "x", "[N, 2]"),
@@ -106,6 +106,18 @@ BAD_PREDICTIONS = {
     "unknown reply type": (predict(data_type=7), "UNKNOWN_ENUM_VALUE", "data_type", "got 7"),
     "unknown quantity": (predict(quantities=[1, 99]), "UNKNOWN_ENUM_VALUE", "quantities[1]", "99"),
     "quantity zero": (predict(quantities=[0]), "UNKNOWN_ENUM_VALUE", "quantities[0]", "number 0"),
+    "Hessian of a model": (
+        predict(quantities=[derivatives_pb2.QUANTITY_HESSIAN]),
+        "UNSUPPORTED_QUANTITY",
+        "quantities",
+        "second derivatives come from programs",
+    ),
+    "second-order adjoint of a model": (
+        predict(quantities=[derivatives_pb2.QUANTITY_HVP]),
+        "UNSUPPORTED_QUANTITY",
+        "quantities",
+        "got QUANTITY_HVP",
+    ),
     "too many points": (
         predict(tensor(np.zeros((16385, 2)))),
         "TOO_MANY_ROWS",

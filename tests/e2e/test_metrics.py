@@ -81,6 +81,26 @@ def test_calls_uploads_predictions_and_jobs_are_counted(server, client):
     assert total(after, "sobolev_build_info") == 1
 
 
+def test_evaluations_of_programs_are_counted(server, client):
+    before = scrape(server)
+    program = client.create_program("metrics", "input x\noutput y = sin(x)\n")
+    program(np.zeros((7, 1)))
+    program.evaluate(np.zeros((5, 1)), hessian=True)
+    program.enclose([[0.0]], [[1.0]])
+    after = scrape(server)
+
+    def grown(name: str, **labels: str) -> float:
+        return total(after, name, **labels) - total(before, name, **labels)
+
+    evaluate = {"grpc_service": "sobolev.v1.ProgramService", "grpc_method": "Evaluate"}
+    assert grown("grpc_server_handled_total", grpc_code="OK", **evaluate) == 2
+    assert grown("sobolev_evaluate_points_total") == 7 + 5 + 1
+    assert grown("sobolev_evaluate_compute_seconds_count", order="0") == 2
+    assert grown("sobolev_evaluate_compute_seconds_count", order="2") == 1
+    assert grown("sobolev_program_cache_programs") == 1
+    program.delete()
+
+
 def test_health_is_told_over_http_and_grpc(server):
     status, body = get(server, "/healthz")
     assert status == 200

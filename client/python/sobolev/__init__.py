@@ -32,6 +32,14 @@ from sobolev.errors import (
 )
 from sobolev.job import Job
 from sobolev.model import Evaluation, Model
+from sobolev.program import (
+    Enclosure,
+    Program,
+    ProgramEvaluation,
+    ProgramStatistics,
+    ProgramVariable,
+    ReversalCounts,
+)
 from sobolev.records import (
     Epoch,
     Errors,
@@ -52,6 +60,7 @@ __all__ = [
     "DataLossError",
     "Dataset",
     "DeadlineExceededError",
+    "Enclosure",
     "Epoch",
     "Errors",
     "Evaluation",
@@ -65,8 +74,13 @@ __all__ = [
     "JobFailedError",
     "Model",
     "NotFoundError",
+    "Program",
+    "ProgramEvaluation",
+    "ProgramStatistics",
+    "ProgramVariable",
     "Progress",
     "ResourceExhaustedError",
+    "ReversalCounts",
     "Samples",
     "SobolevError",
     "Statistics",

@@ -16,6 +16,7 @@ from sobolev._stubs import (
     jobs_pb2_grpc,
     models_pb2_grpc,
     prediction_pb2_grpc,
+    programs_pb2_grpc,
     training_pb2_grpc,
 )
 
@@ -27,6 +28,14 @@ _RETRIED = {
     "ModelService": ["GetModel", "ListModels", "GetModelVersion", "ListModelVersions"],
     "JobService": ["GetJob", "ListJobs", "CancelJob"],
     "PredictionService": ["Predict"],
+    "ProgramService": [
+        "CreateProgram",
+        "CheckProgram",
+        "GetProgram",
+        "ListPrograms",
+        "Evaluate",
+        "Enclose",
+    ],
 }
 
 _SERVICE_CONFIG = {
@@ -88,6 +97,7 @@ class Connection:
         self.models: Any = models_pb2_grpc.ModelServiceStub(self._channel)
         self.jobs: Any = jobs_pb2_grpc.JobServiceStub(self._channel)
         self.prediction: Any = prediction_pb2_grpc.PredictionServiceStub(self._channel)
+        self.programs: Any = programs_pb2_grpc.ProgramServiceStub(self._channel)
 
     def close(self) -> None:
         """Ends calls under way and closes the channel."""

@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from sobolev import _arrays, records
 from sobolev._connection import Connection
-from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, training_pb2
+from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, programs_pb2, training_pb2
 from sobolev.dataset import Dataset
 from sobolev.errors import invalid_argument
 from sobolev.job import Job
 from sobolev.model import Model
+from sobolev.program import Program
 
 
 class Client:
@@ -68,17 +69,7 @@ class Client:
 
         Raises AlreadyExistsError if the name is taken by other inputs and outputs.
         """
-        request = datasets_pb2.CreateDatasetRequest(
-            dataset_id=name,
-            dataset=datasets_pb2.Dataset(
-                schema=datasets_pb2.Schema(
-                    inputs=map(records.to_variable, inputs),
-                    outputs=map(records.to_variable, outputs),
-                )
-            ),
-        )
-        message = self._connection.call(self._connection.datasets.CreateDataset, request)
-        return Dataset(self._connection, message)
+        return Dataset.create(self._connection, name, inputs, outputs)
 
     def dataset(self, name: str) -> Dataset:
         """An existing dataset. Raises NotFoundError."""
@@ -268,6 +259,37 @@ class Client:
         """Deletes a model with all its versions. Predictions under way finish undisturbed."""
         request = models_pb2.DeleteModelRequest(name=_full_name("models", name))
         self._connection.call(self._connection.models.DeleteModel, request)
+
+    # ---- Programs -------------------------------------------------------------------------------
+
+    def create_program(self, name: str, source: str) -> Program:
+        """A new program, or the existing one if it has the same source.
+
+        Raises AlreadyExistsError if the name is taken by another source, and InvalidArgumentError
+        with line and column if the source does not compile.
+        """
+        request = programs_pb2.CreateProgramRequest(program_id=name, source=source)
+        message = self._connection.call(self._connection.programs.CreateProgram, request)
+        return Program(self._connection, message)
+
+    def check_program(self, source: str) -> Program:
+        """What a source would be as a program; nothing is stored, so it cannot be evaluated."""
+        request = programs_pb2.CheckProgramRequest(source=source)
+        message = self._connection.call(self._connection.programs.CheckProgram, request)
+        return Program(self._connection, message)
+
+    def program(self, name: str) -> Program:
+        """An existing program. Raises NotFoundError."""
+        request = programs_pb2.GetProgramRequest(name=_full_name("programs", name))
+        message = self._connection.call(self._connection.programs.GetProgram, request)
+        return Program(self._connection, message)
+
+    def program_names(self) -> list[str]:
+        """The ids of all programs, in order."""
+        pages = self._connection.pages(
+            self._connection.programs.ListPrograms, programs_pb2.ListProgramsRequest()
+        )
+        return [message.name.rpartition("/")[2] for page in pages for message in page.programs]
 
 
 def _full_name(collection: str, name: str) -> str:

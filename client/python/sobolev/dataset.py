@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,26 @@ class Dataset:
     def __init__(self, connection: Connection, message: datasets_pb2.Dataset) -> None:
         self._connection = connection
         self._message = message
+
+    @classmethod
+    def create(
+        cls,
+        connection: Connection,
+        name: str,
+        inputs: Sequence[records.VariableLike],
+        outputs: Sequence[records.VariableLike],
+    ) -> Dataset:
+        """What Client.create_dataset answers."""
+        request = datasets_pb2.CreateDatasetRequest(
+            dataset_id=name,
+            dataset=datasets_pb2.Dataset(
+                schema=datasets_pb2.Schema(
+                    inputs=map(records.to_variable, inputs),
+                    outputs=map(records.to_variable, outputs),
+                )
+            ),
+        )
+        return cls(connection, connection.call(connection.datasets.CreateDataset, request))
 
     @property
     def name(self) -> str:

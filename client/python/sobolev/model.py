@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +10,9 @@ import numpy.typing as npt
 
 from sobolev import _arrays, records
 from sobolev._connection import Connection
+from sobolev._query import Query, given
 from sobolev._stubs import models_pb2
-from sobolev._stubs.prediction_pb2 import PredictRequest, PredictResponse
-
-# Larger batches are cut, so that no call passes the server's limits of points and reply size.
-_MAX_POINTS = 8192
-_MAX_REPLY_BYTES = 16 << 20
+from sobolev._stubs.prediction_pb2 import PredictRequest
 
 
 @dataclass(frozen=True)
@@ -129,20 +125,20 @@ class Model:
 
     def predict(self, x: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64) -> _arrays.FloatArray:
         """Values y, [N, m]."""
-        return _given(self.evaluate(x, dtype=dtype).value)
+        return given(self.evaluate(x, dtype=dtype).value)
 
     def jacobian(
         self, x: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64
     ) -> _arrays.FloatArray:
         """Jacobians, [N, m, n]: element [s, i, j] is dy_i/dx_j at point s."""
-        return _given(self.evaluate(x, value=False, jacobian=True, dtype=dtype).jacobian)
+        return given(self.evaluate(x, value=False, jacobian=True, dtype=dtype).jacobian)
 
     def value_and_jacobian(
         self, x: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64
     ) -> tuple[_arrays.FloatArray, _arrays.FloatArray]:
         """Values [N, m] and Jacobians [N, m, n], from one sweep."""
         evaluation = self.evaluate(x, jacobian=True, dtype=dtype)
-        return _given(evaluation.value), _given(evaluation.jacobian)
+        return given(evaluation.value), given(evaluation.jacobian)
 
     def jvp(
         self, x: npt.ArrayLike, tangents: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64
@@ -152,7 +148,7 @@ class Model:
         tangents: [n] for all points, [N, n] one for each point, or [N, k, n] with k for each or
           [1, k, n] with k for all, which gives [N, k, m].
         """
-        return _given(self.evaluate(x, value=False, tangents=tangents, dtype=dtype).jvp)
+        return given(self.evaluate(x, value=False, tangents=tangents, dtype=dtype).jvp)
 
     def vjp(
         self, x: npt.ArrayLike, adjoints: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64
@@ -162,7 +158,7 @@ class Model:
         adjoints: [m] for all points, [N, m] one for each point, or [N, k, m] with k for each or
           [1, k, m] with k for all, which gives [N, k, n].
         """
-        return _given(self.evaluate(x, value=False, adjoints=adjoints, dtype=dtype).vjp)
+        return given(self.evaluate(x, value=False, adjoints=adjoints, dtype=dtype).vjp)
 
     def in_domain(self, x: npt.ArrayLike) -> Any:
         """Whether each point lies in the box of the training samples, [N] of bool."""
@@ -189,75 +185,25 @@ class Model:
           dtype: Of the answer, float64 or float32; float32 halves the bytes. The server computes
             in float64 all the same.
         """
-        n = len(self._input_names)
-        m = self._m
-        points, is_point = _arrays.as_points(x, self._input_names)
-        shapes: dict[str, tuple[int, ...]] = {}  # Of each answer, for one point.
-        if value:
-            shapes["value"] = (m,)
-        if jacobian:
-            shapes["jacobian"] = (m, n)
-        directions: dict[str, _arrays.FloatArray] = {}
-        single: set[str] = set()  # Products without an axis of directions.
-        for product, field, given, width in (
-            ("jvp", "tangents", tangents, n),
-            ("vjp", "adjoints", adjoints, m),
-        ):
-            if given is not None:
-                directions[field], is_single = _arrays.as_directions(
-                    given, field, len(points), width, is_point
-                )
-                shapes[product] = (directions[field].shape[-2], m + n - width)
-                single |= {product} if is_single else set()
-
-        results, in_domain = self._predict(points, shapes, directions, np.dtype(dtype))
-        for product in single:
-            results[product] = results[product][:, 0]
-        if is_point:
-            results = {key: result[0] for key, result in results.items()}
+        query = Query(
+            x,
+            self._input_names,
+            self._m,
+            value=value,
+            jacobian=jacobian,
+            tangents=tangents,
+            adjoints=adjoints,
+            dtype=dtype,
+        )
+        answer = query.run(
+            PredictRequest(model=self.name),
+            lambda request: self._connection.call(self._connection.prediction.Predict, request),
+            "in_domain",
+        )
         return Evaluation(
-            value=results.get("value"),
-            jacobian=results.get("jacobian"),
-            jvp=results.get("jvp"),
-            vjp=results.get("vjp"),
-            in_domain=bool(in_domain[0]) if is_point else in_domain,
+            value=answer.results.get("value"),
+            jacobian=answer.results.get("jacobian"),
+            jvp=answer.results.get("jvp"),
+            vjp=answer.results.get("vjp"),
+            in_domain=answer.flags,
         )
-
-    def _predict(
-        self,
-        points: _arrays.FloatArray,
-        shapes: dict[str, tuple[int, ...]],
-        directions: dict[str, _arrays.FloatArray],
-        dtype: np.dtype[Any],
-    ) -> tuple[dict[str, _arrays.FloatArray], npt.NDArray[np.bool_]]:
-        """The answers, each [N, *shape], in as many calls as their size asks for."""
-        num_points = len(points)
-        request = PredictRequest(
-            model=self.name,
-            quantities=[
-                records.enum_number(PredictRequest.Quantity, key, "quantities") for key in shapes
-            ],
-            data_type=_arrays.to_data_type(dtype),
-        )
-        results = {key: np.empty((num_points, *shape), dtype) for key, shape in shapes.items()}
-        in_domain = np.empty(num_points, bool)
-        point_bytes = sum(math.prod(shape) for shape in shapes.values()) * dtype.itemsize
-        step = max(1, min(_MAX_POINTS, _MAX_REPLY_BYTES // max(1, point_bytes)))
-        for first in range(0, num_points, step):
-            rows = slice(first, first + step)
-            request.x.CopyFrom(_arrays.to_tensor(points[rows]))
-            for field, array in directions.items():
-                part = array[rows] if array.ndim == 3 else array
-                getattr(request, field).CopyFrom(_arrays.to_tensor(part))
-            reply: PredictResponse = self._connection.call(
-                self._connection.prediction.Predict, request
-            )
-            for key, result in results.items():
-                result[rows] = _arrays.from_tensor(getattr(reply, key))
-            in_domain[rows] = reply.in_domain
-        return results, in_domain
-
-
-def _given(array: _arrays.FloatArray | None) -> _arrays.FloatArray:
-    assert array is not None, "evaluate answers what it is asked for"
-    return array

@@ -54,6 +54,41 @@ TEST(PredictionWriterTest, JsonNestsTheJacobianByOutput) {
     "jvp": [[53.0, 54.0]], "vjp": [[63.0, 64.0]], "in_domain": false})"));
 }
 
+// One point of a program with inputs a, v.0 and output u, one tangent and two adjoints.
+TEST(PredictionWriterTest, SecondDerivativesOfAProgramHaveTheirColumnsAndLists) {
+  const client::Program program{.name = "programs/p",
+                                .source = {},
+                                .inputs = {{.name = "a"}, {.name = "v", .shape = {1}, .offset = 1}},
+                                .outputs = {{.name = "u"}},
+                                .statistics = {}};
+  const client::Quantities quantities{
+      .hessian = true, .tangents = Matrix(2, 1), .adjoints = Matrix(1, 2), .hvp = true};
+  const client::Evaluation evaluation{.value = Matrix{{3}},
+                                      .jacobian = {},
+                                      .hessian = Matrix{{11, 12}, {12, 22}},
+                                      .jvp = Matrix{{4}},
+                                      .vjp = Matrix{{5, 7}, {6, 8}},
+                                      .hvp = Matrix{{51, 61}, {52, 62}},
+                                      .valid = {false},
+                                      .reversal = {}};
+  const Matrix X{{1}, {2}};
+  std::ostringstream csv;
+  PredictionWriter(csv, OutputFormat::kCsv, LayoutOf(program, quantities)).Write(X, evaluation);
+  EXPECT_EQ(csv.str(),
+            "a,v.0,u,d2u/dada,d2u/dadv.0,d2u/dv.0dv.0,jvp1:u,vjp1:a,vjp1:v.0,vjp2:a,vjp2:v.0,"
+            "hvp1.1:a,hvp1.1:v.0,hvp2.1:a,hvp2.1:v.0,valid\n"
+            "1,2,3,11,12,22,4,5,6,7,8,51,52,61,62,0\n");
+  std::ostringstream json;
+  PredictionWriter writer(json, OutputFormat::kJson, LayoutOf(program, quantities));
+  writer.Write(X, evaluation);
+  writer.Finish();
+  const nlohmann::json answer = nlohmann::json::parse(json.str());
+  EXPECT_EQ(answer["program"], "programs/p");
+  EXPECT_EQ(answer["points"][0]["hessian"], nlohmann::json::parse("[[[11.0,12.0],[12.0,22.0]]]"));
+  EXPECT_EQ(answer["points"][0]["hvp"], nlohmann::json::parse("[[[51.0,52.0]],[[61.0,62.0]]]"));
+  EXPECT_EQ(answer["points"][0]["valid"], false);
+}
+
 TEST(PredictionWriterTest, TableColumnsLineUp) {
   std::istringstream lines(Write(OutputFormat::kTable));
   std::string header;

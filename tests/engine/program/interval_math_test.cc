@@ -56,8 +56,11 @@ std::int64_t Rank(double x) {
   return bits < 0 ? std::numeric_limits<std::int64_t>::min() - bits : bits;
 }
 
+// In units in the last place. The difference fits 64 bits, but not with a sign.
 double Distance(double a, double b) {
-  return std::abs(static_cast<double>(Rank(a)) - static_cast<double>(Rank(b)));
+  const auto larger = static_cast<std::uint64_t>(std::max(Rank(a), Rank(b)));
+  const auto smaller = static_cast<std::uint64_t>(std::min(Rank(a), Rank(b)));
+  return static_cast<double>(larger - smaller);
 }
 
 std::string Show(const Bounds& x) {

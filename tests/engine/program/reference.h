@@ -4,6 +4,8 @@
 #define SOBOLEV_TESTS_ENGINE_PROGRAM_REFERENCE_H_
 
 #include <cstddef>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/program/definition.h"
@@ -42,6 +44,11 @@ inline std::vector<double> ReferenceValue(const Definition& definition, std::vec
     }
   }
   return x;
+}
+
+// y = F(x) of a source text.
+inline std::vector<double> ReferenceValue(std::string_view source, std::vector<double> x) {
+  return ReferenceValue(Parse(source), std::move(x));
 }
 
 }  // namespace sobolev::program

@@ -15,6 +15,7 @@ using testing::HasSubstr;
 TEST(NamesTest, ResourceNamesRoundTrip) {
   EXPECT_EQ(ParseDatasetName(DatasetName("wing.v2"), "name"), "wing.v2");
   EXPECT_EQ(ParseJobName(JobName("j-1"), "name"), "j-1");
+  EXPECT_EQ(ParseProgramName(ProgramName("f.2"), "name"), "f.2");
   const ModelRef newest = ParseModelName(ModelName("m_1"), "model");
   EXPECT_EQ(newest.id, "m_1");
   EXPECT_EQ(newest.version, 0);

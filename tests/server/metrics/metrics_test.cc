@@ -74,6 +74,20 @@ TEST(MetricsTest, PredictionsCountPointsAndTimeByOrder) {
   EXPECT_DOUBLE_EQ(Value(metrics, R"(sobolev_predict_compute_seconds_sum{order="1"})"), 0.006);
 }
 
+TEST(MetricsTest, EvaluationsCountPointsAndTimeByOrder) {
+  Metrics metrics("1.2.3", "avx2");
+  metrics.Evaluated(10, 0, 0.001);
+  metrics.Evaluated(5, 2, 0.002);
+  metrics.Evaluated(7, 2, 0.004);
+  metrics.SetProgramCache(1000, 2);
+  EXPECT_EQ(Value(metrics, "sobolev_evaluate_points_total"), 22);
+  EXPECT_EQ(Value(metrics, R"(sobolev_evaluate_compute_seconds_count{order="0"})"), 1);
+  EXPECT_EQ(Value(metrics, R"(sobolev_evaluate_compute_seconds_count{order="1"})"), 0);
+  EXPECT_DOUBLE_EQ(Value(metrics, R"(sobolev_evaluate_compute_seconds_sum{order="2"})"), 0.006);
+  EXPECT_EQ(Value(metrics, "sobolev_program_cache_bytes"), 1000);
+  EXPECT_EQ(Value(metrics, "sobolev_program_cache_programs"), 2);
+}
+
 TEST(MetricsTest, UploadsTrainingAndTheCacheAreCounted) {
   Metrics metrics("1.2.3", "avx2");
   metrics.Uploaded(1 << 20, 512);

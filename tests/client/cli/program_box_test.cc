@@ -1,0 +1,63 @@
+#include "client/cli/program_box.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client/cli/format.h"
+#include "client/cli/usage_error.h"
+
+namespace sobolev::cli {
+namespace {
+
+using client::Vector;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// T in [1, 2], v[2] without bounds, A[2, 2] in [0, 1], and one output.
+const client::Program kProgram{
+    .name = "programs/p",
+    .source = {},
+    .input_size = 7,
+    .output_size = 1,
+    .inputs = {{.name = "T", .shape = {}, .offset = 0, .bounds = client::Range{1, 2}},
+               {.name = "v", .shape = {2}, .offset = 1},
+               {.name = "A", .shape = {2, 2}, .offset = 3, .bounds = client::Range{0, 1}}},
+    .outputs = {{.name = "y"}},
+    .statistics = {}};
+
+TEST(ProgramBoxTest, TheSchemaNamesTheElements) {
+  const client::Schema schema = SchemaOf(kProgram);
+  EXPECT_THAT(Names(schema.inputs),
+              ElementsAre("T", "v.0", "v.1", "A.0.0", "A.0.1", "A.1.0", "A.1.1"));
+  EXPECT_THAT(Names(schema.outputs), ElementsAre("y"));
+  EXPECT_FALSE(schema.inputs[0].lower.has_value());
+}
+
+TEST(ProgramBoxTest, DeclaredBoundsHoldUnlessOthersAreGiven) {
+  const Box box = BoxOf(kProgram, "v=-3:3,A.0.1=5:6");
+  EXPECT_EQ(box.low, (Vector{{1, -3, -3, 0, 5, 0, 0}}));
+  EXPECT_EQ(box.high, (Vector{{2, 3, 3, 1, 6, 1, 1}}));
+  EXPECT_EQ(BoxOf(kProgram, "v=0:0,T=3:4").low(0), 3);
+}
+
+TEST(ProgramBoxTest, WhatIsMissingOrUnknownIsNamed) {
+  const auto message = [](const std::string& bounds) -> std::string {
+    try {
+      BoxOf(kProgram, bounds);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(message(""), HasSubstr("input \"v.0\" declares no bounds"));
+  EXPECT_THAT(message("v.0=0:1"), HasSubstr("input \"v.1\" declares no bounds"));
+  EXPECT_THAT(message("v=0:1,w=0:1"), HasSubstr("\"w\" is no input of programs/p"));
+  EXPECT_THAT(message("v=0:"), HasSubstr("got [0, inf]"));
+  EXPECT_THAT(message("v=2:1"), HasSubstr("LOWER at most UPPER"));
+  EXPECT_THAT(message("v"), HasSubstr("expected LOWER:UPPER"));
+}
+
+}  // namespace
+}  // namespace sobolev::cli
