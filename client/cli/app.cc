@@ -21,6 +21,8 @@ Example:
   sobolev dataset append wing runs.csv
   sobolev train wing --model wing
   sobolev predict wing --point 2.5,0.7 --jacobian
+  sobolev program create cone cone.sob
+  sobolev program sample cone --dataset cone --count 500
 
 Exit codes: 0 done, 1 the server refused or failed, 2 wrong command line or input file, 3 server not
 reached or not serving, 4 job failed or cancelled, 130 interrupted.)";

@@ -82,6 +82,7 @@ class WindowScheduler {
         producer_[instruction.result2] = static_cast<std::uint32_t>(first + i);
       }
     }
+    FindLinks(first, count);
     for (auto& ready : ready_) ready.clear();
     const auto make_ready = [&](std::uint32_t i) {
       ready_[static_cast<std::size_t>(list_.instructions[first + i].op)].push_back(i);
@@ -114,10 +115,26 @@ class WindowScheduler {
     }
   }
 
+  // Of the users that could continue an instruction, the one with the longest chain behind it.
+  void FindLinks(std::size_t first, std::size_t count) {
+    length_.assign(count, 1);
+    for (std::size_t i = count; i-- > 0;) {
+      const Instruction& instruction = list_.instructions[first + i];
+      for (const std::uint32_t user : users_[i]) {
+        const Instruction& next = list_.instructions[first + user];
+        if (next.op != instruction.op || !CanCarry(next, instruction.result)) continue;
+        if (length_[i] > length_[user]) continue;
+        length_[i] = length_[user] + 1;
+        next_link_[i] = user;
+      }
+    }
+  }
+
   const InstructionList& list_;
   std::vector<std::uint32_t> producer_;  // By value, its instruction.
   std::vector<std::uint32_t> missing_;   // By instruction of the window, operands not made yet.
   std::vector<std::vector<std::uint32_t>> users_;
+  std::vector<std::uint32_t> length_;     // By instruction of the window, of the chain behind it.
   std::vector<std::uint32_t> next_link_;  // By instruction of the window, what continues it.
   std::array<std::vector<std::uint32_t>, kOpCount> ready_;
 };

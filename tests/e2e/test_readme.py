@@ -53,6 +53,39 @@ def test_the_shell_example_predicts_values_and_gradients(server, tmp_path):
         assert abs(float(row["dlift/dchord"]) - span * math.cos(chord)) < 0.1
 
 
+def test_the_program_example_differentiates_a_cone(server, tmp_path):
+    cli = pathlib.Path(os.environ["SOBOLEV_BUILD_DIR"]) / "client" / "cli"
+    result = subprocess.run(
+        ["bash", "-euc", block("sh", "sobolev program create cone")],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "SOBOLEV_SERVER": server.grpc,
+            "PATH": f"{cli.resolve()}:{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("radius,height,"))
+    (row,) = csv.DictReader(lines[first : first + 2])
+    r, h = 1.5, 2.0
+    exact = {
+        "volume": math.pi * r * r * h / 3,
+        "dvolume/dradius": 2 * math.pi * r * h / 3,
+        "d2volume/dradiusdheight": 2 * math.pi * r / 3,
+        "surface": math.pi * r * (r + math.hypot(r, h)),
+        "dsurface/dheight": math.pi * r * h / math.hypot(r, h),
+    }
+    for name, value in exact.items():
+        assert abs(float(row[name]) - value) < 1e-13 * value, name
+    bounds = next(line.split() for line in lines if line.startswith("volume "))
+    assert float(bounds[1]) <= math.pi / 3 and float(bounds[2]) >= 4 * math.pi
+    assert "appended 500 samples with Jacobian to datasets/cone" in result.stdout
+
+
 def test_the_python_example_runs(server):
     program = block("python", "client.train").replace("localhost:50551", server.grpc)
     program += "    assert abs(value[0, 0] - np.sin(0.3) * -0.2) < 0.01\n"

@@ -4,13 +4,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import (
-    ClassVar as _ClassVar,
-    Iterable as _Iterable,
-    Mapping as _Mapping,
-    Optional as _Optional,
-    Union as _Union,
-)
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -24,35 +18,21 @@ class AppendSamplesRequest(_message.Message):
         block_count: int
         crc32c: int
         sample_count: int
-        def __init__(
-            self,
-            block_count: _Optional[int] = ...,
-            sample_count: _Optional[int] = ...,
-            crc32c: _Optional[int] = ...,
-        ) -> None: ...
-
+        def __init__(self, block_count: _Optional[int] = ..., sample_count: _Optional[int] = ..., crc32c: _Optional[int] = ...) -> None: ...
     class Open(_message.Message):
         __slots__ = ["dataset", "upload_id"]
         DATASET_FIELD_NUMBER: _ClassVar[int]
         UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
         dataset: str
         upload_id: str
-        def __init__(
-            self, dataset: _Optional[str] = ..., upload_id: _Optional[str] = ...
-        ) -> None: ...
-
+        def __init__(self, dataset: _Optional[str] = ..., upload_id: _Optional[str] = ...) -> None: ...
     BLOCK_FIELD_NUMBER: _ClassVar[int]
     COMMIT_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
     block: SampleBlock
     commit: AppendSamplesRequest.Commit
     open: AppendSamplesRequest.Open
-    def __init__(
-        self,
-        open: _Optional[_Union[AppendSamplesRequest.Open, _Mapping]] = ...,
-        block: _Optional[_Union[SampleBlock, _Mapping]] = ...,
-        commit: _Optional[_Union[AppendSamplesRequest.Commit, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, open: _Optional[_Union[AppendSamplesRequest.Open, _Mapping]] = ..., block: _Optional[_Union[SampleBlock, _Mapping]] = ..., commit: _Optional[_Union[AppendSamplesRequest.Commit, _Mapping]] = ...) -> None: ...
 
 class AppendSamplesResponse(_message.Message):
     __slots__ = ["committed", "opened", "stored"]
@@ -63,31 +43,20 @@ class AppendSamplesResponse(_message.Message):
         first: int
         last: int
         def __init__(self, first: _Optional[int] = ..., last: _Optional[int] = ...) -> None: ...
-
     class Committed(_message.Message):
         __slots__ = ["dataset_version", "sample_count"]
         DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
         SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
         dataset_version: int
         sample_count: int
-        def __init__(
-            self, dataset_version: _Optional[int] = ..., sample_count: _Optional[int] = ...
-        ) -> None: ...
-
+        def __init__(self, dataset_version: _Optional[int] = ..., sample_count: _Optional[int] = ...) -> None: ...
     class Opened(_message.Message):
         __slots__ = ["sample_count", "stored_blocks"]
         SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
         STORED_BLOCKS_FIELD_NUMBER: _ClassVar[int]
         sample_count: int
         stored_blocks: _containers.RepeatedCompositeFieldContainer[AppendSamplesResponse.BlockRange]
-        def __init__(
-            self,
-            stored_blocks: _Optional[
-                _Iterable[_Union[AppendSamplesResponse.BlockRange, _Mapping]]
-            ] = ...,
-            sample_count: _Optional[int] = ...,
-        ) -> None: ...
-
+        def __init__(self, stored_blocks: _Optional[_Iterable[_Union[AppendSamplesResponse.BlockRange, _Mapping]]] = ..., sample_count: _Optional[int] = ...) -> None: ...
     class Stored(_message.Message):
         __slots__ = ["already_stored", "block_id"]
         ALREADY_STORED_FIELD_NUMBER: _ClassVar[int]
@@ -95,19 +64,13 @@ class AppendSamplesResponse(_message.Message):
         already_stored: bool
         block_id: int
         def __init__(self, block_id: _Optional[int] = ..., already_stored: bool = ...) -> None: ...
-
     COMMITTED_FIELD_NUMBER: _ClassVar[int]
     OPENED_FIELD_NUMBER: _ClassVar[int]
     STORED_FIELD_NUMBER: _ClassVar[int]
     committed: AppendSamplesResponse.Committed
     opened: AppendSamplesResponse.Opened
     stored: AppendSamplesResponse.Stored
-    def __init__(
-        self,
-        opened: _Optional[_Union[AppendSamplesResponse.Opened, _Mapping]] = ...,
-        stored: _Optional[_Union[AppendSamplesResponse.Stored, _Mapping]] = ...,
-        committed: _Optional[_Union[AppendSamplesResponse.Committed, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, opened: _Optional[_Union[AppendSamplesResponse.Opened, _Mapping]] = ..., stored: _Optional[_Union[AppendSamplesResponse.Stored, _Mapping]] = ..., committed: _Optional[_Union[AppendSamplesResponse.Committed, _Mapping]] = ...) -> None: ...
 
 class CreateDatasetRequest(_message.Message):
     __slots__ = ["dataset", "dataset_id"]
@@ -115,25 +78,12 @@ class CreateDatasetRequest(_message.Message):
     DATASET_ID_FIELD_NUMBER: _ClassVar[int]
     dataset: Dataset
     dataset_id: str
-    def __init__(
-        self, dataset_id: _Optional[str] = ..., dataset: _Optional[_Union[Dataset, _Mapping]] = ...
-    ) -> None: ...
+    def __init__(self, dataset_id: _Optional[str] = ..., dataset: _Optional[_Union[Dataset, _Mapping]] = ...) -> None: ...
 
 class Dataset(_message.Message):
-    __slots__ = [
-        "create_time",
-        "damage",
-        "name",
-        "schema",
-        "state",
-        "statistics",
-        "uid",
-        "update_time",
-        "version",
-    ]
+    __slots__ = ["create_time", "damage", "name", "schema", "state", "statistics", "uid", "update_time", "version"]
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
-
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     DAMAGE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -155,29 +105,10 @@ class Dataset(_message.Message):
     uid: str
     update_time: _timestamp_pb2.Timestamp
     version: int
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        uid: _Optional[str] = ...,
-        schema: _Optional[_Union[Schema, _Mapping]] = ...,
-        state: _Optional[_Union[Dataset.State, str]] = ...,
-        damage: _Optional[str] = ...,
-        version: _Optional[int] = ...,
-        statistics: _Optional[_Union[DatasetStatistics, _Mapping]] = ...,
-        create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...,
-        update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., uid: _Optional[str] = ..., schema: _Optional[_Union[Schema, _Mapping]] = ..., state: _Optional[_Union[Dataset.State, str]] = ..., damage: _Optional[str] = ..., version: _Optional[int] = ..., statistics: _Optional[_Union[DatasetStatistics, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class DatasetStatistics(_message.Message):
-    __slots__ = [
-        "fingerprint",
-        "inputs",
-        "jacobian_count",
-        "outputs",
-        "sample_count",
-        "size_bytes",
-        "weight_count",
-    ]
+    __slots__ = ["fingerprint", "inputs", "jacobian_count", "outputs", "sample_count", "size_bytes", "weight_count"]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     JACOBIAN_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -192,16 +123,7 @@ class DatasetStatistics(_message.Message):
     sample_count: int
     size_bytes: int
     weight_count: int
-    def __init__(
-        self,
-        sample_count: _Optional[int] = ...,
-        jacobian_count: _Optional[int] = ...,
-        weight_count: _Optional[int] = ...,
-        inputs: _Optional[_Iterable[_Union[Range, _Mapping]]] = ...,
-        outputs: _Optional[_Iterable[_Union[Range, _Mapping]]] = ...,
-        fingerprint: _Optional[str] = ...,
-        size_bytes: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, sample_count: _Optional[int] = ..., jacobian_count: _Optional[int] = ..., weight_count: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[Range, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Range, _Mapping]]] = ..., fingerprint: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class DeleteDatasetRequest(_message.Message):
     __slots__ = ["name"]
@@ -225,9 +147,7 @@ class ListDatasetsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(
-        self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...
-    ) -> None: ...
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListDatasetsResponse(_message.Message):
     __slots__ = ["datasets", "next_page_token"]
@@ -235,11 +155,7 @@ class ListDatasetsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     datasets: _containers.RepeatedCompositeFieldContainer[Dataset]
     next_page_token: str
-    def __init__(
-        self,
-        datasets: _Optional[_Iterable[_Union[Dataset, _Mapping]]] = ...,
-        next_page_token: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, datasets: _Optional[_Iterable[_Union[Dataset, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class Range(_message.Message):
     __slots__ = ["max", "min"]
@@ -257,12 +173,7 @@ class ReadSamplesRequest(_message.Message):
     data_type: _tensor_pb2.Tensor.DataType
     name: str
     version: int
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        version: _Optional[int] = ...,
-        data_type: _Optional[_Union[_tensor_pb2.Tensor.DataType, str]] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., data_type: _Optional[_Union[_tensor_pb2.Tensor.DataType, str]] = ...) -> None: ...
 
 class ReadSamplesResponse(_message.Message):
     __slots__ = ["block"]
@@ -284,15 +195,7 @@ class SampleBlock(_message.Message):
     weight: _tensor_pb2.Tensor
     x: _tensor_pb2.Tensor
     y: _tensor_pb2.Tensor
-    def __init__(
-        self,
-        block_id: _Optional[int] = ...,
-        x: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        y: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        jacobian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        weight: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        crc32c: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, block_id: _Optional[int] = ..., x: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., y: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., weight: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., crc32c: _Optional[int] = ...) -> None: ...
 
 class Schema(_message.Message):
     __slots__ = ["inputs", "outputs"]
@@ -300,11 +203,7 @@ class Schema(_message.Message):
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     inputs: _containers.RepeatedCompositeFieldContainer[Variable]
     outputs: _containers.RepeatedCompositeFieldContainer[Variable]
-    def __init__(
-        self,
-        inputs: _Optional[_Iterable[_Union[Variable, _Mapping]]] = ...,
-        outputs: _Optional[_Iterable[_Union[Variable, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, inputs: _Optional[_Iterable[_Union[Variable, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Variable, _Mapping]]] = ...) -> None: ...
 
 class Variable(_message.Message):
     __slots__ = ["lower", "name", "unit", "upper"]
@@ -316,10 +215,4 @@ class Variable(_message.Message):
     name: str
     unit: str
     upper: float
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        unit: _Optional[str] = ...,
-        lower: _Optional[float] = ...,
-        upper: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., lower: _Optional[float] = ..., upper: _Optional[float] = ...) -> None: ...

@@ -4,13 +4,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import (
-    ClassVar as _ClassVar,
-    Iterable as _Iterable,
-    Mapping as _Mapping,
-    Optional as _Optional,
-    Union as _Union,
-)
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -27,27 +21,11 @@ class GetJobRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = [
-        "attempt",
-        "cancel_requested",
-        "create_time",
-        "dataset",
-        "dataset_version",
-        "end_time",
-        "error",
-        "kind",
-        "model",
-        "name",
-        "progress",
-        "start_time",
-        "state",
-    ]
+    __slots__ = ["attempt", "cancel_requested", "create_time", "dataset", "dataset_version", "end_time", "error", "kind", "model", "name", "progress", "start_time", "state"]
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
-
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
-
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -82,22 +60,7 @@ class Job(_message.Message):
     progress: TrainingProgress
     start_time: _timestamp_pb2.Timestamp
     state: Job.State
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        kind: _Optional[_Union[Job.Kind, str]] = ...,
-        state: _Optional[_Union[Job.State, str]] = ...,
-        error: _Optional[_Union[JobError, _Mapping]] = ...,
-        cancel_requested: bool = ...,
-        attempt: _Optional[int] = ...,
-        dataset: _Optional[str] = ...,
-        dataset_version: _Optional[int] = ...,
-        model: _Optional[str] = ...,
-        progress: _Optional[_Union[TrainingProgress, _Mapping]] = ...,
-        create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...,
-        start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...,
-        end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[Job.Kind, str]] = ..., state: _Optional[_Union[Job.State, str]] = ..., error: _Optional[_Union[JobError, _Mapping]] = ..., cancel_requested: bool = ..., attempt: _Optional[int] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model: _Optional[str] = ..., progress: _Optional[_Union[TrainingProgress, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class JobError(_message.Message):
     __slots__ = ["code", "message", "reason"]
@@ -107,12 +70,7 @@ class JobError(_message.Message):
     code: int
     message: str
     reason: str
-    def __init__(
-        self,
-        code: _Optional[int] = ...,
-        reason: _Optional[str] = ...,
-        message: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class JobEvent(_message.Message):
     __slots__ = ["number", "progress", "state", "time"]
@@ -124,13 +82,7 @@ class JobEvent(_message.Message):
     progress: TrainingProgress
     state: Job.State
     time: _timestamp_pb2.Timestamp
-    def __init__(
-        self,
-        number: _Optional[int] = ...,
-        time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...,
-        state: _Optional[_Union[Job.State, str]] = ...,
-        progress: _Optional[_Union[TrainingProgress, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., progress: _Optional[_Union[TrainingProgress, _Mapping]] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
     __slots__ = ["page_size", "page_token"]
@@ -138,9 +90,7 @@ class ListJobsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(
-        self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...
-    ) -> None: ...
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListJobsResponse(_message.Message):
     __slots__ = ["jobs", "next_page_token"]
@@ -148,11 +98,7 @@ class ListJobsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     jobs: _containers.RepeatedCompositeFieldContainer[Job]
     next_page_token: str
-    def __init__(
-        self,
-        jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ...,
-        next_page_token: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class TrainingProgress(_message.Message):
     __slots__ = ["epoch", "epochs", "remaining_seconds", "samples_per_second"]
@@ -164,13 +110,7 @@ class TrainingProgress(_message.Message):
     epochs: int
     remaining_seconds: float
     samples_per_second: float
-    def __init__(
-        self,
-        epoch: _Optional[_Union[_models_pb2.EpochRecord, _Mapping]] = ...,
-        epochs: _Optional[int] = ...,
-        samples_per_second: _Optional[float] = ...,
-        remaining_seconds: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, epoch: _Optional[_Union[_models_pb2.EpochRecord, _Mapping]] = ..., epochs: _Optional[int] = ..., samples_per_second: _Optional[float] = ..., remaining_seconds: _Optional[float] = ...) -> None: ...
 
 class WatchJobRequest(_message.Message):
     __slots__ = ["after_event", "name"]
@@ -186,8 +126,4 @@ class WatchJobResponse(_message.Message):
     JOB_FIELD_NUMBER: _ClassVar[int]
     event: JobEvent
     job: Job
-    def __init__(
-        self,
-        event: _Optional[_Union[JobEvent, _Mapping]] = ...,
-        job: _Optional[_Union[Job, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, event: _Optional[_Union[JobEvent, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...

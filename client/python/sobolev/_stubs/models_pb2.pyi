@@ -4,13 +4,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import (
-    ClassVar as _ClassVar,
-    Iterable as _Iterable,
-    Mapping as _Mapping,
-    Optional as _Optional,
-    Union as _Union,
-)
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -25,15 +19,7 @@ class DeleteModelResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class EpochRecord(_message.Message):
-    __slots__ = [
-        "epoch",
-        "gradient_loss",
-        "learning_rate",
-        "validation_jacobian_relative",
-        "validation_loss",
-        "validation_value_relative",
-        "value_loss",
-    ]
+    __slots__ = ["epoch", "gradient_loss", "learning_rate", "validation_jacobian_relative", "validation_loss", "validation_value_relative", "value_loss"]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_LOSS_FIELD_NUMBER: _ClassVar[int]
     LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
@@ -48,16 +34,7 @@ class EpochRecord(_message.Message):
     validation_loss: float
     validation_value_relative: float
     value_loss: float
-    def __init__(
-        self,
-        epoch: _Optional[int] = ...,
-        value_loss: _Optional[float] = ...,
-        gradient_loss: _Optional[float] = ...,
-        validation_loss: _Optional[float] = ...,
-        validation_value_relative: _Optional[float] = ...,
-        validation_jacobian_relative: _Optional[float] = ...,
-        learning_rate: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, epoch: _Optional[int] = ..., value_loss: _Optional[float] = ..., gradient_loss: _Optional[float] = ..., validation_loss: _Optional[float] = ..., validation_value_relative: _Optional[float] = ..., validation_jacobian_relative: _Optional[float] = ..., learning_rate: _Optional[float] = ...) -> None: ...
 
 class ErrorReport(_message.Message):
     __slots__ = ["jacobian_relative", "jacobian_rmse", "value_relative", "value_rmse"]
@@ -69,13 +46,7 @@ class ErrorReport(_message.Message):
     jacobian_rmse: _containers.RepeatedScalarFieldContainer[float]
     value_relative: float
     value_rmse: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(
-        self,
-        value_rmse: _Optional[_Iterable[float]] = ...,
-        value_relative: _Optional[float] = ...,
-        jacobian_rmse: _Optional[_Iterable[float]] = ...,
-        jacobian_relative: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, value_rmse: _Optional[_Iterable[float]] = ..., value_relative: _Optional[float] = ..., jacobian_rmse: _Optional[_Iterable[float]] = ..., jacobian_relative: _Optional[float] = ...) -> None: ...
 
 class GetModelRequest(_message.Message):
     __slots__ = ["name"]
@@ -97,12 +68,7 @@ class ListModelVersionsRequest(_message.Message):
     page_size: int
     page_token: str
     parent: str
-    def __init__(
-        self,
-        parent: _Optional[str] = ...,
-        page_size: _Optional[int] = ...,
-        page_token: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListModelVersionsResponse(_message.Message):
     __slots__ = ["model_versions", "next_page_token"]
@@ -110,11 +76,7 @@ class ListModelVersionsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     model_versions: _containers.RepeatedCompositeFieldContainer[ModelVersion]
     next_page_token: str
-    def __init__(
-        self,
-        model_versions: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ...,
-        next_page_token: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, model_versions: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ["page_size", "page_token"]
@@ -122,9 +84,7 @@ class ListModelsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(
-        self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...
-    ) -> None: ...
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListModelsResponse(_message.Message):
     __slots__ = ["models", "next_page_token"]
@@ -132,11 +92,7 @@ class ListModelsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedCompositeFieldContainer[Model]
     next_page_token: str
-    def __init__(
-        self,
-        models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...,
-        next_page_token: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class Model(_message.Message):
     __slots__ = ["create_time", "latest_version", "name", "update_time", "version_count"]
@@ -150,26 +106,10 @@ class Model(_message.Message):
     name: str
     update_time: _timestamp_pb2.Timestamp
     version_count: int
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        latest_version: _Optional[_Union[ModelVersion, _Mapping]] = ...,
-        version_count: _Optional[int] = ...,
-        create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...,
-        update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., latest_version: _Optional[_Union[ModelVersion, _Mapping]] = ..., version_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelVersion(_message.Message):
-    __slots__ = [
-        "create_time",
-        "domain",
-        "name",
-        "network",
-        "parameter_count",
-        "report",
-        "schema",
-        "weights_sha256",
-    ]
+    __slots__ = ["create_time", "domain", "name", "network", "parameter_count", "report", "schema", "weights_sha256"]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -186,23 +126,12 @@ class ModelVersion(_message.Message):
     report: TrainingReport
     schema: _datasets_pb2.Schema
     weights_sha256: str
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        network: _Optional[_Union[Network, _Mapping]] = ...,
-        schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ...,
-        domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ...,
-        parameter_count: _Optional[int] = ...,
-        weights_sha256: _Optional[str] = ...,
-        report: _Optional[_Union[TrainingReport, _Mapping]] = ...,
-        create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Network(_message.Message):
     __slots__ = ["activation", "hidden"]
     class Activation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
-
     ACTIVATION_FIELD_NUMBER: _ClassVar[int]
     ACTIVATION_GELU: Network.Activation
     ACTIVATION_SILU: Network.Activation
@@ -213,36 +142,12 @@ class Network(_message.Message):
     HIDDEN_FIELD_NUMBER: _ClassVar[int]
     activation: Network.Activation
     hidden: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(
-        self,
-        hidden: _Optional[_Iterable[int]] = ...,
-        activation: _Optional[_Union[Network.Activation, str]] = ...,
-    ) -> None: ...
+    def __init__(self, hidden: _Optional[_Iterable[int]] = ..., activation: _Optional[_Union[Network.Activation, str]] = ...) -> None: ...
 
 class TrainingReport(_message.Message):
-    __slots__ = [
-        "alpha",
-        "best_epoch",
-        "beta",
-        "dataset",
-        "dataset_fingerprint",
-        "dataset_version",
-        "epochs",
-        "history",
-        "instruction_set",
-        "jacobian_samples",
-        "job",
-        "samples_per_second",
-        "seed",
-        "stop_reason",
-        "train_seconds",
-        "training_samples",
-        "validation",
-        "validation_samples",
-    ]
+    __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "history", "instruction_set", "jacobian_samples", "job", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples"]
     class StopReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
-
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     BEST_EPOCH_FIELD_NUMBER: _ClassVar[int]
     BETA_FIELD_NUMBER: _ClassVar[int]
@@ -282,24 +187,4 @@ class TrainingReport(_message.Message):
     training_samples: int
     validation: ErrorReport
     validation_samples: int
-    def __init__(
-        self,
-        job: _Optional[str] = ...,
-        dataset: _Optional[str] = ...,
-        dataset_version: _Optional[int] = ...,
-        dataset_fingerprint: _Optional[str] = ...,
-        training_samples: _Optional[int] = ...,
-        validation_samples: _Optional[int] = ...,
-        jacobian_samples: _Optional[int] = ...,
-        alpha: _Optional[float] = ...,
-        beta: _Optional[float] = ...,
-        seed: _Optional[int] = ...,
-        epochs: _Optional[int] = ...,
-        best_epoch: _Optional[int] = ...,
-        stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ...,
-        train_seconds: _Optional[float] = ...,
-        samples_per_second: _Optional[float] = ...,
-        validation: _Optional[_Union[ErrorReport, _Mapping]] = ...,
-        history: _Optional[_Iterable[_Union[EpochRecord, _Mapping]]] = ...,
-        instruction_set: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ...) -> None: ...

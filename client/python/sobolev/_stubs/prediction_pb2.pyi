@@ -3,13 +3,7 @@ from . import tensor_pb2 as _tensor_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import (
-    ClassVar as _ClassVar,
-    Iterable as _Iterable,
-    Mapping as _Mapping,
-    Optional as _Optional,
-    Union as _Union,
-)
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -27,15 +21,7 @@ class PredictRequest(_message.Message):
     quantities: _containers.RepeatedScalarFieldContainer[_derivatives_pb2.Quantity]
     tangents: _tensor_pb2.Tensor
     x: _tensor_pb2.Tensor
-    def __init__(
-        self,
-        model: _Optional[str] = ...,
-        x: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        quantities: _Optional[_Iterable[_Union[_derivatives_pb2.Quantity, str]]] = ...,
-        tangents: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        adjoints: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        data_type: _Optional[_Union[_tensor_pb2.Tensor.DataType, str]] = ...,
-    ) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., x: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., quantities: _Optional[_Iterable[_Union[_derivatives_pb2.Quantity, str]]] = ..., tangents: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., adjoints: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., data_type: _Optional[_Union[_tensor_pb2.Tensor.DataType, str]] = ...) -> None: ...
 
 class PredictResponse(_message.Message):
     __slots__ = ["in_domain", "jacobian", "jvp", "model_version", "value", "vjp"]
@@ -51,12 +37,4 @@ class PredictResponse(_message.Message):
     model_version: str
     value: _tensor_pb2.Tensor
     vjp: _tensor_pb2.Tensor
-    def __init__(
-        self,
-        model_version: _Optional[str] = ...,
-        value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        jacobian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        jvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        vjp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        in_domain: _Optional[_Iterable[bool]] = ...,
-    ) -> None: ...
+    def __init__(self, model_version: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., vjp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., in_domain: _Optional[_Iterable[bool]] = ...) -> None: ...

@@ -6,13 +6,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import (
-    ClassVar as _ClassVar,
-    Iterable as _Iterable,
-    Mapping as _Mapping,
-    Optional as _Optional,
-    Union as _Union,
-)
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -50,13 +44,7 @@ class EncloseRequest(_message.Message):
     quantities: _containers.RepeatedScalarFieldContainer[_derivatives_pb2.Quantity]
     x_max: _tensor_pb2.Tensor
     x_min: _tensor_pb2.Tensor
-    def __init__(
-        self,
-        program: _Optional[str] = ...,
-        x_min: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        x_max: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        quantities: _Optional[_Iterable[_Union[_derivatives_pb2.Quantity, str]]] = ...,
-    ) -> None: ...
+    def __init__(self, program: _Optional[str] = ..., x_min: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., x_max: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., quantities: _Optional[_Iterable[_Union[_derivatives_pb2.Quantity, str]]] = ...) -> None: ...
 
 class EncloseResponse(_message.Message):
     __slots__ = ["bounded", "jacobian_max", "jacobian_min", "value_max", "value_min"]
@@ -70,29 +58,12 @@ class EncloseResponse(_message.Message):
     jacobian_min: _tensor_pb2.Tensor
     value_max: _tensor_pb2.Tensor
     value_min: _tensor_pb2.Tensor
-    def __init__(
-        self,
-        value_min: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        value_max: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        jacobian_min: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        jacobian_max: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        bounded: _Optional[_Iterable[bool]] = ...,
-    ) -> None: ...
+    def __init__(self, value_min: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., value_max: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian_min: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian_max: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., bounded: _Optional[_Iterable[bool]] = ...) -> None: ...
 
 class EvaluateRequest(_message.Message):
-    __slots__ = [
-        "adjoints",
-        "arithmetic",
-        "data_type",
-        "program",
-        "quantities",
-        "reversal",
-        "tangents",
-        "x",
-    ]
+    __slots__ = ["adjoints", "arithmetic", "data_type", "program", "quantities", "reversal", "tangents", "x"]
     class Arithmetic(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
-
     ADJOINTS_FIELD_NUMBER: _ClassVar[int]
     ARITHMETIC_FAST: EvaluateRequest.Arithmetic
     ARITHMETIC_FIELD_NUMBER: _ClassVar[int]
@@ -112,17 +83,7 @@ class EvaluateRequest(_message.Message):
     reversal: Reversal
     tangents: _tensor_pb2.Tensor
     x: _tensor_pb2.Tensor
-    def __init__(
-        self,
-        program: _Optional[str] = ...,
-        x: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        quantities: _Optional[_Iterable[_Union[_derivatives_pb2.Quantity, str]]] = ...,
-        tangents: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        adjoints: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        data_type: _Optional[_Union[_tensor_pb2.Tensor.DataType, str]] = ...,
-        arithmetic: _Optional[_Union[EvaluateRequest.Arithmetic, str]] = ...,
-        reversal: _Optional[_Union[Reversal, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, program: _Optional[str] = ..., x: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., quantities: _Optional[_Iterable[_Union[_derivatives_pb2.Quantity, str]]] = ..., tangents: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., adjoints: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., data_type: _Optional[_Union[_tensor_pb2.Tensor.DataType, str]] = ..., arithmetic: _Optional[_Union[EvaluateRequest.Arithmetic, str]] = ..., reversal: _Optional[_Union[Reversal, _Mapping]] = ...) -> None: ...
 
 class EvaluateResponse(_message.Message):
     __slots__ = ["hessian", "hvp", "jacobian", "jvp", "reversal", "valid", "value", "vjp"]
@@ -142,17 +103,7 @@ class EvaluateResponse(_message.Message):
     valid: _containers.RepeatedScalarFieldContainer[bool]
     value: _tensor_pb2.Tensor
     vjp: _tensor_pb2.Tensor
-    def __init__(
-        self,
-        value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        jacobian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        hessian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        jvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        vjp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        hvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...,
-        valid: _Optional[_Iterable[bool]] = ...,
-        reversal: _Optional[_Union[ReversalCounts, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., hessian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., vjp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., hvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., valid: _Optional[_Iterable[bool]] = ..., reversal: _Optional[_Union[ReversalCounts, _Mapping]] = ...) -> None: ...
 
 class GetProgramRequest(_message.Message):
     __slots__ = ["name"]
@@ -166,9 +117,7 @@ class ListProgramsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(
-        self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...
-    ) -> None: ...
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListProgramsResponse(_message.Message):
     __slots__ = ["next_page_token", "programs"]
@@ -176,23 +125,10 @@ class ListProgramsResponse(_message.Message):
     PROGRAMS_FIELD_NUMBER: _ClassVar[int]
     next_page_token: str
     programs: _containers.RepeatedCompositeFieldContainer[Program]
-    def __init__(
-        self,
-        programs: _Optional[_Iterable[_Union[Program, _Mapping]]] = ...,
-        next_page_token: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, programs: _Optional[_Iterable[_Union[Program, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class Program(_message.Message):
-    __slots__ = [
-        "create_time",
-        "input_size",
-        "inputs",
-        "name",
-        "output_size",
-        "outputs",
-        "source",
-        "statistics",
-    ]
+    __slots__ = ["create_time", "input_size", "inputs", "name", "output_size", "outputs", "source", "statistics"]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     INPUT_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -209,30 +145,10 @@ class Program(_message.Message):
     outputs: _containers.RepeatedCompositeFieldContainer[ProgramVariable]
     source: str
     statistics: ProgramStatistics
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        source: _Optional[str] = ...,
-        input_size: _Optional[int] = ...,
-        output_size: _Optional[int] = ...,
-        inputs: _Optional[_Iterable[_Union[ProgramVariable, _Mapping]]] = ...,
-        outputs: _Optional[_Iterable[_Union[ProgramVariable, _Mapping]]] = ...,
-        statistics: _Optional[_Union[ProgramStatistics, _Mapping]] = ...,
-        create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., source: _Optional[str] = ..., input_size: _Optional[int] = ..., output_size: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[ProgramVariable, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[ProgramVariable, _Mapping]]] = ..., statistics: _Optional[_Union[ProgramStatistics, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ProgramStatistics(_message.Message):
-    __slots__ = [
-        "adjoint_ratio",
-        "executed_operations",
-        "hessian_nonzeros",
-        "hessian_vector_ratio",
-        "jacobian_mode",
-        "jacobian_nonzeros",
-        "jacobian_ratio",
-        "operations",
-        "tangent_ratio",
-    ]
+    __slots__ = ["adjoint_ratio", "executed_operations", "hessian_nonzeros", "hessian_vector_ratio", "jacobian_mode", "jacobian_nonzeros", "jacobian_ratio", "operations", "tangent_ratio"]
     ADJOINT_RATIO_FIELD_NUMBER: _ClassVar[int]
     EXECUTED_OPERATIONS_FIELD_NUMBER: _ClassVar[int]
     HESSIAN_NONZEROS_FIELD_NUMBER: _ClassVar[int]
@@ -251,18 +167,7 @@ class ProgramStatistics(_message.Message):
     jacobian_ratio: float
     operations: int
     tangent_ratio: float
-    def __init__(
-        self,
-        operations: _Optional[int] = ...,
-        executed_operations: _Optional[int] = ...,
-        jacobian_nonzeros: _Optional[int] = ...,
-        hessian_nonzeros: _Optional[int] = ...,
-        jacobian_mode: _Optional[str] = ...,
-        tangent_ratio: _Optional[float] = ...,
-        adjoint_ratio: _Optional[float] = ...,
-        jacobian_ratio: _Optional[float] = ...,
-        hessian_vector_ratio: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, operations: _Optional[int] = ..., executed_operations: _Optional[int] = ..., jacobian_nonzeros: _Optional[int] = ..., hessian_nonzeros: _Optional[int] = ..., jacobian_mode: _Optional[str] = ..., tangent_ratio: _Optional[float] = ..., adjoint_ratio: _Optional[float] = ..., jacobian_ratio: _Optional[float] = ..., hessian_vector_ratio: _Optional[float] = ...) -> None: ...
 
 class ProgramVariable(_message.Message):
     __slots__ = ["bounds", "description", "name", "offset", "shape"]
@@ -276,20 +181,12 @@ class ProgramVariable(_message.Message):
     name: str
     offset: int
     shape: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        shape: _Optional[_Iterable[int]] = ...,
-        offset: _Optional[int] = ...,
-        bounds: _Optional[_Union[_datasets_pb2.Range, _Mapping]] = ...,
-        description: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., offset: _Optional[int] = ..., bounds: _Optional[_Union[_datasets_pb2.Range, _Mapping]] = ..., description: _Optional[str] = ...) -> None: ...
 
 class Reversal(_message.Message):
     __slots__ = ["checkpoints", "strategy"]
     class Strategy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
-
     CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_AUTOMATIC: Reversal.Strategy
     STRATEGY_BINOMIAL: Reversal.Strategy
@@ -299,11 +196,7 @@ class Reversal(_message.Message):
     STRATEGY_VANILLA: Reversal.Strategy
     checkpoints: int
     strategy: Reversal.Strategy
-    def __init__(
-        self,
-        strategy: _Optional[_Union[Reversal.Strategy, str]] = ...,
-        checkpoints: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, strategy: _Optional[_Union[Reversal.Strategy, str]] = ..., checkpoints: _Optional[int] = ...) -> None: ...
 
 class ReversalCounts(_message.Message):
     __slots__ = ["advanced_steps", "peak_states", "state_bytes"]
@@ -313,9 +206,4 @@ class ReversalCounts(_message.Message):
     advanced_steps: int
     peak_states: int
     state_bytes: int
-    def __init__(
-        self,
-        advanced_steps: _Optional[int] = ...,
-        peak_states: _Optional[int] = ...,
-        state_bytes: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, advanced_steps: _Optional[int] = ..., peak_states: _Optional[int] = ..., state_bytes: _Optional[int] = ...) -> None: ...

@@ -3,12 +3,7 @@ from . import models_pb2 as _models_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import (
-    ClassVar as _ClassVar,
-    Mapping as _Mapping,
-    Optional as _Optional,
-    Union as _Union,
-)
+from typing import ClassVar as _ClassVar, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -26,36 +21,14 @@ class TrainRequest(_message.Message):
     request_id: str
     spec: TrainingSpec
     validate_only: bool
-    def __init__(
-        self,
-        dataset: _Optional[str] = ...,
-        dataset_version: _Optional[int] = ...,
-        model_id: _Optional[str] = ...,
-        spec: _Optional[_Union[TrainingSpec, _Mapping]] = ...,
-        request_id: _Optional[str] = ...,
-        validate_only: bool = ...,
-    ) -> None: ...
+    def __init__(self, dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model_id: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class TrainingSpec(_message.Message):
-    __slots__ = [
-        "alpha",
-        "batch_size",
-        "beta",
-        "derivative_scale",
-        "epochs",
-        "learning_rate",
-        "network",
-        "patience",
-        "precision",
-        "seed",
-        "validation_fraction",
-    ]
+    __slots__ = ["alpha", "batch_size", "beta", "derivative_scale", "epochs", "learning_rate", "network", "patience", "precision", "seed", "validation_fraction"]
     class DerivativeScale(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
-
     class Precision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
-
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     BETA_FIELD_NUMBER: _ClassVar[int]
@@ -85,17 +58,4 @@ class TrainingSpec(_message.Message):
     precision: TrainingSpec.Precision
     seed: int
     validation_fraction: float
-    def __init__(
-        self,
-        network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ...,
-        alpha: _Optional[float] = ...,
-        beta: _Optional[float] = ...,
-        derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ...,
-        epochs: _Optional[int] = ...,
-        batch_size: _Optional[int] = ...,
-        learning_rate: _Optional[float] = ...,
-        validation_fraction: _Optional[float] = ...,
-        patience: _Optional[int] = ...,
-        seed: _Optional[int] = ...,
-        precision: _Optional[_Union[TrainingSpec.Precision, str]] = ...,
-    ) -> None: ...
+    def __init__(self, network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ...) -> None: ...
