@@ -361,7 +361,7 @@ output s
 }
 
 TEST(LanguageTest, CommonSubexpressionsAreRecordedOnce) {
-  // x, y, x/y, sin, +, exp, −, ·, and the two differences.
+  // x, y, x/y, its sine, the sum, exp(y), two differences and the product.
   const Definition program =
       Parse("input x; input y; output f = (sin(x/y) + x/y - exp(y)) * (x/y - exp(y))");
   EXPECT_EQ(program.stages.at(0).graph.size(), 9);
