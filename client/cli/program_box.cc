@@ -22,7 +22,7 @@ bool SetRange(const client::Program& program, const std::vector<std::string>& el
   };
   for (const client::ProgramVariable& input : program.inputs) {
     if (input.name != range.name) continue;
-    const auto size = static_cast<Index>(ElementNames({input}).size());
+    const auto size = static_cast<Index>(client::ElementNames({input}).size());
     for (Index i = 0; i < size; ++i) set(input.offset + i);
     return true;
   }

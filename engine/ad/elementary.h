@@ -33,8 +33,13 @@
 #include <numbers>
 
 // The small functions of the AD types must vanish into their callers. In a large translation unit
-// GCC's budget for growth refuses that, and an order of magnitude is lost.
+// GCC's budget for growth refuses that, and an order of magnitude is lost. Debuggers and sanitizers
+// want to see the calls, and would compile the inlined code for minutes.
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define SOBOLEV_INLINE [[gnu::always_inline]] inline
+#else
+#define SOBOLEV_INLINE inline
+#endif
 
 namespace sobolev::ad {
 

@@ -3,9 +3,9 @@
 // Interval<double> is a closed interval [lo, hi]. f(x) contains f(t) for every t in x at which f is
 // defined: rounding goes outwards, and the elementary functions have proven bounds
 // (interval_functions.h). Bounds may be infinite, which means unbounded. Where f is defined nowhere
-// in x, the result is empty: log of [−2, −1], division by [0, 0]; whatever is computed from an empty
-// interval is empty too. There are no other NaN. A formula that names a variable twice is enclosed,
-// but not tightly: x − x is [lo − hi, hi − lo].
+// in x, the result is empty: log of [−2, −1], division by [0, 0]; whatever is computed from an
+// empty interval is empty too. There are no other NaN. A formula that names a variable twice is
+// enclosed, but not tightly: x − x is [lo − hi, hi − lo].
 //
 // A double converts to the interval of just itself, so that 0.1 stands for the double nearest to a
 // tenth; ∞ becomes [largest double, ∞], and NaN becomes empty.
@@ -45,9 +45,9 @@ class Interval {
   // Throws Error(kInvalidArgument) unless lo <= hi, lo < ∞ and hi > −∞.
   Interval(T lo, T hi) : bounds_{lo, hi} {
     if (!(lo <= hi) || lo == directed::kInfinity || hi == -directed::kInfinity) {
-      throw InvalidArgument("INVALID_INTERVAL", "interval",
-                            "expected lo <= hi, got [" + std::to_string(lo) + ", " +
-                                std::to_string(hi) + "]");
+      throw InvalidArgument(
+          "INVALID_INTERVAL", "interval",
+          "expected lo <= hi, got [" + std::to_string(lo) + ", " + std::to_string(hi) + "]");
     }
   }
   // Bounds that a function returned.
@@ -143,14 +143,14 @@ class Interval {
   X(pow, Pow) X(atan2, Atan2) X(hypot, Hypot) X(Min, Min) X(Max, Max) X(Hull, Hull)
 // clang-format on
 
-#define SOBOLEV_AD_DEFINE(name, Enclosure)                  \
-  inline Interval<double> name(const Interval<double>& x) { \
+#define SOBOLEV_AD_DEFINE(name, Enclosure)                   \
+  inline Interval<double> name(const Interval<double>& x) {  \
     return Interval<double>(enclose::Enclosure(x.bounds())); \
   }
 SOBOLEV_AD_INTERVAL_UNARY(SOBOLEV_AD_DEFINE)
 #undef SOBOLEV_AD_DEFINE
 
-#define SOBOLEV_AD_DEFINE(name, Enclosure)                                              \
+#define SOBOLEV_AD_DEFINE(name, Enclosure)                                               \
   inline Interval<double> name(const Interval<double>& x1, const Interval<double>& x2) { \
     return Interval<double>(enclose::Enclosure(x1.bounds(), x2.bounds()));               \
   }
@@ -181,8 +181,7 @@ inline Interval<double> SafeProduct(const Interval<double>& a, const Interval<do
 namespace Eigen {
 
 template <>
-struct NumTraits<sobolev::ad::Interval<double>>
-    : GenericNumTraits<sobolev::ad::Interval<double>> {
+struct NumTraits<sobolev::ad::Interval<double>> : GenericNumTraits<sobolev::ad::Interval<double>> {
   using Real = sobolev::ad::Interval<double>;
   using NonInteger = sobolev::ad::Interval<double>;
   using Nested = sobolev::ad::Interval<double>;

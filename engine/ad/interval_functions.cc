@@ -269,7 +269,8 @@ Bounds Hypot(const Bounds& x, const Bounds& y) {
 Bounds Atan2(const Bounds& y, const Bounds& x) {
   if (IsEmpty(x) || IsEmpty(y)) return kEmpty;
   if (y.lo >= 0) {
-    return {at::Atan2(x.hi >= 0 ? y.lo : y.hi, x.hi).lo, at::Atan2(x.lo < 0 ? y.lo : y.hi, x.lo).hi};
+    return {at::Atan2(x.hi >= 0 ? y.lo : y.hi, x.hi).lo,
+            at::Atan2(x.lo < 0 ? y.lo : y.hi, x.lo).hi};
   }
   if (y.hi < 0 || (y.hi == 0 && x.lo >= 0)) return Negate(Atan2(Negate(y), x));
   if (x.lo < 0) {

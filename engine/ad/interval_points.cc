@@ -218,8 +218,7 @@ Angle Trigonometric(double x) {
   // three together are off by less than 2^-122.
   const double k = std::nearbyint(x * 0x1.45f306dc9c883p-1);
   const Ball high = Ball(x) - Ball(k * 0x1.921fb544p+0) - Ball(k * 0x1.0b4611a6p-34);
-  const Ball r =
-      (high - Ball(k) * Ball(0x1.3198a2e037073p-69)).WithError(std::abs(k) * 0x1p-122);
+  const Ball r = (high - Ball(k) * Ball(0x1.3198a2e037073p-69)).WithError(std::abs(k) * 0x1p-122);
   const Ball sin_r = SinSeries(r);
   const Ball cos_r = CosSeries(r);
   const int turns = static_cast<int>(k) & 3;
@@ -232,8 +231,7 @@ Angle Trigonometric(double x) {
     return Bounds{std::fmax(b.lo, -1), std::fmin(b.hi, 1)};
   };
   return {clamp(ToBounds(sin)), clamp(ToBounds(cos)),
-          is_at_pole ? Bounds{-kInfinity, kInfinity} : ToBounds(sin / cos),
-          r.high < 0 ? k - 1 : k};
+          is_at_pole ? Bounds{-kInfinity, kInfinity} : ToBounds(sin / cos), r.high < 0 ? k - 1 : k};
 }
 
 Bounds IntegerPow(double x, int n) {

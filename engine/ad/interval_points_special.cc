@@ -30,33 +30,31 @@ Ball ErfOf(const Ball& y) {
   // Σ_{n>=5} (−1)^n w^(n−5)/(n! (2n + 1)) with w = y² <= 0.2601: the 9 coefficients lose 20u/1320,
   // that is 2^-59, and the term w^9/(14!·29) is 2^-58.6; with slopes below 1/9360 the low part of w
   // does not matter.
-  static constexpr double kTail[] = {-1.0 / 1320,        1.0 / 9360,          -1.0 / 75600,
-                                     1.0 / 685440,       -1.0 / 6894720,      1.0 / 76204800,
-                                     -1.0 / 918086400,   1.0 / 1.19750400e10, -1.0 / 1.681295616e11};
+  static constexpr double kTail[] = {-1.0 / 1320,      1.0 / 9360,          -1.0 / 75600,
+                                     1.0 / 685440,     -1.0 / 6894720,      1.0 / 76204800,
+                                     -1.0 / 918086400, 1.0 / 1.19750400e10, -1.0 / 1.681295616e11};
   constexpr Ball kFirst = Fraction(-3);
   constexpr Ball kSecond = Fraction(10);
   constexpr Ball kThird = Fraction(-42);
   constexpr Ball kFourth = Fraction(216);
   const Ball w = y * y;
   const Ball tail = Tail(kTail, w, 0x1p-57);
-  const Ball series =
-      ((((tail * w + kFourth) * w + kThird) * w + kSecond) * w + kFirst) * w + 1.0;
+  const Ball series = ((((tail * w + kFourth) * w + kThird) * w + kSecond) * w + kFirst) * w + 1.0;
   return kTwoOverRootPi * y * series;
 }
 
 // erfc y for 1/2 <= y <= 28, with a relative error below 2^-57.
 ScaledBall ErfcOf(const Ball& y) {
-  static constexpr Ball kHead[] = {
-      Ball::Constant(0x1.18932bf08e154p+0, 0x1.0981bf9d90751p-54),
-      Ball::Constant(-0x1.f3fe31ecb49bfp-1, -0x1.112a29dbfa30ap-56),
-      Ball::Constant(0x1.8be202d26c706p-1, -0x1.d8b5545765963p-55),
-      Ball::Constant(-0x1.14eacb1ad0349p-1, -0x1.b61ebc9ca0598p-60),
-      Ball::Constant(0x1.52cac2371014fp-2, -0x1.d4c9ea1998375p-58),
-      Ball::Constant(-0x1.645fd8a4bb89ap-3, 0x1.589d7b7de1486p-57),
-      Ball::Constant(0x1.38dbd2c8e347cp-4, -0x1.8ee4377cc730fp-59),
-      Ball::Constant(-0x1.b00c052c8511dp-6, 0x1.8b62abce083e8p-63),
-      Ball::Constant(0x1.908f472236d65p-8, -0x1.1fbcec614527fp-65),
-      Ball::Constant(-0x1.269b5154a2732p-12, -0x1.14136991cd4bdp-68)};
+  static constexpr Ball kHead[] = {Ball::Constant(0x1.18932bf08e154p+0, 0x1.0981bf9d90751p-54),
+                                   Ball::Constant(-0x1.f3fe31ecb49bfp-1, -0x1.112a29dbfa30ap-56),
+                                   Ball::Constant(0x1.8be202d26c706p-1, -0x1.d8b5545765963p-55),
+                                   Ball::Constant(-0x1.14eacb1ad0349p-1, -0x1.b61ebc9ca0598p-60),
+                                   Ball::Constant(0x1.52cac2371014fp-2, -0x1.d4c9ea1998375p-58),
+                                   Ball::Constant(-0x1.645fd8a4bb89ap-3, 0x1.589d7b7de1486p-57),
+                                   Ball::Constant(0x1.38dbd2c8e347cp-4, -0x1.8ee4377cc730fp-59),
+                                   Ball::Constant(-0x1.b00c052c8511dp-6, 0x1.8b62abce083e8p-63),
+                                   Ball::Constant(0x1.908f472236d65p-8, -0x1.1fbcec614527fp-65),
+                                   Ball::Constant(-0x1.269b5154a2732p-12, -0x1.14136991cd4bdp-68)};
   // The magnitudes of the tail's terms sum to 6.1e-4 for |t| <= 7/9, and its slope is below 1e-3:
   // the 15 coefficients lose 32u of the sum, that is 2^-58.7.
   static constexpr double kTail[] = {

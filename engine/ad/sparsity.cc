@@ -61,7 +61,9 @@ SparsityPattern SparsityPattern::Dense(std::int32_t rows, std::int32_t columns) 
 }
 
 SparsityPattern SparsityPattern::Diagonal(std::int32_t n) {
+  RequireNonNegative("n", n);
   std::vector<PatternEntry> entries;
+  entries.reserve(static_cast<std::size_t>(n));
   for (std::int32_t i = 0; i < n; ++i) entries.push_back({i, i});
   return FromEntries(n, n, std::move(entries));
 }

@@ -164,6 +164,7 @@ class Tape {
     Recorder recorder{partial, tape.slots_.data() + tape.num_arguments_};
     push(recorder);
     const auto count = static_cast<std::size_t>(recorder.partial - partial);
+    assert(tape.Holds({recorder.slot - count, count}) && "arguments of another recording");
     tape.num_arguments_ += count;
     const std::size_t slot = ++tape.num_statements_;
     tape.counts_.data()[slot] = static_cast<Count>(count);
@@ -194,6 +195,11 @@ class Tape {
     Callback callback;
   };
 
+  // Whether the tape has recorded all these slots.
+  bool Holds(std::span<const Slot> slots) const {
+    return std::all_of(slots.begin(), slots.end(),
+                       [this](Slot slot) { return slot <= num_statements_; });
+  }
   // Makes room for that many more arguments and statements.
   [[gnu::noinline, gnu::cold]] void Grow(std::size_t arguments);
   // Extends the adjoints to all slots, with zeros. There must be some to add.

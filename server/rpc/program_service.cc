@@ -11,6 +11,7 @@
 #include "server/convert/names.h"
 #include "server/convert/programs.h"
 #include "server/convert/tensor.h"
+#include "server/rpc/curvature_answer.h"
 #include "server/rpc/unary_call.h"
 
 namespace sobolev::server {
@@ -81,7 +82,8 @@ ProgramService::ProgramService(Store& store, ProgramRegistry& programs, Metrics&
       list_metrics_(metrics.Method(RpcType::kUnary, kService, "ListPrograms")),
       delete_metrics_(metrics.Method(RpcType::kUnary, kService, "DeleteProgram")),
       evaluate_metrics_(metrics.Method(RpcType::kUnary, kService, "Evaluate")),
-      enclose_metrics_(metrics.Method(RpcType::kUnary, kService, "Enclose")) {}
+      enclose_metrics_(metrics.Method(RpcType::kUnary, kService, "Enclose")),
+      curvature_metrics_(metrics.Method(RpcType::kUnary, kService, "AnalyzeCurvature")) {}
 
 grpc::ServerUnaryReactor* ProgramService::CreateProgram(grpc::CallbackServerContext* context,
                                                         const grpc::ByteBuffer* request,
@@ -167,6 +169,19 @@ grpc::ServerUnaryReactor* ProgramService::Enclose(grpc::CallbackServerContext* c
       enclose_metrics_, pool_, context, request, response,
       [this](const v1::EncloseRequest& parsed, v1::EncloseResponse& reply,
              const std::stop_token& stop) { AnswerEnclose(parsed, reply, stop); });
+}
+
+grpc::ServerUnaryReactor* ProgramService::AnalyzeCurvature(grpc::CallbackServerContext* context,
+                                                           const grpc::ByteBuffer* request,
+                                                           grpc::ByteBuffer* response) {
+  return UnaryCall<v1::AnalyzeCurvatureRequest, v1::AnalyzeCurvatureResponse>::Start(
+      curvature_metrics_, pool_, context, request, response,
+      [this](const v1::AnalyzeCurvatureRequest& parsed, v1::AnalyzeCurvatureResponse& reply,
+             const std::stop_token& stop) {
+        const ProgramRegistry::Handle served =
+            programs_.Get(ParseProgramName(parsed.program(), "program"));
+        server::AnalyzeCurvature(served->program(), parsed, config_, reply, stop);
+      });
 }
 
 // Whether the answer takes no disk access, no recording and little time. Says nothing of validity.

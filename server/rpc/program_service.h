@@ -22,7 +22,8 @@ using RawProgramService = v1::ProgramService::WithRawCallbackMethod_CreateProgra
                 v1::ProgramService::WithRawCallbackMethod_DeleteProgram<
                     v1::ProgramService::WithRawCallbackMethod_Evaluate<
                         v1::ProgramService::WithRawCallbackMethod_Enclose<
-                            v1::ProgramService::Service>>>>>>>;
+                            v1::ProgramService::WithRawCallbackMethod_AnalyzeCurvature<
+                                v1::ProgramService::Service>>>>>>>>;
 
 class ProgramService final : public RawProgramService {
  public:
@@ -51,6 +52,9 @@ class ProgramService final : public RawProgramService {
   grpc::ServerUnaryReactor* Enclose(grpc::CallbackServerContext* context,
                                     const grpc::ByteBuffer* request,
                                     grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* AnalyzeCurvature(grpc::CallbackServerContext* context,
+                                             const grpc::ByteBuffer* request,
+                                             grpc::ByteBuffer* response) override;
 
  private:
   bool IsSmall(const v1::EvaluateRequest& request) const;
@@ -71,6 +75,7 @@ class ProgramService final : public RawProgramService {
   MethodMetrics* const delete_metrics_;
   MethodMetrics* const evaluate_metrics_;
   MethodMetrics* const enclose_metrics_;
+  MethodMetrics* const curvature_metrics_;
 };
 
 }  // namespace sobolev::server

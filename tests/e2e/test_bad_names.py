@@ -89,6 +89,11 @@ def named_requests(name: str) -> list[tuple[str, Any, str]]:
         ("ProgramService.GetProgram", programs_pb2.GetProgramRequest(name=program), "name"),
         ("ProgramService.DeleteProgram", programs_pb2.DeleteProgramRequest(name=program), "name"),
         ("ProgramService.Evaluate", programs_pb2.EvaluateRequest(program=program), "program"),
+        (
+            "ProgramService.AnalyzeCurvature",
+            programs_pb2.AnalyzeCurvatureRequest(program=program),
+            "program",
+        ),
         ("ProgramService.Enclose", programs_pb2.EncloseRequest(program=program), "program"),
     ]
 

@@ -33,6 +33,7 @@ from sobolev.errors import (
 from sobolev.job import Job
 from sobolev.model import Evaluation, Model
 from sobolev.program import (
+    Curvature,
     Enclosure,
     Program,
     ProgramEvaluation,
@@ -57,6 +58,7 @@ __all__ = [
     "AlreadyExistsError",
     "CancelledError",
     "Client",
+    "Curvature",
     "DataLossError",
     "Dataset",
     "DeadlineExceededError",

@@ -35,6 +35,7 @@ _RETRIED = {
         "ListPrograms",
         "Evaluate",
         "Enclose",
+        "AnalyzeCurvature",
     ],
 }
 

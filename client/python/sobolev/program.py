@@ -140,6 +140,36 @@ class Enclosure:
     bounded: Any
 
 
+@dataclass(frozen=True)
+class Curvature:
+    """Second derivatives of g = sum_i y_bar_i y_i at N points. What was not asked for is None.
+
+    For a single point given without batch axis, the axis N is left out everywhere. Numbers of
+    points that are not valid are NaN.
+
+    Attributes:
+      gradient: [N, n].
+      newton_step: [N, n], by truncated conjugate gradients.
+      predicted_decrease: [N], by how much the quadratic model of g falls along the step.
+      trace: [N], of the Hessian, estimated.
+      trace_error: [N], the standard error of the estimate.
+      smallest_eigenvalue: [N], of the Hessian, never below the true one.
+      largest_eigenvalue: [N], never above the true one.
+      eigenvalue_residual: [N], some eigenvalue lies at most this far from each, for both.
+      valid: [N], False where a derivative is NaN or infinite.
+    """
+
+    gradient: Any
+    newton_step: Any
+    predicted_decrease: Any
+    trace: Any
+    trace_error: Any
+    smallest_eigenvalue: Any
+    largest_eigenvalue: Any
+    eigenvalue_residual: Any
+    valid: Any
+
+
 class Program:
     """An immutable target function y = F(x) on the server.
 
@@ -332,6 +362,67 @@ class Program:
             jacobian_min=bound("jacobian_min") if jacobian else None,
             jacobian_max=bound("jacobian_max") if jacobian else None,
             bounded=bool(bounded[0]) if is_point else bounded,
+        )
+
+    def curvature(
+        self,
+        x: npt.ArrayLike,
+        *,
+        adjoint: npt.ArrayLike | None = None,
+        newton: bool = False,
+        trust_radius: float | None = None,
+        trace: bool = False,
+        trace_samples: int | None = None,
+        seed: int | None = None,
+        eigenvalues: bool = False,
+        max_iterations: int | None = None,
+    ) -> Curvature:
+        """What second derivatives say of one number, without Hessians.
+
+        Args:
+          x: The points.
+          adjoint: y_bar, [m], the weights of the outputs. Default 1 if there is one output.
+          newton: Whether to answer a truncated Newton step.
+          trust_radius: The step is no longer than this. Default: no limit.
+          trace: Whether to estimate the trace of the Hessian by Hutchinson's method.
+          trace_samples: Random vectors of the estimate. Default 32.
+          seed: Of those vectors. Default 1.
+          eigenvalues: Whether to answer the extreme eigenvalues by the Lanczos process.
+          max_iterations: Products with the Hessian for them, at most n. Default n, or 500 if that
+            is less.
+        """
+        points, is_point = _arrays.as_points(x, self.input_names)
+        kind = programs_pb2.AnalyzeCurvatureRequest
+        request = kind(program=self.name, x=_arrays.to_tensor(points))
+        if adjoint is not None:
+            request.adjoint.CopyFrom(
+                _arrays.to_tensor(np.atleast_1d(_arrays.as_floats(adjoint, "adjoint")))
+            )
+        if newton:
+            request.newton.CopyFrom(kind.Newton(trust_radius=trust_radius))
+        if trace:
+            request.trace.CopyFrom(kind.Trace(sample_count=trace_samples, seed=seed))
+        if eigenvalues:
+            request.eigenvalues.CopyFrom(kind.Eigenvalues(max_iterations=max_iterations))
+        reply = self._connection.call(self._connection.programs.AnalyzeCurvature, request)
+
+        def answer(field: str) -> Any:
+            if not reply.HasField(field):
+                return None
+            array = _arrays.from_tensor(getattr(reply, field))
+            return array[0] if is_point else array
+
+        valid = np.array(reply.valid, dtype=bool)
+        return Curvature(
+            gradient=answer("gradient"),
+            newton_step=answer("newton_step"),
+            predicted_decrease=answer("predicted_decrease"),
+            trace=answer("trace"),
+            trace_error=answer("trace_error"),
+            smallest_eigenvalue=answer("smallest_eigenvalue"),
+            largest_eigenvalue=answer("largest_eigenvalue"),
+            eigenvalue_residual=answer("eigenvalue_residual"),
+            valid=bool(valid[0]) if is_point else valid,
         )
 
     def sample(

@@ -83,17 +83,17 @@ Matrix SvdVjp(const Svd& svd, const Svd& bar) {
   RequireShape("U_bar", bar.U, svd.U);
   RequireSize("s_bar", bar.s.size(), svd.s.size());
   RequireShape("V_bar", bar.V, svd.V);
-  const Matrix turn_U = svd.U.transpose() * bar.U;
-  const Matrix turn_V = svd.V.transpose() * bar.V;
+  const Matrix U_turn = svd.U.transpose() * bar.U;
+  const Matrix V_turn = svd.V.transpose() * bar.V;
   Matrix K_bar =
-      SymmetricPart(ReciprocalGaps(svd.s, Tolerance(svd)).cwiseProduct(turn_U + turn_V)) +
-      SkewPart(ReciprocalSums(svd).cwiseProduct(turn_U - turn_V));
+      SymmetricPart(ReciprocalGaps(svd.s, Tolerance(svd)).cwiseProduct(U_turn + V_turn)) +
+      SkewPart(ReciprocalSums(svd).cwiseProduct(U_turn - V_turn));
   K_bar.diagonal() += bar.s;
   const Vector inverse = ReciprocalValues(svd);
-  const Matrix out_of_U = OutOf(svd.U, bar.U) * inverse.asDiagonal();
-  const Matrix out_of_V = OutOf(svd.V, bar.V) * inverse.asDiagonal();
-  return svd.U * K_bar * svd.V.transpose() + out_of_U * svd.V.transpose() +
-         svd.U * out_of_V.transpose();
+  const Matrix U_rest = OutOf(svd.U, bar.U) * inverse.asDiagonal();
+  const Matrix V_rest = OutOf(svd.V, bar.V) * inverse.asDiagonal();
+  return svd.U * K_bar * svd.V.transpose() + U_rest * svd.V.transpose() +
+         svd.U * V_rest.transpose();
 }
 
 Index Rank(const Svd& svd) { return (svd.s.array() > Tolerance(svd)).count(); }

@@ -238,8 +238,8 @@ Recorder::Part Recorder::EvaluateSubscripts(const std::vector<Subscript>& subscr
   if (std::cmp_greater(subscripts.size(), whole.rank)) {
     throw source_.Fault(subscripts[static_cast<std::size_t>(whole.rank)].first->position,
                         "SHAPE_MISMATCH",
-                        "expected " + std::to_string(whole.rank) + " subscripts of " +
-                            NameOf(whole) + ", got " + std::to_string(subscripts.size()));
+                        "expected at most one subscript for each dimension of " + NameOf(whole) +
+                            ", got " + std::to_string(subscripts.size()));
   }
   const Interval rows = EvaluateSubscript(subscripts[0], whole.rows);
   Interval cols = {.size = whole.cols, .is_slice = whole.rank == 2};

@@ -140,7 +140,8 @@ class Resolver {
     if (auto* reference = std::get_if<Reference>(&expression.node)) {
       if (reference->symbol.text == "pi") {
         expression.node = Literal{std::numbers::pi};
-      } else if (Find(reference->symbol).role == Role::kFunction) {
+      } else if (FindBuiltin(reference->symbol.text) != nullptr ||
+                 Find(reference->symbol).role == Role::kFunction) {
         Fail(expression.position, "TYPE_MISMATCH",
              "expected a number, got the function " + Quoted(reference->symbol.text) +
                  "; call it with (...)");

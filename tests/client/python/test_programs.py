@@ -238,3 +238,55 @@ def test_a_box_that_is_none_is_refused(client, program):
             open_ended.sample(10, bounds=bounds)
     with pytest.raises(sobolev.InvalidArgumentError, match="lhs or random"):
         program.sample(10, design="hexagonal")
+
+
+def test_curvature_agrees_with_the_hessian(client):
+    """g = x^T A x / 2 + sum exp(x), whose Hessian is A + diag(exp x)."""
+    n = 6
+    rng = np.random.default_rng(7)
+    square = rng.standard_normal((n, n))
+    matrix = square @ square.T / n
+    rows = ", ".join("[" + ", ".join(map(repr, row)) + "]" for row in matrix.tolist())
+    program = client.create_program(
+        unique("curvature"),
+        f"input x[{n}]\nconst A = [{rows}]\n"
+        f"output g = dot(x, A @ x) / 2 + sum(exp(x))\noutput h = log(x[0])\n",
+    )
+    x = rng.uniform(0.1, 1, (3, n))
+    hessian = matrix + np.stack([np.diag(row) for row in np.exp(x)])
+    gradient = x @ matrix + np.exp(x)
+    answer = program.curvature(
+        x, adjoint=[1, 0], newton=True, trace=True, trace_samples=2000, eigenvalues=True
+    )
+    assert answer.valid.all()
+    assert np.allclose(answer.gradient, gradient, rtol=1e-13)
+    # H is positive definite: the step is Newton's, up to the tolerance of the residual.
+    step = -np.linalg.solve(hessian, gradient[..., np.newaxis])[..., 0]
+    assert np.allclose(answer.newton_step, step, rtol=1e-6)
+    decrease = -np.einsum("si,si->s", gradient, step) / 2
+    assert np.allclose(answer.predicted_decrease, decrease, rtol=1e-6)
+    # Five standard errors.
+    trace = np.trace(hessian, axis1=1, axis2=2)
+    assert (np.abs(answer.trace - trace) < 5 * answer.trace_error).all()
+    values = np.linalg.eigvalsh(hessian)
+    assert np.allclose(answer.smallest_eigenvalue, values[:, 0], rtol=1e-8)
+    assert np.allclose(answer.largest_eigenvalue, values[:, -1], rtol=1e-8)
+
+    short = program.curvature(x[0], adjoint=[1, 0], newton=True, trust_radius=0.1)
+    assert np.linalg.norm(short.newton_step) == pytest.approx(0.1)
+    assert short.trace is None
+    outside = program.curvature([-x[0], x[0]], adjoint=[0, 1], newton=True)
+    assert outside.valid.tolist() == [False, True]
+    assert np.isnan(outside.newton_step[0]).all()
+    for options, field in (
+        ({}, "adjoint"),
+        ({"adjoint": [1, 0], "newton": True, "trust_radius": -1.0}, "newton.trust_radius"),
+        ({"adjoint": [1, 0], "trace": True, "trace_samples": 1}, "trace.sample_count"),
+        (
+            {"adjoint": [1, 0], "eigenvalues": True, "max_iterations": 7},
+            "eigenvalues.max_iterations",
+        ),
+    ):
+        with pytest.raises(sobolev.InvalidArgumentError) as info:
+            program.curvature(x, **options)
+        assert info.value.field == field

@@ -3,8 +3,6 @@
 
 #include "engine/ad/interval.h"
 
-#include <quadmath.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -17,6 +15,7 @@
 
 #include <Eigen/Dense>
 #include <gtest/gtest.h>
+#include <quadmath.h>
 
 #include "engine/base/error.h"
 #include "engine/base/rng.h"
@@ -117,7 +116,8 @@ const Function kFunctions[] = {
     {"Square", SOBOLEV_WRAP(Square), SquareQ, -3, 3, -1e154, 1e154, 2},
     {"Reciprocal", SOBOLEV_WRAP(Reciprocal), ReciprocalQ, 0, 3, 0, kMax, 2},
     {"PowThree", [](const I& x) { return pow(x, 3.0); }, CubeQ, -3, 3, -1e102, 1e102, 2},
-    {"PowMinusThree", [](const I& x) { return pow(x, -3.0); }, MinusThirdQ, 0.1, 3, 1e-102, 1e102, 2},
+    {"PowMinusThree", [](const I& x) { return pow(x, -3.0); }, MinusThirdQ, 0.1, 3, 1e-102, 1e102,
+     2},
     {"PowFour", [](const I& x) { return pow(x, 4.0); }, FourthQ, -3, 3, -1e77, 1e77, 2},
     {"PowSevenHalves", [](const I& x) { return pow(x, 3.5); }, PowSevenHalvesQ, 0, 3, 0, 1e88, 2},
     {"PowHundred", [](const I& x) { return pow(x, 100.0); }, PowHundredQ, -3, 3, -1200, 1200, 2},
@@ -370,12 +370,20 @@ TEST(IntervalTest, TheDomainCutsTheArgument) {
 
 TEST(IntervalTest, EmptyStaysEmpty) {
   const I none = I::Empty();
-  for (const I& result :
-       {none + 1, 1 - none, none * 0, none / 2, 2 / none, -none, exp(none), log(none), sin(none),
-        cos(none), tan(none), sqrt(none), Square(none), abs(none), atan2(none, I(1)),
-        hypot(I(1), none), pow(none, 2), pow(none, 0), pow(I(1), none), Min(none, I(1)),
-        Max(I(1), none), tanh(none), erf(none), Sign(none), floor(none), Reciprocal(none),
-        I(std::nan("")), IfLess(none, I(1), I(1), I(2))}) {
+  for (const I& result : {none + 1,          1 - none,
+                          none * 0,          none / 2,
+                          2 / none,          -none,
+                          exp(none),         log(none),
+                          sin(none),         cos(none),
+                          tan(none),         sqrt(none),
+                          Square(none),      abs(none),
+                          atan2(none, I(1)), hypot(I(1), none),
+                          pow(none, 2),      pow(none, 0),
+                          pow(I(1), none),   Min(none, I(1)),
+                          Max(I(1), none),   tanh(none),
+                          erf(none),         Sign(none),
+                          floor(none),       Reciprocal(none),
+                          I(std::nan("")),   IfLess(none, I(1), I(1), I(2))}) {
     EXPECT_TRUE(result.is_empty()) << result;
   }
   EXPECT_TRUE(SafeProduct(I(0), none) == 0);

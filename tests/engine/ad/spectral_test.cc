@@ -152,10 +152,10 @@ TEST_P(SvdTest, TangentsSatisfyTheDefiningEquations) {
                          svd.U * dot.s.asDiagonal() * svd.V.transpose() +
                          svd.U * svd.s.asDiagonal() * dot.V.transpose();
   EXPECT_LT((rebuilt - A_dot).norm(), 1e-13 * A_dot.norm());
-  const Matrix turn_U = svd.U.transpose() * dot.U;
-  const Matrix turn_V = svd.V.transpose() * dot.V;
-  EXPECT_LT((turn_U + turn_U.transpose()).norm(), 1e-13 * (1 + turn_U.norm()));
-  EXPECT_LT((turn_V + turn_V.transpose()).norm(), 1e-13 * (1 + turn_V.norm()));
+  const Matrix U_turn = svd.U.transpose() * dot.U;
+  const Matrix V_turn = svd.V.transpose() * dot.V;
+  EXPECT_LT((U_turn + U_turn.transpose()).norm(), 1e-13 * (1 + U_turn.norm()));
+  EXPECT_LT((V_turn + V_turn.transpose()).norm(), 1e-13 * (1 + V_turn.norm()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, SvdTest,

@@ -165,6 +165,20 @@ TEST(TapeTest, ScopesNestAndTapesAreIndependent) {
   EXPECT_EQ(outer.adjoint(x), 12);
 }
 
+#ifndef NDEBUG
+TEST(TapeDeathTest, VariablesOfAnotherRecordingAreCaughtInDebugBuilds) {
+  Tape<double> long_tape;
+  A x;
+  {
+    const Tape<double>::Scope scope(long_tape);
+    x = Variables(long_tape, 100).back();
+  }
+  Tape<double> tape;
+  const Tape<double>::Scope scope(tape);
+  EXPECT_DEATH(A(x * 2.0), "another recording");
+}
+#endif
+
 TEST(TapeTest, EveryThreadHasItsOwnActiveTape) {
   std::vector<double> slopes(4);
   std::vector<std::thread> threads;

@@ -19,7 +19,8 @@ using ::testing::SizeIs;
 
 // The source with every time loop unrolled.
 std::string Unrolled(std::string source) {
-  for (std::size_t at = source.find("evolve"); at != std::string::npos; at = source.find("evolve")) {
+  for (std::size_t at = source.find("evolve"); at != std::string::npos;
+       at = source.find("evolve")) {
     source.replace(at, 6, "for");
   }
   return source;
@@ -158,7 +159,9 @@ TEST(EvolveTest, LoopsWithoutEffectDisappear) {
 // A random program in which every kind of statement can come between two loops.
 std::string RandomProgram(Rng& rng) {
   std::string source = "input x[3]; input k; var v = x; var s = k; var w[3] = 1\n";
-  const auto pick = [&](std::vector<std::string> choices) { return choices[rng.Below(choices.size())]; };
+  const auto pick = [&](std::vector<std::string> choices) {
+    return choices[rng.Below(choices.size())];
+  };
   const auto statement = [&](const std::string& t) {
     return pick({"v = sin(v * s)", "s += 0.1 * v[1]", "w[" + std::to_string(rng.Below(3)) + "] = s",
                  "v[0] -= w[2] * 0.25", "w = w * 0.5 + v", "s = where(v[2] > w[0], s, -s)",
@@ -176,7 +179,8 @@ std::string RandomProgram(Rng& rng) {
       source += "}\n";
     }
   }
-  return source + "output " + pick({"v", "s", "w"}) + "\noutput y = " + pick({"s", "x[0]", "v + w"});
+  return source + "output " + pick({"v", "s", "w"}) +
+         "\noutput y = " + pick({"s", "x[0]", "v + w"});
 }
 
 TEST(EvolveTest, RandomProgramsAgreeWithTheirUnrolledForms) {

@@ -54,8 +54,7 @@ inline void Example(const double* x, double* y, int64_t n) {
     const IVec right_bar = Add(left, right);
     const IVec quotient_bar = Add(Multiply(right, wave.cos), right_bar);
     const IVec x1_bar = Divide(quotient_bar, x2);
-    const IVec x2_bar =
-        Negate(Add(Multiply(x1_bar, quotient), Multiply(right_bar, power)));
+    const IVec x2_bar = Negate(Add(Multiply(x1_bar, quotient), Multiply(right_bar, power)));
     const IVec results[] = {f, x1_bar, x2_bar};
     for (int k = 0; k < 3; ++k) {
       Store(y + 2 * k * n + i, results[k].lo);
@@ -65,33 +64,32 @@ inline void Example(const double* x, double* y, int64_t n) {
 }
 
 inline IntervalMath IntervalTable() {
-  return {.negate = UnaryMapOf([](const IVec& x) { return Negate(x); }),
-          .abs = UnaryMapOf([](const IVec& x) { return Abs(x); }),
-          .floor = UnaryMapOf([](const IVec& x) { return Floor(x); }),
-          .square = UnaryMapOf([](const IVec& x) { return Square(x); }),
-          .reciprocal = UnaryMapOf([](const IVec& x) { return Reciprocal(x); }),
-          .sqrt = UnaryMapOf([](const IVec& x) { return Sqrt(x); }),
-          .exp = UnaryMapOf([](const IVec& x) { return Exp(x); }),
-          .log = UnaryMapOf([](const IVec& x) { return Log(x); }),
-          .sin = UnaryMapOf([](const IVec& x) { return Sin(x); }),
-          .cos = UnaryMapOf([](const IVec& x) { return Cos(x); }),
-          .tanh = UnaryMapOf([](const IVec& x) { return Tanh(x); }),
-          .atan = UnaryMapOf([](const IVec& x) { return LaneByLane(&ad::enclose::Atan, x); }),
-          .add = BinaryMapOf([](const IVec& x, const IVec& y) { return Add(x, y); }),
-          .subtract = BinaryMapOf([](const IVec& x, const IVec& y) { return Subtract(x, y); }),
-          .multiply = BinaryMapOf([](const IVec& x, const IVec& y) { return Multiply(x, y); }),
-          .seed_multiply =
-              BinaryMapOf([](const IVec& x, const IVec& y) { return SeedMultiply(x, y); }),
-          .divide = BinaryMapOf([](const IVec& x, const IVec& y) { return Divide(x, y); }),
-          .min = BinaryMapOf([](const IVec& x, const IVec& y) { return Min(x, y); }),
-          .max = BinaryMapOf([](const IVec& x, const IVec& y) { return Max(x, y); }),
-          .hull = BinaryMapOf([](const IVec& x, const IVec& y) { return Hull(x, y); }),
-          .less = BinaryMapOf([](const IVec& x, const IVec& y) { return Less(x, y); }),
-          .less_equal = BinaryMapOf([](const IVec& x, const IVec& y) { return LessEqual(x, y); }),
-          .equal = BinaryMapOf([](const IVec& x, const IVec& y) { return Equal(x, y); }),
-          .smaller = BinaryMapOf(
-              [](const IVec& x, const IVec& y) { return Select(Less(x, y), x, y); }),
-          .example = &Example};
+  return {
+      .negate = UnaryMapOf([](const IVec& x) { return Negate(x); }),
+      .abs = UnaryMapOf([](const IVec& x) { return Abs(x); }),
+      .floor = UnaryMapOf([](const IVec& x) { return Floor(x); }),
+      .square = UnaryMapOf([](const IVec& x) { return Square(x); }),
+      .reciprocal = UnaryMapOf([](const IVec& x) { return Reciprocal(x); }),
+      .sqrt = UnaryMapOf([](const IVec& x) { return Sqrt(x); }),
+      .exp = UnaryMapOf([](const IVec& x) { return Exp(x); }),
+      .log = UnaryMapOf([](const IVec& x) { return Log(x); }),
+      .sin = UnaryMapOf([](const IVec& x) { return Sin(x); }),
+      .cos = UnaryMapOf([](const IVec& x) { return Cos(x); }),
+      .tanh = UnaryMapOf([](const IVec& x) { return Tanh(x); }),
+      .atan = UnaryMapOf([](const IVec& x) { return LaneByLane(&ad::enclose::Atan, x); }),
+      .add = BinaryMapOf([](const IVec& x, const IVec& y) { return Add(x, y); }),
+      .subtract = BinaryMapOf([](const IVec& x, const IVec& y) { return Subtract(x, y); }),
+      .multiply = BinaryMapOf([](const IVec& x, const IVec& y) { return Multiply(x, y); }),
+      .seed_multiply = BinaryMapOf([](const IVec& x, const IVec& y) { return SeedMultiply(x, y); }),
+      .divide = BinaryMapOf([](const IVec& x, const IVec& y) { return Divide(x, y); }),
+      .min = BinaryMapOf([](const IVec& x, const IVec& y) { return Min(x, y); }),
+      .max = BinaryMapOf([](const IVec& x, const IVec& y) { return Max(x, y); }),
+      .hull = BinaryMapOf([](const IVec& x, const IVec& y) { return Hull(x, y); }),
+      .less = BinaryMapOf([](const IVec& x, const IVec& y) { return Less(x, y); }),
+      .less_equal = BinaryMapOf([](const IVec& x, const IVec& y) { return LessEqual(x, y); }),
+      .equal = BinaryMapOf([](const IVec& x, const IVec& y) { return Equal(x, y); }),
+      .smaller = BinaryMapOf([](const IVec& x, const IVec& y) { return Select(Less(x, y), x, y); }),
+      .example = &Example};
 }
 
 }  // namespace sobolev::program::SOBOLEV_ISA

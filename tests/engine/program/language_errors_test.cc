@@ -35,7 +35,7 @@ void ExpectError(std::string_view source, const std::string& reason, const std::
   EXPECT_EQ(std::string(error.what()), "source: " + message) << source;
 }
 
-// The same for an expression behind `input x[3]; output y = `, whose first column is 26.
+// The same for an expression behind `input x[3]; output y = `, whose first column is 24.
 void ExpectExpressionError(const std::string& expression, const std::string& reason,
                            const std::string& message) {
   ExpectError("input x[3]; output y = " + expression, reason, message);
@@ -48,8 +48,7 @@ TEST(LanguageErrorsTest, SyntaxErrorsSayWhatWasExpectedAndWhatCame) {
                         "line 1, column 30: expected an expression, got the end of the source");
   ExpectExpressionError("(1 + 2", "SYNTAX_ERROR",
                         "line 1, column 30: expected ')', got the end of the source");
-  ExpectExpressionError("[1, 2)", "SYNTAX_ERROR",
-                        "line 1, column 29: expected ']', got ')'");
+  ExpectExpressionError("[1, 2)", "SYNTAX_ERROR", "line 1, column 29: expected ']', got ')'");
   ExpectExpressionError("1 < 2 < 3", "SYNTAX_ERROR",
                         "line 1, column 30: expected one comparison at a time (join two with "
                         "'and'), got '<'");
@@ -91,9 +90,10 @@ TEST(LanguageErrorsTest, SlipsFromOtherLanguagesGetAdvice) {
 }
 
 TEST(LanguageErrorsTest, CharactersThatAreNotAsciiAreNamed) {
-  ExpectExpressionError("\xcf\x80", "SYNTAX_ERROR",
-                        "line 1, column 24: expected an expression, got the byte 0xcf; only comments "
-                        "may hold other characters than printable ASCII");
+  ExpectExpressionError(
+      "\xcf\x80", "SYNTAX_ERROR",
+      "line 1, column 24: expected an expression, got the byte 0xcf; only comments "
+      "may hold other characters than printable ASCII");
   EXPECT_NO_THROW(Parse("input x  ## \xcf\x80\noutput y = x # \xcf\x80"));
 }
 
@@ -101,34 +101,40 @@ TEST(LanguageErrorsTest, NumbersAreFinite) {
   ExpectExpressionError("1e999", "SYNTAX_ERROR",
                         "line 1, column 24: expected a finite number, got '1e999', which is beyond "
                         "1.8e308");
-  ExpectExpressionError("inf", "UNKNOWN_NAME",
-                        "line 1, column 24: expected a known name, got 'inf'; there are only finite "
-                        "numbers");
-  ExpectExpressionError("nan", "UNKNOWN_NAME",
-                        "line 1, column 24: expected a known name, got 'nan'; there are only finite "
-                        "numbers");
+  ExpectExpressionError(
+      "inf", "UNKNOWN_NAME",
+      "line 1, column 24: expected a known name, got 'inf'; there are only finite "
+      "numbers");
+  ExpectExpressionError(
+      "nan", "UNKNOWN_NAME",
+      "line 1, column 24: expected a known name, got 'nan'; there are only finite "
+      "numbers");
 }
 
 TEST(LanguageErrorsTest, UnknownNamesGetTheNearestKnownOne) {
   ExpectError("input sigma\noutput y = sgima", "UNKNOWN_NAME",
               "line 2, column 12: expected a known name, got 'sgima'; did you mean 'sigma'?");
-  ExpectExpressionError("sqr(2)", "UNKNOWN_NAME",
-                        "line 1, column 24: expected a known name, got 'sqr'; did you mean 'sqrt'?");
+  ExpectExpressionError(
+      "sqr(2)", "UNKNOWN_NAME",
+      "line 1, column 24: expected a known name, got 'sqr'; did you mean 'sqrt'?");
   ExpectExpressionError("nothing_like_it", "UNKNOWN_NAME",
                         "line 1, column 24: expected a known name, got 'nothing_like_it'");
   ExpectExpressionError("e", "UNKNOWN_NAME",
                         "line 1, column 24: expected a known name, got 'e'; e is written exp(1)");
-  EXPECT_EQ(ErrorOf("input x; if 1 > 2 { let a = unknown }; output y = x").reason(), "UNKNOWN_NAME");
+  EXPECT_EQ(ErrorOf("input x; if 1 > 2 { let a = unknown }; output y = x").reason(),
+            "UNKNOWN_NAME");
   EXPECT_EQ(ErrorOf("input x; for i in 0..2 { let a = i }; output y = a").reason(), "UNKNOWN_NAME");
   // A very long name is shortened.
-  EXPECT_LT(std::string_view(ErrorOf("input x; output y = " + std::string(100000, 'a')).what()).size(),
-            200);
+  EXPECT_LT(
+      std::string_view(ErrorOf("input x; output y = " + std::string(100000, 'a')).what()).size(),
+      200);
 }
 
 TEST(LanguageErrorsTest, NamesAreDeclaredOnce) {
-  ExpectError("input x\nlet x = 1", "DUPLICATE_NAME",
-              "line 2, column 5: expected a new name, got 'x', which is the name of an input already; "
-              "choose another name");
+  ExpectError(
+      "input x\nlet x = 1", "DUPLICATE_NAME",
+      "line 2, column 5: expected a new name, got 'x', which is the name of an input already; "
+      "choose another name");
   ExpectError("input sin", "DUPLICATE_NAME",
               "line 1, column 7: expected a new name, got 'sin', which is built in; choose another "
               "name");
@@ -162,7 +168,8 @@ TEST(LanguageErrorsTest, ShapesMustFit) {
                         "line 1, column 35: expected 2 rows on the right of @ to go with a 1x2 "
                         "matrix, got a vector of 3");
   ExpectExpressionError("x[0, 1]", "SHAPE_MISMATCH",
-                        "line 1, column 29: expected 1 subscripts of a vector of 3, got 2");
+                        "line 1, column 29: expected at most one subscript for each dimension of a "
+                        "vector of 3, got 2");
   for (const std::string expression :
        {"dot(x, 1)", "transpose(x)", "len(3)", "norm(3)", "sum(3)", "[[[1]]]", "3 @ x", "x[0][0]",
         "max(i in 0..0: 1)", "[x[1..1], x[1..1]]", "[1, x]", "[i for i in 0..0]"}) {
@@ -171,11 +178,9 @@ TEST(LanguageErrorsTest, ShapesMustFit) {
   }
   for (const std::string statement :
        {"var v[3] = [1, 2]", "var v = x; v = [1, 2]", "var v = x; v[0] = x", "var v[0] = 1",
-        "var s = 1; s += x", "input z[-1]", "input z[2, 2, 2]", "output x[2]", "var s = 1; s[0] = 2",
-        "let q = sum(i in x: 1)"}) {
-    const std::string reason = ErrorOf("input x[3]\n" + statement + "\noutput y = 1").reason();
-    EXPECT_EQ(reason, statement.find(" in x:") != std::string::npos ? "SYNTAX_ERROR"
-                                                                    : "SHAPE_MISMATCH")
+        "var s = 1; s += x", "input z[-1]", "input z[2, 2, 2]", "output x[2]",
+        "var s = 1; s[0] = 2"}) {
+    EXPECT_EQ(ErrorOf("input x[3]\n" + statement + "\noutput y = 1").reason(), "SHAPE_MISMATCH")
         << statement;
   }
 }
@@ -199,9 +204,10 @@ TEST(LanguageErrorsTest, WhatMustBeKnownIsKnown) {
   ExpectExpressionError("x[x[0]]", "NOT_CONSTANT",
                         "line 1, column 26: expected a constant (of numbers, consts and indices of "
                         "loops), got a value that depends on an input or on an evolve loop");
-  ExpectError("input x\nconst c = 2 * x", "NOT_CONSTANT",
-              "line 2, column 11: expected a constant, got a value that depends on an input; declare "
-              "it with let");
+  ExpectError(
+      "input x\nconst c = 2 * x", "NOT_CONSTANT",
+      "line 2, column 11: expected a constant, got a value that depends on an input; declare "
+      "it with let");
   for (const std::string statement :
        {"if x[0] > 1 { }", "var v[x[0]] = 0", "for i in 0..x[0] { }", "input z in [0, x[0]]",
         "var k = 0; evolve t in 0..3 { k += 1; let a = x[k] }", "evolve t in 0..3 { let a = x[t] }",
@@ -212,42 +218,50 @@ TEST(LanguageErrorsTest, WhatMustBeKnownIsKnown) {
 }
 
 TEST(LanguageErrorsTest, KindsOfValuesAreNotMixed) {
-  ExpectError("input x\nlet c = x < 3", "TYPE_MISMATCH",
-              "line 2, column 9: expected a number, got a condition; choose with where(condition, a, "
-              "b)");
-  ExpectExpressionError("where(x, 1, 0)", "TYPE_MISMATCH",
-                        "line 1, column 24: expected a condition such as a < b, got a number; compare "
-                        "it, for example with != 0");
-  ExpectExpressionError("x[0.5]", "TYPE_MISMATCH",
-                        "line 1, column 26: expected a whole number of at most 2^52, got 0.5; round "
-                        "down with floor");
-  ExpectExpressionError("sin", "UNKNOWN_NAME",
-                        "line 1, column 24: expected a known name, got 'sin'; did you mean 'sin'?");
+  ExpectError(
+      "input x\nlet c = x < 3", "TYPE_MISMATCH",
+      "line 2, column 9: expected a number, got a condition; choose with where(condition, a, "
+      "b)");
+  ExpectExpressionError(
+      "where(x, 1, 0)", "TYPE_MISMATCH",
+      "line 1, column 24: expected a condition such as a < b, got a number; compare "
+      "it, for example with != 0");
+  ExpectExpressionError(
+      "x[0.5]", "TYPE_MISMATCH",
+      "line 1, column 26: expected a whole number of at most 2^52, got 0.5; round "
+      "down with floor");
+  ExpectExpressionError(
+      "sin", "TYPE_MISMATCH",
+      "line 1, column 24: expected a number, got the function 'sin'; call it with "
+      "(...)");
   ExpectExpressionError("sin(x, 1)", "TYPE_MISMATCH",
                         "line 1, column 24: expected 1 argument of 'sin', got 2");
   ExpectExpressionError("min()", "TYPE_MISMATCH",
                         "line 1, column 24: expected 1 or more arguments of 'min', got 0");
-  ExpectExpressionError("x(0)", "TYPE_MISMATCH",
-                        "line 1, column 24: expected a function, got the input 'x'; elements are read "
-                        "with [...], products need *");
+  ExpectExpressionError(
+      "x(0)", "TYPE_MISMATCH",
+      "line 1, column 24: expected a function, got the input 'x'; elements are read "
+      "with [...], products need *");
   for (const std::string expression :
        {"-(x < 1)", "(x < 1) + 1", "not x", "x and x", "sum(x < 1)", "[x[0] < 1]", "x[1 < 2]",
         "f(x < 1)", "f + 1", "where(x < 1, x < 1, 0)", "sin(i in 0..2: i)", "f(1, 2)"}) {
-    EXPECT_EQ(ErrorOf("input x[3]; fn f(a) = a; output y = " + expression).reason(), "TYPE_MISMATCH")
+    EXPECT_EQ(ErrorOf("input x[3]; fn f(a) = a; output y = " + expression).reason(),
+              "TYPE_MISMATCH")
         << expression;
   }
 }
 
 TEST(LanguageErrorsTest, OnlyVariablesAreAssigned) {
-  ExpectError("input x\nx = 3", "TYPE_MISMATCH",
-              "line 2, column 1: expected a var to assign, got the input 'x'; declare a var with its "
-              "value and assign that");
+  ExpectError(
+      "input x\nx = 3", "TYPE_MISMATCH",
+      "line 2, column 1: expected a var to assign, got the input 'x'; declare a var with its "
+      "value and assign that");
   ExpectError("input x\nvar a = x\nfn f(b) {\n a = b\n return a\n}", "TYPE_MISMATCH",
               "line 4, column 2: expected a var of the function, got 'a' from outside; return the "
               "value and assign it there");
   for (const std::string statement :
-       {"let a = 1; a = 2", "const a = 1; a = 2", "for i in 0..2 { i = 3 }",
-        "output z = 1; z = 2", "fn f(a) { a = 1; return a }", "fn f(a) = a; f = 1"}) {
+       {"let a = 1; a = 2", "const a = 1; a = 2", "for i in 0..2 { i = 3 }", "output z = 1; z = 2",
+        "fn f(a) { a = 1; return a }", "fn f(a) = a; f = 1"}) {
     EXPECT_EQ(ErrorOf("input x\n" + statement + "\noutput y = 1").reason(), "TYPE_MISMATCH")
         << statement;
   }
@@ -257,9 +271,10 @@ TEST(LanguageErrorsTest, StatementsStandWhereTheyMay) {
   ExpectError("input x\nfor i in 0..2 { input z }", "SYNTAX_ERROR",
               "line 2, column 17: expected input outside of blocks and functions, got it inside; "
               "move it out");
-  ExpectError("input x\nreturn x", "SYNTAX_ERROR",
-              "line 2, column 1: expected return inside of a function, got one outside; results are "
-              "declared as output");
+  ExpectError(
+      "input x\nreturn x", "SYNTAX_ERROR",
+      "line 2, column 1: expected return inside of a function, got one outside; results are "
+      "declared as output");
   for (const std::string statement :
        {"if 1 < 2 { evolve t in 0..3 { } }", "evolve t in 0..3 { evolve s in 0..3 { } }",
         "for i in 0..2 { fn f(a) = a }", "fn f(a) { output b = a; return a }",
@@ -273,14 +288,16 @@ TEST(LanguageErrorsTest, StatementsStandWhereTheyMay) {
 TEST(LanguageErrorsTest, ProgramsHaveInputsAndOutputs) {
   ExpectError("", "SYNTAX_ERROR",
               "line 1, column 1: expected at least one input, got none; declare one with input x");
-  ExpectError("input x\n", "SYNTAX_ERROR",
-              "line 2, column 1: expected at least one output, got none; declare one with output y = "
-              "...");
+  ExpectError(
+      "input x\n", "SYNTAX_ERROR",
+      "line 2, column 1: expected at least one output, got none; declare one with output y = "
+      "...");
 }
 
 TEST(LanguageErrorsTest, BoundsAreFiniteAndInOrder) {
-  EXPECT_THAT(ErrorOf("input x in [3, 1]").what(),
-              StartsWith("source: line 1, column 13: expected two finite bounds, the lower one first"));
+  EXPECT_THAT(
+      ErrorOf("input x in [3, 1]").what(),
+      StartsWith("source: line 1, column 13: expected two finite bounds, the lower one first"));
   EXPECT_EQ(ErrorOf("input x in [0, 1/0]").reason(), "INDEX_OUT_OF_RANGE");
   EXPECT_EQ(ErrorOf("input x in [0/0, 1]").reason(), "INDEX_OUT_OF_RANGE");
   EXPECT_NO_THROW(Parse("input x in [2, 2]; output y = x"));

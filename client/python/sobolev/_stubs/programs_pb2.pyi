@@ -10,6 +10,65 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class AnalyzeCurvatureRequest(_message.Message):
+    __slots__ = ["adjoint", "eigenvalues", "newton", "program", "trace", "x"]
+    class Eigenvalues(_message.Message):
+        __slots__ = ["max_iterations", "tolerance"]
+        MAX_ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+        TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+        max_iterations: int
+        tolerance: float
+        def __init__(self, tolerance: _Optional[float] = ..., max_iterations: _Optional[int] = ...) -> None: ...
+    class Newton(_message.Message):
+        __slots__ = ["tolerance", "trust_radius"]
+        TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+        TRUST_RADIUS_FIELD_NUMBER: _ClassVar[int]
+        tolerance: float
+        trust_radius: float
+        def __init__(self, trust_radius: _Optional[float] = ..., tolerance: _Optional[float] = ...) -> None: ...
+    class Trace(_message.Message):
+        __slots__ = ["sample_count", "seed"]
+        SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+        SEED_FIELD_NUMBER: _ClassVar[int]
+        sample_count: int
+        seed: int
+        def __init__(self, sample_count: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+    ADJOINT_FIELD_NUMBER: _ClassVar[int]
+    EIGENVALUES_FIELD_NUMBER: _ClassVar[int]
+    NEWTON_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
+    X_FIELD_NUMBER: _ClassVar[int]
+    adjoint: _tensor_pb2.Tensor
+    eigenvalues: AnalyzeCurvatureRequest.Eigenvalues
+    newton: AnalyzeCurvatureRequest.Newton
+    program: str
+    trace: AnalyzeCurvatureRequest.Trace
+    x: _tensor_pb2.Tensor
+    def __init__(self, program: _Optional[str] = ..., x: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., adjoint: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., newton: _Optional[_Union[AnalyzeCurvatureRequest.Newton, _Mapping]] = ..., trace: _Optional[_Union[AnalyzeCurvatureRequest.Trace, _Mapping]] = ..., eigenvalues: _Optional[_Union[AnalyzeCurvatureRequest.Eigenvalues, _Mapping]] = ...) -> None: ...
+
+class AnalyzeCurvatureResponse(_message.Message):
+    __slots__ = ["eigenvalue_residual", "gradient", "largest_eigenvalue", "newton_step", "predicted_decrease", "smallest_eigenvalue", "trace", "trace_error", "valid"]
+    EIGENVALUE_RESIDUAL_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_FIELD_NUMBER: _ClassVar[int]
+    LARGEST_EIGENVALUE_FIELD_NUMBER: _ClassVar[int]
+    NEWTON_STEP_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_DECREASE_FIELD_NUMBER: _ClassVar[int]
+    SMALLEST_EIGENVALUE_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
+    VALID_FIELD_NUMBER: _ClassVar[int]
+    eigenvalue_residual: _tensor_pb2.Tensor
+    gradient: _tensor_pb2.Tensor
+    largest_eigenvalue: _tensor_pb2.Tensor
+    newton_step: _tensor_pb2.Tensor
+    predicted_decrease: _tensor_pb2.Tensor
+    smallest_eigenvalue: _tensor_pb2.Tensor
+    trace: _tensor_pb2.Tensor
+    trace_error: _tensor_pb2.Tensor
+    valid: _containers.RepeatedScalarFieldContainer[bool]
+    def __init__(self, gradient: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., newton_step: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., predicted_decrease: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., trace: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., trace_error: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., smallest_eigenvalue: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., largest_eigenvalue: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., eigenvalue_residual: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., valid: _Optional[_Iterable[bool]] = ...) -> None: ...
+
 class CheckProgramRequest(_message.Message):
     __slots__ = ["source"]
     SOURCE_FIELD_NUMBER: _ClassVar[int]

@@ -50,6 +50,11 @@ class ProgramServiceStub(object):
                 request_serializer=sobolev_dot_v1_dot_programs__pb2.EncloseRequest.SerializeToString,
                 response_deserializer=sobolev_dot_v1_dot_programs__pb2.EncloseResponse.FromString,
                 )
+        self.AnalyzeCurvature = channel.unary_unary(
+                '/sobolev.v1.ProgramService/AnalyzeCurvature',
+                request_serializer=sobolev_dot_v1_dot_programs__pb2.AnalyzeCurvatureRequest.SerializeToString,
+                response_deserializer=sobolev_dot_v1_dot_programs__pb2.AnalyzeCurvatureResponse.FromString,
+                )
 
 
 class ProgramServiceServicer(object):
@@ -108,6 +113,14 @@ class ProgramServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AnalyzeCurvature(self, request, context):
+        """Tells what second derivatives say at N points, without forming Hessians: a Newton step, the
+        trace and the extreme eigenvalues, all from second-order adjoints.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProgramServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -145,6 +158,11 @@ def add_ProgramServiceServicer_to_server(servicer, server):
                     servicer.Enclose,
                     request_deserializer=sobolev_dot_v1_dot_programs__pb2.EncloseRequest.FromString,
                     response_serializer=sobolev_dot_v1_dot_programs__pb2.EncloseResponse.SerializeToString,
+            ),
+            'AnalyzeCurvature': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnalyzeCurvature,
+                    request_deserializer=sobolev_dot_v1_dot_programs__pb2.AnalyzeCurvatureRequest.FromString,
+                    response_serializer=sobolev_dot_v1_dot_programs__pb2.AnalyzeCurvatureResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -273,5 +291,22 @@ class ProgramService(object):
         return grpc.experimental.unary_unary(request, target, '/sobolev.v1.ProgramService/Enclose',
             sobolev_dot_v1_dot_programs__pb2.EncloseRequest.SerializeToString,
             sobolev_dot_v1_dot_programs__pb2.EncloseResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def AnalyzeCurvature(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/sobolev.v1.ProgramService/AnalyzeCurvature',
+            sobolev_dot_v1_dot_programs__pb2.AnalyzeCurvatureRequest.SerializeToString,
+            sobolev_dot_v1_dot_programs__pb2.AnalyzeCurvatureResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

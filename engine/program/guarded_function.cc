@@ -1,0 +1,87 @@
+#include "engine/program/guarded_function.h"
+
+#include <optional>
+
+#include "engine/program/derivation.h"
+
+namespace sobolev::program {
+namespace {
+
+// Larger symbolic Jacobians would take more memory than they save time.
+constexpr std::size_t kMaxDerivedNodes = std::size_t{1} << 24;
+
+}  // namespace
+
+GuardedTrace::GuardedTrace(RecordedGraph recorded, Index n, Arithmetic arithmetic)
+    : stage_{.graph = std::move(recorded.graph),
+             .outputs = std::move(recorded.outputs),
+             .state_size = n},
+      kind_(arithmetic == Arithmetic::kStrict ? LaneKind::kStrict : LaneKind::kFast) {
+  // Comparisons of constants fold, to the outcome that they always have.
+  if (!stage_.graph.IsConstant(recorded.guard)) guard_ = recorded.guard;
+}
+
+const Routine& GuardedTrace::Get(bool with_jacobian) const {
+  const auto which = static_cast<std::size_t>(with_jacobian);
+  std::call_once(once_[which], [&] { routines_[which] = Make(with_jacobian); });
+  return *routines_[which];
+}
+
+std::unique_ptr<const Routine> GuardedTrace::Make(bool with_jacobian) const {
+  Graph graph = stage_.graph;
+  NodeId eager_from = kNoNode;
+  std::vector<std::vector<NodeId>> regions = {stage_.outputs};
+  if (with_jacobian) {
+    const std::optional<JacobianPlan> plan = PlanJacobian(stage_, kMaxDerivedNodes);
+    if (!plan) {
+      throw Error(ErrorCode::kResourceExhausted, "JACOBIAN_TOO_LARGE", "function",
+                  "expected a symbolic Jacobian of at most " + std::to_string(kMaxDerivedNodes) +
+                      " operations; record fewer outputs at a time");
+    }
+    // Tangents are placed next to the values that they belong to (lowering.h).
+    if (plan->mode == Mode::kForward) eager_from = static_cast<NodeId>(graph.size());
+    std::vector<NodeId> dense(stage_.outputs.size() * static_cast<std::size_t>(n()), kNoNode);
+    for (const SymbolicEntry& entry :
+         AppendJacobian(graph, stage_, plan->mode, kNoNode).value()) {
+      dense[static_cast<std::size_t>(entry.place.row * n() + entry.place.column)] = entry.node;
+    }
+    regions.push_back(std::move(dense));
+  }
+  if (has_guard()) regions.push_back({guard_});
+  const std::vector<Index> widths = {n()};
+  return std::make_unique<const Routine>(graph, widths, regions, kind_, eager_from);
+}
+
+std::vector<Index> GuardedTrace::Run(const ConstMatrixMap& X, double* Y, double* J,
+                                     const std::stop_token& stop) const {
+  RequireSize("x", X.rows(), n());
+  const LaneGrid grid{.num_points = X.cols()};
+  const Routine& routine = Get(J != nullptr);
+  const LaneRows<const double> inputs = RowPerPoint(X.data(), n());
+  // By region of the routine; y is computed but not stored where it is not wanted.
+  std::vector<LaneRows<double>> outputs = {RowPerPoint(Y, m())};
+  if (J != nullptr) outputs.push_back(RowPerPoint(J, m() * n()));
+  std::vector<double> guards(has_guard() ? static_cast<std::size_t>(X.cols()) : 0);
+  if (has_guard()) outputs.push_back(RowPerPoint(guards.data(), 1));
+
+  const Index lanes = routine.lanes();
+  ForEachBlock(grid, lanes, stop, [&] {
+    auto workspace = std::make_unique<Replayer::Workspace>(routine.replayer());
+    return [&, workspace = std::move(workspace)](Index first, Index points) {
+      routine.LoadRows(*workspace, kState, BlockRows(inputs, grid, first, lanes).data());
+      workspace->Run();
+      for (std::size_t region = 0; region < outputs.size(); ++region) {
+        if (outputs[region].data == nullptr) continue;
+        routine.StoreRows(*workspace, static_cast<int>(region), points,
+                          BlockRows(outputs[region], grid, first, lanes).data());
+      }
+    };
+  });
+  std::vector<Index> others;
+  for (std::size_t s = 0; s < guards.size(); ++s) {
+    if (guards[s] != 1) others.push_back(static_cast<Index>(s));
+  }
+  return others;
+}
+
+}  // namespace sobolev::program
