@@ -59,9 +59,9 @@ class GuardedTrace {
   // Whether any comparison depends on the inputs.
   bool has_guard() const { return guard_ != kNoNode; }
 
-  // Writes y and J at all columns of X as Program::Evaluate does, and returns the points, ascending,
-  // at which a comparison came out differently than at the recorded point. What is written for
-  // those is that of a branch which they do not take.
+  // Writes y and J at all columns of X as Program::Evaluate does, and returns the points,
+  // ascending, at which a comparison came out differently than at the recorded point. What is
+  // written for those is that of a branch which they do not take.
   std::vector<Index> Run(const ConstMatrixMap& X, double* Y, double* J,
                          const std::stop_token& stop) const;
 

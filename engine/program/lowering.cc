@@ -128,7 +128,8 @@ class Rebuilder {
       const Node product = rebuilt_.node(new_id_[inner]);
       if (product.op != Op::kMultiply) continue;
       const NodeId x = new_id_[other];
-      for (const auto& [y, z] : {std::pair(product.a, product.b), std::pair(product.b, product.a)}) {
+      for (const auto& [y, z] :
+           {std::pair(product.a, product.b), std::pair(product.b, product.a)}) {
         const NodeId shared = rebuilt_.Find(Op::kMultiply, x, y);
         if (shared != kNoNode) return rebuilt_.Make(Op::kMultiply, shared, z);
       }

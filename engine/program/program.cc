@@ -34,6 +34,53 @@ void RequireDirections(const char* field, const std::optional<Directions>& direc
               directions->count * (directions->per_point ? num_points : 1));
 }
 
+void RequireCheckpoints(const Settings& settings) {
+  if (settings.reversal != Reversal::kBinomial || settings.checkpoints >= 1) return;
+  throw InvalidArgument(
+      "OUT_OF_RANGE", "checkpoints",
+      "expected at least 1 with binomial reversal, got " + std::to_string(settings.checkpoints));
+}
+
+// What is asked for, by the lanes it needs.
+struct ProductRequests {
+  ProductRequest once;  // One lane per point: values, and products with one direction.
+  std::vector<ProductRequest> several;  // Products with several directions per point.
+};
+
+ProductRequests MakeRequests(const ConstMatrixMap& X, Index m, const Directions* tangents,
+                             const Directions* adjoints, const Results& results) {
+  const Index n = X.rows();
+  const LaneRows<const double> x = RowPerPoint(X.data(), n);
+  ProductRequests requests{.once = {.grid = {.num_points = X.cols()}, .x = x}};
+  // The request that products with these directions belong to.
+  const auto with = [&](const Directions* x_dot, const Directions* y_bar) -> ProductRequest& {
+    const LaneGrid grid{.num_points = X.cols(),
+                        .q = y_bar == nullptr ? 1 : y_bar->count,
+                        .p = x_dot == nullptr ? 1 : x_dot->count};
+    ProductRequest& request =
+        grid.size() == X.cols()
+            ? requests.once
+            : requests.several.emplace_back(ProductRequest{.grid = grid, .x = x});
+    if (x_dot != nullptr) request.x_dot = DirectionRows(*x_dot, true);
+    if (y_bar != nullptr) request.y_bar = DirectionRows(*y_bar, false);
+    return request;
+  };
+  if (results.Y != nullptr) requests.once.y = RowPerPoint(results.Y, m);
+  if (results.Y_dot != nullptr) {
+    ProductRequest& request = with(tangents, nullptr);
+    request.y_dot = RowPerLane(results.Y_dot, m, request.grid);
+  }
+  if (results.X_bar != nullptr) {
+    ProductRequest& request = with(nullptr, adjoints);
+    request.x_bar = RowPerLane(results.X_bar, n, request.grid);
+  }
+  if (results.X_bar_dot != nullptr) {
+    ProductRequest& request = with(tangents, adjoints);
+    request.x_bar_dot = RowPerLane(results.X_bar_dot, n, request.grid);
+  }
+  return requests;
+}
+
 double TraceCost(const Stage& stage) {
   return CostOf(stage.graph, stage.outputs) * static_cast<double>(stage.repeat);
 }
@@ -79,7 +126,9 @@ class Program::Impl {
 
   void RunProducts(const ProductRequest& request, const Settings& settings,
                    const std::stop_token& stop) {
-    if (request.grid.size() == 0) return;
+    const bool is_empty = request.y.data == nullptr && request.y_dot.data == nullptr &&
+                          request.x_bar.data == nullptr && request.x_bar_dot.data == nullptr;
+    if (is_empty || request.grid.size() == 0) return;
     const std::size_t kind = Number(KindOf(settings));
     if (is_straight) return straight[kind]->Run(request, {}, stop);
     evolutions[kind]->Run(request, nullptr, settings, stop);
@@ -211,78 +260,44 @@ void Program::Evaluate(const ConstMatrixMap& X, const std::optional<Directions>&
                        std::uint8_t* valid, const Settings& settings,
                        const std::stop_token& stop) const {
   Impl& impl = *impl_;
-  const Index n = impl.n;
-  const Index m = impl.m;
   const Index num_points = X.cols();
-  RequireSize("x", X.rows(), n);
+  RequireSize("x", X.rows(), impl.n);
   if (results.Y_dot != nullptr || results.X_bar_dot != nullptr) {
-    RequireDirections("tangents", tangents, n, num_points);
+    RequireDirections("tangents", tangents, impl.n, num_points);
   }
   if (results.X_bar != nullptr || results.X_bar_dot != nullptr) {
-    RequireDirections("adjoints", adjoints, m, num_points);
+    RequireDirections("adjoints", adjoints, impl.m, num_points);
   }
-  if (settings.reversal == Reversal::kBinomial && settings.checkpoints < 1) {
-    throw InvalidArgument(
-        "OUT_OF_RANGE", "checkpoints",
-        "expected at least 1 with binomial reversal, got " + std::to_string(settings.checkpoints));
-  }
+  RequireCheckpoints(settings);
   if (valid != nullptr) std::fill_n(valid, num_points, std::uint8_t{1});
   if (num_points == 0) return;
-  const Index p = tangents ? tangents->count : 1;
-  const Index q = adjoints ? adjoints->count : 1;
 
-  // One lane per point: values, and products with one direction each.
-  ProductRequest once{.grid = {.num_points = num_points}, .x = RowPerPoint(X.data(), n)};
-  // Products with several directions: tangents, adjoints, both.
-  std::vector<ProductRequest> more;
-  const auto request_with = [&](bool use_tangents, bool use_adjoints) -> ProductRequest& {
-    const bool is_single = (!use_tangents || p == 1) && (!use_adjoints || q == 1);
-    ProductRequest& request =
-        is_single ? once
-                  : more.emplace_back(ProductRequest{.grid = {.num_points = num_points,
-                                                              .q = use_adjoints ? q : 1,
-                                                              .p = use_tangents ? p : 1},
-                                                     .x = RowPerPoint(X.data(), n)});
-    if (use_tangents) request.x_dot = DirectionRows(*tangents, true);
-    if (use_adjoints) request.y_bar = DirectionRows(*adjoints, false);
-    return request;
-  };
-  if (results.Y != nullptr) once.y = RowPerPoint(results.Y, m);
-  if (results.Y_dot != nullptr) {
-    ProductRequest& request = request_with(true, false);
-    request.y_dot = RowPerLane(results.Y_dot, m, request.grid);
-  }
-  if (results.X_bar != nullptr) {
-    ProductRequest& request = request_with(false, true);
-    request.x_bar = RowPerLane(results.X_bar, n, request.grid);
-  }
-  if (results.X_bar_dot != nullptr) {
-    ProductRequest& request = request_with(true, true);
-    request.x_bar_dot = RowPerLane(results.X_bar_dot, n, request.grid);
-  }
-
-  Straight::PointResults symbolic;
-  bool is_jacobian_swept = false;
-  bool is_hessian_swept = false;
+  const ProductRequests requests = MakeRequests(X, impl.m, tangents ? &*tangents : nullptr,
+                                                adjoints ? &*adjoints : nullptr, results);
   Straight* const straight = impl.straight[Impl::Number(Impl::KindOf(settings))].get();
-  if (results.J != nullptr) {
-    is_jacobian_swept = straight == nullptr || straight->Plan() == nullptr;
-    if (!is_jacobian_swept) symbolic.J = results.J;
-  }
-  if (results.H != nullptr) {
-    is_hessian_swept = straight == nullptr || !straight->HasHessian();
-    if (!is_hessian_swept) symbolic.H = results.H;
-  }
+  const bool has_symbolic_J = straight != nullptr && straight->Plan() != nullptr;
+  const bool has_symbolic_H = results.H != nullptr && straight != nullptr && straight->HasHessian();
   if (straight != nullptr) {
-    straight->Run(once, symbolic, stop);
+    straight->Run(
+        requests.once,
+        {.J = has_symbolic_J ? results.J : nullptr, .H = has_symbolic_H ? results.H : nullptr},
+        stop);
   } else {
-    impl.RunProducts(once, settings, stop);
+    impl.RunProducts(requests.once, settings, stop);
   }
-  for (const ProductRequest& request : more) impl.RunProducts(request, settings, stop);
-  if (is_jacobian_swept) impl.RunDenseJacobian(X, results.J, settings, stop);
-  if (is_hessian_swept) impl.RunDenseHessian(X, results.H, settings, stop);
+  for (const ProductRequest& request : requests.several) {
+    impl.RunProducts(request, settings, stop);
+  }
+  if (results.J != nullptr && !has_symbolic_J) {
+    impl.RunDenseJacobian(X, results.J, settings, stop);
+  }
+  if (results.H != nullptr && !has_symbolic_H) impl.RunDenseHessian(X, results.H, settings, stop);
 
   if (valid == nullptr) return;
+  const Index n = impl.n;
+  const Index m = impl.m;
+  const Index p = tangents ? tangents->count : 0;
+  const Index q = adjoints ? adjoints->count : 0;
   ClearInvalid(results.Y, m, num_points, valid);
   ClearInvalid(results.J, m * n, num_points, valid);
   ClearInvalid(results.H, m * n * n, num_points, valid);

@@ -148,6 +148,8 @@ void Straight::Run(const ProductRequest& request, const PointResults& results,
   const Index nonzeros = results.sparse_J == nullptr ? 0 : Plan()->pattern.num_entries();
   const std::vector<LaneRows<double>> outputs = Outputs(
       request, results, stage_.state_size, static_cast<Index>(stage_.outputs.size()), nonzeros);
+  if (outputs.empty()) return;
+  const Routine& routine = Get(WantedBy(request, results));
   const LaneGrid& grid = request.grid;
   const Index lanes = routine.lanes();
   ForEachBlock(grid, lanes, stop, [&] {
