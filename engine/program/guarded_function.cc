@@ -40,8 +40,10 @@ std::unique_ptr<const Routine> GuardedTrace::Make(bool with_jacobian) const {
     }
     // Tangents are placed next to the values that they belong to (lowering.h).
     if (plan->mode == Mode::kForward) eager_from = static_cast<NodeId>(graph.size());
+    const std::vector<SymbolicEntry> entries =
+        AppendJacobian(graph, stage_, plan->mode, kNoNode).value();
     std::vector<NodeId> dense(stage_.outputs.size() * static_cast<std::size_t>(n()), kNoNode);
-    for (const SymbolicEntry& entry : AppendJacobian(graph, stage_, plan->mode, kNoNode).value()) {
+    for (const SymbolicEntry& entry : entries) {
       dense[static_cast<std::size_t>(entry.place.row * n() + entry.place.column)] = entry.node;
     }
     regions.push_back(std::move(dense));

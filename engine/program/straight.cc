@@ -144,7 +144,6 @@ std::unique_ptr<const Routine> Straight::Make(const Wanted& wanted) {
 
 void Straight::Run(const ProductRequest& request, const PointResults& results,
                    const std::stop_token& stop) {
-  const Routine& routine = Get(WantedBy(request, results));
   const Index nonzeros = results.sparse_J == nullptr ? 0 : Plan()->pattern.num_entries();
   const std::vector<LaneRows<double>> outputs = Outputs(
       request, results, stage_.state_size, static_cast<Index>(stage_.outputs.size()), nonzeros);
