@@ -26,7 +26,7 @@
 
 namespace sobolev::ad {
 
-// The weight 1 at the root, known at compile time, since not all types can multiply by it freely.
+// The weight 1 at the root, known at compile time: it costs no product and no memory.
 struct One {};
 
 // The product w·p of a weight and a partial.
@@ -52,15 +52,6 @@ SOBOLEV_INLINE T Negated(const T& w) {
   return -w;
 }
 
-template <class T>
-SOBOLEV_INLINE T AsWeight(One /*w*/) {
-  return T(1.0);
-}
-template <class T>
-SOBOLEV_INLINE const T& AsWeight(const T& w) {
-  return w;
-}
-
 // A variable, or a constant Adjoint.
 template <class T>
 struct AdjointLeaf {
@@ -73,8 +64,13 @@ struct AdjointLeaf {
   SOBOLEV_INLINE const T& value() const { return value_; }
   SOBOLEV_INLINE Slot slots() const { return slot_; }
   template <bool kSafe, class W>
-  SOBOLEV_INLINE void Push(typename Tape<T>::Recorder& recorder, const W& w) const {
-    recorder.Push(AsWeight<T>(w), slot_);
+  SOBOLEV_INLINE void Push(typename Tape<T>::Recorder& recorder,
+                           [[maybe_unused]] const W& w) const {
+    if constexpr (std::is_same_v<W, One>) {
+      recorder.PushWithPartialOne(slot_);
+    } else {
+      recorder.Push(w, slot_);
+    }
   }
 };
 

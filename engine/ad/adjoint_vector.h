@@ -83,7 +83,7 @@ void AdjointVector<T, N>::Sweep(std::size_t from, std::size_t to, std::size_t ar
   const Slot* const slots = tape_.slots_.data();
   std::size_t k = arguments;
   for (std::size_t i = from; i > to; --i) {
-    auto left = static_cast<std::size_t>(tape_.counts_.data()[i]);
+    std::size_t left = tape_.StoredArguments(i);
     const Lanes bar = adjoints_[i];
     if (IsZero(bar)) {
       k -= left;
@@ -100,6 +100,7 @@ void AdjointVector<T, N>::Sweep(std::size_t from, std::size_t to, std::size_t ar
         argument = argument + SafeProduct(bar, partials[k]);
       }
     }
+    if (tape_.IsChained(i)) adjoints_[i - 1] = adjoints_[i - 1] + bar;
   }
 }
 

@@ -88,6 +88,10 @@ std::vector<Slot> Preaccumulation<T>::Inputs() const {
     const auto& external = tape_.externals_[e].inputs;
     inputs.insert(inputs.end(), external.begin(), external.end());
   }
+  const std::size_t first = begin_.statements + 1;
+  if (first <= tape_.num_statements_ && tape_.IsChained(first)) {
+    inputs.push_back(static_cast<Slot>(begin_.statements));
+  }
   std::erase_if(inputs, [&](Slot slot) { return slot == 0 || slot > begin_.statements; });
   std::sort(inputs.begin(), inputs.end());
   inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());

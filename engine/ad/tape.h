@@ -4,7 +4,8 @@
 // partial derivatives of its result with respect to its active arguments. Statement i defines slot
 // i, so results need no entry of their own, and arguments always have smaller slots. Per argument
 // the tape holds a partial and a slot (12 bytes for double), per statement one byte that counts
-// them. Slot 0 is every constant; it is never recorded.
+// them. A bit of that byte stands for one more argument, the result of the statement before with
+// the partial 1: sums in loops need no more. Slot 0 is every constant; it is never recorded.
 //
 // Reverse() then walks back once: with the adjoint ȳᵢ of slot i known, each argument j of the
 // statement receives x̄ⱼ += ∂yᵢ/∂xⱼ ȳᵢ. It is a loop, so depth costs memory but no stack.
@@ -90,8 +91,8 @@ class Tape {
   // Makes a tape the active one of this thread. Scopes nest; the end restores the tape before.
   class [[nodiscard]] Scope {
    public:
-    explicit Scope(Tape& tape) : before_(std::exchange(active_, &tape)) {}
-    ~Scope() { active_ = before_; }
+    explicit Scope(Tape& tape) : before_(std::exchange(active_tape, &tape)) {}
+    ~Scope() { active_tape = before_; }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
 
@@ -104,7 +105,7 @@ class Tape {
   Tape& operator=(const Tape&) = delete;
 
   // The active tape of this thread, or nullptr.
-  static Tape* Active() { return active_ == &none_ ? nullptr : active_; }
+  static Tape* Active() { return active_tape == &no_tape ? nullptr : active_tape; }
 
   // An independent variable.
   Adjoint<T> Variable(const T& value);
@@ -142,6 +143,8 @@ class Tape {
   struct Recorder {
     T* partial;
     Slot* slot;
+    const Slot previous;   // The statement before.
+    bool chained = false;  // It is an argument, with the partial 1.
 
     // Branch-free: a constant is overwritten by the next argument.
     SOBOLEV_INLINE void Push(const T& w, Slot argument) {
@@ -150,6 +153,13 @@ class Tape {
       partial += argument != 0;
       slot += argument != 0;
     }
+    SOBOLEV_INLINE void PushWithPartialOne(Slot argument) {
+      if (argument == previous && !chained) {
+        chained = true;
+      } else {
+        Push(T(1.0), argument);
+      }
+    }
   };
 
   // Records the statement whose arguments push(recorder) pushes, at most kArguments, onto the
@@ -157,17 +167,22 @@ class Tape {
   template <int kArguments, class Push>
   SOBOLEV_INLINE static Slot Record(const Push& push) {
     static_assert(kArguments > 0 && kArguments <= kMaxArguments);
-    Tape& tape = *active_;
+    Tape& tape = *active_tape;
     if (tape.capacity_ - tape.num_arguments_ < kArguments) [[unlikely]]
       tape.Grow(kArguments);
     T* const partial = tape.partials_.data() + tape.num_arguments_;
-    Recorder recorder{partial, tape.slots_.data() + tape.num_arguments_};
+    const auto previous = static_cast<Slot>(tape.num_statements_);
+    Recorder recorder{partial, tape.slots_.data() + tape.num_arguments_, previous};
     push(recorder);
+    if (recorder.chained && recorder.partial == partial) {
+      recorder.chained = false;  // Or statements could outnumber arguments.
+      recorder.Push(T(1.0), previous);
+    }
     const auto count = static_cast<std::size_t>(recorder.partial - partial);
     assert(tape.Holds({recorder.slot - count, count}) && "arguments of another recording");
     tape.num_arguments_ += count;
     const std::size_t slot = ++tape.num_statements_;
-    tape.counts_.data()[slot] = static_cast<Count>(count);
+    tape.counts_.data()[slot] = static_cast<Count>(count | (recorder.chained ? kChained : 0));
     return static_cast<Slot>(slot);
   }
 
@@ -185,7 +200,8 @@ class Tape {
   // How many arguments a statement has. An enumeration, because stores through a character type
   // could alias everything and would make the compiler reload the tape's members.
   enum class Count : std::uint8_t {};
-  static constexpr int kMaxArguments = 255;
+  static constexpr std::size_t kChained = 128;  // Added to a count.
+  static constexpr int kMaxArguments = 127;
   static constexpr std::size_t kMaxCapacity = 0xffff'fff0;
 
   struct External {
@@ -195,6 +211,13 @@ class Tape {
     Callback callback;
   };
 
+  // The parts of the count of statement i.
+  std::size_t StoredArguments(std::size_t i) const {
+    return static_cast<std::size_t>(counts_.data()[i]) % kChained;
+  }
+  bool IsChained(std::size_t i) const {
+    return static_cast<std::size_t>(counts_.data()[i]) >= kChained;
+  }
   // Whether the tape has recorded all these slots.
   bool Holds(std::span<const Slot> slots) const {
     return std::all_of(slots.begin(), slots.end(),
@@ -226,14 +249,14 @@ class Tape {
   std::vector<External> externals_;
 
   // Stands for "no tape", so that recording need not ask: it is always full, and never grows.
-  static Tape none_;
-  static constinit thread_local Tape* active_ [[gnu::tls_model("initial-exec")]];
+  static Tape no_tape;
+  static constinit thread_local Tape* active_tape [[gnu::tls_model("initial-exec")]];
 };
 
 template <class T>
-constinit Tape<T> Tape<T>::none_;
+constinit Tape<T> Tape<T>::no_tape;
 template <class T>
-constinit thread_local Tape<T>* Tape<T>::active_ = &Tape<T>::none_;
+constinit thread_local Tape<T>* Tape<T>::active_tape = &Tape<T>::no_tape;
 
 }  // namespace sobolev::ad
 

@@ -28,7 +28,7 @@ Slot Tape<T>::RecordSum(std::span<const T> partials, std::span<const Slot> slots
   for (std::size_t next = 0; next < slots.size();) {
     if (capacity_ - num_arguments_ < kMaxArguments) Grow(kMaxArguments);
     T* const partial = partials_.data() + num_arguments_;
-    Recorder recorder{partial, slots_.data() + num_arguments_};
+    Recorder recorder{partial, slots_.data() + num_arguments_, 0};
     recorder.Push(T(1.0), sum);
     const std::size_t end = std::min(slots.size(), next + kMaxArguments - 1);
     for (; next < end; ++next) recorder.Push(partials[next], slots[next]);
@@ -43,7 +43,7 @@ Slot Tape<T>::RecordSum(std::span<const T> partials, std::span<const Slot> slots
 
 template <class T>
 void Tape<T>::Grow(std::size_t arguments) {
-  if (this == &none_) ThrowNoActiveTape();
+  if (this == &no_tape) ThrowNoActiveTape();
   constexpr std::size_t kFirst = 1024;
   const std::size_t needed = num_arguments_ + arguments;
   const std::size_t capacity =
@@ -107,34 +107,39 @@ void Tape<T>::Reverse(const Position& end) {
 template <class T>
 void Tape<T>::Sweep(const Position& from, const Position& to) {
   T* const adjoints = adjoints_.data();
-  const Count* const counts = counts_.data();
   const T* const partials = partials_.data();
   const Slot* const slots = slots_.data();
-  // Often the first argument of a statement is the result of the one before (sums and products in
-  // loops). Its adjoint then stays in a register, or every step would wait for memory. First means
-  // last in this direction: by then other arguments of the same slot have been added.
+  // Often an argument is the result of the statement before, marked so or stored first. Its adjoint
+  // then stays in a register, or every step would wait for memory. What is stored first comes last
+  // in this direction: by then other arguments of the same slot have been added.
   std::size_t k = from.arguments;
   T bar = adjoints[from.statements];
   for (std::size_t i = from.statements; i > to.statements; --i) {
-    auto left = static_cast<std::size_t>(counts[i]);
-    if (NeedsCare(bar) || left == 0) [[unlikely]] {
-      for (; left > 0; --left) {
-        --k;
-        if (!IsZero(bar)) adjoints[slots[k]] += SafeProduct(partials[k], bar);
+    const std::size_t begin = k - StoredArguments(i);
+    if (NeedsCare(bar)) [[unlikely]] {
+      if (!IsZero(bar)) {
+        for (; k > begin; --k) adjoints[slots[k - 1]] += SafeProduct(partials[k - 1], bar);
+        if (IsChained(i)) adjoints[i - 1] += bar;
       }
+      k = begin;
       bar = adjoints[i - 1];
-      continue;
-    }
-    T sum;
-    do {
-      --k;
-      sum = adjoints[slots[k]] + partials[k] * bar;
-      adjoints[slots[k]] = sum;
-    } while (--left > 0);
-    if (slots[k] == i - 1) {
-      bar = sum;
+    } else if (k == begin) {
+      bar = adjoints[i - 1];  // An input.
     } else {
-      bar = adjoints[i - 1];
+      T sum;
+      do {
+        --k;
+        sum = adjoints[slots[k]] + partials[k] * bar;
+        adjoints[slots[k]] = sum;
+      } while (k > begin);
+      if (IsChained(i)) {
+        bar = adjoints[i - 1] + bar;
+        adjoints[i - 1] = bar;
+      } else if (slots[k] == i - 1) {
+        bar = sum;
+      } else {
+        bar = adjoints[i - 1];
+      }
     }
   }
 }
@@ -165,7 +170,7 @@ void Tape<T>::RewindTo(const Position& position) {
   num_leaves_ = position.statements == 0 ? 0 : std::min(num_leaves_, position.statements);
   num_statements_ = position.statements;
   num_arguments_ = position.arguments;
-  externals_.resize(position.externals);
+  if (externals_.size() > position.externals) externals_.resize(position.externals);
   num_adjoints_ = std::min(num_adjoints_, num_statements_ + 1);
 }
 

@@ -29,6 +29,7 @@
 #ifndef SOBOLEV_ENGINE_PROGRAM_GUARDED_FUNCTION_H_
 #define SOBOLEV_ENGINE_PROGRAM_GUARDED_FUNCTION_H_
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -37,7 +38,6 @@
 #include <vector>
 
 #include "engine/ad/adjoint.h"
-#include "engine/ad/tangent.h"
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/program/definition.h"
@@ -83,18 +83,18 @@ struct GuardedCounts {
   Index num_rerun = 0;
 };
 
-// Function: const-callable from std::vector<T> to std::vector<T> for T = Traced, double,
-// Tangent<double, kMaxTangents> and Adjoint<double>, from several threads at once. It depends on
-// nothing but its argument, looks at numbers through arithmetic, functions and comparisons only,
-// and the number of its outputs is always the same.
+// Function: const-callable from std::vector<T> to std::vector<T> for T = Traced, double and
+// Adjoint<double>, from several threads at once. It depends on nothing but its argument, looks at
+// numbers through arithmetic, functions and comparisons only, and always has as many outputs.
+//
+// Re-runs differentiate with a tape also where there are few inputs: like the symbolic derivatives,
+// and unlike tangents, it never multiplies an infinite number by the zero of an input that has no
+// part in it.
 //
 // Thread-safe. Uses oneTBB's current arena.
 template <class Function>
 class GuardedFunction {
  public:
-  // With at most this many inputs a re-run carries all tangents at once, else it uses a tape.
-  static constexpr int kMaxTangents = 8;
-
   // Records `function` at the point x.
   GuardedFunction(Function function, std::span<const double> x,
                   Arithmetic arithmetic = Arithmetic::kFast)
@@ -142,23 +142,12 @@ class GuardedFunction {
   // One point. y: m numbers or null; J: m×n by rows, or null.
   void Rerun(std::span<const double> x, ad::Tape<double>& tape, double* y, double* J) const {
     if (J == nullptr) return WriteValues(x, y);
-    if (n() <= kMaxTangents) return WriteTangents(x, y, J);
     WriteAdjoints(x, tape, y, J);
   }
 
   void WriteValues(std::span<const double> x, double* y) const {
     const std::vector<double> values = Call(std::vector<double>(x.begin(), x.end()));
     if (y != nullptr) std::copy(values.begin(), values.end(), y);
-  }
-
-  void WriteTangents(std::span<const double> x, double* y, double* J) const {
-    using T = ad::Tangent<double, kMaxTangents>;
-    std::vector<T> inputs(x.begin(), x.end());
-    for (int j = 0; j < n(); ++j) inputs[j].dot[j] = 1;
-    for (const T& output : Call(inputs)) {
-      if (y != nullptr) *y++ = output.value;
-      for (int j = 0; j < n(); ++j) *J++ = output.dot[j];
-    }
   }
 
   void WriteAdjoints(std::span<const double> x, ad::Tape<double>& tape, double* y,

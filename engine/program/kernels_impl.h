@@ -313,6 +313,10 @@ void RunBlock(const BlockRun& run) {
   const uint32_t* operands = run.operands;
   double* slots = run.slots;
   for (const Group* group = run.groups; group != run.groups + run.num_groups; ++group) {
+    if (group->is_chain) {
+      RunChain<kRegisters>(*group, operands, slots);
+      continue;
+    }
     const auto unary = [&](auto function) { Unary<kRegisters>(*group, operands, slots, function); };
     const auto binary = [&](auto function) {
       Binary<kRegisters>(*group, operands, slots, function);

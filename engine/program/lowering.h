@@ -9,6 +9,7 @@
 #ifndef SOBOLEV_ENGINE_PROGRAM_LOWERING_H_
 #define SOBOLEV_ENGINE_PROGRAM_LOWERING_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -36,6 +37,28 @@ struct Instruction {
   ValueId c = kNoNode;
   std::vector<Term> terms;  // Of kSumOfProducts.
 };
+
+// An instruction's operands have places: those of a, b and c, or two for each term of a sum.
+inline std::size_t NumPlaces(const Instruction& instruction) {
+  return instruction.terms.empty() ? 3 : 2 * instruction.terms.size();
+}
+
+// kNoNode where there is none.
+inline ValueId OperandAt(const Instruction& instruction, std::size_t place) {
+  if (!instruction.terms.empty()) {
+    const Term& term = instruction.terms[place / 2];
+    return place % 2 == 0 ? term.a : term.b;
+  }
+  return place == 0 ? instruction.a : place == 1 ? instruction.b : instruction.c;
+}
+
+template <class Visit>
+void ForEachOperand(const Instruction& instruction, const Visit& visit) {
+  for (std::size_t place = 0; place < NumPlaces(instruction); ++place) {
+    const ValueId operand = OperandAt(instruction, place);
+    if (operand != kNoNode) visit(operand);
+  }
+}
 
 struct InstructionList {
   std::vector<Instruction> instructions;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 namespace sobolev::program {
 namespace {
@@ -10,17 +9,6 @@ namespace {
 // Instructions that may change places with each other. Longer windows make longer groups and keep
 // more values alive.
 constexpr std::size_t kWindow = 64;
-
-template <class Visit>
-void ForEachOperand(const Instruction& instruction, const Visit& visit) {
-  for (const ValueId operand : {instruction.a, instruction.b, instruction.c}) {
-    if (operand != kNoNode) visit(operand);
-  }
-  for (const Term& term : instruction.terms) {
-    visit(term.a);
-    if (term.b != kNoNode) visit(term.b);
-  }
-}
 
 // Chains shorter than this are not worth a group of their own.
 constexpr std::size_t kMinChain = 3;
@@ -139,58 +127,6 @@ class WindowScheduler {
   std::array<std::vector<std::uint32_t>, kOpCount> ready_;
 };
 
-// Gives values slots, in the order of execution; the slot freed last is taken first.
-class SlotAllocator {
- public:
-  SlotAllocator(const InstructionList& list, const std::vector<std::uint32_t>& order)
-      : slot_(list.num_values, kZeroOutput), last_use_(list.num_values, 0) {
-    for (std::uint32_t i = 0; i < order.size(); ++i) {
-      ForEachOperand(list.instructions[order[i]], [&](ValueId v) { last_use_[v] = i; });
-    }
-    for (const ValueId output : list.outputs) {
-      if (output != kNoNode) last_use_[output] = kForever;
-    }
-  }
-
-  // A slot that is never given to another value.
-  Slot Pin(ValueId value) {
-    last_use_[value] = kForever;
-    return Take(value);
-  }
-
-  Slot Take(ValueId value) {
-    if (free_.empty()) free_.push_back(num_slots_++);
-    slot_[value] = free_.back();
-    free_.pop_back();
-    return slot_[value];
-  }
-
-  // Frees the slots of operands that instruction `i` is the last to use.
-  void Release(const Instruction& instruction, std::uint32_t i) {
-    ForEachOperand(instruction, [&](ValueId v) {
-      if (last_use_[v] != i) return;
-      last_use_[v] = kForever;  // An operand may occur twice.
-      free_.push_back(slot_[v]);
-    });
-  }
-
-  // Frees a result that nobody uses.
-  void ReleaseUnused(ValueId value, std::uint32_t i) {
-    if (last_use_[value] <= i) free_.push_back(slot_[value]);
-  }
-
-  Slot slot(ValueId value) const { return slot_[value]; }
-  Slot num_slots() const { return num_slots_; }
-
- private:
-  static constexpr std::uint32_t kForever = std::numeric_limits<std::uint32_t>::max();
-
-  std::vector<Slot> slot_;
-  std::vector<std::uint32_t> last_use_;
-  std::vector<Slot> free_;
-  Slot num_slots_ = 0;
-};
-
 // How many instructions from place i on form a chain.
 std::size_t CountLinks(const InstructionList& list, const std::vector<std::uint32_t>& order,
                        std::size_t i) {
@@ -234,10 +170,15 @@ double CostOfInstruction(const Instruction& instruction) {
 
 }  // namespace
 
-Trace Compile(const Graph& graph, std::span<const NodeId> outputs, const LoweringOptions& options) {
-  InstructionList list = Lower(graph, outputs, options);
+Trace Schedule(InstructionList list) {
   const std::vector<std::uint32_t> order = WindowScheduler(list).Run();
-  SlotAllocator slots(list, order);
+  SlotAllocator slots(list);
+  for (std::uint32_t i = 0; i < order.size(); ++i) {
+    ForEachOperand(list.instructions[order[i]], [&](ValueId v) { slots.Use(v, i); });
+  }
+  for (const ValueId output : list.outputs) {
+    if (output != kNoNode) slots.Pin(output);
+  }
   Trace trace;
   trace.num_instructions = order.size();
   std::sort(list.inputs.begin(), list.inputs.end(),
@@ -247,7 +188,8 @@ Trace Compile(const Graph& graph, std::span<const NodeId> outputs, const Lowerin
     trace.input_indices.push_back(index);
   }
   for (const auto& [value, constant] : list.constants) {
-    trace.constants.emplace_back(slots.Pin(value), constant);
+    slots.Pin(value);
+    trace.constants.emplace_back(slots.Take(value), constant);
   }
   std::size_t chain_end = 0;  // Instructions before it belong to the chain under way.
   for (std::uint32_t i = 0; i < order.size(); ++i) {
@@ -291,6 +233,10 @@ Trace Compile(const Graph& graph, std::span<const NodeId> outputs, const Lowerin
   }
   trace.num_slots = slots.num_slots();
   return trace;
+}
+
+Trace Compile(const Graph& graph, std::span<const NodeId> outputs, const LoweringOptions& options) {
+  return Schedule(Lower(graph, outputs, options));
 }
 
 double CostOf(const Graph& graph, std::span<const NodeId> outputs) {

@@ -16,13 +16,9 @@
 #include "engine/base/matrix.h"
 #include "engine/program/kernels.h"
 #include "engine/program/lowering.h"
+#include "engine/program/slots.h"
 
 namespace sobolev::program {
-
-using Slot = std::uint32_t;
-
-// The slot of an output that is zero at every point.
-inline constexpr Slot kZeroOutput = 0xffffffffU;
 
 struct Trace {
   std::vector<Group> groups;
@@ -36,6 +32,8 @@ struct Trace {
   std::vector<Slot> output_slots;
   double cost = 0;  // Sum of the instructions' costs (op.h).
 };
+
+Trace Schedule(InstructionList list);
 
 // The trace of `outputs`.
 Trace Compile(const Graph& graph, std::span<const NodeId> outputs, const LoweringOptions& options);

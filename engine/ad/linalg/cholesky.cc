@@ -42,8 +42,7 @@ Matrix CholeskyVjp(const Matrix& L, const Matrix& L_bar) {
   RequireSquare("L", L);
   RequireShape("L_bar", L_bar, L);
   const auto upper = L.transpose().triangularView<Eigen::Upper>();
-  const Matrix read = L_bar.triangularView<Eigen::Lower>();
-  const Matrix P = HalvedLower(upper * read);
+  const Matrix P = HalvedLower(upper * L_bar);
   const Matrix left = upper.solve(P);                         // L⁻ᵀ P
   const Matrix both = upper.solve(Matrix(left.transpose()));  // (L⁻ᵀ P L⁻¹)ᵀ
   return SymmetricPart(both);

@@ -388,7 +388,7 @@ TEST(IntervalTest, EmptyStaysEmpty) {
   }
   EXPECT_TRUE(SafeProduct(I(0), none) == 0);
   EXPECT_TRUE(Hull(none, I(1)) == 1);
-  EXPECT_FALSE(none == none);
+  EXPECT_FALSE(none == I::Empty());
   EXPECT_EQ(none.Width(), 0);
 }
 

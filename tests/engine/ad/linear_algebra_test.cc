@@ -333,6 +333,9 @@ TEST(LinearAlgebraTest, Cholesky) {
   ExpectDerivatives(cholesky, Flatten({A}));
   const Matrix A_bar = CholeskyVjp(L, RandomMatrix(kN, kN, 11));
   EXPECT_EQ(A_bar, A_bar.transpose());
+  // The upper triangle of L is constant, and its adjoints count for nothing.
+  const Matrix L_bar = RandomMatrix(kN, kN, 11);
+  EXPECT_LT((CholeskyVjp(L, L_bar.triangularView<Eigen::Lower>()) - A_bar).norm(), 1e-14);
 }
 
 TEST(LinearAlgebraTest, CholeskyRefusesIndefiniteMatrices) {

@@ -240,6 +240,9 @@ TEST(MatrixNormTest, SubgradientsHoldAtTiesAndLowRank) {
     const Matrix nuclear = NuclearNormVjp(svd, 1);
     const Matrix spectral = SpectralNormVjp(svd, 1);
     EXPECT_NEAR(nuclear.squaredNorm(), static_cast<double>(Rank(svd)), 1e-13);
+    const Matrix A_dot = RandomMatrix(A.rows(), A.cols(), 24);
+    EXPECT_NEAR(NuclearNormJvp(svd, A_dot), nuclear.cwiseProduct(A_dot).sum(), 1e-13);
+    EXPECT_NEAR(SpectralNormJvp(svd, A_dot), spectral.cwiseProduct(A_dot).sum(), 1e-13);
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
       const Matrix B = A + RandomMatrix(A.rows(), A.cols(), 100 + seed);
       const Svd moved = DecomposeSvd(B);

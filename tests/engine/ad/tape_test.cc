@@ -76,7 +76,7 @@ TEST(TapeTest, StatisticsCountTwelveBytesPerArgumentAndOnePerStatement) {
   Tape<double> tape;
   const Tape<double>::Scope scope(tape);
   const A x = tape.Variable(2.0);
-  const A y = x * x + x;
+  const A y = x * x + 2.0 * x;
   const A z = y * 3.0;
   const TapeStatistics statistics = tape.statistics();
   EXPECT_EQ(statistics.statements, 3U);
@@ -84,6 +84,43 @@ TEST(TapeTest, StatisticsCountTwelveBytesPerArgumentAndOnePerStatement) {
   EXPECT_EQ(statistics.used_bytes, 4U * 12 + 3);
   EXPECT_GE(statistics.reserved_bytes, statistics.used_bytes);
   EXPECT_EQ(z.slot(), 3U);
+}
+
+// Sums in loops store neither the slot nor the partial of the sum before.
+TEST(TapeTest, ChainsOfSumsTakeOneArgumentPerTerm) {
+  Tape<double> tape;
+  const Tape<double>::Scope scope(tape);
+  const std::vector<A> x = Variables(tape, 10);
+  const A constant = 1.0;
+  A sum = 0.0;
+  for (const A& entry : x) sum += entry * 2.0;
+  EXPECT_EQ(tape.statistics().arguments, 10U);
+  A twice = sum + sum;  // The second of two equal arguments is stored.
+  EXPECT_EQ(tape.statistics().arguments, 11U);
+  twice = twice + constant;  // One argument is always stored, or else the leaves run out of room.
+  EXPECT_EQ(tape.statistics().arguments, 12U);
+  for (int i = 0; i < 10'000; ++i) twice = twice + constant;
+  twice += sum * twice - twice;
+  const double s = sum.value();
+  tape.Reverse(twice);
+  // y = s (2s + 10001).
+  for (const A& entry : x) EXPECT_EQ(tape.adjoint(entry), 2 * (4 * s + 10'001));
+  AdjointVector<double, 2> bars(tape);
+  bars.Seed(twice, 1, 1.0);
+  bars.Reverse();
+  for (const A& entry : x) EXPECT_EQ(bars.adjoint(entry, 1), 2 * (4 * s + 10'001));
+}
+
+TEST(TapeTest, SectionsMayBeginWithAChain) {
+  Tape<double> tape;
+  const Tape<double>::Scope scope(tape);
+  const A x = tape.Variable(3.0);
+  const A y = x * x;
+  Preaccumulation<double> section(tape);
+  A z = y + x * 2.0;
+  section.Finish({&z});
+  tape.Reverse(z);
+  EXPECT_EQ(tape.adjoint(x), 8);
 }
 
 TEST(TapeTest, SeveralSweepsOfOneRecordingAreIndependent) {
@@ -306,7 +343,8 @@ TEST(TapeTest, PreaccumulationOfAThousandInputs) {
   section.Finish({&root, &constant, &before});
   EXPECT_EQ(constant.slot(), 0U);
   EXPECT_EQ(before.slot(), x[0].slot());
-  EXPECT_EQ(tape.statistics().statements, 1000U + 4);
+  // 126 new arguments each, beside the sum so far.
+  EXPECT_EQ(tape.statistics().statements, 1000U + 8);
   const std::vector<double> gradient = GradientOf(tape, root, x);
   for (int i = 0; i < 1000; ++i) EXPECT_NEAR(gradient[i], x[i].value() / root.value(), 1e-15);
 }

@@ -56,7 +56,7 @@ inline void Example(const double* x, double* y, int64_t n) {
     const IVec x1_bar = Divide(quotient_bar, x2);
     const IVec x2_bar = Negate(Add(Multiply(x1_bar, quotient), Multiply(right_bar, power)));
     const IVec results[] = {f, x1_bar, x2_bar};
-    for (int k = 0; k < 3; ++k) {
+    for (int64_t k = 0; k < 3; ++k) {
       Store(y + 2 * k * n + i, results[k].lo);
       Store(y + (2 * k + 1) * n + i, results[k].hi);
     }

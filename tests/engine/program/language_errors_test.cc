@@ -131,10 +131,9 @@ TEST(LanguageErrorsTest, UnknownNamesGetTheNearestKnownOne) {
 }
 
 TEST(LanguageErrorsTest, NamesAreDeclaredOnce) {
-  ExpectError(
-      "input x\nlet x = 1", "DUPLICATE_NAME",
-      "line 2, column 5: expected a new name, got 'x', which is the name of an input already; "
-      "choose another name");
+  ExpectError("input x\nlet x = 1", "DUPLICATE_NAME",
+              "line 2, column 5: expected a new name, got 'x', which is visible as input already; "
+              "choose another name");
   ExpectError("input sin", "DUPLICATE_NAME",
               "line 1, column 7: expected a new name, got 'sin', which is built in; choose another "
               "name");

@@ -42,9 +42,8 @@ class RandomStage {
     stage_.first_count = first_count;
     for (std::size_t i = 0; i < stage_.outputs.size(); ++i) {
       const NodeId half = Constant(0.5);
-      stage_.outputs[i] =
-          Append(Op::kAdd, Append(Op::kMultiply, half, static_cast<NodeId>(i)),
-                 Append(Op::kMultiply, Append(Op::kSin, stage_.outputs[i]), half));
+      stage_.outputs[i] = Append(Op::kAdd, Append(Op::kMultiply, half, static_cast<NodeId>(i)),
+                                 Append(Op::kMultiply, Append(Op::kSin, stage_.outputs[i]), half));
     }
   }
 
@@ -67,10 +66,9 @@ class RandomStage {
     const auto bits = std::bit_cast<std::uint64_t>(value);
     std::array<double, kProbes> values{};
     values.fill(value);
-    return Push({.op = Op::kConstant,
-                 .a = static_cast<NodeId>(bits),
-                 .b = static_cast<NodeId>(bits >> 32)},
-                values);
+    return Push(
+        {.op = Op::kConstant, .a = static_cast<NodeId>(bits), .b = static_cast<NodeId>(bits >> 32)},
+        values);
   }
 
   NodeId Push(const Node& node, const std::array<double, kProbes>& values) {
@@ -137,10 +135,10 @@ class RandomStage {
                                       Op::kFloor,  Op::kSin,       Op::kCos,     Op::kAtan,
                                       Op::kTanh,   Op::kAsinh,     Op::kErf,     Op::kErfc,
                                       Op::kCbrt,   Op::kNormalCdf, Op::kSigmoid, Op::kSoftplus};
-    constexpr std::array kOnPositive = {Op::kSqrt,  Op::kLog,   Op::kLog1p,
+    constexpr std::array kOnPositive = {Op::kSqrt,  Op::kLog,  Op::kLog1p,
                                         Op::kAcosh, Op::kCbrt, Op::kReciprocal};
-    constexpr std::array kOnUnit = {Op::kAsin, Op::kAcos,  Op::kAtanh, Op::kTan, Op::kExp,
-                                    Op::kSinh, Op::kCosh, Op::kExpm1};
+    constexpr std::array kOnUnit = {Op::kAsin, Op::kAcos, Op::kAtanh, Op::kTan,
+                                    Op::kExp,  Op::kSinh, Op::kCosh,  Op::kExpm1};
     const NodeId a = Any();
     switch (Below(3)) {
       case 0:
