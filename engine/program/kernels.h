@@ -57,12 +57,19 @@ struct RowRun {
   ptrdiff_t stride;  // From slot to slot: lanes, or twice as many if slots hold intervals.
 };
 
+// A function on one register: Vec f(Vec) or Vec f(Vec, Vec), and for kSinCos
+// void f(Vec, double* results), which stores the sines and then the cosines.
+using RegisterFunction = void (*)();
+
 struct LaneKernels {
   ptrdiff_t width;  // Lanes of a register.
   void (*run_fast)(const BlockRun& run);
   void (*run_strict)(const BlockRun& run);
   // On intervals: a slot holds the lower bounds of all lanes, then the upper bounds.
   void (*run_interval)(const BlockRun& run);
+  // The function that run_fast applies for an operation, of those that machine code calls
+  // (machine_code.h).
+  RegisterFunction (*function)(Op op);
   // slots[k·stride + lane] = rows[lane][indices[k]].
   void (*load)(const RowRun& run, const double* const* rows, double* slots);
   // rows[lane][indices[k]] = base[slot_of[k]·stride + lane] for the first `points` lanes.

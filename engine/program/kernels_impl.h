@@ -107,7 +107,7 @@ inline void TernaryChain(const Group& group, const uint32_t* operands, double* s
   }
 }
 
-// The sum stays in registers over all its terms.
+// The sum stays in registers over all its terms. It starts with its first term, as it is.
 template <int kRegisters>
 inline void SumsOfProducts(const Group& group, const uint32_t* operands, double* slots) {
   constexpr size_t kStride = kRegisters * kLanes;
@@ -115,7 +115,18 @@ inline void SumsOfProducts(const Group& group, const uint32_t* operands, double*
   for (uint32_t i = 0; i < group.count; ++i) {
     double* result = slots + size_t{*o++} * kStride;
     uint32_t runs = *o++;
-    Vec sum[kRegisters] = {};
+    Vec sum[kRegisters];
+    const auto start = [&] {
+      const double* a = slots + size_t{o[2]} * kStride;
+      const double* b = slots + size_t{o[3]} * kStride;
+      const bool is_product = o[0] == kPlusProduct;
+#pragma GCC unroll 8
+      for (int v = 0; v < kRegisters; ++v) {
+        sum[v] = Load(a + v * kLanes);
+        if (is_product) sum[v] = sum[v] * Load(b + v * kLanes);
+      }
+      return is_product ? 2 : 1;
+    };
     const auto products = [&](uint32_t count, auto negative) {
       for (uint32_t k = 0; k < count; ++k, o += 2) {
         const double* a = slots + size_t{o[0]} * kStride;
@@ -139,10 +150,12 @@ inline void SumsOfProducts(const Group& group, const uint32_t* operands, double*
     };
     const auto yes = [] { return true; };
     const auto no = [] { return false; };
+    int places = start();  // Of the first term, which is done.
     for (; runs > 0; --runs) {
       const uint32_t kind = o[0];
-      const uint32_t count = o[1];
-      o += 2;
+      const uint32_t count = o[1] - (places > 0 ? 1 : 0);
+      o += 2 + places;
+      places = 0;
       switch (kind) {
         case kPlus:
           plain(count, no);
@@ -278,6 +291,87 @@ inline void LongFunction(const Group& group, const BlockRun& run) {
       return LongBinary(group, run, [](Vec a, Vec b) { return Hypot(a, b); });
     default:
       return SinesAndCosines(group, run);
+  }
+}
+
+// The functions that machine code calls.
+template <Vec (*kFunction)(Vec)>
+RegisterFunction UnaryFunction() {
+  const auto function = +[](Vec x) { return kFunction(x); };
+  return reinterpret_cast<RegisterFunction>(function);
+}
+
+template <Vec (*kFunction)(Vec, Vec)>
+RegisterFunction BinaryFunction() {
+  const auto function = +[](Vec a, Vec b) { return kFunction(a, b); };
+  return reinterpret_cast<RegisterFunction>(function);
+}
+
+inline RegisterFunction SineAndCosineFunction() {
+  const auto function = +[](Vec x, double* results) {
+    const SinCosVec pair = SinCos(x);
+    Store(results, pair.sin);
+    Store(results + kLanes, pair.cos);
+  };
+  return reinterpret_cast<RegisterFunction>(function);
+}
+
+inline RegisterFunction FunctionOf(Op op) {
+  switch (op) {
+    case Op::kSign:
+      return UnaryFunction<Sign>();
+    case Op::kCbrt:
+      return UnaryFunction<Cbrt>();
+    case Op::kExp:
+      return UnaryFunction<Exp>();
+    case Op::kExpm1:
+      return UnaryFunction<Expm1>();
+    case Op::kLog:
+      return UnaryFunction<Log>();
+    case Op::kLog1p:
+      return UnaryFunction<Log1p>();
+    case Op::kSin:
+      return UnaryFunction<Sin>();
+    case Op::kCos:
+      return UnaryFunction<Cos>();
+    case Op::kTan:
+      return UnaryFunction<Tan>();
+    case Op::kAsin:
+      return UnaryFunction<Asin>();
+    case Op::kAcos:
+      return UnaryFunction<Acos>();
+    case Op::kAtan:
+      return UnaryFunction<Atan>();
+    case Op::kSinh:
+      return UnaryFunction<Sinh>();
+    case Op::kCosh:
+      return UnaryFunction<Cosh>();
+    case Op::kTanh:
+      return UnaryFunction<Tanh>();
+    case Op::kAsinh:
+      return UnaryFunction<Asinh>();
+    case Op::kAcosh:
+      return UnaryFunction<Acosh>();
+    case Op::kAtanh:
+      return UnaryFunction<Atanh>();
+    case Op::kErf:
+      return UnaryFunction<Erf>();
+    case Op::kErfc:
+      return UnaryFunction<Erfc>();
+    case Op::kNormalCdf:
+      return UnaryFunction<NormalCdf>();
+    case Op::kSigmoid:
+      return UnaryFunction<Sigmoid>();
+    case Op::kSoftplus:
+      return UnaryFunction<Softplus>();
+    case Op::kPow:
+      return BinaryFunction<Pow>();
+    case Op::kAtan2:
+      return BinaryFunction<Atan2>();
+    case Op::kHypot:
+      return BinaryFunction<Hypot>();
+    default:
+      return SineAndCosineFunction();
   }
 }
 
@@ -507,6 +601,7 @@ constexpr LaneKernels Table() {
           .run_fast = Run<false>,
           .run_strict = Run<true>,
           .run_interval = RunIntervals,
+          .function = FunctionOf,
           .load = LoadRows,
           .store = StoreRows};
 }

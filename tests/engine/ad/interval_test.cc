@@ -396,7 +396,7 @@ TEST(IntervalTest, InfiniteBoundsMeanUnbounded) {
   const I all = I::Entire();
   const I positive(0, kInf);
   ExpectBounds(all + 1, -kInf, kInf);
-  ExpectBounds(all - all, -kInf, kInf);
+  ExpectBounds(all - I::Entire(), -kInf, kInf);
   ExpectBounds(all * 0, 0, 0);
   ExpectBounds(I(-1, 0) * positive, -kInf, 0);
   ExpectBounds(Square(all), 0, kInf);

@@ -159,7 +159,7 @@ class ReplayerTest {
                       std::vector<double>(m));
     std::vector<Box> all = truth.y;
     all.insert(all.end(), truth.J.begin(), truth.J.end());
-    all.insert(all.end(), truth.J.begin(), truth.J.end());
+    all.insert(all.end(), truth.J_columns.begin(), truth.J_columns.end());
     for (std::size_t i = 0; i < m * n; ++i) {  // Of the Hessians the lower triangles.
       for (std::size_t k = 0; k < n; ++k) {
         all.push_back(k <= i % n ? truth.H[i * n + k] : Box(0));

@@ -29,8 +29,7 @@ class RandomStage {
     for (Index i = 0; i < n + (has_counter ? 1 : 0); ++i) {
       std::array<double, kProbes> values{};
       for (double& value : values) value = 4 * rng.Uniform() - 2;
-      stage_.nodes.push_back({.op = Op::kInput, .a = static_cast<NodeId>(i)});
-      probes_.push_back(values);
+      Push({.op = Op::kInput, .a = static_cast<NodeId>(i)}, values);
     }
     while (std::ssize(stage_.nodes) < num_nodes) Grow();
     for (Index i = 0; i < m; ++i) stage_.outputs.push_back(Output());
@@ -74,7 +73,8 @@ class RandomStage {
   NodeId Push(const Node& node, const std::array<double, kProbes>& values) {
     stage_.nodes.push_back(node);
     probes_.push_back(values);
-    return static_cast<NodeId>(stage_.nodes.size() - 1);
+    usable_.push_back(static_cast<NodeId>(stage_.nodes.size() - 1));
+    return usable_.back();
   }
 
   bool Chance(double probability) { return rng_.Uniform() < probability; }
@@ -85,9 +85,9 @@ class RandomStage {
   // An operand: often one of the last, so that chains grow; sometimes a constant.
   NodeId Any() {
     if (Chance(0.08)) return SomeConstant();
-    const Index size = std::ssize(stage_.nodes);
+    const Index size = std::ssize(usable_);
     const Index window = Chance(0.6) ? std::min<Index>(size, 6) : size;
-    const auto id = static_cast<NodeId>(size - 1 - Below(window));
+    const NodeId id = usable_[static_cast<std::size_t>(size - 1 - Below(window))];
     const bool is_small = std::all_of(probes_[id].begin(), probes_[id].end(),
                                       [](double v) { return std::abs(v) < kLargest; });
     return is_small ? id : Append(Op::kSin, id);
@@ -208,7 +208,9 @@ class RandomStage {
     const NodeId b = Any();
     const Op op = kPartial[rng_.Below(kPartial.size())];
     const NodeId edge = Constant(op == Op::kAcosh ? 1.1 : 0.1);
-    Append(Op::kSelect, Append(Op::kLess, edge, a), Append(op, a), b);
+    const NodeId partial = Append(op, a);
+    usable_.pop_back();  // Nobody else may use it.
+    Append(Op::kSelect, Append(Op::kLess, edge, a), partial, b);
   }
 
   void GrowSum() {
@@ -230,6 +232,7 @@ class RandomStage {
   Rng& rng_;
   PlainStage stage_;
   std::vector<std::array<double, kProbes>> probes_;  // Values of the nodes there.
+  std::vector<NodeId> usable_;                       // Nodes that are defined everywhere.
 };
 
 }  // namespace sobolev::program

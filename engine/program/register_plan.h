@@ -1,0 +1,71 @@
+// Which registers a body of code computes in: operations on symbols become steps on registers.
+//
+// A register here is a group of as many vector registers as a slot has, which all do the same.
+// Symbols stay in registers until their last use; when there are too few, the one whose next use is
+// farthest gives way (Belady 1966). What gives way or outlives a call must be in memory; results
+// are stored where they are made, so that giving way costs nothing. A memory operand that is needed
+// once is left to the instruction that needs it.
+
+#ifndef SOBOLEV_ENGINE_PROGRAM_REGISTER_PLAN_H_
+#define SOBOLEV_ENGINE_PROGRAM_REGISTER_PLAN_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "engine/program/assembler.h"
+#include "engine/program/section_body.h"
+
+namespace sobolev::program {
+
+using Register = std::uint8_t;
+
+// A register or the memory of a symbol.
+struct Source {
+  bool in_memory = false;
+  SymbolId symbol = kNoSymbol;
+  Register reg = 0;
+};
+
+struct Step {
+  enum class Kind : std::uint8_t {
+    kLoad,         // to = last
+    kStore,        // The memory of symbol last, if it has some, = to
+    kMove,         // to = first
+    kUnary,        // to = opcode(last)
+    kRound,        // to = ⌊last⌋
+    kBinary,       // to = opcode(first, last), or to = opcode(to, first, last)
+    kCompare,      // mask = first ? last
+    kBinaryOrZero, // to = mask ? opcode(first, last) : 0
+    kLoadOrZero,   // to = mask ? last : 0
+    kMoveWhere,    // to = mask ? first : to
+    kChoose,       // to = mask ? last : first
+    kCall,         // to (, to + 1) = op(last, second)
+  };
+  Kind kind = Kind::kMove;
+  Op op = Op::kAdd;  // Of kCall.
+  VectorOpcode opcode{};
+  std::uint8_t predicate = 0;  // Of kCompare.
+  Register to = 0;
+  Register first = 0;
+  Source last;
+  Source second;  // Of kCall; without a symbol if there is none.
+};
+
+struct RegisterPlan {
+  std::vector<Step> steps;
+  // Loaded before the first iteration: carried results, and what never changes.
+  std::vector<std::pair<Register, SymbolId>> preloads;
+  std::vector<std::uint8_t> in_memory;  // By symbol, whether steps read it from memory.
+};
+
+// With `count` registers.
+RegisterPlan PlanRegisters(const Body& body, int count);
+
+// The most results of a body that may be carried.
+inline std::size_t MaxCarried(int count) { return static_cast<std::size_t>(count) / 2; }
+
+}  // namespace sobolev::program
+
+#endif  // SOBOLEV_ENGINE_PROGRAM_REGISTER_PLAN_H_
