@@ -101,6 +101,13 @@ SOBOLEV_INLINE T SafeProduct(const T& a, const T& b) {
   return a * b;
 }
 
+// A constant of a rule that no double equals, such as ln 2, for the number type T. Types that
+// enclose put bounds around it.
+template <class T>
+struct RoundedConstant {
+  SOBOLEV_INLINE static T Of(double c) { return T(c); }
+};
+
 // Rules of one variable: Derivative(x, y) = f′(x) with y = f(x).
 
 struct RegularRule {
@@ -120,7 +127,7 @@ struct ExpRule : RegularRule {
 struct Exp2Rule : RegularRule {
   template <class T>
   SOBOLEV_INLINE static T Derivative(const T& /*x*/, const T& y) {
-    return std::numbers::ln2 * y;
+    return RoundedConstant<T>::Of(std::numbers::ln2) * y;
   }
 };
 
@@ -149,14 +156,14 @@ struct Log1pRule : SingularRule {
 struct Log2Rule : SingularRule {
   template <class T>
   SOBOLEV_INLINE static T Derivative(const T& x, const T& /*y*/) {
-    return std::numbers::log2e / x;
+    return RoundedConstant<T>::Of(std::numbers::log2e) / x;
   }
 };
 
 struct Log10Rule : SingularRule {
   template <class T>
   SOBOLEV_INLINE static T Derivative(const T& x, const T& /*y*/) {
-    return std::numbers::log10e / x;
+    return RoundedConstant<T>::Of(std::numbers::log10e) / x;
   }
 };
 
@@ -263,14 +270,14 @@ struct AtanhRule : SingularRule {
 struct ErfRule : RegularRule {
   template <class T>
   SOBOLEV_INLINE static T Derivative(const T& x, const T& /*y*/) {
-    return 2.0 * std::numbers::inv_sqrtpi * exp(T(-Square(x)));
+    return RoundedConstant<T>::Of(2 * std::numbers::inv_sqrtpi) * exp(T(-Square(x)));
   }
 };
 
 struct ErfcRule : RegularRule {
   template <class T>
   SOBOLEV_INLINE static T Derivative(const T& x, const T& /*y*/) {
-    return -2.0 * std::numbers::inv_sqrtpi * exp(T(-Square(x)));
+    return RoundedConstant<T>::Of(-2 * std::numbers::inv_sqrtpi) * exp(T(-Square(x)));
   }
 };
 
@@ -278,7 +285,8 @@ struct ErfcRule : RegularRule {
 struct NormalCdfRule : RegularRule {
   template <class T>
   SOBOLEV_INLINE static T Derivative(const T& x, const T& /*y*/) {
-    return 0.5 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi * exp(T(-0.5 * Square(x)));
+    return RoundedConstant<T>::Of(0.5 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi) *
+           exp(T(-0.5 * Square(x)));
   }
 };
 

@@ -176,6 +176,15 @@ inline Interval<double> SafeProduct(const Interval<double>& a, const Interval<do
   return IsZero(a) || IsZero(b) ? Interval<double>(0) : a * b;
 }
 
+// Rules' constants are products of at most two rounded numbers: within 1.5 units in the last place.
+template <>
+struct RoundedConstant<Interval<double>> {
+  static Interval<double> Of(double c) {
+    const double margin = std::abs(c) * 0x1p-51;
+    return {c - margin, c + margin};
+  }
+};
+
 }  // namespace sobolev::ad
 
 namespace Eigen {

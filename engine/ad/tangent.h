@@ -388,6 +388,13 @@ SOBOLEV_INLINE bool isfinite(const Tangent<T, N>& x) {
   return isfinite(x.value);
 }
 
+template <class T, int N>
+struct RoundedConstant<Tangent<T, N>> {
+  SOBOLEV_INLINE static Tangent<T, N> Of(double c) {
+    return Tangent<T, N>(RoundedConstant<T>::Of(c));
+  }
+};
+
 }  // namespace sobolev::ad
 
 // The limits of T, which convert to constants.

@@ -28,13 +28,13 @@ void Assembler::ModRm(int reg, const VectorOperand& operand, int unit) {
   const bool is_short = displacement % unit == 0 && FitsByte(displacement / unit);
   // Base registers rbp and r13 without a displacement mean something else.
   const bool is_none = displacement == 0 && (base & 7U) != kRbp;
-  const unsigned mode = is_none ? 0x00U : is_short ? 0x40U : 0x80U;
+  const unsigned mode = is_none ? 0x00U : (is_short ? 0x40U : 0x80U);
   if (address.index == kNoGpr && (base & 7U) != kRsp) {
     Byte(mode | reg_bits | (base & 7U));
   } else {
-    Byte(mode | reg_bits | 4U);
-    const unsigned index = address.index == kNoGpr ? 4U : static_cast<unsigned>(address.index) & 7U;
-    Byte(index << 3 | (base & 7U));
+    Byte(mode | reg_bits | kRsp);
+    const Gpr index = address.index == kNoGpr ? kRsp : address.index;
+    Byte((static_cast<unsigned>(index) & 7U) << 3 | (base & 7U));
   }
   if (is_none) return;
   if (is_short) {
@@ -49,9 +49,9 @@ void Assembler::Vector(VectorOpcode opcode, int first, int second, const VectorO
   const Address& address = last.address;
   const int base = last.is_memory ? address.base : last.number;
   // The bit above the low four of a register operand stands where an index has its high bit.
-  const unsigned x = !last.is_memory                ? Bit(last.number, 4)
-                     : address.index == kNoGpr      ? 0U
-                                                    : Bit(address.index, 3);
+  const unsigned x = !last.is_memory           ? Bit(last.number, 4)
+                     : address.index == kNoGpr ? 0U
+                                               : Bit(address.index, 3);
   const bool is_broadcast = last.is_memory && address.is_broadcast;
   const bool has_broadcast_bit = is_broadcast && opcode.code != opcode::kBroadcast.code;
   Byte(0x62);
@@ -96,8 +96,8 @@ std::size_t Assembler::MoveConstant(Gpr to, std::uint64_t constant) {
 }
 
 void Assembler::Scalar(unsigned opcode, int reg, const Address& address, bool is_wide) {
-  const unsigned index = address.index == kNoGpr ? 0U : Bit(address.index, 3);
-  Byte(0x40U | (is_wide ? 8U : 0U) | Bit(reg, 3) << 2 | index << 1 | Bit(address.base, 3));
+  const unsigned high_index = address.index == kNoGpr ? 0U : Bit(address.index, 3);
+  Byte(0x40U | (is_wide ? 8U : 0U) | Bit(reg, 3) << 2 | high_index << 1 | Bit(address.base, 3));
   Byte(opcode);
   ModRm(reg, {.is_memory = true, .address = address}, 1);
 }

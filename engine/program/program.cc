@@ -108,7 +108,8 @@ class Program::Impl {
   explicit Impl(Definition definition_in) : definition(std::move(definition_in)) {
     for (const Variable& input : definition.inputs) n += input.size;
     for (const Variable& output : definition.outputs) m += output.size;
-    is_straight = definition.stages.size() == 1 && definition.stages[0].repeat == 1;
+    const Stage& first = definition.stages[0];
+    is_straight = definition.stages.size() == 1 && first.repeat == 1 && !first.has_counter;
     for (const LaneKind kind : {LaneKind::kFast, LaneKind::kStrict, LaneKind::kInterval}) {
       if (is_straight) {
         straight[Number(kind)] = std::make_unique<Straight>(definition.stages[0], kind);

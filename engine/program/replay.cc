@@ -37,6 +37,23 @@ const LaneKernels& KernelsOf(Isa isa) {
   return kAvx512LaneKernels;
 }
 
+Replayer::Replayer(const InstructionList& list, LaneKind kind, Isa isa, Index lanes,
+                   Executor executor)
+    : kind_(kind), kernels_(KernelsOf(isa)), lanes_(lanes) {
+  const bool wants_code = executor != Executor::kInterpreter && kind == LaneKind::kFast &&
+                          isa == Isa::kAvx512 && MachineCode::IsAvailable();
+  if (wants_code) {
+    const Index width = kernels_.width;
+    if (lanes_ == 0) lanes_ = width;
+    int registers = getenv("REGS") ? atoi(getenv("REGS")) : 1;
+    code_ = MachineCode::Make(list, {.registers = registers, .lanes = (size_t)lanes_}, trace_);
+    if (code_ != nullptr) return;
+    lanes_ = lanes;
+  }
+  trace_ = Schedule(list);
+  if (lanes_ == 0) lanes_ = ChooseLanes(trace_, kernels_.width);
+}
+
 Replayer::Replayer(Trace trace, LaneKind kind, Isa isa, Index lanes)
     : trace_(std::move(trace)),
       kind_(kind),
@@ -69,6 +86,7 @@ Replayer::Workspace::~Workspace() {
 }
 
 void Replayer::Workspace::Run() {
+  if (replayer_.code_ != nullptr) return replayer_.code_->Run(slots());
   const Trace& trace = replayer_.trace_;
   const BlockRun run{.groups = trace.groups.data(),
                      .num_groups = trace.groups.size(),

@@ -13,6 +13,7 @@
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
 #include "engine/program/kernels.h"
+#include "engine/program/machine_code.h"
 #include "engine/program/trace.h"
 
 namespace sobolev::program {
@@ -40,9 +41,19 @@ enum class LaneKind {
   kInterval,  // Closed intervals with outward rounding.
 };
 
+// What replays instructions.
+enum class Executor {
+  kAutomatic,    // Machine code where it can be made, for fast arithmetic on numbers.
+  kInterpreter,  // The kernels (kernels.h).
+  kMachineCode,  // As kAutomatic, for any size.
+};
+
 class Replayer {
  public:
   // `lanes` is 1, 2, 4 or 8 registers of `isa`, or 0 to choose.
+  Replayer(const InstructionList& list, LaneKind kind, Isa isa = BestIsa(), Index lanes = 0,
+           Executor executor = Executor::kAutomatic);
+  // By the interpreter.
   Replayer(Trace trace, LaneKind kind, Isa isa = BestIsa(), Index lanes = 0);
 
   const Trace& trace() const { return trace_; }
@@ -51,6 +62,8 @@ class Replayer {
   // Doubles from slot to slot: a number per lane, or two bounds.
   Index stride() const { return kind_ == LaneKind::kInterval ? 2 * lanes_ : lanes_; }
   const LaneKernels& kernels() const { return kernels_; }
+  // Null if the interpreter replays.
+  const MachineCode* code() const { return code_.get(); }
 
   // The slots of one block, with constants in place. Returned to the replayer when destroyed.
   class Workspace {
@@ -77,6 +90,7 @@ class Replayer {
   Trace trace_;
   LaneKind kind_;
   const LaneKernels& kernels_;
+  std::unique_ptr<const MachineCode> code_;
   Index lanes_;
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<LaneBuffer>> free_;  // Guarded by mutex_.

@@ -163,11 +163,6 @@ void EncodeSum(const std::vector<Term>& terms, const SlotAllocator& slots,
   }
 }
 
-double CostOfInstruction(const Instruction& instruction) {
-  if (instruction.op == Op::kSumOfProducts) return static_cast<double>(instruction.terms.size());
-  return Traits(instruction.op).cost;
-}
-
 }  // namespace
 
 Trace Schedule(InstructionList list) {
@@ -226,7 +221,7 @@ Trace Schedule(InstructionList list) {
       slots.ReleaseUnused(instruction.result2, i);
     }
     slots.ReleaseUnused(instruction.result, i);
-    trace.cost += CostOfInstruction(instruction);
+    trace.cost += CostOf(instruction);
   }
   for (const ValueId output : list.outputs) {
     trace.output_slots.push_back(output == kNoNode ? kZeroOutput : slots.slot(output));

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "engine/base/error.h"
+#include "proto/sobolev/v1/programs.pb.h"
+
 namespace sobolev::server {
 namespace {
 
@@ -9,12 +12,20 @@ namespace {
 // and a row of every thread's workspace.
 constexpr double kBytesPerOperation = 128;
 
-std::size_t EstimateBytes(const std::string& source, const program::Program& program) {
-  const program::Summary summary = program.Summarize();
-  const double traces = 1 + summary.tangent_ratio + summary.adjoint_ratio + summary.jacobian_ratio +
-                        summary.hessian_vector_ratio;
-  return source.size() + static_cast<std::size_t>(kBytesPerOperation * traces *
-                                                  static_cast<double>(summary.operations));
+// By the statistics that were stored with the program: to make them anew takes its time.
+std::size_t EstimateBytes(const ProgramRecord& record) {
+  v1::Program overview;
+  if (!overview.ParseFromString(record.overview)) {
+    throw Error(ErrorCode::kDataLoss, "CORRUPT_PROGRAM", "program",
+                "the stored statistics of \"" + record.id +
+                    "\" are damaged; delete the program and create it again");
+  }
+  const v1::ProgramStatistics& statistics = overview.statistics();
+  const double traces = 1 + statistics.tangent_ratio() + statistics.adjoint_ratio() +
+                        statistics.jacobian_ratio() + statistics.hessian_vector_ratio();
+  return record.source.size() +
+         static_cast<std::size_t>(kBytesPerOperation * traces *
+                                  static_cast<double>(statistics.operations()));
 }
 
 // As far as the engine goes by itself.
@@ -28,15 +39,16 @@ program::SourceLimits NoLimits() {
 
 }  // namespace
 
-ServedProgram::ServedProgram(const std::string& source, const program::SourceLimits& limits)
-    : program_(source, limits), size_bytes_(EstimateBytes(source, program_)) {}
+ServedProgram::ServedProgram(const std::string& source, const program::SourceLimits& limits,
+                             std::size_t size_bytes)
+    : program_(source, limits), size_bytes_(size_bytes) {}
 
 ProgramRegistry::ProgramRegistry(Store& store, std::size_t max_bytes,
                                  const program::SourceLimits& limits)
     : store_(store), max_bytes_(max_bytes), limits_(limits) {}
 
-ProgramRegistry::Handle ProgramRegistry::Compile(const std::string& source) const {
-  return std::make_shared<const ServedProgram>(source, limits_);
+std::unique_ptr<const program::Program> ProgramRegistry::Compile(const std::string& source) const {
+  return std::make_unique<const program::Program>(source, limits_);
 }
 
 ProgramRegistry::Handle ProgramRegistry::FindCached(const std::string& program_id) {
@@ -54,8 +66,9 @@ ProgramRegistry::Handle ProgramRegistry::Get(const std::string& program_id) {
     const std::shared_lock lock(mutex_);
     removals = removals_;
   }
+  const ProgramRecord record = store_.GetProgram(program_id);
   Handle compiled =
-      std::make_shared<const ServedProgram>(store_.GetProgram(program_id).source, NoLimits());
+      std::make_shared<const ServedProgram>(record.source, NoLimits(), EstimateBytes(record));
 
   const std::unique_lock lock(mutex_);
   // The program may have been deleted meanwhile: answer this request, remember nothing.

@@ -21,7 +21,8 @@ namespace sobolev::server {
 class ServedProgram {
  public:
   // Throws Error(kInvalidArgument) as program::Parse does.
-  ServedProgram(const std::string& source, const program::SourceLimits& limits);
+  ServedProgram(const std::string& source, const program::SourceLimits& limits,
+                std::size_t size_bytes);
 
   const program::Program& program() const { return program_; }
   // A guess at the memory of all traces, of the value and of its derivatives.
@@ -52,7 +53,7 @@ class ProgramRegistry {
   ProgramRegistry(Store& store, std::size_t max_bytes, const program::SourceLimits& limits);
 
   // A program that is not in the store. Throws Error(kInvalidArgument).
-  Handle Compile(const std::string& source) const;
+  std::unique_ptr<const program::Program> Compile(const std::string& source) const;
 
   // Compiles the program on first use. Throws Error(kNotFound) or Error(kDataLoss).
   Handle Get(const std::string& program_id);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -92,9 +93,9 @@ grpc::ServerUnaryReactor* ProgramService::CreateProgram(grpc::CallbackServerCont
       create_metrics_, pool_, context, request, response,
       [this](const v1::CreateProgramRequest& parsed, v1::Program& reply, const std::stop_token&) {
         RequireResourceId(parsed.program_id(), "program_id");
-        const ProgramRegistry::Handle compiled = programs_.Compile(parsed.source());
-        reply = ToProto(store_.CreateProgram(
-            ToRecord(parsed.program_id(), parsed.source(), compiled->program())));
+        const std::unique_ptr<const program::Program> compiled = programs_.Compile(parsed.source());
+        reply = ToProto(
+            store_.CreateProgram(ToRecord(parsed.program_id(), parsed.source(), *compiled)));
       });
 }
 
@@ -104,8 +105,8 @@ grpc::ServerUnaryReactor* ProgramService::CheckProgram(grpc::CallbackServerConte
   return UnaryCall<v1::CheckProgramRequest, v1::Program>::Start(
       check_metrics_, pool_, context, request, response,
       [this](const v1::CheckProgramRequest& parsed, v1::Program& reply, const std::stop_token&) {
-        const ProgramRegistry::Handle compiled = programs_.Compile(parsed.source());
-        reply = ToProto(ToRecord("", parsed.source(), compiled->program()));
+        const std::unique_ptr<const program::Program> compiled = programs_.Compile(parsed.source());
+        reply = ToProto(ToRecord("", parsed.source(), *compiled));
       });
 }
 

@@ -1,7 +1,8 @@
 // Derivatives of the workloads of ad_workloads.h by the scalar types of engine/ad: the plain value,
 // one tangent, the gradient by a tape that is recorded anew for each point, and where it is of
 // interest a Hessian-vector product (tangent over adjoint), a compressed sparse Jacobian, and
-// enclosures of value and gradient over a box (intervals inside tangents).
+// enclosures of value and gradient over a box (intervals inside tangents). ad_replay_bench.cc adds
+// the same by batched replay.
 //
 //     ad_bench --benchmark_filter=c_libor     times, by Google Benchmark
 //     ad_bench --serve                        answers ad_peers.py, which prints the ratios
@@ -27,6 +28,7 @@
 #include "engine/ad/tangent.h"
 #include "engine/ad/tape.h"
 #include "tests/bench/ad_counted.h"
+#include "tests/bench/ad_replay_bench.h"
 #include "tests/bench/ad_runner.h"
 #include "tests/bench/ad_workloads.h"
 
@@ -185,6 +187,7 @@ void AddAll(Runner& runner) {
   if (runner.Wants(LiborSwaptions::kName)) AddHessianVector(runner, LiborSwaptions());
   if (runner.Wants(TwoVariables::kName)) AddIntervals(runner, TwoVariables());
   if (runner.Wants(Brusselator::kName)) AddBrusselator(runner);
+  AddReplays(runner);
 }
 
 // The same measurements, by Google Benchmark.

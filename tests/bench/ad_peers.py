@@ -17,7 +17,9 @@ bounds to 6. If one does not, the script says which and exits with 1.
 Prints one table per mode, in ns per point with the ratio to the double-precision value in brackets,
 then for our scalar types the ratios next to the bounds of the theory (Griewank and Walther 2008,
 chapters 3 and 4): a tangent costs at most 2.5 values, a gradient at most 4, or 5 if the cost of
-reading and writing counts too (Baur and Strassen 1983).
+reading and writing counts too (Baur and Strassen 1983). Batched replay, the variants that begin
+with "replay", has a list of its own: per point, against the compiled value, the fastest peer, and
+what we ask of it.
 """
 
 import argparse
@@ -27,9 +29,31 @@ import math
 import statistics
 import subprocess
 import sys
+import time
 
 DIGITS = {"interval_value": 6, "interval_gradient": 6}
 BOUNDS = {"tangent": ("w_tan", 2.5), "gradient": ("w_grad", 4.0)}
+# How many times faster than the fastest peer a batched replay shall be.
+SPEEDUPS = {
+    ("a_speelpenning", "gradient"): 12,
+    ("b_two_variables", "gradient"): 12,
+    ("b_two_variables", "interval_gradient"): 20,
+    ("c_libor", "gradient"): 10,
+    ("c_libor", "hessian_vector"): 3,
+    ("d_basket", "gradient"): 12,
+    ("e_burgers", "gradient"): 5,
+    ("f1_mlp_inputs", "gradient"): 12,
+}
+# How many compiled values a batched replay may cost: half of one where tapes are well, and a sparse
+# Jacobian two right-hand sides.
+VALUES = {
+    ("a_speelpenning", "gradient"): 0.5,
+    ("b_two_variables", "gradient"): 0.5,
+    ("c_libor", "gradient"): 0.5,
+    ("d_basket", "gradient"): 0.5,
+    ("f1_mlp_inputs", "gradient"): 0.5,
+    ("g_brusselator", "jacobian"): 2,
+}
 EXPLANATIONS = {
     "a_speelpenning": "one multiplication per statement: to record it costs more than to do it",
     "e_burgers": "the compiler vectorises the value and cannot vectorise a tape: 30 to 120 is what "
@@ -83,8 +107,10 @@ class Subject:
         self.index = index
         self.workload = workload
         self.mode = mode
+        self.variant = variant
         self.row = f"{engine.name} {variant}".strip()
         self.passes = []
+        self.is_slow = False
         self.numbers = self.check()
         self.bytes = int(engine.ask(f"bytes {index}"))
 
@@ -92,7 +118,11 @@ class Subject:
         return [float(word) for word in self.engine.ask(f"check {self.index}").split()]
 
     def slice(self, micros):
-        return float(self.engine.ask(f"slice {self.index} {micros}"))
+        """Time per point of a slice of work."""
+        start = time.monotonic()
+        ns = float(self.engine.ask(f"slice {self.index} {micros}"))
+        self.is_slow = time.monotonic() - start > 0.1
+        return ns
 
     @property
     def ns(self):
@@ -156,7 +186,9 @@ def measure(subjects, rounds, micros):
         # Whoever follows a cache-hungry neighbour changes with every turn.
         shift = turn % len(subjects)
         for subject in subjects[shift:] + subjects[:shift]:
-            samples[subject].append(subject.slice(micros))
+            # What takes long is asked less often, but often enough to compare.
+            if turn % 10 == 0 or not subject.is_slow:
+                samples[subject].append(subject.slice(micros))
     for subject in subjects:
         subject.passes.append(low_percentile(samples[subject]))
 
@@ -171,6 +203,7 @@ def nanoseconds(value):
 
 def print_tables(subjects, ours):
     value = {s.workload: s.ns for s in subjects if s.mode == "value" and s.row == ours}
+    subjects = [s for s in subjects if not is_replay(s)]
     for mode in dict.fromkeys(s.mode for s in subjects):
         of_mode = [s for s in subjects if s.mode == mode]
         workloads = list(dict.fromkeys(s.workload for s in of_mode))
@@ -209,7 +242,7 @@ def print_tape_bytes(subjects):
 def print_bounds(subjects, ours, value):
     lines = []
     for subject in subjects:
-        if subject.row.split()[0] != ours or subject.workload not in value:
+        if subject.row.split()[0] != ours or is_replay(subject) or subject.workload not in value:
             continue
         name, bound = BOUNDS.get(subject.mode, (None, None))
         if name is None:
@@ -227,20 +260,91 @@ def print_bounds(subjects, ours, value):
         print("\n".join(lines))
 
 
+def is_replay(subject):
+    return subject.variant.startswith("replay")
+
+
+def fastest_peer(subject, subjects, ours):
+    """The fastest of the other engines at what `subject` does, or None."""
+    peers = [
+        s
+        for s in subjects
+        if (s.workload, s.mode) == (subject.workload, subject.mode) and s.row.split()[0] != ours
+    ]
+    return min(peers, key=lambda s: s.ns, default=None)
+
+
+def against(figure, bar, met):
+    """A figure next to what was asked for, which may be nothing."""
+    return figure if bar is None else f"{figure} ({'meets' if met else 'MISSES'} {bar})"
+
+
+def print_replays(subjects, ours, value):
+    replays = [s for s in subjects if is_replay(s) and s.mode != "scaling"]
+    if not replays:
+        return
+    print("\n## Batched replay, per point, one thread\n")
+    print("| workload, mode, variant | time | values | faster than the fastest peer |")
+    print("|---|---|---|---|")
+    for subject in replays:
+        key = (subject.workload, subject.mode) if subject.variant == "replay" else None
+        ratio = subject.ns / value[subject.workload] if subject.workload in value else math.nan
+        limit = VALUES.get(key)
+        values = against(f"{ratio:.2f}", limit, limit is not None and ratio <= limit)
+        peer = fastest_peer(subject, subjects, ours)
+        speedup = "-"
+        if peer is not None:
+            factor, bar = peer.ns / subject.ns, SPEEDUPS.get(key)
+            speedup = against(f"{factor:.1f}x", bar, bar is not None and factor >= bar)
+            speedup += f" {peer.row}"
+        print(
+            f"| {subject.workload} {subject.mode} {subject.variant} | {nanoseconds(subject.ns)} "
+            f"| {values} | {speedup} |"
+        )
+
+
+def print_replay_ratios(subjects):
+    """Ratios of one replay to another."""
+    ns = {(s.workload, s.mode, s.variant): s.ns for s in subjects if is_replay(s)}
+    lines = []
+
+    def compare(text, above, below):
+        if above in ns and below in ns:
+            lines.append(f"- {text}: {ns[above] / ns[below]:.2f}")
+
+    compare(
+        "g_brusselator, sparse Jacobian over replayed right-hand side (2 asked for)",
+        ("g_brusselator", "jacobian", "replay"),
+        ("g_brusselator", "value", "replay"),
+    )
+    burgers = [key for key in ns if key[:2] == ("e_burgers", "gradient")]
+    for key in burgers:
+        compare(
+            f"e_burgers, gradient unrolled over {key[2]}",
+            ("e_burgers", "gradient", "replay-unrolled"),
+            key,
+        )
+    for workload in dict.fromkeys(key[0] for key in ns):
+        gradient = (workload, "gradient", "replay")
+        compare(f"{workload}, gradient over value", gradient, (workload, "value", "replay"))
+        compare(
+            f"{workload}, one thread over two, on the wall",
+            (workload, "scaling", "replay-threads-1"),
+            (workload, "scaling", "replay-threads-2"),
+        )
+    if lines:
+        print("\n## Replay against replay\n")
+        print("\n".join(lines))
+
+
 def print_race(subjects, ours):
-    """Our time over that of the fastest peer, per mode and workload."""
+    """The time of our scalar types over that of the fastest peer, per mode and workload."""
     lines = []
     for subject in subjects:
-        if subject.row.split()[0] != ours:
+        if subject.row.split()[0] != ours or is_replay(subject):
             continue
-        peers = [
-            s
-            for s in subjects
-            if (s.workload, s.mode) == (subject.workload, subject.mode)
-            and s.row.split()[0] != ours
-        ]
-        if peers:
-            best = min(peers, key=lambda s: s.ns)
+        best = fastest_peer(subject, subjects, ours)
+        if best is not None:
             lines.append(
                 f"- {subject.workload} {subject.mode}, {subject.row}: "
                 f"{subject.ns / best.ns:.3f} of the time of {best.row}"
@@ -289,6 +393,8 @@ def main():
             close_all(of_workload)
 
     value = print_tables(timed, "ours")
+    print_replays(timed, "ours", value)
+    print_replay_ratios(timed)
     print_race(timed, "ours")
     print_bounds(timed, "ours", value)
     print_tape_bytes(subjects)

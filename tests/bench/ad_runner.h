@@ -8,12 +8,14 @@
 //
 //     list                  workload:mode:variant of each measurement, in order
 //     check INDEX           the numbers that the measurement computes, with 17 digits
-//     slice INDEX MICROS    thread CPU time per point, in nanoseconds, of a slice of that length
+//     slice INDEX MICROS    thread CPU time per point, in nanoseconds, of a slice of that length;
+//                           of "scaling", which has several threads, the time on the wall
 //     bytes INDEX           tape bytes of one evaluation, or 0 where that is not known
 //
 // Modes and what `check` answers: "value": f. "tangent": f and ḟ along Direction. "gradient": f and
 // ∇f. "hessian_vector": f, ∇f and ∇²f ẋ along Direction. "jacobian": the nonzeros of g by row.
-// "interval_value" and "interval_gradient": lower and upper bounds of the above at IntervalInputs.
+// "scaling": as "gradient". "interval_value" and "interval_gradient": lower and upper bounds of the
+// above at IntervalInputs.
 
 #ifndef SOBOLEV_TESTS_BENCH_AD_RUNNER_H_
 #define SOBOLEV_TESTS_BENCH_AD_RUNNER_H_
@@ -51,6 +53,7 @@ struct Measurement {
   std::function<void(std::int64_t calls, std::vector<double>& out)> run;
   std::function<std::size_t()> tape_bytes;  // May be empty.
   std::vector<double> out;
+  clockid_t clock = CLOCK_THREAD_CPUTIME_ID;
 };
 
 // The measurements of one engine. Not thread-safe.
@@ -122,23 +125,24 @@ class Runner {
   }
 
  private:
-  static double ThreadNanoseconds() {
+  static double NanosecondsBy(clockid_t clock) {
     timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    clock_gettime(clock, &now);
     return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
   }
 
-  // The first call of a slice is not counted: it warms what another engine has cooled. It also
-  // tells how many calls fill the slice.
+  // The first call of a slice is not counted: it warms what another engine has cooled. The second
+  // tells how many calls fill the slice, and is all of it if it does so by itself.
   static double Slice(Measurement& m, double nanoseconds) {
     m.run(1, m.out);
-    double start = ThreadNanoseconds();
+    double start = NanosecondsBy(m.clock);
     m.run(1, m.out);
-    const double once = ThreadNanoseconds() - start;
+    const double once = NanosecondsBy(m.clock) - start;
+    if (once > nanoseconds) return once / m.points_per_call;
     const auto calls = static_cast<std::int64_t>(nanoseconds / std::fmax(once, 20)) + 1;
-    start = ThreadNanoseconds();
+    start = NanosecondsBy(m.clock);
     m.run(calls, m.out);
-    return (ThreadNanoseconds() - start) / static_cast<double>(calls * m.points_per_call);
+    return (NanosecondsBy(m.clock) - start) / static_cast<double>(calls * m.points_per_call);
   }
 
   std::string only_;

@@ -205,7 +205,7 @@ def test_a_wrong_command_line_ends_with_2(ok, run, arguments, says):
 BAD_SOURCES = {
     "nothing": ("", None, ""),
     "no output": ("input x\n", None, "output"),
-    "syntax": ("input x\noutput y = (x\n", "SYNTAX_ERROR", "line 2"),
+    "syntax": ("input x\noutput y = (x\n", "SYNTAX_ERROR", "line 3, column 1"),
     "unknown name": ("input length\noutput y = lenght\n", "UNKNOWN_NAME", "length"),
     "wrong sizes": (
         "input a[2]\ninput b[3]\noutput y = a + b\n",
@@ -330,7 +330,7 @@ def test_a_reply_over_the_limit_is_refused(client):
     with pytest.raises(sobolev.ResourceExhaustedError) as info:
         program.evaluate(point, hessian=True)
     assert info.value.reason == "REPLY_TOO_LARGE"
-    assert "9003001 numbers" in info.value.message or "9e+06 numbers" in info.value.message
+    assert "9000001 numbers" in info.value.message
     hvp = program.evaluate(point, tangents=point, adjoints=[1.0], hvp=True).hvp
     assert np.allclose(hvp, 6)
 
@@ -377,13 +377,14 @@ def test_a_program_of_a_million_operations_works(client):
 
 def test_an_acknowledged_program_survives_a_kill(make_server):
     server = make_server().start()
-    with sobolev.Client(server.grpc, timeout=120) as client:
-        for i in range(5):
-            source = f"input x\noutput y = {i} * x\n"
+    for i in range(5):
+        source = f"input x\noutput y = {i} * x\n"
+        with sobolev.Client(server.grpc) as client:
             client.create_program(f"kept-{i}", source)
             client.create_program(f"gone-{i}", source).delete()
-            server.kill()
-            server.start()
+        server.kill()
+        server.start()
+        with sobolev.Client(server.grpc) as client:
             assert client.program_names() == [f"kept-{k}" for k in range(i + 1)]
             assert client.program(f"kept-{i}").source == source
             assert client.program(f"kept-{i}")([[2.0]]) == 2 * i

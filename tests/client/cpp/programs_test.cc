@@ -59,7 +59,7 @@ TEST_F(ProgramsTest, ACheckedProgramIsNotStored) {
   EXPECT_EQ(client_.CheckProgram(kSource).output_size, 2);
   EXPECT_TRUE(client_.ListPrograms().empty());
   try {
-    client_.CheckProgram("input x\noutput y = x +\n");
+    client_.CheckProgram("input x\noutput y = x * * 2\n");
     ADD_FAILURE() << "expected an RpcError";
   } catch (const RpcError& e) {
     EXPECT_EQ(e.code(), StatusCode::kInvalidArgument);

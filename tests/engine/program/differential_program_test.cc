@@ -120,7 +120,8 @@ class ProgramCase {
   }
 
   void Expect(const Settings& settings) {
-    const bool is_straight = definition_.stages.size() == 1 && definition_.stages[0].repeat == 1;
+    const bool is_straight =
+        stages_.size() == 1 && !stages_[0].has_counter && stages_[0].repeat == 1;
     Matrix Y(m_, kPoints);
     Matrix J(n_, m_ * kPoints);
     Matrix H(n_, n_ * m_ * kPoints);

@@ -40,7 +40,7 @@ class ProgramRegistryTest : public testing::Test {
 
   void Create(const std::string& id, const std::string& source) {
     const ProgramRegistry registry(*store_, 0, {});
-    store_->CreateProgram(ToRecord(id, source, registry.Compile(source)->program()));
+    store_->CreateProgram(ToRecord(id, source, *registry.Compile(source)));
   }
 
   const SystemClock clock_;

@@ -1,0 +1,54 @@
+// Machine code for a list of instructions, for processors with AVX-512.
+//
+// The interpreter (kernels.h) is bound by memory: every operand is read from its slot and every
+// result written there. Here loops are found again (rolling.h), values stay in registers for as
+// long as they are needed soon (register_plan.h), and constants are broadcast from one number. Each
+// lane goes through the same operations in the same order as in the interpreter, so results have
+// the same bits. The code is plain data until it is complete; its pages are never writable and
+// executable at once.
+
+#ifndef SOBOLEV_ENGINE_PROGRAM_MACHINE_CODE_H_
+#define SOBOLEV_ENGINE_PROGRAM_MACHINE_CODE_H_
+
+#include <cstddef>
+#include <memory>
+
+#include "engine/program/executable_memory.h"
+#include "engine/program/kernels.h"
+#include "engine/program/trace.h"
+
+namespace sobolev::program {
+
+struct CodeOptions {
+  int registers = 1;      // That the code handles at once: 1, 2 or 4.
+  std::size_t lanes = 8;  // Of a slot: a multiple of 8 · registers.
+};
+
+class MachineCode {
+ public:
+  // Whether code can be made and run here.
+  static bool IsAvailable();
+
+  // `trace` becomes the trace of the code: one without groups. Returns null, with `trace` as it
+  // was, if the code would be too large.
+  static std::unique_ptr<const MachineCode> Make(const InstructionList& list,
+                                                 const CodeOptions& options, Trace& trace);
+
+  // Executes the code on all lanes. `slots` is aligned to 64 bytes.
+  void Run(double* slots) const;
+
+  // Bytes of code and data.
+  std::size_t size() const { return size_; }
+
+ private:
+  MachineCode(const CodeOptions& options, std::size_t size)
+      : options_(options), size_(size), memory_(size) {}
+
+  CodeOptions options_;
+  std::size_t size_;
+  ExecutableMemory memory_;
+};
+
+}  // namespace sobolev::program
+
+#endif  // SOBOLEV_ENGINE_PROGRAM_MACHINE_CODE_H_
