@@ -60,7 +60,7 @@ struct NewtonStep {
   Vector step;  // p, n.
   NewtonStop stop = NewtonStop::kConverged;
   Index iterations = 0;           // Products H v that were used.
-  double predicted_decrease = 0;  // −(gᵀp + pᵀH p/2), >= 0 unless p = −g came from the rule above.
+  double predicted_decrease = 0;  // −(gᵀp + pᵀH p/2), >= 0.
   double residual = 0;            // ‖H p + g‖ as the recurrence carries it.
 };
 

@@ -236,8 +236,9 @@ void Differentiator::Propagate(NodeId id) {
       };
       Contribute(node.a, product(node.a, partials.a), masked);
       if (node.op == Op::kSeedMultiply) {
-        // The first factor is the seed, which may be 0 where the adjoint is infinite.
-        Contribute(node.b, graph_.Make(Op::kSeedMultiply, node.a, bar), masked);
+        // The first factor is the seed, which may be 0 where the adjoint is infinite, and then the
+        // second is masked as by a select.
+        Contribute(node.b, graph_.Make(Op::kSeedMultiply, node.a, bar), true);
       } else if (binary) {
         Contribute(node.b, product(node.b, partials.b), masked);
       }

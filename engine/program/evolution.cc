@@ -104,6 +104,38 @@ Evolution::Evolution(const Definition& definition, LaneKind kind)
   }
 }
 
+// States that are not in use, with their memory. Memory that is given back to the system after
+// every block costs more, by its page faults, than the arithmetic of a step does.
+class Evolution::StatePool {
+ public:
+  State Take() {
+    if (free_.empty()) return {};
+    State state = std::move(free_.back());
+    free_.pop_back();
+    return state;
+  }
+
+  void Return(State state) { free_.push_back(std::move(state)); }
+
+ private:
+  std::vector<State> free_;
+};
+
+std::unique_ptr<Evolution::StatePool> Evolution::TakePool() {
+  const std::lock_guard lock(mutex_);
+  if (pools_.empty()) return std::make_unique<StatePool>();
+  std::unique_ptr<StatePool> pool = std::move(pools_.back());
+  pools_.pop_back();
+  return pool;
+}
+
+void Evolution::ReturnPool(std::unique_ptr<StatePool> pool) {
+  const std::lock_guard lock(mutex_);
+  pools_.push_back(std::move(pool));
+}
+
+Evolution::~Evolution() = default;
+
 // One forward sweep over a block and, if wanted, the reverse sweep after it. A state is z, or z and
 // ż one after the other.
 class Evolution::Sweep {
@@ -116,18 +148,30 @@ class Evolution::Sweep {
         stop_(stop),
         has_tangent_(block.x_dot != nullptr),
         has_adjoint_(block.y_bar != nullptr),
+        pool_(evolution.TakePool()),
         counter_(static_cast<std::size_t>(stride_)) {
     const Index n = evolution.stages_.front()->stage().state_size;
     Append(block.x, n, state_);
     if (has_tangent_) Append(block.x_dot, n, state_);
   }
 
+  ~Sweep() {
+    for (Reversal& reversal : reversals_) {
+      for (State& state : reversal.stored) pool_->Return(std::move(state));
+      for (State& state : reversal.taped) pool_->Return(std::move(state));
+    }
+    evolution_.ReturnPool(std::move(pool_));
+  }
+
+  Sweep(const Sweep&) = delete;
+  Sweep& operator=(const Sweep&) = delete;
+
   void Run(const Block& block) {
     for (auto& stage : evolution_.stages_) {
       if (has_adjoint_) {
         StartReversal(*stage);
       } else {
-        for (Index step = 0; step < stage->stage().repeat; ++step) Advance(*stage, step);
+        for (Index step = 0; step < stage->stage().repeat; ++step) Advance(*stage, step, state_);
       }
     }
     const Index m = OutputSize(*evolution_.stages_.back());
@@ -143,8 +187,6 @@ class Evolution::Sweep {
   }
 
  private:
-  using State = std::vector<double>;
-
   // A stage on its way back.
   struct Reversal {
     Reverser reverser;
@@ -182,11 +224,11 @@ class Evolution::Sweep {
     }
   }
 
-  // The current state becomes the one after `step`.
-  void Advance(StageRoutines& stage, Index step) {
+  // The current state becomes the one after `step`. `before` may be the current state.
+  void Advance(StageRoutines& stage, Index step, const State& before) {
     const Routine& routine = has_tangent_ ? stage.tangent() : stage.value();
     Replayer::Workspace workspace(routine.replayer());
-    LoadStep(workspace, routine, stage, state_, step);
+    LoadStep(workspace, routine, stage, before, step);
     workspace.Run();
     const Index m = OutputSize(stage);
     state_.resize(static_cast<std::size_t>((has_tangent_ ? 2 : 1) * m * stride_));
@@ -225,17 +267,20 @@ class Evolution::Sweep {
         state_ = reversal.stored[action.slot];
         return;
       case Kind::kAdvance:
-        for (Index i = 0; i < action.count; ++i) Advance(stage, action.step + i);
+        for (Index i = 0; i < action.count; ++i) Advance(stage, action.step + i, state_);
         return;
       case Kind::kTape:
         for (Index i = 0; i < action.count; ++i) {
-          reversal.taped.push_back(state_);
-          if (needs_end || i + 1 < action.count) Advance(stage, action.step + i);
+          reversal.taped.push_back(std::exchange(state_, pool_->Take()));
+          if (needs_end || i + 1 < action.count) {
+            Advance(stage, action.step + i, reversal.taped.back());
+          }
         }
         return;
       case Kind::kReverse:
         for (Index i = action.count; i-- > 0;) {
           Reverse(stage, action.step + i, reversal.taped.back());
+          pool_->Return(std::move(reversal.taped.back()));
           reversal.taped.pop_back();
         }
         return;
@@ -272,6 +317,7 @@ class Evolution::Sweep {
   const std::stop_token& stop_;
   const bool has_tangent_;
   const bool has_adjoint_;
+  std::unique_ptr<StatePool> pool_;
   State state_;
   State bar_;
   State counter_;
@@ -312,7 +358,9 @@ void Evolution::Run(const ProductRequest& request, const ProductRequest* upper,
         const LaneRows<const double>& lower = request.*rows;
         LaneBuffer& buffer = *array++;
         if (lower.data == nullptr) continue;
-        buffer = LaneBuffer(static_cast<std::size_t>(lower.width * stride_));
+        if (buffer.data() == nullptr) {
+          buffer = LaneBuffer(static_cast<std::size_t>(lower.width * stride_));
+        }
         kernels_.load(rows_of(lower.width), BlockRows(lower, grid, first, lanes_).data(),
                       buffer.data());
         if (upper != nullptr) {
@@ -325,7 +373,9 @@ void Evolution::Run(const ProductRequest& request, const ProductRequest* upper,
       for (const auto& [rows, member] : kOutputs) {
         LaneBuffer& buffer = *array++;
         if ((request.*rows).data == nullptr) continue;
-        buffer = LaneBuffer(static_cast<std::size_t>((request.*rows).width * stride_));
+        if (buffer.data() == nullptr) {
+          buffer = LaneBuffer(static_cast<std::size_t>((request.*rows).width * stride_));
+        }
         block.*member = buffer.data();
       }
       RunBlock(block, settings, stop);

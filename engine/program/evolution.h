@@ -48,6 +48,7 @@ class Evolution {
  public:
   // `definition` outlives the evolution.
   Evolution(const Definition& definition, LaneKind kind);
+  ~Evolution();
 
   // Every lane of the request's grid by itself. `upper`, for intervals, holds the upper bounds of
   // all arrays of `request`; else it is null. Thread-safe. Throws Error(kCancelled) when `stop`
@@ -73,11 +74,18 @@ class Evolution {
   void RunBlock(const Block& block, const Settings& settings, const std::stop_token& stop);
 
   class Sweep;
+  class StatePool;
+  using State = std::vector<double>;
+
+  std::unique_ptr<StatePool> TakePool();
+  void ReturnPool(std::unique_ptr<StatePool> pool);
 
   std::vector<std::unique_ptr<StageRoutines>> stages_;
   const LaneKernels& kernels_;
   Index lanes_ = 0;   // The same for all routines, and
   Index stride_ = 0;  // doubles per element of a lane array.
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<StatePool>> pools_;  // Of no sweep. Guarded by mutex_.
 };
 
 // What an adjoint sweep over a block of `lanes` points does, by playing its schedules.

@@ -515,31 +515,37 @@ void Run(const BlockRun& run) {
 // ---- Points to lanes and back
 // --------------------------------------------------------------------
 
-// The lanes that the two registers of a pair have after halves of kHalf elements changed places.
+// Where lane i of a register comes from when blocks of kHalf lanes change places between the two
+// registers of a pair: the first register keeps its even blocks, the second its odd ones.
 template <int kHalf>
-inline Mask ExchangedLanes(bool high) {
-  Mask lanes{};
-#pragma GCC unroll 8
-  for (int i = 0; i < kLanes; ++i) {
-    const bool is_second = (i / kHalf) % 2 != 0;
-    lanes[i] = (is_second ? kLanes - kHalf : 0) + i + (high ? kHalf : 0);
-  }
-  return lanes;
+constexpr int ExchangedLane(bool is_second, int i) {
+  return ((i / kHalf) % 2 != 0 ? kLanes - kHalf : 0) + i + (is_second ? kHalf : 0);
+}
+
+template <int kHalf, bool kIsSecond>
+inline Vec Exchange(Vec a, Vec b) {
+  constexpr auto kLane = [](int i) { return ExchangedLane<kHalf>(kIsSecond, i); };
+#if SOBOLEV_VECTOR_BYTES == 64
+  return __builtin_shufflevector(a, b, kLane(0), kLane(1), kLane(2), kLane(3), kLane(4), kLane(5),
+                                 kLane(6), kLane(7));
+#elif SOBOLEV_VECTOR_BYTES == 32
+  return __builtin_shufflevector(a, b, kLane(0), kLane(1), kLane(2), kLane(3));
+#else
+  return __builtin_shufflevector(a, b, kLane(0), kLane(1));
+#endif
 }
 
 // Transposes a square of kLanes registers: in each stage, blocks of kHalf×kHalf change places.
 template <int kHalf = 1>
 inline void Transpose(Vec (&rows)[kLanes]) {
   if constexpr (kHalf < kLanes) {
-    const Mask low = ExchangedLanes<kHalf>(false);
-    const Mask high = ExchangedLanes<kHalf>(true);
 #pragma GCC unroll 8
     for (int pair = 0; pair < kLanes / 2; ++pair) {
       const int r = pair / kHalf * (2 * kHalf) + pair % kHalf;
       const Vec a = rows[r];
       const Vec b = rows[r + kHalf];
-      rows[r] = __builtin_shuffle(a, b, low);
-      rows[r + kHalf] = __builtin_shuffle(a, b, high);
+      rows[r] = Exchange<kHalf, false>(a, b);
+      rows[r + kHalf] = Exchange<kHalf, true>(a, b);
     }
     Transpose<2 * kHalf>(rows);
   }

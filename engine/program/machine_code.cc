@@ -3,21 +3,21 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 #include <utility>
 #include <vector>
 
 #include "engine/base/isa.h"
 #include "engine/program/assembler.h"
 #include "engine/program/register_plan.h"
+#include "engine/program/rematerialization.h"
 #include "engine/program/section_body.h"
 #include "engine/program/section_encoder.h"
+#include "engine/program/slots.h"
 
 namespace sobolev::program {
 namespace {
 
-constexpr int kVectorRegisters = 32;
-constexpr std::size_t kRegisterLanes = 8;
+constexpr Index kRegisterLanes = 8;
 // Displacements have 32 bits with a sign.
 constexpr std::size_t kMaxBytes = std::size_t{1} << 30;
 constexpr std::int32_t kDataAlignment = 64;
@@ -26,21 +26,20 @@ constexpr std::array kPreserved = {kRbx, kRbp, kR12, kR13, kR14, kR15};
 
 class CodeMaker {
  public:
-  CodeMaker(const InstructionList& list, const CodeOptions& options)
-      : list_(list),
-        options_(options),
-        facts_(list),
-        in_memory_(list.num_values, 0),
-        slots_(list) {}
+  CodeMaker(const InstructionList& list, Index lanes)
+      : list_(getenv("NOREMAT")?list:Rematerialize(list)),
+        stride_(static_cast<std::size_t>(lanes) * sizeof(double)),
+        facts_(list_),
+        in_memory_(list_.num_values, 0),
+        slots_(list_) {}
 
   // False if the code would be too large.
   bool Run(Trace& trace) {
     PlanSections();
     PlaceResults();
     AssignSlots(trace);
-    const std::size_t stride = options_.lanes * sizeof(double);
-    if (slots_.num_slots() * stride > kMaxBytes) return false;
-    Encode(static_cast<std::int32_t>(stride));
+    if (trace.num_slots * stride_ > kMaxBytes) return false;
+    Encode();
     return assembler_.size() + data_.bytes().size() < kMaxBytes;
   }
 
@@ -55,34 +54,32 @@ class CodeMaker {
   }
 
  private:
-  int count() const { return kVectorRegisters / options_.registers; }
-
   void PlanSections() {
     for (const ValueId output : list_.outputs) {
       if (output != kNoNode) in_memory_[output] = 1;
     }
     for (const Section& section : Roll(list_, facts_.producers)) {
-      bodies_.push_back(MakeBody(list_, facts_, section, MaxCarried(count()), in_memory_));
-      plans_.push_back(PlanRegisters(bodies_.back(), count()));
+      bodies_.push_back(MakeBody(list_, facts_, section, in_memory_));
+      plans_.push_back(PlanRegisters(bodies_.back()));
     }
   }
 
-  // A result that is in memory in one iteration is so in all.
+  // A result that is in memory in one iteration is so in all, but for carried ones of which only
+  // the last is needed there.
   void PlaceResults() {
     for (std::size_t i = 0; i < bodies_.size(); ++i) {
       const Body& body = bodies_[i];
-      for (const Operation& operation : body.operations) {
-        for (const SymbolId s : operation.results) {
-          if (s == kNoSymbol) continue;
-          const Symbol& symbol = body.symbols[s];
-          bool is_in_memory = plans_[i].in_memory[s] != 0;
-          for (std::uint32_t k = 0; k < body.section.iterations && !is_in_memory; ++k) {
-            is_in_memory = in_memory_[ValueOf(list_, body, symbol, k)] != 0;
-          }
-          for (std::uint32_t k = 0; k < body.section.iterations && is_in_memory; ++k) {
-            in_memory_[ValueOf(list_, body, symbol, k)] = 1;
-          }
+      const std::uint32_t iterations = body.section.iterations;
+      for (SymbolId s = 0; s < body.symbols.size(); ++s) {
+        const Symbol& symbol = body.symbols[s];
+        if (symbol.kind != Symbol::Kind::kResult || !body.Exists(symbol)) continue;
+        const auto value = [&](std::uint32_t k) { return ValueOf(list_, body, symbol, k); };
+        const std::uint32_t end = symbol.is_carried() ? iterations - 1 : iterations;
+        bool is_in_memory = plans_[i].in_memory[s] != 0;
+        for (std::uint32_t k = 0; k < end; ++k) {
+          is_in_memory = is_in_memory || in_memory_[value(k)] != 0;
         }
+        for (std::uint32_t k = 0; k < iterations && is_in_memory; ++k) in_memory_[value(k)] = 1;
       }
     }
   }
@@ -95,10 +92,9 @@ class CodeMaker {
     for (const ValueId output : list_.outputs) {
       if (output != kNoNode) slots_.Pin(output);
     }
-    auto inputs = list_.inputs;
-    std::sort(inputs.begin(), inputs.end(),
+    std::sort(list_.inputs.begin(), list_.inputs.end(),
               [](const auto& a, const auto& b) { return a.second < b.second; });
-    for (const auto& [value, index] : inputs) {
+    for (const auto& [value, index] : list_.inputs) {
       slots_.Take(value);
       trace.input_indices.push_back(index);
     }
@@ -110,12 +106,12 @@ class CodeMaker {
     for (std::uint32_t i = 0; i < size; ++i) {
       const Instruction& instruction = list_.instructions[i];
       slots_.Release(instruction, i);
-      const bool has_slot = in_memory_[instruction.result] != 0;
-      const bool has_slot2 = instruction.result2 != kNoNode && in_memory_[instruction.result2] != 0;
-      if (has_slot) slots_.Take(instruction.result);
-      if (has_slot2) slots_.Take(instruction.result2);
-      if (has_slot2) slots_.ReleaseUnused(instruction.result2, i);
-      if (has_slot) slots_.ReleaseUnused(instruction.result, i);
+      for (const ValueId result : {instruction.result, instruction.result2}) {
+        if (result != kNoNode && in_memory_[result] != 0) slots_.Take(result);
+      }
+      for (const ValueId result : {instruction.result, instruction.result2}) {
+        if (result != kNoNode && in_memory_[result] != 0) slots_.ReleaseUnused(result, i);
+      }
       trace.cost += CostOf(instruction);
     }
     for (const ValueId output : list_.outputs) {
@@ -125,17 +121,16 @@ class CodeMaker {
     trace.num_slots = slots_.num_slots();
   }
 
-  void Encode(std::int32_t stride) {
+  void Encode() {
     const bool has_calls =
         std::any_of(bodies_.begin(), bodies_.end(), [](const Body& b) { return b.has_calls; });
-    const std::int32_t frame = CallFrameBytes(options_.registers);
-    const Address saved_stack{.base = kRsp, .displacement = frame};
+    const Address saved_stack{.base = kRsp, .displacement = kCallFrameBytes};
     for (const Gpr reg : kPreserved) assembler_.Push(reg);
     assembler_.Move(kSlotBase, kRdi);
     data_pointer_ = assembler_.MoveConstant(kDataBase, 0);
     if (has_calls) {
       assembler_.Move(kRax, kRsp);
-      assembler_.Add(kRsp, -(frame + kDataAlignment));
+      assembler_.Add(kRsp, -(kCallFrameBytes + kDataAlignment));
       assembler_.And(kRsp, -kDataAlignment);
       assembler_.Store64(saved_stack, kRax);
     }
@@ -143,8 +138,7 @@ class CodeMaker {
                               .facts = facts_,
                               .slots = slots_,
                               .kernels = kAvx512LaneKernels,
-                              .registers = options_.registers,
-                              .stride = stride,
+                              .stride = static_cast<std::int32_t>(stride_),
                               .assembler = assembler_,
                               .data = data_};
     for (std::size_t i = 0; i < bodies_.size(); ++i) {
@@ -159,13 +153,13 @@ class CodeMaker {
     return (assembler_.size() + kDataAlignment - 1) / kDataAlignment * kDataAlignment;
   }
 
-  const InstructionList& list_;
-  CodeOptions options_;
+  InstructionList list_;
+  std::size_t stride_;  // Bytes from slot to slot.
   ValueFacts facts_;
   std::vector<std::uint8_t> in_memory_;  // By value, whether it has a slot.
-  SlotAllocator slots_;
   std::vector<Body> bodies_;
   std::vector<RegisterPlan> plans_;
+  SlotAllocator slots_;
   Assembler assembler_;
   CodeData data_;
   std::size_t data_pointer_ = 0;  // Where the code says where its data is.
@@ -177,12 +171,12 @@ bool MachineCode::IsAvailable() {
   return BestIsa() == Isa::kAvx512 && ExecutableMemory::IsAvailable();
 }
 
-std::unique_ptr<const MachineCode> MachineCode::Make(const InstructionList& list,
-                                                     const CodeOptions& options, Trace& trace) {
+std::unique_ptr<const MachineCode> MachineCode::Make(const InstructionList& list, Index lanes,
+                                                     Trace& trace) {
   Trace made;
-  CodeMaker maker(list, options);
+  CodeMaker maker(list, lanes);
   if (!maker.Run(made)) return nullptr;
-  std::unique_ptr<MachineCode> code(new MachineCode(options, maker.size()));
+  std::unique_ptr<MachineCode> code(new MachineCode(lanes, maker.size()));
   maker.Write(code->memory_.data());
   if (!code->memory_.Seal()) return nullptr;
   trace = std::move(made);
@@ -190,10 +184,9 @@ std::unique_ptr<const MachineCode> MachineCode::Make(const InstructionList& list
 }
 
 void MachineCode::Run(double* slots) const {
-  const auto code = reinterpret_cast<void (*)(double*)>(
-      reinterpret_cast<std::uintptr_t>(memory_.data()));
-  const std::size_t step = static_cast<std::size_t>(options_.registers) * kRegisterLanes;
-  for (std::size_t lane = 0; lane < options_.lanes; lane += step) code(slots + lane);
+  const auto code =
+      reinterpret_cast<void (*)(double*)>(reinterpret_cast<std::uintptr_t>(memory_.data()));
+  for (Index lane = 0; lane < lanes_; lane += kRegisterLanes) code(slots + lane);
 }
 
 }  // namespace sobolev::program

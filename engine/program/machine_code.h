@@ -19,32 +19,26 @@
 
 namespace sobolev::program {
 
-struct CodeOptions {
-  int registers = 1;      // That the code handles at once: 1, 2 or 4.
-  std::size_t lanes = 8;  // Of a slot: a multiple of 8 · registers.
-};
-
 class MachineCode {
  public:
   // Whether code can be made and run here.
   static bool IsAvailable();
 
-  // `trace` becomes the trace of the code: one without groups. Returns null, with `trace` as it
-  // was, if the code would be too large.
-  static std::unique_ptr<const MachineCode> Make(const InstructionList& list,
-                                                 const CodeOptions& options, Trace& trace);
+  // For slots of `lanes` lanes, a multiple of 8. `trace` becomes the trace of the code: one without
+  // groups. Returns null, with `trace` as it was, if the code would be too large.
+  static std::unique_ptr<const MachineCode> Make(const InstructionList& list, Index lanes,
+                                                 Trace& trace);
 
-  // Executes the code on all lanes. `slots` is aligned to 64 bytes.
+  // Executes the code on all lanes, a register at a time. `slots` is aligned to 64 bytes.
   void Run(double* slots) const;
 
   // Bytes of code and data.
   std::size_t size() const { return size_; }
 
  private:
-  MachineCode(const CodeOptions& options, std::size_t size)
-      : options_(options), size_(size), memory_(size) {}
+  MachineCode(Index lanes, std::size_t size) : lanes_(lanes), size_(size), memory_(size) {}
 
-  CodeOptions options_;
+  Index lanes_;
   std::size_t size_;
   ExecutableMemory memory_;
 };

@@ -1,12 +1,14 @@
 #include "engine/program/register_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 namespace sobolev::program {
 namespace {
 
 constexpr std::uint32_t kNever = std::numeric_limits<std::uint32_t>::max();
+constexpr int kCount = 32;
 constexpr int kNoRegister = -1;
 // An occupant that is no symbol: an operand needed by one instruction only.
 constexpr SymbolId kTemporary = kNoSymbol - 1;
@@ -32,13 +34,9 @@ constexpr FusedForms kNegativeForms{opcode::kNegativeMultiplyAdd132,
 
 class Planner {
  public:
-  Planner(const Body& body, int count)
-      : body_(body),
-        count_(count),
-        register_of_(body.symbols.size(), kNoRegister),
-        is_dedicated_(count, false),
-        occupant_(count, kNoSymbol),
-        is_locked_(count, false) {
+  explicit Planner(const Body& body)
+      : body_(body), register_of_(body.symbols.size(), kNoRegister) {
+    occupant_.fill(kNoSymbol);
     plan_.in_memory.assign(body.symbols.size(), 0);
     CollectUses();
     for (SymbolId s = 0; s < body.symbols.size(); ++s) {
@@ -109,11 +107,11 @@ class Planner {
   }
 
   void Dedicate(SymbolId symbol, SymbolId initial) {
-    const auto reg = static_cast<Register>(count_ - 1 - static_cast<int>(plan_.preloads.size()));
+    const auto reg = static_cast<Register>(kCount - 1 - static_cast<int>(plan_.residents.size()));
     is_dedicated_[reg] = true;
     occupant_[reg] = symbol;
     register_of_[symbol] = reg;
-    plan_.preloads.emplace_back(reg, initial);
+    plan_.residents.push_back({.reg = reg, .symbol = symbol, .initial = initial});
     plan_.in_memory[initial] = 1;
     ++occupied_;
     peak_ = std::max(peak_, occupied_);
@@ -143,7 +141,7 @@ class Planner {
   int Victim(std::uint64_t& distance) {
     int victim = kNoRegister;
     distance = 0;
-    for (int reg = 0; reg < count_; ++reg) {
+    for (int reg = 0; reg < kCount; ++reg) {
       const SymbolId s = occupant_[reg];
       if (is_locked_[reg] || is_dedicated_[reg] || s == kTemporary) continue;
       const std::uint64_t d =
@@ -157,7 +155,7 @@ class Planner {
   }
 
   int FreeRegister() const {
-    for (int reg = 0; reg < count_; ++reg) {
+    for (int reg = 0; reg < kCount; ++reg) {
       if (occupant_[reg] == kNoSymbol && !is_locked_[reg]) return reg;
     }
     return kNoRegister;
@@ -182,7 +180,7 @@ class Planner {
     return static_cast<Register>(reg);
   }
 
-  void Unlock() { std::fill(is_locked_.begin(), is_locked_.end(), false); }
+  void Unlock() { is_locked_.fill(false); }
 
   // Frees what no later operation needs. Registers that are freed may still be read by the next
   // step.
@@ -196,7 +194,7 @@ class Planner {
   }
 
   void ReleaseTemporaries() {
-    for (int reg = 0; reg < count_; ++reg) {
+    for (int reg = 0; reg < kCount; ++reg) {
       if (occupant_[reg] == kTemporary && !is_kept(reg)) Free(static_cast<Register>(reg));
     }
     Unlock();
@@ -561,7 +559,7 @@ class Planner {
     Step step{.kind = Step::Kind::kCall, .op = operation.op, .last = Locate(operation.operands[0])};
     if (operation.operands.size() > 1) step.second = Locate(operation.operands[1]);
     Add(step);
-    for (int reg = 0; reg < count_; ++reg) {
+    for (int reg = 0; reg < kCount; ++reg) {
       if (occupant_[reg] != kNoSymbol) Evict(static_cast<Register>(reg));
     }
     for (const SymbolId result : operation.results) {
@@ -573,12 +571,12 @@ class Planner {
   }
 
   const Body& body_;
-  int count_;
   RegisterPlan plan_;
   std::vector<int> register_of_;  // By symbol.
-  std::vector<bool> is_dedicated_;
-  std::vector<SymbolId> occupant_;  // By register.
-  std::vector<bool> is_locked_;     // Read by the operation under way.
+  // By register.
+  std::array<SymbolId, kCount> occupant_;
+  std::array<bool, kCount> is_dedicated_ = {};
+  std::array<bool, kCount> is_locked_ = {};  // Read by the operation under way.
   int kept_ = kNoRegister;          // A sum under way.
   int occupied_ = 0;
   int peak_ = 0;
@@ -592,15 +590,15 @@ class Planner {
 
 }  // namespace
 
-RegisterPlan PlanRegisters(const Body& body, int count) {
-  Planner planner(body, count);
+RegisterPlan PlanRegisters(const Body& body) {
+  Planner planner(body);
   RegisterPlan plan = planner.Run();
   if (body.has_calls || body.section.iterations < kMinIterationsToPreload) return plan;
   std::vector<SymbolId> unchanging = planner.Unchanging();
-  const auto spare = static_cast<std::size_t>(count - planner.peak());
+  const auto spare = static_cast<std::size_t>(kCount - planner.peak());
   if (unchanging.size() > spare) unchanging.resize(spare);
   if (unchanging.empty()) return plan;
-  Planner again(body, count);
+  Planner again(body);
   again.Pin(unchanging);
   return again.Run();
 }

@@ -1,6 +1,5 @@
 // Which registers a body of code computes in: operations on symbols become steps on registers.
 //
-// A register here is a group of as many vector registers as a slot has, which all do the same.
 // Symbols stay in registers until their last use; when there are too few, the one whose next use is
 // farthest gives way (Belady 1966). What gives way or outlives a call must be in memory; results
 // are stored where they are made, so that giving way costs nothing. A memory operand that is needed
@@ -9,9 +8,7 @@
 #ifndef SOBOLEV_ENGINE_PROGRAM_REGISTER_PLAN_H_
 #define SOBOLEV_ENGINE_PROGRAM_REGISTER_PLAN_H_
 
-#include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "engine/program/assembler.h"
@@ -54,17 +51,20 @@ struct Step {
 };
 
 struct RegisterPlan {
+  // A symbol that has a register of its own throughout the loop: a carried result, or one that
+  // never changes. The memory of `initial` is loaded before the first iteration.
+  struct Resident {
+    Register reg = 0;
+    SymbolId symbol = kNoSymbol;
+    SymbolId initial = kNoSymbol;
+  };
+
   std::vector<Step> steps;
-  // Loaded before the first iteration: carried results, and what never changes.
-  std::vector<std::pair<Register, SymbolId>> preloads;
+  std::vector<Resident> residents;
   std::vector<std::uint8_t> in_memory;  // By symbol, whether steps read it from memory.
 };
 
-// With `count` registers.
-RegisterPlan PlanRegisters(const Body& body, int count);
-
-// The most results of a body that may be carried.
-inline std::size_t MaxCarried(int count) { return static_cast<std::size_t>(count) / 2; }
+RegisterPlan PlanRegisters(const Body& body);
 
 }  // namespace sobolev::program
 

@@ -45,8 +45,7 @@ Replayer::Replayer(const InstructionList& list, LaneKind kind, Isa isa, Index la
   if (wants_code) {
     const Index width = kernels_.width;
     if (lanes_ == 0) lanes_ = width;
-    int registers = getenv("REGS") ? atoi(getenv("REGS")) : 1;
-    code_ = MachineCode::Make(list, {.registers = registers, .lanes = (size_t)lanes_}, trace_);
+    code_ = MachineCode::Make(list, lanes_, trace_);
     if (code_ != nullptr) return;
     lanes_ = lanes;
   }

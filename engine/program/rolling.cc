@@ -31,7 +31,7 @@ class Roller {
         ++i;
         continue;
       }
-      Section loop{.first = i, .length = repeats_[i].period, .iterations = iterations};
+      Section loop = Rotate({.first = i, .length = repeats_[i].period, .iterations = iterations});
       if (CanPrepend(loop)) {
         loop.first -= loop.length;
         ++loop.iterations;
@@ -120,6 +120,38 @@ class Roller {
       }
     }
     return true;
+  }
+
+  // The same loop with its iterations cut where the fewest values cross from one to the next.
+  Section Rotate(const Section& loop) const {
+    if (loop.iterations <= kMinIterations) return loop;
+    Section best = loop;
+    std::size_t fewest = CountCrossings(loop.first + loop.length, loop.length);
+    for (std::uint32_t shift = 1; shift < loop.length; ++shift) {
+      const std::size_t crossings =
+          CountCrossings(loop.first + loop.length + shift, loop.length);
+      if (crossings < fewest) {
+        fewest = crossings;
+        best = {.first = loop.first + shift,
+                .length = loop.length,
+                .iterations = loop.iterations - 1};
+      }
+    }
+    return best;
+  }
+
+  // Values of the iteration before instruction i that the one from i on uses.
+  std::size_t CountCrossings(std::uint32_t i, std::uint32_t length) const {
+    std::vector<ValueId> crossing;
+    for (std::uint32_t p = 0; p < length; ++p) {
+      ForEachOperand(list_.instructions[i + p], [&](ValueId operand) {
+        const std::uint32_t producer = producers_[operand];
+        if (producer < i && producer + length >= i) crossing.push_back(operand);
+      });
+    }
+    std::sort(crossing.begin(), crossing.end());
+    return static_cast<std::size_t>(std::unique(crossing.begin(), crossing.end()) -
+                                    crossing.begin());
   }
 
   // Whether the instructions before a loop are an iteration of it: only what it takes from an

@@ -7,15 +7,14 @@
 namespace sobolev::program {
 namespace {
 
+// Each takes a register; the rest is for everything else.
+constexpr std::size_t kMaxCarried = 16;
+
 class BodyMaker {
  public:
   BodyMaker(const InstructionList& list, const ValueFacts& facts, const Section& section,
-            std::size_t max_carried, std::vector<std::uint8_t>& in_memory)
-      : list_(list),
-        facts_(facts),
-        section_(section),
-        max_carried_(max_carried),
-        in_memory_(in_memory) {
+            std::vector<std::uint8_t>& in_memory)
+      : list_(list), facts_(facts), section_(section), in_memory_(in_memory) {
     body_.section = section;
     const auto first = list.instructions.begin() + section.first;
     body_.has_calls = std::any_of(first, first + section.length,
@@ -100,7 +99,7 @@ class BodyMaker {
     const ValueId start = OperandOf(0, p, place);
     const auto known = starts_.find(result);
     if (known != starts_.end()) return known->second == start;
-    if (starts_.size() == max_carried_) return false;
+    if (starts_.size() == kMaxCarried) return false;
     starts_.emplace(result, start);
     SymbolId initial = 0;
     if (facts_.constants[start] != kNoNode) {
@@ -184,7 +183,6 @@ class BodyMaker {
   const InstructionList& list_;
   const ValueFacts& facts_;
   const Section& section_;
-  std::size_t max_carried_;
   std::vector<std::uint8_t>& in_memory_;
   Body body_;
   std::unordered_map<SymbolId, ValueId> starts_;
@@ -229,8 +227,8 @@ ValueFacts::ValueFacts(const InstructionList& list)
 }
 
 Body MakeBody(const InstructionList& list, const ValueFacts& facts, const Section& section,
-              std::size_t max_carried, std::vector<std::uint8_t>& in_memory) {
-  return BodyMaker(list, facts, section, max_carried, in_memory).Run();
+              std::vector<std::uint8_t>& in_memory) {
+  return BodyMaker(list, facts, section, in_memory).Run();
 }
 
 ValueId ValueOf(const InstructionList& list, const Body& body, const Symbol& symbol,

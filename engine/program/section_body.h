@@ -9,7 +9,6 @@
 #define SOBOLEV_ENGINE_PROGRAM_SECTION_BODY_H_
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -52,6 +51,11 @@ struct Body {
   std::vector<Symbol> symbols;
   std::vector<Operation> operations;
   bool has_calls = false;
+
+  // Whether a result symbol names a result: operations have one or two.
+  bool Exists(const Symbol& result) const {
+    return operations[result.position].results[result.place] != kNoSymbol;
+  }
 };
 
 // Whether machine code for an operation is a call of a function.
@@ -65,10 +69,9 @@ struct ValueFacts {
   std::vector<std::uint32_t> constants;  // By value, its place in list.constants, or kNoNode.
 };
 
-// At most `max_carried` results are carried. `in_memory`, by value, learns what the section reads
-// from slots.
+// `in_memory`, by value, learns what the section reads from slots.
 Body MakeBody(const InstructionList& list, const ValueFacts& facts, const Section& section,
-              std::size_t max_carried, std::vector<std::uint8_t>& in_memory);
+              std::vector<std::uint8_t>& in_memory);
 
 // The value of a column or result in iteration k.
 ValueId ValueOf(const InstructionList& list, const Body& body, const Symbol& symbol,

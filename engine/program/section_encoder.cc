@@ -12,6 +12,7 @@ namespace {
 constexpr std::int32_t kRegisterBytes = 64;
 constexpr std::int32_t kNumberBytes = 8;
 constexpr std::int32_t kEntryBytes = 4;
+constexpr int kMask = 1;  // The mask that comparisons set.
 
 // Free for indices. Calls preserve the first four.
 constexpr std::array kIndexRegisters = {kR12, kR13, kR14, kR15, kRcx, kRdx,
@@ -36,7 +37,7 @@ class SectionEncoder {
     FindPlaces();
     ChooseIndices();
     for (const auto& [stride, index] : index_of_) assembler_.Clear(index);
-    for (const auto& [reg, symbol] : plan_.preloads) LoadSymbol(reg, symbol);
+    for (const auto& resident : plan_.residents) Load(resident.reg, Locate(resident.initial));
     const std::size_t start = assembler_.size();
     for (const Step& step : plan_.steps) Encode(step);
     const std::uint32_t iterations = body_.section.iterations;
@@ -45,9 +46,23 @@ class SectionEncoder {
     const auto& [stride, index] = *index_of_.begin();
     assembler_.Compare(index, stride * static_cast<std::int32_t>(iterations));
     assembler_.JumpIfNotEqual(start);
+    StoreLast();
   }
 
  private:
+  // Carried results that only code after the loop needs in memory.
+  void StoreLast() {
+    for (const RegisterPlan::Resident& resident : plan_.residents) {
+      const Symbol& symbol = body_.symbols[resident.symbol];
+      if (!symbol.is_carried() || has_place_[resident.symbol] != 0) continue;
+      const Slot slot = context_.slots.slot(Value(symbol, body_.section.iterations - 1));
+      if (slot == kZeroOutput) continue;
+      const Address address{.base = kSlotBase,
+                            .displacement = static_cast<std::int32_t>(slot) * context_.stride};
+      assembler_.Vector(opcode::kStore, resident.reg, 0, InMemory(address));
+    }
+  }
+
   // ---- Places
 
   void FindPlaces() {
@@ -56,15 +71,11 @@ class SectionEncoder {
     for (SymbolId s = 0; s < body_.symbols.size(); ++s) {
       const Symbol& symbol = body_.symbols[s];
       if (symbol.kind == Symbol::Kind::kResult) {
-        if (Exists(symbol) && context_.slots.slot(Value(symbol, 0)) != kZeroOutput) FindSlots(s);
+        if (body_.Exists(symbol) && context_.slots.slot(Value(symbol, 0)) != kZeroOutput) FindSlots(s);
       } else if (plan_.in_memory[s] != 0) {
         FindOperands(s);
       }
     }
-  }
-
-  bool Exists(const Symbol& symbol) const {
-    return body_.operations[symbol.position].results[symbol.place] != kNoSymbol;
   }
 
   ValueId Value(const Symbol& symbol, std::uint32_t k) const {
@@ -148,183 +159,102 @@ class SectionEncoder {
 
   // ---- Operands
 
-  VectorOperand Register(int reg, int r) const {
-    return {.number = static_cast<std::uint8_t>(reg * context_.registers + r), .address = {}};
+  static VectorOperand InRegister(Register reg) { return {.number = reg, .address = {}}; }
+
+  static VectorOperand InMemory(const Address& address) {
+    return {.is_memory = true, .address = address};
   }
 
-  int Number(int reg, int r) const { return reg * context_.registers + r; }
-
-  // The memory of a symbol; what must be looked up in a table goes through rax.
+  // The memory of a symbol. What must be looked up in a table goes through rax.
   Address Locate(SymbolId s) {
     const Place& place = places_[s];
     Address address{.base = place.base, .displacement = place.start};
+    if (place.stride != 0) address.index = index_of_.at(place.stride);
     if (place.is_in_table) {
       address.base = kDataBase;
-      address.index = index_of_.at(place.stride);
       assembler_.Load32(kRax, address);
       return {.base = kSlotBase, .index = kRax};
     }
-    if (place.stride != 0) address.index = index_of_.at(place.stride);
     address.is_broadcast = place.base == kDataBase;
     return address;
   }
 
-  // The part of a slot for register r of a group.
-  static VectorOperand Part(Address address, int r) {
-    if (!address.is_broadcast) address.displacement += r * kRegisterBytes;
-    return {.is_memory = true, .address = address};
+  VectorOperand Locate(const Source& source) {
+    return source.in_memory ? InMemory(Locate(source.symbol)) : InRegister(source.reg);
   }
 
-  void LoadPart(int number, const Address& address, int r) {
-    assembler_.Vector(address.is_broadcast ? opcode::kBroadcast : opcode::kLoad, number, 0,
-                      Part(address, r));
+  void Load(Register reg, const Address& address) {
+    assembler_.Vector(address.is_broadcast ? opcode::kBroadcast : opcode::kLoad, reg, 0,
+                      InMemory(address));
   }
 
-  void LoadSymbol(int reg, SymbolId symbol) {
-    const Address address = Locate(symbol);
-    for (int r = 0; r < context_.registers; ++r) LoadPart(Number(reg, r), address, r);
-  }
-
-  // Calls encode(r, operand) for each register of the group.
-  template <class EncodePart>
-  void ForEachPart(const Source& last, const EncodePart& encode) {
-    const Address address = last.in_memory ? Locate(last.symbol) : Address{};
-    for (int r = 0; r < context_.registers; ++r) {
-      encode(r, last.in_memory ? Part(address, r) : Register(last.reg, r));
-    }
+  void Move(Register to, const Source& source) {
+    if (source.in_memory) return Load(to, Locate(source.symbol));
+    if (source.reg != to) assembler_.Vector(opcode::kMove, to, 0, InRegister(source.reg));
   }
 
   // ---- Steps
 
   void Encode(const Step& step) {
     using Kind = Step::Kind;
-    const auto mask = [](int r) { return 1 + r; };
+    constexpr std::uint8_t kRoundDown = 0x09;  // Without an exception for what is cut off.
     switch (step.kind) {
       case Kind::kLoad:
-        return LoadSymbol(step.to, step.last.symbol);
+        return Load(step.to, Locate(step.last.symbol));
       case Kind::kStore:
         if (has_place_[step.last.symbol] == 0) return;
-        return ForEachPart(step.last, [&](int r, const VectorOperand& to) {
-          assembler_.Vector(opcode::kStore, Number(step.to, r), 0, to);
-        });
+        return assembler_.Vector(opcode::kStore, step.to, 0, Locate(step.last));
       case Kind::kMove:
-        for (int r = 0; r < context_.registers; ++r) {
-          assembler_.Vector(opcode::kMove, Number(step.to, r), 0, Register(step.first, r));
-        }
-        return;
+        return assembler_.Vector(opcode::kMove, step.to, 0, InRegister(step.first));
       case Kind::kUnary:
-        return ForEachPart(step.last, [&](int r, const VectorOperand& last) {
-          assembler_.Vector(step.opcode, Number(step.to, r), 0, last);
-        });
+        return assembler_.Vector(step.opcode, step.to, 0, Locate(step.last));
       case Kind::kRound:
-        return ForEachPart(step.last, [&](int r, const VectorOperand& last) {
-          constexpr std::uint8_t kDownQuiet = 0x09;
-          assembler_.VectorImmediate(opcode::kRound, Number(step.to, r), 0, last, kDownQuiet);
-        });
+        return assembler_.VectorImmediate(opcode::kRound, step.to, 0, Locate(step.last),
+                                          kRoundDown);
       case Kind::kBinary:
-        return ForEachPart(step.last, [&](int r, const VectorOperand& last) {
-          assembler_.Vector(step.opcode, Number(step.to, r), Number(step.first, r), last);
-        });
+        return assembler_.Vector(step.opcode, step.to, step.first, Locate(step.last));
       case Kind::kCompare:
-        return ForEachPart(step.last, [&](int r, const VectorOperand& last) {
-          assembler_.VectorImmediate(opcode::kCompare, mask(r), Number(step.first, r), last,
-                                     step.predicate);
-        });
+        return assembler_.VectorImmediate(opcode::kCompare, kMask, step.first, Locate(step.last),
+                                          step.predicate);
       case Kind::kBinaryOrZero:
-        return ForEachPart(step.last, [&](int r, const VectorOperand& last) {
-          assembler_.Vector(step.opcode, Number(step.to, r), Number(step.first, r), last, mask(r),
-                            true);
-        });
-      case Kind::kLoadOrZero:
-        return ForEachPart(step.last, [&](int r, const VectorOperand& last) {
-          assembler_.Vector(last.is_memory ? opcode::kBroadcast : opcode::kMove,
-                            Number(step.to, r), 0, last, mask(r), true);
-        });
+        return assembler_.Vector(step.opcode, step.to, step.first, Locate(step.last), kMask, true);
+      case Kind::kLoadOrZero: {
+        const VectorOperand last = Locate(step.last);
+        return assembler_.Vector(last.is_memory ? opcode::kBroadcast : opcode::kMove, step.to, 0,
+                                 last, kMask, true);
+      }
       case Kind::kMoveWhere:
-        for (int r = 0; r < context_.registers; ++r) {
-          assembler_.Vector(opcode::kMove, Number(step.to, r), 0, Register(step.first, r), mask(r));
-        }
-        return;
+        return assembler_.Vector(opcode::kMove, step.to, 0, InRegister(step.first), kMask);
       case Kind::kChoose:
-        return ForEachPart(step.last, [&](int r, const VectorOperand& last) {
-          assembler_.Vector(opcode::kBlend, Number(step.to, r), Number(step.first, r), last,
-                            mask(r));
-        });
+        return assembler_.Vector(opcode::kBlend, step.to, step.first, Locate(step.last), kMask);
       case Kind::kCall:
-        return context_.registers == 1 ? CallOnce(step) : CallForEach(step);
+        return Call(step);
     }
   }
 
-  // ---- Calls
-
-  static Address Frame(std::int32_t part) {
-    return {.base = kRsp, .displacement = part * kRegisterBytes};
-  }
-
-  Address FunctionAt(Op op) {
-    const auto pointer = std::bit_cast<std::uint64_t>(context_.kernels.function(op));
-    return {.base = kDataBase, .displacement = context_.data.Number(pointer)};
-  }
-
-  void MoveTo(int number, const Source& source) {
-    if (source.in_memory) {
-      LoadPart(number, Locate(source.symbol), 0);
-    } else if (source.reg != number) {
-      assembler_.Vector(opcode::kMove, number, 0, Register(source.reg, 0));
-    }
-  }
-
-  // With one register per slot, operands go to registers 0 and 1.
-  void CallOnce(const Step& step) {
-    const bool has_second = step.second.symbol != kNoSymbol;
+  // Operands go to registers 0 and 1, and there the results are.
+  void Call(const Step& step) {
+    constexpr Register kSpare = 31;
     Source first = step.last;
-    if (has_second && !step.second.in_memory && step.second.reg == 0) {
+    if (step.second.symbol == kNoSymbol) {
+      Move(0, first);
+    } else {
       if (!first.in_memory && first.reg == 1) {
-        constexpr std::uint8_t kSpare = 31;
-        MoveTo(kSpare, first);
+        Move(kSpare, first);
         first.reg = kSpare;
       }
-      MoveTo(1, step.second);
-      MoveTo(0, first);
-    } else {
-      MoveTo(0, first);
-      if (has_second) MoveTo(1, step.second);
+      Move(1, step.second);
+      Move(0, first);
     }
-    if (step.op != Op::kSinCos) return assembler_.CallAt(FunctionAt(step.op));
-    assembler_.LoadAddress(kRdi, Frame(0));
-    assembler_.CallAt(FunctionAt(step.op));
-    LoadPart(0, Frame(0), 0);
-    LoadPart(1, Frame(1), 0);
-  }
-
-  // A call for each register of the group; what it must not lose waits in the frame.
-  void CallForEach(const Step& step) {
-    const int registers = context_.registers;
-    const bool has_second = step.second.symbol != kNoSymbol;
-    const auto keep = [&](const Source& source, int part) {
-      if (source.in_memory) return;
-      for (int r = 0; r < registers; ++r) {
-        assembler_.Vector(opcode::kStore, Number(source.reg, r), 0, Part(Frame(part), r));
-      }
-    };
-    const auto fetch = [&](int number, const Source& source, int part, int r) {
-      LoadPart(number, source.in_memory ? Locate(source.symbol) : Frame(part), r);
-    };
-    keep(step.last, 0);
-    if (has_second) keep(step.second, registers);
-    const int results = 2 * registers;
-    const bool is_pair = step.op == Op::kSinCos;
-    for (int r = 0; r < registers; ++r) {
-      fetch(0, step.last, 0, r);
-      if (has_second) fetch(1, step.second, registers, r);
-      if (is_pair) assembler_.LoadAddress(kRdi, Frame(results + 2 * r));
-      assembler_.CallAt(FunctionAt(step.op));
-      if (!is_pair) assembler_.Vector(opcode::kStore, 0, 0, Part(Frame(results), r));
-    }
-    for (int r = 0; r < registers; ++r) {
-      LoadPart(Number(0, r), Frame(is_pair ? results + 2 * r : results + r), 0);
-      if (is_pair) LoadPart(Number(1, r), Frame(results + 2 * r + 1), 0);
-    }
+    const auto function = std::bit_cast<std::uint64_t>(context_.kernels.function(step.op));
+    const Address pointer{.base = kDataBase, .displacement = context_.data.Number(function)};
+    if (step.op != Op::kSinCos) return assembler_.CallAt(pointer);
+    const Address sines{.base = kRsp};
+    const Address cosines{.base = kRsp, .displacement = kRegisterBytes};
+    assembler_.LoadAddress(kRdi, sines);
+    assembler_.CallAt(pointer);
+    Load(0, sines);
+    Load(1, cosines);
   }
 
   const CodeContext& context_;

@@ -42,9 +42,7 @@ struct CodeContext {
   const ValueFacts& facts;
   const SlotAllocator& slots;  // Values without a slot are in registers only.
   const LaneKernels& kernels;
-  // A register of a plan is `registers` vector registers; slots are `stride` bytes apart.
-  int registers;
-  std::int32_t stride;
+  std::int32_t stride;  // Bytes from slot to slot.
   Assembler& assembler;
   CodeData& data;
 };
@@ -53,8 +51,8 @@ struct CodeContext {
 inline constexpr Gpr kSlotBase = kRbx;
 inline constexpr Gpr kDataBase = kRbp;
 
-// What a call needs on the stack, for operands and results that do not fit into registers.
-inline constexpr std::int32_t CallFrameBytes(int registers) { return 4 * registers * 64; }
+// What a call with two results needs on the stack.
+inline constexpr std::int32_t kCallFrameBytes = 128;
 
 void EncodeSection(const CodeContext& context, const Body& body, const RegisterPlan& plan);
 

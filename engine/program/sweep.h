@@ -13,6 +13,7 @@
 
 #include <oneapi/tbb/blocked_range.h>
 #include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
@@ -35,13 +36,6 @@ struct LaneRows {
   Index per_point = 0;
   Index per_adjoint = 0;
   Index per_tangent = 0;
-
-  T* At(const LaneGrid& grid, Index lane) const {
-    const Index k = lane % grid.p;
-    const Index l = lane / grid.p % grid.q;
-    const Index s = lane / (grid.p * grid.q);
-    return data + (s * per_point + l * per_adjoint + k * per_tangent) * width;
-  }
 };
 
 // One row per lane of the grid.
@@ -59,13 +53,26 @@ LaneRows<T> RowPerPoint(T* data, Index width) {
 inline constexpr Index kMaxLanes = 64;
 
 // The rows of one block. Lanes beyond the grid repeat its last one.
+//
+// Walks like an odometer: divisions for each lane would take longer than a small function does.
 template <class T>
 std::array<T*, kMaxLanes> BlockRows(const LaneRows<T>& rows, const LaneGrid& grid, Index first,
                                     Index lanes) {
   std::array<T*, kMaxLanes> pointers;
-  for (Index lane = 0; lane < lanes; ++lane) {
-    pointers[lane] = rows.At(grid, std::min(first + lane, grid.size() - 1));
+  const Index used = std::min(lanes, grid.size() - first);
+  Index k = first % grid.p;
+  Index l = first / grid.p % grid.q;
+  Index s = first / (grid.p * grid.q);
+  for (Index lane = 0; lane < used; ++lane) {
+    pointers[lane] =
+        rows.data + (s * rows.per_point + l * rows.per_adjoint + k * rows.per_tangent) * rows.width;
+    if (++k < grid.p) continue;
+    k = 0;
+    if (++l < grid.q) continue;
+    l = 0;
+    ++s;
   }
+  std::fill(pointers.begin() + used, pointers.begin() + lanes, pointers[used - 1]);
   return pointers;
 }
 
@@ -76,15 +83,22 @@ template <class MakeBody>
 void ForEachBlock(const LaneGrid& grid, Index lanes, const std::stop_token& stop,
                   const MakeBody& make_body) {
   const Index num_blocks = (grid.size() + lanes - 1) / lanes;
-  tbb::parallel_for(tbb::blocked_range<Index>(0, num_blocks), [&](const auto& range) {
+  const auto run = [&](Index begin, Index end) {
     auto body = make_body();
-    for (Index block = range.begin(); block < range.end(); ++block) {
+    for (Index block = begin; block < end; ++block) {
       if (stop.stop_requested()) {
         throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the evaluation was cancelled");
       }
       body(block * lanes, std::min(lanes, grid.size() - block * lanes));
     }
-  });
+  };
+  // Tasks that nobody can share cost more than a block of a small function.
+  if (num_blocks == 1 || tbb::this_task_arena::max_concurrency() == 1) {
+    if (num_blocks > 0) run(0, num_blocks);
+    return;
+  }
+  tbb::parallel_for(tbb::blocked_range<Index>(0, num_blocks),
+                    [&](const auto& range) { run(range.begin(), range.end()); });
 }
 
 // Products with derivatives, one per lane of the grid. Null means not given or not wanted.

@@ -112,7 +112,7 @@ inline Vec Hypot(Vec x, Vec y) {
   const Vec a_scaled = a * scale;
   const Vec b_scaled = b * scale;
   const Vec hypot = Sqrt(Fma(a_scaled, a_scaled, b_scaled * b_scaled)) * unscale;
-  return (a == kInfinity) | (b == kInfinity) ? Broadcast(kInfinity) : hypot;
+  return ((a == kInfinity) | (b == kInfinity)) ? Broadcast(kInfinity) : hypot;
 }
 
 }  // namespace sobolev::program::SOBOLEV_ISA

@@ -12,6 +12,7 @@
 #include "engine/base/isa.h"
 #include "engine/base/rng.h"
 #include "engine/program/derivation.h"
+#include "engine/program/machine_code.h"
 #include "engine/program/replay.h"
 #include "tests/engine/program/random_stages.h"
 #include "tests/engine/program/reference.h"
@@ -125,26 +126,29 @@ class ReplayerTest {
   }
 
   void Run() {
-    for (const bool contract : {true, false}) {
-      const Trace trace = Compile(derived_.graph, derived_.outputs, {.contract = contract});
-      for (const Isa isa : {Isa::kSse2, Isa::kAvx2, Isa::kAvx512}) {
-        if (isa > BestIsa()) continue;
-        std::vector<double> first;  // Of the fewest lanes: all others have the same bits.
-        for (const Index registers : {1, 2, 4, 8}) {
-          const Index lanes = registers * KernelsOf(isa).width;
-          SCOPED_TRACE(std::string(Name(isa)) + ", lanes " + std::to_string(lanes));
-          if (contract) {
-            ExpectFast(Replayer(trace, LaneKind::kFast, isa, lanes), first);
-          } else {
-            ExpectStrict(Replayer(trace, LaneKind::kStrict, isa, lanes));
-            if (registers == 1 || registers == 8) {
-              ExpectEnclosing(Replayer(trace, LaneKind::kInterval, isa, lanes));
-            }
-          }
+    const InstructionList fused = Lower(derived_.graph, derived_.outputs, {.contract = true});
+    const InstructionList plain = Lower(derived_.graph, derived_.outputs, {.contract = false});
+    for (const Isa isa : {Isa::kSse2, Isa::kAvx2, Isa::kAvx512}) {
+      if (isa > BestIsa()) continue;
+      std::vector<double> first;  // Of the fewest lanes: all others have the same bits.
+      for (const Index registers : {1, 2, 4, 8}) {
+        const Index lanes = registers * KernelsOf(isa).width;
+        SCOPED_TRACE(std::string(Name(isa)) + ", lanes " + std::to_string(lanes));
+        for (const Executor executor : {Executor::kInterpreter, Executor::kMachineCode}) {
+          const Replayer replayer(fused, LaneKind::kFast, isa, lanes, executor);
+          if (replayer.code() == nullptr && executor == Executor::kMachineCode) continue;
+          if (replayer.code() != nullptr) ++num_machine_codes_;
+          ExpectFast(replayer, first);
+        }
+        ExpectStrict(Replayer(plain, LaneKind::kStrict, isa, lanes));
+        if (registers == 1 || registers == 8) {
+          ExpectEnclosing(Replayer(plain, LaneKind::kInterval, isa, lanes));
         }
       }
     }
   }
+
+  int num_machine_codes() const { return num_machine_codes_; }
 
  private:
   // Of the outputs of DerivedGraph.
@@ -216,6 +220,7 @@ class ReplayerTest {
 
   Rng rng_;
   Judge& judge_;
+  int num_machine_codes_ = 0;
   PlainStage plain_;
   DerivedGraph derived_;
   std::vector<std::vector<double>> x_;
@@ -231,10 +236,14 @@ void RunSeeds(std::uint64_t first, int count, Index max_nodes) {
   Judge judge;
   for (std::uint64_t seed = first; seed < first + static_cast<std::uint64_t>(count); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    ReplayerTest(seed, max_nodes, judge).Run();
+    ReplayerTest test(seed, max_nodes, judge);
+    test.Run();
+    if (MachineCode::IsAvailable()) {
+      EXPECT_GT(test.num_machine_codes(), 0);
+    }
     if (testing::Test::HasFailure()) return;  // One failing function is enough to read.
   }
-  judge.ExpectSharp();
+  judge.ExpectSharp(0.05);
 }
 
 TEST(DifferentialTest, ManySmallFunctionsThroughEveryReplayer) { RunSeeds(1'000'000, 2000, 24); }

@@ -208,9 +208,14 @@ class RandomStage {
     const NodeId b = Any();
     const Op op = kPartial[rng_.Below(kPartial.size())];
     const NodeId edge = Constant(op == Op::kAcosh ? 1.1 : 0.1);
-    const NodeId partial = Append(op, a);
-    usable_.pop_back();  // Nobody else may use it.
-    Append(Op::kSelect, Append(Op::kLess, edge, a), partial, b);
+    const NodeId mask = Append(Op::kLess, edge, a);
+    const std::size_t before = usable_.size();
+    NodeId branch = Append(op, a);
+    // Infinite and undefined numbers spread through what is regular in itself.
+    if (Chance(0.5)) branch = Append(Op::kMultiply, branch, b);
+    if (Chance(0.3)) branch = Append(Op::kSin, branch);
+    usable_.resize(before);  // Nobody else may use them.
+    Append(Op::kSelect, mask, branch, b);
   }
 
   void GrowSum() {
