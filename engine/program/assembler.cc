@@ -47,7 +47,7 @@ void Assembler::ModRm(int reg, const VectorOperand& operand, int unit) {
 void Assembler::Vector(VectorOpcode opcode, int first, int second, const VectorOperand& last,
                        int mask, bool zeroes) {
   const Address& address = last.address;
-  const int base = last.is_memory ? address.base : last.number;
+  const int base = last.is_memory ? static_cast<int>(address.base) : last.number;
   // The bit above the low four of a register operand stands where an index has its high bit.
   const unsigned x = !last.is_memory           ? Bit(last.number, 4)
                      : address.index == kNoGpr ? 0U

@@ -551,54 +551,121 @@ inline void Transpose(Vec (&rows)[kLanes]) {
   }
 }
 
-// Whether `indices` are kLanes neighbours.
-inline bool AreNeighbours(const uint32_t* indices) {
-  bool are = true;
-  for (uint32_t i = 1; i < kLanes; ++i) are = are && indices[i] == indices[0] + i;
-  return are;
+// How many of `indices` are neighbours: kLanes, or 2, or 1.
+inline ptrdiff_t CountNeighbours(const uint32_t* indices, ptrdiff_t count) {
+  const auto are_neighbours = [&](uint32_t size) {
+    bool are = size <= count;
+    for (uint32_t i = 1; are && i < size; ++i) are = indices[i] == indices[0] + i;
+    return are;
+  };
+  return are_neighbours(kLanes) ? kLanes : are_neighbours(2) ? 2 : 1;
 }
+
+#if SOBOLEV_VECTOR_BYTES > 16
+
+// Two doubles in memory, not aligned.
+using Pair __attribute__((vector_size(16), may_alias, aligned(8))) = double;
+
+inline Pair LoadPair(const double* from) { return *reinterpret_cast<const Pair*>(from); }
+
+// Pair i of a register.
+template <int kPair>
+inline void StorePair(double* to, Vec value) {
+  *reinterpret_cast<Pair*>(to) =
+      __builtin_shufflevector(value, value, 2 * kPair, 2 * kPair + 1);
+}
+
+// A pair of every other row.
+inline Vec LoadPairs(const double* const* rows, ptrdiff_t index) {
+  const auto quad = [&](int row) {
+    return __builtin_shufflevector(LoadPair(rows[row] + index), LoadPair(rows[row + 2] + index), 0,
+                                   1, 2, 3);
+  };
+#if SOBOLEV_VECTOR_BYTES == 64
+  return __builtin_shufflevector(quad(0), quad(4), 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+  return quad(0);
+#endif
+}
+
+inline void StorePairs(Vec pairs, ptrdiff_t index, double* const* rows) {
+  StorePair<0>(rows[0] + index, pairs);
+  StorePair<1>(rows[2] + index, pairs);
+#if SOBOLEV_VECTOR_BYTES == 64
+  StorePair<2>(rows[4] + index, pairs);
+  StorePair<3>(rows[6] + index, pairs);
+#endif
+}
+
+#else
+
+// Two neighbours are a square.
+inline Vec LoadPairs(const double* const* rows, ptrdiff_t index) { return Load(rows[0] + index); }
+inline void StorePairs(Vec pairs, ptrdiff_t index, double* const* rows) {
+  Store(rows[0] + index, pairs);
+}
+
+#endif
 
 inline void LoadRows(const RowRun& run, const double* const* rows, double* slots) {
   for (ptrdiff_t k = 0; k < run.count;) {
-    if (k + kLanes <= run.count && AreNeighbours(run.indices + k)) {
-      for (ptrdiff_t lane = 0; lane < run.lanes; lane += kLanes) {
+    const ptrdiff_t neighbours = CountNeighbours(run.indices + k, run.count - k);
+    const ptrdiff_t index = run.indices[k];
+    for (ptrdiff_t lane = 0; lane < run.lanes; lane += kLanes) {
+      const double* const* from = rows + lane;
+      double* to = slots + k * run.stride + lane;
+      if (neighbours == kLanes) {
         Vec square[kLanes];
 #pragma GCC unroll 8
-        for (int i = 0; i < kLanes; ++i) square[i] = Load(rows[lane + i] + run.indices[k]);
+        for (int i = 0; i < kLanes; ++i) square[i] = Load(from[i] + index);
         Transpose(square);
 #pragma GCC unroll 8
-        for (int i = 0; i < kLanes; ++i) Store(slots + (k + i) * run.stride + lane, square[i]);
+        for (int i = 0; i < kLanes; ++i) Store(to + i * run.stride, square[i]);
+      } else if (neighbours == 2) {
+        const Vec even = LoadPairs(from, index);
+        const Vec odd = LoadPairs(from + 1, index);
+        Store(to, Exchange<1, false>(even, odd));
+        Store(to + run.stride, Exchange<1, true>(even, odd));
+      } else {
+        Vec column;
+#pragma GCC unroll 8
+        for (int i = 0; i < kLanes; ++i) column[i] = from[i][index];
+        Store(to, column);
       }
-      k += kLanes;
-      continue;
     }
-    for (ptrdiff_t lane = 0; lane < run.lanes; ++lane) {
-      slots[k * run.stride + lane] = rows[lane][run.indices[k]];
-    }
-    ++k;
+    k += neighbours;
   }
 }
 
 inline void StoreRows(const RowRun& run, const double* base, const uint32_t* slot_of,
                       ptrdiff_t points, double* const* rows) {
   for (ptrdiff_t k = 0; k < run.count;) {
-    if (points == run.lanes && k + kLanes <= run.count && AreNeighbours(run.indices + k)) {
-      for (ptrdiff_t lane = 0; lane < run.lanes; lane += kLanes) {
+    const ptrdiff_t neighbours = CountNeighbours(run.indices + k, run.count - k);
+    const ptrdiff_t index = run.indices[k];
+    const auto column = [&](ptrdiff_t i) { return base + ptrdiff_t{slot_of[k + i]} * run.stride; };
+    ptrdiff_t lane = 0;
+    for (; lane + kLanes <= points; lane += kLanes) {
+      double* const* to = rows + lane;
+      if (neighbours == kLanes) {
         Vec square[kLanes];
 #pragma GCC unroll 8
-        for (int i = 0; i < kLanes; ++i) {
-          square[i] = Load(base + ptrdiff_t{slot_of[k + i]} * run.stride + lane);
-        }
+        for (int i = 0; i < kLanes; ++i) square[i] = Load(column(i) + lane);
         Transpose(square);
 #pragma GCC unroll 8
-        for (int i = 0; i < kLanes; ++i) Store(rows[lane + i] + run.indices[k], square[i]);
+        for (int i = 0; i < kLanes; ++i) Store(to[i] + index, square[i]);
+      } else if (neighbours == 2) {
+        const Vec first = Load(column(0) + lane);
+        const Vec second = Load(column(1) + lane);
+        StorePairs(Exchange<1, false>(first, second), index, to);
+        StorePairs(Exchange<1, true>(first, second), index, to + 1);
+      } else {
+        for (int i = 0; i < kLanes; ++i) to[i][index] = column(0)[lane + i];
       }
-      k += kLanes;
-      continue;
     }
-    const double* from = base + ptrdiff_t{slot_of[k]} * run.stride;
-    for (ptrdiff_t lane = 0; lane < points; ++lane) rows[lane][run.indices[k]] = from[lane];
-    ++k;
+    for (; lane < points; ++lane) {
+      for (ptrdiff_t i = 0; i < neighbours; ++i) rows[lane][index + i] = column(i)[lane];
+    }
+    k += neighbours;
   }
 }
 

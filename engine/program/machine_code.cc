@@ -9,7 +9,6 @@
 #include "engine/base/isa.h"
 #include "engine/program/assembler.h"
 #include "engine/program/register_plan.h"
-#include "engine/program/rematerialization.h"
 #include "engine/program/section_body.h"
 #include "engine/program/section_encoder.h"
 #include "engine/program/slots.h"
@@ -22,13 +21,30 @@ constexpr Index kRegisterLanes = 8;
 constexpr std::size_t kMaxBytes = std::size_t{1} << 30;
 constexpr std::int32_t kDataAlignment = 64;
 
+// One register per slot is as fast as several, for every operation is done once per register. More
+// of them share the work of loading and storing points while they stay in the first-level cache;
+// two do so for long rows while they stay in the second.
+constexpr std::size_t kInnerBytes = std::size_t{24} << 10;
+constexpr std::size_t kOuterBytes = std::size_t{288} << 10;
+constexpr Index kMaxRegisters = 8;
+
+Index ChooseLanes(Slot num_slots) {
+  const auto bytes = [&](Index registers) {
+    return num_slots * static_cast<std::size_t>(registers * kRegisterLanes) * sizeof(double);
+  };
+  Index registers = kMaxRegisters;
+  while (registers > 2 && bytes(registers) > kInnerBytes) registers /= 2;
+  if (bytes(registers) > kOuterBytes) registers = 1;
+  return registers * kRegisterLanes;
+}
+
 constexpr std::array kPreserved = {kRbx, kRbp, kR12, kR13, kR14, kR15};
 
 class CodeMaker {
  public:
   CodeMaker(const InstructionList& list, Index lanes)
-      : list_(getenv("NOREMAT")?list:Rematerialize(list)),
-        stride_(static_cast<std::size_t>(lanes) * sizeof(double)),
+      : list_(list),
+        lanes_(lanes),
         facts_(list_),
         in_memory_(list_.num_values, 0),
         slots_(list_) {}
@@ -38,11 +54,14 @@ class CodeMaker {
     PlanSections();
     PlaceResults();
     AssignSlots(trace);
-    if (trace.num_slots * stride_ > kMaxBytes) return false;
-    Encode();
+    if (lanes_ == 0) lanes_ = ChooseLanes(trace.num_slots);
+    const std::size_t stride = static_cast<std::size_t>(lanes_) * sizeof(double);
+    if (trace.num_slots * stride > kMaxBytes) return false;
+    Encode(static_cast<std::int32_t>(stride));
     return assembler_.size() + data_.bytes().size() < kMaxBytes;
   }
 
+  Index lanes() const { return lanes_; }
   // The code and, from data_start() on, its data.
   std::size_t size() const { return data_start() + data_.bytes().size(); }
 
@@ -121,7 +140,7 @@ class CodeMaker {
     trace.num_slots = slots_.num_slots();
   }
 
-  void Encode() {
+  void Encode(std::int32_t stride) {
     const bool has_calls =
         std::any_of(bodies_.begin(), bodies_.end(), [](const Body& b) { return b.has_calls; });
     const Address saved_stack{.base = kRsp, .displacement = kCallFrameBytes};
@@ -138,7 +157,7 @@ class CodeMaker {
                               .facts = facts_,
                               .slots = slots_,
                               .kernels = kAvx512LaneKernels,
-                              .stride = static_cast<std::int32_t>(stride_),
+                              .stride = stride,
                               .assembler = assembler_,
                               .data = data_};
     for (std::size_t i = 0; i < bodies_.size(); ++i) {
@@ -154,7 +173,7 @@ class CodeMaker {
   }
 
   InstructionList list_;
-  std::size_t stride_;  // Bytes from slot to slot.
+  Index lanes_;
   ValueFacts facts_;
   std::vector<std::uint8_t> in_memory_;  // By value, whether it has a slot.
   std::vector<Body> bodies_;
@@ -176,17 +195,17 @@ std::unique_ptr<const MachineCode> MachineCode::Make(const InstructionList& list
   Trace made;
   CodeMaker maker(list, lanes);
   if (!maker.Run(made)) return nullptr;
-  std::unique_ptr<MachineCode> code(new MachineCode(lanes, maker.size()));
+  std::unique_ptr<MachineCode> code(new MachineCode(maker.lanes(), maker.size()));
   maker.Write(code->memory_.data());
   if (!code->memory_.Seal()) return nullptr;
   trace = std::move(made);
   return code;
 }
 
-void MachineCode::Run(double* slots) const {
+void MachineCode::Run(double* slots, Index points) const {
   const auto code =
       reinterpret_cast<void (*)(double*)>(reinterpret_cast<std::uintptr_t>(memory_.data()));
-  for (Index lane = 0; lane < lanes_; lane += kRegisterLanes) code(slots + lane);
+  for (Index lane = 0; lane < points; lane += kRegisterLanes) code(slots + lane);
 }
 
 }  // namespace sobolev::program

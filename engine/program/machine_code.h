@@ -24,13 +24,15 @@ class MachineCode {
   // Whether code can be made and run here.
   static bool IsAvailable();
 
-  // For slots of `lanes` lanes, a multiple of 8. `trace` becomes the trace of the code: one without
-  // groups. Returns null, with `trace` as it was, if the code would be too large.
+  // For slots of `lanes` lanes, a multiple of 8, or 0 to choose. `trace` becomes the trace of the
+  // code: one without groups. Returns null, with `trace` as it was, if the code would be too large.
   static std::unique_ptr<const MachineCode> Make(const InstructionList& list, Index lanes,
                                                  Trace& trace);
 
-  // Executes the code on all lanes, a register at a time. `slots` is aligned to 64 bytes.
-  void Run(double* slots) const;
+  Index lanes() const { return lanes_; }
+  // Executes the code on the first `points` lanes, rounded up to a register. `slots` is aligned to
+  // 64 bytes.
+  void Run(double* slots, Index points) const;
 
   // Bytes of code and data.
   std::size_t size() const { return size_; }

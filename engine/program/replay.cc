@@ -1,6 +1,7 @@
 #include "engine/program/replay.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "engine/program/op.h"
@@ -23,6 +24,14 @@ Index ChooseLanes(const Trace& trace, Index width) {
   return registers * width;
 }
 
+// How far a constant of a trace may be from the number that is meant. Constants of few bits are
+// meant as they are. Others stand for decimal fractions and for π, 2/√π and the like, of which at
+// most two were multiplied: within 1.5 units in the last place.
+double MarginOf(double constant) {
+  const bool is_short = static_cast<double>(static_cast<float>(constant)) == constant;
+  return is_short || !std::isfinite(constant) ? 0 : std::abs(constant) * 0x1p-51;
+}
+
 }  // namespace
 
 const LaneKernels& KernelsOf(Isa isa) {
@@ -42,12 +51,10 @@ Replayer::Replayer(const InstructionList& list, LaneKind kind, Isa isa, Index la
     : kind_(kind), kernels_(KernelsOf(isa)), lanes_(lanes) {
   const bool wants_code = executor != Executor::kInterpreter && kind == LaneKind::kFast &&
                           isa == Isa::kAvx512 && MachineCode::IsAvailable();
-  if (wants_code) {
-    const Index width = kernels_.width;
-    if (lanes_ == 0) lanes_ = width;
-    code_ = MachineCode::Make(list, lanes_, trace_);
-    if (code_ != nullptr) return;
-    lanes_ = lanes;
+  if (wants_code) code_ = MachineCode::Make(list, lanes, trace_);
+  if (code_ != nullptr) {
+    lanes_ = code_->lanes();
+    return;
   }
   trace_ = Schedule(list);
   if (lanes_ == 0) lanes_ = ChooseLanes(trace_, kernels_.width);
@@ -71,7 +78,10 @@ std::unique_ptr<LaneBuffer> Replayer::TakeBuffer() const {
   auto buffer = std::make_unique<LaneBuffer>(std::size_t{trace_.num_slots} *
                                              static_cast<std::size_t>(stride()));
   for (const auto& [slot, constant] : trace_.constants) {
-    std::fill_n(buffer->data() + Index{slot} * stride(), stride(), constant);
+    const double margin = kind_ == LaneKind::kInterval ? MarginOf(constant) : 0;
+    double* const to = buffer->data() + Index{slot} * stride();
+    std::fill_n(to, lanes_, constant - margin);
+    std::fill_n(to + stride() - lanes_, lanes_, constant + margin);
   }
   return buffer;
 }
@@ -84,8 +94,8 @@ Replayer::Workspace::~Workspace() {
   replayer_.free_.push_back(std::move(buffer_));
 }
 
-void Replayer::Workspace::Run() {
-  if (replayer_.code_ != nullptr) return replayer_.code_->Run(slots());
+void Replayer::Workspace::Run(Index points) {
+  if (replayer_.code_ != nullptr) return replayer_.code_->Run(slots(), points);
   const Trace& trace = replayer_.trace_;
   const BlockRun run{.groups = trace.groups.data(),
                      .num_groups = trace.groups.size(),

@@ -43,9 +43,8 @@ enum class LaneKind {
 
 // What replays instructions.
 enum class Executor {
-  kAutomatic,    // Machine code where it can be made, for fast arithmetic on numbers.
+  kAutomatic,    // Machine code (machine_code.h) where it can be had, for fast arithmetic.
   kInterpreter,  // The kernels (kernels.h).
-  kMachineCode,  // As kAutomatic, for any size.
 };
 
 class Replayer {
@@ -76,8 +75,11 @@ class Replayer {
     // [slot][lane], or [slot][lower, upper][lane]. Inputs are slots 0, 1, … in the order of
     // Trace::input_indices.
     double* slots() { return buffer_->data(); }
-    // Executes the trace.
-    void Run();
+    // Executes the trace on all lanes.
+    void Run() { Run(replayer_.lanes()); }
+    // The same on the first `points` lanes; what happens to the others is left open. Takes less
+    // time for few points.
+    void Run(Index points);
 
    private:
     const Replayer& replayer_;

@@ -16,8 +16,8 @@ std::vector<NodeId> Concatenate(std::span<const std::vector<NodeId>> regions) {
 Routine::Routine(const Graph& graph, std::span<const Index> input_widths,
                  std::span<const std::vector<NodeId>> output_regions, LaneKind kind,
                  NodeId eager_from, Index lanes)
-    : replayer_(Compile(graph, Concatenate(output_regions),
-                        {.contract = kind == LaneKind::kFast, .eager_from = eager_from}),
+    : replayer_(Lower(graph, Concatenate(output_regions),
+                      {.contract = kind == LaneKind::kFast, .eager_from = eager_from}),
                 kind, BestIsa(), lanes) {
   const Trace& trace = replayer_.trace();
   Slot slot = 0;

@@ -54,7 +54,7 @@ inline constexpr Index kMaxLanes = 64;
 
 // The rows of one block. Lanes beyond the grid repeat its last one.
 //
-// Walks like an odometer: divisions for each lane would take longer than a small function does.
+// Walks like an odometer: divisions for each lane show in the time of a small function.
 template <class T>
 std::array<T*, kMaxLanes> BlockRows(const LaneRows<T>& rows, const LaneGrid& grid, Index first,
                                     Index lanes) {
@@ -92,7 +92,7 @@ void ForEachBlock(const LaneGrid& grid, Index lanes, const std::stop_token& stop
       body(block * lanes, std::min(lanes, grid.size() - block * lanes));
     }
   };
-  // Tasks that nobody can share cost more than a block of a small function.
+  // Nobody could share the tasks.
   if (num_blocks == 1 || tbb::this_task_arena::max_concurrency() == 1) {
     if (num_blocks > 0) run(0, num_blocks);
     return;

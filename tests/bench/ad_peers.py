@@ -8,11 +8,12 @@ Each engine is a program that speaks the protocol of tests/bench/ad_runner.h; a 
 of another library behind the same header, built elsewhere with the same flags. This script builds
 nothing.
 
-For each workload all engines are started afresh, each in a process of its own, and they take turns in slices of half a millisecond of
-work, so that a change of clock rate or a busy neighbour meets them all. Of the slices (thread CPU
-time) the 6th percentile counts, and of the passes the median. First every engine must compute the
-same numbers, before and after the slices: derivatives agree to 10 digits of the largest entry, interval
-bounds to 6, and those of a replay, which come from other formulas, overlap. If one does not, the script says which and exits with 1.
+For each workload all engines are started afresh, each in a process of its own, and they take turns
+in slices of half a millisecond of work, so that a change of clock rate or a busy neighbour meets
+them all. Of the slices (thread CPU time) the 6th percentile counts, and of the passes the median.
+First every engine must compute the same numbers, before and after the slices: derivatives agree to
+10 digits of the largest entry, interval bounds to 6, and those of a replay, which come from other
+formulas, overlap. If one does not, the script says which and exits with 1.
 
 Prints one table per mode, in ns per point with the ratio to the double-precision value in brackets,
 then for our scalar types the ratios next to the bounds of the theory (Griewank and Walther 2008,

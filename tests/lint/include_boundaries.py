@@ -38,6 +38,7 @@ LIBRARIES = [
     (r"nlohmann/", ["server/base", "client", "tests"]),
     (r"Eigen/", ["engine", "server", "client", "tests"]),
     (r"tao/pegtl", ["engine/program/language"]),
+    (r"sys/mman\.h", ["engine/program", "server", "tests"]),  # Memory for machine code.
     (r"oneapi/tbb", ["engine", "server", "tests"]),
     (r"grpcpp/|grpc/|google/|absl/", ["proto", "server", "client", "tests"]),
     (r"(gtest|gmock|benchmark)/", ["tests"]),
@@ -45,7 +46,7 @@ LIBRARIES = [
 ]
 
 # All that the engine may take from outside, besides the C++ standard library.
-ENGINE_OUTSIDE = re.compile(r"Eigen/|oneapi/tbb|tao/pegtl|\w*intrin\.h|cpuid\.h|std(def|int)\.h")
+ENGINE_OUTSIDE = re.compile(r"Eigen/|oneapi/tbb|tao/pegtl|sys/mman\.h|\w*intrin\.h|cpuid\.h|std(def|int)\.h")
 
 TOPS = ["engine", "server", "client", "proto", "tests"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')

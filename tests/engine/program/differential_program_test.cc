@@ -142,7 +142,7 @@ class ProgramCase {
       SCOPED_TRACE("point " + std::to_string(s));
       judge_.Expect(Of(Y, s, 1), truth->y, "y");
       judge_.Expect(Of(J, s, m_), Either(truth->J, truth->J_columns), "J");
-      judge_.Expect(Of(H, s, n_ * m_), truth->H, "H");
+      judge_.Expect(Of(H, s, n_ * m_), Either(truth->H, Mirrored(truth->H)), "H");
       judge_.Expect(Of(Y_dot, s, 1), truth->y_dot, "y_dot");
       judge_.Expect(Of(X_bar, s, 1), truth->x_bar, "x_bar");
       judge_.Expect(Of(X_bar_dot, s, 1), truth->x_bar_dot, "x_bar_dot");
@@ -217,6 +217,17 @@ class ProgramCase {
     }
   }
 
+  // ∂²yᵢ/∂xₖ∂xⱼ in the place of ∂²yᵢ/∂xⱼ∂xₖ: executors may compute either.
+  std::vector<Box> Mirrored(const std::vector<Box>& H) const {
+    std::vector<Box> mirrored = H;
+    for (Index i = 0; i < m_; ++i) {
+      for (Index j = 0; j < n_; ++j) {
+        for (Index k = 0; k < n_; ++k) mirrored[(i * n_ + j) * n_ + k] = H[(i * n_ + k) * n_ + j];
+      }
+    }
+    return mirrored;
+  }
+
   // ⟨ȳ, ẏ⟩ = ⟨x̄, ẋ⟩ up to the rounding errors of both sides.
   void ExpectTransposed(const Matrix& Y_dot, const Matrix& X_bar, Index s,
                         const PointDerivatives<Box>& truth) {
@@ -275,7 +286,7 @@ class ProgramCase {
 
 TEST(DifferentialProgramTest, StraightProgramsAgreeInEveryMode) {
   Judge judge;
-  for (std::uint64_t seed = 0; seed < 600 && !HasFailure(); ++seed) {
+  for (std::uint64_t seed = 0; seed < 1000 && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Rng rng(seed, 1);
     ProgramCase test(RandomStraight(seed % 50 == 0 ? 200 : 30, rng), rng, judge);
@@ -288,7 +299,7 @@ TEST(DifferentialProgramTest, StraightProgramsAgreeInEveryMode) {
 
 TEST(DifferentialProgramTest, TimeLoopsAgreeInEveryModeAndReversal) {
   Judge judge;
-  for (std::uint64_t seed = 0; seed < 150 && !HasFailure(); ++seed) {
+  for (std::uint64_t seed = 0; seed < 250 && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Rng rng(seed, 2);
     ProgramCase test(RandomEvolution(rng), rng, judge);

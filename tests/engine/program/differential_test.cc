@@ -246,11 +246,11 @@ void RunSeeds(std::uint64_t first, int count, Index max_nodes) {
   judge.ExpectSharp(0.05);
 }
 
-TEST(DifferentialTest, ManySmallFunctionsThroughEveryReplayer) { RunSeeds(1'000'000, 2000, 24); }
+TEST(DifferentialTest, ManySmallFunctionsThroughEveryReplayer) { RunSeeds(1'000'000, 4000, 24); }
 
-TEST(DifferentialTest, SomeLargerFunctionsThroughEveryReplayer) { RunSeeds(2'000'000, 60, 120); }
+TEST(DifferentialTest, SomeLargerFunctionsThroughEveryReplayer) { RunSeeds(2'000'000, 300, 120); }
 
-TEST(DifferentialTest, AFewLargeFunctionsThroughEveryReplayer) { RunSeeds(3'000'000, 4, 400); }
+TEST(DifferentialTest, AFewLargeFunctionsThroughEveryReplayer) { RunSeeds(3'000'000, 30, 400); }
 
 }  // namespace
 }  // namespace sobolev::program

@@ -131,10 +131,10 @@ class RandomStage {
   }
 
   void GrowUnary() {
-    constexpr std::array kAnywhere = {Op::kNegate, Op::kSquare,    Op::kAbs,     Op::kSign,
-                                      Op::kFloor,  Op::kSin,       Op::kCos,     Op::kAtan,
-                                      Op::kTanh,   Op::kAsinh,     Op::kErf,     Op::kErfc,
-                                      Op::kCbrt,   Op::kNormalCdf, Op::kSigmoid, Op::kSoftplus};
+    constexpr std::array kAnywhere = {Op::kNegate,    Op::kSquare,  Op::kAbs,     Op::kSign,
+                                      Op::kFloor,     Op::kSin,     Op::kCos,     Op::kAtan,
+                                      Op::kTanh,      Op::kAsinh,   Op::kErf,     Op::kErfc,
+                                      Op::kNormalCdf, Op::kSigmoid, Op::kSoftplus};
     constexpr std::array kOnPositive = {Op::kSqrt,  Op::kLog,  Op::kLog1p,
                                         Op::kAcosh, Op::kCbrt, Op::kReciprocal};
     constexpr std::array kOnUnit = {Op::kAsin, Op::kAcos, Op::kAtanh, Op::kTan,
@@ -146,9 +146,11 @@ class RandomStage {
         return;
       case 1: {
         const Op op = kOnPositive[rng_.Below(kOnPositive.size())];
-        // acosh has an infinite slope at 1.
-        const NodeId shift = op == Op::kAcosh ? Append(Op::kAdd, Positive(a), Constant(0.5)) : a;
-        Append(op, op == Op::kAcosh ? shift : Positive(shift));
+        NodeId positive = Positive(a);
+        // acosh has an infinite slope at 1. The cube root is away from 0 on both sides.
+        if (op == Op::kAcosh) positive = Append(Op::kAdd, positive, Constant(0.5));
+        if (op == Op::kCbrt && Chance(0.5)) positive = Append(Op::kNegate, positive);
+        Append(op, positive);
         return;
       }
       default:
