@@ -1,8 +1,8 @@
 #include "engine/program/executable_memory.h"
 
-#include <sys/mman.h>
-
 #include <new>
+
+#include <sys/mman.h>
 
 namespace sobolev::program {
 

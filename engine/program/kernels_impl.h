@@ -571,8 +571,7 @@ inline Pair LoadPair(const double* from) { return *reinterpret_cast<const Pair*>
 // Pair i of a register.
 template <int kPair>
 inline void StorePair(double* to, Vec value) {
-  *reinterpret_cast<Pair*>(to) =
-      __builtin_shufflevector(value, value, 2 * kPair, 2 * kPair + 1);
+  *reinterpret_cast<Pair*>(to) = __builtin_shufflevector(value, value, 2 * kPair, 2 * kPair + 1);
 }
 
 // A pair of every other row.

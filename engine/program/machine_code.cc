@@ -43,11 +43,7 @@ constexpr std::array kPreserved = {kRbx, kRbp, kR12, kR13, kR14, kR15};
 class CodeMaker {
  public:
   CodeMaker(const InstructionList& list, Index lanes)
-      : list_(list),
-        lanes_(lanes),
-        facts_(list_),
-        in_memory_(list_.num_values, 0),
-        slots_(list_) {}
+      : list_(list), lanes_(lanes), facts_(list_), in_memory_(list_.num_values, 0), slots_(list_) {}
 
   // False if the code would be too large.
   bool Run(Trace& trace) {

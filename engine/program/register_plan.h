@@ -12,11 +12,10 @@
 #include <vector>
 
 #include "engine/program/assembler.h"
+#include "engine/program/register_file.h"
 #include "engine/program/section_body.h"
 
 namespace sobolev::program {
-
-using Register = std::uint8_t;
 
 // A register or the memory of a symbol.
 struct Source {
@@ -27,18 +26,18 @@ struct Source {
 
 struct Step {
   enum class Kind : std::uint8_t {
-    kLoad,         // to = last
-    kStore,        // The memory of symbol last, if it has some, = to
-    kMove,         // to = first
-    kUnary,        // to = opcode(last)
-    kRound,        // to = ⌊last⌋
-    kBinary,       // to = opcode(first, last), or to = opcode(to, first, last)
-    kCompare,      // mask = first ? last
-    kBinaryOrZero, // to = mask ? opcode(first, last) : 0
-    kLoadOrZero,   // to = mask ? last : 0
-    kMoveWhere,    // to = mask ? first : to
-    kChoose,       // to = mask ? last : first
-    kCall,         // to (, to + 1) = op(last, second)
+    kLoad,          // to = last
+    kStore,         // The memory of symbol last, if it has some, = to
+    kMove,          // to = first
+    kUnary,         // to = opcode(last)
+    kRound,         // to = ⌊last⌋
+    kBinary,        // to = opcode(first, last), or to = opcode(to, first, last)
+    kCompare,       // mask = first ? last
+    kBinaryOrZero,  // to = mask ? opcode(first, last) : 0
+    kLoadOrZero,    // to = mask ? last : 0
+    kMoveWhere,     // to = mask ? first : to
+    kChoose,        // to = mask ? last : first
+    kCall,          // to (, to + 1) = op(last, second)
   };
   Kind kind = Kind::kMove;
   Op op = Op::kAdd;  // Of kCall.

@@ -10,18 +10,21 @@ namespace sobolev::program {
 namespace {
 
 // What the values of a block may take: about half of a second-level cache, which the instructions
-// share.
+// share; or with few lanes, over which it takes long to look an instruction up, of the third.
 constexpr std::size_t kBlockBytes = std::size_t{384} << 10;
+constexpr std::size_t kLargeBlockBytes = std::size_t{8} << 20;
+constexpr Index kFewLanes = 16;
 // More registers per slot than this gain nothing.
 constexpr Index kMaxRegisters = 8;
 
 Index ChooseLanes(const Trace& trace, Index width) {
-  Index registers = kMaxRegisters;
+  Index lanes = kMaxRegisters * width;
   const auto bytes = [&] {
-    return trace.num_slots * static_cast<std::size_t>(registers * width) * sizeof(double);
+    return trace.num_slots * static_cast<std::size_t>(lanes) * sizeof(double);
   };
-  while (registers > 1 && bytes() > kBlockBytes) registers /= 2;
-  return registers * width;
+  while (lanes > kFewLanes && bytes() > kBlockBytes) lanes /= 2;
+  while (lanes > width && bytes() > kLargeBlockBytes) lanes /= 2;
+  return lanes;
 }
 
 // How far a constant of a trace may be from the number that is meant. Constants of few bits are
@@ -78,10 +81,11 @@ std::unique_ptr<LaneBuffer> Replayer::TakeBuffer() const {
   auto buffer = std::make_unique<LaneBuffer>(std::size_t{trace_.num_slots} *
                                              static_cast<std::size_t>(stride()));
   for (const auto& [slot, constant] : trace_.constants) {
-    const double margin = kind_ == LaneKind::kInterval ? MarginOf(constant) : 0;
     double* const to = buffer->data() + Index{slot} * stride();
-    std::fill_n(to, lanes_, constant - margin);
-    std::fill_n(to + stride() - lanes_, lanes_, constant + margin);
+    std::fill_n(to, lanes_, constant);  // To the bit: −0 is a constant like others.
+    if (kind_ != LaneKind::kInterval) continue;
+    std::fill_n(to, lanes_, constant - MarginOf(constant));
+    std::fill_n(to + lanes_, lanes_, constant + MarginOf(constant));
   }
   return buffer;
 }

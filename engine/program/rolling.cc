@@ -21,7 +21,9 @@ constexpr std::uint64_t Mix(std::uint64_t hash, std::uint64_t value) {
 class Roller {
  public:
   Roller(const InstructionList& list, const std::vector<std::uint32_t>& producers)
-      : list_(list), producers_(producers), size_(static_cast<std::uint32_t>(list.instructions.size())) {}
+      : list_(list),
+        producers_(producers),
+        size_(static_cast<std::uint32_t>(list.instructions.size())) {}
 
   std::vector<Section> Run() {
     FindRepeats();
@@ -101,8 +103,7 @@ class Roller {
            IsSameBody(i, i + iterations * repeat.period, repeat.period)) {
       ++iterations;
     }
-    const bool is_worth_it =
-        iterations >= kMinIterations && iterations * repeat.period >= kMinSize;
+    const bool is_worth_it = iterations >= kMinIterations && iterations * repeat.period >= kMinSize;
     return is_worth_it ? iterations : 0;
   }
 
@@ -114,8 +115,8 @@ class Roller {
       const auto same_term = [](const Term& s, const Term& t) {
         return s.negative == t.negative && (s.b == kNoNode) == (t.b == kNoNode);
       };
-      if (a.op != b.op || !std::equal(a.terms.begin(), a.terms.end(), b.terms.begin(),
-                                      b.terms.end(), same_term)) {
+      if (a.op != b.op ||
+          !std::equal(a.terms.begin(), a.terms.end(), b.terms.begin(), b.terms.end(), same_term)) {
         return false;
       }
     }
@@ -128,13 +129,11 @@ class Roller {
     Section best = loop;
     std::size_t fewest = CountCrossings(loop.first + loop.length, loop.length);
     for (std::uint32_t shift = 1; shift < loop.length; ++shift) {
-      const std::size_t crossings =
-          CountCrossings(loop.first + loop.length + shift, loop.length);
+      const std::size_t crossings = CountCrossings(loop.first + loop.length + shift, loop.length);
       if (crossings < fewest) {
         fewest = crossings;
-        best = {.first = loop.first + shift,
-                .length = loop.length,
-                .iterations = loop.iterations - 1};
+        best = {
+            .first = loop.first + shift, .length = loop.length, .iterations = loop.iterations - 1};
       }
     }
     return best;

@@ -71,7 +71,8 @@ class SectionEncoder {
     for (SymbolId s = 0; s < body_.symbols.size(); ++s) {
       const Symbol& symbol = body_.symbols[s];
       if (symbol.kind == Symbol::Kind::kResult) {
-        if (body_.Exists(symbol) && context_.slots.slot(Value(symbol, 0)) != kZeroOutput) FindSlots(s);
+        if (body_.Exists(symbol) && context_.slots.slot(Value(symbol, 0)) != kZeroOutput)
+          FindSlots(s);
       } else if (plan_.in_memory[s] != 0) {
         FindOperands(s);
       }
@@ -123,9 +124,8 @@ class SectionEncoder {
       entries.push_back(context_.slots.slot(Value(symbol, k)) *
                         static_cast<std::uint32_t>(context_.stride));
     }
-    places_[s] = {.start = context_.data.Table(entries),
-                  .stride = kEntryBytes,
-                  .is_in_table = true};
+    places_[s] = {
+        .start = context_.data.Table(entries), .stride = kEntryBytes, .is_in_table = true};
   }
 
   // One index register per stride. The rarest strides go to tables if there are too many.
@@ -135,8 +135,7 @@ class SectionEncoder {
     for (SymbolId s = 0; s < places_.size(); ++s) {
       if (has_place_[s] != 0 && places_[s].stride != 0) ++uses[places_[s].stride];
     }
-    const std::size_t available =
-        body_.has_calls ? kPreservedIndices : kIndexRegisters.size();
+    const std::size_t available = body_.has_calls ? kPreservedIndices : kIndexRegisters.size();
     // Strides of numbers and tables have no substitute.
     const auto weight = [&](std::int32_t stride) {
       return stride == kEntryBytes || stride == kNumberBytes ? 1 << 30 : uses.at(stride);

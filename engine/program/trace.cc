@@ -8,7 +8,7 @@ namespace {
 
 // Instructions that may change places with each other. Longer windows make longer groups and keep
 // more values alive.
-constexpr std::size_t kWindow = 64;
+constexpr std::size_t kWindow = 128;
 
 // Chains shorter than this are not worth a group of their own.
 constexpr std::size_t kMinChain = 3;

@@ -134,9 +134,9 @@ class ReplayerTest {
       for (const Index registers : {1, 2, 4, 8}) {
         const Index lanes = registers * KernelsOf(isa).width;
         SCOPED_TRACE(std::string(Name(isa)) + ", lanes " + std::to_string(lanes));
-        for (const Executor executor : {Executor::kInterpreter, Executor::kMachineCode}) {
+        for (const Executor executor : {Executor::kInterpreter, Executor::kAutomatic}) {
           const Replayer replayer(fused, LaneKind::kFast, isa, lanes, executor);
-          if (replayer.code() == nullptr && executor == Executor::kMachineCode) continue;
+          if (replayer.code() == nullptr && executor == Executor::kAutomatic) continue;
           if (replayer.code() != nullptr) ++num_machine_codes_;
           ExpectFast(replayer, first);
         }
