@@ -81,9 +81,9 @@ void Assembler::Pop(Gpr reg) {
 }
 
 void Assembler::Move(Gpr to, Gpr from) {
-  Byte(0x48U | Bit(to, 3) << 2 | Bit(from, 3));
-  Byte(0x8b);
-  Byte(0xc0U | (static_cast<unsigned>(to) & 7U) << 3 | (static_cast<unsigned>(from) & 7U));
+  Byte(0x48U | Bit(from, 3) << 2 | Bit(to, 3));
+  Byte(0x89);
+  Byte(0xc0U | (static_cast<unsigned>(from) & 7U) << 3 | (static_cast<unsigned>(to) & 7U));
 }
 
 std::size_t Assembler::MoveConstant(Gpr to, std::uint64_t constant) {
@@ -97,7 +97,9 @@ std::size_t Assembler::MoveConstant(Gpr to, std::uint64_t constant) {
 
 void Assembler::Scalar(unsigned opcode, int reg, const Address& address, bool is_wide) {
   const unsigned high_index = address.index == kNoGpr ? 0U : Bit(address.index, 3);
-  Byte(0x40U | (is_wide ? 8U : 0U) | Bit(reg, 3) << 2 | high_index << 1 | Bit(address.base, 3));
+  const unsigned prefix =
+      (is_wide ? 8U : 0U) | Bit(reg, 3) << 2 | high_index << 1 | Bit(address.base, 3);
+  if (prefix != 0) Byte(0x40U | prefix);
   Byte(opcode);
   ModRm(reg, {.is_memory = true, .address = address}, 1);
 }

@@ -116,11 +116,11 @@ class GuardedFunction {
     const std::vector<Index> others = trace_.Run(X, Y, J, stop);
     const LaneGrid grid{.num_points = static_cast<Index>(others.size())};
     ForEachBlock(grid, kRerunsPerBlock, stop, [&] {
-      return [&, tape = std::make_unique<ad::Tape<double>>()](Index first, Index points) {
+      return [&, tape = ad::Tape<double>()](Index first, Index points) mutable {
         for (const Index s : std::span(others).subspan(static_cast<std::size_t>(first),
                                                        static_cast<std::size_t>(points))) {
           const std::span<const double> x(X.data() + s * n(), static_cast<std::size_t>(n()));
-          Rerun(x, *tape, Y == nullptr ? nullptr : Y + s * m(),
+          Rerun(x, tape, Y == nullptr ? nullptr : Y + s * m(),
                 J == nullptr ? nullptr : J + s * m() * n());
         }
       };

@@ -151,17 +151,17 @@ struct SinCosPair {
   Vec cos;
 };
 inline SinCosPair SinCosKernel(Vec r, Vec r_low) {
-  constexpr double kSin[] = {
+  constexpr double kSinTaylor[] = {
       -1.0 / 6,        1.0 / 120,        -1.0 / 5040,           1.0 / 362880,
       -1.0 / 39916800, 1.0 / 6227020800, -1.0 / 1.307674368e12, 1.0 / 3.55687428096e14};
-  constexpr double kCos[] = {
+  constexpr double kCosTaylor[] = {
       1.0 / 24,        -1.0 / 720,           1.0 / 40320,          -1.0 / 3628800,
       1.0 / 479001600, -1.0 / 8.71782912e10, 1.0 / 2.0922789888e13};
   const Vec w = r * r;
   const Vec half = w * 0.5;
-  const Vec sin_rest = Fma(r * w, Polynomial(kSin, w), Fma(-half, r_low, r_low));
+  const Vec sin_rest = Fma(r * w, Polynomial(kSinTaylor, w), Fma(-half, r_low, r_low));
   const Vec a = 1.0 - half;
-  const Vec cos_rest = Fma(w * w, Polynomial(kCos, w), Fma(-r, r_low, (1.0 - a) - half));
+  const Vec cos_rest = Fma(w * w, Polynomial(kCosTaylor, w), Fma(-r, r_low, (1.0 - a) - half));
   return {r + sin_rest, a + cos_rest};
 }
 

@@ -107,14 +107,14 @@ class ProgramCase {
         program_(Define(stages_)),
         n_(program_.n()),
         m_(program_.m()),
-        X_(RandomMatrix(n_, kPoints, 2, rng)),
-        X_dot_(RandomMatrix(n_, kPoints, 1, rng)),
-        Y_bar_(RandomMatrix(m_, kPoints, 1, rng)),
+        points_(RandomMatrix(n_, kPoints, 2, rng)),
+        x_dot_(RandomMatrix(n_, kPoints, 1, rng)),
+        y_bar_(RandomMatrix(m_, kPoints, 1, rng)),
         radii_(RandomMatrix(n_, kPoints, 0.02, rng).cwiseAbs()) {
     for (const Index s : kJudged) {
-      const std::vector<double> x = Column(X_, s);
+      const std::vector<double> x = Column(points_, s);
       const std::vector<Box> boxes(x.begin(), x.end());
-      truth_.push_back(DeriveAt<Box>(stages_, boxes, Column(X_dot_, s), Column(Y_bar_, s)));
+      truth_.push_back(DeriveAt<Box>(stages_, boxes, Column(x_dot_, s), Column(y_bar_, s)));
       JudgeScalarTypes(s, boxes, truth_.back());
     }
   }
@@ -128,8 +128,8 @@ class ProgramCase {
     Matrix Y_dot(m_, kPoints);
     Matrix X_bar(n_, kPoints);
     Matrix X_bar_dot(n_, kPoints);
-    program_.Evaluate(Map(X_), Directions{.D = Map(X_dot_), .count = 1, .per_point = true},
-                      Directions{.D = Map(Y_bar_), .count = 1, .per_point = true},
+    program_.Evaluate(Map(points_), Directions{.D = Map(x_dot_), .count = 1, .per_point = true},
+                      Directions{.D = Map(y_bar_), .count = 1, .per_point = true},
                       {.Y = Y.data(),
                        .J = J.data(),
                        .H = H.data(),
@@ -151,15 +151,15 @@ class ProgramCase {
     }
     if (settings.arithmetic == Arithmetic::kStrict) {
       for (Index s = 0; s < kPoints; ++s) {
-        EXPECT_EQ(Column(Y, s), ReferenceValue(definition_, Column(X_, s))) << "point " << s;
+        EXPECT_EQ(Column(Y, s), ReferenceValue(definition_, Column(points_, s))) << "point " << s;
       }
     }
     ExpectSparse(settings);
   }
 
   void ExpectEnclosed() {
-    const Matrix X_min = X_ - radii_;
-    const Matrix X_max = X_ + radii_;
+    const Matrix X_min = points_ - radii_;
+    const Matrix X_max = points_ + radii_;
     Matrix Y_min(m_, kPoints);
     Matrix Y_max(m_, kPoints);
     Matrix J_min(n_, m_ * kPoints);
@@ -178,9 +178,9 @@ class ProgramCase {
     }
     for (const Index s : kJudged) {
       SCOPED_TRACE("box " + std::to_string(s));
-      const std::vector<double> x = Column(X_, s);
+      const std::vector<double> x = Column(points_, s);
       const PointDerivatives<Box> truth = DeriveAt<Box>(
-          folded, std::vector<Box>(x.begin(), x.end()), Column(X_dot_, s), Column(Y_bar_, s));
+          folded, std::vector<Box>(x.begin(), x.end()), Column(x_dot_, s), Column(y_bar_, s));
       for (Index i = 0; i < m_; ++i) {
         judge_.ExpectHeld(Y_min(i, s), Y_max(i, s), truth.y[i], "y");
         for (Index j = 0; j < n_; ++j) {
@@ -197,9 +197,9 @@ class ProgramCase {
   // Tangents, adjoints, tangents of adjoints and plain numbers are in each other's enclosures.
   void JudgeScalarTypes(Index s, const std::vector<Box>& boxes,
                         const PointDerivatives<Box>& truth) {
-    const std::vector<double> x = Column(X_, s);
-    const std::vector<double> x_dot = Column(X_dot_, s);
-    const std::vector<double> y_bar = Column(Y_bar_, s);
+    const std::vector<double> x = Column(points_, s);
+    const std::vector<double> x_dot = Column(x_dot_, s);
+    const std::vector<double> y_bar = Column(y_bar_, s);
     judge_.Expect(Interpret<double>(stages_, x), truth.y, "double y");
     judge_.Expect(TangentAt(stages_, x, x_dot), truth.y_dot, "Tangent y_dot");
     const PointDerivatives<double> adjoints = DeriveAt<double>(stages_, x, x_dot, y_bar);
@@ -233,10 +233,10 @@ class ProgramCase {
                         const PointDerivatives<Box>& truth) {
     Box forward = 0;
     Box reverse = 0;
-    for (Index i = 0; i < m_; ++i) forward += Box(Y_bar_(i, s)) * truth.y_dot[i];
-    for (Index j = 0; j < n_; ++j) reverse += Box(X_dot_(j, s)) * truth.x_bar[j];
-    judge_.Expect(Y_bar_.col(s).dot(Y_dot.col(s)), Either(forward, reverse), "<y_bar, y_dot>");
-    judge_.Expect(X_dot_.col(s).dot(X_bar.col(s)), Either(forward, reverse), "<x_bar, x_dot>");
+    for (Index i = 0; i < m_; ++i) forward += Box(y_bar_(i, s)) * truth.y_dot[i];
+    for (Index j = 0; j < n_; ++j) reverse += Box(x_dot_(j, s)) * truth.x_bar[j];
+    judge_.Expect(y_bar_.col(s).dot(Y_dot.col(s)), Either(forward, reverse), "<y_bar, y_dot>");
+    judge_.Expect(x_dot_.col(s).dot(X_bar.col(s)), Either(forward, reverse), "<x_bar, x_dot>");
   }
 
   // One triangle is computed, the other its mirror image.
@@ -257,7 +257,7 @@ class ProgramCase {
   void ExpectSparse(const Settings& settings) {
     const std::vector<Entry>& pattern = program_.jacobian_pattern();
     Matrix values(static_cast<Index>(pattern.size()), kPoints);
-    program_.SparseJacobian(Map(X_), values.data(), nullptr, settings, {});
+    program_.SparseJacobian(Map(points_), values.data(), nullptr, settings, {});
     Matrix rebuilt = Matrix::Zero(n_, m_ * kPoints);
     for (std::size_t e = 0; e < pattern.size(); ++e) {
       for (Index s = 0; s < kPoints; ++s) {
@@ -277,9 +277,9 @@ class ProgramCase {
   Program program_;
   Index n_;
   Index m_;
-  Matrix X_;
-  Matrix X_dot_;
-  Matrix Y_bar_;
+  Matrix points_;
+  Matrix x_dot_;
+  Matrix y_bar_;
   Matrix radii_;
   std::vector<PointDerivatives<Box>> truth_;  // Of the points kJudged.
 };

@@ -179,12 +179,13 @@ TEST(GraphTest, SmallPowersAreChainsOfProducts) {
       if (op == Op::kMultiply || op == Op::kSquare) ++products;
     }
     const auto bits = static_cast<unsigned>(magnitude);
-    const int expected = magnitude < 2 ? 0 : std::bit_width(bits) - 1 + std::popcount(bits) - 1;
+    const auto squares = static_cast<int>(std::bit_width(bits)) - 1;
+    const int expected = magnitude < 2 ? 0 : squares + std::popcount(bits) - 1;
     EXPECT_EQ(products, expected) << "exponent " << exponent;
     Rng rng(17);
     for (int trial = 0; trial < 200; ++trial) {
       const double base = (rng.Below(2) == 0 ? 1 : -1) * std::exp(3 * rng.Normal());
-      const double truth = static_cast<double>(std::pow(static_cast<long double>(base), exponent));
+      const auto truth = static_cast<double>(std::pow(static_cast<long double>(base), exponent));
       // |e| − 1 products, a reciprocal and the truth's own rounding, half a unit each.
       const double tolerance =
           0.5 * (magnitude + 1) * std::numeric_limits<double>::epsilon() * std::abs(truth);

@@ -16,6 +16,7 @@
 namespace sobolev::program {
 namespace {
 
+constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 ConstMatrixMap Map(const Matrix& matrix) {
@@ -152,7 +153,7 @@ struct EveryComparison {
 };
 
 TEST(GuardedFunctionTest, EveryComparisonIsGuardedWithNaNAndTies) {
-  const std::vector<double> values = {1, 2, kNaN, 0.0, -0.0, INFINITY, -INFINITY};
+  const std::vector<double> values = {1, 2, kNaN, 0.0, -0.0, kInf, -kInf};
   const auto count = static_cast<Index>(values.size());
   Matrix X(2, count * count);
   for (Index s = 0; s < X.cols(); ++s) X.col(s) << values[s / count], values[s % count];

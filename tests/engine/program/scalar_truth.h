@@ -99,7 +99,7 @@ inline std::vector<double> TangentAt(std::span<const PlainStage> stages,
                                      const std::vector<double>& x_dot) {
   using T = ad::Tangent<double>;
   std::vector<T> inputs;
-  for (std::size_t j = 0; j < x.size(); ++j) inputs.push_back({x[j], x_dot[j]});
+  for (std::size_t j = 0; j < x.size(); ++j) inputs.emplace_back(x[j], x_dot[j]);
   std::vector<double> y_dot;
   for (const T& output : Interpret<T>(stages, inputs)) y_dot.push_back(output.dot);
   return y_dot;
@@ -125,6 +125,7 @@ PointDerivatives<B> AdjointsAt(std::span<const PlainStage> stages, const std::ve
     for (std::size_t i = 0; i < y.size(); ++i) tape.Seed(part_of(y[i]), B(y_bar[i]));
     tape.Reverse();
     std::vector<B> bar;
+    bar.reserve(variables.size());
     for (const A& variable : variables) bar.push_back(tape.adjoint(variable));
     return bar;
   };
