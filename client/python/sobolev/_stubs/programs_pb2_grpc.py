@@ -63,8 +63,8 @@ class ProgramServiceServicer(object):
 
     def CreateProgram(self, request, context):
         """Stores a program. ALREADY_EXISTS if the id is taken by another source; repeating the same call
-        returns the existing program. INVALID_ARGUMENT on `source`, with line and column, if it does not
-        compile.
+        returns the existing program. INVALID_ARGUMENT on `source`, with line and column, if it does
+        not compile.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
