@@ -40,6 +40,8 @@ class Graph {
   // Throws Error(kInvalidArgument, TRACE_TOO_LONG) when a node beyond max_nodes is asked for.
   explicit Graph(std::size_t max_nodes);
   Graph() : Graph(kNoNode) {}
+  // The limit is the source's; the derivatives that are appended later have limits of their own.
+  void LiftLimit() { max_nodes_ = kNoNode; }
 
   // The node, new or known, after folding and identities. Operands are nodes of this graph.
   NodeId Make(Op op, NodeId a, NodeId b = kNoNode, NodeId c = kNoNode);

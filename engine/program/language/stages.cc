@@ -162,7 +162,10 @@ void Stages::EndLoop(std::span<const Live> live) {
 
 std::vector<Stage> Stages::Finish(std::span<const Number> outputs) {
   for (const Number& output : outputs) current().outputs.push_back(arithmetic_.Id(output));
-  if (stages_.size() == 1) return std::move(stages_);
+  if (stages_.size() == 1) {
+    stages_.front().graph.LiftLimit();
+    return std::move(stages_);
+  }
   std::vector<Needs> needs(stages_.size());
   std::vector<bool> needed(outputs.size(), true);
   for (std::size_t s = stages_.size(); s-- > 0;) {

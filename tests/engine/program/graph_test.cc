@@ -231,6 +231,8 @@ TEST(GraphTest, TheLimitIsOnNewNodes) {
   // Nothing of the refused node stays.
   EXPECT_EQ(graph.size(), 4U);
   EXPECT_EQ(graph.Find(Op::kAdd, x, graph.Constant(1)), sum);
+  graph.LiftLimit();
+  EXPECT_EQ(graph.Make(Op::kSin, root), 4U);
 }
 
 TEST(GraphTest, AMillionNodesAreFoundAgain) {
