@@ -31,13 +31,15 @@ Vector Apply(const SymmetricOperator& hessian, const Vector& v) {
 }
 
 // The τ >= 0 with ‖p + τ d‖ = radius, for ‖p‖ <= radius. The larger root of a quadratic, in the
-// form that does not cancel when pᵀd > 0.
+// form that does not cancel when pᵀd > 0; no square of the radius is formed, for it may overflow.
 double DistanceToBoundary(const Vector& p, const Vector& d, double radius) {
-  const double a = d.squaredNorm();
-  const double b = p.dot(d);
-  const double c = std::max(0.0, radius * radius - p.squaredNorm());
-  const double root = std::sqrt(b * b + a * c);
-  return b > 0 ? c / (b + root) : (root - b) / a;
+  const double length = d.norm();
+  const double p_norm = p.norm();
+  const double inside = std::max(0.0, radius - p_norm);
+  const double b = p.dot(d) / length;
+  const double root = std::hypot(b, std::sqrt(inside) * std::sqrt(radius + p_norm));
+  const double step = b > 0 ? inside * ((radius + p_norm) / (b + root)) : root - b;
+  return step / length;
 }
 
 // v minus its part in the first k columns of Q. Twice is enough (Parlett 1998, section 6.9): after

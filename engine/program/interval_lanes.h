@@ -48,8 +48,17 @@ inline IVec LaneByLane(ad::Bounds (*function)(const ad::Bounds&, const ad::Bound
   return y;
 }
 
+// y, but the scalar function where a lane is special: what a lane holds must not depend on the
+// others.
+inline IVec WithSpecialLanes(const IVec& y, Mask special,
+                             ad::Bounds (*function)(const ad::Bounds&, const ad::Bounds&),
+                             const IVec& x1, const IVec& x2) {
+  if (__builtin_expect(static_cast<int>(Any(special)), 0) == 0) return y;
+  const IVec exact = LaneByLane(function, x1, x2);
+  return {Blend(special, exact.lo, y.lo), Blend(special, exact.hi, y.hi)};
+}
+
 inline Mask IsUnordered(Vec a, Vec b) { return IsNan(a) | IsNan(b); }
-inline bool All(Mask mask) { return !Any(~mask); }
 
 // ---- Rounding ----------------------------------------------------------------------------------
 
@@ -164,16 +173,13 @@ inline IVec Multiply(const IVec& x, const IVec& y) {
   const Vec low_high = x.lo * y.hi;
   const Vec high_low = x.hi * y.lo;
   const Vec high_high = x.hi * y.hi;
-  if (__builtin_expect(
-          static_cast<int>(Any(IsUnordered(low_low, low_high) | IsUnordered(high_low, high_high))),
-          0) != 0) {
-    return LaneByLane(&ad::enclose::Multiply, x, y);
-  }
+  const Mask special = IsUnordered(low_low, low_high) | IsUnordered(high_low, high_high);
 #if SOBOLEV_VECTOR_BYTES == 64
-  return {MinOrSecond(MinOrSecond(MultiplyDown(x.lo, y.lo), MultiplyDown(x.lo, y.hi)),
-                      MinOrSecond(MultiplyDown(x.hi, y.lo), MultiplyDown(x.hi, y.hi))),
-          MaxOrSecond(MaxOrSecond(MultiplyUp(x.lo, y.lo), MultiplyUp(x.lo, y.hi)),
-                      MaxOrSecond(MultiplyUp(x.hi, y.lo), MultiplyUp(x.hi, y.hi)))};
+  const IVec product = {
+      MinOrSecond(MinOrSecond(MultiplyDown(x.lo, y.lo), MultiplyDown(x.lo, y.hi)),
+                  MinOrSecond(MultiplyDown(x.hi, y.lo), MultiplyDown(x.hi, y.hi))),
+      MaxOrSecond(MaxOrSecond(MultiplyUp(x.lo, y.lo), MultiplyUp(x.lo, y.hi)),
+                  MaxOrSecond(MultiplyUp(x.hi, y.lo), MultiplyUp(x.hi, y.hi)))};
 #else
   // Rounding to nearest keeps the order of the products, so only the extremes need to move. Where
   // no product can be negative, the lower bound must not become so.
@@ -183,8 +189,10 @@ inline IVec Multiply(const IVec& x, const IVec& y) {
       Above(MaxOrSecond(MaxOrSecond(low_low, low_high), MaxOrSecond(high_low, high_high)));
   const Mask has_negative = ((x.lo < 0.0) & (y.hi > 0.0)) | ((x.hi > 0.0) & (y.lo < 0.0));
   const Mask has_positive = ((x.lo < 0.0) & (y.lo < 0.0)) | ((x.hi > 0.0) & (y.hi > 0.0));
-  return {has_negative ? lo : MaxOrSecond(Vec{}, lo), has_positive ? hi : MinOrSecond(Vec{}, hi)};
+  const IVec product = {has_negative ? lo : MaxOrSecond(Vec{}, lo),
+                        has_positive ? hi : MinOrSecond(Vec{}, hi)};
 #endif
+  return WithSpecialLanes(product, special, &ad::enclose::Multiply, x, y);
 }
 
 // a b, and 0 where a is certainly 0 even if b is empty: a seed times a partial derivative.
@@ -200,17 +208,18 @@ inline IVec Divide(const IVec& x, const IVec& y) {
   const Mask is_negative = y.hi < 0.0;
   const IVec a = {is_negative ? -x.hi : x.lo, is_negative ? -x.lo : x.hi};
   const IVec b = {is_negative ? -y.hi : y.lo, is_negative ? -y.lo : y.hi};
-  if (__builtin_expect(static_cast<int>(!All((b.lo > 0.0) & (a.lo <= a.hi))), 0) != 0) {
-    return LaneByLane(&ad::enclose::Divide, x, y);
-  }
-  return {DivideDown(a.lo, a.lo >= 0.0 ? b.hi : b.lo), DivideUp(a.hi, a.hi >= 0.0 ? b.lo : b.hi)};
+  const Mask special = ~((b.lo > 0.0) & (a.lo <= a.hi));
+  const IVec quotient = {DivideDown(a.lo, a.lo >= 0.0 ? b.hi : b.lo),
+                         DivideUp(a.hi, a.hi >= 0.0 ? b.lo : b.hi)};
+  return WithSpecialLanes(quotient, special, &ad::enclose::Divide, x, y);
 }
 
 inline IVec Reciprocal(const IVec& x) {
-  if (__builtin_expect(static_cast<int>(!All((x.lo > 0.0) | (x.hi < 0.0))), 0) != 0) {
-    return LaneByLane(&ad::enclose::Reciprocal, x);
-  }
-  return {DivideDown(Broadcast(1.0), x.hi), DivideUp(Broadcast(1.0), x.lo)};
+  const Mask special = ~((x.lo > 0.0) | (x.hi < 0.0));
+  const IVec reciprocal = {DivideDown(Broadcast(1.0), x.hi), DivideUp(Broadcast(1.0), x.lo)};
+  if (__builtin_expect(static_cast<int>(Any(special)), 0) == 0) return reciprocal;
+  const IVec exact = LaneByLane(&ad::enclose::Reciprocal, x);
+  return {Blend(special, exact.lo, reciprocal.lo), Blend(special, exact.hi, reciprocal.hi)};
 }
 
 inline IVec Abs(const IVec& x) {

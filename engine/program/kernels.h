@@ -55,6 +55,7 @@ struct RowRun {
   ptrdiff_t count;
   ptrdiff_t lanes;   // A multiple of the lanes of a register.
   ptrdiff_t stride;  // From slot to slot: lanes, or twice as many if slots hold intervals.
+  ptrdiff_t pitch;   // From each row to the next if that is the same for all and positive, else 0.
 };
 
 // A function on one register: Vec f(Vec) or Vec f(Vec, Vec), and for kSinCos
@@ -70,9 +71,10 @@ struct LaneKernels {
   // The function that run_fast applies for an operation, of those that machine code calls
   // (machine_code.h).
   RegisterFunction (*function)(Op op);
-  // slots[k·stride + lane] = rows[lane][indices[k]].
+  // slots[k·stride + lane] = rows[lane][indices[k]]. Of rows with a pitch only rows[0] is read.
   void (*load)(const RowRun& run, const double* const* rows, double* slots);
-  // rows[lane][indices[k]] = base[slot_of[k]·stride + lane] for the first `points` lanes.
+  // rows[lane][indices[k]] = base[slot_of[k]·stride + lane] for the first `points` lanes. Of rows
+  // with a pitch only rows[0] is read.
   void (*store)(const RowRun& run, const double* base, const uint32_t* slot_of, ptrdiff_t points,
                 double* const* rows);
 };

@@ -27,10 +27,16 @@ class Traced;
 
 namespace internal {
 
-// The recording under way in this thread.
+// A recording. The last one made in this thread is under way until it is destroyed.
 struct Recorder {
+  Recorder() : outer(std::exchange(Current(), this)) {}
+  ~Recorder() { Current() = outer; }
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
   Graph graph;
   Expr guard = 1.0;
+  Recorder* const outer;
 
   static Recorder*& Current() {
     thread_local Recorder* current = nullptr;
@@ -74,9 +80,11 @@ class Traced {
   friend bool operator!=(const Traced& x, const Traced& y) { return !Compare(Op::kEqual, x, y); }
 
  private:
-  // The outcome for the values, with a guard that it is the same.
+  // The outcome for the values, with a guard that it is the same. Outside a recording all numbers
+  // are constants, whose order does not change.
   static bool Compare(Op op, const Traced& x, const Traced& y) {
     const bool outcome = Apply(op, x.value_, y.value_, 0.0) != 0;
+    if (internal::Recorder::Current() == nullptr) return outcome;
     const Expr mask = Expr::Make(op, x.expr_, y.expr_);
     Expr& guard = internal::Recorder::Current()->guard;
     guard = And(guard, outcome ? mask : Not(mask));
@@ -127,13 +135,11 @@ inline Traced Softplus(const Traced& x) { return Traced::Make(Op::kSoftplus, x);
 template <class Function>
 RecordedGraph Record(const Function& function, std::span<const double> x) {
   internal::Recorder recorder;
-  internal::Recorder* const outer = std::exchange(internal::Recorder::Current(), &recorder);
   std::vector<Traced> inputs;
   for (NodeId i = 0; i < x.size(); ++i) {
     inputs.emplace_back(x[i], Expr(recorder.graph, recorder.graph.Input(i)));
   }
   const std::vector<Traced> y = function(inputs);
-  internal::Recorder::Current() = outer;
   RecordedGraph recorded;
   for (const Traced& output : y) recorded.outputs.push_back(output.expr().Id(recorder.graph));
   recorded.guard = recorder.guard.Id(recorder.graph);

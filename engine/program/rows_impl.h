@@ -15,24 +15,39 @@
 
 namespace sobolev::program::SOBOLEV_ISA {
 
-// Where lane i of a register comes from when blocks of kHalf lanes change places between the two
-// registers of a pair: the first register keeps its even blocks, the second its odd ones.
-template <int kHalf>
-constexpr int ExchangedLane(bool is_second, int i) {
-  return ((i / kHalf) % 2 != 0 ? kLanes - kHalf : 0) + i + (is_second ? kHalf : 0);
+// A register whose lane i is lane kFrom(i) of a, or of b from kLanes on.
+template <int (*kFrom)(int)>
+inline Vec Shuffle(Vec a, Vec b) {
+#if SOBOLEV_VECTOR_BYTES == 64
+  return __builtin_shufflevector(a, b, kFrom(0), kFrom(1), kFrom(2), kFrom(3), kFrom(4), kFrom(5),
+                                 kFrom(6), kFrom(7));
+#elif SOBOLEV_VECTOR_BYTES == 32
+  return __builtin_shufflevector(a, b, kFrom(0), kFrom(1), kFrom(2), kFrom(3));
+#else
+  return __builtin_shufflevector(a, b, kFrom(0), kFrom(1));
+#endif
+}
+
+// Where lane i comes from when blocks of kHalf lanes change places between the two registers of a
+// pair: the first register keeps its even blocks, the second its odd ones.
+template <int kHalf, bool kIsSecond>
+constexpr int ExchangedLane(int i) {
+  return ((i / kHalf) % 2 != 0 ? kLanes - kHalf : 0) + i + (kIsSecond ? kHalf : 0);
 }
 
 template <int kHalf, bool kIsSecond>
 inline Vec Exchange(Vec a, Vec b) {
-  constexpr auto kLane = [](int i) { return ExchangedLane<kHalf>(kIsSecond, i); };
-#if SOBOLEV_VECTOR_BYTES == 64
-  return __builtin_shufflevector(a, b, kLane(0), kLane(1), kLane(2), kLane(3), kLane(4), kLane(5),
-                                 kLane(6), kLane(7));
-#elif SOBOLEV_VECTOR_BYTES == 32
-  return __builtin_shufflevector(a, b, kLane(0), kLane(1), kLane(2), kLane(3));
-#else
-  return __builtin_shufflevector(a, b, kLane(0), kLane(1));
-#endif
+  return Shuffle<ExchangedLane<kHalf, kIsSecond>>(a, b);
+}
+
+// Two registers of pairs: the first or second element of each pair; and back.
+template <int kElement>
+constexpr int LaneOfPair(int i) {
+  return 2 * i + kElement;
+}
+template <bool kIsSecond>
+constexpr int LaneOfElements(int i) {
+  return i / 2 + (kIsSecond ? kLanes / 2 : 0) + (i % 2 != 0 ? kLanes : 0);
 }
 
 // Transposes a square of kLanes registers: in each stage, blocks of kHalf×kHalf change places.
@@ -75,8 +90,9 @@ inline void StorePair(double* to, Vec value) {
 }
 
 // A pair of every other row.
-inline Vec LoadPairs(const double* const* rows, ptrdiff_t index) {
-  const auto quad = [&](int row) {
+template <class Rows>
+inline Vec LoadPairs(const Rows& rows, ptrdiff_t index) {
+  const auto quad = [&](ptrdiff_t row) {
     return __builtin_shufflevector(LoadPair(rows[row] + index), LoadPair(rows[row + 2] + index), 0,
                                    1, 2, 3);
   };
@@ -87,7 +103,8 @@ inline Vec LoadPairs(const double* const* rows, ptrdiff_t index) {
 #endif
 }
 
-inline void StorePairs(Vec pairs, ptrdiff_t index, double* const* rows) {
+template <class Rows>
+inline void StorePairs(Vec pairs, const Rows& rows, ptrdiff_t index) {
   StorePair<0>(rows[0] + index, pairs);
   StorePair<1>(rows[2] + index, pairs);
 #if SOBOLEV_VECTOR_BYTES == 64
@@ -99,19 +116,34 @@ inline void StorePairs(Vec pairs, ptrdiff_t index, double* const* rows) {
 #else
 
 // Two neighbours are a square.
-inline Vec LoadPairs(const double* const* rows, ptrdiff_t index) { return Load(rows[0] + index); }
-inline void StorePairs(Vec pairs, ptrdiff_t index, double* const* rows) {
+template <class Rows>
+inline Vec LoadPairs(const Rows& rows, ptrdiff_t index) {
+  return Load(rows[0] + index);
+}
+template <class Rows>
+inline void StorePairs(Vec pairs, const Rows& rows, ptrdiff_t index) {
   Store(rows[0] + index, pairs);
 }
 
 #endif
 
-inline void LoadRows(const RowRun& run, const double* const* rows, double* slots) {
+// Rows with a pitch.
+template <class T>
+struct PitchedRows {
+  T* first;
+  ptrdiff_t pitch;
+  T* operator[](ptrdiff_t lane) const { return first + lane * pitch; }
+  PitchedRows operator+(ptrdiff_t lane) const { return {first + lane * pitch, pitch}; }
+};
+
+// `Rows` are PitchedRows or a pointer to pointers: rows[lane] is a row.
+template <class Rows>
+inline void LoadRowsFrom(const RowRun& run, const Rows& rows, double* slots) {
   for (ptrdiff_t k = 0; k < run.count;) {
     const ptrdiff_t neighbours = CountNeighbours(run.indices + k, run.count - k);
     const ptrdiff_t index = run.indices[k];
     for (ptrdiff_t lane = 0; lane < run.lanes; lane += kLanes) {
-      const double* const* from = rows + lane;
+      const auto from = rows + lane;
       double* to = slots + k * run.stride + lane;
       if (neighbours == kLanes) {
         Vec square[kLanes];
@@ -120,11 +152,18 @@ inline void LoadRows(const RowRun& run, const double* const* rows, double* slots
         Transpose(square);
 #pragma GCC unroll 8
         for (int i = 0; i < kLanes; ++i) Store(to + i * run.stride, square[i]);
+      } else if (neighbours == 2 && run.pitch == 2) {
+        const Vec first = Load(from[0] + index);
+        const Vec second = Load(from[0] + index + kLanes);
+        Store(to, Shuffle<LaneOfPair<0>>(first, second));
+        Store(to + run.stride, Shuffle<LaneOfPair<1>>(first, second));
       } else if (neighbours == 2) {
         const Vec even = LoadPairs(from, index);
         const Vec odd = LoadPairs(from + 1, index);
         Store(to, Exchange<1, false>(even, odd));
         Store(to + run.stride, Exchange<1, true>(even, odd));
+      } else if (run.pitch == 1) {
+        Store(to, Load(from[0] + index));
       } else {
         Vec column;
 #pragma GCC unroll 8
@@ -136,15 +175,16 @@ inline void LoadRows(const RowRun& run, const double* const* rows, double* slots
   }
 }
 
-inline void StoreRows(const RowRun& run, const double* base, const uint32_t* slot_of,
-                      ptrdiff_t points, double* const* rows) {
+template <class Rows>
+inline void StoreRowsTo(const RowRun& run, const double* base, const uint32_t* slot_of,
+                        ptrdiff_t points, const Rows& rows) {
   for (ptrdiff_t k = 0; k < run.count;) {
     const ptrdiff_t neighbours = CountNeighbours(run.indices + k, run.count - k);
     const ptrdiff_t index = run.indices[k];
     const auto column = [&](ptrdiff_t i) { return base + ptrdiff_t{slot_of[k + i]} * run.stride; };
     ptrdiff_t lane = 0;
     for (; lane + kLanes <= points; lane += kLanes) {
-      double* const* to = rows + lane;
+      const auto to = rows + lane;
       if (neighbours == kLanes) {
         Vec square[kLanes];
 #pragma GCC unroll 8
@@ -155,8 +195,15 @@ inline void StoreRows(const RowRun& run, const double* base, const uint32_t* slo
       } else if (neighbours == 2) {
         const Vec first = Load(column(0) + lane);
         const Vec second = Load(column(1) + lane);
-        StorePairs(Exchange<1, false>(first, second), index, to);
-        StorePairs(Exchange<1, true>(first, second), index, to + 1);
+        if (run.pitch == 2) {
+          Store(to[0] + index, Shuffle<LaneOfElements<false>>(first, second));
+          Store(to[0] + index + kLanes, Shuffle<LaneOfElements<true>>(first, second));
+        } else {
+          StorePairs(Exchange<1, false>(first, second), to, index);
+          StorePairs(Exchange<1, true>(first, second), to + 1, index);
+        }
+      } else if (run.pitch == 1) {
+        Store(to[0] + index, Load(column(0) + lane));
       } else {
         for (int i = 0; i < kLanes; ++i) to[i][index] = column(0)[lane + i];
       }
@@ -166,6 +213,18 @@ inline void StoreRows(const RowRun& run, const double* base, const uint32_t* slo
     }
     k += neighbours;
   }
+}
+
+inline void LoadRows(const RowRun& run, const double* const* rows, double* slots) {
+  if (run.pitch == 0) return LoadRowsFrom(run, rows, slots);
+  LoadRowsFrom(run, PitchedRows<const double>{.first = rows[0], .pitch = run.pitch}, slots);
+}
+
+inline void StoreRows(const RowRun& run, const double* base, const uint32_t* slot_of,
+                      ptrdiff_t points, double* const* rows) {
+  if (run.pitch == 0) return StoreRowsTo(run, base, slot_of, points, rows);
+  StoreRowsTo(run, base, slot_of, points,
+              PitchedRows<double>{.first = rows[0], .pitch = run.pitch});
 }
 
 }  // namespace sobolev::program::SOBOLEV_ISA

@@ -52,14 +52,29 @@ LaneRows<T> RowPerPoint(T* data, Index width) {
 
 inline constexpr Index kMaxLanes = 64;
 
-// The rows of one block. Lanes beyond the grid repeat its last one.
-//
-// Walks like an odometer: divisions for each lane show in the time of a small function.
+// The rows of the lanes of one block.
 template <class T>
-std::array<T*, kMaxLanes> BlockRows(const LaneRows<T>& rows, const LaneGrid& grid, Index first,
-                                    Index lanes) {
-  std::array<T*, kMaxLanes> pointers;
+struct BlockRows {
+  std::array<T*, kMaxLanes> rows;  // Only the first one if they have a pitch.
+  Index count = 0;
+  Index pitch = 0;  // Doubles from each row to the next if the same for all and positive, else 0.
+};
+
+// The rows of lanes first, first + 1, …; lanes beyond the grid repeat its last one.
+//
+// In the time of a small function all that is done per lane shows: no divisions.
+template <class T>
+BlockRows<T> RowsOfBlock(const LaneRows<T>& rows, const LaneGrid& grid, Index first, Index lanes) {
+  BlockRows<T> block;
+  block.count = lanes;
+  auto& pointers = block.rows;
   const Index used = std::min(lanes, grid.size() - first);
+  const Index pitch = rows.per_point * rows.width;
+  if (used == lanes && grid.p * grid.q == 1 && pitch > 0) {
+    block.pitch = pitch;
+    pointers[0] = rows.data + first * pitch;
+    return block;
+  }
   Index k = first % grid.p;
   Index l = first / grid.p % grid.q;
   Index s = first / (grid.p * grid.q);
@@ -73,7 +88,7 @@ std::array<T*, kMaxLanes> BlockRows(const LaneRows<T>& rows, const LaneGrid& gri
     ++s;
   }
   std::fill(pointers.begin() + used, pointers.begin() + lanes, pointers[used - 1]);
-  return pointers;
+  return block;
 }
 
 // Calls body(first lane, lanes in use) for every block of `lanes` lanes, in oneTBB's current arena.

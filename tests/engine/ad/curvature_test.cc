@@ -86,6 +86,13 @@ TEST(TruncatedNewtonTest, StopsAtTheBoundaryWithHalfOfThePossibleDecrease) {
               -(g.dot(newton.step) + newton.step.dot(H * newton.step) / 2), 1e-13);
 }
 
+TEST(TruncatedNewtonTest, ReachesBoundariesWhoseSquareOverflows) {
+  const Matrix H = Vector{{-1, -2}}.asDiagonal();
+  const Vector g{{3, 4}};
+  const NewtonStep newton = TruncatedNewton(Times(H), g, {.trust_radius = 1e200});
+  EXPECT_NEAR(newton.step.stableNorm() / 1e200, 1, 1e-14);
+}
+
 TEST(TruncatedNewtonTest, FollowsNegativeCurvatureToTheBoundary) {
   const Matrix H = Vector{{1, -1, 2}}.asDiagonal();
   const Vector g{{1, 0.5, 1}};

@@ -263,6 +263,20 @@ struct Smooth {
   }
 };
 
+TEST(GuardedFunctionTest, ARecordingThatThrowsIsOver) {
+  struct Thrower {
+    std::vector<Traced> operator()(const std::vector<Traced>& x) const {
+      if (x[0] > Traced(0)) throw std::runtime_error("positive");
+      return x;
+    }
+  };
+  const std::vector<double> one = {1};
+  EXPECT_THROW(Record(Thrower(), one), std::runtime_error);
+  EXPECT_LT(Traced(1), Traced(2));  // Outside a recording, where only constants are.
+  const RecordedGraph recorded = Record(Thrower(), std::vector<double>{-1});
+  EXPECT_FALSE(recorded.graph.IsConstant(recorded.guard));
+}
+
 TEST(GuardedFunctionTest, WithoutComparisonsOfInputsThereIsNoGuard) {
   const GuardedFunction recorded(Smooth(), std::vector{1.0, 2.0});
   EXPECT_FALSE(recorded.has_guard());

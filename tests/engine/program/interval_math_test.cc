@@ -358,6 +358,30 @@ TEST_P(BinaryLanesTest, AgreeWithTheScalarTypeAtTheEdges) {
   }
 }
 
+TEST_P(BinaryLanesTest, ALaneDoesNotDependOnItsNeighbours) {
+  const std::vector<Bounds> edges = EdgeCases();
+  Rng rng(5);
+  constexpr int kLanes = 8;
+  for (int i = 0; i < 2000; ++i) {
+    std::vector<Bounds> x(kLanes);
+    std::vector<Bounds> y(kLanes);
+    for (std::vector<Bounds>* side : {&x, &y}) {
+      for (Bounds& b : *side) {
+        const double a = 1 + rng.Uniform();
+        b = rng.Below(6) == 0 ? edges[rng.Below(edges.size())] : Bounds{a, a + rng.Uniform()};
+      }
+    }
+    const std::vector<Bounds> together = Evaluate(x, y);
+    for (int k = 0; k < kLanes; ++k) {
+      const Bounds alone =
+          Evaluate(std::vector<Bounds>(kLanes, x[k]), std::vector<Bounds>(kLanes, y[k]))[k];
+      ASSERT_TRUE(AreNear(together[k], alone, 0))
+          << operation().name << Show(x[k]) << ", " << Show(y[k]) << " = " << Show(together[k])
+          << " or " << Show(alone);
+    }
+  }
+}
+
 // ---- A formula ---------------------------------------------------------------------------------
 
 class FormulaTest : public testing::TestWithParam<Isa> {};
