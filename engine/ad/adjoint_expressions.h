@@ -163,11 +163,13 @@ struct RuleOperation {
   }
   template <bool kSafe, class T, class W, class L, class R>
   SOBOLEV_INLINE static T Left(const W& w, const L& l, const R& r, const T& y) {
-    return Weigh < kSafe || Rule::kSingular > (w, T(Rule::template D1<T>(T(l), T(r), y)));
+    constexpr bool kGuards = kSafe || Rule::kSingular;
+    return Weigh<kGuards>(w, T(Rule::template D1<T>(T(l), T(r), y)));
   }
   template <bool kSafe, class T, class W, class L, class R>
   SOBOLEV_INLINE static T Right(const W& w, const L& l, const R& r, const T& y) {
-    return Weigh < kSafe || Rule::kSingular > (w, T(Rule::template D2<T>(T(l), T(r), y)));
+    constexpr bool kGuards = kSafe || Rule::kSingular;
+    return Weigh<kGuards>(w, T(Rule::template D2<T>(T(l), T(r), y)));
   }
   static constexpr bool kSingular = Rule::kSingular;
 };

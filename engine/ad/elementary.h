@@ -12,8 +12,8 @@
 //
 //   abs at 0                    0                Sign(0) = 0
 //   Sign, floor, ceil, ...      0                everywhere, also at the jumps
-//   Min, Max at a tie           1/2 and 1/2      so max(x, x) has derivative 1, max(x, −x) that of
-//   |x| sqrt, cbrt, ... at the edge +-inf            but a zero tangent or adjoint stays 0 there
+//   Min, Max at a tie           1/2 and 1/2      max(x, x) has derivative 1, max(x, −x) that of |x|
+//   sqrt, cbrt, ... at the edge +-inf            but a zero tangent or adjoint stays 0 there
 //   atan2 at (0, 0)             0 and 0
 //   hypot at (0, 0)             0 and 0          the subgradient of least norm
 //   x^0 (constant exponent)     0                also at x = 0, where x^0 = 1

@@ -5,9 +5,9 @@
 // a small multiple of a high power of the argument, is summed in double by Horner's scheme: with
 // u = 2^-53, n coefficients of decreasing size, each rounded once, the sum is off by at most
 // (2n + 2)u times the sum of magnitudes, and truncation adds less than twice the first omitted
-// term. Both stand next to each tail. Horner sees
-// the high part of its argument only; as arguments are below 1 and slopes below 1/9, the low part
-// changes the tail by less than 2^-54/9, and the error of the argument by less than itself.
+// term. Both stand next to each tail. Horner sees the high part of its argument only; as arguments
+// are below 1 and slopes below 1/9, the low part changes the tail by less than 2^-54/9, and the
+// error of the argument by less than itself.
 
 #ifndef SOBOLEV_ENGINE_AD_INTERVAL_SERIES_H_
 #define SOBOLEV_ENGINE_AD_INTERVAL_SERIES_H_

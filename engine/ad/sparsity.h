@@ -22,7 +22,7 @@ struct PatternEntry {
   std::int32_t row = 0;
   std::int32_t column = 0;
 
-  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 mistakes the 0 of a defaulted <=>.
+  // NOLINTNEXTLINE(modernize-use-nullptr): the check mistakes the 0 of a defaulted <=>.
   friend auto operator<=>(const PatternEntry&, const PatternEntry&) = default;
 };
 

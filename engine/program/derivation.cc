@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <limits>
 #include <utility>
 
 #include "engine/program/differentiate.h"
@@ -21,11 +22,22 @@ std::vector<NodeId> NewInputs(Graph& graph, Index first, Index count) {
   return inputs;
 }
 
-// Differentiation in forward mode walks the whole graph for each input; beyond this many nodes in
-// all it is not worth its time.
-constexpr double kMaxVisits = 1e9;
-
 using Entries = std::vector<SymbolicEntry>;
+
+constexpr double kVisitsPerSize = 256;
+// One product of patterns takes memory for as many entries as it has multiplications, at worst.
+constexpr double kMultiplicationsPerSize = 16;
+
+bool IsTooLarge(std::size_t max_size, std::size_t nodes, std::size_t entries, double visits) {
+  if (max_size == kUnlimitedSize) return false;
+  return nodes > max_size || entries > max_size ||
+         visits > kVisitsPerSize * static_cast<double>(max_size);
+}
+
+// What `count` sweeps over the whole graph look at, at least.
+double Sweeps(const Graph& graph, Index count) {
+  return static_cast<double>(graph.size()) * static_cast<double>(count);
+}
 
 void SortByPlace(Entries& entries) {
   std::sort(entries.begin(), entries.end(),
@@ -33,27 +45,27 @@ void SortByPlace(Entries& entries) {
 }
 
 // Row by row: the adjoint of one output after the other.
-std::optional<Entries> JacobianByRows(Graph& graph, const Stage& stage, std::size_t max_nodes) {
+std::optional<Entries> JacobianByRows(Graph& graph, const Stage& stage, std::size_t max_size) {
   Entries entries;
   Differentiator differentiator(graph);
   const std::array<NodeId, 1> one = {graph.Constant(1)};
   for (std::size_t i = 0; i < stage.outputs.size(); ++i) {
-    const std::vector<NodeId> row = differentiator.Adjoint(
+    const std::vector<InputAdjoint> row = differentiator.SparseAdjoint(
         std::span(stage.outputs).subspan(i, 1), one, static_cast<NodeId>(stage.state_size));
-    for (std::size_t j = 0; j < row.size(); ++j) {
-      if (row[j] == kNoNode) continue;
-      entries.push_back({{static_cast<std::int32_t>(i), static_cast<std::int32_t>(j)}, row[j]});
+    for (const auto& [input, node] : row) {
+      entries.push_back({{static_cast<std::int32_t>(i), static_cast<std::int32_t>(input)}, node});
     }
-    if (graph.size() > max_nodes) return std::nullopt;
+    if (IsTooLarge(max_size, graph.size(), entries.size(), differentiator.visits())) {
+      return std::nullopt;
+    }
   }
+  SortByPlace(entries);
   return entries;
 }
 
-// Column by column: the tangent for one input after the other.
-std::optional<Entries> JacobianByColumns(Graph& graph, const Stage& stage, std::size_t max_nodes) {
-  if (static_cast<double>(graph.size()) * static_cast<double>(stage.state_size) > kMaxVisits) {
-    return std::nullopt;
-  }
+// Column by column: the tangent for one input after the other, each by a sweep over the graph.
+std::optional<Entries> JacobianByColumns(Graph& graph, const Stage& stage, std::size_t max_size) {
+  if (IsTooLarge(max_size, 0, 0, Sweeps(graph, stage.state_size))) return std::nullopt;
   Entries entries;
   Differentiator differentiator(graph);
   std::vector<NodeId> seed(static_cast<std::size_t>(stage.state_size), kNoNode);
@@ -65,7 +77,9 @@ std::optional<Entries> JacobianByColumns(Graph& graph, const Stage& stage, std::
       if (column[i] == kNoNode) continue;
       entries.push_back({{static_cast<std::int32_t>(i), static_cast<std::int32_t>(j)}, column[i]});
     }
-    if (graph.size() > max_nodes) return std::nullopt;
+    if (IsTooLarge(max_size, graph.size(), entries.size(), differentiator.visits())) {
+      return std::nullopt;
+    }
   }
   SortByPlace(entries);
   return entries;
@@ -74,15 +88,16 @@ std::optional<Entries> JacobianByColumns(Graph& graph, const Stage& stage, std::
 }  // namespace
 
 std::optional<Entries> AppendJacobian(Graph& graph, const Stage& stage, Mode mode,
-                                      std::size_t max_nodes) {
-  return mode == Mode::kReverse ? JacobianByRows(graph, stage, max_nodes)
-                                : JacobianByColumns(graph, stage, max_nodes);
+                                      std::size_t max_size) {
+  return mode == Mode::kReverse ? JacobianByRows(graph, stage, max_size)
+                                : JacobianByColumns(graph, stage, max_size);
 }
 
 std::optional<Entries> AppendHessian(Graph& graph, const Stage& stage,
                                      std::span<const SymbolicEntry> jacobian,
-                                     std::size_t max_nodes) {
-  if (static_cast<double>(graph.size()) * static_cast<double>(stage.state_size) > kMaxVisits) {
+                                     std::size_t max_size) {
+  if (IsTooLarge(max_size, 0, 0, Sweeps(graph, stage.state_size))) return std::nullopt;
+  if (OutputSize(stage) * stage.state_size > std::numeric_limits<std::int32_t>::max()) {
     return std::nullopt;
   }
   Entries entries;
@@ -102,20 +117,38 @@ std::optional<Entries> AppendHessian(Graph& graph, const Stage& stage,
       const ad::PatternEntry place = jacobian[e].place;
       entries.push_back({{place.row * n + place.column, k}, column[e]});
     }
-    if (graph.size() > max_nodes) return std::nullopt;
+    const double walked = static_cast<double>(jacobian.size()) * (k + 1.0);
+    if (IsTooLarge(max_size, graph.size(), entries.size(), differentiator.visits() + walked)) {
+      return std::nullopt;
+    }
   }
   SortByPlace(entries);
   return entries;
 }
 
-std::optional<JacobianPlan> PlanJacobian(const Stage& stage, std::size_t max_nodes) {
+Index CountHessianNonzeros(std::span<const SymbolicEntry> hessian, Index n) {
+  std::vector<ad::PatternEntry> places;
+  places.reserve(hessian.size());
+  for (const SymbolicEntry& entry : hessian) {
+    places.push_back({static_cast<std::int32_t>(entry.place.row % n), entry.place.column});
+  }
+  std::sort(places.begin(), places.end());
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  Index count = 0;
+  for (const ad::PatternEntry place : places) count += place.row == place.column ? 1 : 2;
+  return count;
+}
+
+std::optional<JacobianPlan> PlanJacobian(const Stage& stage, std::size_t max_size) {
   std::optional<JacobianPlan> best;
   const auto offer = [&](Mode mode) {
     Graph graph = stage.graph;
-    const std::optional<Entries> entries = AppendJacobian(graph, stage, mode, max_nodes);
+    const std::optional<Entries> entries = AppendJacobian(graph, stage, mode, max_size);
     if (!entries) return;
     std::vector<NodeId> all = stage.outputs;
     std::vector<ad::PatternEntry> places;
+    all.reserve(all.size() + entries->size());
+    places.reserve(entries->size());
     for (const SymbolicEntry& entry : *entries) {
       all.push_back(entry.node);
       places.push_back(entry.place);
@@ -133,8 +166,11 @@ std::optional<JacobianPlan> PlanJacobian(const Stage& stage, std::size_t max_nod
   return best;
 }
 
-ad::SparsityPattern DependencePattern(const Stage& stage) {
+std::optional<ad::SparsityPattern> DependencePattern(const Stage& stage, std::size_t max_size) {
   // 64 inputs at a time, one bit each.
+  if (IsTooLarge(max_size, 0, 0, Sweeps(stage.graph, (stage.state_size + 63) / 64))) {
+    return std::nullopt;
+  }
   std::vector<ad::PatternEntry> entries;
   std::vector<std::uint64_t> inputs(stage.graph.size());
   for (Index first = 0; first < stage.state_size; first += 64) {
@@ -158,11 +194,42 @@ ad::SparsityPattern DependencePattern(const Stage& stage) {
         entries.push_back({static_cast<std::int32_t>(i),
                            static_cast<std::int32_t>(first + std::countr_zero(bits))});
       }
+      if (IsTooLarge(max_size, 0, entries.size(), 0)) return std::nullopt;
     }
   }
   return ad::SparsityPattern::FromEntries(static_cast<std::int32_t>(stage.outputs.size()),
                                           static_cast<std::int32_t>(stage.state_size),
                                           std::move(entries));
+}
+
+std::optional<ad::SparsityPattern> DependencePattern(const Definition& definition,
+                                                     std::size_t max_size) {
+  std::optional<ad::SparsityPattern> pattern;
+  double visits = 0;
+  for (const Stage& stage : definition.stages) {
+    const std::optional<ad::SparsityPattern> step = DependencePattern(stage, max_size);
+    if (!step) return std::nullopt;
+    for (Index i = 0; i < stage.repeat; ++i) {
+      if (!pattern) {
+        pattern = step;
+        continue;
+      }
+      const auto work = static_cast<double>(ad::ProductMultiplications(*step, *pattern));
+      visits += work + static_cast<double>(step->rows() + step->num_entries());
+      if (IsTooLarge(max_size, 0, 0,
+                     std::max(visits, work * (kVisitsPerSize / kMultiplicationsPerSize)))) {
+        return std::nullopt;
+      }
+      ad::SparsityPattern next = Product(*step, *pattern);
+      if (IsTooLarge(max_size, 0, static_cast<std::size_t>(next.num_entries()), 0)) {
+        return std::nullopt;
+      }
+      const bool is_settled = next == *pattern;
+      pattern = std::move(next);
+      if (is_settled) break;
+    }
+  }
+  return pattern;
 }
 
 namespace {

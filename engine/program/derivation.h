@@ -39,27 +39,41 @@ struct SymbolicEntry {
   NodeId node = kNoNode;
 };
 
-// The entries of Φ′, appended to `graph`, which holds the stage's graph; in order of their place.
-// Nothing if that takes the graph beyond max_nodes nodes; the graph is of no use then.
-std::optional<std::vector<SymbolicEntry>> AppendJacobian(Graph& graph, const Stage& stage,
-                                                         Mode mode, std::size_t max_nodes);
+// Symbolic derivatives may take more memory and time than they save. One of size s has at most s
+// entries, in a graph of at most s nodes, and looks at no more than 256 s nodes on the way. Whoever
+// has tried a limit once appends the same entries again with kUnlimitedSize.
+inline constexpr std::size_t kUnlimitedSize = kNoNode;
 
-// ∂²Φᵢ/∂zⱼ∂zₖ for k <= j at place (i·n + j, k), from the entries of Φ′.
+// The entries of Φ′, appended to `graph`, which holds the stage's graph; in order of their place.
+// Nothing if they are beyond max_size; the graph is of no use then.
+std::optional<std::vector<SymbolicEntry>> AppendJacobian(Graph& graph, const Stage& stage,
+                                                         Mode mode, std::size_t max_size);
+
+// ∂²Φᵢ/∂zⱼ∂zₖ for k <= j at place (i·n + j, k), from the entries of Φ′. Nothing as above, and if
+// places are beyond 32 bits.
 std::optional<std::vector<SymbolicEntry>> AppendHessian(Graph& graph, const Stage& stage,
                                                         std::span<const SymbolicEntry> jacobian,
-                                                        std::size_t max_nodes);
+                                                        std::size_t max_size);
 
-// The mode whose trace of Φ and Φ′ costs less; nothing if both are beyond max_nodes.
+// The mode whose trace of Φ and Φ′ costs less; nothing if both are beyond max_size.
 struct JacobianPlan {
   Mode mode = Mode::kReverse;
   double cost = 0;
   ad::SparsityPattern pattern;
 };
-std::optional<JacobianPlan> PlanJacobian(const Stage& stage, std::size_t max_nodes);
+std::optional<JacobianPlan> PlanJacobian(const Stage& stage, std::size_t max_size);
+
+// The structural nonzeros of Σᵢ ∇²Φᵢ, from the entries that AppendHessian gives for n inputs: each
+// place counts once, whatever the number of outputs, and so does its mirror image.
+Index CountHessianNonzeros(std::span<const SymbolicEntry> hessian, Index n);
 
 // Which of Φ's elements depend on which of z's, without differentiation. Superset of the pattern
-// that DeriveJacobian finds.
-ad::SparsityPattern DependencePattern(const Stage& stage);
+// that PlanJacobian finds. Nothing if it is beyond max_size.
+std::optional<ad::SparsityPattern> DependencePattern(const Stage& stage, std::size_t max_size);
+
+// The same through all stages and their repetitions.
+std::optional<ad::SparsityPattern> DependencePattern(const Definition& definition,
+                                                     std::size_t max_size);
 
 // lanes: as for Replayer.
 std::unique_ptr<const Routine> MakeValue(const Stage& stage, LaneKind kind, Index lanes);

@@ -122,6 +122,7 @@ std::vector<NodeId> Differentiator::Tangent(std::span<const NodeId> outputs,
                                             std::span<const NodeId> x_dot) {
   const std::vector<bool> needed = graph_.Reachable(outputs);
   const auto size = static_cast<NodeId>(graph_.size());
+  visits_ += static_cast<double>(size);
   std::vector<NodeId> dot(size, kNoNode);
   const auto sum = [&](NodeId a, NodeId b) {
     return a == kNoNode ? b : b == kNoNode ? a : graph_.Make(Op::kAdd, a, b);
@@ -246,22 +247,33 @@ void Differentiator::Propagate(NodeId id) {
   }
 }
 
-std::vector<NodeId> Differentiator::Adjoint(std::span<const NodeId> outputs,
-                                            std::span<const NodeId> y_bar, NodeId num_inputs) {
+std::vector<InputAdjoint> Differentiator::SparseAdjoint(std::span<const NodeId> outputs,
+                                                        std::span<const NodeId> y_bar,
+                                                        NodeId num_inputs) {
   CollectAncestors(outputs);
+  visits_ += static_cast<double>(ancestors_.size());
   bar_.resize(graph_.size(), kNoNode);
   masked_.resize(graph_.size(), 0);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i] != kNoNode) Contribute(outputs[i], y_bar[i], false);
   }
-  std::vector<NodeId> x_bar(num_inputs, kNoNode);
+  std::vector<InputAdjoint> x_bar;
   for (const NodeId id : ancestors_) {
     Propagate(id);
     const Node& node = graph_.node(id);
-    if (node.op == Op::kInput && node.a < num_inputs) x_bar[node.a] = bar_[id];
+    if (node.op == Op::kInput && node.a < num_inputs && bar_[id] != kNoNode) {
+      x_bar.push_back({.input = node.a, .node = bar_[id]});
+    }
     bar_[id] = kNoNode;
     masked_[id] = 0;
   }
+  return x_bar;
+}
+
+std::vector<NodeId> Differentiator::Adjoint(std::span<const NodeId> outputs,
+                                            std::span<const NodeId> y_bar, NodeId num_inputs) {
+  std::vector<NodeId> x_bar(num_inputs, kNoNode);
+  for (const auto& [input, node] : SparseAdjoint(outputs, y_bar, num_inputs)) x_bar[input] = node;
   return x_bar;
 }
 

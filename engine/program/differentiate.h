@@ -20,6 +20,12 @@
 
 namespace sobolev::program {
 
+// The adjoint of one input.
+struct InputAdjoint {
+  NodeId input = kNoNode;
+  NodeId node = kNoNode;
+};
+
 class Differentiator {
  public:
   // `graph` outlives the differentiator.
@@ -33,12 +39,21 @@ class Differentiator {
   std::vector<NodeId> Adjoint(std::span<const NodeId> outputs, std::span<const NodeId> y_bar,
                               NodeId num_inputs);
 
+  // Those of them that are nodes, in no order. Takes time and memory for what the outputs depend
+  // on, and not for inputs that have no part in them.
+  std::vector<InputAdjoint> SparseAdjoint(std::span<const NodeId> outputs,
+                                          std::span<const NodeId> y_bar, NodeId num_inputs);
+
+  // How many nodes all sweeps so far have looked at: their work.
+  double visits() const { return visits_; }
+
  private:
   void CollectAncestors(std::span<const NodeId> outputs);
   void Propagate(NodeId id);
   void Contribute(NodeId operand, NodeId contribution, bool masked);
 
   Graph& graph_;
+  double visits_ = 0;
   // Of the sweep under way; all entries are kNoNode, false and 0 between sweeps.
   std::vector<NodeId> bar_;
   std::vector<std::uint8_t> masked_;  // Whether the adjoint may be 0 because of a select.

@@ -347,8 +347,22 @@ void Evolution::Run(const ProductRequest& request, const ProductRequest* upper,
                                static_cast<Index>(stages_.back()->stage().outputs.size()));
   std::vector<std::uint32_t> indices(static_cast<std::size_t>(width));
   std::iota(indices.begin(), indices.end(), 0U);
-  const auto rows_of = [&](Index count) {
-    return RowRun{.indices = indices.data(), .count = count, .lanes = lanes_, .stride = stride_};
+  const auto load = [&](const BlockRows<const double>& rows, Index count, double* array) {
+    kernels_.load(RowRun{.indices = indices.data(),
+                         .count = count,
+                         .lanes = lanes_,
+                         .stride = stride_,
+                         .pitch = rows.pitch},
+                  rows.rows.data(), array);
+  };
+  const auto store = [&](const double* array, Index points, Index count,
+                         const BlockRows<double>& rows) {
+    kernels_.store(RowRun{.indices = indices.data(),
+                          .count = count,
+                          .lanes = lanes_,
+                          .stride = stride_,
+                          .pitch = rows.pitch},
+                   array, indices.data(), points, rows.rows.data());
   };
   ForEachBlock(grid, lanes_, stop, [&] {
     return [&, arrays = std::vector<LaneBuffer>(kInputs.size() + kOutputs.size())](
@@ -362,11 +376,9 @@ void Evolution::Run(const ProductRequest& request, const ProductRequest* upper,
         if (buffer.data() == nullptr) {
           buffer = LaneBuffer(static_cast<std::size_t>(lower.width * stride_));
         }
-        kernels_.load(rows_of(lower.width), BlockRows(lower, grid, first, lanes_).data(),
-                      buffer.data());
+        load(RowsOfBlock(lower, grid, first, lanes_), lower.width, buffer.data());
         if (upper != nullptr) {
-          kernels_.load(rows_of(lower.width), BlockRows(upper->*rows, grid, first, lanes_).data(),
-                        buffer.data() + lanes_);
+          load(RowsOfBlock(upper->*rows, grid, first, lanes_), lower.width, buffer.data() + lanes_);
         }
         block.*member = buffer.data();
       }
@@ -385,11 +397,10 @@ void Evolution::Run(const ProductRequest& request, const ProductRequest* upper,
         LaneBuffer& buffer = *array++;
         const LaneRows<double>& lower = request.*rows;
         if (lower.data == nullptr) continue;
-        kernels_.store(rows_of(lower.width), buffer.data(), indices.data(), points,
-                       BlockRows(lower, grid, first, lanes_).data());
+        store(buffer.data(), points, lower.width, RowsOfBlock(lower, grid, first, lanes_));
         if (upper != nullptr) {
-          kernels_.store(rows_of(lower.width), buffer.data() + lanes_, indices.data(), points,
-                         BlockRows(upper->*rows, grid, first, lanes_).data());
+          store(buffer.data() + lanes_, points, lower.width,
+                RowsOfBlock(upper->*rows, grid, first, lanes_));
         }
       }
     };

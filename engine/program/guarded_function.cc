@@ -69,12 +69,13 @@ std::vector<Index> GuardedTrace::Run(const ConstMatrixMap& X, double* Y, double*
   ForEachBlock(grid, lanes, stop, [&] {
     auto workspace = std::make_unique<Replayer::Workspace>(routine.replayer());
     return [&, workspace = std::move(workspace)](Index first, Index points) {
-      routine.LoadRows(*workspace, kState, BlockRows(inputs, grid, first, lanes).data());
-      workspace->Run();
+      const Index used = routine.replayer().LanesUsed(points);
+      routine.LoadRows(*workspace, kState, RowsOfBlock(inputs, grid, first, used));
+      workspace->Run(points);
       for (std::size_t region = 0; region < outputs.size(); ++region) {
         if (outputs[region].data == nullptr) continue;
         routine.StoreRows(*workspace, static_cast<int>(region), points,
-                          BlockRows(outputs[region], grid, first, lanes).data());
+                          RowsOfBlock(outputs[region], grid, first, used));
       }
     };
   });

@@ -19,11 +19,11 @@ struct IntervalSlots {
   const BlockRun& run;
   ptrdiff_t half = run.registers * kLanes;  // From lower to upper bounds.
 
-  IVec Get(uint32_t slot, ptrdiff_t lane) const {
+  IVec Get(ptrdiff_t slot, ptrdiff_t lane) const {
     const double* from = run.slots + slot * 2 * half + lane;
     return {Load(from), Load(from + half)};
   }
-  void Put(uint32_t slot, ptrdiff_t lane, const IVec& x) const {
+  void Put(ptrdiff_t slot, ptrdiff_t lane, const IVec& x) const {
     double* to = run.slots + slot * 2 * half + lane;
     Store(to, x.lo);
     Store(to + half, x.hi);

@@ -141,9 +141,9 @@ class Rebuilder {
   Graph rebuilt_;
   std::vector<NodeId> new_id_;
   std::vector<NodeId> outputs_;
-  std::vector<std::uint32_t>
-      denominators_;                 // How often a node divides; empty in strict arithmetic.
-  std::vector<std::uint32_t> uses_;  // How often a node is an operand; likewise.
+  // How often a node divides, and how often it is an operand; empty in strict arithmetic.
+  std::vector<std::uint32_t> denominators_;
+  std::vector<std::uint32_t> uses_;
 };
 
 class Contractor {

@@ -60,6 +60,11 @@ class Replayer {
   Index lanes() const { return lanes_; }
   // Doubles from slot to slot: a number per lane, or two bounds.
   Index stride() const { return kind_ == LaneKind::kInterval ? 2 * lanes_ : lanes_; }
+  // How many lanes take part if `points` are wanted: machine code has no use for the others.
+  Index LanesUsed(Index points) const {
+    return code_ == nullptr ? lanes_
+                            : (points + kernels_.width - 1) / kernels_.width * kernels_.width;
+  }
   const LaneKernels& kernels() const { return kernels_; }
   // Null if the interpreter replays.
   const MachineCode* code() const { return code_.get(); }
@@ -77,8 +82,7 @@ class Replayer {
     double* slots() { return buffer_->data(); }
     // Executes the trace on all lanes.
     void Run() { Run(replayer_.lanes()); }
-    // The same on the first `points` lanes; what happens to the others is left open. Takes less
-    // time for few points.
+    // The same on the first `points` lanes. Lanes up to LanesUsed(points) must be loaded, too.
     void Run(Index points);
 
    private:

@@ -46,21 +46,24 @@ Routine::Routine(const Graph& graph, std::span<const Index> input_widths,
 }
 
 void Routine::LoadPart(Replayer::Workspace& workspace, const InputRegion& region, Index offset,
-                       const double* const* rows) const {
+                       const BlockRows<const double>& rows) const {
   replayer_.kernels().load({.indices = region.indices.data(),
                             .count = static_cast<Index>(region.indices.size()),
-                            .lanes = lanes(),
-                            .stride = stride()},
-                           rows, workspace.slots() + Index{region.slot} * stride() + offset);
+                            .lanes = rows.count,
+                            .stride = stride(),
+                            .pitch = rows.pitch},
+                           rows.rows.data(),
+                           workspace.slots() + Index{region.slot} * stride() + offset);
 }
 
 void Routine::LoadRows(Replayer::Workspace& workspace, int region,
-                       const double* const* rows) const {
+                       const BlockRows<const double>& rows) const {
   LoadPart(workspace, inputs_[region], 0, rows);
 }
 
-void Routine::LoadBoxes(Replayer::Workspace& workspace, int region, const double* const* lower,
-                        const double* const* upper) const {
+void Routine::LoadBoxes(Replayer::Workspace& workspace, int region,
+                        const BlockRows<const double>& lower,
+                        const BlockRows<const double>& upper) const {
   LoadPart(workspace, inputs_[region], 0, lower);
   LoadPart(workspace, inputs_[region], lanes(), upper);
 }
@@ -75,24 +78,27 @@ void Routine::LoadLanes(Replayer::Workspace& workspace, int region, const double
 }
 
 void Routine::StorePart(Replayer::Workspace& workspace, const OutputRegion& region, Index offset,
-                        Index points, double* const* rows) const {
-  for (Index lane = 0; lane < points; ++lane) {
-    for (const std::uint32_t zero : region.zeros) rows[lane][zero] = 0;
+                        Index points, const BlockRows<double>& rows) const {
+  for (Index lane = 0; lane < points && !region.zeros.empty(); ++lane) {
+    double* const row = rows.pitch == 0 ? rows.rows[lane] : rows.rows[0] + lane * rows.pitch;
+    for (const std::uint32_t zero : region.zeros) row[zero] = 0;
   }
   replayer_.kernels().store({.indices = region.indices.data(),
                              .count = static_cast<Index>(region.indices.size()),
-                             .lanes = lanes(),
-                             .stride = stride()},
-                            workspace.slots() + offset, region.slots.data(), points, rows);
+                             .lanes = rows.count,
+                             .stride = stride(),
+                             .pitch = rows.pitch},
+                            workspace.slots() + offset, region.slots.data(), points,
+                            rows.rows.data());
 }
 
 void Routine::StoreRows(Replayer::Workspace& workspace, int region, Index points,
-                        double* const* rows) const {
+                        const BlockRows<double>& rows) const {
   StorePart(workspace, outputs_[region], 0, points, rows);
 }
 
 void Routine::StoreBoxes(Replayer::Workspace& workspace, int region, Index points,
-                         double* const* lower, double* const* upper) const {
+                         const BlockRows<double>& lower, const BlockRows<double>& upper) const {
   StorePart(workspace, outputs_[region], 0, points, lower);
   StorePart(workspace, outputs_[region], lanes(), points, upper);
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/program/replay.h"
+#include "engine/program/sweep.h"
 
 namespace sobolev::program {
 
@@ -28,19 +29,20 @@ class Routine {
   Index stride() const { return replayer_.stride(); }
   double cost() const { return replayer_.trace().cost; }
 
-  // rows[lane] points to the region's elements of that lane.
-  void LoadRows(Replayer::Workspace& workspace, int region, const double* const* rows) const;
+  // Loads the region of each lane from its row.
+  void LoadRows(Replayer::Workspace& workspace, int region,
+                const BlockRows<const double>& rows) const;
   // The same for the lower and upper bounds of intervals.
-  void LoadBoxes(Replayer::Workspace& workspace, int region, const double* const* lower,
-                 const double* const* upper) const;
+  void LoadBoxes(Replayer::Workspace& workspace, int region, const BlockRows<const double>& lower,
+                 const BlockRows<const double>& upper) const;
   // array: [index][lane], or [index][lower, upper][lane].
   void LoadLanes(Replayer::Workspace& workspace, int region, const double* array) const;
 
-  // Writes the region of the first `points` lanes to rows[lane].
+  // Writes the region of the first `points` lanes to their rows.
   void StoreRows(Replayer::Workspace& workspace, int region, Index points,
-                 double* const* rows) const;
-  void StoreBoxes(Replayer::Workspace& workspace, int region, Index points, double* const* lower,
-                  double* const* upper) const;
+                 const BlockRows<double>& rows) const;
+  void StoreBoxes(Replayer::Workspace& workspace, int region, Index points,
+                  const BlockRows<double>& lower, const BlockRows<double>& upper) const;
   void StoreLanes(Replayer::Workspace& workspace, int region, double* array) const;
 
  private:
@@ -55,9 +57,9 @@ class Routine {
   };
 
   void LoadPart(Replayer::Workspace& workspace, const InputRegion& region, Index offset,
-                const double* const* rows) const;
+                const BlockRows<const double>& rows) const;
   void StorePart(Replayer::Workspace& workspace, const OutputRegion& region, Index offset,
-                 Index points, double* const* rows) const;
+                 Index points, const BlockRows<double>& rows) const;
 
   Replayer replayer_;
   std::vector<InputRegion> inputs_;

@@ -16,7 +16,7 @@
 namespace sobolev::program::SOBOLEV_ISA {
 
 // A register whose lane i is lane kFrom(i) of a, or of b from kLanes on.
-template <int (*kFrom)(int)>
+template <ptrdiff_t (*kFrom)(ptrdiff_t)>
 inline Vec Shuffle(Vec a, Vec b) {
 #if SOBOLEV_VECTOR_BYTES == 64
   return __builtin_shufflevector(a, b, kFrom(0), kFrom(1), kFrom(2), kFrom(3), kFrom(4), kFrom(5),
@@ -31,7 +31,7 @@ inline Vec Shuffle(Vec a, Vec b) {
 // Where lane i comes from when blocks of kHalf lanes change places between the two registers of a
 // pair: the first register keeps its even blocks, the second its odd ones.
 template <int kHalf, bool kIsSecond>
-constexpr int ExchangedLane(int i) {
+constexpr ptrdiff_t ExchangedLane(ptrdiff_t i) {
   return ((i / kHalf) % 2 != 0 ? kLanes - kHalf : 0) + i + (kIsSecond ? kHalf : 0);
 }
 
@@ -42,11 +42,11 @@ inline Vec Exchange(Vec a, Vec b) {
 
 // Two registers of pairs: the first or second element of each pair; and back.
 template <int kElement>
-constexpr int LaneOfPair(int i) {
+constexpr ptrdiff_t LaneOfPair(ptrdiff_t i) {
   return 2 * i + kElement;
 }
 template <bool kIsSecond>
-constexpr int LaneOfElements(int i) {
+constexpr ptrdiff_t LaneOfElements(ptrdiff_t i) {
   return i / 2 + (kIsSecond ? kLanes / 2 : 0) + (i % 2 != 0 ? kLanes : 0);
 }
 

@@ -154,13 +154,14 @@ void Straight::Run(const ProductRequest& request, const PointResults& results,
   ForEachBlock(grid, lanes, stop, [&] {
     auto workspace = std::make_unique<Replayer::Workspace>(routine.replayer());
     return [&, workspace = std::move(workspace)](Index first, Index points) {
+      const Index used = routine.replayer().LanesUsed(points);
       ForEachInput(request, [&](int region, const LaneRows<const double>& rows) {
-        routine.LoadRows(*workspace, region, BlockRows(rows, grid, first, lanes).data());
+        routine.LoadRows(*workspace, region, RowsOfBlock(rows, grid, first, used));
       });
-      workspace->Run();
+      workspace->Run(points);
       for (std::size_t i = 0; i < outputs.size(); ++i) {
         routine.StoreRows(*workspace, static_cast<int>(i), points,
-                          BlockRows(outputs[i], grid, first, lanes).data());
+                          RowsOfBlock(outputs[i], grid, first, used));
       }
     };
   });
@@ -179,13 +180,13 @@ void Straight::RunBoxes(const ProductRequest& lower, const ProductRequest& upper
   ForEachBlock(grid, lanes, stop, [&] {
     auto workspace = std::make_unique<Replayer::Workspace>(routine.replayer());
     return [&, workspace = std::move(workspace)](Index first, Index points) {
-      routine.LoadBoxes(*workspace, kState, BlockRows(lower.x, grid, first, lanes).data(),
-                        BlockRows(upper.x, grid, first, lanes).data());
+      routine.LoadBoxes(*workspace, kState, RowsOfBlock(lower.x, grid, first, lanes),
+                        RowsOfBlock(upper.x, grid, first, lanes));
       workspace->Run();
       for (std::size_t i = 0; i < minima.size(); ++i) {
         routine.StoreBoxes(*workspace, static_cast<int>(i), points,
-                           BlockRows(minima[i], grid, first, lanes).data(),
-                           BlockRows(maxima[i], grid, first, lanes).data());
+                           RowsOfBlock(minima[i], grid, first, lanes),
+                           RowsOfBlock(maxima[i], grid, first, lanes));
       }
     };
   });

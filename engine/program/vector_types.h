@@ -10,6 +10,7 @@
 #define SOBOLEV_ENGINE_PROGRAM_VECTOR_TYPES_H_
 
 #include <immintrin.h>
+#include <stddef.h>
 #include <stdint.h>
 
 namespace sobolev::program::SOBOLEV_ISA {
@@ -21,7 +22,7 @@ using Mask __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = int64_t;
 // A Vec in memory, which need not be aligned.
 using StoredVec __attribute__((vector_size(SOBOLEV_VECTOR_BYTES), may_alias, aligned(8))) = double;
 
-inline constexpr int kLanes = SOBOLEV_VECTOR_BYTES / 8;
+inline constexpr ptrdiff_t kLanes = SOBOLEV_VECTOR_BYTES / 8;
 inline constexpr double kInfinity = __builtin_inf();
 inline constexpr double kNan = __builtin_nan("");
 inline constexpr uint64_t kSignBit = uint64_t{1} << 63;
@@ -65,8 +66,8 @@ inline Vec Sign(Vec x) { return ((x < 0.0) | (x > 0.0)) ? CopySign(Broadcast(1.0
 
 inline constexpr bool kHasFma = true;
 
-// A mask of all lanes. Intrinsics without a mask start from an undefined register, of which g++ 12
-// warns (GCC bug 105593); this one costs no instruction.
+// A mask of all lanes, which costs no instruction. Intrinsics without a mask start from an undefined
+// register, of which compilers warn.
 inline constexpr __mmask8 kAllLanes = 0xff;
 
 inline bool Any(Mask mask) { return _mm512_movepi64_mask(reinterpret_cast<__m512i>(mask)) != 0; }

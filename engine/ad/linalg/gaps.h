@@ -11,8 +11,8 @@
 
 namespace sobolev::ad {
 
-// The size below which a spectral value, or a difference of two, is only rounding: 2⁻⁵² n
-// ‖values‖_∞.
+// The size below which a spectral value, or a difference of two, is only rounding:
+// 2⁻⁵⁰ n ‖values‖_∞.
 inline double SpectralTolerance(const Vector& values, Index n) {
   if (values.size() == 0) return 0;
   return 4 * std::numeric_limits<double>::epsilon() * static_cast<double>(n) *

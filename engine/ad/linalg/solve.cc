@@ -115,14 +115,14 @@ double DeterminantJvp(const Matrix& A, const Matrix& A_dot) {
 
 Matrix DeterminantVjp(const Matrix& A, double y_bar) { return y_bar * Cofactors(A); }
 
-InverseTrace::InverseTrace(const Matrix& A, const Matrix& X, const Matrix& B) : A_(A), X_(X) {
+InverseTrace::InverseTrace(const Matrix& A, const Matrix& X, const Matrix& B) : a_(A), x_(X) {
   RequireSize("A columns", A.cols(), X.rows());
   RequireSize("B columns", B.cols(), A.rows());
-  solved_B_ = X_.Solve(B);
-  solved_A_ = X_.SolveVjp(solved_B_, A.transpose()).B_bar;
+  solved_b_ = x_.Solve(B);
+  solved_a_ = x_.SolveVjp(solved_b_, A.transpose()).B_bar;
 }
 
-double InverseTrace::Value() const { return A_.transpose().cwiseProduct(solved_B_).sum(); }
+double InverseTrace::Value() const { return a_.transpose().cwiseProduct(solved_b_).sum(); }
 
 double InverseTrace::Jvp(const Matrix& A_dot, const Matrix& X_dot, const Matrix& B_dot) const {
   const Adjoints bar = Vjp(1);
@@ -134,21 +134,21 @@ double InverseTrace::Jvp(const Matrix& A_dot, const Matrix& X_dot, const Matrix&
 }
 
 InverseTrace::Adjoints InverseTrace::Vjp(double f_bar) const {
-  return {.A_bar = f_bar * solved_B_.transpose(),
+  return {.A_bar = f_bar * solved_b_.transpose(),
           .X_bar = f_bar * Gradient(),
-          .B_bar = f_bar * solved_A_};
+          .B_bar = f_bar * solved_a_};
 }
 
-Matrix InverseTrace::Gradient() const { return -solved_A_ * solved_B_.transpose(); }
+Matrix InverseTrace::Gradient() const { return -solved_a_ * solved_b_.transpose(); }
 
 Matrix InverseTrace::HessianVector(const Matrix& V) const {
-  RequireSize("V rows", V.rows(), X_.n());
-  RequireSize("V columns", V.cols(), X_.n());
+  RequireSize("V rows", V.rows(), x_.n());
+  RequireSize("V columns", V.cols(), x_.n());
   // With S_A = X⁻ᵀAᵀ and S_B = X⁻¹B the gradient is −S_A S_Bᵀ, and V moves its factors by
   // Ṡ_A = −X⁻ᵀ Vᵀ S_A and Ṡ_B = −X⁻¹ V S_B.
-  const Matrix solved_A_dot = -X_.SolveVjp(solved_A_, V.transpose() * solved_A_).B_bar;
-  const Matrix solved_B_dot = -X_.Solve(V * solved_B_);
-  return -solved_A_dot * solved_B_.transpose() - solved_A_ * solved_B_dot.transpose();
+  const Matrix solved_a_dot = -x_.SolveVjp(solved_a_, V.transpose() * solved_a_).B_bar;
+  const Matrix solved_b_dot = -x_.Solve(V * solved_b_);
+  return -solved_a_dot * solved_b_.transpose() - solved_a_ * solved_b_dot.transpose();
 }
 
 }  // namespace sobolev::ad

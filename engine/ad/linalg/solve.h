@@ -91,10 +91,10 @@ class InverseTrace {
   Matrix HessianVector(const Matrix& V) const;
 
  private:
-  Matrix A_;
-  LinearSolver X_;
-  Matrix solved_B_;  // X⁻¹ B, n×p.
-  Matrix solved_A_;  // X⁻ᵀ Aᵀ, n×p.
+  Matrix a_;
+  LinearSolver x_;
+  Matrix solved_b_;  // X⁻¹ B, n×p.
+  Matrix solved_a_;  // X⁻ᵀ Aᵀ, n×p.
 };
 
 }  // namespace sobolev::ad

@@ -165,9 +165,10 @@ struct If {
 struct Evolve {
   Range range;
   Block body;
-  std::vector<std::uint32_t>
-      assigned;                       // Slots of outer variables that the body assigns, ascending.
-  std::uint32_t num_outer_slots = 0;  // Slots that are in use before the loop are below this.
+  // Slots of outer variables that the body assigns, ascending.
+  std::vector<std::uint32_t> assigned;
+  // Slots that are in use before the loop are below this.
+  std::uint32_t num_outer_slots = 0;
 };
 
 struct Return {

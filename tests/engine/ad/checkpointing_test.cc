@@ -27,8 +27,8 @@ namespace {
 
 using Kind = ReversalAction::Kind;
 
-// t(l, s) for all l <= max_steps, s <= max_states, from t(l, s) = min_k k + t(l − k, s − 1) + t(k,
-// s) and t(l, 1) = l (l − 1)/2. [s][l]
+// t(l, s) for all l <= max_steps and s <= max_states, as [s][l], from
+// t(l, s) = min_k k + t(l − k, s − 1) + t(k, s) and t(l, 1) = l (l − 1)/2.
 std::vector<std::vector<std::int64_t>> Recursion(std::int64_t max_steps, std::int64_t max_states) {
   std::vector<std::vector<std::int64_t>> t(
       static_cast<std::size_t>(max_states) + 1,
