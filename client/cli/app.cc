@@ -1,9 +1,12 @@
 #include "client/cli/app.h"
 
+#include <algorithm>
 #include <exception>
 #include <ios>
 #include <iostream>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 #include <sobolev/client.h>
@@ -27,10 +30,15 @@ Example:
 Exit codes: 0 done, 1 the server refused or failed, 2 wrong command line or input file, 3 server not
 reached or not serving, 4 job failed or cancelled, 130 interrupted.)";
 
+// What the user typed need not be UTF-8, which JSON is.
+void PrintError(const Json& error) {
+  std::cerr << error.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
 int Report(const client::RpcError& error, const Context& context) {
   const bool unavailable = error.code() == client::StatusCode::kUnavailable;
   if (context.json) {
-    std::cerr << ToJson(error).dump() << '\n';
+    PrintError(ToJson(error));
   } else {
     std::cerr << "sobolev: " << error.what() << '\n';
     if (unavailable) {
@@ -39,6 +47,27 @@ int Report(const client::RpcError& error, const Context& context) {
     }
   }
   return unavailable ? kUnavailable : kServerError;
+}
+
+// What went wrong on this side, in the form that errors of the server have in JSON.
+void Report(const std::string& code, const std::string& reason, const std::string& message,
+            const Context& context) {
+  if (context.json) {
+    PrintError(ErrorToJson(code, reason, message));
+  } else {
+    std::cerr << "sobolev: " << message << '\n';
+  }
+}
+
+// The parser sets Context::json only if it gets to the end.
+bool AsksForJson(std::span<const char* const> arguments) {
+  return std::ranges::any_of(arguments,
+                             [](std::string_view argument) { return argument == "--json"; });
+}
+
+int ReportUsage(const std::string& message, const Context& context) {
+  Report("INVALID_ARGUMENT", "USAGE", message, context);
+  return kUsage;
 }
 
 }  // namespace
@@ -63,7 +92,7 @@ int RunApp(int argc, const char* const* argv) {
       ->envname("SOBOLEV_SERVER")
       ->type_name("HOST:PORT")
       ->capture_default_str();
-  app.add_flag("--json", context.json, "Print results, and errors, as JSON");
+  app.add_flag("--json", context.json, "Print results, and errors on standard error, as JSON");
   app.require_subcommand(1);
   app.footer(kFooter);
   AddDatasetCommands(app, context);
@@ -80,20 +109,22 @@ int RunApp(int argc, const char* const* argv) {
     if (!std::cout) throw UsageError("standard output: cannot be written");
     return context.exit_code;
   } catch (const CLI::ParseError& e) {
+    context.json = AsksForJson({argv, static_cast<std::size_t>(argc)});
+    if (e.get_exit_code() != 0 && context.json) return ReportUsage(e.what(), context);
     return app.exit(e) == 0 ? kOk : kUsage;
   } catch (const client::RpcError& e) {
     return Report(e, context);
   } catch (const client::JobError& e) {
-    std::cerr << "sobolev: " << e.what() << '\n';
+    const client::JobStatus& job = e.status();
+    const bool cancelled = job.state == client::JobState::kCancelled;
+    Report(cancelled ? "CANCELLED" : job.error_code, job.error_reason, e.what(), context);
     return kJobEnded;
   } catch (const UsageError& e) {
-    std::cerr << "sobolev: " << e.what() << '\n';
-    return kUsage;
-  } catch (const std::ios_base::failure& e) {  // A directory in place of a file, for example.
-    std::cerr << "sobolev: " << e.what() << '\n';
-    return kUsage;
+    return ReportUsage(e.what(), context);
+  } catch (const std::ios_base::failure& e) {  // A disk that is full, for example.
+    return ReportUsage(e.what(), context);
   } catch (const std::exception& e) {
-    std::cerr << "sobolev: " << e.what() << '\n';
+    Report("INTERNAL", "", e.what(), context);
     return kServerError;
   }
 }

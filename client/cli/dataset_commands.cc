@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -8,6 +7,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/csv_reader.h"
+#include "client/cli/files.h"
 #include "client/cli/format.h"
 #include "client/cli/json_format.h"
 #include "client/cli/sample_csv.h"
@@ -68,9 +68,8 @@ void Create(const CreateArguments& arguments, const Context& context) {
   if (!arguments.inputs.empty()) schema.inputs = ParseVariables(arguments.inputs, "--inputs");
   if (!arguments.outputs.empty()) schema.outputs = ParseVariables(arguments.outputs, "--outputs");
   if (!arguments.csv.empty()) {
-    std::ifstream file(arguments.csv, std::ios::binary);
-    if (!file) throw UsageError(arguments.csv + ": cannot be opened");
-    CsvReader reader(file, arguments.csv);
+    InputFile file(arguments.csv);
+    CsvReader reader(file.stream(), file.name());
     std::vector<std::string> columns;
     if (reader.Next()) {
       for (std::size_t i = 0; i < reader.size(); ++i) columns.emplace_back(reader.text(i));
@@ -92,14 +91,8 @@ struct AppendArguments {
 void Append(const AppendArguments& arguments, const Context& context) {
   const client::Client client = context.Connect();
   const client::Dataset dataset = client.GetDataset(arguments.name);
-  std::ifstream file;
-  const bool is_stdin = arguments.file == "-";
-  if (!is_stdin) {
-    file.open(arguments.file, std::ios::binary);
-    if (!file) throw UsageError(arguments.file + ": cannot be opened");
-  }
-  SampleCsv csv(is_stdin ? std::cin : file, is_stdin ? "stdin" : arguments.file, dataset.schema,
-                SampleCsv::Content::kSamples);
+  InputFile file(arguments.file);
+  SampleCsv csv(file.stream(), file.name(), dataset.schema, SampleCsv::Content::kSamples);
   const auto n = static_cast<client::Index>(dataset.schema.inputs.size());
   const auto m = static_cast<client::Index>(dataset.schema.outputs.size());
   const client::Index row_bytes = 8 * (n + m + (csv.has_jacobian() ? n * m : 0));

@@ -3,18 +3,21 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 
 namespace sobolev::cli {
 
 std::string FormatExact(double value) {
+  if (std::isnan(value)) return "nan";  // Its sign means nothing.
   std::array<char, 32> text{};
   const auto [end, error] = std::to_chars(text.begin(), text.end(), value);
   return {text.begin(), end};
 }
 
 std::string FormatShort(double value) {
+  if (std::isnan(value)) return "nan";
   std::array<char, 32> text{};
   const auto [end, error] =
       std::to_chars(text.begin(), text.end(), value, std::chars_format::general, 6);

@@ -1,5 +1,6 @@
 #include "client/cli/json_format.h"
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -217,11 +218,23 @@ Json ToJson(const client::RpcError& error) {
   for (const client::FieldViolation& violation : error.field_violations()) {
     violations.push_back({{"field", violation.field}, {"description", violation.description}});
   }
+  Json json = ErrorToJson(std::string(client::Name(error.code())), error.reason(), error.message());
+  json["error"]["field_violations"] = violations;
+  return json;
+}
+
+Json ErrorToJson(const std::string& code, const std::string& reason, const std::string& message) {
   return {{"error",
-           {{"code", client::Name(error.code())},
-            {"reason", error.reason()},
-            {"message", error.message()},
-            {"field_violations", violations}}}};
+           {{"code", code},
+            {"reason", reason},
+            {"message", message},
+            {"field_violations", Json::array()}}}};
+}
+
+Json NumberToJson(double value) {
+  if (std::isfinite(value)) return value;
+  if (std::isnan(value)) return "NaN";
+  return value > 0 ? "Infinity" : "-Infinity";
 }
 
 }  // namespace sobolev::cli

@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_CLIENT_CLI_JSON_FORMAT_H_
 #define SOBOLEV_CLIENT_CLI_JSON_FORMAT_H_
 
+#include <string>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
@@ -27,6 +28,11 @@ Json ToJson(const client::Model& model);
 Json ToJson(const client::Program& program);
 // {"error": {"code", "reason", "message", "field_violations"}}
 Json ToJson(const client::RpcError& error);
+// The same without violations.
+Json ErrorToJson(const std::string& code, const std::string& reason, const std::string& message);
+
+// A number, or "Infinity", "-Infinity" or "NaN", for which JSON has no numbers.
+Json NumberToJson(double value);
 
 }  // namespace sobolev::cli
 

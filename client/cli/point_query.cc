@@ -1,9 +1,10 @@
 #include "client/cli/point_query.h"
 
 #include <algorithm>
-#include <fstream>
 #include <iostream>
+#include <optional>
 
+#include "client/cli/files.h"
 #include "client/cli/sample_csv.h"
 #include "client/cli/schema_text.h"
 #include "client/cli/usage_error.h"
@@ -46,14 +47,8 @@ Index BatchRows(const PredictionLayout& layout) {
 void AnswerFile(const std::string& name, const client::Schema& schema,
                 const PredictionLayout& layout, PredictionWriter& writer,
                 const AnswerPoints& answer) {
-  std::ifstream file;
-  const bool is_stdin = name == "-";
-  if (!is_stdin) {
-    file.open(name, std::ios::binary);
-    if (!file) throw UsageError(name + ": cannot be opened");
-  }
-  SampleCsv csv(is_stdin ? std::cin : file, is_stdin ? "stdin" : name, schema,
-                SampleCsv::Content::kPoints);
+  InputFile file(name);
+  SampleCsv csv(file.stream(), file.name(), schema, SampleCsv::Content::kPoints);
   const Index rows = BatchRows(layout);
   for (client::Samples points = csv.Read(rows); points.X.cols() > 0; points = csv.Read(rows)) {
     answer(points.X, writer);
@@ -83,7 +78,9 @@ void AddPointOptions(CLI::App& command, PointQuery& query) {
       .add_option("--format", query.format,
                   "table (default), csv (exact numbers) or json (default with --json)")
       ->transform(CLI::CheckedTransformer(OutputFormats()).description(""));
-  command.add_option("--out", query.out, "File to write to instead of standard output");
+  command.add_option(
+      "--out", query.out,
+      "File to write to instead of standard output; stays as it was if the command fails");
 }
 
 client::Quantities ParseQuantities(const PointQuery& query, std::size_t n, std::size_t m) {
@@ -95,12 +92,9 @@ client::Quantities ParseQuantities(const PointQuery& query, std::size_t n, std::
 void AnswerQuery(const PointQuery& query, const client::Schema& schema,
                  const PredictionLayout& layout, OutputFormat default_format,
                  const AnswerPoints& answer) {
-  std::ofstream file;
-  if (!query.out.empty()) {
-    file.open(query.out, std::ios::binary);
-    if (!file) throw UsageError(query.out + ": cannot be written");
-  }
-  std::ostream& out = query.out.empty() ? std::cout : file;
+  std::optional<OutputFile> file;
+  if (!query.out.empty()) file.emplace(query.out);
+  std::ostream& out = file ? file->stream() : std::cout;
   PredictionWriter writer(out, query.format.value_or(default_format), layout);
   if (query.points.empty()) {
     AnswerFile(query.csv.empty() ? "-" : query.csv, schema, layout, writer, answer);
@@ -108,7 +102,7 @@ void AnswerQuery(const PointQuery& query, const client::Schema& schema,
     answer(ParseColumns(query.points, layout.inputs.size(), "--point"), writer);
   }
   writer.Finish();
-  if (!out) throw UsageError(query.out + ": cannot be written");
+  if (file) file->Commit();
 }
 
 }  // namespace sobolev::cli

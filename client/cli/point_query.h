@@ -36,7 +36,8 @@ client::Quantities ParseQuantities(const PointQuery& query, std::size_t n, std::
 using AnswerPoints = std::function<void(const client::Matrix& X, PredictionWriter& writer)>;
 
 // Reads the points, whose file names the variables of `schema`, and answers them batch by batch,
-// such that no reply is large.
+// such that no reply is large. Nothing is written before the first answer came, and --out is
+// replaced once all have come.
 void AnswerQuery(const PointQuery& query, const client::Schema& schema,
                  const PredictionLayout& layout, OutputFormat default_format,
                  const AnswerPoints& answer);

@@ -78,60 +78,62 @@ PredictionWriter::PredictionWriter(std::ostream& out, OutputFormat format, Predi
       format_(format),
       layout_(std::move(layout)),
       n_(static_cast<Index>(layout_.inputs.size())),
-      m_(static_cast<Index>(layout_.outputs.size())) {
-  WriteHeader();
-}
+      m_(static_cast<Index>(layout_.outputs.size())) {}
 
-std::vector<std::string> PredictionWriter::ColumnNames() const {
-  std::vector<std::string> names = layout_.inputs;
-  const auto add = [&](const std::string& prefix, const std::vector<std::string>& variables) {
-    for (const std::string& variable : variables) names.push_back(prefix + variable);
+template <class F>
+void PredictionWriter::ForEachColumn(const F& use) const {
+  const std::vector<std::string>& inputs = layout_.inputs;
+  const std::vector<std::string>& outputs = layout_.outputs;
+  const auto use_all = [&](const std::string& prefix, const std::vector<std::string>& variables) {
+    for (const std::string& variable : variables) use(prefix + variable);
   };
-  add("", layout_.outputs);
-  if (layout_.jacobian) {
-    for (const std::string& output : layout_.outputs) {
-      for (const std::string& input : layout_.inputs) {
-        names.push_back(DerivativeName(output, input));
+  use_all("", inputs);
+  use_all("", outputs);
+  for (const std::string& output : outputs) {
+    if (!layout_.jacobian) break;
+    for (const std::string& input : inputs) use(DerivativeName(output, input));
+  }
+  for (const std::string& output : outputs) {
+    if (!layout_.hessian) break;
+    for (std::size_t j = 0; j < inputs.size(); ++j) {
+      for (std::size_t k = j; k < inputs.size(); ++k) {
+        use("d2" + output + "/d" + inputs[j] + "d" + inputs[k]);
       }
     }
   }
-  if (layout_.hessian) {
-    for (const std::string& output : layout_.outputs) {
-      for (std::size_t j = 0; j < layout_.inputs.size(); ++j) {
-        for (std::size_t k = j; k < layout_.inputs.size(); ++k) {
-          names.push_back("d2" + output + "/d" + layout_.inputs[j] + "d" + layout_.inputs[k]);
-        }
-      }
-    }
-  }
-  for (Index k = 1; k <= layout_.p; ++k) add(Numbered("jvp", k) + ":", layout_.outputs);
-  for (Index l = 1; l <= layout_.q; ++l) add(Numbered("vjp", l) + ":", layout_.inputs);
+  for (Index k = 1; k <= layout_.p; ++k) use_all(Numbered("jvp", k) + ":", outputs);
+  for (Index l = 1; l <= layout_.q; ++l) use_all(Numbered("vjp", l) + ":", inputs);
   for (Index l = 1; layout_.hvp && l <= layout_.q; ++l) {
     for (Index k = 1; k <= layout_.p; ++k) {
-      add(Numbered("hvp", l) + Numbered(".", k) + ":", layout_.inputs);
+      use_all(Numbered("hvp", l) + Numbered(".", k) + ":", inputs);
     }
   }
-  names.push_back(layout_.flag);
-  return names;
+  // Names of variables hold no colon.
+  const auto names_flag = [&](const std::vector<std::string>& variables) {
+    return std::ranges::find(variables, layout_.flag) != variables.end();
+  };
+  use((names_flag(inputs) || names_flag(outputs) ? "point:" : "") + layout_.flag);
 }
 
-void PredictionWriter::WriteHeader() {
+void PredictionWriter::BeginOutput() {
+  if (std::exchange(has_begun_, true)) return;
   if (format_ == OutputFormat::kJson) {
     out_ << "{" << Json(layout_.answered_by.first) << ":" << Json(layout_.answered_by.second)
          << ",\"inputs\":" << Json(layout_.inputs) << ",\"outputs\":" << Json(layout_.outputs)
          << ",\"points\":[";
     return;
   }
-  std::vector<std::string> names = ColumnNames();
-  if (format_ == OutputFormat::kCsv) {
-    out_ << Join(names, ",") << '\n';
-    return;
-  }
-  for (std::string& name : names) {
-    widths_.push_back(std::max(name.size(), kNumberWidth));
-    name.insert(0, widths_.back() - name.size(), ' ');
-  }
-  out_ << Join(names, "  ") << '\n';
+  const bool is_table = format_ == OutputFormat::kTable;
+  const char* separator = "";
+  ForEachColumn([&](const std::string& name) {
+    out_ << std::exchange(separator, is_table ? "  " : ",");
+    if (is_table) {
+      widths_.push_back(std::max(name.size(), kNumberWidth));
+      out_ << std::string(widths_.back() - name.size(), ' ');
+    }
+    out_ << name;
+  });
+  out_ << '\n';
 }
 
 void PredictionWriter::Write(const Matrix& X, const client::Prediction& prediction) {
@@ -157,6 +159,7 @@ void PredictionWriter::Write(const Matrix& X, const client::Evaluation& evaluati
 }
 
 void PredictionWriter::Write(const Answers& answers) {
+  BeginOutput();
   const Index p = layout_.p;
   const Index q = layout_.q;
   for (Index s = 0; s < answers.X.cols(); ++s) {
@@ -205,10 +208,11 @@ void PredictionWriter::WriteJson(const Answers& answers, Index s) {
   if (q > 0) point["vjp"] = ColumnsToJson(answers.vjp, s * q, q);
   if (layout_.hvp) point["hvp"] = GroupsToJson(answers.hvp, s * p * q, q, p);
   point[layout_.flag] = static_cast<bool>(answers.flags[static_cast<std::size_t>(s)]);
-  out_ << (std::exchange(first_, false) ? "\n" : ",\n") << point;
+  out_ << (std::exchange(has_points_, true) ? ",\n" : "\n") << point;
 }
 
 void PredictionWriter::Finish() {
+  BeginOutput();
   if (format_ == OutputFormat::kJson) out_ << "\n]}\n";
   out_.flush();
 }

@@ -39,12 +39,14 @@ PredictionLayout LayoutOf(const client::Program& program, const client::Quantiti
 // Table and CSV have a line per point: inputs, outputs, d<y>/d<x> if there is a Jacobian,
 // d2<y>/d<x>d<x'> for x not behind x' if there is a Hessian, jvp<k>:<y> and vjp<k>:<x> for the k-th
 // tangent and adjoint from 1, hvp<l>.<k>:<x> for the l-th adjoint and the k-th tangent, and the
-// flag (1 or 0). The CSV numbers read back exactly. JSON is one object: who answered, inputs,
+// flag (1 or 0), which is called point:<flag> if a variable has its name. The CSV numbers read
+// back exactly. JSON is one object: who answered, inputs,
 // outputs, and points with x, value, jacobian [m][n], hessian [m][n][n], jvp [p][m], vjp [q][n],
 // hvp [q][p][n] and the flag; what is not finite is null. Not thread-safe.
 class PredictionWriter {
  public:
   // `out` outlives the writer.
+  // Writes nothing yet, so that a question that is refused leaves no header behind.
   PredictionWriter(std::ostream& out, OutputFormat format, PredictionLayout layout);
 
   // X: n×N, and what was answered there.
@@ -66,8 +68,11 @@ class PredictionWriter {
     const std::vector<bool>& flags;
   };
 
-  void WriteHeader();
-  std::vector<std::string> ColumnNames() const;
+  // Once, in front of the first batch.
+  void BeginOutput();
+  // Calls use(name) for each column in turn; a large Hessian has more names than memory holds.
+  template <class F>
+  void ForEachColumn(const F& use) const;
   void Write(const Answers& answers);
   void WriteLine(const std::vector<double>& numbers, bool flag);
   void WriteJson(const Answers& answers, client::Index s);
@@ -78,7 +83,8 @@ class PredictionWriter {
   const client::Index n_;
   const client::Index m_;
   std::vector<std::size_t> widths_;  // Of the table's columns.
-  bool first_ = true;
+  bool has_begun_ = false;
+  bool has_points_ = false;
 };
 
 }  // namespace sobolev::cli

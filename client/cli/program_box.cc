@@ -1,11 +1,17 @@
 #include "client/cli/program_box.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <limits>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "client/cli/format.h"
-#include "client/cli/schema_text.h"
 #include "client/cli/usage_error.h"
 
 namespace sobolev::cli {
@@ -13,25 +19,91 @@ namespace {
 
 using client::Index;
 
-// Sets the rows of the variable or element called `name`; false if there is none.
-bool SetRange(const client::Program& program, const std::vector<std::string>& elements,
-              const client::Variable& range, Box& box) {
-  const auto set = [&](Index row) {
-    box.low(row) = *range.lower;
-    box.high(row) = *range.upper;
-  };
+// The rows that have a name: all of a variable, or one element.
+struct Rows {
+  Index first = 0;
+  Index count = 0;
+  bool is_whole = false;
+};
+
+std::optional<Rows> Find(const client::Program& program, const std::vector<std::string>& elements,
+                         std::string_view name) {
   for (const client::ProgramVariable& input : program.inputs) {
-    if (input.name != range.name) continue;
-    const auto size = static_cast<Index>(client::ElementNames({input}).size());
-    for (Index i = 0; i < size; ++i) set(input.offset + i);
-    return true;
+    if (input.name != name) continue;
+    const auto count = static_cast<Index>(client::ElementNames({input}).size());
+    return Rows{.first = input.offset, .count = count, .is_whole = true};
   }
-  for (std::size_t row = 0; row < elements.size(); ++row) {
-    if (elements[row] != range.name) continue;
-    set(static_cast<Index>(row));
-    return true;
+  const auto element = std::ranges::find(elements, name);
+  if (element == elements.end()) return std::nullopt;
+  return Rows{.first = element - elements.begin(), .count = 1};
+}
+
+struct NamedRange {
+  std::string_view name;
+  client::Range range;
+};
+
+// NAME=LOWER:UPPER.
+NamedRange ParseRange(std::string_view text) {
+  const auto fail = [&](const std::string& what) {
+    return UsageError("--bounds: \"" + std::string(text) + "\": " + what);
+  };
+  const auto parse_bound = [&](std::string_view bound, const std::string& which) {
+    double value = 0;
+    const char* const end = bound.data() + bound.size();
+    const auto [rest, error] = std::from_chars(bound.data(), end, value);
+    if (error != std::errc() || rest != end || !std::isfinite(value)) {
+      throw fail("expected a finite number as " + which + " bound, got " +
+                 (bound.empty() ? "nothing" : "\"" + std::string(bound) + "\""));
+    }
+    return value;
+  };
+  const std::size_t equals = text.find('=');
+  const std::size_t colon = text.find(':', equals == std::string_view::npos ? 0 : equals);
+  if (equals == std::string_view::npos || equals == 0 || colon == std::string_view::npos) {
+    throw fail("expected NAME=LOWER:UPPER");
   }
-  return false;
+  const NamedRange range{
+      .name = text.substr(0, equals),
+      .range = {.min = parse_bound(text.substr(equals + 1, colon - equals - 1), "lower"),
+                .max = parse_bound(text.substr(colon + 1), "upper")}};
+  if (range.range.min > range.range.max) throw fail("expected LOWER at most UPPER");
+  return range;
+}
+
+std::vector<NamedRange> ParseRanges(std::string_view text) {
+  std::vector<NamedRange> ranges;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const NamedRange range = ParseRange(text.substr(begin, end - begin));
+    if (std::ranges::find(ranges, range.name, &NamedRange::name) != ranges.end()) {
+      throw UsageError("--bounds: expected each name once, got \"" + std::string(range.name) +
+                       "\" twice");
+    }
+    ranges.push_back(range);
+    begin = end + 1;
+  }
+  return ranges;
+}
+
+void Set(const Rows& rows, const client::Range& range, Box& box) {
+  box.low.segment(rows.first, rows.count).setConstant(range.min);
+  box.high.segment(rows.first, rows.count).setConstant(range.max);
+}
+
+// Those of elements come last, so that they hold inside of the whole in any order.
+void Override(const client::Program& program, const std::vector<std::string>& elements,
+              const std::vector<NamedRange>& ranges, Box& box) {
+  for (const bool is_whole : {true, false}) {
+    for (const NamedRange& range : ranges) {
+      const std::optional<Rows> rows = Find(program, elements, range.name);
+      if (!rows) {
+        throw UsageError("--bounds: \"" + std::string(range.name) + "\" is no input of " +
+                         program.name + "; expected " + Join(elements, ", ").substr(0, 200));
+      }
+      if (rows->is_whole == is_whole) Set(*rows, range.range, box);
+    }
+  }
 }
 
 }  // namespace
@@ -54,21 +126,9 @@ Box BoxOf(const client::Program& program, const std::string& overrides) {
           .high = client::Vector::Constant(program.input_size, kUnknown)};
   for (const client::ProgramVariable& input : program.inputs) {
     if (!input.bounds) continue;
-    SetRange(program, elements,
-             {.name = input.name, .lower = input.bounds->min, .upper = input.bounds->max}, box);
+    Set(*Find(program, elements, input.name), *input.bounds, box);
   }
-  if (!overrides.empty()) {
-    for (const client::Variable& range : ParseVariables(overrides, "--bounds")) {
-      if (!range.lower || !range.upper || *range.lower > *range.upper) {
-        throw UsageError("--bounds: expected LOWER:UPPER with LOWER at most UPPER for \"" +
-                         range.name + "\", got " + FormatBounds(range));
-      }
-      if (!SetRange(program, elements, range, box)) {
-        throw UsageError("--bounds: \"" + range.name + "\" is no input of " + program.name +
-                         "; expected " + Join(elements, ", ").substr(0, 200));
-      }
-    }
-  }
+  if (!overrides.empty()) Override(program, elements, ParseRanges(overrides), box);
   for (Index j = 0; j < program.input_size; ++j) {
     if (std::isnan(box.low(j))) {
       throw UsageError("--bounds: input \"" + elements[static_cast<std::size_t>(j)] +

@@ -21,7 +21,8 @@ inline constexpr const char* kBoundsHelp =
 client::Schema SchemaOf(const client::Program& program);
 
 // The declared bounds of the inputs, but for those that `overrides` gives (kBoundsHelp). Throws
-// UsageError naming --bounds for unknown names, half-open ranges, and inputs without any bounds.
+// UsageError naming --bounds for unknown and repeated names, for what is no range of finite
+// numbers, and for inputs without any bounds. Ranges of elements go before those of a whole input.
 Box BoxOf(const client::Program& program, const std::string& overrides);
 
 }  // namespace sobolev::cli

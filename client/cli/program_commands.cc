@@ -1,7 +1,5 @@
 #include <cstdint>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "client/cli/commands.h"
+#include "client/cli/files.h"
 #include "client/cli/format.h"
 #include "client/cli/json_format.h"
 #include "client/cli/point_query.h"
@@ -22,17 +21,19 @@ namespace {
 using client::Index;
 using client::Matrix;
 
-std::string ReadText(const std::string& name) {
-  std::ifstream file;
-  const bool is_stdin = name == "-";
-  if (!is_stdin) {
-    file.open(name, std::ios::binary);
-    if (!file) throw UsageError(name + ": cannot be opened");
-    file.exceptions(std::ios::badbit);
-  }
-  std::istream& in = is_stdin ? std::cin : file;
-  return {std::istreambuf_iterator<char>(in), {}};
-}
+constexpr const char* kLanguage = R"(
+The language, in short (engine/program/language/README.md has all of it):
+  input radius in [0.5, 2]   ## Its description; the bounds may be left out.
+  input v[3]                 # Vectors, and matrices as A[2, 3], with elements v[0], A[0, 1].
+  const N = 3
+  fn square(a) = a^2
+  var s = 0
+  for i in 0..N { s += square(v[i]) }
+  output volume = pi * square(radius) * s / 3
+  output slope = where(s > 1, sqrt(s), s)
+Operators: + - * / ^ @ and or not < <= > >= == !=; a line goes on behind one, or in brackets.
+Functions: exp log sqrt sin ... min max sum prod dot norm mod where. Long time loops: evolve t in
+0..N { ... }.)";
 
 std::string Shape(const client::ProgramVariable& variable) {
   std::vector<std::string> extents;
@@ -42,9 +43,10 @@ std::string Shape(const client::ProgramVariable& variable) {
 
 std::string Ratio(double ratio) { return FormatShort(ratio) + " times the value"; }
 
-// "12 of 100".
+// "12 of 100 entries". A negative part was not determined.
 std::string Share(std::int64_t part, double whole) {
-  return std::to_string(part) + " of " + FormatShort(whole);
+  if (part < 0) return "sparsity not determined";
+  return std::to_string(part) + " of " + FormatShort(whole) + " entries";
 }
 
 void PrintProgram(const client::Program& program) {
@@ -53,18 +55,16 @@ void PrintProgram(const client::Program& program) {
   const auto m = static_cast<double>(program.output_size);
   std::vector<std::pair<std::string, std::string>> fields;
   if (!program.name.empty()) fields.emplace_back("name", program.name);
-  fields.insert(fields.end(),
-                {{"operations", std::to_string(statistics.operations)},
-                 {"with repetitions", std::to_string(statistics.executed_operations)},
-                 {"Jacobian", Share(statistics.jacobian_nonzeros, n * m) + " entries, " +
-                                  statistics.jacobian_mode},
-                 {"Hessian", statistics.hessian_nonzeros
-                                 ? Share(*statistics.hessian_nonzeros, n * n) + " entries"
-                                 : "sparsity not determined"},
-                 {"cost of a tangent", Ratio(statistics.tangent_ratio)},
-                 {"of an adjoint", Ratio(statistics.adjoint_ratio)},
-                 {"of the Jacobian", Ratio(statistics.jacobian_ratio)},
-                 {"of a Hessian-vector product", Ratio(statistics.hessian_vector_ratio)}});
+  fields.insert(
+      fields.end(),
+      {{"operations", std::to_string(statistics.operations)},
+       {"with repetitions", std::to_string(statistics.executed_operations)},
+       {"Jacobian", Share(statistics.jacobian_nonzeros, n * m) + ", " + statistics.jacobian_mode},
+       {"Hessian", Share(statistics.hessian_nonzeros.value_or(-1), n * n)},
+       {"cost of a tangent", Ratio(statistics.tangent_ratio)},
+       {"of an adjoint", Ratio(statistics.adjoint_ratio)},
+       {"of the Jacobian", Ratio(statistics.jacobian_ratio)},
+       {"of a Hessian-vector product", Ratio(statistics.hessian_vector_ratio)}});
   if (!program.name.empty()) fields.emplace_back("created", FormatTime(program.create_time));
   PrintFields(std::cout, fields);
 
@@ -167,7 +167,7 @@ void Enclose(const EncloseArguments& arguments, const Context& context) {
   Json json = {{"program", program.name}, {"bounds", Json::object()}};
   const auto add = [&](const std::string& name, double min, double max) {
     rows.push_back({name, FormatExact(min), FormatExact(max)});
-    json["bounds"][name] = {{"min", min}, {"max", max}};
+    json["bounds"][name] = {{"min", NumberToJson(min)}, {"max", NumberToJson(max)}};
   };
   const auto m = static_cast<Index>(outputs.size());
   for (Index i = 0; i < m; ++i) {
@@ -212,7 +212,12 @@ void AddEvaluate(CLI::App& group, Context& context) {
                        "States kept at once with --reversal binomial");
   evaluate->footer(
       "Elements of vectors and matrices are columns of their own: x.0, x.1, A.0.0, ... The column\n"
-      "valid says whether all numbers are finite: no where a logarithm was negative, for example.");
+      "valid says whether all numbers are finite: no where a logarithm was negative, for example.\n"
+      "It is called point:valid if a variable is named valid. In JSON what is not finite is "
+      "null.\n\n"
+      "Example:\n"
+      "  sobolev program evaluate cone --point 1.5,2 --jacobian\n"
+      "  sobolev program evaluate cone --csv points.csv --hessian --format csv --out answers.csv");
   evaluate->callback([arguments, &context] { Evaluate(*arguments, context); });
 }
 
@@ -224,6 +229,13 @@ void AddEnclose(CLI::App& group, Context& context) {
   enclose->add_option("NAME", arguments->program, "Program")->required();
   enclose->add_option("--bounds", arguments->bounds, kBoundsHelp);
   enclose->add_flag("--jacobian", arguments->jacobian, "Bound d<output>/d<input> as well");
+  enclose->footer(
+      "No point of the box has a value or derivative outside. A bound may be infinite, or NaN "
+      "where\n"
+      "the program is defined nowhere in the box; --json prints \"Infinity\", \"-Infinity\" and\n"
+      "\"NaN\", and \"bounded\" says whether all bounds are finite.\n\n"
+      "Example:\n"
+      "  sobolev program enclose cone --bounds 'radius=1:2,height=0:3' --jacobian");
   enclose->callback([arguments, &context] { Enclose(*arguments, context); });
 }
 
@@ -233,6 +245,7 @@ void AddProgramCommands(CLI::App& app, Context& context) {
   CLI::App* group = app.add_subcommand(
       "program", "Check, store, evaluate and sample target functions given as text.");
   group->require_subcommand(1)->fallthrough();
+  group->footer(kLanguage);
 
   CLI::App* check =
       group->add_subcommand("check", "Compile a program and tell what it costs; store nothing.")
@@ -241,24 +254,38 @@ void AddProgramCommands(CLI::App& app, Context& context) {
   const auto file = std::make_shared<std::string>();
   const auto name = std::make_shared<std::string>();
   check->add_option("FILE", *file, "Source; - for standard input")->required();
-  check->footer("The server compiles it. Ratios count operations, weighted by what each takes.");
+  check->footer(
+      "The server compiles it. Ratios count operations, weighted by what each takes.\n\n"
+      "Example:\n"
+      "  sobolev program check cone.sob");
   check->callback(
       [file, &context] { Print(context.Connect().CheckProgram(ReadText(*file)), context); });
   create->add_option("NAME", *name, "Id: lower-case letters, digits, . _ -")->required();
   create->add_option("FILE", *file, "Source; - for standard input")->required();
+  create->footer(
+      "Creating it again with the same source changes nothing; another source needs another "
+      "name.\n\n"
+      "Example:\n"
+      "  sobolev program create cone cone.sob");
   create->callback([name, file, &context] {
     Print(context.Connect().CreateProgram(*name, ReadText(*file)), context);
   });
 
-  group->add_subcommand("list", "List all programs.")->fallthrough()->callback([&context] {
-    List(context);
-  });
+  CLI::App* list = group->add_subcommand("list", "List all programs.")->fallthrough();
+  list->footer(
+      "Example:\n"
+      "  sobolev --json program list");
+  list->callback([&context] { List(context); });
   CLI::App* show =
       group->add_subcommand("show", "Show a program's variables and costs.")->fallthrough();
   CLI::App* remove = group->add_subcommand("delete", "Delete a program.")->fallthrough();
   const auto as_source = std::make_shared<bool>(false);
   show->add_option("NAME", *name, "Program")->required();
   show->add_flag("--source", *as_source, "Print the source instead");
+  show->footer(
+      "Example:\n"
+      "  sobolev program show cone\n"
+      "  sobolev program show cone --source > cone.sob");
   show->callback([name, as_source, &context] {
     const client::Program program = context.Connect().GetProgram(*name);
     if (*as_source) {
@@ -268,6 +295,10 @@ void AddProgramCommands(CLI::App& app, Context& context) {
     }
   });
   remove->add_option("NAME", *name, "Program")->required();
+  remove->footer(
+      "Evaluations under way finish; datasets sampled from it stay.\n\n"
+      "Example:\n"
+      "  sobolev program delete cone");
   remove->callback([name, &context] { Delete(*name, context); });
   AddEvaluate(*group, context);
   AddEnclose(*group, context);

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 
 #include "client/cli/commands.h"
 #include "client/cli/json_format.h"
@@ -26,63 +28,131 @@ struct SampleArguments {
   std::string dataset;
   std::int64_t count = 1000;
   Design design = Design::kLatinHypercube;
-  std::uint64_t seed = 1;
+  std::optional<std::uint64_t> seed;
   std::string bounds;
 };
 
-// Evaluates at the points and appends what is valid.
-void AppendSamples(const client::Client& client, const client::Program& program, const Matrix& X,
-                   client::Uploader& uploader) {
+// Points with values and Jacobians, all of them finite.
+client::Samples ValidSamples(const client::Client& client, const client::Program& program,
+                             const Matrix& X) {
   const client::Evaluation evaluation = client.Evaluate(program.name, X, {.jacobian = true});
   const Index n = program.input_size;
   const Index m = program.output_size;
-  Matrix X_valid(n, X.cols());
-  Matrix Y_valid(m, X.cols());
-  Matrix J_valid(n, m * X.cols());
+  client::Samples samples{.X = Matrix(n, X.cols()),
+                          .Y = Matrix(m, X.cols()),
+                          .jacobian = Matrix(n, m * X.cols()),
+                          .weight = {}};
   Index rows = 0;
   for (Index s = 0; s < X.cols(); ++s) {
     if (!evaluation.valid[static_cast<std::size_t>(s)]) continue;
-    X_valid.col(rows) = X.col(s);
-    Y_valid.col(rows) = evaluation.value.col(s);
-    J_valid.middleCols(rows * m, m) = evaluation.jacobian.middleCols(s * m, m);
+    samples.X.col(rows) = X.col(s);
+    samples.Y.col(rows) = evaluation.value.col(s);
+    samples.jacobian.middleCols(rows * m, m) = evaluation.jacobian.middleCols(s * m, m);
     ++rows;
   }
-  if (rows == 0) return;
-  uploader.Append(X_valid.leftCols(rows), Y_valid.leftCols(rows), J_valid.leftCols(rows * m));
+  samples.X.conservativeResize(Eigen::NoChange, rows);
+  samples.Y.conservativeResize(Eigen::NoChange, rows);
+  samples.jacobian.conservativeResize(Eigen::NoChange, rows * m);
+  return samples;
 }
 
-void Sample(const SampleArguments& arguments, const Context& context) {
-  const client::Client client = context.Connect();
-  const client::Program program = client.GetProgram(arguments.program);
-  const Matrix X = MakeDesign(arguments.design, BoxOf(program, arguments.bounds), arguments.count,
-                              arguments.seed);
-  const client::Dataset dataset = client.CreateDataset(arguments.dataset, SchemaOf(program));
-  client::Uploader uploader = client.Upload(dataset.name);
+std::optional<client::Dataset> FindDataset(const client::Client& client, const std::string& name) {
+  try {
+    return client.GetDataset(name);
+  } catch (const client::RpcError& error) {
+    if (error.code() != client::StatusCode::kNotFound) throw;
+    return std::nullopt;
+  }
+}
+
+// A dataset that gets samples. It is made when the first ones are there, and is gone again if the
+// last ones never come.
+class Target {
+ public:
+  Target(const client::Client& client, std::string name)
+      : client_(client), name_(std::move(name)), existing_(FindDataset(client, name_)) {}
+
+  std::int64_t samples_before() const { return existing_ ? existing_->statistics.sample_count : 0; }
+  std::int64_t samples_appended() const { return uploader_ ? uploader_->sample_count() : 0; }
+  const std::string& dataset() const { return dataset_; }
+
+  void Append(const client::Samples& samples, const client::Schema& schema) {
+    if (!uploader_) {
+      dataset_ = client_.CreateDataset(name_, schema).name;
+      uploader_.emplace(client_.Upload(dataset_));
+    }
+    uploader_->Append(samples.X, samples.Y, samples.jacobian);
+  }
+
+  std::int64_t Commit() { return uploader_->Commit(); }
+
+  // Before Commit.
+  void Abandon() {
+    uploader_.reset();
+    if (existing_ || dataset_.empty()) return;
+    try {
+      // Somebody else may have filled it meanwhile.
+      if (client_.GetDataset(dataset_).version == 0) client_.DeleteDataset(dataset_);
+    } catch (const client::RpcError&) {  // The error that led here says more.
+    }
+  }
+
+ private:
+  const client::Client& client_;
+  std::string name_;
+  std::optional<client::Dataset> existing_;
+  std::string dataset_;  // Once it is made.
+  std::optional<client::Uploader> uploader_;
+};
+
+void AppendAll(const client::Client& client, const client::Program& program, const Matrix& X,
+               Target& target) {
   const Index n = program.input_size;
   const Index m = program.output_size;
   const auto row_bytes = static_cast<Index>(sizeof(double)) * (n + m + n * m);
   const Index batch = std::clamp<Index>(kBatchBytes / row_bytes, 1, kMaxBatchRows);
   for (Index first = 0; first < X.cols(); first += batch) {
-    AppendSamples(client, program, X.middleCols(first, std::min(batch, X.cols() - first)),
-                  uploader);
+    const client::Samples samples =
+        ValidSamples(client, program, X.middleCols(first, std::min(batch, X.cols() - first)));
+    if (samples.X.cols() > 0) target.Append(samples, SchemaOf(program));
   }
-  const std::int64_t dropped = arguments.count - uploader.sample_count();
-  if (uploader.sample_count() == 0) {
+  if (target.samples_appended() == 0) {
     throw UsageError(program.name + ": has no finite value and Jacobian at any of " +
-                     std::to_string(dropped) + " points; choose other --bounds");
+                     std::to_string(X.cols()) + " points; choose other --bounds");
   }
-  const std::int64_t version = uploader.Commit();
+}
+
+void Sample(const SampleArguments& arguments, const Context& context) {
+  const client::Client client = context.Connect();
+  const client::Program program = client.GetProgram(arguments.program);
+  const Box box = BoxOf(program, arguments.bounds);
+  Target target(client, arguments.dataset);
+  // The same points again would teach nothing.
+  const std::uint64_t seed =
+      arguments.seed.value_or(1 + static_cast<std::uint64_t>(target.samples_before()));
+  const Matrix X = MakeDesign(arguments.design, box, arguments.count, seed);
+  try {
+    AppendAll(client, program, X, target);
+  } catch (const std::exception&) {
+    target.Abandon();
+    throw;
+  }
+  const std::int64_t version = target.Commit();
+  const std::int64_t dropped = arguments.count - target.samples_appended();
   if (context.json) {
-    std::cout << Json{{"program", program.name},  {"dataset", dataset.name},
-                      {"version", version},       {"sample_count", uploader.sample_count()},
-                      {"dropped_count", dropped}, {"design", Name(arguments.design)},
-                      {"seed", arguments.seed}}
+    std::cout << Json{{"program", program.name},
+                      {"dataset", target.dataset()},
+                      {"version", version},
+                      {"sample_count", target.samples_appended()},
+                      {"dropped_count", dropped},
+                      {"design", Name(arguments.design)},
+                      {"seed", seed}}
                      .dump(2)
               << '\n';
     return;
   }
-  std::cout << "appended " << uploader.sample_count() << " samples with Jacobian to "
-            << dataset.name << ", now at version " << version << '\n';
+  std::cout << "appended " << target.samples_appended() << " samples with Jacobian to "
+            << target.dataset() << ", now at version " << version << '\n';
   if (dropped > 0) {
     std::cout << "dropped " << dropped << " points where a value or derivative is not finite\n";
   }
@@ -107,11 +177,19 @@ void AddProgramSampleCommand(CLI::App& group, Context& context) {
       ->add_option("--design", arguments->design,
                    "lhs (Latin hypercube, default), random or grid: where the points lie")
       ->transform(CLI::CheckedTransformer(Designs()).description(""));
-  sample->add_option("--seed", arguments->seed, "Of the points")->check(IsSeed);
+  sample
+      ->add_option("--seed", arguments->seed,
+                   "Of the points. Default: 1 + the number of samples in the dataset, so that a "
+                   "second call adds other points; the same seed gives the same ones")
+      ->check(IsSeed);
   sample->add_option("--bounds", arguments->bounds, kBoundsHelp);
   sample->footer(
       "The variables of the dataset are the elements of the program's inputs and outputs: T, x.0,\n"
-      "x.1, A.0.0, ... Points where a value or derivative is not finite are dropped and counted.");
+      "x.1, A.0.0, ... Points where a value or derivative is not finite are dropped and counted.\n"
+      "A grid has no seed: repeating it appends the same points.\n\n"
+      "Example:\n"
+      "  sobolev program sample cone --dataset cone --count 500 --bounds 'radius=1:2'\n"
+      "  sobolev program sample cone --dataset cone-test --count 100 --design random --seed 7");
   sample->callback([arguments, &context] { Sample(*arguments, context); });
 }
 

@@ -251,13 +251,33 @@ Bounds PowConstant(const Bounds& x, double c) {
   return {-PowOfMagnitude({0, -x.lo}, c).hi, PowOfMagnitude({0, x.hi}, c).hi};
 }
 
-// On x > 0, x^y = e^(y log x) with y log x bilinear in (log x, y): the extremes are at corners.
+namespace {
+
+// |x|^y. On positive magnitudes it is e^(y log |x|), and y log |x| is bilinear in (log |x|, y): the
+// extremes are at corners. 0^0 = 1 and 0^y = 0 for y > 0 are among them.
+Bounds PowOfCorners(const Bounds& magnitude, const Bounds& y) {
+  return Hull(Hull(at::Pow(magnitude.lo, y.lo), at::Pow(magnitude.lo, y.hi)),
+              Hull(at::Pow(magnitude.hi, y.lo), at::Pow(magnitude.hi, y.hi)));
+}
+
+// x^y over x < 0, where only integers y have values: those of both signs if there are several.
+Bounds PowOfNegative(const Bounds& x, const Bounds& y) {
+  const Bounds integers = {std::ceil(y.lo), std::floor(y.hi)};
+  if (integers.lo > integers.hi) return kEmpty;
+  if (integers.lo == integers.hi) return PowConstant(x, integers.lo);
+  const double largest = PowOfCorners(Abs(x), integers).hi;
+  return {-largest, largest};
+}
+
+}  // namespace
+
 Bounds Pow(const Bounds& x, const Bounds& y) {
+  if (IsEmpty(x) || IsEmpty(y)) return kEmpty;
   if (y.lo == y.hi) return PowConstant(x, y.lo);
-  const Bounds domain = Intersect(x, 0, kInfinity);
-  if (IsEmpty(domain) || IsEmpty(y)) return kEmpty;
-  return Hull(Hull(at::Pow(domain.lo, y.lo), at::Pow(domain.lo, y.hi)),
-              Hull(at::Pow(domain.hi, y.lo), at::Pow(domain.hi, y.hi)));
+  Bounds power = kEmpty;
+  if (x.hi > 0 || (x.hi == 0 && y.hi >= 0)) power = PowOfCorners(Intersect(x, 0, kInfinity), y);
+  if (x.lo < 0) power = Hull(power, PowOfNegative({x.lo, std::min(x.hi, 0.0)}, y));
+  return power;
 }
 
 Bounds Hypot(const Bounds& x, const Bounds& y) {

@@ -1,15 +1,16 @@
 // Enclosures of arithmetic and elementary functions on bare bounds.
 //
 // Each function returns bounds of { f(x) : x in the argument and in the domain of f }, proven, and
-// at most two units in the last place wider on each side than the tightest. The domain being part
-// of the definition, log [−1, 4] encloses (−∞, log 4] and log [−2, −1] is empty; an empty argument
-// gives an empty result. Not the tightest are: sin, cos and tan of arguments that reach beyond
-// at::kLargestAngle (the whole range), and Pow with an uncertain exponent, which ignores negative
-// bases.
+// at most two units in the last place wider on each side than the tightest. These are functions of
+// real numbers: 0 has no sign, and where a divisor is 0, as at any other pole, there is no value.
+// The domain being part of the definition, log [−1, 4] encloses (−∞, log 4] and log [−2, −1] is
+// empty; an empty argument gives an empty result. Not the tightest are: sin, cos and tan of
+// arguments that reach beyond at::kLargestAngle (the whole range), and Pow with an uncertain
+// exponent of bases that may be negative or 0.
 //
 // Interval<double> wraps these functions (interval.h); the lanes of batched replay fall back on
-// them (engine/program/interval_math.h), which is why they are not inline: files compiled for
-// newer processors include this header.
+// them and on those that know infinities and signs of zeros (interval_extended.h), which is why
+// they are not inline: files compiled for newer processors include this header.
 
 #ifndef SOBOLEV_ENGINE_AD_INTERVAL_FUNCTIONS_H_
 #define SOBOLEV_ENGINE_AD_INTERVAL_FUNCTIONS_H_
@@ -70,7 +71,7 @@ Bounds Softplus(const Bounds& x);
 
 // x^c for a constant c. Integers c allow negative x.
 Bounds PowConstant(const Bounds& x, double c);
-// x^y over x >= 0 and, if y is a single number, as PowConstant.
+// x^y. Negative x have values at the integers in y: of both signs if y contains more than one.
 Bounds Pow(const Bounds& x, const Bounds& y);
 Bounds Hypot(const Bounds& x, const Bounds& y);
 // All of [−π, π] if the box meets the negative half of the abscissa from below.

@@ -80,6 +80,10 @@ void Assembler::Pop(Gpr reg) {
   Byte(0x58U | (static_cast<unsigned>(reg) & 7U));
 }
 
+void Assembler::ClearUpperParts() {
+  for (const unsigned byte : {0xc5U, 0xf8U, 0x77U}) Byte(byte);
+}
+
 void Assembler::Move(Gpr to, Gpr from) {
   Byte(0x48U | Bit(from, 3) << 2 | Bit(to, 3));
   Byte(0x89);

@@ -108,6 +108,9 @@ class Assembler {
   void Push(Gpr reg);
   void Pop(Gpr reg);
   void Return() { Byte(0xc3); }
+  // Clears all but the low 128 bits of vector registers 0 to 15 (vzeroupper): code for SSE that
+  // runs next would otherwise have to merge with them.
+  void ClearUpperParts();
   void Move(Gpr to, Gpr from);
   // Returns where the constant stands in the code, to be patched.
   std::size_t MoveConstant(Gpr to, std::uint64_t constant);

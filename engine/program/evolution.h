@@ -9,87 +9,45 @@
 #ifndef SOBOLEV_ENGINE_PROGRAM_EVOLUTION_H_
 #define SOBOLEV_ENGINE_PROGRAM_EVOLUTION_H_
 
-#include <cstdint>
 #include <memory>
 #include <mutex>
-#include <span>
 #include <stop_token>
 #include <vector>
 
 #include "engine/program/definition.h"
-#include "engine/program/derivation.h"
+#include "engine/program/evolution_sweep.h"
 #include "engine/program/program.h"
+#include "engine/program/reverser.h"
 #include "engine/program/sweep.h"
 
 namespace sobolev::program {
 
-// The routines of one stage, derived when first asked for. Thread-safe.
-class StageRoutines {
- public:
-  // `stage` outlives the routines.
-  StageRoutines(const Stage& stage, LaneKind kind, Index lanes)
-      : stage_(stage), kind_(kind), lanes_(lanes) {}
-
-  const Stage& stage() const { return stage_; }
-  const Routine& value();
-  const Routine& tangent();
-  const Routine& adjoint();
-  const Routine& second_order();
-
- private:
-  const Stage& stage_;
-  const LaneKind kind_;
-  const Index lanes_;
-  std::once_flag once_[4];
-  std::unique_ptr<const Routine> routines_[4];
-};
-
 class Evolution {
  public:
-  // `definition` outlives the evolution.
-  Evolution(const Definition& definition, LaneKind kind);
+  // `definition` outlives the evolution. max_state_bytes: of ProgramLimits.
+  Evolution(const Definition& definition, LaneKind kind, Index max_state_bytes);
   ~Evolution();
 
   // Every lane of the request's grid by itself. `upper`, for intervals, holds the upper bounds of
   // all arrays of `request`; else it is null. Thread-safe. Throws Error(kCancelled) when `stop`
-  // fires.
+  // fires, and as RequireStatesFit (reverser.h) does.
   void Run(const ProductRequest& request, const ProductRequest* upper, const Settings& settings,
            const std::stop_token& stop);
 
-  // Lanes of a block.
-  Index lanes() const { return lanes_; }
+  // What an adjoint sweep over a block does.
+  ReversalCounts Count(const Settings& settings, bool with_tangents) const;
 
  private:
-  // A block: lane arrays of n, n, m and m elements; x_dot and y_bar may be null, and so may
-  // results.
-  struct Block {
-    const double* x = nullptr;
-    const double* x_dot = nullptr;
-    const double* y_bar = nullptr;
-    double* y = nullptr;
-    double* y_dot = nullptr;      // Needs x_dot.
-    double* x_bar = nullptr;      // Needs y_bar.
-    double* x_bar_dot = nullptr;  // Needs both.
-  };
-  void RunBlock(const Block& block, const Settings& settings, const std::stop_token& stop);
-
-  class Sweep;
-  class StatePool;
-  using State = std::vector<double>;
-
+  void RunBlock(const EvolutionBlock& block, const Settings& settings, const std::stop_token& stop);
+  StateSizes Sizes(bool with_tangents) const;
   std::unique_ptr<StatePool> TakePool();
-  void ReturnPool(std::unique_ptr<StatePool> pool);
 
-  std::vector<std::unique_ptr<StageRoutines>> stages_;
   const LaneKernels& kernels_;
-  Index lanes_ = 0;   // The same for all routines, and
-  Index stride_ = 0;  // doubles per element of a lane array.
+  const Index lanes_;  // Of a block, the same for all routines.
+  EvolutionPlan plan_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<StatePool>> pools_;  // Of no sweep. Guarded by mutex_.
 };
-
-// What an adjoint sweep over a block of `lanes` points does, by playing its schedules.
-ReversalCounts CountReversal(const Definition& definition, const Settings& settings, Index lanes);
 
 }  // namespace sobolev::program
 

@@ -5,7 +5,9 @@
 // derivatives, which are appended as ordinary nodes (differentiate.h), share what they can with
 // values. While nodes are built, constants are folded and identities are applied that hold exactly
 // in floating-point arithmetic, up to the sign of a zero: x·1, x + 0, −(−x), x·x = x². Products
-// with the constant 0 stay, for 0·∞ is NaN.
+// with the constant 0 stay, for 0·∞ is NaN. Powers with constant exponents are the exception:
+// integers up to 16 in magnitude become products (x³ is x·x²), and their reciprocals, and ½ becomes
+// √. Those round differently than std::pow, and √ is NaN at −∞ where pow is ∞.
 
 #ifndef SOBOLEV_ENGINE_PROGRAM_GRAPH_H_
 #define SOBOLEV_ENGINE_PROGRAM_GRAPH_H_

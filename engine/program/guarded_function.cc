@@ -7,8 +7,8 @@
 namespace sobolev::program {
 namespace {
 
-// Larger symbolic Jacobians would take more memory than they save time.
-constexpr std::size_t kMaxDerivedNodes = std::size_t{1} << 24;
+// Larger than what a Program allows itself (ProgramLimits), which has other ways to a Jacobian.
+constexpr std::size_t kMaxJacobianSize = std::size_t{1} << 24;
 
 }  // namespace
 
@@ -32,16 +32,16 @@ std::unique_ptr<const Routine> GuardedTrace::Make(bool with_jacobian) const {
   NodeId eager_from = kNoNode;
   std::vector<std::vector<NodeId>> regions = {stage_.outputs};
   if (with_jacobian) {
-    const std::optional<JacobianPlan> plan = PlanJacobian(stage_, kMaxDerivedNodes);
+    const std::optional<JacobianPlan> plan = PlanJacobian(stage_, kMaxJacobianSize);
     if (!plan) {
       throw Error(ErrorCode::kResourceExhausted, "JACOBIAN_TOO_LARGE", "function",
-                  "expected a symbolic Jacobian of at most " + std::to_string(kMaxDerivedNodes) +
-                      " operations; record fewer outputs at a time");
+                  "expected a symbolic Jacobian of at most " + std::to_string(kMaxJacobianSize) +
+                      " operations and entries; record fewer outputs at a time");
     }
     // Tangents are placed next to the values that they belong to (lowering.h).
     if (plan->mode == Mode::kForward) eager_from = static_cast<NodeId>(graph.size());
     const std::vector<SymbolicEntry> entries =
-        AppendJacobian(graph, stage_, plan->mode, kNoNode).value();
+        AppendJacobian(graph, stage_, plan->mode, kUnlimitedSize).value();
     std::vector<NodeId> dense(stage_.outputs.size() * static_cast<std::size_t>(n()), kNoNode);
     for (const SymbolicEntry& entry : entries) {
       dense[static_cast<std::size_t>(entry.place.row * n() + entry.place.column)] = entry.node;

@@ -12,6 +12,7 @@
 #include <immintrin.h>
 
 #include "engine/ad/interval_bounds.h"
+#include "engine/ad/interval_extended.h"
 #include "engine/ad/interval_functions.h"
 #include "engine/program/vector_types.h"
 
@@ -195,10 +196,11 @@ inline IVec Multiply(const IVec& x, const IVec& y) {
   return WithSpecialLanes(product, special, &ad::enclose::Multiply, x, y);
 }
 
-// a b, and 0 where a is certainly 0 even if b is empty: a seed times a partial derivative.
+// a b, and 0 where a is 0 even if b is empty: a seed times a partial derivative.
 inline IVec SeedMultiply(const IVec& a, const IVec& b) {
   const IVec product = Multiply(a, b);
-  const Mask is_zero = ((a.lo == 0.0) & (a.hi == 0.0)) | ((b.lo == 0.0) & (b.hi == 0.0));
+  const Mask is_zero = ((a.lo == 0.0) & (a.hi == 0.0)) | ((b.lo == 0.0) & (b.hi == 0.0)) |
+                       ((a.lo <= 0.0) & (a.hi >= 0.0) & IsNan(b.lo));
   return {is_zero ? Vec{} : product.lo, is_zero ? Vec{} : product.hi};
 }
 
@@ -211,14 +213,14 @@ inline IVec Divide(const IVec& x, const IVec& y) {
   const Mask special = ~((b.lo > 0.0) & (a.lo <= a.hi));
   const IVec quotient = {DivideDown(a.lo, a.lo >= 0.0 ? b.hi : b.lo),
                          DivideUp(a.hi, a.hi >= 0.0 ? b.lo : b.hi)};
-  return WithSpecialLanes(quotient, special, &ad::enclose::Divide, x, y);
+  return WithSpecialLanes(quotient, special, &ad::enclose::extended::Divide, x, y);
 }
 
 inline IVec Reciprocal(const IVec& x) {
   const Mask special = ~((x.lo > 0.0) | (x.hi < 0.0));
   const IVec reciprocal = {DivideDown(Broadcast(1.0), x.hi), DivideUp(Broadcast(1.0), x.lo)};
   if (__builtin_expect(static_cast<int>(Any(special)), 0) == 0) return reciprocal;
-  const IVec exact = LaneByLane(&ad::enclose::Reciprocal, x);
+  const IVec exact = LaneByLane(&ad::enclose::extended::Reciprocal, x);
   return {Blend(special, exact.lo, reciprocal.lo), Blend(special, exact.hi, reciprocal.hi)};
 }
 
@@ -247,22 +249,22 @@ inline IVec Floor(const IVec& x) { return {Floor(x.lo), Floor(x.hi)}; }
 
 // ---- Comparisons and choices -------------------------------------------------------------------
 
-// Masks are [1, 1] for certainly, [0, 0] for certainly not, [0, 1] otherwise; empty operands give
-// the empty interval.
-inline IVec CertaintyOf(Mask is_certain, Mask is_possible, Mask is_empty) {
-  const IVec certainty = {Blend(is_certain, 1.0, 0.0), Blend(is_possible, 1.0, 0.0)};
-  return {Blend(is_empty, Broadcast(kNan), certainty.lo),
-          Blend(is_empty, Broadcast(kNan), certainty.hi)};
+// Masks are [1, 1] for certainly, [0, 0] for certainly not, [0, 1] otherwise. An empty operand is
+// NaN, of which every comparison is false; where an operand may be NaN at some points of the box
+// only, see Doubted.
+inline IVec CertaintyOf(Mask is_certain, Mask is_possible) {
+  return {Blend(is_certain, 1.0, 0.0), Blend(is_possible, 1.0, 0.0)};
 }
-inline IVec Less(const IVec& x, const IVec& y) {
-  return CertaintyOf(x.hi < y.lo, x.lo < y.hi, IsUnordered(x.lo, y.lo));
-}
+inline IVec Less(const IVec& x, const IVec& y) { return CertaintyOf(x.hi < y.lo, x.lo < y.hi); }
 inline IVec LessEqual(const IVec& x, const IVec& y) {
-  return CertaintyOf(x.hi <= y.lo, x.lo <= y.hi, IsUnordered(x.lo, y.lo));
+  return CertaintyOf(x.hi <= y.lo, x.lo <= y.hi);
 }
 inline IVec Equal(const IVec& x, const IVec& y) {
-  return CertaintyOf((x.lo == y.hi) & (x.hi == y.lo), (x.lo <= y.hi) & (y.lo <= x.hi),
-                     IsUnordered(x.lo, y.lo));
+  return CertaintyOf((x.lo == y.hi) & (x.hi == y.lo), (x.lo <= y.hi) & (y.lo <= x.hi));
+}
+// The outcome of a comparison of operands that may be NaN: it may be false.
+inline IVec Doubted(const IVec& mask, Mask may_be_nan) {
+  return {Blend(may_be_nan, Vec{}, mask.lo), mask.hi};
 }
 
 // The smallest interval that contains both.
@@ -276,14 +278,26 @@ inline IVec Select(const IVec& mask, const IVec& x, const IVec& y) {
   const IVec hull = Hull(x, y);
   const Mask takes_x = mask.lo > 0.0;
   const Mask takes_y = mask.hi == 0.0;
-  const Mask is_empty = IsNan(mask.lo);
-  const IVec chosen = {takes_x   ? x.lo
-                       : takes_y ? y.lo
-                                 : hull.lo,
-                       takes_x   ? x.hi
-                       : takes_y ? y.hi
-                                 : hull.hi};
-  return {Blend(is_empty, mask.lo, chosen.lo), Blend(is_empty, mask.lo, chosen.hi)};
+  return {takes_x ? x.lo : takes_y ? y.lo : hull.lo, takes_x ? x.hi : takes_y ? y.hi : hull.hi};
+}
+
+// ---- Where functions are undefined -------------------------------------------------------------
+
+// The lanes in which a function may be infinite or NaN though its arguments are numbers. Empty
+// lanes are among them.
+inline Mask IsNotWithin(const IVec& x, double lo, double hi) {
+  return ~((x.lo >= lo) & (x.hi <= hi));
+}
+inline Mask IsNotInside(const IVec& x, double lo, double hi) {
+  return ~((x.lo > lo) & (x.hi < hi));
+}
+inline Mask MayBeZero(const IVec& x) { return ~((x.lo > 0.0) | (x.hi < 0.0)); }
+inline Mask IsUnbounded(const IVec& x) { return IsNotInside(x, -kInfinity, kInfinity); }
+// Of x^y. A single integer is fine for bases of any sign, as far as 0 goes.
+inline Mask MayPowBeUndefined(const IVec& x, const IVec& y) {
+  const Mask is_integer = (y.lo == y.hi) & (Floor(y.lo) == y.lo);
+  const Mask has_power = (x.lo >= 0.0) | (is_integer & (x.lo <= x.hi));
+  return ~(has_power & (~MayBeZero(x) | (y.lo >= 0.0)) & (y.lo <= y.hi));
 }
 
 }  // namespace sobolev::program::SOBOLEV_ISA

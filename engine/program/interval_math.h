@@ -2,8 +2,9 @@
 //
 // Included only by files that are compiled for one instruction set, with SOBOLEV_ISA naming the
 // namespace and SOBOLEV_VECTOR_BYTES the register size, as vector_math.h. Each function encloses
-// what the scalar function of the same name does (engine/ad/interval_functions.h), a few units in
-// the last place wider; it treats unbounded and empty lanes likewise.
+// what the scalar function of the same name does (engine/ad/interval_extended.h, and for those that
+// are not there engine/ad/interval_functions.h), a few units in the last place wider; it treats
+// unbounded and empty lanes likewise.
 //
 // The exponential, the logarithm, sine, cosine and the hyperbolic tangent are evaluated to nearest
 // at both ends of the interval and then widened by their error. The errors are derived next to each
@@ -101,9 +102,11 @@ inline IVec Log(const IVec& x) {
   const Vec hi = Widened(LogKernel(x.hi), kLogError).hi;
   // The largest double has the logarithm 709.78.
   const Vec hi_or_infinity = x.hi > kLargest ? Broadcast(kInfinity) : hi;
-  const Mask has_values = x.hi > 0.0;
+  // The logarithm of 0 is −∞.
+  const Mask has_values = x.hi >= 0.0;
+  const Vec hi_or_pole = x.hi > 0.0 ? hi_or_infinity : Broadcast(-kLargest);
   return {has_values ? (x.lo > 0.0 ? lo : Broadcast(-kInfinity)) : Broadcast(kNan),
-          has_values ? hi_or_infinity : Broadcast(kNan)};
+          has_values ? hi_or_pole : Broadcast(kNan)};
 }
 
 // ---- Sine and cosine ---------------------------------------------------------------------------

@@ -31,8 +31,17 @@ namespace sobolev::program {
 struct Group {
   Op op;
   bool is_chain;
-  uint32_t count;   // Instructions.
-  uint32_t offset;  // Of their operands.
+  uint8_t doubts = 0;  // On intervals: DoubtScopes in which the group writes or reads doubts.
+  uint32_t count;      // Instructions.
+  uint32_t offset;     // Of their operands.
+};
+
+// A doubt of a lane says that some operation before, somewhere in the lane's box, may have had an
+// infinite value or none. Comparisons with NaN are false, so with a doubt no comparison of such
+// values is certain (doubts.h).
+enum DoubtScope : uint8_t {
+  kWithinTrace = 1,   // Every replay starts without doubts.
+  kAcrossTraces = 2,  // Doubts come with the inputs and go with the outputs.
 };
 
 // How a run of terms enters a sum. The first term of a sum is never subtracted.
@@ -45,6 +54,9 @@ struct BlockRun {
   const uint32_t* operands;
   double* slots;        // Aligned to 64 bytes.
   ptrdiff_t registers;  // Per slot: 1, 2, 4 or 8.
+  // On intervals: a number per lane, 1 for a doubt and 0 for none, and what they are for.
+  double* doubts;
+  DoubtScope scope;
   // Elementary functions of strict arithmetic, one lane at a time.
   double (*apply)(Op op, double a, double b, double c);
 };
@@ -69,7 +81,7 @@ struct LaneKernels {
   // On intervals: a slot holds the lower bounds of all lanes, then the upper bounds.
   void (*run_interval)(const BlockRun& run);
   // The function that run_fast applies for an operation, of those that machine code calls
-  // (machine_code.h).
+  // (machine_code.h); null for the others.
   RegisterFunction (*function)(Op op);
   // slots[k·stride + lane] = rows[lane][indices[k]]. Of rows with a pitch only rows[0] is read.
   void (*load)(const RowRun& run, const double* const* rows, double* slots);

@@ -97,6 +97,7 @@ inline RegisterFunction SineAndCosineFunction() {
   return reinterpret_cast<RegisterFunction>(function);
 }
 
+// All of them; whatever else machine code meets, it must have instructions for (register_plan.cc).
 inline RegisterFunction FunctionOf(Op op) {
   switch (op) {
     case Op::kSign:
@@ -151,8 +152,10 @@ inline RegisterFunction FunctionOf(Op op) {
       return BinaryFunction<Atan2>();
     case Op::kHypot:
       return BinaryFunction<Hypot>();
-    default:
+    case Op::kSinCos:
       return SineAndCosineFunction();
+    default:
+      return nullptr;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,16 @@ constexpr Index kRegisterLanes = 8;
 // Displacements have 32 bits with a sign.
 constexpr std::size_t kMaxBytes = std::size_t{1} << 30;
 constexpr std::int32_t kDataAlignment = 64;
+// Places of operands in a list (lowering.h), of half a million instructions with three each. Code
+// is made from plans of all its sections at once, which take about 130 bytes per place; and code
+// that is much longer is fetched from memory so slowly that the interpreter is faster.
+constexpr std::size_t kMaxPlaces = std::size_t{3} << 19;
+
+std::size_t CountPlaces(const InstructionList& list) {
+  std::size_t count = 0;
+  for (const Instruction& instruction : list.instructions) count += NumPlaces(instruction);
+  return count;
+}
 
 // One register per slot is as fast as several, for every operation is done once per register. More
 // of them share the work of loading and storing points while they stay in the first-level cache;
@@ -43,7 +54,11 @@ constexpr std::array kPreserved = {kRbx, kRbp, kR12, kR13, kR14, kR15};
 class CodeMaker {
  public:
   CodeMaker(const InstructionList& list, Index lanes)
-      : list_(list), lanes_(lanes), facts_(list_), in_memory_(list_.num_values, 0), slots_(list_) {}
+      : list_(list),
+        lanes_(lanes),
+        facts_(list_),
+        in_memory_(list_.num_values, 0),
+        slots_(list_, InOrder(list_)) {}
 
   // False if the code would be too large.
   bool Run(Trace& trace) {
@@ -100,39 +115,12 @@ class CodeMaker {
   }
 
   void AssignSlots(Trace& trace) {
+    const auto has_slot = [&](ValueId value) { return in_memory_[value] != 0; };
+    trace.input_indices = slots_.TakeInputs();
+    trace.constants = slots_.TakeConstants(has_slot);
     const auto size = static_cast<std::uint32_t>(list_.instructions.size());
-    for (std::uint32_t i = 0; i < size; ++i) {
-      ForEachOperand(list_.instructions[i], [&](ValueId v) { slots_.Use(v, i); });
-    }
-    for (const ValueId output : list_.outputs) {
-      if (output != kNoNode) slots_.Pin(output);
-    }
-    std::sort(list_.inputs.begin(), list_.inputs.end(),
-              [](const auto& a, const auto& b) { return a.second < b.second; });
-    for (const auto& [value, index] : list_.inputs) {
-      slots_.Take(value);
-      trace.input_indices.push_back(index);
-    }
-    for (const auto& [value, constant] : list_.constants) {
-      if (in_memory_[value] == 0) continue;
-      slots_.Pin(value);
-      trace.constants.emplace_back(slots_.Take(value), constant);
-    }
-    for (std::uint32_t i = 0; i < size; ++i) {
-      const Instruction& instruction = list_.instructions[i];
-      slots_.Release(instruction, i);
-      for (const ValueId result : {instruction.result, instruction.result2}) {
-        if (result != kNoNode && in_memory_[result] != 0) slots_.Take(result);
-      }
-      for (const ValueId result : {instruction.result, instruction.result2}) {
-        if (result != kNoNode && in_memory_[result] != 0) slots_.ReleaseUnused(result, i);
-      }
-      trace.cost += CostOf(instruction);
-    }
-    for (const ValueId output : list_.outputs) {
-      trace.output_slots.push_back(output == kNoNode ? kZeroOutput : slots_.slot(output));
-    }
-    trace.num_instructions = size;
+    for (std::uint32_t i = 0; i < size; ++i) slots_.Execute(list_.instructions[i], i, has_slot);
+    trace.output_slots = slots_.OutputSlots();
     trace.num_slots = slots_.num_slots();
   }
 
@@ -161,6 +149,7 @@ class CodeMaker {
     }
     if (has_calls) assembler_.Load64(kRsp, saved_stack);
     for (auto reg = kPreserved.rbegin(); reg != kPreserved.rend(); ++reg) assembler_.Pop(*reg);
+    assembler_.ClearUpperParts();
     assembler_.Return();
   }
 
@@ -168,7 +157,13 @@ class CodeMaker {
     return (assembler_.size() + kDataAlignment - 1) / kDataAlignment * kDataAlignment;
   }
 
-  InstructionList list_;
+  static std::vector<std::uint32_t> InOrder(const InstructionList& list) {
+    std::vector<std::uint32_t> order(list.instructions.size());
+    std::iota(order.begin(), order.end(), 0U);
+    return order;
+  }
+
+  const InstructionList& list_;
   Index lanes_;
   ValueFacts facts_;
   std::vector<std::uint8_t> in_memory_;  // By value, whether it has a slot.
@@ -188,10 +183,12 @@ bool MachineCode::IsAvailable() {
 
 std::unique_ptr<const MachineCode> MachineCode::Make(const InstructionList& list, Index lanes,
                                                      Trace& trace) {
+  if (CountPlaces(list) > kMaxPlaces) return nullptr;
   Trace made;
   CodeMaker maker(list, lanes);
   if (!maker.Run(made)) return nullptr;
   std::unique_ptr<MachineCode> code(new MachineCode(maker.lanes(), maker.size()));
+  if (code->memory_.data() == nullptr) return nullptr;
   maker.Write(code->memory_.data());
   if (!code->memory_.Seal()) return nullptr;
   trace = std::move(made);

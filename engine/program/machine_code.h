@@ -25,7 +25,11 @@ class MachineCode {
   static bool IsAvailable();
 
   // For slots of `lanes` lanes, a multiple of 8, or 0 to choose. `trace` becomes the trace of the
-  // code: one without groups. Returns null, with `trace` as it was, if the code would be too large.
+  // code: one without groups.
+  //
+  // Returns null, with `trace` as it was, if the list is so long that code would gain nothing, or
+  // if the operating system refuses pages for it, now or always: what must run anyway is left to
+  // the interpreter.
   static std::unique_ptr<const MachineCode> Make(const InstructionList& list, Index lanes,
                                                  Trace& trace);
 
@@ -34,14 +38,10 @@ class MachineCode {
   // 64 bytes.
   void Run(double* slots, Index points) const;
 
-  // Bytes of code and data.
-  std::size_t size() const { return size_; }
-
  private:
-  MachineCode(Index lanes, std::size_t size) : lanes_(lanes), size_(size), memory_(size) {}
+  MachineCode(Index lanes, std::size_t size) : lanes_(lanes), memory_(size) {}
 
   Index lanes_;
-  std::size_t size_;
   ExecutableMemory memory_;
 };
 

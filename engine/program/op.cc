@@ -97,7 +97,7 @@ double Apply(Op op, double a, double b, double c) {
     case Op::kAbs:
       return std::abs(a);
     case Op::kSign:
-      return std::isnan(a) ? a : static_cast<double>((a > 0) - (a < 0));
+      return a > 0 ? 1.0 : a < 0 ? -1.0 : a;  // A zero keeps its sign, NaN stays.
     case Op::kFloor:
       return std::floor(a);
     case Op::kSqrt:

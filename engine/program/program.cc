@@ -1,27 +1,15 @@
 #include "engine/program/program.h"
 
 #include <algorithm>
-#include <cmath>
 #include <mutex>
 #include <utility>
 
-#include "engine/ad/compression.h"
 #include "engine/base/error.h"
-#include "engine/program/evolution.h"
-#include "engine/program/straight.h"
+#include "engine/program/product_requests.h"
+#include "engine/program/program_impl.h"
 
 namespace sobolev::program {
 namespace {
-
-// Rows of directions, as the lanes of a grid take them.
-LaneRows<const double> DirectionRows(const Directions& directions, bool are_tangents) {
-  const Index own = 1;
-  return {.data = directions.D.data(),
-          .width = directions.D.rows(),
-          .per_point = directions.per_point ? directions.count : 0,
-          .per_adjoint = are_tangents ? 0 : own,
-          .per_tangent = are_tangents ? own : 0};
-}
 
 void RequireDirections(const char* field, const std::optional<Directions>& directions,
                        Index dimension, Index num_points) {
@@ -41,193 +29,12 @@ void RequireCheckpoints(const Settings& settings) {
       "expected at least 1 with binomial reversal, got " + std::to_string(settings.checkpoints));
 }
 
-// What is asked for, by the lanes it needs.
-struct ProductRequests {
-  ProductRequest once;  // One lane per point: values, and products with one direction.
-  std::vector<ProductRequest> several;  // Products with several directions per point.
-};
-
-ProductRequests MakeRequests(const ConstMatrixMap& X, Index m, const Directions* tangents,
-                             const Directions* adjoints, const Results& results) {
-  const Index n = X.rows();
-  const LaneRows<const double> x = RowPerPoint(X.data(), n);
-  ProductRequests requests{.once = {.grid = {.num_points = X.cols()}, .x = x}};
-  // The request that products with these directions belong to.
-  const auto with = [&](const Directions* x_dot, const Directions* y_bar) -> ProductRequest& {
-    const LaneGrid grid{.num_points = X.cols(),
-                        .q = y_bar == nullptr ? 1 : y_bar->count,
-                        .p = x_dot == nullptr ? 1 : x_dot->count};
-    ProductRequest& request =
-        grid.size() == X.cols()
-            ? requests.once
-            : requests.several.emplace_back(ProductRequest{.grid = grid, .x = x});
-    if (x_dot != nullptr) request.x_dot = DirectionRows(*x_dot, true);
-    if (y_bar != nullptr) request.y_bar = DirectionRows(*y_bar, false);
-    return request;
-  };
-  if (results.Y != nullptr) requests.once.y = RowPerPoint(results.Y, m);
-  if (results.Y_dot != nullptr) {
-    ProductRequest& request = with(tangents, nullptr);
-    request.y_dot = RowPerLane(results.Y_dot, m, request.grid);
-  }
-  if (results.X_bar != nullptr) {
-    ProductRequest& request = with(nullptr, adjoints);
-    request.x_bar = RowPerLane(results.X_bar, n, request.grid);
-  }
-  if (results.X_bar_dot != nullptr) {
-    ProductRequest& request = with(tangents, adjoints);
-    request.x_bar_dot = RowPerLane(results.X_bar_dot, n, request.grid);
-  }
-  return requests;
+// A bound below and one above come in pairs.
+void RequirePair(const char* field, const double* min, const double* max) {
+  if ((min == nullptr) == (max == nullptr)) return;
+  throw InvalidArgument("MISSING_BOUND", field,
+                        "expected lower and upper bounds, got one of them; ask for both");
 }
-
-double TraceCost(const Stage& stage) {
-  return CostOf(stage.graph, stage.outputs) * static_cast<double>(stage.repeat);
-}
-
-// Dependence of the outputs on the inputs through all stages.
-ad::SparsityPattern ChainPattern(const Definition& definition) {
-  std::optional<ad::SparsityPattern> pattern;
-  for (const Stage& stage : definition.stages) {
-    const ad::SparsityPattern step = DependencePattern(stage);
-    for (Index i = 0; i < stage.repeat; ++i) {
-      ad::SparsityPattern next = pattern ? Product(step, *pattern) : step;
-      const bool is_settled = pattern && next == *pattern;
-      pattern = std::move(next);
-      if (is_settled) break;
-    }
-  }
-  return *std::move(pattern);
-}
-
-}  // namespace
-
-// What is computed once per arithmetic. Straight programs and evolutions answer the same requests.
-class Program::Impl {
- public:
-  explicit Impl(Definition definition_in) : definition(std::move(definition_in)) {
-    for (const Variable& input : definition.inputs) n += input.size;
-    for (const Variable& output : definition.outputs) m += output.size;
-    const Stage& first = definition.stages[0];
-    is_straight = definition.stages.size() == 1 && first.repeat == 1 && !first.has_counter;
-    for (const LaneKind kind : {LaneKind::kFast, LaneKind::kStrict, LaneKind::kInterval}) {
-      if (is_straight) {
-        straight[Number(kind)] = std::make_unique<Straight>(definition.stages[0], kind);
-      } else {
-        evolutions[Number(kind)] = std::make_unique<Evolution>(definition, kind);
-      }
-    }
-    for (const Stage& stage : definition.stages) value_cost += TraceCost(stage);
-  }
-
-  static std::size_t Number(LaneKind kind) { return static_cast<std::size_t>(kind); }
-  static LaneKind KindOf(const Settings& settings) {
-    return settings.arithmetic == Arithmetic::kStrict ? LaneKind::kStrict : LaneKind::kFast;
-  }
-
-  void RunProducts(const ProductRequest& request, const Settings& settings,
-                   const std::stop_token& stop) {
-    const bool is_empty = request.y.data == nullptr && request.y_dot.data == nullptr &&
-                          request.x_bar.data == nullptr && request.x_bar_dot.data == nullptr;
-    if (is_empty || request.grid.size() == 0) return;
-    const std::size_t kind = Number(KindOf(settings));
-    if (is_straight) return straight[kind]->Run(request, {}, stop);
-    evolutions[kind]->Run(request, nullptr, settings, stop);
-  }
-
-  // The trace of the Jacobian if it is symbolic.
-  const JacobianPlan* Plan() { return is_straight ? straight[0]->Plan() : nullptr; }
-
-  const ad::SparsityPattern& Pattern() {
-    if (const JacobianPlan* plan = Plan()) return plan->pattern;
-    std::call_once(pattern_once, [&] { pattern = ChainPattern(definition); });
-    return pattern;
-  }
-
-  // Where the Jacobian is not symbolic: compressed tangents or adjoints, whichever are fewer.
-  const ad::Compression& JacobianCompression() {
-    std::call_once(compression_once, [&] {
-      compression = ad::Compression::ByColumns(Pattern());
-      ad::Compression by_rows = ad::Compression::ByRows(Pattern());
-      // An adjoint costs about twice a tangent.
-      if (2 * by_rows.num_adjoints() < compression->num_tangents()) {
-        compression = std::move(by_rows);
-      }
-    });
-    return *compression;
-  }
-
-  // All entries of the pattern for every point: consume(s, values).
-  template <class Consume>
-  void RunCompressed(const ConstMatrixMap& X, const Settings& settings, const std::stop_token& stop,
-                     const Consume& consume) {
-    const ad::Compression& seeds = JacobianCompression();
-    const Matrix S = seeds.TangentSeed();
-    const Matrix W = seeds.AdjointSeed();
-    const Index p = seeds.num_tangents();
-    const Index q = seeds.num_adjoints();
-    Matrix columns(m, p * X.cols());
-    Matrix rows(n, q * X.cols());
-    ProductRequest request{.grid = {.num_points = X.cols(), .q = 1, .p = std::max<Index>(p, 1)},
-                           .x = RowPerPoint(X.data(), n)};
-    if (p > 0) {
-      request.x_dot = {.data = S.data(), .width = n, .per_tangent = 1};
-      request.y_dot = RowPerLane(columns.data(), m, request.grid);
-    } else {
-      request.grid = {.num_points = X.cols(), .q = std::max<Index>(q, 1), .p = 1};
-      request.y_bar = {.data = W.data(), .width = m, .per_adjoint = 1};
-      request.x_bar = RowPerLane(rows.data(), n, request.grid);
-    }
-    if (p + q > 0) RunProducts(request, settings, stop);
-    for (Index s = 0; s < X.cols(); ++s) {
-      consume(s, seeds.Recover(columns.middleCols(s * p, p), rows.middleCols(s * q, q)));
-    }
-  }
-
-  void RunDenseJacobian(const ConstMatrixMap& X, double* J, const Settings& settings,
-                        const std::stop_token& stop) {
-    const ad::SparsityPattern& nonzeros = Pattern();
-    std::fill_n(J, n * m * X.cols(), 0.0);
-    RunCompressed(X, settings, stop, [&](Index s, const std::vector<double>& values) {
-      auto value = values.begin();
-      for (std::int32_t i = 0; i < nonzeros.rows(); ++i) {
-        for (const std::int32_t j : nonzeros.Row(i)) J[(s * m + i) * n + j] = *value++;
-      }
-    });
-  }
-
-  // Row (i, j) of H is the second-order adjoint for ȳ = eᵢ and ẋ = eⱼ.
-  void RunDenseHessian(const ConstMatrixMap& X, double* H, const Settings& settings,
-                       const std::stop_token& stop) {
-    const Matrix unit_x = Matrix::Identity(n, n);
-    const Matrix unit_y = Matrix::Identity(m, m);
-    ProductRequest request{.grid = {.num_points = X.cols(), .q = m, .p = n},
-                           .x = RowPerPoint(X.data(), n)};
-    request.x_dot = {.data = unit_x.data(), .width = n, .per_tangent = 1};
-    request.y_bar = {.data = unit_y.data(), .width = m, .per_adjoint = 1};
-    request.x_bar_dot = RowPerLane(H, n, request.grid);
-    RunProducts(request, settings, stop);
-  }
-
-  Definition definition;
-  Index n = 0;
-  Index m = 0;
-  bool is_straight = false;
-  double value_cost = 0;
-  std::unique_ptr<Straight> straight[3];
-  std::unique_ptr<Evolution> evolutions[3];
-
-  std::once_flag pattern_once;
-  ad::SparsityPattern pattern;
-  std::once_flag compression_once;
-  std::optional<ad::Compression> compression;
-  std::once_flag entries_once;
-  std::vector<Entry> entries;
-  std::once_flag summary_once;
-  Summary summary;
-};
-
-namespace {
 
 // Clears the flag of every point of which a number in `rows` is not finite.
 void ClearInvalid(const double* rows, Index per_point, Index num_points, std::uint8_t* valid) {
@@ -240,14 +47,22 @@ void ClearInvalid(const double* rows, Index per_point, Index num_points, std::ui
   }
 }
 
+Error TooManyEntries(const ProgramLimits& limits) {
+  return Error(ErrorCode::kResourceExhausted, "JACOBIAN_TOO_LARGE", "program",
+               "expected a Jacobian of at most " + std::to_string(limits.max_symbolic_size) +
+                   " nonzeros that a few products yield; ask for products with directions instead");
+}
+
 double Ratio(double cost, double value_cost) { return value_cost > 0 ? cost / value_cost : 1; }
 
 }  // namespace
 
-Program::Program(std::string_view source, const SourceLimits& limits)
-    : Program(Parse(source, limits)) {}
+Program::Program(std::string_view source, const SourceLimits& source_limits,
+                 const ProgramLimits& limits)
+    : Program(Parse(source, source_limits), limits) {}
 
-Program::Program(Definition definition) : impl_(std::make_unique<Impl>(std::move(definition))) {}
+Program::Program(Definition definition, const ProgramLimits& limits)
+    : impl_(std::make_unique<Impl>(std::move(definition), limits)) {}
 
 Program::~Program() = default;
 
@@ -275,9 +90,9 @@ void Program::Evaluate(const ConstMatrixMap& X, const std::optional<Directions>&
 
   const ProductRequests requests = MakeRequests(X, impl.m, tangents ? &*tangents : nullptr,
                                                 adjoints ? &*adjoints : nullptr, results);
-  Straight* const straight = impl.straight[Impl::Number(Impl::KindOf(settings))].get();
-  const bool has_symbolic_J = straight != nullptr && straight->Plan() != nullptr;
-  const bool has_symbolic_H = results.H != nullptr && straight != nullptr && straight->HasHessian();
+  Straight* const straight = impl.FindStraight(Impl::KindOf(settings));
+  const bool has_symbolic_J = results.J != nullptr && impl.DensePlan() != nullptr;
+  const bool has_symbolic_H = results.H != nullptr && impl.HasDenseHessian();
   if (straight != nullptr) {
     straight->Run(
         requests.once,
@@ -317,38 +132,27 @@ void Program::Enclose(const ConstMatrixMap& X_min, const ConstMatrixMap& X_max,
   RequireSize("x_min", X_min.rows(), n);
   RequireSize("x_max", X_max.rows(), n);
   RequireSize("x_max boxes", X_max.cols(), num_boxes);
+  RequirePair("value", results.Y_min, results.Y_max);
+  RequirePair("jacobian", results.J_min, results.J_max);
   if (bounded != nullptr) std::fill_n(bounded, num_boxes, std::uint8_t{1});
   if (num_boxes == 0) return;
   constexpr auto kKind = LaneKind::kInterval;
   ProductRequest lower{.grid = {.num_points = num_boxes}, .x = RowPerPoint(X_min.data(), n)};
   ProductRequest upper{.grid = {.num_points = num_boxes}, .x = RowPerPoint(X_max.data(), n)};
-  if (results.Y_min != nullptr) {
+  const bool wants_value = results.Y_min != nullptr;
+  if (wants_value) {
     lower.y = RowPerPoint(results.Y_min, m);
     upper.y = RowPerPoint(results.Y_max, m);
   }
-  Straight* const straight = impl.straight[Impl::Number(kKind)].get();
-  const bool is_symbolic = straight != nullptr && straight->Plan() != nullptr;
-  if (straight != nullptr && (results.Y_min != nullptr || is_symbolic)) {
+  Straight* const straight = impl.FindStraight(kKind);
+  const bool is_symbolic = results.J_min != nullptr && impl.DensePlan() != nullptr;
+  if (straight != nullptr && (wants_value || is_symbolic)) {
     straight->RunBoxes(lower, upper, {.J = is_symbolic ? results.J_min : nullptr},
                        {.J = is_symbolic ? results.J_max : nullptr}, stop);
   }
-  if (straight == nullptr && results.Y_min != nullptr) {
-    impl.evolutions[Impl::Number(kKind)]->Run(lower, &upper, {}, stop);
-  }
+  if (straight == nullptr && wants_value) impl.FindEvolution(kKind)->Run(lower, &upper, {}, stop);
   if (results.J_min != nullptr && !is_symbolic) {
-    // Adjoints of unit vectors, which are intervals of width 0.
-    const Matrix unit = Matrix::Identity(m, m);
-    const LaneGrid grid{.num_points = num_boxes, .q = m};
-    const LaneRows<const double> seeds{.data = unit.data(), .width = m, .per_adjoint = 1};
-    const ProductRequest rows_min{
-        .grid = grid, .x = lower.x, .y_bar = seeds, .x_bar = RowPerLane(results.J_min, n, grid)};
-    const ProductRequest rows_max{
-        .grid = grid, .x = upper.x, .y_bar = seeds, .x_bar = RowPerLane(results.J_max, n, grid)};
-    if (straight != nullptr) {
-      straight->RunBoxes(rows_min, rows_max, {}, {}, stop);
-    } else {
-      impl.evolutions[Impl::Number(kKind)]->Run(rows_min, &rows_max, {}, stop);
-    }
+    impl.EncloseDenseJacobian(X_min, X_max, results.J_min, results.J_max, stop);
   }
   if (bounded == nullptr) return;
   ClearInvalid(results.Y_min, m, num_boxes, bounded);
@@ -359,9 +163,13 @@ void Program::Enclose(const ConstMatrixMap& X_min, const ConstMatrixMap& X_max,
 
 const std::vector<Entry>& Program::jacobian_pattern() const {
   std::call_once(impl_->entries_once, [&] {
-    const ad::SparsityPattern& pattern = impl_->Pattern();
-    for (std::int32_t i = 0; i < pattern.rows(); ++i) {
-      for (const std::int32_t j : pattern.Row(i)) impl_->entries.push_back({.row = i, .column = j});
+    const ad::SparsityPattern* const pattern = impl_->Pattern();
+    if (pattern == nullptr) throw TooManyEntries(impl_->limits);
+    impl_->entries.reserve(static_cast<std::size_t>(pattern->num_entries()));
+    for (std::int32_t i = 0; i < pattern->rows(); ++i) {
+      for (const std::int32_t j : pattern->Row(i)) {
+        impl_->entries.push_back({.row = i, .column = j});
+      }
     }
   });
   return impl_->entries;
@@ -371,15 +179,16 @@ void Program::SparseJacobian(const ConstMatrixMap& X, double* values, double* Y,
                              const Settings& settings, const std::stop_token& stop) const {
   Impl& impl = *impl_;
   RequireSize("x", X.rows(), impl.n);
+  RequireCheckpoints(settings);
   if (X.cols() == 0) return;
   ProductRequest request{.grid = {.num_points = X.cols()}, .x = RowPerPoint(X.data(), impl.n)};
   if (Y != nullptr) request.y = RowPerPoint(Y, impl.m);
   if (impl.Plan() != nullptr) {
-    return impl.straight[Impl::Number(Impl::KindOf(settings))]->Run(request, {.sparse_J = values},
-                                                                    stop);
+    return impl.FindStraight(Impl::KindOf(settings))->Run(request, {.sparse_J = values}, stop);
   }
+  if (impl.Compression() == nullptr) throw TooManyEntries(impl.limits);
   if (Y != nullptr) impl.RunProducts(request, settings, stop);
-  const Index nonzeros = impl.Pattern().num_entries();
+  const Index nonzeros = impl.Pattern()->num_entries();
   impl.RunCompressed(X, settings, stop, [&](Index s, const std::vector<double>& entries) {
     std::copy(entries.begin(), entries.end(), values + s * nonzeros);
   });
@@ -408,18 +217,25 @@ Summary Program::Summarize() const {
     summary.tangent_ratio = Ratio(tangent, impl.value_cost);
     summary.adjoint_ratio = Ratio(adjoint, impl.value_cost);
     summary.hessian_vector_ratio = Ratio(second_order, impl.value_cost);
-    summary.jacobian_nonzeros = impl.Pattern().num_entries();
+    const ad::SparsityPattern* const pattern = impl.Pattern();
+    summary.jacobian_nonzeros = pattern == nullptr ? -1 : pattern->num_entries();
+    const double tangents = summary.tangent_ratio;
+    const double adjoints = summary.adjoint_ratio;
     if (const JacobianPlan* plan = impl.Plan()) {
       summary.jacobian_mode = plan->mode == Mode::kReverse ? "reverse" : "forward";
       summary.jacobian_ratio = Ratio(plan->cost, impl.value_cost);
-    } else {
-      const ad::Compression& seeds = impl.JacobianCompression();
-      const bool is_forward = seeds.num_tangents() > 0;
+    } else if (const ad::Compression* seeds = impl.Compression()) {
+      const bool is_forward = seeds->num_tangents() > 0;
       summary.jacobian_mode = is_forward ? "forward compressed" : "reverse compressed";
-      summary.jacobian_ratio = is_forward ? seeds.num_tangents() * summary.tangent_ratio
-                                          : seeds.num_adjoints() * summary.adjoint_ratio;
+      summary.jacobian_ratio =
+          is_forward ? seeds->num_tangents() * tangents : seeds->num_adjoints() * adjoints;
+    } else {
+      const bool is_forward = impl.PrefersUnitTangents();
+      summary.jacobian_mode = is_forward ? "forward dense" : "reverse dense";
+      summary.jacobian_ratio = is_forward ? static_cast<double>(impl.n) * tangents
+                                          : static_cast<double>(impl.m) * adjoints;
     }
-    summary.hessian_nonzeros = impl.is_straight ? impl.straight[0]->HessianNonzeros() : -1;
+    summary.hessian_nonzeros = impl.HessianNonzeros();
   });
   return impl_->summary;
 }
@@ -441,10 +257,18 @@ double Program::Cost(Index num_points, const Results& wanted, Index p, Index q) 
   return static_cast<double>(num_points) * impl_->value_cost * ratio;
 }
 
-ReversalCounts Program::CountReversal(const Settings& settings) const {
-  const auto* evolution = impl_->evolutions[Impl::Number(Impl::KindOf(settings))].get();
-  return sobolev::program::CountReversal(impl_->definition, settings,
-                                         evolution == nullptr ? 1 : evolution->lanes());
+bool Program::RunsAdjointSweep(const Results& wanted) const {
+  if (wanted.X_bar != nullptr || wanted.X_bar_dot != nullptr) return true;
+  if (wanted.H != nullptr && !impl_->HasDenseHessian()) return true;
+  if (wanted.J == nullptr || impl_->DensePlan() != nullptr) return false;
+  const ad::Compression* const seeds = impl_->Compression();
+  return seeds == nullptr ? !impl_->PrefersUnitTangents() : seeds->num_tangents() == 0;
+}
+
+ReversalCounts Program::CountReversal(const Settings& settings, bool with_tangents) const {
+  RequireCheckpoints(settings);
+  const Evolution* const evolution = impl_->FindEvolution(Impl::KindOf(settings));
+  return evolution == nullptr ? ReversalCounts{} : evolution->Count(settings, with_tangents);
 }
 
 }  // namespace sobolev::program

@@ -1,13 +1,15 @@
 #include "engine/program/register_file.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace sobolev::program {
 namespace {
 
 // An occupant that is no symbol: something needed by one operation only.
 constexpr SymbolId kTemporary = kNoSymbol - 1;
-// To load again is cheaper than to store and load again.
+// How much farther the next use of a result must be to give way before what has its memory anyway:
+// to load again is cheaper than to store and load again.
 constexpr std::uint64_t kCleanBonus = 3;
 
 }  // namespace
@@ -97,6 +99,7 @@ Register RegisterFile::Allocate() {
   int reg = FindFree();
   if (reg == kNoRegister) {
     reg = FindVictim().reg;
+    assert(reg != kNoRegister && "operations lock few registers, and few are dedicated");
     Evict(static_cast<Register>(reg));
   }
   Lock(static_cast<Register>(reg));

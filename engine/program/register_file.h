@@ -35,19 +35,22 @@ class RegisterFile {
   std::uint32_t NextCall() const { return next_call_[position_]; }
   // The register that holds a symbol, or kNoRegister.
   int Find(SymbolId s) const { return register_of_[s]; }
-  // Whether a symbol that gives way, outlives a call or is no result is read from its memory.
+  // Whether the symbol must be in memory: one that gave way or outlived a call, and is needed
+  // again, is read from there, and so is every operand that is no result of the body.
   bool IsInMemory(SymbolId s) const { return in_memory_[s] != 0; }
   void ReadFromMemory(SymbolId s) { in_memory_[s] = 1; }
 
   // ---- Registers
 
-  // A register that `symbol` keeps throughout.
+  // A register that `symbol` keeps throughout. Not for bodies with calls, which overwrite it.
   Register Dedicate(SymbolId symbol);
   // The dedicated register of a symbol, or kNoRegister.
   int DedicatedOf(SymbolId s) const;
   bool IsDedicated(Register reg) const { return is_dedicated_[reg]; }
 
-  // A locked register for a temporary: the symbol whose next use is farthest gives way if need be.
+  // A locked register for a temporary: the symbol whose next use is farthest gives way if need be,
+  // and results that are in no memory yet only for others that are three times as far. At least one
+  // register must be neither locked nor dedicated.
   Register Allocate();
   // Whether a symbol that is needed again at `next` should be loaded now, at the cost of others.
   bool IsWorthLoading(std::uint32_t next);
@@ -59,12 +62,13 @@ class RegisterFile {
   // Locked registers do not give way.
   void Lock(Register reg) { is_locked_[reg] = true; }
 
-  // Frees what no later operation needs, and temporaries. What is freed may still be read by the
-  // next step. Nothing stays locked.
+  // Frees what no later operation needs, and temporaries. Nothing stays locked. Registers keep what
+  // is in them until they are written, so that the next step, and only that, may read what is freed
+  // here or gives way to its result.
   void ReleaseDead(const Operation& operation);
   // Frees all temporaries but one, which stays locked; kNoRegister for none.
   void ReleaseTemporaries(int kept);
-  // A call overwrites all registers.
+  // A call overwrites all registers: none is dedicated.
   void ReleaseAll();
 
   // The most registers that were in use at once.

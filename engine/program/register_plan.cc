@@ -1,6 +1,9 @@
 #include "engine/program/register_plan.h"
 
 #include <algorithm>
+#include <cassert>
+
+#include "engine/program/step_writer.h"
 
 namespace sobolev::program {
 namespace {
@@ -23,9 +26,9 @@ constexpr FusedForms kNegativeForms{opcode::kNegativeMultiplyAdd132,
                                     opcode::kNegativeMultiplyAdd213,
                                     opcode::kNegativeMultiplyAdd231};
 
-class Planner {
+class Planner : private StepWriter {
  public:
-  explicit Planner(const Body& body) : body_(body), registers_(body) {
+  explicit Planner(const Body& body) : StepWriter(body), body_(body) {
     for (SymbolId s = 0; s < body.symbols.size(); ++s) {
       if (body.symbols[s].is_carried()) Dedicate(s, body.symbols[s].initial);
     }
@@ -38,19 +41,19 @@ class Planner {
 
   RegisterPlan Run() {
     for (std::uint32_t p = 0; p < body_.operations.size(); ++p) {
-      registers_.Start(p);
+      registers().Start(p);
       Plan(body_.operations[p]);
-      registers_.ReleaseDead(body_.operations[p]);
+      registers().ReleaseDead(body_.operations[p]);
     }
     for (SymbolId s = 0; s < body_.symbols.size(); ++s) {
-      plan_.in_memory.push_back(registers_.IsInMemory(s) ? 1 : 0);
+      plan().in_memory.push_back(registers().IsInMemory(s) ? 1 : 0);
     }
-    return std::move(plan_);
+    return std::move(plan());
   }
 
   // Registers that were never in use.
   std::size_t num_spare() const {
-    return static_cast<std::size_t>(kNumRegisters - registers_.peak());
+    return static_cast<std::size_t>(kNumRegisters - registers().peak());
   }
 
   // Symbols that never change, most used first.
@@ -58,94 +61,16 @@ class Planner {
     std::vector<SymbolId> symbols;
     for (SymbolId s = 0; s < body_.symbols.size(); ++s) {
       const Symbol& symbol = body_.symbols[s];
-      const bool is_operand = symbol.kind != Symbol::Kind::kResult && registers_.NumUses(s) > 0;
+      const bool is_operand = symbol.kind != Symbol::Kind::kResult && registers().NumUses(s) > 0;
       if (symbol.is_fixed && is_operand) symbols.push_back(s);
     }
     std::stable_sort(symbols.begin(), symbols.end(), [&](SymbolId s, SymbolId t) {
-      return registers_.NumUses(s) > registers_.NumUses(t);
+      return registers().NumUses(s) > registers().NumUses(t);
     });
     return symbols;
   }
 
  private:
-  void Dedicate(SymbolId symbol, SymbolId initial) {
-    plan_.residents.push_back(
-        {.reg = registers_.Dedicate(symbol), .symbol = symbol, .initial = initial});
-    registers_.ReadFromMemory(initial);
-  }
-
-  void Add(const Step& step) { plan_.steps.push_back(step); }
-
-  // ---- Operands
-
-  static Source InRegister(SymbolId s, Register reg) { return {.symbol = s, .reg = reg}; }
-  static Source InMemory(SymbolId s) { return {.in_memory = true, .symbol = s}; }
-
-  // Where the symbol is.
-  Source Locate(SymbolId s) {
-    const int reg = registers_.Find(s);
-    if (reg == kNoRegister) {
-      registers_.ReadFromMemory(s);
-      return InMemory(s);
-    }
-    registers_.Lock(static_cast<Register>(reg));
-    return InRegister(s, static_cast<Register>(reg));
-  }
-
-  // The same, in a register if that is worth while.
-  Source Fetch(SymbolId s) {
-    Source source = Locate(s);
-    if (source.in_memory && registers_.IsWorthLoading(registers_.NextUse(s))) Load(source);
-    return source;
-  }
-
-  Source FetchRegister(SymbolId s) {
-    Source source = Locate(s);
-    Load(source);
-    return source;
-  }
-
-  // Brings a source into a register: the symbol's if it is needed again, else a temporary.
-  void Load(Source& source) {
-    if (!source.in_memory) return;
-    const Register reg = registers_.Allocate();
-    LoadInto(reg, source);
-    if (registers_.NextUse(source.symbol) != kNever) registers_.Hold(reg, source.symbol);
-    source = InRegister(source.symbol, reg);
-  }
-
-  void LoadInto(Register reg, const Source& memory) {
-    Add({.kind = Step::Kind::kLoad, .to = reg, .last = memory});
-  }
-
-  // ---- Results
-
-  // Where a single instruction can put the result: operands that die make room for it.
-  Register Target(const Operation& operation) {
-    registers_.ReleaseDead(operation);
-    const int dedicated = registers_.DedicatedOf(operation.results[0]);
-    return dedicated != kNoRegister ? static_cast<Register>(dedicated) : registers_.Allocate();
-  }
-
-  // A result is in `reg`.
-  void Finish(SymbolId result, Register reg) {
-    const int dedicated = registers_.DedicatedOf(result);
-    if (dedicated != kNoRegister && dedicated != reg) {
-      Add({.kind = Step::Kind::kMove, .to = static_cast<Register>(dedicated), .first = reg});
-      registers_.Free(reg);
-      reg = static_cast<Register>(dedicated);
-    }
-    Add({.kind = Step::Kind::kStore, .to = reg, .last = InMemory(result)});
-    if (dedicated != kNoRegister) return;
-    if (registers_.NextUse(result) == kNever) {
-      registers_.Free(reg);
-    } else {
-      registers_.Hold(reg, result);
-    }
-  }
-
-  // ---- Operations
-
   void Plan(const Operation& operation) {
     const auto& o = operation.operands;
     switch (operation.op) {
@@ -215,21 +140,6 @@ class Planner {
     Finish(operation.results[0], step.to);
   }
 
-  // Whether the operation may overwrite the register of one of its operands with its result.
-  bool IsOverwritable(const Operation& operation, const Source& source) {
-    if (source.in_memory) return false;
-    if (std::count(operation.operands.begin(), operation.operands.end(), source.symbol) > 1) {
-      return false;
-    }
-    if (registers_.IsDedicated(source.reg)) return source.symbol == operation.results[0];
-    return registers_.NextUse(source.symbol) == kNever;
-  }
-
-  // The register is about to hold the result.
-  void TakeOver(const Source& source) {
-    if (!registers_.IsDedicated(source.reg)) registers_.HoldTemporary(source.reg);
-  }
-
   void Fused(const Operation& operation, const FusedForms& forms) {
     Source a = Fetch(operation.operands[0]);
     Source b = Fetch(operation.operands[1]);
@@ -248,7 +158,7 @@ class Planner {
       to = b.reg;
       MultiplyAddInto(forms, to, a, c);
     } else {
-      to = registers_.Allocate();
+      to = registers().Allocate();
       if (!c.in_memory && (a.in_memory || b.in_memory)) {
         const bool a_first = a.in_memory;
         LoadInto(to, a_first ? a : b);
@@ -259,14 +169,6 @@ class Planner {
       }
     }
     Finish(operation.results[0], to);
-  }
-
-  void CopyInto(Register to, const Source& source) {
-    if (source.in_memory) {
-      LoadInto(to, source);
-    } else {
-      Add({.kind = Step::Kind::kMove, .to = to, .first = source.reg});
-    }
   }
 
   // to = ±a b ± to.
@@ -307,7 +209,7 @@ class Planner {
       Source b = o[1] == o[0] && !a.in_memory ? a : Fetch(o[1]);
       if (a.in_memory) std::swap(a, b);
       Load(a);
-      sum = registers_.Allocate();
+      sum = registers().Allocate();
       Add({.kind = Step::Kind::kBinary,
            .opcode = opcode::kMultiply,
            .to = sum,
@@ -316,7 +218,7 @@ class Planner {
     } else if (o[3] == kNoSymbol) {
       const Source a = FetchRegister(o[0]);
       const Source b = Fetch(o[2]);
-      sum = registers_.Allocate();
+      sum = registers().Allocate();
       Add({.kind = Step::Kind::kBinary,
            .opcode = operation.negative[1] ? opcode::kSubtract : opcode::kAdd,
            .to = sum,
@@ -329,12 +231,12 @@ class Planner {
         TakeOver(a);
         sum = a.reg;
       } else {
-        sum = registers_.Allocate();
+        sum = registers().Allocate();
         CopyInto(sum, a);
       }
     }
     for (std::size_t k = next; k < operation.negative.size(); ++k) {
-      registers_.ReleaseTemporaries(sum);
+      registers().ReleaseTemporaries(sum);
       AddTerm(sum, o[2 * k], o[2 * k + 1], operation.negative[k]);
     }
     Finish(operation.results[0], sum);
@@ -356,7 +258,7 @@ class Planner {
   void Extremum(const Operation& operation, VectorOpcode opcode) {
     const Source a = FetchRegister(operation.operands[0]);
     const Source b = Fetch(operation.operands[1]);
-    const Register to = registers_.Allocate();
+    const Register to = registers().Allocate();
     Add({.kind = Step::Kind::kBinary, .opcode = opcode, .to = to, .first = a.reg, .last = b});
     Compare(a, a, kUnordered);
     Add({.kind = Step::Kind::kMoveWhere, .to = to, .first = a.reg});
@@ -399,24 +301,24 @@ class Planner {
     Finish(operation.results[0], to);
   }
 
-  // A call leaves nothing in registers but its results, in the first two.
+  // A call leaves nothing in registers but its results, in the first two. Nothing is dedicated in a
+  // body with calls.
   void Call(const Operation& operation) {
+    assert(IsCall(operation.op) && "an operation is a call or has instructions of its own");
     Step step{.kind = Step::Kind::kCall, .op = operation.op, .last = Locate(operation.operands[0])};
     if (operation.operands.size() > 1) step.second = Locate(operation.operands[1]);
     Add(step);
-    registers_.ReleaseAll();
-    registers_.ReleaseTemporaries(kNoRegister);
+    registers().ReleaseAll();
+    registers().ReleaseTemporaries(kNoRegister);
     for (const SymbolId result : operation.results) {
       if (result == kNoSymbol) continue;
-      const Register reg = registers_.Allocate();
+      const Register reg = registers().Allocate();
       Finish(result, reg);
-      registers_.Lock(reg);  // The second result is in the next one, in use or not.
+      registers().Lock(reg);  // The second result is in the next one, in use or not.
     }
   }
 
   const Body& body_;
-  RegisterFile registers_;
-  RegisterPlan plan_;
 };
 
 }  // namespace

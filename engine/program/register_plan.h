@@ -1,9 +1,13 @@
 // Which registers a body of code computes in: operations on symbols become steps on registers.
 //
 // Symbols stay in registers until their last use; when there are too few, the one whose next use is
-// farthest gives way (Belady 1966). What gives way or outlives a call must be in memory; results
-// are stored where they are made, so that giving way costs nothing. A memory operand that is needed
-// once is left to the instruction that needs it.
+// farthest gives way (Belady 1966). What gives way or outlives a call must be in memory: a result
+// is stored right where it is made, once, and nothing is stored when it gives way. So what has its
+// memory anyway gives way sooner than a result whose store that would bring about. A memory operand
+// that is needed once is left to the instruction that needs it.
+//
+// Invariants. A body with calls has no residents, for a call overwrites every register. A register
+// that is freed may be read by the very next step and by no later one.
 
 #ifndef SOBOLEV_ENGINE_PROGRAM_REGISTER_PLAN_H_
 #define SOBOLEV_ENGINE_PROGRAM_REGISTER_PLAN_H_

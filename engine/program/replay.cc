@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
+#include "engine/ad/interval_bounds.h"
+#include "engine/program/doubts.h"
 #include "engine/program/op.h"
 
 namespace sobolev::program {
@@ -32,7 +35,16 @@ Index ChooseLanes(const Trace& trace, Index width) {
 // most two were multiplied: within 1.5 units in the last place.
 double MarginOf(double constant) {
   const bool is_short = static_cast<double>(static_cast<float>(constant)) == constant;
-  return is_short || !std::isfinite(constant) ? 0 : std::abs(constant) * 0x1p-51;
+  return is_short ? 0 : std::abs(constant) * 0x1p-51;
+}
+
+// ∞ is "arbitrarily large".
+ad::Bounds BoundsOf(double constant) {
+  constexpr double kLargest = std::numeric_limits<double>::max();
+  if (std::isinf(constant)) {
+    return constant > 0 ? ad::Bounds{kLargest, constant} : ad::Bounds{constant, -kLargest};
+  }
+  return {constant - MarginOf(constant), constant + MarginOf(constant)};
 }
 
 }  // namespace
@@ -60,6 +72,7 @@ Replayer::Replayer(const InstructionList& list, LaneKind kind, Isa isa, Index la
     return;
   }
   trace_ = Schedule(list);
+  PrepareTrace();
   if (lanes_ == 0) lanes_ = ChooseLanes(trace_, kernels_.width);
 }
 
@@ -67,7 +80,15 @@ Replayer::Replayer(Trace trace, LaneKind kind, Isa isa, Index lanes)
     : trace_(std::move(trace)),
       kind_(kind),
       kernels_(KernelsOf(isa)),
-      lanes_(lanes == 0 ? ChooseLanes(trace_, kernels_.width) : lanes) {}
+      lanes_(lanes == 0 ? ChooseLanes(trace_, kernels_.width) : lanes) {
+  PrepareTrace();
+}
+
+void Replayer::PrepareTrace() {
+  if (kind_ != LaneKind::kInterval) return;
+  MarkDoubts(trace_);
+  starts_in_doubt_ = HasUndefinedConstant(trace_);
+}
 
 std::unique_ptr<LaneBuffer> Replayer::TakeBuffer() const {
   {
@@ -77,15 +98,19 @@ std::unique_ptr<LaneBuffer> Replayer::TakeBuffer() const {
       free_.pop_back();
       return buffer;
     }
+    free_.reserve(num_buffers_ + 1);
+    ++num_buffers_;
   }
-  auto buffer = std::make_unique<LaneBuffer>(std::size_t{trace_.num_slots} *
-                                             static_cast<std::size_t>(stride()));
+  const Index doubts = kind_ == LaneKind::kInterval ? lanes_ : 0;
+  auto buffer = std::make_unique<LaneBuffer>(
+      static_cast<std::size_t>(Index{trace_.num_slots} * stride() + doubts));
   for (const auto& [slot, constant] : trace_.constants) {
     double* const to = buffer->data() + Index{slot} * stride();
     std::fill_n(to, lanes_, constant);  // To the bit: −0 is a constant like others.
     if (kind_ != LaneKind::kInterval) continue;
-    std::fill_n(to, lanes_, constant - MarginOf(constant));
-    std::fill_n(to + lanes_, lanes_, constant + MarginOf(constant));
+    const ad::Bounds bounds = BoundsOf(constant);
+    std::fill_n(to, lanes_, bounds.lo);
+    std::fill_n(to + lanes_, lanes_, bounds.hi);
   }
   return buffer;
 }
@@ -100,12 +125,29 @@ Replayer::Workspace::~Workspace() {
 
 void Replayer::Workspace::Run(Index points) {
   if (replayer_.code_ != nullptr) return replayer_.code_->Run(slots(), points);
+  double* doubts = nullptr;
+  if (replayer_.kind_ == LaneKind::kInterval) {
+    doubts = slots() + Index{replayer_.trace_.num_slots} * replayer_.stride();
+    std::fill_n(doubts, replayer_.lanes_, 0.0);
+  }
+  Interpret(doubts, kWithinTrace);
+}
+
+void Replayer::Workspace::RunStep(double* doubts) {
+  if (replayer_.kind_ != LaneKind::kInterval) return Run();
+  Interpret(doubts, kAcrossTraces);
+}
+
+void Replayer::Workspace::Interpret(double* doubts, DoubtScope scope) {
+  if (replayer_.starts_in_doubt_) std::fill_n(doubts, replayer_.lanes_, 1.0);
   const Trace& trace = replayer_.trace_;
   const BlockRun run{.groups = trace.groups.data(),
                      .num_groups = trace.groups.size(),
                      .operands = trace.operands.data(),
                      .slots = slots(),
                      .registers = replayer_.lanes_ / replayer_.kernels_.width,
+                     .doubts = doubts,
+                     .scope = scope,
                      .apply = Apply};
   switch (replayer_.kind_) {
     case LaneKind::kFast:

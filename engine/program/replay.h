@@ -84,22 +84,31 @@ class Replayer {
     void Run() { Run(replayer_.lanes()); }
     // The same on the first `points` lanes. Lanes up to LanesUsed(points) must be loaded, too.
     void Run(Index points);
+    // Executes the trace on all lanes as a step of many. `doubts`, for intervals, has a number per
+    // lane, zero before the first step, and goes from step to step (doubts.h).
+    void RunStep(double* doubts);
 
    private:
+    void Interpret(double* doubts, DoubtScope scope);
+
     const Replayer& replayer_;
     std::unique_ptr<LaneBuffer> buffer_;
   };
 
  private:
+  void PrepareTrace();
+  // Returning it takes no memory: room for all buffers that were ever taken is kept.
   std::unique_ptr<LaneBuffer> TakeBuffer() const;
 
   Trace trace_;
+  bool starts_in_doubt_ = false;  // For intervals, which have their doubts behind the slots.
   LaneKind kind_;
   const LaneKernels& kernels_;
   std::unique_ptr<const MachineCode> code_;
   Index lanes_;
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<LaneBuffer>> free_;  // Guarded by mutex_.
+  mutable std::size_t num_buffers_ = 0;  // Free ones and others. Guarded by mutex_.
 };
 
 }  // namespace sobolev::program

@@ -15,7 +15,8 @@
 
 namespace sobolev::program {
 
-// Instructions first, …, first + length · iterations − 1. Straight code has one iteration.
+// Instructions first, …, first + length · iterations − 1. Straight code has one iteration, loops
+// have at least three.
 struct Section {
   std::uint32_t first = 0;
   std::uint32_t length = 0;

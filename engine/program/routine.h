@@ -27,7 +27,6 @@ class Routine {
   Index lanes() const { return replayer_.lanes(); }
   // Doubles per element of a lane array: one per lane, or two bounds per lane.
   Index stride() const { return replayer_.stride(); }
-  double cost() const { return replayer_.trace().cost; }
 
   // Loads the region of each lane from its row.
   void LoadRows(Replayer::Workspace& workspace, int region,

@@ -4,6 +4,8 @@
 #include <bit>
 #include <unordered_map>
 
+#include "engine/program/kernels.h"
+
 namespace sobolev::program {
 namespace {
 
@@ -43,6 +45,12 @@ class BodyMaker {
   }
   ValueId OperandOf(std::uint32_t k, std::uint32_t p, std::uint32_t place) const {
     return OperandAt(At(k, p), place);
+  }
+
+  // Whether the section makes what this instruction makes; inputs and constants have none.
+  bool IsInside(std::uint32_t producer) const {
+    return producer != kNoNode && producer >= section_.first &&
+           producer - section_.first < section_.size();
   }
 
   // The results come first: symbol 2p is the result of operation p, 2p + 1 its second one.
@@ -93,10 +101,12 @@ class BodyMaker {
     return symbol;
   }
 
-  // Makes a result carried; false if it is carried already from another start, or there are too
-  // many.
+  // Makes a result carried; false if it starts with a result of this very loop, is carried already
+  // from another start, or there are too many.
   bool Carry(SymbolId result, std::uint32_t p, std::uint32_t place) {
     const ValueId start = OperandOf(0, p, place);
+    // It is read before the loop, so that it must have been made before.
+    if (IsInside(facts_.producers[start])) return false;
     const auto known = starts_.find(result);
     if (known != starts_.end()) return known->second == start;
     if (starts_.size() == kMaxCarried) return false;
@@ -122,9 +132,10 @@ class BodyMaker {
   }
 
   SymbolId ColumnAt(std::uint32_t p, std::uint32_t place) {
-    bool is_fixed = true;
-    bool are_constants = true;
     const ValueId first = OperandOf(0, p, place);
+    // What the first iteration makes may be the operand of all, but is no value from before.
+    bool is_fixed = !IsInside(facts_.producers[first]);
+    bool are_constants = true;
     std::uint64_t hash = 0;
     for (std::uint32_t k = 0; k < section_.iterations; ++k) {
       const ValueId value = OperandOf(k, p, place);
@@ -151,9 +162,21 @@ class BodyMaker {
          .position = p,
          .place = place});
     for (std::uint32_t k = 0; k < section_.iterations && !are_constants; ++k) {
-      in_memory_[OperandOf(k, p, place)] = 1;
+      ReadFromMemory(OperandOf(k, p, place));
     }
     return id;
+  }
+
+  // A result of this section that is read within it must be in memory by then, which holds only if
+  // every iteration stores it: see PlaceResults in machine_code.cc. Asking for the first one's
+  // does.
+  void ReadFromMemory(ValueId value) {
+    in_memory_[value] = 1;
+    const std::uint32_t producer = facts_.producers[value];
+    if (!IsInside(producer)) return;
+    const Instruction& maker = list_.instructions[producer];
+    const Instruction& counterpart = At(0, (producer - section_.first) % section_.length);
+    in_memory_[maker.result == value ? counterpart.result : counterpart.result2] = 1;
   }
 
   // Some operations become others with a constant for their last operand.
@@ -192,34 +215,9 @@ class BodyMaker {
 
 }  // namespace
 
-bool IsCall(Op op) {
-  switch (op) {
-    case Op::kNegate:
-    case Op::kSquare:
-    case Op::kReciprocal:
-    case Op::kAbs:
-    case Op::kFloor:
-    case Op::kSqrt:
-    case Op::kAdd:
-    case Op::kSubtract:
-    case Op::kMultiply:
-    case Op::kSeedMultiply:
-    case Op::kDivide:
-    case Op::kMin:
-    case Op::kMax:
-    case Op::kLess:
-    case Op::kLessEqual:
-    case Op::kEqual:
-    case Op::kSelect:
-    case Op::kMultiplyAdd:
-    case Op::kNegativeMultiplyAdd:
-    case Op::kMultiplySubtract:
-    case Op::kSumOfProducts:
-      return false;
-    default:
-      return true;
-  }
-}
+// The functions are the same ones for every instruction set, and this table may be asked on every
+// processor.
+bool IsCall(Op op) { return kSse2LaneKernels.function(op) != nullptr; }
 
 ValueFacts::ValueFacts(const InstructionList& list)
     : producers(Producers(list)), constants(list.num_values, kNoNode) {

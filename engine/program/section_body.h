@@ -27,11 +27,12 @@ struct Symbol {
     kConstant,   // One number for all iterations.
   };
   Kind kind = Kind::kConstant;
-  bool is_fixed = true;        // The same value in all iterations, made before the section.
+  // The same value in all iterations, made before the section: what may be loaded before the loop.
+  bool is_fixed = true;
   std::uint32_t position = 0;  // A result's, or a place where the column is an operand.
   std::uint32_t place = 0;     // 1 for the second result.
   double constant = 0;
-  // Of a carried result, what the first iteration finds; else kNoSymbol.
+  // Of a carried result, what the first iteration finds, made before the section; else kNoSymbol.
   SymbolId initial = kNoSymbol;
 
   bool is_carried() const { return initial != kNoSymbol; }
@@ -50,7 +51,7 @@ struct Body {
   Section section;
   std::vector<Symbol> symbols;
   std::vector<Operation> operations;
-  bool has_calls = false;
+  bool has_calls = false;  // Then nothing is carried: a call leaves no register as it was.
 
   // Whether a result symbol names a result: operations have one or two.
   bool Exists(const Symbol& result) const {
@@ -58,7 +59,8 @@ struct Body {
   }
 };
 
-// Whether machine code for an operation is a call of a function.
+// Whether machine code for an operation is a call of a function: of one that the kernels have
+// (LaneKernels::function). Everything else has instructions of its own (register_plan.h).
 bool IsCall(Op op);
 
 // What is asked of the values of a list many times.
@@ -69,7 +71,8 @@ struct ValueFacts {
   std::vector<std::uint32_t> constants;  // By value, its place in list.constants, or kNoNode.
 };
 
-// `in_memory`, by value, learns what the section reads from slots.
+// `in_memory`, by value, learns what the section reads from slots. If that is a result of the
+// section itself, it learns the same of the first iteration's, so that all are stored at once.
 Body MakeBody(const InstructionList& list, const ValueFacts& facts, const Section& section,
               std::vector<std::uint8_t>& in_memory);
 

@@ -44,6 +44,8 @@ class SectionEncoder {
     if (iterations == 1) return;
     for (const auto& [stride, index] : index_of_) assembler_.Add(index, stride);
     const auto& [stride, index] = *index_of_.begin();
+    // Places a stride apart span at most kMaxBytes (machine_code.cc) from the first iteration to
+    // the last; loops have three or more, so that one stride more still fits 32 bits.
     assembler_.Compare(index, stride * static_cast<std::int32_t>(iterations));
     assembler_.JumpIfNotEqual(start);
     StoreLast();
@@ -231,20 +233,10 @@ class SectionEncoder {
     }
   }
 
-  // Operands go to registers 0 and 1, and there the results are.
+  // Operands go to registers 0 and 1, and there the results are. Whatever else is in a register is
+  // dead or in memory, for a call overwrites all of them.
   void Call(const Step& step) {
-    constexpr Register kSpare = 31;
-    Source first = step.last;
-    if (step.second.symbol == kNoSymbol) {
-      Move(0, first);
-    } else {
-      if (!first.in_memory && first.reg == 1) {
-        Move(kSpare, first);
-        first.reg = kSpare;
-      }
-      Move(1, step.second);
-      Move(0, first);
-    }
+    MoveOperands(step.last, step.second);
     const auto function = std::bit_cast<std::uint64_t>(context_.kernels.function(step.op));
     const Address pointer{.base = kDataBase, .displacement = context_.data.Number(function)};
     if (step.op != Op::kSinCos) return assembler_.CallAt(pointer);
@@ -256,13 +248,31 @@ class SectionEncoder {
     Load(1, cosines);
   }
 
+  // The first operand may be in the way of the second, or the second in that of the first.
+  void MoveOperands(const Source& first, const Source& second) {
+    const bool is_binary = second.symbol != kNoSymbol;
+    if (!is_binary || second.in_memory || second.reg != 0) {
+      Move(0, first);
+      if (is_binary) Move(1, second);
+      return;
+    }
+    constexpr Register kSpare = 2;  // Neither operand is there if they must change places.
+    Source kept = first;
+    if (!first.in_memory && first.reg == 1) {
+      Move(kSpare, first);
+      kept.reg = kSpare;
+    }
+    Move(1, second);
+    Move(0, kept);
+  }
+
   const CodeContext& context_;
   const Body& body_;
   const RegisterPlan& plan_;
   Assembler& assembler_;
   std::vector<Place> places_;  // By symbol.
   std::vector<std::uint8_t> has_place_;
-  std::map<std::int32_t, Gpr> index_of_;  // By stride.
+  std::map<std::int32_t, Gpr> index_of_;  // By stride. Of a loop never empty: one counts.
 };
 
 }  // namespace

@@ -2,7 +2,12 @@
 //
 // Memory operands lie in slots or, if they are constants, behind the code. Where the places of a
 // symbol in consecutive iterations are equally far apart, an index register that grows by that
-// distance finds them; where they are not, a table of places does.
+// distance finds them; where they are not, a table of places does. One of the index registers also
+// counts the iterations. rax is scratch: it holds the place that was looked up last, for the very
+// next instruction.
+//
+// All offsets, and a stride times the iterations, fit 32 bits with a sign because machine_code.cc
+// bounds what slots and data take.
 
 #ifndef SOBOLEV_ENGINE_PROGRAM_SECTION_ENCODER_H_
 #define SOBOLEV_ENGINE_PROGRAM_SECTION_ENCODER_H_

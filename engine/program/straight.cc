@@ -9,9 +9,6 @@
 namespace sobolev::program {
 namespace {
 
-// Larger symbolic derivatives would take more memory than they save time.
-constexpr std::size_t kMaxDerivedNodes = std::size_t{1} << 22;
-
 // The arrays of a request, in the order of a routine's regions.
 template <class Visit>
 void ForEachInput(const ProductRequest& request, const Visit& visit) {
@@ -37,24 +34,6 @@ std::vector<LaneRows<double>> Outputs(const ProductRequest& request,
 
 }  // namespace
 
-const JacobianPlan* Straight::Plan() {
-  std::call_once(plan_once_, [&] { plan_ = PlanJacobian(stage_, kMaxDerivedNodes); });
-  return plan_ ? &*plan_ : nullptr;
-}
-
-bool Straight::HasHessian() {
-  std::call_once(hessian_once_, [&] {
-    Graph graph = stage_.graph;
-    const auto jacobian = AppendJacobian(graph, stage_, Mode::kReverse, kMaxDerivedNodes);
-    if (!jacobian) return;
-    const auto hessian = AppendHessian(graph, stage_, *jacobian, kMaxDerivedNodes);
-    if (hessian) hessian_nonzeros_ = static_cast<Index>(hessian->size());
-  });
-  return hessian_nonzeros_.has_value();
-}
-
-Index Straight::HessianNonzeros() { return HasHessian() ? *hessian_nonzeros_ : -1; }
-
 Straight::Wanted Straight::WantedBy(const ProductRequest& request, const PointResults& results) {
   return {.x_dot = request.x_dot.data != nullptr,
           .y_bar = request.y_bar.data != nullptr,
@@ -68,10 +47,13 @@ Straight::Wanted Straight::WantedBy(const ProductRequest& request, const PointRe
 }
 
 const Routine& Straight::Get(const Wanted& wanted) {
-  const std::lock_guard lock(mutex_);
-  std::unique_ptr<const Routine>& routine = routines_[wanted];
-  if (routine == nullptr) routine = Make(wanted);
-  return *routine;
+  CachedRoutine* cached = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    cached = &routines_[wanted];
+  }
+  std::call_once(cached->once, [&] { cached->routine = Make(wanted); });
+  return *cached->routine;
 }
 
 std::unique_ptr<const Routine> Straight::Make(const Wanted& wanted) {
@@ -98,15 +80,15 @@ std::unique_ptr<const Routine> Straight::Make(const Wanted& wanted) {
     x_bar = differentiator.Adjoint(stage_.outputs, y_bar, static_cast<NodeId>(n));
   }
   const bool jacobian_wanted = wanted.J || wanted.sparse_J;
-  const Mode mode = jacobian_wanted ? Plan()->mode : Mode::kReverse;
+  const Mode mode = jacobian_wanted ? symbolic_.Jacobian()->mode : Mode::kReverse;
   std::vector<SymbolicEntry> rows;
   if (wanted.H || (jacobian_wanted && mode == Mode::kReverse)) {
-    rows = AppendJacobian(graph, stage_, Mode::kReverse, kNoNode).value();
+    rows = AppendJacobian(graph, stage_, Mode::kReverse, kUnlimitedSize).value();
   }
   const auto eager_from = static_cast<NodeId>(graph.size());
   std::vector<SymbolicEntry> jacobian = rows;
   if (jacobian_wanted && mode == Mode::kForward) {
-    jacobian = AppendJacobian(graph, stage_, Mode::kForward, kNoNode).value();
+    jacobian = AppendJacobian(graph, stage_, Mode::kForward, kUnlimitedSize).value();
   }
 
   std::vector<std::vector<NodeId>> regions;
@@ -129,7 +111,8 @@ std::unique_ptr<const Routine> Straight::Make(const Wanted& wanted) {
   }
   if (wanted.H) {
     std::vector<NodeId> dense(m * n * n, kNoNode);
-    const std::vector<SymbolicEntry> triangle = AppendHessian(graph, stage_, rows, kNoNode).value();
+    const std::vector<SymbolicEntry> triangle =
+        AppendHessian(graph, stage_, rows, kUnlimitedSize).value();
     for (const SymbolicEntry& entry : triangle) {
       // Place (i·n + j, k) with k <= j, and its mirror image.
       const auto row = static_cast<std::size_t>(entry.place.row);
@@ -144,7 +127,8 @@ std::unique_ptr<const Routine> Straight::Make(const Wanted& wanted) {
 
 void Straight::Run(const ProductRequest& request, const PointResults& results,
                    const std::stop_token& stop) {
-  const Index nonzeros = results.sparse_J == nullptr ? 0 : Plan()->pattern.num_entries();
+  const Index nonzeros =
+      results.sparse_J == nullptr ? 0 : symbolic_.Jacobian()->pattern.num_entries();
   const std::vector<LaneRows<double>> outputs = Outputs(
       request, results, stage_.state_size, static_cast<Index>(stage_.outputs.size()), nonzeros);
   if (outputs.empty()) return;
@@ -173,6 +157,10 @@ void Straight::RunBoxes(const ProductRequest& lower, const ProductRequest& upper
   const Routine& routine = Get(WantedBy(lower, lower_results));
   const Index n = stage_.state_size;
   const auto m = static_cast<Index>(stage_.outputs.size());
+  std::vector<std::pair<int, LaneRows<const double>>> from_min;
+  std::vector<LaneRows<const double>> from_max;
+  ForEachInput(lower, [&](int region, const auto& rows) { from_min.emplace_back(region, rows); });
+  ForEachInput(upper, [&](int, const auto& rows) { from_max.push_back(rows); });
   const std::vector<LaneRows<double>> minima = Outputs(lower, lower_results, n, m, 0);
   const std::vector<LaneRows<double>> maxima = Outputs(upper, upper_results, n, m, 0);
   const LaneGrid& grid = lower.grid;
@@ -180,8 +168,11 @@ void Straight::RunBoxes(const ProductRequest& lower, const ProductRequest& upper
   ForEachBlock(grid, lanes, stop, [&] {
     auto workspace = std::make_unique<Replayer::Workspace>(routine.replayer());
     return [&, workspace = std::move(workspace)](Index first, Index points) {
-      routine.LoadBoxes(*workspace, kState, RowsOfBlock(lower.x, grid, first, lanes),
-                        RowsOfBlock(upper.x, grid, first, lanes));
+      for (std::size_t i = 0; i < from_min.size(); ++i) {
+        const auto& [region, rows] = from_min[i];
+        routine.LoadBoxes(*workspace, region, RowsOfBlock(rows, grid, first, lanes),
+                          RowsOfBlock(from_max[i], grid, first, lanes));
+      }
       workspace->Run();
       for (std::size_t i = 0; i < minima.size(); ++i) {
         routine.StoreBoxes(*workspace, static_cast<int>(i), points,

@@ -6,24 +6,21 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <span>
 #include <stop_token>
 
 #include "engine/program/definition.h"
-#include "engine/program/derivation.h"
+#include "engine/program/routine.h"
 #include "engine/program/sweep.h"
+#include "engine/program/symbolic_derivatives.h"
 
 namespace sobolev::program {
 
 // Thread-safe.
 class Straight {
  public:
-  // `stage` outlives the object.
-  Straight(const Stage& stage, LaneKind kind) : stage_(stage), kind_(kind) {}
-
-  // The cheaper mode and the pattern of the Jacobian, or null where it is too large to be symbolic.
-  const JacobianPlan* Plan();
+  // `symbolic`, which other kinds of lanes share, outlives the object, and so does its stage.
+  Straight(SymbolicDerivatives& symbolic, LaneKind kind)
+      : symbolic_(symbolic), stage_(symbolic.stage()), kind_(kind) {}
 
   // Derivatives with respect to x, besides the products. One row per point; x, y and derivatives
   // from the same trace. Null means not wanted.
@@ -34,17 +31,12 @@ class Straight {
   };
 
   // Runs the products of `request` and, if any is wanted, the results per point; those need a grid
-  // of one lane per point, a plan, and for H that HasHessian.
+  // of one lane per point, and derivatives that are symbolic (symbolic_derivatives.h).
   void Run(const ProductRequest& request, const PointResults& results, const std::stop_token& stop);
   // The same on intervals: every array has a partner with the upper bounds.
   void RunBoxes(const ProductRequest& lower, const ProductRequest& upper,
                 const PointResults& lower_results, const PointResults& upper_results,
                 const std::stop_token& stop);
-
-  // Whether the Hessian is small enough to be symbolic.
-  bool HasHessian();
-  // Structural nonzeros of the lower triangles of all ∇²yᵢ; needs HasHessian.
-  Index HessianNonzeros();
 
  private:
   // Which regions a routine has, in this order.
@@ -62,18 +54,21 @@ class Straight {
     friend auto operator<=>(const Wanted&, const Wanted&) = default;
   };
 
+  // Compiled by the first who asks for it; meanwhile others get theirs.
+  struct CachedRoutine {
+    std::once_flag once;
+    std::unique_ptr<const Routine> routine;
+  };
+
   static Wanted WantedBy(const ProductRequest& request, const PointResults& results);
   const Routine& Get(const Wanted& wanted);
   std::unique_ptr<const Routine> Make(const Wanted& wanted);
 
+  SymbolicDerivatives& symbolic_;
   const Stage& stage_;
   const LaneKind kind_;
-  std::once_flag plan_once_;
-  std::optional<JacobianPlan> plan_;
-  std::once_flag hessian_once_;
-  std::optional<Index> hessian_nonzeros_;
   std::mutex mutex_;
-  std::map<Wanted, std::unique_ptr<const Routine>> routines_;  // Guarded by mutex_.
+  std::map<Wanted, CachedRoutine> routines_;  // Its entries never move. Guarded by mutex_.
 };
 
 }  // namespace sobolev::program

@@ -59,11 +59,6 @@ class WindowScheduler {
         if (producer == kNoNode || producer < first) return;
         users_[producer - first].push_back(static_cast<std::uint32_t>(i));
         ++missing_[i];
-        const bool links =
-            list_.instructions[producer].op == instruction.op && CanCarry(instruction, operand);
-        if (links && next_link_[producer - first] == kNoNode) {
-          next_link_[producer - first] = static_cast<std::uint32_t>(i);
-        }
       });
       producer_[instruction.result] = static_cast<std::uint32_t>(first + i);
       if (instruction.result2 != kNoNode) {
@@ -167,25 +162,11 @@ void EncodeSum(const std::vector<Term>& terms, const SlotAllocator& slots,
 
 Trace Schedule(InstructionList list) {
   const std::vector<std::uint32_t> order = WindowScheduler(list).Run();
-  SlotAllocator slots(list);
-  for (std::uint32_t i = 0; i < order.size(); ++i) {
-    ForEachOperand(list.instructions[order[i]], [&](ValueId v) { slots.Use(v, i); });
-  }
-  for (const ValueId output : list.outputs) {
-    if (output != kNoNode) slots.Pin(output);
-  }
+  const auto always = [](ValueId) { return true; };
+  SlotAllocator slots(list, order);
   Trace trace;
-  trace.num_instructions = order.size();
-  std::sort(list.inputs.begin(), list.inputs.end(),
-            [](const auto& a, const auto& b) { return a.second < b.second; });
-  for (const auto& [value, index] : list.inputs) {
-    slots.Take(value);
-    trace.input_indices.push_back(index);
-  }
-  for (const auto& [value, constant] : list.constants) {
-    slots.Pin(value);
-    trace.constants.emplace_back(slots.Take(value), constant);
-  }
+  trace.input_indices = slots.TakeInputs();
+  trace.constants = slots.TakeConstants(always);
   std::size_t chain_end = 0;  // Instructions before it belong to the chain under way.
   for (std::uint32_t i = 0; i < order.size(); ++i) {
     Instruction& instruction = list.instructions[order[i]];
@@ -214,18 +195,13 @@ Trace Schedule(InstructionList list) {
     if (instruction.op == Op::kSumOfProducts) {
       EncodeSum(instruction.terms, slots, trace.operands);
     }
-    slots.Release(instruction, i);
-    trace.operands[result] = slots.Take(instruction.result);
+    slots.Execute(instruction, i, always);
+    trace.operands[result] = slots.slot(instruction.result);
     if (instruction.result2 != kNoNode) {
-      trace.operands[result + 1] = slots.Take(instruction.result2);
-      slots.ReleaseUnused(instruction.result2, i);
+      trace.operands[result + 1] = slots.slot(instruction.result2);
     }
-    slots.ReleaseUnused(instruction.result, i);
-    trace.cost += CostOf(instruction);
   }
-  for (const ValueId output : list.outputs) {
-    trace.output_slots.push_back(output == kNoNode ? kZeroOutput : slots.slot(output));
-  }
+  trace.output_slots = slots.OutputSlots();
   trace.num_slots = slots.num_slots();
   return trace;
 }

@@ -7,7 +7,6 @@
 #ifndef SOBOLEV_ENGINE_PROGRAM_TRACE_H_
 #define SOBOLEV_ENGINE_PROGRAM_TRACE_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -23,14 +22,12 @@ namespace sobolev::program {
 struct Trace {
   std::vector<Group> groups;
   std::vector<std::uint32_t> operands;
-  std::size_t num_instructions = 0;
   Slot num_slots = 0;
   // Input `input_indices[k]` is loaded into slot k. Ascending.
   std::vector<std::uint32_t> input_indices;
   // Filled once per workspace; no instruction writes there.
   std::vector<std::pair<Slot, double>> constants;
   std::vector<Slot> output_slots;
-  double cost = 0;  // Sum of the instructions' costs (op.h).
 };
 
 Trace Schedule(InstructionList list);
@@ -38,7 +35,8 @@ Trace Schedule(InstructionList list);
 // The trace of `outputs`.
 Trace Compile(const Graph& graph, std::span<const NodeId> outputs, const LoweringOptions& options);
 
-// The cost that Compile would find, by counting only what is needed and not what is fused.
+// About what the trace of `outputs` costs: the costs (op.h) of the nodes that they need, whatever
+// lowering would fuse or share.
 double CostOf(const Graph& graph, std::span<const NodeId> outputs);
 
 }  // namespace sobolev::program

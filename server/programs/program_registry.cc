@@ -21,15 +21,19 @@ std::size_t EstimateBytes(const ProgramRecord& record) {
                     "\" are damaged; delete the program and create it again");
   }
   const v1::ProgramStatistics& statistics = overview.statistics();
+  // A Jacobian that is not symbolic has no trace of its own, but those of tangents and adjoints.
+  const bool is_symbolic =
+      statistics.jacobian_mode() == "forward" || statistics.jacobian_mode() == "reverse";
   const double traces = 1 + statistics.tangent_ratio() + statistics.adjoint_ratio() +
-                        statistics.jacobian_ratio() + statistics.hessian_vector_ratio();
+                        (is_symbolic ? statistics.jacobian_ratio() : 0) +
+                        statistics.hessian_vector_ratio();
   return record.source.size() +
          static_cast<std::size_t>(kBytesPerOperation * traces *
                                   static_cast<double>(statistics.operations()));
 }
 
-// As far as the engine goes by itself.
-program::SourceLimits NoLimits() {
+// Of what a server's settings limit, more than any source has; of the rest, the defaults.
+program::SourceLimits StoredLimits() {
   program::SourceLimits limits;
   limits.max_source_bytes = std::size_t{1} << 30;
   limits.max_operations = std::size_t{1} << 30;
@@ -68,7 +72,7 @@ ProgramRegistry::Handle ProgramRegistry::Get(const std::string& program_id) {
   }
   const ProgramRecord record = store_.GetProgram(program_id);
   Handle compiled =
-      std::make_shared<const ServedProgram>(record.source, NoLimits(), EstimateBytes(record));
+      std::make_shared<const ServedProgram>(record.source, StoredLimits(), EstimateBytes(record));
 
   const std::unique_lock lock(mutex_);
   // The program may have been deleted meanwhile: answer this request, remember nothing.

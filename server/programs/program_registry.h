@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_SERVER_PROGRAMS_PROGRAM_REGISTRY_H_
 #define SOBOLEV_SERVER_PROGRAMS_PROGRAM_REGISTRY_H_
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -28,15 +29,26 @@ class ServedProgram {
   // A guess at the memory of all traces, of the value and of its derivatives.
   std::size_t SizeBytes() const { return size_bytes_; }
 
-  // Traces of derivatives are recorded when they are first asked for, which takes a moment. Whether
-  // evaluations with all these bits (the caller's) were finished before.
-  bool IsRecorded(std::uint32_t bits) const { return (recorded_ & bits) == bits; }
-  void SetRecorded(std::uint32_t bits) const { recorded_ |= bits; }
+  // Traces are recorded when they are first asked for, which takes a moment: one for each
+  // combination of what is asked for together. Whether an evaluation of just this combination (the
+  // caller's number, below kCombinations) was finished before.
+  static constexpr std::uint32_t kCombinations = 512;
+  bool IsRecorded(std::uint32_t combination) const {
+    return (Word(combination) >> (combination % kWordBits) & 1) != 0;
+  }
+  void SetRecorded(std::uint32_t combination) const {
+    Word(combination) |= std::uint64_t{1} << (combination % kWordBits);
+  }
 
  private:
+  static constexpr std::uint32_t kWordBits = 64;
+  std::atomic<std::uint64_t>& Word(std::uint32_t combination) const {
+    return recorded_[combination / kWordBits];
+  }
+
   const program::Program program_;
   const std::size_t size_bytes_;
-  mutable std::atomic<std::uint32_t> recorded_{0};
+  mutable std::array<std::atomic<std::uint64_t>, kCombinations / kWordBits> recorded_{};
 };
 
 // A cache over the store, bounded in bytes; the least recently used programs leave first.
@@ -48,8 +60,10 @@ class ProgramRegistry {
  public:
   using Handle = std::shared_ptr<const ServedProgram>;
 
-  // `store` must outlive the registry. `limits` hold for sources that arrive; what is stored was
-  // within those of its time and is compiled without.
+  // `store` must outlive the registry. `limits` hold for sources that arrive. What is stored was
+  // within those of its time: the server's settings may have become smaller since, so it is
+  // compiled without a limit on what they limit, source and operations, and with the language's on
+  // the rest.
   ProgramRegistry(Store& store, std::size_t max_bytes, const program::SourceLimits& limits);
 
   // A program that is not in the store. Throws Error(kInvalidArgument).

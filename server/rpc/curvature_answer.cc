@@ -16,6 +16,8 @@ namespace {
 constexpr Index kDefaultTraceSamples = 32;
 constexpr Index kMaxTraceSamples = 100'000;
 constexpr Index kDefaultLanczosIterations = 500;
+// The Lanczos process keeps a vector of n numbers for each iteration: 256 MiB.
+constexpr Index kMaxLanczosNumbers = Index{1} << 25;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 void RequireRange(const std::string& field, bool is_inside, const std::string& expected,
@@ -38,14 +40,19 @@ ad::NewtonOptions ToOptions(const v1::AnalyzeCurvatureRequest::Newton& newton) {
 
 ad::LanczosOptions ToOptions(const v1::AnalyzeCurvatureRequest::Eigenvalues& eigenvalues, Index n) {
   ad::LanczosOptions options;
-  options.max_iterations = std::min(n, kDefaultLanczosIterations);
+  const Index most = std::min(n, std::max<Index>(kMaxLanczosNumbers / std::max<Index>(n, 1), 1));
+  options.max_iterations = std::min(most, kDefaultLanczosIterations);
   if (eigenvalues.has_tolerance()) options.tolerance = eigenvalues.tolerance();
   if (eigenvalues.has_max_iterations()) options.max_iterations = eigenvalues.max_iterations();
   RequireRange("eigenvalues.tolerance", options.tolerance >= 0, "a number >= 0",
                Text(options.tolerance));
+  const std::string limit = most == n ? "n = " + std::to_string(n)
+                                      : std::to_string(most) + ", which take " +
+                                            std::to_string(kMaxLanczosNumbers) +
+                                            " numbers of memory with n = " + std::to_string(n);
   RequireRange("eigenvalues.max_iterations",
-               options.max_iterations >= 1 && options.max_iterations <= n,
-               "1 to n = " + std::to_string(n), std::to_string(options.max_iterations));
+               options.max_iterations >= 1 && options.max_iterations <= most, "1 to " + limit,
+               std::to_string(options.max_iterations));
   return options;
 }
 

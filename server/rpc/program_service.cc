@@ -27,16 +27,28 @@ program::Directions ToEngine(const RequestedDirections& directions) {
   return {.D = directions.D(), .count = directions.count(), .per_point = directions.per_point()};
 }
 
-// Which traces an evaluation needs, for ServedProgram.
-std::uint32_t TraceBits(const DerivativeMask& mask, const program::Settings& settings) {
-  constexpr int kQuantities = 6;
-  std::uint32_t bits = 0;
-  int bit = 0;
-  for (const bool asked : {mask.value, mask.jacobian, mask.jvp, mask.vjp, mask.hessian, mask.hvp}) {
-    if (asked) bits |= std::uint32_t{1} << bit;
-    ++bit;
+// Which combination of traces an evaluation needs, for ServedProgram. Products with one tangent or
+// adjoint come from the same trace as the value, those with several from traces of their own.
+std::uint32_t TraceCombination(const DerivativeMask& mask, const program::Settings& settings,
+                               Index p, Index q) {
+  std::uint32_t combination = 0;
+  for (const bool bit : {mask.value, mask.jacobian, mask.jvp, mask.vjp, mask.hessian, mask.hvp,
+                         settings.arithmetic == program::Arithmetic::kStrict, p == 1, q == 1}) {
+    combination = combination << 1 | static_cast<std::uint32_t>(bit);
   }
-  return settings.arithmetic == program::Arithmetic::kStrict ? bits << kQuantities : bits;
+  return combination;
+}
+
+// How many directions there are for each point, if the tensor is right.
+Index CountDirections(const v1::Tensor& tensor) {
+  const int rank = tensor.shape_size();
+  return rank < 2 ? 0 : tensor.shape(rank - 2);
+}
+
+// Whether no steps are recomputed, or few, so that Program::Cost holds.
+bool RecomputesLittle(const program::Settings& settings) {
+  return settings.reversal == program::Reversal::kAutomatic ||
+         settings.reversal == program::Reversal::kVanilla;
 }
 
 // Of an answer for N points, p tangents and q adjoints; beyond all integers for large programs.
@@ -191,7 +203,11 @@ bool ProgramService::IsSmall(const v1::EvaluateRequest& request) const {
       programs_.FindCached(ParseProgramName(request.program(), "program"));
   if (served == nullptr) return false;
   const DerivativeMask mask = ToMask(request.quantities());
-  if (!served->IsRecorded(TraceBits(mask, ToSettings(request)))) return false;
+  const program::Settings settings = ToSettings(request);
+  if (!RecomputesLittle(settings)) return false;
+  const Index p = mask.needs_tangents() ? CountDirections(request.tangents()) : 0;
+  const Index q = mask.needs_adjoints() ? CountDirections(request.adjoints()) : 0;
+  if (!served->IsRecorded(TraceCombination(mask, settings, p, q))) return false;
   // Bounds of the numbers of points and directions, from sizes that were already received.
   const program::Program& program = served->program();
   const auto bound = [](const v1::Tensor& tensor, Index width) {
@@ -256,7 +272,7 @@ void ProgramService::AnswerEvaluate(const v1::EvaluateRequest& request,
   metrics_.Evaluated(
       num_points, mask.order(),
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  served->SetRecorded(TraceBits(mask, settings));
+  if (num_points > 0) served->SetRecorded(TraceCombination(mask, settings, p, q));
 
   for (v1::Tensor* tensor :
        {mask.value ? response.mutable_value() : nullptr,
@@ -267,8 +283,9 @@ void ProgramService::AnswerEvaluate(const v1::EvaluateRequest& request,
     if (tensor != nullptr) FinishTensor(request.data_type(), *tensor);
   }
   SetFlags(valid, *response.mutable_valid());
-  if (mask.order() > 0) {
-    const program::ReversalCounts counts = program.CountReversal(settings);
+  if (program.RunsAdjointSweep(out)) {
+    const program::ReversalCounts counts =
+        program.CountReversal(settings, mask.hessian || mask.hvp);
     if (counts.peak_states > 0) *response.mutable_reversal() = ToProto(counts);
   }
 }

@@ -122,21 +122,21 @@ def as_weight(values: Any, num_samples: int) -> FloatArray:
     return array
 
 
-def as_points(values: Any, names: Sequence[str]) -> tuple[FloatArray, bool]:
+def as_points(values: Any, names: Sequence[str], field: str = "x") -> tuple[FloatArray, bool]:
     """Points of a model with these inputs as [N, n], and whether there was one without batch axis.
 
     A vector is one point; with a single input, each of its elements is a point.
     """
     n = len(names)
-    array = as_floats(select_columns(values, names, "x"), "x")
+    array = as_floats(select_columns(values, names, field), field)
     is_point = (array.ndim == 1 and n > 1) or array.ndim == 0
     if is_point:
         array = array.reshape(1, -1)
     elif array.ndim == 1:
         array = array.reshape(-1, 1)
     if array.ndim != 2 or array.shape[1] != n:
-        raise _mismatch("x", f"[N, {n}]" + (f" or [{n}]" if n > 1 else " or [N]"), array)
-    require_finite(array, "x")
+        raise _mismatch(field, f"[N, {n}]" + (f" or [{n}]" if n > 1 else " or [N]"), array)
+    require_finite(array, field)
     return array, is_point
 
 

@@ -7,7 +7,7 @@ directions and a data type; a reply carries a tensor for each quantity and a fla
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -36,6 +36,13 @@ class Answer:
     results: dict[str, _arrays.FloatArray]
     flags: Any
     last_reply: Any
+
+
+def batches(num_points: int, point_bytes: int) -> Iterator[slice]:
+    """Consecutive points to ask for at once, whose answers take `point_bytes` each."""
+    step = max(1, min(_MAX_POINTS, _MAX_REPLY_BYTES // max(1, point_bytes)))
+    for first in range(0, num_points, step):
+        yield slice(first, min(first + step, num_points))
 
 
 class Query:
@@ -101,9 +108,7 @@ class Query:
         flags = np.empty(num_points, bool)
         reply = None
         point_bytes = sum(map(math.prod, self._shapes.values())) * self._dtype.itemsize
-        step = max(1, min(_MAX_POINTS, _MAX_REPLY_BYTES // max(1, point_bytes)))
-        for first in range(0, num_points, step):
-            rows = slice(first, first + step)
+        for rows in batches(num_points, point_bytes):
             request.x.CopyFrom(_arrays.to_tensor(self._points[rows]))
             for field, array in self._directions.items():
                 part = array[rows] if array.ndim == 3 else array

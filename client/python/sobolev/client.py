@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
@@ -15,7 +16,7 @@ from sobolev import _arrays, records
 from sobolev._connection import Connection
 from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, programs_pb2, training_pb2
 from sobolev.dataset import Dataset
-from sobolev.errors import invalid_argument
+from sobolev.errors import NotFoundError, invalid_argument
 from sobolev.job import Job
 from sobolev.model import Model
 from sobolev.program import Program
@@ -268,13 +269,13 @@ class Client:
         Raises AlreadyExistsError if the name is taken by another source, and InvalidArgumentError
         with line and column if the source does not compile.
         """
-        request = programs_pb2.CreateProgramRequest(program_id=name, source=source)
+        request = programs_pb2.CreateProgramRequest(program_id=name, source=_source_text(source))
         message = self._connection.call(self._connection.programs.CreateProgram, request)
         return Program(self._connection, message)
 
     def check_program(self, source: str) -> Program:
         """What a source would be as a program; nothing is stored, so it cannot be evaluated."""
-        request = programs_pb2.CheckProgramRequest(source=source)
+        request = programs_pb2.CheckProgramRequest(source=_source_text(source))
         message = self._connection.call(self._connection.programs.CheckProgram, request)
         return Program(self._connection, message)
 
@@ -291,6 +292,37 @@ class Client:
         )
         return [message.name.rpartition("/")[2] for page in pages for message in page.programs]
 
+    def programs(self) -> list[Program]:
+        """All programs, in order of name. Takes a call for each; program_names() takes one."""
+        programs = []
+        for name in self.program_names():
+            with contextlib.suppress(NotFoundError):  # Deleted meanwhile.
+                programs.append(self.program(name))
+        return programs
+
 
 def _full_name(collection: str, name: str) -> str:
     return name if name.startswith(collection + "/") else f"{collection}/{name}"
+
+
+def _source_text(source: Any) -> str:
+    """A program's text, which the wire carries as UTF-8."""
+    if not isinstance(source, (str, bytes)):
+        raise invalid_argument(
+            "NOT_TEXT", "source", f"expected a str with the text, got {type(source).__name__}"
+        )
+    try:
+        text = source if isinstance(source, str) else source.decode()
+        text.encode()
+    except UnicodeError as error:
+        start = error.start if isinstance(error, (UnicodeDecodeError, UnicodeEncodeError)) else 0
+        newline = "\n" if isinstance(source, str) else b"\n"
+        before: Any = source[:start]
+        what = ascii(source[start]) if isinstance(source, str) else f"the byte {source[start]:#04x}"
+        raise invalid_argument(
+            "NOT_UTF8",
+            "source",
+            f"line {before.count(newline) + 1}, column {start - before.rfind(newline)}: "
+            f"expected text in UTF-8, got {what}",
+        ) from None
+    return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, records
+from sobolev import _arrays, _sampling, records
 from sobolev._connection import Connection
-from sobolev._query import Query, given
-from sobolev._stubs import derivatives_pb2, programs_pb2
+from sobolev._query import Query, batches, given
+from sobolev._stubs import datasets_pb2, derivatives_pb2, programs_pb2
 from sobolev.dataset import Dataset, Samples
-from sobolev.errors import invalid_argument
+from sobolev.errors import NotFoundError, invalid_argument
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,12 @@ class ProgramStatistics:
     Attributes:
       operations: Of the trace; those of a repeated step once.
       executed_operations: With repetitions.
-      jacobian_nonzeros: Entries of the Jacobian that may differ from 0.
-      hessian_nonzeros: Of the sum of all outputs' Hessians; None if not determined.
-      jacobian_mode: The cheapest way to the whole Jacobian: "forward", "reverse", ...
+      jacobian_nonzeros: Entries of the Jacobian, of m n, that may differ from 0; -1 if not
+        determined because of the size.
+      hessian_nonzeros: The same of the n^2 entries of the sum of all outputs' Hessians; None if not
+        determined.
+      jacobian_mode: The cheapest way to the whole Jacobian: "forward" or "reverse" where it is a
+        formula of its own; with " compressed" or " dense" where it is made of products.
       tangent_ratio: One tangent.
       adjoint_ratio: One adjoint.
       jacobian_ratio: The whole Jacobian.
@@ -77,12 +81,12 @@ class ProgramStatistics:
 
 @dataclass(frozen=True)
 class ReversalCounts:
-    """What one adjoint sweep did in marked time loops.
+    """What an adjoint sweep did in marked time loops; with second derivatives, of second order.
 
     Attributes:
       advanced_steps: Steps run without being reversed, recomputed ones included.
       peak_states: States kept at once.
-      state_bytes: Of one state of one point.
+      state_bytes: Of one state of one point, with its tangent if there is one.
     """
 
     advanced_steps: int
@@ -106,7 +110,7 @@ class ProgramEvaluation:
         or tangent per point.
       valid: [N], False where one of the numbers is NaN or infinite, as the logarithm of a negative
         number is.
-      reversal: Set for derivatives of a program with marked time loops.
+      reversal: Set where a program with marked time loops ran an adjoint sweep.
     """
 
     value: _arrays.FloatArray | None
@@ -338,29 +342,44 @@ class Program:
           jacobian: Whether to bound the Jacobian as well.
         """
         names = self.input_names
-        low, is_point = _arrays.as_points(x_min, names)
-        high, _ = _arrays.as_points(x_max, names)
+        low, is_point = _arrays.as_points(x_min, names, "x_min")
+        high, _ = _arrays.as_points(x_max, names, "x_max")
+        if low.shape != high.shape:
+            raise invalid_argument(
+                "SHAPE_MISMATCH",
+                "x_max",
+                f"expected as many points as x_min, {len(low)}, got {len(high)}",
+            )
+        n, m = len(names), self._message.output_size
+        shapes: dict[str, tuple[int, ...]] = {"value_min": (m,), "value_max": (m,)}
         quantities = [derivatives_pb2.QUANTITY_VALUE]
         if jacobian:
+            shapes |= {"jacobian_min": (m, n), "jacobian_max": (m, n)}
             quantities.append(derivatives_pb2.QUANTITY_JACOBIAN)
-        request = programs_pb2.EncloseRequest(
-            program=self.name,
-            x_min=_arrays.to_tensor(low),
-            x_max=_arrays.to_tensor(high),
-            quantities=quantities,
-        )
-        reply = self._connection.call(self._connection.programs.Enclose, request)
+        bounds = {field: np.empty((len(low), *shape)) for field, shape in shapes.items()}
+        bounded = np.empty(len(low), bool)
+        point_bytes = sum(map(math.prod, shapes.values())) * 8
+        for rows in batches(len(low), point_bytes):
+            request = programs_pb2.EncloseRequest(
+                program=self.name,
+                x_min=_arrays.to_tensor(low[rows]),
+                x_max=_arrays.to_tensor(high[rows]),
+                quantities=quantities,
+            )
+            reply = self._connection.call(self._connection.programs.Enclose, request)
+            for field, bound in bounds.items():
+                bound[rows] = _arrays.from_tensor(getattr(reply, field))
+            bounded[rows] = reply.bounded
 
-        def bound(field: str) -> _arrays.FloatArray:
-            array = _arrays.from_tensor(getattr(reply, field))
-            return array[0] if is_point else array
+        def answer(field: str) -> Any:
+            bound = bounds.get(field)
+            return bound[0] if is_point and bound is not None else bound
 
-        bounded = np.array(reply.bounded, dtype=bool)
         return Enclosure(
-            value_min=bound("value_min"),
-            value_max=bound("value_max"),
-            jacobian_min=bound("jacobian_min") if jacobian else None,
-            jacobian_max=bound("jacobian_max") if jacobian else None,
+            value_min=answer("value_min"),
+            value_max=answer("value_max"),
+            jacobian_min=answer("jacobian_min"),
+            jacobian_max=answer("jacobian_max"),
             bounded=bool(bounded[0]) if is_point else bounded,
         )
 
@@ -388,31 +407,45 @@ class Program:
           trace_samples: Random vectors of the estimate. Default 32.
           seed: Of those vectors. Default 1.
           eigenvalues: Whether to answer the extreme eigenvalues by the Lanczos process.
-          max_iterations: Products with the Hessian for them, at most n. Default n, or 500 if that
-            is less.
+          max_iterations: Products with the Hessian for them, at most n and at most 2^25 / n, for
+            each keeps a vector. Default the largest, or 500 if that is less.
         """
         points, is_point = _arrays.as_points(x, self.input_names)
         kind = programs_pb2.AnalyzeCurvatureRequest
-        request = kind(program=self.name, x=_arrays.to_tensor(points))
+        request = kind(program=self.name)
         if adjoint is not None:
             request.adjoint.CopyFrom(
                 _arrays.to_tensor(np.atleast_1d(_arrays.as_floats(adjoint, "adjoint")))
             )
-        if newton:
-            request.newton.CopyFrom(kind.Newton(trust_radius=trust_radius))
-        if trace:
-            request.trace.CopyFrom(kind.Trace(sample_count=trace_samples, seed=seed))
-        if eigenvalues:
-            request.eigenvalues.CopyFrom(kind.Eigenvalues(max_iterations=max_iterations))
-        reply = self._connection.call(self._connection.programs.AnalyzeCurvature, request)
+        try:
+            if newton:
+                request.newton.CopyFrom(kind.Newton(trust_radius=trust_radius))
+            if trace:
+                request.trace.CopyFrom(kind.Trace(sample_count=trace_samples, seed=seed))
+            if eigenvalues:
+                request.eigenvalues.CopyFrom(kind.Eigenvalues(max_iterations=max_iterations))
+        except (TypeError, ValueError) as error:
+            raise invalid_argument(
+                "INVALID_OPTION", "curvature", f"option of the wrong type or size: {error}"
+            ) from error
+        replies = []
+        # At least one call, which checks the options.
+        n = points.shape[1]
+        for rows in list(batches(len(points), 2 * n * points.itemsize)) or [slice(0, 0)]:
+            request.x.CopyFrom(_arrays.to_tensor(points[rows]))
+            replies.append(
+                self._connection.call(self._connection.programs.AnalyzeCurvature, request)
+            )
 
         def answer(field: str) -> Any:
-            if not reply.HasField(field):
+            if not replies[0].HasField(field):
                 return None
-            array = _arrays.from_tensor(getattr(reply, field))
+            array = np.concatenate(
+                [_arrays.from_tensor(getattr(reply, field)) for reply in replies]
+            )
             return array[0] if is_point else array
 
-        valid = np.array(reply.valid, dtype=bool)
+        valid = np.concatenate([np.array(reply.valid, dtype=bool) for reply in replies])
         return Curvature(
             gradient=answer("gradient"),
             newton_step=answer("newton_step"),
@@ -443,19 +476,10 @@ class Program:
           design: "lhs" (Latin hypercube: each of `count` equal slices of each side holds one
             point) or "random".
           seed: Of the points.
-          bounds: Ranges of inputs, or of their elements, instead of the declared ones.
+          bounds: Ranges (low, high) of inputs, or of their elements, instead of the declared ones.
         """
-        low, high = self._box(bounds or {})
-        rng = np.random.default_rng(seed)
-        uniform = rng.random((count, len(low)))
-        if design == "lhs":
-            slices = np.stack([rng.permutation(count) for _ in low], axis=1)
-            uniform = (slices + uniform) / count
-        elif design != "random":
-            raise invalid_argument(
-                "UNKNOWN_ENUM_VALUE", "design", f"expected lhs or random, got {design!r}"
-            )
-        x = np.clip((1 - uniform) * low + uniform * high, low, high)
+        low, high = _sampling.box(self.inputs, bounds)
+        x = _sampling.points(low, high, count, design, seed)
         evaluation = self.evaluate(x, jacobian=True)
         valid = evaluation.valid
         return Samples(x[valid], given(evaluation.value)[valid], given(evaluation.jacobian)[valid])
@@ -463,13 +487,33 @@ class Program:
     def sample_into(self, dataset: str | Dataset, count: int, **options: Any) -> Dataset:
         """Appends sample(count, **options) to a dataset, which is made if it is missing.
 
-        Its variables are the elements of the program's inputs and outputs.
+        Its variables are the elements of the program's inputs and outputs. The default seed is 1
+        plus the number of samples that the dataset holds, so that a second call adds other points.
         """
+        name = dataset if isinstance(dataset, str) else dataset.name
+        if "seed" not in options:
+            options["seed"] = 1 + self._samples_in(name)
+        samples = self.sample(count, **options)
+        if len(samples) == 0:
+            raise invalid_argument(
+                "OUT_OF_RANGE",
+                "bounds",
+                f"no finite value and Jacobian at any of {count} points; choose others",
+            )
         if isinstance(dataset, str):
             dataset = Dataset.create(self._connection, dataset, self.input_names, self.output_names)
-        samples = self.sample(count, **options)
         dataset.append(samples.x, samples.y, samples.jacobian)
         return dataset
+
+    def _samples_in(self, dataset: str) -> int:
+        """The number of samples in a dataset, 0 if there is none of that name."""
+        name = dataset if dataset.startswith("datasets/") else f"datasets/{dataset}"
+        request = datasets_pb2.GetDatasetRequest(name=name)
+        try:
+            message = self._connection.call(self._connection.datasets.GetDataset, request)
+        except NotFoundError:
+            return 0
+        return int(message.statistics.sample_count)
 
     def delete(self) -> None:
         """Deletes the program. Evaluations under way finish undisturbed."""
@@ -477,35 +521,6 @@ class Program:
             self._connection.programs.DeleteProgram,
             programs_pb2.DeleteProgramRequest(name=self.name),
         )
-
-    def _box(
-        self, overrides: Mapping[str, tuple[float, float]]
-    ) -> tuple[_arrays.FloatArray, _arrays.FloatArray]:
-        """The corners of the box to sample."""
-        box = np.full((self._message.input_size, 2), np.nan)
-        names: dict[str, slice] = {}
-        for variable in self.inputs:
-            rows = slice(variable.offset, variable.offset + variable.size)
-            names[variable.name] = rows
-            for row, name in enumerate(variable.element_names, variable.offset):
-                names.setdefault(name, slice(row, row + 1))
-            if variable.bounds is not None:
-                box[rows] = variable.bounds
-        for name, bounds in overrides.items():
-            if name not in names:
-                raise invalid_argument("UNKNOWN_NAME", "bounds", f"{name!r} is no input")
-            if not bounds[0] <= bounds[1]:
-                raise invalid_argument(
-                    "OUT_OF_RANGE", "bounds", f"expected (low, high) of {name!r}, got {bounds}"
-                )
-            box[names[name]] = bounds
-        unbounded = np.isnan(box).any(axis=1)
-        if unbounded.any():
-            name = self.input_names[int(np.argmax(unbounded))]
-            raise invalid_argument(
-                "MISSING_FIELD", "bounds", f"input {name!r} declares none; give them here"
-            )
-        return box[:, 0], box[:, 1]
 
 
 def _from_variable(message: programs_pb2.ProgramVariable) -> ProgramVariable:

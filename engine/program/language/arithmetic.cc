@@ -224,7 +224,14 @@ Value Arithmetic::Compose(Kind kind, const Value& x) {
   return Elementwise(false, compose, x);
 }
 
-// a − b ⌊a/b⌋, of the sign of b. Whole numbers, as in subscripts, are exact.
+// a − b ⌊a/b⌋, of the sign of b. Numbers that are known, such as subscripts, give fmod, which is
+// exact.
+//
+// Of inputs, r = a − b ⌊a/b⌋ is off by a multiple of b where a/b was rounded across a whole number,
+// and by many of them where it has no digits behind the point. A fused product makes r exact all
+// the same, so that the remainder of r is that of a. The quotient of r is small, and what is left
+// of its rounding is one b at most, which is put right by comparing. All quotients and comparisons
+// are constant between jumps, and so the derivatives stay those of a − b q with q = ⌊a/b⌋.
 Value Arithmetic::Mod(const Value& x, const Value& y) {
   const auto mod = [&](const Number& a, const Number& b) -> Number {
     if (a.known() && b.known()) {
@@ -232,8 +239,16 @@ Value Arithmetic::Mod(const Value& x, const Value& y) {
       const bool adjust = remainder != 0 && (remainder < 0) != (b.constant < 0);
       return {.constant = adjust ? remainder + b.constant : remainder};
     }
-    const Number quotient = Apply(Op::kFloor, Apply(Op::kDivide, a, b));
-    return Apply(Op::kSubtract, a, Apply(Op::kMultiply, b, quotient));
+    const auto subtract_multiples = [&](const Number& r, const Number& quotient) {
+      return Apply(Op::kSubtract, r, Apply(Op::kMultiply, b, quotient));
+    };
+    const auto reduce = [&](const Number& r) {
+      return subtract_multiples(r, Apply(Op::kFloor, Apply(Op::kDivide, r, b)));
+    };
+    const Number r = reduce(reduce(a));
+    const Number is_below = Apply(Op::kLess, Apply(Op::kMultiply, r, b), {.constant = 0});
+    const Number is_beyond = Apply(Op::kLessEqual, Apply(Op::kAbs, b), Apply(Op::kAbs, r));
+    return subtract_multiples(r, Apply(Op::kSubtract, is_beyond, is_below));
   };
   return Elementwise(false, mod, x, y);
 }
@@ -277,7 +292,10 @@ Value Arithmetic::Norm(const Value& x) {
   for (Index i = 0; i < x.shape().size(); ++i) {
     sum = Apply(Op::kAdd, sum, Apply(Op::kSquare, x[i]));
   }
-  return Apply(Op::kSqrt, sum);
+  const Number root = Apply(Op::kSqrt, sum);
+  if (root.known()) return root;
+  // Like hypot, with the derivative 0 in 0, where that of the root is infinite.
+  return Apply(Op::kSelect, Apply(Op::kEqual, sum, {.constant = 0}), {.constant = 0}, root);
 }
 
 Value Arithmetic::Transpose(const Value& x) {

@@ -80,9 +80,10 @@ class Builder {
     Expression& left = operands.back();
     auto* chain = std::get_if<Chain>(&left.node);
     if (chain == nullptr || !same_precedence(chain->operators.back())) {
+      const Position position = left.position;
       Chain fresh;
       fresh.operands.push_back(std::move(left));
-      left = {.position = fresh.operands.front().position, .node = std::move(fresh)};
+      left = {.position = position, .node = std::move(fresh)};
       chain = &std::get<Chain>(left.node);
     }
     chain->operators.push_back(op);

@@ -242,8 +242,8 @@ struct Bounds
 struct InitialValue : p::seq<Equals, p::must<Expression>> {
   static constexpr auto kExpected = "'=' and a value";
 };
-// The text behind `##` on the line of a declaration.
-struct DescriptionText : p::until<p::at<p::eolf>> {};
+// The text behind `##` on the line of a declaration, with the carriage return that may end it.
+struct DescriptionText : p::star<p::not_one<'\n'>> {};
 struct Description : p::seq<p::string<'#', '#'>, DescriptionText> {};
 
 struct Input : p::seq<InputWord, p::must<DeclaredName>, p::opt<Shape>, p::opt<In, p::must<Bounds>>,

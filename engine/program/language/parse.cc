@@ -11,9 +11,18 @@
 #include "engine/program/language/source.h"
 
 namespace sobolev::program {
+namespace {
+
+// Some editors begin a text with the byte order mark of UTF-8 and do not show it.
+std::string_view WithoutByteOrderMark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
+
+}  // namespace
 
 Definition Parse(std::string_view text, const SourceLimits& limits) {
-  const language::Source source(text);
+  const language::Source source(WithoutByteOrderMark(text));
   if (text.size() > limits.max_source_bytes) {
     throw source.Fault(0, "SOURCE_TOO_LONG",
                        "expected at most " + std::to_string(limits.max_source_bytes) +

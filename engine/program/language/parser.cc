@@ -1,6 +1,7 @@
 #include "engine/program/language/parser.h"
 
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "engine/program/language/builder.h"
@@ -15,10 +16,18 @@ template <class Rule>
 struct Control : grammar::p::normal<Rule> {
   template <class Input>
   [[noreturn]] static void raise(const Input& in, const Builder& builder) {
+    const Source& source = builder.source();
     const Position position = builder.At(in.current());
-    throw builder.source().Fault(position, "SYNTAX_ERROR",
-                                 std::string("expected ") + Rule::kExpected + ", got " +
-                                     builder.source().Describe(position));
+    std::string message =
+        std::string("expected ") + Rule::kExpected + ", got " + source.Describe(position);
+    if constexpr (std::is_same_v<Rule, grammar::Statement>) {
+      if (source.IsOperatorAt(position)) {
+        message +=
+            "; a line goes on behind an operator or in brackets, so write it at the end of the "
+            "line before";
+      }
+    }
+    throw source.Fault(position, "SYNTAX_ERROR", message);
   }
 };
 

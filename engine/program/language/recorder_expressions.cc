@@ -1,6 +1,7 @@
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
-#include <sstream>
 #include <variant>
 
 #include "engine/base/error.h"
@@ -12,11 +13,11 @@ namespace {
 // Whole numbers up to here are exact, and so are their differences.
 constexpr double kMaxWhole = 4503599627370496.0;  // 2⁵².
 
+// The shortest text that is this number and no other.
 std::string Shown(double value) {
-  std::ostringstream text;
-  text.precision(15);
-  text << value;
-  return text.str();
+  std::array<char, 32> text{};
+  const auto [end, error] = std::to_chars(text.begin(), text.end(), value);
+  return std::isnan(value) ? "nan" : std::string(text.begin(), end);
 }
 
 }  // namespace
@@ -176,9 +177,10 @@ double Recorder::EvaluateKnown(const Expression& expression) {
 Index Recorder::EvaluateWhole(const Expression& expression) {
   const double value = EvaluateKnown(expression);
   if (!(std::abs(value) <= kMaxWhole) || value != std::floor(value)) {
-    throw source_.Fault(
-        expression.position, "TYPE_MISMATCH",
-        "expected a whole number of at most 2^52, got " + Shown(value) + "; round down with floor");
+    const bool could_round = std::abs(value) <= kMaxWhole;
+    throw source_.Fault(expression.position, "TYPE_MISMATCH",
+                        "expected a whole number of at most 2^52, got " + Shown(value) +
+                            (could_round ? "; round down with floor" : ""));
   }
   return static_cast<Index>(value);
 }

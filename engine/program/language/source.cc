@@ -33,16 +33,23 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kAdvice 
     {"//", "; comments begin with #"},
 }};
 
-// The number of insertions, deletions and replacements that turn `a` into `b` (Levenshtein 1966).
+// The number of insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`
+// (Damerau 1964; no letter is edited twice).
 std::size_t Edits(std::string_view a, std::string_view b) {
+  // Of the first i letters of a, i − 1 and i − 2, and the first j of b.
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
+  std::vector<std::size_t> before;
+  std::vector<std::size_t> before_that;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    before_that = std::exchange(before, row);
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = before[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({replaced, before[j] + 1, row[j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], before_that[j - 2] + 1);
+      }
     }
   }
   return row.back();
@@ -93,14 +100,22 @@ std::string Source::Describe(Position position) const {
   return "'" + std::string(advice->first) + "'" + std::string(advice->second);
 }
 
+bool Source::IsOperatorAt(Position position) const {
+  const std::string_view rest = text_.substr(std::min<std::size_t>(position, text_.size()));
+  if (rest.starts_with("//") || rest.empty()) return false;
+  const std::string_view word = FirstWord(rest);
+  return std::string_view("+-*/@^<>").find(rest.front()) != std::string_view::npos ||
+         rest.starts_with("==") || rest.starts_with("!=") || word == "and" || word == "or";
+}
+
 std::string Quoted(std::string_view name) {
   if (name.size() <= kMaxShown) return "'" + std::string(name) + "'";
   return "'" + std::string(name.substr(0, kMaxShown)) + "...'";
 }
 
 std::string Suggestion(std::string_view name, std::span<const std::string_view> known) {
-  const std::size_t far = name.size() < 3 ? 2 : name.size() < 6 ? 3 : 4;
-  std::size_t fewest = far;
+  // Names of one letter are all alike.
+  std::size_t fewest = name.size() < 2 ? 0 : name.size() < 5 ? 2 : name.size() < 8 ? 3 : 4;
   std::string_view nearest;
   for (const std::string_view candidate : known) {
     // The difference in length is a lower bound of the edits, and keeps long names cheap.
@@ -108,7 +123,7 @@ std::string Suggestion(std::string_view name, std::span<const std::string_view> 
                                                                   : name.size() - candidate.size();
     if (difference >= fewest || name.size() > kMaxShown) continue;
     const std::size_t edits = Edits(name, candidate);
-    if (edits >= fewest || edits >= name.size()) continue;
+    if (edits >= fewest) continue;
     fewest = edits;
     nearest = candidate;
   }

@@ -41,6 +41,8 @@ class Source {
 
   // What stands at `position`, for "got ...", followed by advice where a slip is a common one.
   std::string Describe(Position position) const;
+  // Whether an operator between two operands stands there.
+  bool IsOperatorAt(Position position) const;
 
  private:
   std::string_view text_;
@@ -50,7 +52,7 @@ class Source {
 std::string Quoted(std::string_view name);
 
 // "; did you mean 'x'?" for the one of `known` that takes the fewest edits to reach from `name`, or
-// nothing if all are too far.
+// nothing if all take more than one edit for each three letters or so.
 std::string Suggestion(std::string_view name, std::span<const std::string_view> known);
 
 // The name or reserved word that `text` begins with, or nothing.

@@ -31,6 +31,15 @@ TEST(FormatTest, ShortNumbersHaveSixDigits) {
   EXPECT_EQ(FormatShort(-1.5e-9), "-1.5e-09");
 }
 
+TEST(FormatTest, NanHasNoSign) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const double value : {nan, -nan}) {
+    EXPECT_EQ(FormatExact(value), "nan");
+    EXPECT_EQ(FormatShort(value), "nan");
+  }
+  EXPECT_EQ(FormatExact(-std::numeric_limits<double>::infinity()), "-inf");
+}
+
 TEST(FormatTest, BytesComeInTheLargestUnitThatFits) {
   EXPECT_EQ(FormatBytes(0), "0 B");
   EXPECT_EQ(FormatBytes(1023), "1023 B");

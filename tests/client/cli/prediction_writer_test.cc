@@ -109,5 +109,39 @@ TEST(PredictionWriterTest, WithoutPointsJsonIsStillWhole) {
   EXPECT_TRUE(nlohmann::json::parse(out.str())["points"].empty());
 }
 
+// The names of the columns of a program of one number, called `input`, and one output.
+std::string HeaderOf(const std::string& input, const std::string& output) {
+  const client::Program program{.name = "programs/p",
+                                .source = {},
+                                .input_size = 1,
+                                .output_size = 1,
+                                .inputs = {{.name = input}},
+                                .outputs = {{.name = output}},
+                                .statistics = {}};
+  std::ostringstream out;
+  PredictionWriter writer(out, OutputFormat::kCsv, LayoutOf(program, {}));
+  writer.Finish();
+  return out.str();
+}
+
+TEST(PredictionWriterTest, TheFlagHasANameOfItsOwn) {
+  EXPECT_EQ(HeaderOf("x", "y"), "x,y,valid\n");
+  EXPECT_EQ(HeaderOf("valid", "y"), "valid,y,point:valid\n");
+  EXPECT_EQ(HeaderOf("x", "valid"), "x,valid,point:valid\n");
+}
+
+TEST(PredictionWriterTest, NothingIsWrittenBeforeTheFirstAnswer) {
+  for (const auto& [name, format] : OutputFormats()) {
+    std::ostringstream out;
+    PredictionWriter writer(out, format, kLayout);
+    EXPECT_EQ(out.str(), "") << name;
+    writer.Write(kX, kPrediction);
+    const std::string written = out.str();
+    EXPECT_NE(written, "") << name;
+    writer.Finish();
+    EXPECT_TRUE(out.str().starts_with(written)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace sobolev::cli

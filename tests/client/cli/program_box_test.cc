@@ -42,21 +42,45 @@ TEST(ProgramBoxTest, DeclaredBoundsHoldUnlessOthersAreGiven) {
   EXPECT_EQ(BoxOf(kProgram, "v=0:0,T=3:4").low(0), 3);
 }
 
+// What BoxOf refuses the ranges with.
+std::string Message(const std::string& bounds) {
+  try {
+    BoxOf(kProgram, bounds);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
 TEST(ProgramBoxTest, WhatIsMissingOrUnknownIsNamed) {
-  const auto message = [](const std::string& bounds) -> std::string {
-    try {
-      BoxOf(kProgram, bounds);
-    } catch (const UsageError& error) {
-      return error.what();
-    }
-    return "";
-  };
-  EXPECT_THAT(message(""), HasSubstr("input \"v.0\" declares no bounds"));
-  EXPECT_THAT(message("v.0=0:1"), HasSubstr("input \"v.1\" declares no bounds"));
-  EXPECT_THAT(message("v=0:1,w=0:1"), HasSubstr("\"w\" is no input of programs/p"));
-  EXPECT_THAT(message("v=0:"), HasSubstr("got [0, inf]"));
-  EXPECT_THAT(message("v=2:1"), HasSubstr("LOWER at most UPPER"));
-  EXPECT_THAT(message("v"), HasSubstr("expected LOWER:UPPER"));
+  EXPECT_THAT(Message(""), HasSubstr("input \"v.0\" declares no bounds"));
+  EXPECT_THAT(Message("v.0=0:1"), HasSubstr("input \"v.1\" declares no bounds"));
+  EXPECT_THAT(Message("v=0:1,w=0:1"), HasSubstr("\"w\" is no input of programs/p"));
+}
+
+TEST(ProgramBoxTest, RangesHaveAGrammarOfTheirOwn) {
+  EXPECT_EQ(Message("v"), "--bounds: \"v\": expected NAME=LOWER:UPPER");
+  EXPECT_EQ(Message("v=1"), "--bounds: \"v=1\": expected NAME=LOWER:UPPER");
+  EXPECT_EQ(Message("=0:1"), "--bounds: \"=0:1\": expected NAME=LOWER:UPPER");
+  EXPECT_EQ(Message("v=0:1,"), "--bounds: \"\": expected NAME=LOWER:UPPER");
+  EXPECT_EQ(Message("v=0:"),
+            "--bounds: \"v=0:\": expected a finite number as upper bound, got nothing");
+  EXPECT_EQ(Message("v=:1"),
+            "--bounds: \"v=:1\": expected a finite number as lower bound, got nothing");
+  EXPECT_EQ(Message("v=0:1[m]"),
+            "--bounds: \"v=0:1[m]\": expected a finite number as upper bound, got \"1[m]\"");
+  EXPECT_THAT(Message("v=-inf:1"), HasSubstr("as lower bound, got \"-inf\""));
+  EXPECT_EQ(Message("v=2:1"), "--bounds: \"v=2:1\": expected LOWER at most UPPER");
+  EXPECT_EQ(Message("v=0:1,v=0:2"), "--bounds: expected each name once, got \"v\" twice");
+}
+
+TEST(ProgramBoxTest, RangesOfElementsGoBeforeThoseOfTheWhole) {
+  for (const char* bounds : {"v.1=5:6,v=0:1", "v=0:1,v.1=5:6"}) {
+    const Box box = BoxOf(kProgram, bounds);
+    EXPECT_EQ(box.low(1), 0) << bounds;
+    EXPECT_EQ(box.low(2), 5) << bounds;
+    EXPECT_EQ(box.high(2), 6) << bounds;
+  }
 }
 
 }  // namespace

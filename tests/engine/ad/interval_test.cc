@@ -368,6 +368,43 @@ TEST(IntervalTest, TheDomainCutsTheArgument) {
   ExpectBounds(pow(I(-2, 3), 3), -8, 27);
 }
 
+TEST(IntervalTest, NegativeBasesHaveIntegerPowers) {
+  // Where the exponent may be several integers, bounds of powers in general: not exact.
+  const auto expect_symmetric = [](const I& x, double size) {
+    EXPECT_EQ(x.lo(), -x.hi());
+    EXPECT_TRUE(x.Contains(I(-size, size))) << x;
+    EXPECT_LE(x.hi(), size * (1 + 0x1p-51)) << x;
+  };
+  expect_symmetric(pow(I(-3, -1), I(1, 3)), 27);
+  expect_symmetric(pow(I(-2), I(0, 1)), 2);
+  expect_symmetric(pow(I(-3, 0), I(1, 2)), 9);
+  // Exact where it is one integer.
+  ExpectBounds(pow(I(-3, -2), I(1.5, 2.5)), 4, 9);
+  ExpectBounds(pow(I(-3, -2), I(0.5, 1.5)), -3, -2);
+  ExpectBounds(pow(I(-3, -2), I(-0.5, 0.5)), 1, 1);
+  EXPECT_TRUE(pow(I(-3, -2), I(1.2, 1.8)).is_empty());
+  EXPECT_TRUE(pow(I(0), I(-2, -1)).is_empty());
+  ExpectBounds(pow(I(0), I(-2, 1)), 0, kInf);
+  Rng rng(31);
+  for (int i = 0; i < 100000; ++i) {
+    const auto range = [&rng](double lo, double hi) {
+      const double a = lo + (hi - lo) * rng.Uniform();
+      const double b = lo + (hi - lo) * rng.Uniform();
+      return I(std::min(a, b), std::max(a, b));
+    };
+    const I x = range(-3, 1);
+    const I y = range(-4, 4);
+    const double base = std::clamp(x.lo() + x.Width() * rng.Uniform(), x.lo(), x.hi());
+    const double exponent = std::floor(y.lo() + y.Width() * rng.Uniform()) + 1;
+    if (!y.Contains(exponent) || base == 0) continue;
+    const Quad truth = powq(base, exponent);
+    const I power = pow(x, y);
+    ASSERT_TRUE(Quad{power.lo()} <= truth + fabsq(truth) * 0x1p-100 &&
+                truth - fabsq(truth) * 0x1p-100 <= Quad{power.hi()})
+        << x << " ^ " << y << " = " << power << " at " << base << " ^ " << exponent;
+  }
+}
+
 TEST(IntervalTest, EmptyStaysEmpty) {
   const I none = I::Empty();
   for (const I& result : {none + 1,          1 - none,

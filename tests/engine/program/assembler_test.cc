@@ -1,4 +1,4 @@
-// The bytes of instructions, against those of the GNU assembler (binutils 2.40).
+// The bytes of instructions, against those of an independent assembler.
 
 #include "engine/program/assembler.h"
 
@@ -89,8 +89,7 @@ TEST(AssemblerTest, ShortensDisplacements) {
   EXPECT_EQ(Vector(opcode::kMultiply, 0, 0, At(kRbx, 68)), "62 f1 fd 48 59 83 44 00 00 00");
   EXPECT_EQ(Vector(opcode::kDivide, 7, 6, Everywhere(kRbp, 0)), "62 f1 cd 58 5e 7d 00");
   EXPECT_EQ(Vector(opcode::kDivide, 7, 6, Everywhere(kRbp, 1016)), "62 f1 cd 58 5e 7d 7f");
-  EXPECT_EQ(Vector(opcode::kDivide, 7, 6, Everywhere(kRbp, 1024)),
-            "62 f1 cd 58 5e bd 00 04 00 00");
+  EXPECT_EQ(Vector(opcode::kDivide, 7, 6, Everywhere(kRbp, 1024)), "62 f1 cd 58 5e bd 00 04 00 00");
 }
 
 // rsp and r12 need a byte more, rbp and r13 a displacement.
@@ -100,8 +99,7 @@ TEST(AssemblerTest, AddressesByEveryKindOfRegister) {
   EXPECT_EQ(Vector(opcode::kLoad, 3, 0, At(kRsp, 64)), "62 f1 fd 48 10 5c 24 01");
   EXPECT_EQ(Vector(opcode::kLoad, 3, 0, At(kR13, 0)), "62 d1 fd 48 10 5d 00");
   EXPECT_EQ(Vector(opcode::kLoad, 3, 0, At(kR12, 0)), "62 d1 fd 48 10 1c 24");
-  EXPECT_EQ(Vector(opcode::kBroadcast, 5, 0, Everywhere(kRbp, 8, kR15)),
-            "62 b2 fd 48 19 6c 3d 01");
+  EXPECT_EQ(Vector(opcode::kBroadcast, 5, 0, Everywhere(kRbp, 8, kR15)), "62 b2 fd 48 19 6c 3d 01");
   EXPECT_EQ(Vector(opcode::kAnd, 1, 2, Everywhere(kRbp, 8)), "62 f1 ed 58 54 4d 01");
 }
 
@@ -123,6 +121,7 @@ TEST(AssemblerTest, ScalarInstructions) {
   EXPECT_EQ(Scalar([](Assembler& a) { a.Pop(kR15); }), "41 5f");
   EXPECT_EQ(Scalar([](Assembler& a) { a.Pop(kRbp); }), "5d");
   EXPECT_EQ(Scalar([](Assembler& a) { a.Return(); }), "c3");
+  EXPECT_EQ(Scalar([](Assembler& a) { a.ClearUpperParts(); }), "c5 f8 77");
   EXPECT_EQ(Scalar([](Assembler& a) { a.Move(kRbx, kRdi); }), "48 89 fb");
   EXPECT_EQ(Scalar([](Assembler& a) { a.Move(kRax, kRsp); }), "48 89 e0");
   EXPECT_EQ(Scalar([](Assembler& a) { a.MoveConstant(kRbp, 0x1122334455667788); }),

@@ -117,6 +117,9 @@ class ReplayerTest {
       truth_.push_back(TruthOf(plain_, x_.back()));
       // Constants that are folded when the graph is built are exact numbers from then on.
       held_.push_back(TruthOf(folded, x_.back()));
+      promised_.emplace_back();
+      const std::vector<PlainValue> plain_nodes = InterpretPlainly(plain_.nodes, x_.back());
+      for (const NodeId id : plain_.outputs) promised_.back().push_back(plain_nodes[id]);
       const std::vector<double> nodes = ReferenceNodes(derived_.graph, x_.back());
       reference_.emplace_back();
       for (const NodeId id : derived_.outputs) {
@@ -149,6 +152,8 @@ class ReplayerTest {
   }
 
   int num_machine_codes() const { return num_machine_codes_; }
+  // How many values of the function were compared with a plain scalar program's.
+  int num_promised() const { return num_promised_; }
 
  private:
   // Of the outputs of DerivedGraph.
@@ -196,9 +201,20 @@ class ReplayerTest {
     }
   }
 
+  // Derivatives are compared with the derived graph, for they exist nowhere else; values also with
+  // the function before anything was folded or simplified.
   void ExpectStrict(const Replayer& replayer) {
     Block block(replayer, x_, x_);
     for (Index lane = 0; lane < replayer.lanes(); ++lane) {
+      const std::vector<PlainValue>& promised = promised_[PointOf(lane)];
+      for (std::size_t k = 0; k < promised.size(); ++k) {
+        if (!promised[k].is_promised) continue;
+        ++num_promised_;
+        const double got = block.Output(k, lane);
+        EXPECT_TRUE(IsSame(got, promised[k].value))
+            << "strict output " << k << ", lane " << lane << ": got " << got << ", but as written "
+            << promised[k].value;
+      }
       for (std::size_t k = 0; k < derived_.outputs.size(); ++k) {
         const double got = block.Output(k, lane);
         const double expected = reference_[PointOf(lane)][k];
@@ -230,20 +246,26 @@ class ReplayerTest {
   std::vector<std::vector<Box>> truth_;
   std::vector<std::vector<Box>> held_;
   std::vector<std::vector<double>> reference_;  // Node by node in plain arithmetic.
+  // Of the function alone, as it was written.
+  std::vector<std::vector<PlainValue>> promised_;
+  int num_promised_ = 0;
 };
 
 void RunSeeds(std::uint64_t first, int count, Index max_nodes) {
   Judge judge;
+  int num_promised = 0;
   for (std::uint64_t seed = first; seed < first + static_cast<std::uint64_t>(count); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     ReplayerTest test(seed, max_nodes, judge);
     test.Run();
+    num_promised += test.num_promised();
     if (MachineCode::IsAvailable()) {
       EXPECT_GT(test.num_machine_codes(), 0);
     }
     if (testing::Test::HasFailure()) return;  // One failing function is enough to read.
   }
   judge.ExpectSharp(0.05);
+  EXPECT_GT(num_promised, 100 * count);  // Several points, lanes and instruction sets of each.
 }
 
 TEST(DifferentialTest, ManySmallFunctionsThroughEveryReplayer) { RunSeeds(1'000'000, 4000, 24); }

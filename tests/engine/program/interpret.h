@@ -6,6 +6,7 @@
 #define SOBOLEV_TESTS_ENGINE_PROGRAM_INTERPRET_H_
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <stdexcept>
@@ -15,6 +16,7 @@
 #include "engine/base/matrix.h"
 #include "engine/program/definition.h"
 #include "engine/program/graph.h"
+#include "engine/program/op.h"
 
 namespace sobolev::program {
 
@@ -148,6 +150,41 @@ std::vector<T> Interpret(std::span<const Node> nodes, std::span<const NodeId> ou
   std::vector<T> y;
   for (const NodeId output : outputs) y.push_back(values[output]);
   return y;
+}
+
+// What a plain scalar program computes for a node, operation by operation as <cmath> and IEEE 754
+// say. Strict arithmetic departs from that in powers only: small integers are products and 1/2 is a
+// square root. `is_promised` is false of powers that may be among them and of all that they enter.
+struct PlainValue {
+  double value = 0;
+  bool is_promised = true;
+};
+
+// The values of nodes in the form of a graph's, none of them shared, folded or simplified.
+inline std::vector<PlainValue> InterpretPlainly(std::span<const Node> nodes,
+                                                const std::vector<double>& z) {
+  std::vector<PlainValue> values;
+  values.reserve(nodes.size());
+  for (const Node& node : nodes) {
+    if (node.op == Op::kInput) {
+      values.push_back({.value = z.at(node.a)});
+      continue;
+    }
+    if (node.op == Op::kConstant) {
+      values.push_back({.value = ConstantOf(node)});
+      continue;
+    }
+    const auto at = [&](NodeId id) { return id == kNoNode ? PlainValue{} : values[id]; };
+    const PlainValue a = at(node.a);
+    const PlainValue b = at(node.b);
+    const PlainValue c = at(node.c);
+    const bool is_special_power =
+        node.op == Op::kPow && (b.value == 0.5 || b.value == std::floor(b.value));
+    values.push_back(
+        {.value = Apply(node.op, a.value, b.value, c.value),
+         .is_promised = a.is_promised && b.is_promised && c.is_promised && !is_special_power});
+  }
+  return values;
 }
 
 // A stage as it was written: its nodes before sharing, folding and identities.

@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 #include <quadmath.h>
 
+#include "engine/ad/interval_extended.h"
 #include "engine/ad/interval_functions.h"
 #include "engine/base/isa.h"
 #include "engine/base/rng.h"
@@ -90,15 +91,16 @@ Quad SquareQ(Quad x) { return x * x; }
 Quad ReciprocalQ(Quad x) { return 1 / x; }
 
 namespace enclose = ad::enclose;
+namespace extended = ad::enclose::extended;
 const Function kFunctions[] = {
     {"Negate", &IntervalMath::negate, NegateScalar, NegateQ, -3, 3, 0, 0},
     {"Abs", &IntervalMath::abs, enclose::Abs, fabsq, -3, 3, 0, 0},
     {"Floor", &IntervalMath::floor, enclose::Floor, floorq, -9, 9, 0, 0},
     {"Square", &IntervalMath::square, enclose::Square, SquareQ, -3, 3, 1, 2},
-    {"Reciprocal", &IntervalMath::reciprocal, enclose::Reciprocal, ReciprocalQ, -3, 3, 1, 2},
+    {"Reciprocal", &IntervalMath::reciprocal, extended::Reciprocal, ReciprocalQ, -3, 3, 1, 2},
     {"Sqrt", &IntervalMath::sqrt, enclose::Sqrt, sqrtq, 0, 3, 1, 2},
     {"Exp", &IntervalMath::exp, enclose::Exp, expq, -760, 720, 5, 7},
-    {"Log", &IntervalMath::log, enclose::Log, logq, 0, 3, 7, 4},
+    {"Log", &IntervalMath::log, extended::Log, logq, 0, 3, 7, 4},
     {"Sin", &IntervalMath::sin, enclose::Sin, sinq, -10, 10, 5, 5, true},
     {"Cos", &IntervalMath::cos, enclose::Cos, cosq, -10, 10, 5, 5, true},
     {"SinFar", &IntervalMath::sin, enclose::Sin, sinq, -1048600, 1048600, 5, 5, true},
@@ -254,27 +256,34 @@ Quad LessEqualQ(Quad x, Quad y) { return x <= y ? 1 : 0; }
 Quad EqualQ(Quad x, Quad y) { return x == y ? 1 : 0; }
 Bounds SeedMultiplyScalar(const Bounds& x, const Bounds& y) {
   const bool is_zero = (x.lo == 0 && x.hi == 0) || (y.lo == 0 && y.hi == 0);
-  return is_zero ? Bounds{0, 0} : enclose::Multiply(x, y);
+  const bool has_zero = x.lo <= 0 && x.hi >= 0;
+  return is_zero || (has_zero && IsEmpty(y)) ? Bounds{0, 0} : enclose::Multiply(x, y);
+}
+// Comparisons of what is nowhere defined are false.
+Bounds Compared(const Bounds& x, const Bounds& y, const Bounds& outcome) {
+  return IsEmpty(x) || IsEmpty(y) ? Bounds{0, 0} : outcome;
 }
 Bounds LessScalar(const Bounds& x, const Bounds& y) {
-  return enclose::IfLess(x, y, {1, 1}, {0, 0});
+  return Compared(x, y, enclose::IfLess(x, y, {1, 1}, {0, 0}));
 }
 Bounds LessEqualScalar(const Bounds& x, const Bounds& y) {
-  return enclose::Subtract({1, 1}, LessScalar(y, x));
+  return Compared(x, y, enclose::Subtract({1, 1}, LessScalar(y, x)));
 }
 Bounds EqualScalar(const Bounds& x, const Bounds& y) {
   const Bounds below = LessEqualScalar(x, y);
   const Bounds above = LessEqualScalar(y, x);
   return enclose::Multiply(below, above);
 }
-Bounds SmallerScalar(const Bounds& x, const Bounds& y) { return enclose::IfLess(x, y, x, y); }
+Bounds SmallerScalar(const Bounds& x, const Bounds& y) {
+  return IsEmpty(x) || IsEmpty(y) ? y : enclose::IfLess(x, y, x, y);
+}
 
 const Operation kOperations[] = {
     {"Add", &IntervalMath::add, enclose::Add, AddQ, 1},
     {"Subtract", &IntervalMath::subtract, enclose::Subtract, SubtractQ, 1},
     {"Multiply", &IntervalMath::multiply, enclose::Multiply, MultiplyQ, 2},
     {"SeedMultiply", &IntervalMath::seed_multiply, SeedMultiplyScalar, MultiplyQ, 2},
-    {"Divide", &IntervalMath::divide, enclose::Divide, DivideQ, 2},
+    {"Divide", &IntervalMath::divide, extended::Divide, DivideQ, 2},
     {"Min", &IntervalMath::min, enclose::Min, fminq, 0},
     {"Max", &IntervalMath::max, enclose::Max, fmaxq, 0},
     {"Hull", &IntervalMath::hull, enclose::Hull, fminq, 0},

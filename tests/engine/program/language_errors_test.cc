@@ -12,7 +12,9 @@
 namespace sobolev::program {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // The error that Parse throws.
@@ -89,6 +91,19 @@ TEST(LanguageErrorsTest, SlipsFromOtherLanguagesGetAdvice) {
   EXPECT_THAT(ErrorOf("input x; output y = x // half").what(), HasSubstr("comments begin with #"));
 }
 
+TEST(LanguageErrorsTest, OperatorsInFrontOfALineBelongBehindTheOneBefore) {
+  ExpectError("input x\noutput y = x\n  + 2", "SYNTAX_ERROR",
+              "line 3, column 3: expected a statement, got '+'; a line goes on behind an operator "
+              "or in brackets, so write it at the end of the line before");
+  for (const std::string line : {"- 2", "* 2", "/ 2", "@ x", "^ 2", "and x < 2", "< 2", "== 2"}) {
+    EXPECT_THAT(ErrorOf("input x\noutput y = x\n" + line).what(),
+                HasSubstr("at the end of the line before"))
+        << line;
+  }
+  EXPECT_THAT(ErrorOf("input x\noutput y = x\n// half").what(), HasSubstr("comments begin with #"));
+  EXPECT_THAT(ErrorOf("input x\noutput y = x\n3").what(), Not(HasSubstr("line before")));
+}
+
 TEST(LanguageErrorsTest, CharactersThatAreNotAsciiAreNamed) {
   ExpectExpressionError(
       "\xcf\x80", "SYNTAX_ERROR",
@@ -119,6 +134,14 @@ TEST(LanguageErrorsTest, UnknownNamesGetTheNearestKnownOne) {
       "line 1, column 24: expected a known name, got 'sqr'; did you mean 'sqrt'?");
   ExpectExpressionError("nothing_like_it", "UNKNOWN_NAME",
                         "line 1, column 24: expected a known name, got 'nothing_like_it'");
+  // Half of a short word is another word.
+  for (const std::string name : {"foo", "qq", "bar", "q"}) {
+    EXPECT_THAT(ErrorOf("input x; output y = " + name + "(x)").what(),
+                Not(HasSubstr("did you mean")));
+  }
+  ExpectExpressionError(
+      "csoh(2)", "UNKNOWN_NAME",
+      "line 1, column 24: expected a known name, got 'csoh'; did you mean 'cosh'?");
   ExpectExpressionError("e", "UNKNOWN_NAME",
                         "line 1, column 24: expected a known name, got 'e'; e is written exp(1)");
   EXPECT_EQ(ErrorOf("input x; if 1 > 2 { let a = unknown }; output y = x").reason(),
@@ -213,6 +236,19 @@ TEST(LanguageErrorsTest, WhatMustBeKnownIsKnown) {
         "evolve t in 0..3 { if t > 1 { } }"}) {
     EXPECT_EQ(ErrorOf("input x[3]\n" + statement + "\noutput y = 1").reason(), "NOT_CONSTANT")
         << statement;
+  }
+}
+
+TEST(LanguageErrorsTest, NumbersThatAreNotWholeAreShownInFull) {
+  const auto message = [](const std::string& subscript) -> std::string {
+    return ErrorOf("input x[9]; output y = x[" + subscript + "]").what();
+  };
+  EXPECT_THAT(message("0.1 * 3 / 0.1"), HasSubstr("got 3.0000000000000004; round down with floor"));
+  EXPECT_THAT(message("2.5"), HasSubstr("got 2.5; round down with floor"));
+  for (const std::string subscript : {"1e300", "-1e300", "1/0", "0/0"}) {
+    EXPECT_THAT(message(subscript), AllOf(HasSubstr("expected a whole number of at most 2^52"),
+                                          Not(HasSubstr("floor"))))
+        << subscript;
   }
 }
 

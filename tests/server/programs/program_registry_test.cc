@@ -1,8 +1,11 @@
 #include "server/programs/program_registry.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -107,15 +110,25 @@ TEST_F(ProgramRegistryTest, LimitsHoldForWhatArrivesAndNotForWhatIsStored) {
   }
 }
 
-TEST_F(ProgramRegistryTest, RecordedTracesAreRememberedBitByBit) {
+// A Jacobian made of 2100 tangents has no trace that would be 2100 times as large.
+TEST_F(ProgramRegistryTest, AJacobianThatIsNotSymbolicTakesNoMemory) {
+  Create("p", "input x[2100]\nlet s = sum(x)\noutput y = s * x\n");
+  ProgramRegistry registry(*store_, std::size_t{64} << 20, {});
+  const ProgramRegistry::Handle handle = registry.Get("p");
+  EXPECT_EQ(handle->program().Summarize().jacobian_mode, "forward dense");
+  EXPECT_EQ(registry.FindCached("p"), handle);
+}
+
+TEST_F(ProgramRegistryTest, RecordedTracesAreRememberedOneByOne) {
   Create("p", Power(3));
   ProgramRegistry registry(*store_, std::size_t{1} << 20, {});
   const ProgramRegistry::Handle handle = registry.Get("p");
-  EXPECT_FALSE(handle->IsRecorded(1));
-  handle->SetRecorded(1);
-  handle->SetRecorded(4);
-  EXPECT_TRUE(handle->IsRecorded(5));
-  EXPECT_FALSE(handle->IsRecorded(2));
+  // What was recorded for two requests says nothing of one that asks for both.
+  const std::vector<std::uint32_t> recorded = {0, 1, 4, 63, 64, ServedProgram::kCombinations - 1};
+  for (const std::uint32_t combination : recorded) handle->SetRecorded(combination);
+  for (std::uint32_t i = 0; i < ServedProgram::kCombinations; ++i) {
+    EXPECT_EQ(handle->IsRecorded(i), std::ranges::count(recorded, i) == 1) << i;
+  }
 }
 
 }  // namespace

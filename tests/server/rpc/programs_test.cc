@@ -88,7 +88,7 @@ class ProgramServiceTest : public testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
-  void StartServer() {
+  void StartServer(std::int64_t max_program_operations = 1000) {
     ServerConfig config;
     config.listen.port = 0;
     config.metrics.port = 0;
@@ -96,7 +96,7 @@ class ProgramServiceTest : public testing::Test {
     config.max_predict_rows = 1000;
     config.max_predict_reply_bytes = std::int64_t{1} << 20;
     config.max_program_bytes = 2000;
-    config.max_program_operations = 1000;
+    config.max_program_operations = max_program_operations;
     server_.reset();
     server_ = std::make_unique<Server>(config);
     stub_ = v1::ProgramService::NewStub(
@@ -359,6 +359,68 @@ TEST_F(ProgramServiceTest, EveryReversalGivesTheSameGradientAndCountsItsSteps) {
   EXPECT_EQ(binomial.peak_states(), 5);
   EXPECT_LT(vanilla.advanced_steps(), binomial.advanced_steps());
   EXPECT_LT(binomial.advanced_steps(), poor.advanced_steps());
+}
+
+TEST_F(ProgramServiceTest, AForwardSweepCountsNoReversal) {
+  ASSERT_TRUE(Create("p", kEvolution).ok());
+  v1::EvaluateRequest request;
+  request.set_program("programs/p");
+  *request.mutable_x() = ToTensor({1, 1}, {0.25});
+  *request.mutable_tangents() = ToTensor({1, 1}, {1});
+  *request.mutable_adjoints() = ToTensor({1, 1}, {1});
+  const auto evaluate = [&](v1::Quantity quantity) {
+    request.clear_quantities();
+    request.add_quantities(quantity);
+    v1::EvaluateResponse response;
+    const grpc::Status status = Evaluate(request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  };
+  EXPECT_FALSE(evaluate(v1::QUANTITY_VALUE).has_reversal());
+  EXPECT_FALSE(evaluate(v1::QUANTITY_JVP).has_reversal());
+  // One input: the Jacobian is one tangent.
+  EXPECT_FALSE(evaluate(v1::QUANTITY_JACOBIAN).has_reversal());
+  EXPECT_EQ(evaluate(v1::QUANTITY_VJP).reversal().state_bytes(), 8);
+  // A state and its tangent.
+  EXPECT_EQ(evaluate(v1::QUANTITY_HVP).reversal().state_bytes(), 16);
+}
+
+TEST_F(ProgramServiceTest, StatesThatTakeTooMuchMemoryAreRefused) {
+  ASSERT_TRUE(Create("p",
+                     "input x[32]\nvar u = x\nevolve t in 0..10000000 { u = sin(u) }\n"
+                     "output u\n")
+                  .ok());
+  v1::EvaluateRequest request;
+  request.set_program("programs/p");
+  request.add_quantities(v1::QUANTITY_VJP);
+  *request.mutable_x() = ToTensor({1, 32}, std::vector<double>(32, 1));
+  *request.mutable_adjoints() = ToTensor({1, 32}, std::vector<double>(32, 1));
+  request.mutable_reversal()->set_strategy(v1::Reversal::STRATEGY_VANILLA);
+  v1::EvaluateResponse response;
+  ExpectRefused(Evaluate(request, &response), grpc::StatusCode::RESOURCE_EXHAUSTED,
+                "TOO_MANY_STATES", "reversal: expected at most 1024 MiB");
+}
+
+TEST_F(ProgramServiceTest, TheMemoryOfEigenvaluesIsLimited) {
+  StartServer(20'000);
+  // A vector of 10⁴ numbers for every iteration: 3355 fit 2²⁵ numbers.
+  ASSERT_TRUE(Create("p", "input x[10000]\noutput y = x[0]^2 - x[1]^2\n").ok());
+  v1::AnalyzeCurvatureRequest request;
+  request.set_program("programs/p");
+  *request.mutable_x() = ToTensor({1, 10000}, std::vector<double>(10000, 1));
+  request.mutable_eigenvalues()->set_max_iterations(3356);
+  const auto analyze = [&](v1::AnalyzeCurvatureResponse* response) {
+    grpc::ClientContext context;
+    return stub_->AnalyzeCurvature(&context, request, response);
+  };
+  v1::AnalyzeCurvatureResponse response;
+  ExpectRefused(analyze(&response), grpc::StatusCode::INVALID_ARGUMENT, "OUT_OF_RANGE",
+                "eigenvalues.max_iterations: expected 1 to 3355, which take");
+  request.mutable_eigenvalues()->set_max_iterations(3355);
+  const grpc::Status status = analyze(&response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_NEAR(Values(response.smallest_eigenvalue())[0], -2, 1e-8);
+  EXPECT_NEAR(Values(response.largest_eigenvalue())[0], 2, 1e-8);
 }
 
 TEST_F(ProgramServiceTest, BoundsHoldOverTheBoxAndUnboundedBoxesAreFlagged) {

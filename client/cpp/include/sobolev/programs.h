@@ -33,9 +33,10 @@ std::vector<std::string> ElementNames(const std::vector<ProgramVariable>& variab
 struct ProgramStatistics {
   std::int64_t operations = 0;           // Of the trace; those of a repeated step once.
   std::int64_t executed_operations = 0;  // With repetitions.
-  std::int64_t jacobian_nonzeros = 0;
-  std::optional<std::int64_t> hessian_nonzeros;  // Of Σᵢ ∇²yᵢ; unset if not determined.
-  std::string jacobian_mode;                     // The cheapest: "forward", "reverse", ...
+  std::int64_t jacobian_nonzeros = 0;    // Of m·n entries; −1 if not determined.
+  // Of the n² entries of Σᵢ ∇²yᵢ; unset if not determined.
+  std::optional<std::int64_t> hessian_nonzeros;
+  std::string jacobian_mode;  // The cheapest: "forward", "reverse", ...
   double tangent_ratio = 0;
   double adjoint_ratio = 0;
   double jacobian_ratio = 0;
@@ -55,12 +56,12 @@ struct Program {
 
 enum class Arithmetic {
   kFast,    // Each operation is accurate to a few units in the last place.
-  kStrict,  // Each rounds as IEEE 754 and <cmath> say.
+  kStrict,  // Each rounds as IEEE 754 and <cmath> say; xᵏ with small constant k is a product.
 };
 
 // How marked time loops are reversed: which states are kept. The results are the same.
 enum class Reversal {
-  kAutomatic,   // Such that the trace stays in the processor's cache.
+  kAutomatic,   // All if they take at most 64 MiB for a block of points, else as many as do.
   kVanilla,     // All.
   kMemoryPoor,  // The first only.
   kBinomial,    // At most `checkpoints`, such that the fewest steps are recomputed.
@@ -72,11 +73,12 @@ struct EvaluationSettings {
   std::int64_t checkpoints = 0;  // With kBinomial, at least 1.
 };
 
-// What one adjoint sweep did in the marked time loops.
+// What an adjoint sweep did in the marked time loops; with second derivatives, that of second
+// order.
 struct ReversalCounts {
   std::int64_t advanced_steps = 0;  // Run without being reversed.
   std::int64_t peak_states = 0;     // Kept at once.
-  std::int64_t state_bytes = 0;     // Of one state of one point.
+  std::int64_t state_bytes = 0;     // Of one state of one point, with its tangent if there is one.
 };
 
 // What was not asked for is empty.
@@ -86,9 +88,12 @@ struct Evaluation {
   Matrix hessian;   // n×(n·m·N)
   Matrix jvp;       // Ẏ = J Ẋ, m×(p·N)
   Matrix vjp;       // X̄ = Jᵀ Ȳ, n×(q·N)
-  Matrix hvp;  // Σᵢ ȳᵢ ∇²yᵢ ẋ, n×(p·q·N); the tangents of an adjoint follow each other.
-  std::vector<bool> valid;                 // N: false where one of the numbers is NaN or infinite.
-  std::optional<ReversalCounts> reversal;  // Of derivatives of a program with marked time loops.
+  // Σᵢ ȳᵢ ∇²yᵢ ẋ, n×(p·q·N); the tangents of an adjoint follow each other.
+  Matrix hvp;
+  // N: false where one of the numbers is NaN or infinite.
+  std::vector<bool> valid;
+  // Where a program with marked time loops ran an adjoint sweep.
+  std::optional<ReversalCounts> reversal;
 
   // J at point s, m×n. The Jacobian must have been asked for.
   Matrix JacobianAt(Index s) const {

@@ -107,7 +107,7 @@ class ProgramServiceServicer(object):
 
     def Enclose(self, request, context):
         """Encloses value and Jacobian over N boxes by interval arithmetic: no point of a box has a value
-        outside the bounds, and rounding errors are inside.
+        outside the bounds, as EncloseResponse says, whose own rounding goes outwards.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
