@@ -196,8 +196,7 @@ std::unique_ptr<const MachineCode> MachineCode::Make(const InstructionList& list
 }
 
 void MachineCode::Run(double* slots, Index points) const {
-  const auto code =
-      reinterpret_cast<void (*)(double*)>(reinterpret_cast<std::uintptr_t>(memory_.data()));
+  const auto code = reinterpret_cast<void (*)(double*)>(memory_.data());
   for (Index lane = 0; lane < points; lane += kRegisterLanes) code(slots + lane);
 }
 

@@ -91,23 +91,24 @@ void Program::Evaluate(const ConstMatrixMap& X, const std::optional<Directions>&
   const ProductRequests requests = MakeRequests(X, impl.m, tangents ? &*tangents : nullptr,
                                                 adjoints ? &*adjoints : nullptr, results);
   Straight* const straight = impl.FindStraight(Impl::KindOf(settings));
-  const bool has_symbolic_J = results.J != nullptr && impl.DensePlan() != nullptr;
-  const bool has_symbolic_H = results.H != nullptr && impl.HasDenseHessian();
+  const bool jacobian_is_symbolic = results.J != nullptr && impl.DensePlan() != nullptr;
+  const bool hessian_is_symbolic = results.H != nullptr && impl.HasDenseHessian();
   if (straight != nullptr) {
-    straight->Run(
-        requests.once,
-        {.J = has_symbolic_J ? results.J : nullptr, .H = has_symbolic_H ? results.H : nullptr},
-        stop);
+    straight->Run(requests.once,
+                  {.J = jacobian_is_symbolic ? results.J : nullptr,
+                   .H = hessian_is_symbolic ? results.H : nullptr},
+                  stop);
   } else {
     impl.RunProducts(requests.once, settings, stop);
   }
   for (const ProductRequest& request : requests.several) {
     impl.RunProducts(request, settings, stop);
   }
-  if (results.J != nullptr && !has_symbolic_J) {
+  if (results.J != nullptr && !jacobian_is_symbolic) {
     impl.RunDenseJacobian(X, results.J, settings, stop);
   }
-  if (results.H != nullptr && !has_symbolic_H) impl.RunDenseHessian(X, results.H, settings, stop);
+  if (results.H != nullptr && !hessian_is_symbolic)
+    impl.RunDenseHessian(X, results.H, settings, stop);
 
   if (valid == nullptr) return;
   const Index n = impl.n;

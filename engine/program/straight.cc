@@ -60,11 +60,10 @@ std::unique_ptr<const Routine> Straight::Make(const Wanted& wanted) {
   const auto n = static_cast<std::size_t>(stage_.state_size);
   const std::size_t m = stage_.outputs.size();
   Graph graph = stage_.graph;
-  NodeId next_input = static_cast<NodeId>(n);
+  auto next_input = static_cast<NodeId>(n);
   const auto inputs = [&](bool are_wanted, std::size_t count) {
-    std::vector<NodeId> nodes;
-    for (std::size_t i = 0; are_wanted && i < count; ++i)
-      nodes.push_back(graph.Input(next_input++));
+    std::vector<NodeId> nodes(are_wanted ? count : 0);
+    for (NodeId& node : nodes) node = graph.Input(next_input++);
     return nodes;
   };
   std::vector<Index> widths = {stage_.state_size, 0};
@@ -106,6 +105,7 @@ std::unique_ptr<const Routine> Straight::Make(const Wanted& wanted) {
   }
   if (wanted.sparse_J) {
     std::vector<NodeId> sparse;
+    sparse.reserve(jacobian.size());
     for (const SymbolicEntry& entry : jacobian) sparse.push_back(entry.node);
     regions.push_back(std::move(sparse));
   }

@@ -51,6 +51,7 @@ class Straight {
     bool sparse_J = false;
     bool H = false;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): the check mistakes the 0 of a defaulted <=>.
     friend auto operator<=>(const Wanted&, const Wanted&) = default;
   };
 

@@ -66,8 +66,8 @@ inline Vec Sign(Vec x) { return ((x < 0.0) | (x > 0.0)) ? CopySign(Broadcast(1.0
 
 inline constexpr bool kHasFma = true;
 
-// A mask of all lanes, which costs no instruction. Intrinsics without a mask start from an undefined
-// register, of which compilers warn.
+// A mask of all lanes, which costs no instruction. Intrinsics without a mask start from an
+// undefined register, of which compilers warn.
 inline constexpr __mmask8 kAllLanes = 0xff;
 
 inline bool Any(Mask mask) { return _mm512_movepi64_mask(reinterpret_cast<__m512i>(mask)) != 0; }

@@ -102,7 +102,7 @@ def test_a_failed_sample_leaves_no_dataset(client):
 
 
 def test_a_second_sample_adds_other_points(client, product):
-    name = unique("twice")
+    name = unique("sampled-twice")
     product.sample_into(name, 20)
     product.sample_into(name, 20)
     dataset = client.dataset(name)
