@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "engine/base/error.h"
 #include "engine/program/product_requests.h"
@@ -88,6 +89,13 @@ void Program::Evaluate(const ConstMatrixMap& X, const std::optional<Directions>&
   if (valid != nullptr) std::fill_n(valid, num_points, std::uint8_t{1});
   if (num_points == 0) return;
 
+  if (valid != nullptr && results.Y == nullptr) {
+    // Derivatives may be numbers where the value is none: 1/x where log x is NaN.
+    std::vector<double> values(static_cast<std::size_t>(impl.m * num_points));
+    Results with_value = results;
+    with_value.Y = values.data();
+    return Evaluate(X, tangents, adjoints, with_value, valid, settings, stop);
+  }
   const ProductRequests requests = MakeRequests(X, impl.m, tangents ? &*tangents : nullptr,
                                                 adjoints ? &*adjoints : nullptr, results);
   Straight* const straight = impl.FindStraight(Impl::KindOf(settings));

@@ -126,12 +126,12 @@ class Program {
   const std::vector<Variable>& outputs() const;
   Summary Summarize() const;
 
-  // Evaluates at the columns of X (n×N). `valid`, if not null, gets N flags: 0 for a point where a
-  // result is not finite, such as outside the domain of a function; nothing is thrown for those.
-  // Y_dot needs tangents, X_bar adjoints, X_bar_dot both. Thread-safe. Uses oneTBB's current arena.
-  // Throws Error(kInvalidArgument) for shapes and settings, Error(kResourceExhausted) naming
-  // "reversal" if that keeps more than ProgramLimits::max_state_bytes, and Error(kCancelled) when
-  // `stop` fires.
+  // Evaluates at the columns of X (n×N). `valid`, if not null, gets N flags: 0 for a point where
+  // the value, asked for or not, or a result is not finite, such as outside the domain of a
+  // function; nothing is thrown for those. Y_dot needs tangents, X_bar adjoints, X_bar_dot both.
+  // Thread-safe. Uses oneTBB's current arena. Throws Error(kInvalidArgument) for shapes and
+  // settings, Error(kResourceExhausted) naming "reversal" if that keeps more than
+  // ProgramLimits::max_state_bytes, and Error(kCancelled) when `stop` fires.
   void Evaluate(const ConstMatrixMap& X, const std::optional<Directions>& tangents,
                 const std::optional<Directions>& adjoints, const Results& results,
                 std::uint8_t* valid, const Settings& settings, const std::stop_token& stop) const;

@@ -24,7 +24,7 @@ class SymbolicDerivatives {
   // The cheaper mode and the pattern of the Jacobian, or null where it is beyond max_size.
   const JacobianPlan* Jacobian();
 
-  // Whether the Hessian is within max_size.
+  // Whether the Hessian is within an eighth of max_size.
   bool HasHessian();
   // The structural nonzeros of Σᵢ ∇²yᵢ, or −1 without HasHessian.
   Index HessianNonzeros();

@@ -242,6 +242,11 @@ TEST(ProgramTest, APointOutsideTheDomainIsFlaggedAndHarmsNoOther) {
   EXPECT_THAT(valid, testing::ElementsAre(1, 0, 1, 0));
   EXPECT_TRUE(std::isnan(y[1]));
   EXPECT_EQ(y[0], 0);
+  // Also by those who ask for derivatives only, which have numbers there.
+  Vector dy(4);
+  program.Evaluate(Map(X), std::nullopt, std::nullopt, {.J = dy.data()}, valid.data(), {}, {});
+  EXPECT_EQ(dy[1], -1);
+  EXPECT_THAT(valid, testing::ElementsAre(1, 0, 1, 0));
   EXPECT_NEAR(y[2], std::log(2), 1e-15);
 }
 
