@@ -60,7 +60,9 @@ RequestedDirections::RequestedDirections(const v1::Tensor& tensor, const std::st
             per_point_ ? std::vector<std::int64_t>{num_points, -1, dimension}
                        : std::vector<std::int64_t>{-1, dimension},
             per_point_ ? "points of x, directions, " + dimension_name
-                       : "directions shared by all points, " + dimension_name),
+                       : "directions shared by all points, " + dimension_name +
+                             "; or, with a set for each point, [points, directions, " +
+                             dimension_name + "]"),
       dimension_(dimension) {
   count_ = view_.shape()[per_point_ ? 1 : 0];
   if (count_ < 1 || count_ > kMaxDirections) {
@@ -82,10 +84,12 @@ void RequirePointLimit(Index num_points, std::int64_t max_points, const std::str
 void RequireReplyLimit(double num_elements, std::int64_t max_bytes, const std::string& field) {
   const std::int64_t max_elements = max_bytes / static_cast<std::int64_t>(sizeof(double));
   if (num_elements <= static_cast<double>(max_elements)) return;
-  throw Error(ErrorCode::kResourceExhausted, "REPLY_TOO_LARGE", field,
-              "the reply would hold " + Text(num_elements) + " numbers, the limit is " +
-                  std::to_string(max_elements) +
-                  "; send fewer points at a time or ask for products instead of whole matrices");
+  throw Error(
+      ErrorCode::kResourceExhausted, "REPLY_TOO_LARGE", field,
+      "the reply would hold " + Text(num_elements) + " numbers, the limit is " +
+          std::to_string(max_elements) +
+          "; send fewer points at a time, ask for products instead of whole matrices, or raise "
+          "max_predict_reply_bytes");
 }
 
 }  // namespace sobolev::server
