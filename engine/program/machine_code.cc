@@ -191,13 +191,13 @@ std::unique_ptr<const MachineCode> MachineCode::Make(const InstructionList& list
   if (code->memory_.data() == nullptr) return nullptr;
   maker.Write(code->memory_.data());
   if (!code->memory_.Seal()) return nullptr;
+  code->entry_ = reinterpret_cast<Entry>(code->memory_.data());
   trace = std::move(made);
   return code;
 }
 
 void MachineCode::Run(double* slots, Index points) const {
-  const auto code = reinterpret_cast<void (*)(double*)>(memory_.data());
-  for (Index lane = 0; lane < points; lane += kRegisterLanes) code(slots + lane);
+  for (Index lane = 0; lane < points; lane += kRegisterLanes) entry_(slots + lane);
 }
 
 }  // namespace sobolev::program

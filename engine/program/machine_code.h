@@ -39,10 +39,13 @@ class MachineCode {
   void Run(double* slots, Index points) const;
 
  private:
+  using Entry = void (*)(double* slots);
+
   MachineCode(Index lanes, std::size_t size) : lanes_(lanes), memory_(size) {}
 
   Index lanes_;
   ExecutableMemory memory_;
+  Entry entry_ = nullptr;
 };
 
 }  // namespace sobolev::program

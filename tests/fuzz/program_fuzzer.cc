@@ -1,8 +1,10 @@
-// Feeds arbitrary text to Parse.
+// Feeds arbitrary text to Parse, and what it returns to the replay.
 //
 // Whatever the text, Parse returns a definition that hangs together or throws an Error that says
-// where the fault is; it neither crashes nor hangs. What it returns is run once.
+// where the fault is; it neither crashes nor hangs. What it returns is differentiated and replayed
+// in every mode if it is small, and strict arithmetic gives the value of the reference interpreter.
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +15,7 @@
 
 #include "engine/base/error.h"
 #include "engine/program/definition.h"
+#include "engine/program/program.h"
 #include "tests/engine/program/reference.h"
 
 namespace sobolev::program {
@@ -79,6 +82,52 @@ std::vector<double> MiddlePoint(const std::vector<Variable>& inputs) {
   return x;
 }
 
+// What a batch is, per point; all modes together are short for these.
+constexpr Index kMaxReplayed = 2000;  // Executed nodes.
+constexpr Index kMaxVariables = 12;
+constexpr Index kPoints = 3;
+
+// Every quantity at the middle point, at 0 and far away; then bounds over the box between the last
+// two.
+void Replay(const Definition& definition, const std::vector<double>& middle) {
+  const Program program(definition);
+  const Index n = program.n();
+  const Index m = program.m();
+  Matrix X = Matrix::Zero(n, kPoints);
+  X.col(0) = ConstMatrixMap(middle.data(), n, 1);
+  X.col(2).setConstant(-1e3);
+  const ConstMatrixMap points(X.data(), n, kPoints);
+  const Matrix ones = Matrix::Ones(std::max(n, m), 1);
+  const Directions tangents{.D = {ones.data(), n, 1}, .count = 1};
+  const Directions adjoints{.D = {ones.data(), m, 1}, .count = 1};
+  Matrix Y(m, kPoints);
+  Matrix Y_dot(m, kPoints);
+  Matrix X_bar(n, kPoints);
+  Matrix X_bar_dot(n, kPoints);
+  Matrix J(n, m * kPoints);
+  Matrix H(n, n * m * kPoints);
+  std::vector<std::uint8_t> valid(kPoints);
+  for (const Arithmetic arithmetic : {Arithmetic::kFast, Arithmetic::kStrict}) {
+    program.Evaluate(points, tangents, adjoints,
+                     {.Y = Y.data(),
+                      .J = J.data(),
+                      .H = H.data(),
+                      .Y_dot = Y_dot.data(),
+                      .X_bar = X_bar.data(),
+                      .X_bar_dot = X_bar_dot.data()},
+                     valid.data(), {.arithmetic = arithmetic}, {});
+  }
+  const std::vector<double> truth = ReferenceValue(definition, middle);
+  for (Index i = 0; i < m; ++i) {
+    const double expected = truth[static_cast<std::size_t>(i)];
+    const bool is_same = Y(i, 0) == expected || (std::isnan(Y(i, 0)) && std::isnan(expected));
+    Require(is_same, "strict values are those of the reference");
+  }
+  program.Enclose({X.col(2).data(), n, 1}, {X.col(1).data(), n, 1},
+                  {.Y_min = Y.data(), .Y_max = Y_dot.data(), .J_min = J.data(), .J_max = H.data()},
+                  valid.data(), {});
+}
+
 }  // namespace
 }  // namespace sobolev::program
 
@@ -96,7 +145,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const Stage& stage : definition.stages) {
       executed += stage.repeat * static_cast<Index>(stage.graph.size());
     }
-    if (executed < 100000) ReferenceValue(definition, MiddlePoint(definition.inputs));
+    const std::vector<double> middle = MiddlePoint(definition.inputs);
+    if (executed < 100000) ReferenceValue(definition, middle);
+    const auto num_outputs = static_cast<Index>(definition.stages.back().outputs.size());
+    if (executed < kMaxReplayed && std::max(std::ssize(middle), num_outputs) <= kMaxVariables) {
+      Replay(definition, middle);
+    }
   } catch (const Error& error) {
     const std::string_view what = error.what();
     Require(error.code() == ErrorCode::kInvalidArgument, "faults are the caller's");

@@ -19,7 +19,7 @@ using testing::HasSubstr;
 
 // A directory of its own for each test.
 class FilesTest : public testing::Test {
- protected:
+ public:
   FilesTest()
       : directory_(fs::path(testing::TempDir()) /
                    testing::UnitTest::GetInstance()->current_test_info()->name()) {
@@ -28,6 +28,7 @@ class FilesTest : public testing::Test {
   }
   ~FilesTest() override { fs::remove_all(directory_); }
 
+ protected:
   std::string Path(const std::string& name) const { return directory_ / name; }
 
   void Write(const std::string& name, const std::string& bytes) const {
