@@ -42,10 +42,16 @@ def headers_by_object(build: pathlib.Path) -> dict[str, list[pathlib.Path]]:
     return headers
 
 
+def configurations(source: pathlib.Path) -> list[pathlib.Path]:
+    """The files of settings that hold for this source, the general ones first."""
+    inside = [folder for folder in reversed(source.parents) if ROOT in [folder, *folder.parents]]
+    return [folder / ".clang-tidy" for folder in inside if (folder / ".clang-tidy").exists()]
+
+
 def fingerprint(command: dict[str, str], inputs: list[pathlib.Path]) -> str:
     """A hash of all that the outcome depends on, but for the machine's own headers."""
     digest = hashlib.sha256(command["command"].encode())
-    for path in [ROOT / ".clang-tidy", *inputs]:
+    for path in inputs:
         digest.update(path.read_bytes() if path.exists() else b"gone")
     return digest.hexdigest()
 
@@ -70,7 +76,8 @@ def main() -> int:
         source = pathlib.Path(command["file"])
         if is_ours(source) and build not in source.parents and wanted.search(str(source)):
             output = command.get("output") or command["command"].split(" -o ")[1].split()[0]
-            stamp = clean / fingerprint(command, [source, *headers.get(output, [])])
+            inputs = [*configurations(source), source, *headers.get(output, [])]
+            stamp = clean / fingerprint(command, inputs)
             if not stamp.exists():
                 stale[source] = stamp
     print(f"clang-tidy: {len(stale)} files to check", flush=True)
