@@ -61,13 +61,13 @@ TEST(ElementaryTest, SaturatedFunctionsHaveSmallDerivativesInTheEnd) {
 
 TEST(ElementaryTest, OwnFunctionsAreAccurateInTheirTails) {
   for (const double x : {-700.0, -40.0, -1.0, 0.0, 1.0, 40.0, 700.0}) {
-    const double sigmoid = static_cast<double>(1 / (1 + expq(-Quad(x))));
-    const double softplus = static_cast<double>(log1pq(expq(Quad(x))));
+    const auto sigmoid = static_cast<double>(1 / (1 + expq(-Quad(x))));
+    const auto softplus = static_cast<double>(log1pq(expq(Quad(x))));
     EXPECT_NEAR(Sigmoid(x), sigmoid, 3e-16 * sigmoid) << x;
     EXPECT_NEAR(Softplus(x), softplus, 3e-16 * softplus) << x;
   }
   for (const double x : {-37.0, -8.0, -1.0, 0.0, 1.0, 8.0}) {
-    const double truth = static_cast<double>(erfcq(-Quad(x) / sqrtq(2)) / 2);
+    const auto truth = static_cast<double>(erfcq(-Quad(x) / sqrtq(2)) / 2);
     // The argument x/√2 is rounded, and erfc of a large argument z magnifies that by 2 z².
     EXPECT_NEAR(NormalCdf(x), truth, (4 + x * x) * 3e-16 * truth) << x;
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,8 +36,8 @@ ComputationalGraph Bat() {
 // A fully connected network of these widths, an activation after each layer but the last.
 ComputationalGraph Perceptron(const std::vector<std::int32_t>& widths) {
   std::vector<std::vector<std::int32_t>> predecessors(widths[0]);
-  std::vector<std::int32_t> layer;
-  for (std::int32_t v = 0; v < widths[0]; ++v) layer.push_back(v);
+  std::vector<std::int32_t> layer(widths[0]);
+  std::iota(layer.begin(), layer.end(), 0);
   for (std::size_t l = 1; l < widths.size(); ++l) {
     std::vector<std::int32_t> next;
     for (std::int32_t k = 0; k < widths[l]; ++k) {
