@@ -20,6 +20,7 @@ using A = Adjoint<double>;
 
 std::vector<A> Variables(Tape<double>& tape, int n) {
   std::vector<A> x;
+  x.reserve(static_cast<std::size_t>(n));
   for (int i = 0; i < n; ++i) x.push_back(tape.Variable(0.5 + 0.25 * i));
   return x;
 }
@@ -27,6 +28,7 @@ std::vector<A> Variables(Tape<double>& tape, int n) {
 std::vector<double> GradientOf(Tape<double>& tape, const A& y, const std::vector<A>& x) {
   tape.Reverse(y);
   std::vector<double> gradient;
+  gradient.reserve(x.size());
   for (const A& entry : x) gradient.push_back(tape.adjoint(entry));
   return gradient;
 }
@@ -41,13 +43,13 @@ std::vector<A> RandomProgram(const std::vector<A>& x, std::uint64_t seed, int nu
   for (int i = 0; i < num_statements; ++i) {
     const double kind = rng.Uniform();
     if (kind < 0.3) {
-      v.push_back(0.5 * (pick() + pick() * v.back()));
+      v.emplace_back(0.5 * (pick() + pick() * v.back()));
     } else if (kind < 0.6) {
-      v.push_back(sin(pick() * v.back()) + 0.3 * v.back());
+      v.emplace_back(sin(pick() * v.back()) + 0.3 * v.back());
     } else if (kind < 0.9) {
-      v.push_back(v.back() / (2.0 + Square(pick())));
+      v.emplace_back(v.back() / (2.0 + Square(pick())));
     } else {
-      v.push_back(tanh(pick()));
+      v.emplace_back(tanh(pick()));
     }
   }
   return v;
@@ -219,6 +221,7 @@ TEST(TapeDeathTest, VariablesOfAnotherRecordingAreCaughtInDebugBuilds) {
 TEST(TapeTest, EveryThreadHasItsOwnActiveTape) {
   std::vector<double> slopes(4);
   std::vector<std::thread> threads;
+  threads.reserve(slopes.size());
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&slopes, i] {
       Tape<double> tape;

@@ -141,7 +141,9 @@ TEST(EvolveTest, WithFewerThanTwoStepsTheyAreStraightCode) {
   const std::string before = "input x; var a = x; evolve t in ";
   const std::string after = " { a = a * 10 + t }; output a";
   for (const std::string range : {"0..0", "5..2", "3..4"}) {
-    EXPECT_THAT(Parse(before + range + after).stages, SizeIs(1)) << range;
+    std::string source = before;
+    source.append(range).append(after);
+    EXPECT_THAT(Parse(source).stages, SizeIs(1)) << range;
   }
   EXPECT_THAT(ReferenceValue(before + "5..2" + after, {1}), ElementsAre(1));
   EXPECT_THAT(ReferenceValue(before + "3..4" + after, {1}), ElementsAre(13));

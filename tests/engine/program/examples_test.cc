@@ -58,8 +58,8 @@ void ExpectNear(const std::vector<double>& actual, const std::vector<double>& ex
 }
 
 std::vector<double> Normals(Rng rng, int count) {
-  std::vector<double> z;
-  for (int i = 0; i < count; ++i) z.push_back(rng.Normal());
+  std::vector<double> z(static_cast<std::size_t>(count));
+  for (double& number : z) number = rng.Normal();
   return z;
 }
 

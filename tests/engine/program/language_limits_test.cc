@@ -112,15 +112,17 @@ TEST(LanguageLimitsTest, ExponentialGrowthIsStoppedOrShared) {
   std::string calls = "input x\nfn f0(a) = a * a\n";
   for (int i = 1; i <= 40; ++i) {
     const std::string before = "f" + std::to_string(i - 1) + "(a)";
-    calls += "fn f" + std::to_string(i) + "(a) = " + before + " + " + before + "\n";
+    calls.append("fn f" + std::to_string(i)).append("(a) = ");
+    calls.append(before).append(" + ").append(before).append("\n");
   }
   EXPECT_THAT(Refusal(calls + "output y = f40(x)", kShort), HasSubstr("TRACE_TOO_LONG"));
   // Matrices that grow by products.
   std::string vectors = "input x\nlet v0 = [x, x]\n";
   for (int i = 1; i <= 40; ++i) {
     const std::string before = "v" + std::to_string(i - 1);
-    vectors += "let v" + std::to_string(i) + " = [" + before + "[mod(i, len(" + before +
-               "))] for i in 0..2*len(" + before + ")]\n";
+    vectors.append("let v" + std::to_string(i)).append(" = [").append(before);
+    vectors.append("[mod(i, len(").append(before).append("))] for i in 0..2*len(");
+    vectors.append(before).append(")]\n");
   }
   EXPECT_THAT(Refusal(vectors + "output y = v40", kShort), HasSubstr("TRACE_TOO_LONG"));
 }
