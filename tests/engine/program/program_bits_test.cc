@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -164,7 +165,8 @@ TEST(ProgramBitsTest, StrictPowersWithSmallConstantExponentsAreProductsAndRoots)
 TEST(ProgramBitsTest, TheSignOfAZeroIsThatZero) {
   const Program program("input x\noutput y = 1 / sign(x)\n");
   const Matrix X = (Matrix(1, 4) << 0.0, -0.0, -3.0, NAN).finished();
-  const std::vector<double> expected = {INFINITY, -INFINITY, -1, NAN};
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  const std::vector<double> expected = {kInf, -kInf, -1, std::numeric_limits<double>::quiet_NaN()};
   for (const Arithmetic arithmetic : {Arithmetic::kFast, Arithmetic::kStrict}) {
     Vector y(4);
     program.Evaluate(Map(X), std::nullopt, std::nullopt, {.Y = y.data()}, nullptr,

@@ -110,11 +110,11 @@ TEST(ProgramLimitsTest, EveryLimitGivesTheSameAnswers) {
     const Program program(kSeveral, {}, {.max_symbolic_size = max_symbolic_size});
     Matrix all(1, 2 * (4 + 12 + 36 + 4 + 3 + 3));
     double* const Y = all.data();
-    double* const J = Y + 2 * 4;
-    double* const H = J + 2 * 12;
-    double* const Y_dot = H + 2 * 36;
-    double* const X_bar = Y_dot + 2 * 4;
-    double* const X_bar_dot = X_bar + 2 * 3;
+    double* const J = Y + 8;
+    double* const H = J + 24;
+    double* const Y_dot = H + 72;
+    double* const X_bar = Y_dot + 8;
+    double* const X_bar_dot = X_bar + 6;
     program.Evaluate(
         Map(X), Directions{.D = Map(x_dot), .count = 1}, Directions{.D = Map(y_bar), .count = 1},
         {.Y = Y, .J = J, .H = H, .Y_dot = Y_dot, .X_bar = X_bar, .X_bar_dot = X_bar_dot}, nullptr,

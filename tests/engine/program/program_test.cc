@@ -281,7 +281,7 @@ TEST(ProgramTest, SparseJacobianHoldsTheEntriesOfTheDenseOne) {
   EXPECT_EQ(pattern.size(), 60U);
   Matrix values(60, 11);
   program.SparseJacobian(Map(X), values.data(), nullptr, {}, {});
-  Matrix rebuilt = Matrix::Zero(30, 30 * 11);
+  Matrix rebuilt = Matrix::Zero(30, J.cols());
   for (Index s = 0; s < 11; ++s) {
     for (std::size_t e = 0; e < pattern.size(); ++e) {
       rebuilt(pattern[e].column, s * 30 + pattern[e].row) = values(static_cast<Index>(e), s);
