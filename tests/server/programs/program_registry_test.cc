@@ -46,7 +46,7 @@ class ProgramRegistryTest : public testing::Test {
     store_->CreateProgram(ToRecord(id, source, *registry.Compile(source)));
   }
 
-  const SystemClock clock_;
+  SystemClock clock_;
   PosixIoEnv io_;
   std::filesystem::path directory_;
   std::unique_ptr<Store> store_;

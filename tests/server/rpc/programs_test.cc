@@ -110,7 +110,7 @@ class ProgramServiceTest : public testing::Test {
     request.set_source(source);
     grpc::ClientContext context;
     v1::Program reply;
-    const grpc::Status status = stub_->CreateProgram(&context, request, &reply);
+    grpc::Status status = stub_->CreateProgram(&context, request, &reply);
     if (program != nullptr) *program = reply;
     return status;
   }

@@ -9,7 +9,6 @@
 namespace sobolev::server {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class ProgramStoreTest : public StoreTest {
