@@ -19,8 +19,6 @@
 namespace sobolev::server {
 namespace {
 
-using testing::HasSubstr;
-
 // x^exponent by a chain of products, so that a larger exponent is a longer program.
 std::string Power(int exponent) {
   return "input x\nvar y = x\nfor i in 1.." + std::to_string(exponent) +
