@@ -1,4 +1,4 @@
-"""What the tests on the bare wire share."""
+"""What the end-to-end tests share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from command_line import Cli
 from wire import Wire
 
 import sobolev
@@ -25,3 +26,9 @@ def wire(server) -> Iterator[Wire]:
     connected = Wire(server.grpc)
     yield connected
     connected.channel.close()
+
+
+@pytest.fixture
+def cli(server, tmp_path) -> Cli:
+    """`sobolev` in an empty directory, talking to the server that all tests share."""
+    return Cli(server.grpc, tmp_path)

@@ -6,49 +6,15 @@ import csv
 import io
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import time
 
 import numpy as np
 import pytest
+from command_line import CLI, SECONDS
 
-CLI = pathlib.Path(os.environ.get("SOBOLEV_BUILD_DIR", "build/release")) / "client/cli/sobolev"
 EXAMPLES = CLI.parents[1] / "examples"
-SECONDS = 300
-
-
-class Cli:
-    """Runs `sobolev` against one server."""
-
-    def __init__(self, target: str, directory: pathlib.Path) -> None:
-        self.environment = {**os.environ, "SOBOLEV_SERVER": target}
-        self.directory = directory
-
-    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(CLI.resolve()), *arguments],
-            input=stdin,
-            cwd=self.directory,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
-
-    def ok(self, *arguments: str, stdin: str = "") -> str:
-        result = self.run(*arguments, stdin=stdin)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
-
-    def json(self, *arguments: str, stdin: str = "") -> dict:
-        return json.loads(self.ok("--json", *arguments, stdin=stdin))
-
-
-@pytest.fixture
-def cli(server, tmp_path) -> Cli:
-    return Cli(server.grpc, tmp_path)
 
 
 def samples_csv(count: int, seed: int = 1) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import json
-import os
 import pathlib
-import subprocess
 
 import numpy as np
 import pytest
+from naming import unique
 from wire import refusal, tensor
 
 import sobolev
@@ -19,90 +17,50 @@ from sobolev._stubs import derivatives_pb2, programs_pb2
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "client" / "examples" / "programs"
-CLI = pathlib.Path(os.environ.get("SOBOLEV_BUILD_DIR", "build/release")) / "client/cli/sobolev"
-SECONDS = 300
-
-_counter = itertools.count()
-
-
-def unique(prefix: str) -> str:
-    return f"{prefix}-{next(_counter)}"
-
-
-@pytest.fixture
-def run(server, tmp_path):
-    """Runs `sobolev` and returns the finished process."""
-
-    def call(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(CLI.resolve()), *arguments],
-            input=stdin,
-            cwd=tmp_path,
-            env={**os.environ, "SOBOLEV_SERVER": server.grpc},
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
-
-    return call
-
-
-@pytest.fixture
-def ok(run):
-    """Runs `sobolev`, which succeeds, and returns what it printed."""
-
-    def call(*arguments: str, stdin: str = "") -> str:
-        result = run(*arguments, stdin=stdin)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
-
-    return call
-
-
 # ---- The command line ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("source", sorted(PROGRAMS.glob("*.sob")), ids=lambda path: path.stem)
-def test_every_shipped_program_checks_and_tells_its_costs(ok, source):
-    shown = json.loads(ok("--json", "program", "check", str(source)))
+def test_every_shipped_program_checks_and_tells_its_costs(cli, source):
+    shown = json.loads(cli.ok("--json", "program", "check", str(source)))
     assert shown["name"] == ""
     assert shown["input_size"] >= 1
     assert shown["output_size"] >= 1
     statistics = shown["statistics"]
     assert 0 < statistics["operations"] <= statistics["executed_operations"]
     assert statistics["jacobian_nonzeros"] <= shown["input_size"] * shown["output_size"]
-    text = ok("program", "check", str(source))
+    text = cli.ok("program", "check", str(source))
     for words in ("operations", "Jacobian", "cost of a tangent", "of an adjoint", "variable"):
         assert words in text
 
 
-def test_programs_are_created_listed_shown_and_deleted(ok, run, tmp_path):
+def test_programs_are_created_listed_shown_and_deleted(cli, tmp_path):
     (tmp_path / "f.sob").write_text("input x in [0, 1]  ## Of the line.\noutput y = 2 * x\n")
-    created = json.loads(ok("--json", "program", "create", "shown", "f.sob"))
+    created = json.loads(cli.ok("--json", "program", "create", "shown", "f.sob"))
     assert created["name"] == "programs/shown"
     assert created["inputs"][0]["bounds"] == {"min": 0, "max": 1}
-    assert "programs/shown" in ok("program", "list")
-    assert "programs/shown" in [p["name"] for p in json.loads(ok("--json", "program", "list"))]
-    shown = ok("program", "show", "shown")
+    assert "programs/shown" in cli.ok("program", "list")
+    assert "programs/shown" in [p["name"] for p in json.loads(cli.ok("--json", "program", "list"))]
+    shown = cli.ok("program", "show", "shown")
     assert "Of the line." in shown
     assert "[0, 1]" in shown
-    assert ok("program", "show", "shown", "--source") == (tmp_path / "f.sob").read_text()
+    assert cli.ok("program", "show", "shown", "--source") == (tmp_path / "f.sob").read_text()
     (tmp_path / "f.sob").write_text("input x\noutput y = 3 * x\n")
-    assert run("program", "create", "shown", "f.sob").returncode == 1
-    ok("program", "delete", "shown")
-    assert run("program", "show", "shown").returncode == 1
+    assert cli.run("program", "create", "shown", "f.sob").returncode == 1
+    cli.ok("program", "delete", "shown")
+    assert cli.run("program", "show", "shown").returncode == 1
 
 
-def test_evaluations_agree_with_the_formula_in_every_format(ok, tmp_path):
+def test_evaluations_agree_with_the_formula_in_every_format(cli, tmp_path):
     source = "input a\ninput v[2]\noutput u = a^2 * v[0] + v[1]\n"
-    ok("program", "create", "evaluated", "-", stdin=source)
+    cli.ok("program", "create", "evaluated", "-", stdin=source)
     points = [(2.0, 3.0, 5.0), (-1.0, 0.5, 0.25)]
     (tmp_path / "points.csv").write_text(
         "v.1,a,v.0\n" + "".join(f"{v1!r},{a!r},{v0!r}\n" for a, v0, v1 in points)
     )
     arguments = ["program", "evaluate", "evaluated", "--jacobian", "--hessian", "--strict"]
     arguments += ["--jvp", "1,2,0", "--vjp", "3", "--hvp"]
-    table = ok(*arguments, "--csv", "points.csv", "--format", "csv")
+    table = cli.ok(*arguments, "--csv", "points.csv", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(table)))
     for row, (a, v0, v1) in zip(rows, points, strict=True):
         numbers = {name: float(text) for name, text in row.items()}
@@ -115,48 +73,48 @@ def test_evaluations_agree_with_the_formula_in_every_format(ok, tmp_path):
         assert numbers["vjp1:v.1"] == 3
         assert numbers["hvp1.1:a"] == 3 * (2 * v0 + 2 * 2 * a)
         assert numbers["valid"] == 1
-    whole = json.loads(ok("--json", *arguments, "--point", "2,3,5"))
+    whole = json.loads(cli.ok("--json", *arguments, "--point", "2,3,5"))
     assert whole["program"] == "programs/evaluated"
     assert whole["points"][0]["hessian"] == [[[6, 4, 0], [4, 0, 0], [0, 0, 0]]]
-    assert ok("program", "evaluate", "evaluated", "--point", "1,2,3").rstrip().endswith("yes")
+    assert cli.ok("program", "evaluate", "evaluated", "--point", "1,2,3").rstrip().endswith("yes")
 
 
-def test_points_outside_the_domain_are_marked_and_null_in_json(ok):
-    ok("program", "create", "domain", "-", stdin="input x\noutput y = log(x)\n")
-    assert ok("program", "evaluate", "domain", "--point=-1").rstrip().endswith("no")
-    answer = json.loads(ok("--json", "program", "evaluate", "domain", "--point=-1"))
+def test_points_outside_the_domain_are_marked_and_null_in_json(cli):
+    cli.ok("program", "create", "domain", "-", stdin="input x\noutput y = log(x)\n")
+    assert cli.ok("program", "evaluate", "domain", "--point=-1").rstrip().endswith("no")
+    answer = json.loads(cli.ok("--json", "program", "evaluate", "domain", "--point=-1"))
     assert answer["points"] == [{"x": [-1], "value": [None], "valid": False}]
 
 
-def test_bounds_over_the_declared_box(ok, run):
+def test_bounds_over_the_declared_box(cli):
     source = "input x in [1, 2]\ninput z\noutput y = x * z\n"
-    ok("program", "create", "enclosed", "-", stdin=source)
+    cli.ok("program", "create", "enclosed", "-", stdin=source)
     shown = json.loads(
-        ok("--json", "program", "enclose", "enclosed", "--bounds", "z=-1:3", "--jacobian")
+        cli.ok("--json", "program", "enclose", "enclosed", "--bounds", "z=-1:3", "--jacobian")
     )
     assert shown["bounded"] is True
     assert shown["bounds"]["y"]["min"] == pytest.approx(-2, rel=1e-15)
     assert shown["bounds"]["y"]["max"] == pytest.approx(6, rel=1e-15)
     assert shown["bounds"]["dy/dz"] == {"min": 1, "max": 2}
-    missing = run("program", "enclose", "enclosed")
+    missing = cli.run("program", "enclose", "enclosed")
     assert missing.returncode == 2
     assert 'input "z" declares no bounds' in missing.stderr
 
 
-def test_wing_weight_from_source_to_surrogate(ok):
+def test_wing_weight_from_source_to_surrogate(cli):
     """Sampled, trained and predicted, the surrogate meets the program's own gradients."""
-    ok("program", "create", "wing-weight", str(PROGRAMS / "wing_weight.sob"))
+    cli.ok("program", "create", "wing-weight", str(PROGRAMS / "wing_weight.sob"))
     sampled = json.loads(
-        ok(
+        cli.ok(
             *("--json", "program", "sample", "wing-weight", "--dataset", "wing-weight"),
             *("--count", "600", "--design", "lhs", "--seed", "3"),
         )
     )
     assert (sampled["sample_count"], sampled["dropped_count"]) == (600, 0)
-    ok("train", "wing-weight", "--model", "wing-weight", "--epochs", "200")
-    points = ok("program", "sample", "wing-weight", "--dataset", "wing-test", "--count", "50")
+    cli.ok("train", "wing-weight", "--model", "wing-weight", "--epochs", "200")
+    points = cli.ok("program", "sample", "wing-weight", "--dataset", "wing-test", "--count", "50")
     assert "appended 50 samples with Jacobian to datasets/wing-test" in points
-    test = json.loads(ok("--json", "dataset", "show", "wing-test"))
+    test = json.loads(cli.ok("--json", "dataset", "show", "wing-test"))
     inputs = [variable["name"] for variable in test["schema"]["inputs"]]
     assert inputs[:2] == ["area", "fuel_weight"]
     assert len(inputs) == 10
@@ -193,9 +151,9 @@ def test_a_surrogate_of_a_program_has_its_gradients(client):
         (["sample", "domain", "--dataset", "d", "--bounds", "q=0:1"], "is no input"),
     ],
 )
-def test_a_wrong_command_line_ends_with_2(ok, run, arguments, says):
-    ok("program", "create", "domain", "-", stdin="input x\noutput y = log(x)\n")
-    result = run("program", *arguments)
+def test_a_wrong_command_line_ends_with_2(cli, arguments, says):
+    cli.ok("program", "create", "domain", "-", stdin="input x\noutput y = log(x)\n")
+    result = cli.run("program", *arguments)
     assert result.returncode == 2, result.stderr
     assert says in result.stderr
 

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import io
-import itertools
 import re
 from contextlib import redirect_stderr
 
 import numpy as np
 import pandas as pd
 import pytest
+from naming import unique
 
 import sobolev
-
-_counter = itertools.count()
-
-
-def unique(prefix: str) -> str:
-    return f"{prefix}-{next(_counter)}"
 
 
 def smooth(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

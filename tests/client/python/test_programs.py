@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pandas as pd
 import pytest
+from naming import unique
 
 import sobolev
 
@@ -18,12 +17,6 @@ output g = log(a) * v[1]
 """
 # A few operations, each accurate to a few units in the last place.
 CLOSE = {"rtol": 1e-13, "atol": 1e-14}
-
-_counter = itertools.count()
-
-
-def unique(prefix: str) -> str:
-    return f"{prefix}-{next(_counter)}"
 
 
 def truth(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

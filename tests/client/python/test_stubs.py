@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[3] / "client" / "python"
 TESTS = PACKAGE.parents[1] / "tests"
-OURS = [".", "../examples", TESTS / "client" / "python", TESTS / "e2e", TESTS / "conftest.py"]
+OURS = [".", "../examples", TESTS / "client" / "python", TESTS / "e2e", *TESTS.glob("*.py")]
 
 
 def protoc_version() -> str:
