@@ -230,10 +230,9 @@ void AddEnclose(CLI::App& group, Context& context) {
   enclose->add_option("--bounds", arguments->bounds, kBoundsHelp);
   enclose->add_flag("--jacobian", arguments->jacobian, "Bound d<output>/d<input> as well");
   enclose->footer(
-      "No point of the box has a value or derivative outside. A bound may be infinite, or NaN "
-      "where\n"
-      "the program is defined nowhere in the box; --json prints \"Infinity\", \"-Infinity\" and\n"
-      "\"NaN\", and \"bounded\" says whether all bounds are finite.\n\n"
+      "Every value and derivative that is a number lies within its bounds, in exact arithmetic. A\n"
+      "bound may be infinite, or NaN where the number is NaN in all of the box; --json prints\n"
+      "\"Infinity\", \"-Infinity\" and \"NaN\". \"bounded\" says whether all bounds are finite.\n\n"
       "Example:\n"
       "  sobolev program enclose cone --bounds 'radius=1:2,height=0:3' --jacobian");
   enclose->callback([arguments, &context] { Enclose(*arguments, context); });

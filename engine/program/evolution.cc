@@ -8,8 +8,6 @@
 namespace sobolev::program {
 namespace {
 
-// What the states of a pool may take between sweeps: as much as automatic reversal keeps.
-constexpr std::size_t kMaxIdleBytes = std::size_t{64} << 20;
 // What the slots of one block should take; a derivative's trace keeps about this many values per
 // node of the value's graph. Twice that of replay.cc: of Burgers' equation a gradient by blocks
 // half as wide takes a quarter longer, as each step is looked up twice as often.
@@ -47,13 +45,8 @@ Evolution::Evolution(const Definition& definition, LaneKind kind, Index max_stat
 
 Evolution::~Evolution() = default;
 
-StateSizes Evolution::Sizes(bool with_tangents) const {
-  return {.element = (with_tangents ? 2 : 1) * plan_.stride * Index{sizeof(double)},
-          .max_states = plan_.max_state_bytes};
-}
-
 ReversalCounts Evolution::Count(const Settings& settings, bool with_tangents) const {
-  return CountReversal(plan_.definition, settings, Sizes(with_tangents), with_tangents);
+  return CountReversal(plan_.definition, settings, plan_.Sizes(with_tangents), with_tangents);
 }
 
 std::unique_ptr<StatePool> Evolution::TakePool() {
@@ -69,7 +62,7 @@ void Evolution::RunBlock(const EvolutionBlock& block, const Settings& settings,
   // A sweep that fails takes its pool with it.
   std::unique_ptr<StatePool> pool = TakePool();
   EvolutionSweep(plan_, settings, *pool, stop).Run(block);
-  pool->Trim(kMaxIdleBytes);
+  pool->Trim(static_cast<std::size_t>(kAutomaticBytes));
   const std::lock_guard lock(mutex_);
   pools_.push_back(std::move(pool));
 }
@@ -90,28 +83,25 @@ void Evolution::Run(const ProductRequest& request, const ProductRequest* upper,
        {&ProductRequest::x_bar_dot, &EvolutionBlock::x_bar_dot}}};
   const LaneGrid& grid = request.grid;
   if (request.y_bar.data != nullptr) {
-    RequireStatesFit(plan_.definition, settings, Sizes(request.x_dot.data != nullptr));
+    RequireStatesFit(plan_.definition, settings, plan_.Sizes(request.x_dot.data != nullptr));
   }
   const Index width = std::max(plan_.stages.front()->stage().state_size,
                                static_cast<Index>(plan_.stages.back()->stage().outputs.size()));
   std::vector<std::uint32_t> indices(static_cast<std::size_t>(width));
   std::iota(indices.begin(), indices.end(), 0U);
+  const auto row_run = [&](Index count, Index pitch) {
+    return RowRun{.indices = indices.data(),
+                  .count = count,
+                  .lanes = lanes_,
+                  .stride = plan_.stride,
+                  .pitch = pitch};
+  };
   const auto load = [&](const BlockRows<const double>& rows, Index count, double* array) {
-    kernels_.load(RowRun{.indices = indices.data(),
-                         .count = count,
-                         .lanes = lanes_,
-                         .stride = plan_.stride,
-                         .pitch = rows.pitch},
-                  rows.rows.data(), array);
+    kernels_.load(row_run(count, rows.pitch), rows.rows.data(), array);
   };
   const auto store = [&](const double* array, Index points, Index count,
                          const BlockRows<double>& rows) {
-    kernels_.store(RowRun{.indices = indices.data(),
-                          .count = count,
-                          .lanes = lanes_,
-                          .stride = plan_.stride,
-                          .pitch = rows.pitch},
-                   array, indices.data(), points, rows.rows.data());
+    kernels_.store(row_run(count, rows.pitch), array, indices.data(), points, rows.rows.data());
   };
   ForEachBlock(grid, lanes_, stop, [&] {
     return [&, arrays = std::vector<LaneBuffer>(kInputs.size() + kOutputs.size())](

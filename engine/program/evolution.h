@@ -39,7 +39,6 @@ class Evolution {
 
  private:
   void RunBlock(const EvolutionBlock& block, const Settings& settings, const std::stop_token& stop);
-  StateSizes Sizes(bool with_tangents) const;
   std::unique_ptr<StatePool> TakePool();
 
   const LaneKernels& kernels_;

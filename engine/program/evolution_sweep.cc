@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/base/error.h"
+#include "engine/program/sweep.h"
 
 namespace sobolev::program {
 namespace {
@@ -13,24 +13,14 @@ Index OutputSize(const StageRoutines& stage) {
 
 }  // namespace
 
-const Routine& StageRoutines::value() {
-  std::call_once(once_[0], [&] { routines_[0] = MakeValue(stage_, kind_, lanes_); });
-  return *routines_[0];
+const Routine& StageRoutines::Get(int number, Maker* make) {
+  std::call_once(once_[number], [&] { routines_[number] = make(stage_, kind_, lanes_); });
+  return *routines_[number];
 }
 
-const Routine& StageRoutines::tangent() {
-  std::call_once(once_[1], [&] { routines_[1] = MakeTangent(stage_, kind_, lanes_); });
-  return *routines_[1];
-}
-
-const Routine& StageRoutines::adjoint() {
-  std::call_once(once_[2], [&] { routines_[2] = MakeAdjoint(stage_, kind_, lanes_); });
-  return *routines_[2];
-}
-
-const Routine& StageRoutines::second_order() {
-  std::call_once(once_[3], [&] { routines_[3] = MakeSecondOrder(stage_, kind_, lanes_); });
-  return *routines_[3];
+StateSizes EvolutionPlan::Sizes(bool with_tangents) const {
+  return {.element = (with_tangents ? 2 : 1) * stride * Index{sizeof(double)},
+          .max_states = max_state_bytes};
 }
 
 StatePool::State StatePool::Take() {
@@ -96,9 +86,7 @@ void EvolutionSweep::CopyOut(const State& state, Index first, Index count, doubl
 
 void EvolutionSweep::LoadStep(Replayer::Workspace& workspace, const Routine& routine,
                               const StageRoutines& stage, const State& state, Index step) {
-  if (stop_.stop_requested()) {
-    throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the evaluation was cancelled");
-  }
+  ThrowIfStopped(stop_);
   const Stage& definition = stage.stage();
   routine.LoadLanes(workspace, kState, state.data());
   if (definition.has_counter) {
@@ -171,10 +159,9 @@ void EvolutionSweep::Perform(StageRoutines& stage, const ad::ReversalAction& act
 }
 
 void EvolutionSweep::StartReversal(StageRoutines& stage) {
-  const StateSizes sizes{.element = (has_tangent_ ? 2 : 1) * stride_ * Index{sizeof(double)},
-                         .max_states = plan_.max_state_bytes};
   reversals_.push_back(
-      {.reverser = Reverser(plan_.definition, stage.stage(), settings_, sizes), .pending = {}});
+      {.reverser = Reverser(plan_.definition, stage.stage(), settings_, plan_.Sizes(has_tangent_)),
+       .pending = {}});
   StageReversal& reversal = reversals_.back();
   while (const auto action = reversal.reverser.Next()) {
     if (action->kind == ad::ReversalAction::Kind::kReverse) {

@@ -27,12 +27,16 @@ class StageRoutines {
       : stage_(stage), kind_(kind), lanes_(lanes) {}
 
   const Stage& stage() const { return stage_; }
-  const Routine& value();
-  const Routine& tangent();
-  const Routine& adjoint();
-  const Routine& second_order();
+  const Routine& value() { return Get(0, MakeValue); }
+  const Routine& tangent() { return Get(1, MakeTangent); }
+  const Routine& adjoint() { return Get(2, MakeAdjoint); }
+  const Routine& second_order() { return Get(3, MakeSecondOrder); }
 
  private:
+  using Maker = std::unique_ptr<const Routine>(const Stage& stage, LaneKind kind, Index lanes);
+
+  const Routine& Get(int number, Maker* make);
+
   const Stage& stage_;
   const LaneKind kind_;
   const Index lanes_;
@@ -72,6 +76,8 @@ struct EvolutionPlan {
   std::vector<std::unique_ptr<StageRoutines>> stages;
   Index stride = 0;           // Doubles per element of a lane array.
   Index max_state_bytes = 0;  // ProgramLimits.
+
+  StateSizes Sizes(bool with_tangents) const;
 };
 
 // A state is z, or z and ż one after the other.

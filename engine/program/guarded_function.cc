@@ -65,20 +65,8 @@ std::vector<Index> GuardedTrace::Run(const ConstMatrixMap& X, double* Y, double*
   std::vector<double> guards(has_guard() ? static_cast<std::size_t>(X.cols()) : 0);
   if (has_guard()) outputs.push_back(RowPerPoint(guards.data(), 1));
 
-  const Index lanes = routine.lanes();
-  ForEachBlock(grid, lanes, stop, [&] {
-    auto workspace = std::make_unique<Replayer::Workspace>(routine.replayer());
-    return [&, workspace = std::move(workspace)](Index first, Index points) {
-      const Index used = routine.replayer().LanesUsed(points);
-      routine.LoadRows(*workspace, kState, RowsOfBlock(inputs, grid, first, used));
-      workspace->Run(points);
-      for (std::size_t region = 0; region < outputs.size(); ++region) {
-        if (outputs[region].data == nullptr) continue;
-        routine.StoreRows(*workspace, static_cast<int>(region), points,
-                          RowsOfBlock(outputs[region], grid, first, used));
-      }
-    };
-  });
+  RunOnGrid(
+      routine, grid, [&](const auto& visit) { visit(kState, inputs); }, outputs, stop);
   std::vector<Index> others;
   for (std::size_t s = 0; s < guards.size(); ++s) {
     if (guards[s] != 1) others.push_back(static_cast<Index>(s));

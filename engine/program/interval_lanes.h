@@ -51,11 +51,11 @@ inline IVec LaneByLane(ad::Bounds (*function)(const ad::Bounds&, const ad::Bound
 
 // y, but the scalar function where a lane is special: what a lane holds must not depend on the
 // others.
-inline IVec WithSpecialLanes(const IVec& y, Mask special,
-                             ad::Bounds (*function)(const ad::Bounds&, const ad::Bounds&),
-                             const IVec& x1, const IVec& x2) {
+template <class Function, class... Operands>
+inline IVec WithSpecialLanes(const IVec& y, Mask special, Function* function,
+                             const Operands&... operands) {
   if (__builtin_expect(static_cast<int>(Any(special)), 0) == 0) return y;
-  const IVec exact = LaneByLane(function, x1, x2);
+  const IVec exact = LaneByLane(function, operands...);
   return {Blend(special, exact.lo, y.lo), Blend(special, exact.hi, y.hi)};
 }
 
@@ -219,9 +219,7 @@ inline IVec Divide(const IVec& x, const IVec& y) {
 inline IVec Reciprocal(const IVec& x) {
   const Mask special = ~((x.lo > 0.0) | (x.hi < 0.0));
   const IVec reciprocal = {DivideDown(Broadcast(1.0), x.hi), DivideUp(Broadcast(1.0), x.lo)};
-  if (__builtin_expect(static_cast<int>(Any(special)), 0) == 0) return reciprocal;
-  const IVec exact = LaneByLane(&ad::enclose::extended::Reciprocal, x);
-  return {Blend(special, exact.lo, reciprocal.lo), Blend(special, exact.hi, reciprocal.hi)};
+  return WithSpecialLanes(reciprocal, special, &ad::enclose::extended::Reciprocal, x);
 }
 
 inline IVec Abs(const IVec& x) {

@@ -18,146 +18,121 @@
 
 namespace sobolev::program::SOBOLEV_ISA {
 
-inline void LongFunction(const Group& group, const BlockRun& run) {
-  switch (group.op) {
-    case Op::kCbrt:
-      return LongUnary(group, run, [](Vec x) { return Cbrt(x); });
-    case Op::kExp:
-      return LongUnary(group, run, [](Vec x) { return Exp(x); });
-    case Op::kExpm1:
-      return LongUnary(group, run, [](Vec x) { return Expm1(x); });
-    case Op::kLog:
-      return LongUnary(group, run, [](Vec x) { return Log(x); });
-    case Op::kLog1p:
-      return LongUnary(group, run, [](Vec x) { return Log1p(x); });
-    case Op::kSin:
-      return LongUnary(group, run, [](Vec x) { return Sin(x); });
-    case Op::kCos:
-      return LongUnary(group, run, [](Vec x) { return Cos(x); });
-    case Op::kTan:
-      return LongUnary(group, run, [](Vec x) { return Tan(x); });
-    case Op::kAsin:
-      return LongUnary(group, run, [](Vec x) { return Asin(x); });
-    case Op::kAcos:
-      return LongUnary(group, run, [](Vec x) { return Acos(x); });
-    case Op::kAtan:
-      return LongUnary(group, run, [](Vec x) { return Atan(x); });
-    case Op::kSinh:
-      return LongUnary(group, run, [](Vec x) { return Sinh(x); });
-    case Op::kCosh:
-      return LongUnary(group, run, [](Vec x) { return Cosh(x); });
-    case Op::kTanh:
-      return LongUnary(group, run, [](Vec x) { return Tanh(x); });
-    case Op::kAsinh:
-      return LongUnary(group, run, [](Vec x) { return Asinh(x); });
-    case Op::kAcosh:
-      return LongUnary(group, run, [](Vec x) { return Acosh(x); });
-    case Op::kAtanh:
-      return LongUnary(group, run, [](Vec x) { return Atanh(x); });
-    case Op::kErf:
-      return LongUnary(group, run, [](Vec x) { return Erf(x); });
-    case Op::kErfc:
-      return LongUnary(group, run, [](Vec x) { return Erfc(x); });
-    case Op::kNormalCdf:
-      return LongUnary(group, run, [](Vec x) { return NormalCdf(x); });
-    case Op::kSigmoid:
-      return LongUnary(group, run, [](Vec x) { return Sigmoid(x); });
-    case Op::kSoftplus:
-      return LongUnary(group, run, [](Vec x) { return Softplus(x); });
-    case Op::kPow:
-      return LongBinary(group, run, [](Vec a, Vec b) { return Pow(a, b); });
-    case Op::kAtan2:
-      return LongBinary(group, run, [](Vec a, Vec b) { return Atan2(a, b); });
-    case Op::kHypot:
-      return LongBinary(group, run, [](Vec a, Vec b) { return Hypot(a, b); });
-    default:
-      return SinesAndCosines(group, run);
-  }
-}
-
-// The functions that machine code calls.
+// The long functions, for WithFunction.
 template <Vec (*kFunction)(Vec)>
-RegisterFunction UnaryFunction() {
-  const auto function = +[](Vec x) { return kFunction(x); };
-  return reinterpret_cast<RegisterFunction>(function);
-}
-
+struct UnaryFunction {};
 template <Vec (*kFunction)(Vec, Vec)>
-RegisterFunction BinaryFunction() {
-  const auto function = +[](Vec a, Vec b) { return kFunction(a, b); };
-  return reinterpret_cast<RegisterFunction>(function);
-}
+struct BinaryFunction {};
+struct SineAndCosine {};
+struct NoFunction {};
 
-inline RegisterFunction SineAndCosineFunction() {
-  const auto function = +[](Vec x, double* results) {
-    const SinCosVec pair = SinCos(x);
-    Store(results, pair.sin);
-    Store(results + kLanes, pair.cos);
-  };
-  return reinterpret_cast<RegisterFunction>(function);
-}
-
-// All of them; whatever else machine code meets, it must have instructions for (register_plan.cc).
-inline RegisterFunction FunctionOf(Op op) {
+// What visit(function) returns for the function of an operation; NoFunction for those that are
+// instructions of the processor, or a few.
+template <class Visit>
+inline auto WithFunction(Op op, const Visit& visit) {
   switch (op) {
     case Op::kSign:
-      return UnaryFunction<Sign>();
+      return visit(UnaryFunction<Sign>());
     case Op::kCbrt:
-      return UnaryFunction<Cbrt>();
+      return visit(UnaryFunction<Cbrt>());
     case Op::kExp:
-      return UnaryFunction<Exp>();
+      return visit(UnaryFunction<Exp>());
     case Op::kExpm1:
-      return UnaryFunction<Expm1>();
+      return visit(UnaryFunction<Expm1>());
     case Op::kLog:
-      return UnaryFunction<Log>();
+      return visit(UnaryFunction<Log>());
     case Op::kLog1p:
-      return UnaryFunction<Log1p>();
+      return visit(UnaryFunction<Log1p>());
     case Op::kSin:
-      return UnaryFunction<Sin>();
+      return visit(UnaryFunction<Sin>());
     case Op::kCos:
-      return UnaryFunction<Cos>();
+      return visit(UnaryFunction<Cos>());
     case Op::kTan:
-      return UnaryFunction<Tan>();
+      return visit(UnaryFunction<Tan>());
     case Op::kAsin:
-      return UnaryFunction<Asin>();
+      return visit(UnaryFunction<Asin>());
     case Op::kAcos:
-      return UnaryFunction<Acos>();
+      return visit(UnaryFunction<Acos>());
     case Op::kAtan:
-      return UnaryFunction<Atan>();
+      return visit(UnaryFunction<Atan>());
     case Op::kSinh:
-      return UnaryFunction<Sinh>();
+      return visit(UnaryFunction<Sinh>());
     case Op::kCosh:
-      return UnaryFunction<Cosh>();
+      return visit(UnaryFunction<Cosh>());
     case Op::kTanh:
-      return UnaryFunction<Tanh>();
+      return visit(UnaryFunction<Tanh>());
     case Op::kAsinh:
-      return UnaryFunction<Asinh>();
+      return visit(UnaryFunction<Asinh>());
     case Op::kAcosh:
-      return UnaryFunction<Acosh>();
+      return visit(UnaryFunction<Acosh>());
     case Op::kAtanh:
-      return UnaryFunction<Atanh>();
+      return visit(UnaryFunction<Atanh>());
     case Op::kErf:
-      return UnaryFunction<Erf>();
+      return visit(UnaryFunction<Erf>());
     case Op::kErfc:
-      return UnaryFunction<Erfc>();
+      return visit(UnaryFunction<Erfc>());
     case Op::kNormalCdf:
-      return UnaryFunction<NormalCdf>();
+      return visit(UnaryFunction<NormalCdf>());
     case Op::kSigmoid:
-      return UnaryFunction<Sigmoid>();
+      return visit(UnaryFunction<Sigmoid>());
     case Op::kSoftplus:
-      return UnaryFunction<Softplus>();
+      return visit(UnaryFunction<Softplus>());
     case Op::kPow:
-      return BinaryFunction<Pow>();
+      return visit(BinaryFunction<Pow>());
     case Op::kAtan2:
-      return BinaryFunction<Atan2>();
+      return visit(BinaryFunction<Atan2>());
     case Op::kHypot:
-      return BinaryFunction<Hypot>();
+      return visit(BinaryFunction<Hypot>());
     case Op::kSinCos:
-      return SineAndCosineFunction();
+      return visit(SineAndCosine());
     default:
-      return nullptr;
+      return visit(NoFunction());
   }
 }
+
+// Applies a function to the instructions of a group.
+struct GroupRunner {
+  const Group& group;
+  const BlockRun& run;
+
+  template <Vec (*kFunction)(Vec)>
+  void operator()(UnaryFunction<kFunction> /*function*/) const {
+    LongUnary(group, run, [](Vec x) { return kFunction(x); });
+  }
+  template <Vec (*kFunction)(Vec, Vec)>
+  void operator()(BinaryFunction<kFunction> /*function*/) const {
+    LongBinary(group, run, [](Vec a, Vec b) { return kFunction(a, b); });
+  }
+  void operator()(SineAndCosine /*function*/) const { SinesAndCosines(group, run); }
+  void operator()(NoFunction /*function*/) const {}
+};
+
+// The function as machine code calls it.
+struct FunctionPointer {
+  template <Vec (*kFunction)(Vec)>
+  RegisterFunction operator()(UnaryFunction<kFunction> /*function*/) const {
+    return reinterpret_cast<RegisterFunction>(+[](Vec x) { return kFunction(x); });
+  }
+  template <Vec (*kFunction)(Vec, Vec)>
+  RegisterFunction operator()(BinaryFunction<kFunction> /*function*/) const {
+    return reinterpret_cast<RegisterFunction>(+[](Vec a, Vec b) { return kFunction(a, b); });
+  }
+  RegisterFunction operator()(SineAndCosine /*function*/) const {
+    return reinterpret_cast<RegisterFunction>(+[](Vec x, double* results) {
+      const SinCosVec pair = SinCos(x);
+      Store(results, pair.sin);
+      Store(results + kLanes, pair.cos);
+    });
+  }
+  RegisterFunction operator()(NoFunction /*function*/) const { return nullptr; }
+};
+
+inline void LongFunction(const Group& group, const BlockRun& run) {
+  WithFunction(group.op, GroupRunner{group, run});
+}
+
+// Null for whatever machine code must have instructions for (register_plan.cc).
+inline RegisterFunction FunctionOf(Op op) { return WithFunction(op, FunctionPointer()); }
 
 inline Vec One(Mask mask) { return Blend(mask, 1.0, 0.0); }
 

@@ -340,11 +340,6 @@ class Contractor {
 
 }  // namespace
 
-double CostOf(const Instruction& instruction) {
-  if (instruction.op == Op::kSumOfProducts) return static_cast<double>(instruction.terms.size());
-  return Traits(instruction.op).cost;
-}
-
 InstructionList Lower(const Graph& graph, std::span<const NodeId> outputs,
                       const LoweringOptions& options) {
   Rebuilder rebuilder(graph, outputs, options);

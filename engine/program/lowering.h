@@ -60,9 +60,6 @@ void ForEachOperand(const Instruction& instruction, const Visit& visit) {
   }
 }
 
-// As in op.h.
-double CostOf(const Instruction& instruction);
-
 struct InstructionList {
   std::vector<Instruction> instructions;
   ValueId num_values = 0;

@@ -115,8 +115,9 @@ void Program::Evaluate(const ConstMatrixMap& X, const std::optional<Directions>&
   if (results.J != nullptr && !jacobian_is_symbolic) {
     impl.RunDenseJacobian(X, results.J, settings, stop);
   }
-  if (results.H != nullptr && !hessian_is_symbolic)
+  if (results.H != nullptr && !hessian_is_symbolic) {
     impl.RunDenseHessian(X, results.H, settings, stop);
+  }
 
   if (valid == nullptr) return;
   const Index n = impl.n;

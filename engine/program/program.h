@@ -65,9 +65,9 @@ struct Settings {
 
 // What derivatives of one program may take.
 struct ProgramLimits {
-  // A symbolic Jacobian or Hessian has at most this many entries, in a graph of at most this many
-  // nodes (derivation.h). Larger ones are products with directions, compressed if the structural
-  // nonzeros are at most as many.
+  // A symbolic Jacobian has at most this many entries, in a graph of at most this many nodes
+  // (derivation.h), a symbolic Hessian an eighth. Larger ones are products with directions,
+  // compressed if the structural nonzeros are at most as many.
   std::size_t max_symbolic_size = std::size_t{1} << 22;
   // Of the states that an adjoint sweep over one block of points keeps. Every thread runs a block.
   Index max_state_bytes = Index{1} << 30;

@@ -72,19 +72,7 @@ Replayer::Replayer(const InstructionList& list, LaneKind kind, Isa isa, Index la
     return;
   }
   trace_ = Schedule(list);
-  PrepareTrace();
   if (lanes_ == 0) lanes_ = ChooseLanes(trace_, kernels_.width);
-}
-
-Replayer::Replayer(Trace trace, LaneKind kind, Isa isa, Index lanes)
-    : trace_(std::move(trace)),
-      kind_(kind),
-      kernels_(KernelsOf(isa)),
-      lanes_(lanes == 0 ? ChooseLanes(trace_, kernels_.width) : lanes) {
-  PrepareTrace();
-}
-
-void Replayer::PrepareTrace() {
   if (kind_ != LaneKind::kInterval) return;
   MarkDoubts(trace_);
   starts_in_doubt_ = HasUndefinedConstant(trace_);

@@ -52,8 +52,6 @@ class Replayer {
   // `lanes` is 1, 2, 4 or 8 registers of `isa`, or 0 to choose.
   Replayer(const InstructionList& list, LaneKind kind, Isa isa = BestIsa(), Index lanes = 0,
            Executor executor = Executor::kAutomatic);
-  // By the interpreter.
-  Replayer(Trace trace, LaneKind kind, Isa isa = BestIsa(), Index lanes = 0);
 
   const Trace& trace() const { return trace_; }
   LaneKind kind() const { return kind_; }
@@ -96,7 +94,6 @@ class Replayer {
   };
 
  private:
-  void PrepareTrace();
   // Returning it takes no memory: room for all buffers that were ever taken is kept.
   std::unique_ptr<LaneBuffer> TakeBuffer() const;
 

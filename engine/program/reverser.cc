@@ -8,8 +8,6 @@
 namespace sobolev::program {
 namespace {
 
-constexpr Index kAutomaticBytes = Index{64} << 20;
-
 Index CountTimeLoops(const Definition& definition) {
   return std::count_if(definition.stages.begin(), definition.stages.end(),
                        [](const Stage& stage) { return stage.repeat > 1; });

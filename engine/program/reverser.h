@@ -18,11 +18,14 @@ struct StateSizes {
   Index max_states = 0;  // Of all states that one sweep may keep.
 };
 
+// What automatic reversal keeps of one block, and a pool of states between sweeps.
+inline constexpr Index kAutomaticBytes = Index{64} << 20;
+
 // The actions that reverse one stage, one after the other.
 class Reverser {
  public:
-  // With automatic reversal all time loops of the program together keep what fits a part of the
-  // memory (kAutomaticBytes), but at least two states each.
+  // With automatic reversal all time loops of the program together keep kAutomaticBytes, but at
+  // least two states each.
   Reverser(const Definition& definition, const Stage& stage, const Settings& settings,
            const StateSizes& sizes);
 

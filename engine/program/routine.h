@@ -7,7 +7,11 @@
 #ifndef SOBOLEV_ENGINE_PROGRAM_ROUTINE_H_
 #define SOBOLEV_ENGINE_PROGRAM_ROUTINE_H_
 
+#include <cstddef>
+#include <memory>
 #include <span>
+#include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "engine/program/replay.h"
@@ -64,6 +68,28 @@ class Routine {
   std::vector<InputRegion> inputs_;
   std::vector<OutputRegion> outputs_;
 };
+
+// Runs the routine on all lanes of a grid. for_each_input(visit) calls visit(region, rows) for each
+// region of inputs; outputs are by region, and those without data are not stored.
+template <class ForEachInput>
+void RunOnGrid(const Routine& routine, const LaneGrid& grid, const ForEachInput& for_each_input,
+               std::span<const LaneRows<double>> outputs, const std::stop_token& stop) {
+  ForEachBlock(grid, routine.lanes(), stop, [&] {
+    auto workspace = std::make_unique<Replayer::Workspace>(routine.replayer());
+    return [&, workspace = std::move(workspace)](Index first, Index points) {
+      const Index used = routine.replayer().LanesUsed(points);
+      for_each_input([&](int region, const LaneRows<const double>& rows) {
+        routine.LoadRows(*workspace, region, RowsOfBlock(rows, grid, first, used));
+      });
+      workspace->Run(points);
+      for (std::size_t region = 0; region < outputs.size(); ++region) {
+        if (outputs[region].data == nullptr) continue;
+        routine.StoreRows(*workspace, static_cast<int>(region), points,
+                          RowsOfBlock(outputs[region], grid, first, used));
+      }
+    };
+  });
+}
 
 }  // namespace sobolev::program
 

@@ -132,23 +132,9 @@ void Straight::Run(const ProductRequest& request, const PointResults& results,
   const std::vector<LaneRows<double>> outputs = Outputs(
       request, results, stage_.state_size, static_cast<Index>(stage_.outputs.size()), nonzeros);
   if (outputs.empty()) return;
-  const Routine& routine = Get(WantedBy(request, results));
-  const LaneGrid& grid = request.grid;
-  const Index lanes = routine.lanes();
-  ForEachBlock(grid, lanes, stop, [&] {
-    auto workspace = std::make_unique<Replayer::Workspace>(routine.replayer());
-    return [&, workspace = std::move(workspace)](Index first, Index points) {
-      const Index used = routine.replayer().LanesUsed(points);
-      ForEachInput(request, [&](int region, const LaneRows<const double>& rows) {
-        routine.LoadRows(*workspace, region, RowsOfBlock(rows, grid, first, used));
-      });
-      workspace->Run(points);
-      for (std::size_t i = 0; i < outputs.size(); ++i) {
-        routine.StoreRows(*workspace, static_cast<int>(i), points,
-                          RowsOfBlock(outputs[i], grid, first, used));
-      }
-    };
-  });
+  RunOnGrid(
+      Get(WantedBy(request, results)), request.grid,
+      [&](const auto& visit) { ForEachInput(request, visit); }, outputs, stop);
 }
 
 void Straight::RunBoxes(const ProductRequest& lower, const ProductRequest& upper,

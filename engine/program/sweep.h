@@ -91,6 +91,12 @@ BlockRows<T> RowsOfBlock(const LaneRows<T>& rows, const LaneGrid& grid, Index fi
   return block;
 }
 
+// Throws Error(kCancelled) if `stop` has fired.
+inline void ThrowIfStopped(const std::stop_token& stop) {
+  if (!stop.stop_requested()) return;
+  throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the evaluation was cancelled");
+}
+
 // Calls body(first lane, lanes in use) for every block of `lanes` lanes, in oneTBB's current arena.
 // `make_body` is called once per task and returns the body, which may hold a workspace. Throws
 // Error(kCancelled) when `stop` fires.
@@ -101,9 +107,7 @@ void ForEachBlock(const LaneGrid& grid, Index lanes, const std::stop_token& stop
   const auto run = [&](Index begin, Index end) {
     auto body = make_body();
     for (Index block = begin; block < end; ++block) {
-      if (stop.stop_requested()) {
-        throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the evaluation was cancelled");
-      }
+      ThrowIfStopped(stop);
       body(block * lanes, std::min(lanes, grid.size() - block * lanes));
     }
   };

@@ -206,10 +206,6 @@ Trace Schedule(InstructionList list) {
   return trace;
 }
 
-Trace Compile(const Graph& graph, std::span<const NodeId> outputs, const LoweringOptions& options) {
-  return Schedule(Lower(graph, outputs, options));
-}
-
 double CostOf(const Graph& graph, std::span<const NodeId> outputs) {
   const std::vector<bool> needed = graph.Reachable(outputs);
   double cost = 0;

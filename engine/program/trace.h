@@ -32,9 +32,6 @@ struct Trace {
 
 Trace Schedule(InstructionList list);
 
-// The trace of `outputs`.
-Trace Compile(const Graph& graph, std::span<const NodeId> outputs, const LoweringOptions& options);
-
 // About what the trace of `outputs` costs: the costs (op.h) of the nodes that they need, whatever
 // lowering would fuse or share.
 double CostOf(const Graph& graph, std::span<const NodeId> outputs);

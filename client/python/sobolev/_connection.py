@@ -82,6 +82,11 @@ _CONNECT_SECONDS = 30.0
 _BROKEN = (errors.UnavailableError, errors.AbortedError)
 
 
+def full_name(collection: str, name: str) -> str:
+    """The resource name of what a user calls `name`: "datasets/x" of "x" or of itself."""
+    return name if name.startswith(collection + "/") else f"{collection}/{name}"
+
+
 class Connection:
     """A channel and its stubs. Thread-safe.
 

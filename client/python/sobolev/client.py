@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sobolev import _arrays, records
-from sobolev._connection import Connection
+from sobolev._connection import Connection, full_name
 from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, programs_pb2, training_pb2
 from sobolev.dataset import Dataset
 from sobolev.errors import NotFoundError, invalid_argument
@@ -74,9 +74,7 @@ class Client:
 
     def dataset(self, name: str) -> Dataset:
         """An existing dataset. Raises NotFoundError."""
-        request = datasets_pb2.GetDatasetRequest(name=_full_name("datasets", name))
-        message = self._connection.call(self._connection.datasets.GetDataset, request)
-        return Dataset(self._connection, message)
+        return Dataset.fetch(self._connection, full_name("datasets", name))
 
     def datasets(self) -> list[Dataset]:
         """All datasets, in order of name."""
@@ -188,7 +186,7 @@ class Client:
         request = training_pb2.TrainRequest(
             dataset=dataset.name
             if isinstance(dataset, Dataset)
-            else _full_name("datasets", dataset),
+            else full_name("datasets", dataset),
             dataset_version=dataset_version,
             model_id=model,
             spec=spec,
@@ -222,7 +220,7 @@ class Client:
 
     def job(self, name: str) -> Job:
         """An existing job. Raises NotFoundError."""
-        request = jobs_pb2.GetJobRequest(name=_full_name("jobs", name))
+        request = jobs_pb2.GetJobRequest(name=full_name("jobs", name))
         return Job(self._connection, self._connection.call(self._connection.jobs.GetJob, request))
 
     def jobs(self) -> list[Job]:
@@ -235,7 +233,7 @@ class Client:
 
         Versions never change: call again to see a newer one. Raises NotFoundError.
         """
-        return Model.fetch(self._connection, _full_name("models", name))
+        return Model.fetch(self._connection, full_name("models", name))
 
     def models(self) -> list[Model]:
         """The newest version of each model, in order of name."""
@@ -250,7 +248,7 @@ class Client:
 
     def model_versions(self, name: str) -> list[Model]:
         """All versions of a model, oldest first. Raises NotFoundError."""
-        request = models_pb2.ListModelVersionsRequest(parent=_full_name("models", name))
+        request = models_pb2.ListModelVersionsRequest(parent=full_name("models", name))
         pages = self._connection.pages(self._connection.models.ListModelVersions, request)
         return [
             Model(self._connection, message) for page in pages for message in page.model_versions
@@ -258,7 +256,7 @@ class Client:
 
     def delete_model(self, name: str) -> None:
         """Deletes a model with all its versions. Predictions under way finish undisturbed."""
-        request = models_pb2.DeleteModelRequest(name=_full_name("models", name))
+        request = models_pb2.DeleteModelRequest(name=full_name("models", name))
         self._connection.call(self._connection.models.DeleteModel, request)
 
     # ---- Programs -------------------------------------------------------------------------------
@@ -281,7 +279,7 @@ class Client:
 
     def program(self, name: str) -> Program:
         """An existing program. Raises NotFoundError."""
-        request = programs_pb2.GetProgramRequest(name=_full_name("programs", name))
+        request = programs_pb2.GetProgramRequest(name=full_name("programs", name))
         message = self._connection.call(self._connection.programs.GetProgram, request)
         return Program(self._connection, message)
 
@@ -299,10 +297,6 @@ class Client:
             with contextlib.suppress(NotFoundError):  # Deleted meanwhile.
                 programs.append(self.program(name))
         return programs
-
-
-def _full_name(collection: str, name: str) -> str:
-    return name if name.startswith(collection + "/") else f"{collection}/{name}"
 
 
 def _source_text(source: Any) -> str:

@@ -73,6 +73,12 @@ class Dataset:
         )
         return cls(connection, connection.call(connection.datasets.CreateDataset, request))
 
+    @classmethod
+    def fetch(cls, connection: Connection, name: str) -> Dataset:
+        """The dataset "datasets/..."."""
+        request = datasets_pb2.GetDatasetRequest(name=name)
+        return cls(connection, connection.call(connection.datasets.GetDataset, request))
+
     @property
     def name(self) -> str:
         """The resource name, "datasets/...". Its last part is what Client.dataset takes."""
@@ -125,9 +131,7 @@ class Dataset:
 
     def refresh(self) -> Dataset:
         """Asks the server for the present attributes; returns this object."""
-        self._message = self._connection.call(
-            self._connection.datasets.GetDataset, datasets_pb2.GetDatasetRequest(name=self.name)
-        )
+        self._message = Dataset.fetch(self._connection, self.name)._message
         return self
 
     def append(

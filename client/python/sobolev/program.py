@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sobolev import _arrays, _sampling, records
-from sobolev._connection import Connection
+from sobolev._connection import Connection, full_name
 from sobolev._query import Query, batches, given
-from sobolev._stubs import datasets_pb2, derivatives_pb2, programs_pb2
+from sobolev._stubs import derivatives_pb2, programs_pb2
 from sobolev.dataset import Dataset, Samples
 from sobolev.errors import NotFoundError, invalid_argument
 
@@ -125,12 +125,13 @@ class ProgramEvaluation:
 
 @dataclass(frozen=True)
 class Enclosure:
-    """Bounds over N boxes: no point of a box has a value or derivative outside.
+    """Bounds over N boxes, of every value and derivative that is a number, in exact arithmetic.
 
     For a single box given without batch axis, the axis N is left out everywhere.
 
     Attributes:
-      value_min: [N, m]; infinite where there is no bound, NaN where F is defined nowhere.
+      value_min: [N, m]; infinite where there is no bound, NaN where the value is NaN in all of the
+        box.
       value_max: [N, m].
       jacobian_min: [N, m, n], or None if not asked for.
       jacobian_max: [N, m, n], or None if not asked for.
@@ -507,13 +508,10 @@ class Program:
 
     def _samples_in(self, dataset: str) -> int:
         """The number of samples in a dataset, 0 if there is none of that name."""
-        name = dataset if dataset.startswith("datasets/") else f"datasets/{dataset}"
-        request = datasets_pb2.GetDatasetRequest(name=name)
         try:
-            message = self._connection.call(self._connection.datasets.GetDataset, request)
+            return len(Dataset.fetch(self._connection, full_name("datasets", dataset)))
         except NotFoundError:
             return 0
-        return int(message.statistics.sample_count)
 
     def delete(self) -> None:
         """Deletes the program. Evaluations under way finish undisturbed."""

@@ -72,7 +72,7 @@ class NodeGradient {
     for (const auto& x_dot : {std::vector{one, kNoNode}, std::vector{kNoNode, one}}) {
       all.push_back(differentiator.Tangent(outputs, x_dot).front());
     }
-    return Replayer(Compile(graph, all, {.contract = false}), LaneKind::kStrict);
+    return Replayer(Lower(graph, all, {.contract = false}), LaneKind::kStrict);
   }
 
   Replayer replayer_;
@@ -279,7 +279,8 @@ TEST(DifferentiateTest, NaNIsNeverSilent) {
     const NodeId node = graph.Make(op, x, is_binary ? graph.Input(1) : kNoNode);
     for (const LaneKind kind : {LaneKind::kFast, LaneKind::kStrict}) {
       const Replayer replayer(
-          Compile(graph, std::vector{node}, {.contract = kind == LaneKind::kFast}), kind);
+          Lower(graph, std::vector{node}, {.contract = kind == LaneKind::kFast}), kind, BestIsa(),
+          0, Executor::kInterpreter);
       for (const int which : {0, 1}) {
         if (which == 1 && !is_binary) continue;
         Replayer::Workspace workspace(replayer);

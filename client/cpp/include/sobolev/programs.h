@@ -108,9 +108,9 @@ struct Evaluation {
   }
 };
 
-// Bounds over N boxes: no point of a box has a value or a derivative outside.
+// Bounds over N boxes, of every value and derivative that is a number, in exact arithmetic.
 struct Enclosure {
-  Matrix value_min;  // m×N; infinite where there is no bound, NaN where F is defined nowhere.
+  Matrix value_min;  // m×N; infinite where there is no bound, NaN if the value is in all the box.
   Matrix value_max;
   Matrix jacobian_min;  // n×(m·N), or empty if not asked for.
   Matrix jacobian_max;

@@ -106,8 +106,8 @@ class ProgramServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Enclose(self, request, context):
-        """Encloses value and Jacobian over N boxes by interval arithmetic: no point of a box has a value
-        outside the bounds, as EncloseResponse says, whose own rounding goes outwards.
+        """Encloses value and Jacobian over N boxes by interval arithmetic with outward rounding: what
+        lies within the bounds, EncloseResponse says.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
