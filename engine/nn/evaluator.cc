@@ -10,8 +10,8 @@
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/kernels.h"
 #include "engine/nn/network.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/nn/packing.h"
-#include "engine/nn/surrogate.h"
 
 namespace sobolev::nn {
 

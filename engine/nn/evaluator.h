@@ -19,7 +19,7 @@
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/kernels.h"
 #include "engine/nn/network.h"
-#include "engine/nn/surrogate.h"
+#include "engine/nn/network_surrogate.h"
 
 namespace sobolev::nn {
 

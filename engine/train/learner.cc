@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/nn/network.h"
@@ -19,7 +20,6 @@
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
 #include "engine/train/scaling.h"
-#include "engine/train/state_codec.h"
 
 namespace sobolev::train {
 
@@ -142,7 +142,7 @@ class TypedLearner : public Learner {
     return hasher.Finish();
   }
 
-  void Save(StateWriter& writer) const override {
+  void Save(ByteWriter& writer) const override {
     writer.Write(adam_.steps());
     writer.WriteAll(std::span<const T>(theta_));
     writer.WriteAll(std::span<const T>(best_theta_));
@@ -150,7 +150,7 @@ class TypedLearner : public Learner {
     writer.WriteAll(std::span<const T>(adam_.second_moment()));
   }
 
-  void Load(StateReader& reader) override {
+  void Load(ByteReader& reader) override {
     const std::size_t p = theta_.size();
     const auto steps = reader.Read<std::int64_t>();
     std::vector<T> theta = reader.ReadAll<T>(p);

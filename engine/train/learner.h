@@ -9,12 +9,12 @@
 #include <span>
 #include <stop_token>
 
+#include "engine/base/byte_codec.h"
 #include "engine/base/matrix.h"
 #include "engine/nn/twin_sweep.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
 #include "engine/train/scaling.h"
-#include "engine/train/state_codec.h"
 
 namespace sobolev::train {
 
@@ -49,9 +49,9 @@ class Learner {
 
   // A hash of the standardised samples.
   virtual std::uint64_t Fingerprint() const = 0;
-  virtual void Save(StateWriter& writer) const = 0;
+  virtual void Save(ByteWriter& writer) const = 0;
   // Reads what Save wrote. Changes nothing if it throws Error(kDataLoss).
-  virtual void Load(StateReader& reader) = 0;
+  virtual void Load(ByteReader& reader) = 0;
 };
 
 // With initial parameters by options.seed. `resolved` is what ResolveOptions returned; the samples

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/base/matrix.h"
-#include "engine/nn/surrogate.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
 

@@ -10,7 +10,7 @@
 #include <stop_token>
 #include <vector>
 
-#include "engine/nn/surrogate.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
 

@@ -15,11 +15,12 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
-#include "engine/nn/surrogate.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/nn/twin_sweep.h"
 #include "engine/train/learner.h"
 #include "engine/train/options.h"
@@ -27,7 +28,6 @@
 #include "engine/train/samples.h"
 #include "engine/train/scaling.h"
 #include "engine/train/schedule.h"
-#include "engine/train/state_codec.h"
 
 namespace sobolev::train {
 
@@ -215,7 +215,7 @@ struct Trainer::Impl {
   }
 
   std::string SaveState() const {
-    StateWriter writer;
+    ByteWriter writer;
     writer.Write(kStateVersion);
     writer.Write(fingerprint);
     ForEachField(cursor, [&](const auto& field) { writer.Write(field); });
@@ -226,7 +226,7 @@ struct Trainer::Impl {
   }
 
   void LoadState(std::string_view state) {
-    StateReader reader(state);
+    ByteReader reader(state);
     const auto version = reader.Read<std::uint64_t>();
     if (version != kStateVersion || reader.Read<std::uint64_t>() != fingerprint) {
       throw Error(ErrorCode::kDataLoss, "STATE_MISMATCH", "state",
@@ -296,9 +296,9 @@ Errors Trainer::ValidationErrors() const {
                   impl_->standardisation.scaling.y_scale);
 }
 
-nn::Surrogate Trainer::MakeSurrogate() const {
+nn::NetworkSurrogate Trainer::MakeSurrogate() const {
   const Options& options = impl_->options;
-  return nn::Surrogate(
+  return nn::NetworkSurrogate(
       {.n = impl_->n, .m = impl_->m, .hidden = options.hidden, .activation = options.activation},
       impl_->standardisation.scaling, impl_->learner->Theta(Parameters::kBest));
 }

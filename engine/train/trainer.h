@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "engine/base/matrix.h"
-#include "engine/nn/surrogate.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
 
@@ -85,7 +85,7 @@ class Trainer {
   Errors ValidationErrors() const;
   // The surrogate with the best parameters, which are the initial ones before the first epoch
   // ended.
-  nn::Surrogate MakeSurrogate() const;
+  nn::NetworkSurrogate MakeSurrogate() const;
 
   // Optimiser, cursor, best parameters, history: everything but samples and options, with a hash.
   // Valid after any Advance.

@@ -183,7 +183,7 @@ class Attempt {
 
   void Publish(v1::TrainingReport::StopReason stop_reason) {
     PublishProgress(true);
-    const nn::Surrogate surrogate = trainer_->MakeSurrogate();
+    const nn::NetworkSurrogate surrogate = trainer_->MakeSurrogate();
     v1::ModelVersion version;
     *version.mutable_network() = ToProto(surrogate.architecture());
     const DatasetRecord dataset = environment_.store.GetDataset(job_.dataset_id);

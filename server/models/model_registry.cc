@@ -10,9 +10,9 @@ namespace sobolev::server {
 namespace {
 
 ModelRegistry::Handle Load(Store& store, const ModelVersionRecord& record) {
-  nn::Surrogate surrogate = DecodeSurrogate(store.LoadWeights(record));
+  std::unique_ptr<const Surrogate> surrogate = DecodeSurrogate(store.LoadWeights(record));
   v1::ModelVersion description;
-  const Index n = surrogate.architecture().n;
+  const Index n = surrogate->n();
   if (!description.ParseFromString(record.description) || description.domain_size() != n) {
     throw Error(ErrorCode::kDataLoss, "CORRUPT_MODEL", "model",
                 "the stored description is damaged; train the model again");
@@ -62,7 +62,7 @@ ModelRegistry::Handle ModelRegistry::Get(const std::string& model_id, std::int64
   // The model may have been deleted meanwhile: answer this request, remember nothing.
   if (removals != removals_) return loaded;
   if (newest) latest_[model_id] = std::max(latest_[model_id], record.version);
-  const std::size_t bytes = loaded->surrogate.SizeBytes();
+  const std::size_t bytes = loaded->surrogate->SizeBytes();
   const auto present = entries_.find({model_id, record.version});
   if (present != entries_.end()) return present->second.model;
   if (bytes > max_bytes_) return loaded;
@@ -78,7 +78,7 @@ void ModelRegistry::EvictToFit(std::size_t incoming_bytes) {
     const auto oldest = std::min_element(
         entries_.begin(), entries_.end(),
         [](const auto& a, const auto& b) { return *a.second.last_use < *b.second.last_use; });
-    size_bytes_ -= oldest->second.model->surrogate.SizeBytes();
+    size_bytes_ -= oldest->second.model->surrogate->SizeBytes();
     entries_.erase(oldest);
   }
 }
@@ -94,7 +94,7 @@ void ModelRegistry::Remove(const std::string& model_id) {
   latest_.erase(model_id);
   std::erase_if(entries_, [&](const auto& entry) {
     if (entry.first.first != model_id) return false;
-    size_bytes_ -= entry.second.model->surrogate.SizeBytes();
+    size_bytes_ -= entry.second.model->surrogate->SizeBytes();
     return true;
   });
 }

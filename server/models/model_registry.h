@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "engine/base/matrix.h"
-#include "engine/nn/surrogate.h"
+#include "engine/surrogate/surrogate.h"
 #include "server/storage/store.h"
 
 namespace sobolev::server {
@@ -23,7 +23,7 @@ namespace sobolev::server {
 struct ServedModel {
   std::string model_id;
   std::int64_t version = 0;
-  nn::Surrogate surrogate;
+  std::unique_ptr<const Surrogate> surrogate;
   Vector domain_min;  // n, the box of the training samples.
   Vector domain_max;  // n
 };

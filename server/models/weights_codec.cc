@@ -1,99 +1,61 @@
 #include "server/models/weights_codec.h"
 
 #include <cstdint>
-#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 
+#include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/surrogate.h"
 
 namespace sobolev::server {
 namespace {
 
-constexpr std::string_view kMagic = "SBLVNET1";
+// "SBLVMDL2", read as a little-endian integer.
+constexpr std::uint64_t kMagic = 0x324c444d564c4253;
 
-void AppendInt(std::int64_t value, std::string& bytes) {
-  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+[[noreturn]] void ThrowDataLoss() {
+  throw Error(ErrorCode::kDataLoss, "CORRUPT_MODEL", "model",
+              "the stored weights are damaged or of another format; train the model again");
 }
 
-void AppendVector(const Vector& values, std::string& bytes) {
-  bytes.append(reinterpret_cast<const char*>(values.data()),
-               static_cast<std::size_t>(values.size()) * sizeof(double));
+std::unique_ptr<const Surrogate> Decode(std::string_view bytes) {
+  ByteReader reader(bytes);
+  if (reader.Read<std::uint64_t>() != kMagic) ThrowDataLoss();
+  std::unique_ptr<const Surrogate> surrogate;
+  switch (static_cast<SurrogateKind>(reader.Read<std::int64_t>())) {
+    case SurrogateKind::kNetwork:
+      surrogate = nn::NetworkSurrogate::Load(reader);
+      break;
+    case SurrogateKind::kPolynomial:
+    case SurrogateKind::kGaussianProcess:
+    case SurrogateKind::kEnsemble:
+      break;
+  }
+  if (surrogate == nullptr) ThrowDataLoss();
+  reader.Finish();
+  return surrogate;
 }
-
-// Takes values off the front; throws when the bytes run out.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-
-  std::string_view Take(std::size_t size) {
-    if (size > bytes_.size()) ThrowDataLoss();
-    const std::string_view taken = bytes_.substr(0, size);
-    bytes_.remove_prefix(size);
-    return taken;
-  }
-
-  Index TakeInt(Index least, Index most) {
-    std::int64_t value = 0;
-    std::memcpy(&value, Take(sizeof value).data(), sizeof value);
-    if (value < least || value > most) ThrowDataLoss();
-    return value;
-  }
-
-  Vector TakeVector(Index size) {
-    Vector values(size);
-    const std::size_t num_bytes = static_cast<std::size_t>(size) * sizeof(double);
-    std::memcpy(values.data(), Take(num_bytes).data(), num_bytes);
-    return values;
-  }
-
-  bool empty() const { return bytes_.empty(); }
-
-  [[noreturn]] static void ThrowDataLoss() {
-    throw Error(ErrorCode::kDataLoss, "CORRUPT_MODEL", "model",
-                "the stored weights are damaged; train the model again");
-  }
-
- private:
-  std::string_view bytes_;
-};
 
 }  // namespace
 
-std::string EncodeSurrogate(const nn::Surrogate& surrogate) {
-  const nn::Architecture& architecture = surrogate.architecture();
-  std::string bytes(kMagic);
-  AppendInt(static_cast<std::int64_t>(architecture.activation), bytes);
-  AppendInt(architecture.n, bytes);
-  AppendInt(architecture.m, bytes);
-  AppendInt(static_cast<std::int64_t>(architecture.hidden.size()), bytes);
-  for (const Index width : architecture.hidden) AppendInt(width, bytes);
-  const nn::Scaling& scaling = surrogate.scaling();
-  AppendVector(scaling.x_mean, bytes);
-  AppendVector(scaling.x_scale, bytes);
-  AppendVector(scaling.y_mean, bytes);
-  AppendVector(scaling.y_scale, bytes);
-  AppendVector(surrogate.theta(), bytes);
-  return bytes;
+std::string EncodeSurrogate(const Surrogate& surrogate) {
+  ByteWriter writer;
+  writer.Write(kMagic);
+  writer.Write(static_cast<std::int64_t>(surrogate.kind()));
+  surrogate.Save(writer);
+  return std::move(writer).Finish();
 }
 
-nn::Surrogate DecodeSurrogate(std::string_view bytes) {
-  Reader reader(bytes);
-  if (reader.Take(kMagic.size()) != kMagic) Reader::ThrowDataLoss();
-  nn::Architecture architecture;
-  architecture.activation =
-      static_cast<nn::Activation>(reader.TakeInt(0, static_cast<Index>(nn::Activation::kSin)));
-  architecture.n = reader.TakeInt(1, nn::kMaxInputs);
-  architecture.m = reader.TakeInt(1, nn::kMaxOutputs);
-  architecture.hidden.resize(static_cast<std::size_t>(reader.TakeInt(0, nn::kMaxHiddenLayers)));
-  for (Index& width : architecture.hidden) width = reader.TakeInt(1, nn::kMaxWidth);
-  nn::Scaling scaling;
-  scaling.x_mean = reader.TakeVector(architecture.n);
-  scaling.x_scale = reader.TakeVector(architecture.n);
-  scaling.y_mean = reader.TakeVector(architecture.m);
-  scaling.y_scale = reader.TakeVector(architecture.m);
-  Vector theta = reader.TakeVector(architecture.NumParameters());
-  if (!reader.empty()) Reader::ThrowDataLoss();
-  return nn::Surrogate(std::move(architecture), std::move(scaling), std::move(theta));
+std::unique_ptr<const Surrogate> DecodeSurrogate(std::string_view bytes) {
+  try {
+    return Decode(bytes);
+  } catch (const Error&) {
+    ThrowDataLoss();
+  }
 }
 
 }  // namespace sobolev::server

@@ -1,21 +1,21 @@
-// A surrogate as bytes: architecture, scaling, weights. Plain numbers, never code.
+// A surrogate of any kind as bytes. Plain numbers, never code.
 
 #ifndef SOBOLEV_SERVER_MODELS_WEIGHTS_CODEC_H_
 #define SOBOLEV_SERVER_MODELS_WEIGHTS_CODEC_H_
 
+#include <memory>
 #include <string>
 #include <string_view>
 
-#include "engine/nn/surrogate.h"
+#include "engine/surrogate/surrogate.h"
 
 namespace sobolev::server {
 
-// Little-endian: "SBLVNET1", activation, n, m, number of hidden layers, widths (int64 each), then
-// float64 x_mean, x_scale (n), y_mean, y_scale (m), θ (p).
-std::string EncodeSurrogate(const nn::Surrogate& surrogate);
+// "SBLVMDL2", the kind as int64, what the kind's Save writes, and a hash of it all.
+std::string EncodeSurrogate(const Surrogate& surrogate);
 
 // Throws Error(kDataLoss) unless `bytes` is exactly what EncodeSurrogate makes.
-nn::Surrogate DecodeSurrogate(std::string_view bytes);
+std::unique_ptr<const Surrogate> DecodeSurrogate(std::string_view bytes);
 
 }  // namespace sobolev::server
 

@@ -17,7 +17,7 @@ namespace {
 // Multiply-adds that take about as long as handing the work to another thread and back.
 constexpr double kInlineCost = 2e5;
 
-nn::Directions ToEngine(const RequestedDirections& directions) {
+Directions ToEngine(const RequestedDirections& directions) {
   return {.D = directions.D(), .count = directions.count(), .per_point = directions.per_point()};
 }
 
@@ -71,11 +71,12 @@ bool PredictionService::IsSmall(const v1::PredictRequest& request) const {
   const auto bound = [](const v1::Tensor& tensor, Index width) {
     return static_cast<Index>(tensor.data().size() / sizeof(float)) / width;
   };
-  const nn::Architecture& architecture = model->surrogate.architecture();
-  const Index num_points = bound(request.x(), architecture.n);
-  const Index p = bound(request.tangents(), architecture.n);
-  const Index q = bound(request.adjoints(), architecture.m);
-  return model->surrogate.Cost(num_points, true, p, q) <= kInlineCost;
+  const Surrogate& surrogate = *model->surrogate;
+  const PredictionSize size{.num_points = bound(request.x(), surrogate.n()),
+                            .jacobian = true,
+                            .num_tangents = bound(request.tangents(), surrogate.n()),
+                            .num_adjoints = bound(request.adjoints(), surrogate.m())};
+  return surrogate.Cost(size) <= kInlineCost;
 }
 
 void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictResponse& response,
@@ -85,9 +86,9 @@ void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictRes
   const DerivativeMask mask = ToMask(request.quantities());
   RequireFirstOrder(mask, "models");
   const ModelRegistry::Handle model = models_.Get(ref.id, ref.version);
-  const nn::Surrogate& surrogate = model->surrogate;
-  const Index n = surrogate.architecture().n;
-  const Index m = surrogate.architecture().m;
+  const Surrogate& surrogate = *model->surrogate;
+  const Index n = surrogate.n();
+  const Index m = surrogate.m();
 
   const TensorView x(request.x(), "x", {-1, n},
                      "one row per point, one column per input of the model");
@@ -105,7 +106,7 @@ void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictRes
   RequireReplyLimit(static_cast<double>(reply_elements), config_.max_predict_reply_bytes, "x");
 
   response.set_model_version(ModelVersionName(model->model_id, model->version));
-  nn::PredictionBuffers out;
+  PredictionBuffers out;
   if (mask.value) out.Y = PrepareTensor({num_points, m}, *response.mutable_value());
   if (mask.jacobian) out.J = PrepareTensor({num_points, m, n}, *response.mutable_jacobian());
   if (mask.jvp) out.Y_dot = PrepareTensor({num_points, p, m}, *response.mutable_jvp());

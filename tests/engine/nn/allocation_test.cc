@@ -13,7 +13,7 @@
 
 #include "engine/base/matrix.h"
 #include "engine/nn/network.h"
-#include "engine/nn/surrogate.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/nn/twin_sweep.h"
 
 namespace {
@@ -104,12 +104,12 @@ TEST(AllocationTest, TrainingStepsAllocateNothing) {
 }
 
 TEST(AllocationTest, PredictionsAllocateNothingAfterTheFirst) {
-  const Surrogate surrogate(kArchitecture,
-                            {.x_mean = Vector::Zero(7),
-                             .x_scale = Vector::Ones(7),
-                             .y_mean = Vector::Zero(3),
-                             .y_scale = Vector::Ones(3)},
-                            InitialParameters(kArchitecture, 1));
+  const NetworkSurrogate surrogate(kArchitecture,
+                                   {.x_mean = Vector::Zero(7),
+                                    .x_scale = Vector::Ones(7),
+                                    .y_mean = Vector::Zero(3),
+                                    .y_scale = Vector::Ones(3)},
+                                   InitialParameters(kArchitecture, 1));
   const Matrix X = Matrix::Constant(7, 100, 0.5);
   const Directions tangents{{X.data(), 7, 2}, 2, false};
   const Directions adjoints{{X.data(), 3, 2}, 2, false};

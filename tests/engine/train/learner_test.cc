@@ -15,7 +15,7 @@
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/nn/network.h"
-#include "engine/nn/surrogate.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/nn/twin_sweep.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
@@ -45,12 +45,12 @@ class Fixture {
 
   nn::TwinLoss StepOnAll() { return learner_->Step(split_.training, 0.01, {}); }
 
-  nn::Surrogate Surrogate(const SampleSet& samples) const {
-    return nn::Surrogate({.n = samples.n,
-                          .m = samples.m,
-                          .hidden = options_.hidden,
-                          .activation = options_.activation},
-                         standardisation_.scaling, learner_->Theta(Parameters::kCurrent));
+  nn::NetworkSurrogate Surrogate(const SampleSet& samples) const {
+    return nn::NetworkSurrogate({.n = samples.n,
+                                 .m = samples.m,
+                                 .hidden = options_.hidden,
+                                 .activation = options_.activation},
+                                standardisation_.scaling, learner_->Theta(Parameters::kCurrent));
   }
 
   Options options_;
@@ -65,7 +65,7 @@ nn::TwinLoss LossByDefinition(const Fixture& fixture, const OwnedSamples& sample
                               Index num_jacobians) {
   const SampleSet view = samples.View();
   const Index num_training = fixture.num_samples_ - 1;
-  const nn::Surrogate surrogate = fixture.Surrogate(view);
+  const nn::NetworkSurrogate surrogate = fixture.Surrogate(view);
   Matrix Y(view.m, samples.X.cols());
   Matrix J(view.n, view.m * samples.X.cols());
   surrogate.Predict(ConstMatrixMap(samples.X.data(), view.n, samples.X.cols()), std::nullopt,

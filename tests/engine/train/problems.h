@@ -11,7 +11,7 @@
 
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
-#include "engine/nn/surrogate.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/train/samples.h"
 #include "engine/train/trainer.h"
 
@@ -87,7 +87,7 @@ struct TrueErrors {
   double jacobian = 0;
 };
 
-inline TrueErrors ErrorsOn(const nn::Surrogate& surrogate, const OwnedSamples& points) {
+inline TrueErrors ErrorsOn(const nn::NetworkSurrogate& surrogate, const OwnedSamples& points) {
   Matrix Y(points.Y.rows(), points.Y.cols());
   Matrix J(points.J.rows(), points.J.cols());
   surrogate.Predict(ConstMatrixMap(points.X.data(), points.X.rows(), points.X.cols()), std::nullopt,

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/base/matrix.h"
-#include "engine/nn/surrogate.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
 #include "tests/engine/train/problems.h"

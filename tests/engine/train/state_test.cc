@@ -9,11 +9,11 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/base/rng.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
-#include "engine/train/state_codec.h"
 #include "engine/train/trainer.h"
 #include "tests/engine/train/problems.h"
 
@@ -59,16 +59,16 @@ TEST_F(StateTest, SavingIsRepeatableAndLoadingRestoresEverything) {
 
 TEST_F(StateTest, EveryTruncationIsRefused) {
   for (std::size_t size = 0; size < state_.size(); ++size) {
-    ASSERT_EQ(Refusal(trainer_, std::string_view(state_).substr(0, size)), "STATE_DAMAGED") << size;
+    ASSERT_EQ(Refusal(trainer_, std::string_view(state_).substr(0, size)), "BYTES_DAMAGED") << size;
   }
-  EXPECT_EQ(Refusal(trainer_, state_ + '\0'), "STATE_DAMAGED");
+  EXPECT_EQ(Refusal(trainer_, state_ + '\0'), "BYTES_DAMAGED");
 }
 
 TEST_F(StateTest, EveryFlippedBitIsRefused) {
   for (std::size_t bit = 0; bit < 8 * state_.size(); ++bit) {
     std::string damaged = state_;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
-    ASSERT_EQ(Refusal(trainer_, damaged), "STATE_DAMAGED") << bit;
+    ASSERT_EQ(Refusal(trainer_, damaged), "BYTES_DAMAGED") << bit;
   }
 }
 
@@ -77,7 +77,7 @@ TEST_F(StateTest, GarbageIsRefused) {
   for (int trial = 0; trial < 1000; ++trial) {
     std::string garbage(static_cast<std::size_t>(rng.Below(2000)), '\0');
     for (char& byte : garbage) byte = static_cast<char>(rng.Below(256));
-    ASSERT_EQ(Refusal(trainer_, garbage), "STATE_DAMAGED");
+    ASSERT_EQ(Refusal(trainer_, garbage), "BYTES_DAMAGED");
   }
 }
 
@@ -111,10 +111,10 @@ TEST_F(StateTest, ARefusedStateChangesNothing) {
 }
 
 TEST(StateCodecTest, ReadingPastTheEndIsRefused) {
-  StateWriter writer;
+  ByteWriter writer;
   writer.Write(std::uint32_t{7});
   const std::string bytes = std::move(writer).Finish();
-  StateReader reader(bytes);
+  ByteReader reader(bytes);
   EXPECT_THROW(reader.ReadAll<double>(std::size_t{1} << 62), Error);
   EXPECT_THROW(reader.Read<std::uint64_t>(), Error);
   EXPECT_EQ(reader.Read<std::uint32_t>(), 7U);

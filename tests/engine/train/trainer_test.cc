@@ -15,7 +15,7 @@
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
 #include "engine/nn/network.h"
-#include "engine/nn/surrogate.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
 #include "tests/engine/train/problems.h"
@@ -293,7 +293,7 @@ TEST(TrainerTest, DeadAndConstantInputsGetTheirDerivativesRight) {
   const OwnedSamples samples = WeakInputs(0.1, 200);
   Trainer trainer(samples.View(), {});
   RunToEnd(trainer);
-  const nn::Surrogate surrogate = trainer.MakeSurrogate();
+  const nn::NetworkSurrogate surrogate = trainer.MakeSurrogate();
   Matrix J(4, 200);
   surrogate.Predict(ConstMatrixMap(samples.X.data(), 4, 200), {}, {}, {.J = J.data()});
   const auto rmse = [&](Index j) { return (J.row(j) - samples.J.row(j)).norm() / std::sqrt(200); };

@@ -1,8 +1,9 @@
-#include "engine/nn/surrogate.h"
+#include "engine/nn/network_surrogate.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -10,6 +11,7 @@
 
 #include <oneapi/tbb/parallel_for.h>
 
+#include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
@@ -59,7 +61,7 @@ void RequireDirections(const char* field, const std::optional<Directions>& direc
 
 }  // namespace
 
-struct Surrogate::Impl {
+struct NetworkSurrogate::Impl {
   Impl(Architecture architecture_in, Scaling scaling_in, Vector theta_in)
       : architecture(std::move(architecture_in)),
         scaling(std::move(scaling_in)),
@@ -88,7 +90,7 @@ struct Surrogate::Impl {
   double sweep_cost = 0;  // Multiply-adds per point and sweep.
 };
 
-Surrogate::Surrogate(Architecture architecture, Scaling scaling, Vector theta) {
+NetworkSurrogate::NetworkSurrogate(Architecture architecture, Scaling scaling, Vector theta) {
   Validate(architecture);
   RequireSize("scaling.x_mean", scaling.x_mean.size(), architecture.n);
   RequireSize("scaling.x_scale", scaling.x_scale.size(), architecture.n);
@@ -103,34 +105,35 @@ Surrogate::Surrogate(Architecture architecture, Scaling scaling, Vector theta) {
       std::make_unique<const Impl>(std::move(architecture), std::move(scaling), std::move(theta));
 }
 
-Surrogate::~Surrogate() = default;
-Surrogate::Surrogate(Surrogate&&) noexcept = default;
-Surrogate& Surrogate::operator=(Surrogate&&) noexcept = default;
+NetworkSurrogate::~NetworkSurrogate() = default;
+NetworkSurrogate::NetworkSurrogate(NetworkSurrogate&&) noexcept = default;
+NetworkSurrogate& NetworkSurrogate::operator=(NetworkSurrogate&&) noexcept = default;
 
-const Architecture& Surrogate::architecture() const { return impl_->architecture; }
-const Scaling& Surrogate::scaling() const { return impl_->scaling; }
-const Vector& Surrogate::theta() const { return impl_->theta; }
+const Architecture& NetworkSurrogate::architecture() const { return impl_->architecture; }
+const Scaling& NetworkSurrogate::scaling() const { return impl_->scaling; }
+const Vector& NetworkSurrogate::theta() const { return impl_->theta; }
 
-std::size_t Surrogate::SizeBytes() const {
+std::size_t NetworkSurrogate::SizeBytes() const {
   Index elements = impl_->theta.size();
   for (const PackedLayer& layer : impl_->network.layers) {
     elements += layer.packed.size() + layer.transposed.size() + layer.columns.size() +
                 layer.lines.size() + layer.bias.size();
   }
   elements += 3 * impl_->architecture.n + 2 * impl_->architecture.m;
-  return sizeof(Surrogate) + sizeof(Impl) + static_cast<std::size_t>(elements) * sizeof(double);
+  return sizeof(NetworkSurrogate) + sizeof(Impl) +
+         static_cast<std::size_t>(elements) * sizeof(double);
 }
 
-double Surrogate::Cost(Index num_points, bool jacobian, Index num_tangents,
-                       Index num_adjoints) const {
-  const double sweeps = impl_->sweep_cost * static_cast<double>(1 + num_tangents + num_adjoints);
-  const double full = jacobian ? std::min(impl_->TangentCost(), impl_->AdjointCost()) : 0;
-  return static_cast<double>(num_points) * (sweeps + full);
+double NetworkSurrogate::Cost(const PredictionSize& size) const {
+  const double sweeps =
+      impl_->sweep_cost * static_cast<double>(1 + size.num_tangents + size.num_adjoints);
+  const double jacobian = size.jacobian ? std::min(impl_->TangentCost(), impl_->AdjointCost()) : 0;
+  return static_cast<double>(size.num_points) * (sweeps + jacobian);
 }
 
-void Surrogate::Predict(const ConstMatrixMap& X, const std::optional<Directions>& tangents,
-                        const std::optional<Directions>& adjoints, const PredictionBuffers& out,
-                        const std::stop_token& stop) const {
+void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Directions>& tangents,
+                               const std::optional<Directions>& adjoints,
+                               const PredictionBuffers& out, const std::stop_token& stop) const {
   const PackedNetwork& network = impl_->network;
   const Index num_points = X.cols();
   RequireSize("x", X.rows(), network.n);
@@ -155,13 +158,47 @@ void Surrogate::Predict(const ConstMatrixMap& X, const std::optional<Directions>
     for (Index i = 0; i < count; ++i) EvaluatePoint(network, evaluation, first + i, workspace);
   };
   const Index num_blocks = (num_points + lanes - 1) / lanes;
-  const double cost = Cost(num_points, out.J != nullptr, out.Y_dot ? tangents->count : 0,
-                           out.X_bar ? adjoints->count : 0);
+  const double cost = Cost({.num_points = num_points,
+                            .jacobian = out.J != nullptr,
+                            .num_tangents = out.Y_dot != nullptr ? tangents->count : 0,
+                            .num_adjoints = out.X_bar != nullptr ? adjoints->count : 0});
   if (cost < kParallelCost) {
     for (Index block = 0; block < num_blocks; ++block) evaluate_block(block);
   } else {
     oneapi::tbb::parallel_for(Index{0}, num_blocks, evaluate_block);
   }
+}
+
+void NetworkSurrogate::Save(ByteWriter& writer) const {
+  const Architecture& architecture = impl_->architecture;
+  writer.Write(static_cast<std::int64_t>(architecture.activation));
+  writer.Write(static_cast<std::int64_t>(architecture.n));
+  writer.Write(static_cast<std::int64_t>(architecture.m));
+  writer.Write(static_cast<std::int64_t>(architecture.hidden.size()));
+  for (const Index width : architecture.hidden) writer.Write(static_cast<std::int64_t>(width));
+  writer.WriteVector(impl_->scaling.x_mean);
+  writer.WriteVector(impl_->scaling.x_scale);
+  writer.WriteVector(impl_->scaling.y_mean);
+  writer.WriteVector(impl_->scaling.y_scale);
+  writer.WriteVector(impl_->theta);
+}
+
+std::unique_ptr<NetworkSurrogate> NetworkSurrogate::Load(ByteReader& reader) {
+  Architecture architecture;
+  architecture.activation =
+      static_cast<Activation>(reader.ReadInt(0, static_cast<Index>(Activation::kSin)));
+  architecture.n = reader.ReadInt(1, kMaxInputs);
+  architecture.m = reader.ReadInt(1, kMaxOutputs);
+  architecture.hidden.resize(static_cast<std::size_t>(reader.ReadInt(0, kMaxHiddenLayers)));
+  for (Index& width : architecture.hidden) width = reader.ReadInt(1, kMaxWidth);
+  Scaling scaling;
+  scaling.x_mean = reader.ReadVector(architecture.n);
+  scaling.x_scale = reader.ReadVector(architecture.n);
+  scaling.y_mean = reader.ReadVector(architecture.m);
+  scaling.y_scale = reader.ReadVector(architecture.m);
+  Vector theta = reader.ReadVector(architecture.NumParameters());
+  return std::make_unique<NetworkSurrogate>(std::move(architecture), std::move(scaling),
+                                            std::move(theta));
 }
 
 }  // namespace sobolev::nn

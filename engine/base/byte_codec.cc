@@ -1,4 +1,4 @@
-#include "engine/train/state_codec.h"
+#include "engine/base/byte_codec.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 #include "engine/base/error.h"
 
-namespace sobolev::train {
+namespace sobolev {
 
 namespace {
 
@@ -21,30 +21,30 @@ std::uint64_t HashOf(std::string_view bytes) {
 
 }  // namespace
 
-std::string StateWriter::Finish() && {
+std::string ByteWriter::Finish() && {
   Write(HashOf(bytes_));
   return std::move(bytes_);
 }
 
-StateReader::StateReader(std::string_view state) : rest_(state) {
+ByteReader::ByteReader(std::string_view bytes) : rest_(bytes) {
   std::uint64_t hash = 0;
-  if (state.size() < sizeof(hash)) ThrowDamaged();
+  if (bytes.size() < sizeof(hash)) ThrowDamaged();
   rest_.remove_suffix(sizeof(hash));
-  std::memcpy(&hash, state.data() + rest_.size(), sizeof(hash));
+  std::memcpy(&hash, bytes.data() + rest_.size(), sizeof(hash));
   if (hash != HashOf(rest_)) ThrowDamaged();
 }
 
-void StateReader::ThrowDamaged() {
-  throw Error(ErrorCode::kDataLoss, "STATE_DAMAGED", "state",
-              "expected the bytes of a saved training, got damaged or foreign ones; start the "
-              "training anew");
+void ByteReader::ThrowDamaged() {
+  throw Error(ErrorCode::kDataLoss, "BYTES_DAMAGED", "",
+              "expected bytes that were saved by this program, got damaged or foreign ones; train "
+              "anew");
 }
 
-const char* StateReader::Take(std::size_t size) {
+const char* ByteReader::Take(std::size_t size) {
   if (size > rest_.size()) ThrowDamaged();
   const char* taken = rest_.data();
   rest_.remove_prefix(size);
   return taken;
 }
 
-}  // namespace sobolev::train
+}  // namespace sobolev

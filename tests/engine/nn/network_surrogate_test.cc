@@ -1,4 +1,4 @@
-#include "engine/nn/surrogate.h"
+#include "engine/nn/network_surrogate.h"
 
 #include <atomic>
 #include <complex>
@@ -45,14 +45,14 @@ Scaling TestScaling(Index n, Index m) {
           .y_scale = (3 * RandomMatrix(m, 1, 14).array().abs() + 0.2).matrix()};
 }
 
-Surrogate MakeSurrogate(const Architecture& architecture) {
+NetworkSurrogate MakeSurrogate(const Architecture& architecture) {
   Vector theta = InitialParameters(architecture, 3);
   theta += 0.1 * RandomMatrix(theta.size(), 1, 4);
   return {architecture, TestScaling(architecture.n, architecture.m), theta};
 }
 
 // Points in the units of the inputs.
-Matrix RandomPoints(const Surrogate& surrogate, Index count) {
+Matrix RandomPoints(const NetworkSurrogate& surrogate, Index count) {
   const Matrix standard = RandomMatrix(surrogate.architecture().n, count, 5);
   return (surrogate.scaling().x_scale.asDiagonal() * standard).colwise() +
          surrogate.scaling().x_mean;
@@ -60,7 +60,8 @@ Matrix RandomPoints(const Surrogate& surrogate, Index count) {
 
 // y = μ_y + σ_y f((x − μ_x)/σ_x) written down.
 template <class S>
-reference::VectorOf<S> ReferenceValue(const Surrogate& surrogate, const reference::VectorOf<S>& x) {
+reference::VectorOf<S> ReferenceValue(const NetworkSurrogate& surrogate,
+                                      const reference::VectorOf<S>& x) {
   const Scaling& scaling = surrogate.scaling();
   const reference::VectorOf<S> standard =
       (x - scaling.x_mean.cast<S>()).cwiseQuotient(scaling.x_scale.cast<S>());
@@ -70,7 +71,7 @@ reference::VectorOf<S> ReferenceValue(const Surrogate& surrogate, const referenc
 }
 
 // n×m (transposed, as it is stored) by tangents.
-Matrix ReferenceJacobian(const Surrogate& surrogate, const Vector& x) {
+Matrix ReferenceJacobian(const NetworkSurrogate& surrogate, const Vector& x) {
   const Scaling& scaling = surrogate.scaling();
   const Vector standard = (x - scaling.x_mean).cwiseQuotient(scaling.x_scale);
   const Matrix J =
@@ -83,7 +84,7 @@ struct Prediction {
   Matrix Y, J, Y_dot, X_bar;
 };
 
-Prediction Predict(const Surrogate& surrogate, const Matrix& X,
+Prediction Predict(const NetworkSurrogate& surrogate, const Matrix& X,
                    const std::optional<Directions>& tangents = {},
                    const std::optional<Directions>& adjoints = {}) {
   const Index n = surrogate.architecture().n;
@@ -106,7 +107,7 @@ using Case = std::tuple<Activation, std::vector<Index>, Index, Index>;  // φ, h
 
 class SurrogateReferenceTest : public testing::TestWithParam<Case> {
  protected:
-  static Surrogate FromParam() {
+  static NetworkSurrogate FromParam() {
     const auto& [activation, hidden, n, m] = GetParam();
     return MakeSurrogate({.n = n, .m = m, .hidden = hidden, .activation = activation});
   }
@@ -120,7 +121,7 @@ std::string NameOfCase(const testing::TestParamInfo<Case>& test) {
 }
 
 TEST_P(SurrogateReferenceTest, ValuesAndJacobiansAgreeInBatchesOfAnySize) {
-  const Surrogate surrogate = FromParam();
+  const NetworkSurrogate surrogate = FromParam();
   const Index m = surrogate.architecture().m;
   for (const Index count : {1, 3, 20, 70}) {
     SCOPED_TRACE(count);
@@ -155,7 +156,7 @@ TEST(SurrogateTest, JacobianIsTheComplexStepDerivative) {
   for (const Activation activation : kActivations) {
     if (activation == Activation::kGelu) continue;  // The C++ library has no complex erf.
     SCOPED_TRACE(Name(activation));
-    const Surrogate surrogate =
+    const NetworkSurrogate surrogate =
         MakeSurrogate({.n = 4, .m = 3, .hidden = {8, 8}, .activation = activation});
     const Matrix X = RandomPoints(surrogate, 1);
     Matrix expected(4, 3);
@@ -170,7 +171,7 @@ TEST(SurrogateTest, JacobianIsTheComplexStepDerivative) {
 
 // A reply does not depend on who else is in the batch, to the last bit.
 TEST(SurrogateTest, PointHasTheSameBitsAloneAndInABatch) {
-  const Surrogate surrogate = MakeSurrogate({.n = 20, .m = 2, .hidden = {20, 20, 20, 20}});
+  const NetworkSurrogate surrogate = MakeSurrogate({.n = 20, .m = 2, .hidden = {20, 20, 20, 20}});
   const Matrix X = RandomPoints(surrogate, 5000);
   const Matrix D = RandomMatrix(20, 3, 8);
   const Matrix E = RandomMatrix(2, 2, 9);
@@ -194,7 +195,7 @@ class SurrogateDirectionsTest : public testing::TestWithParam<std::tuple<Index, 
 TEST_P(SurrogateDirectionsTest, TangentsAndAdjointsAreProductsWithTheJacobian) {
   const auto [count, per_point] = GetParam();
   for (const std::vector<Index>& hidden : {std::vector<Index>{}, std::vector<Index>{13, 20}}) {
-    const Surrogate surrogate = MakeSurrogate({.n = 6, .m = 5, .hidden = hidden});
+    const NetworkSurrogate surrogate = MakeSurrogate({.n = 6, .m = 5, .hidden = hidden});
     const Index p = 7;
     const Index q = 3;
     const Matrix X = RandomPoints(surrogate, count);
@@ -224,7 +225,7 @@ INSTANTIATE_TEST_SUITE_P(SharedAndPerPoint, SurrogateDirectionsTest,
 
 // ⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩ for every pair, without asking for J.
 TEST(SurrogateTest, VjpIsTheTransposeOfJvp) {
-  const Surrogate surrogate = MakeSurrogate({.n = 8, .m = 6, .hidden = {30, 17}});
+  const NetworkSurrogate surrogate = MakeSurrogate({.n = 8, .m = 6, .hidden = {30, 17}});
   const Matrix X = RandomPoints(surrogate, 90);
   const Matrix X_dot = RandomMatrix(8, 90, 31);
   const Matrix Y_bar = RandomMatrix(6, 90, 32);
@@ -240,7 +241,7 @@ TEST(SurrogateTest, VjpIsTheTransposeOfJvp) {
 }
 
 TEST(SurrogateTest, QuantitiesWithoutABufferAreLeftOut) {
-  const Surrogate surrogate = MakeSurrogate({.n = 3, .m = 2, .hidden = {4}});
+  const NetworkSurrogate surrogate = MakeSurrogate({.n = 3, .m = 2, .hidden = {4}});
   const Matrix X = RandomPoints(surrogate, 40);
   const Prediction all = Predict(surrogate, X);
   Matrix Y(2, 40);
@@ -254,16 +255,18 @@ TEST(SurrogateTest, QuantitiesWithoutABufferAreLeftOut) {
 // ---- Cost, cancellation, refusals ---------------------------------------------------------------
 
 TEST(SurrogateTest, CostCountsTheCheaperModeOfTheJacobian) {
-  const Surrogate wide_in = MakeSurrogate({.n = 10, .m = 2, .hidden = {4}});
+  const NetworkSurrogate wide_in = MakeSurrogate({.n = 10, .m = 2, .hidden = {4}});
   const double sweep = 10 * 4 + 4 * 2;
-  EXPECT_EQ(wide_in.Cost(3, false, 2, 1), 3 * 4 * sweep);
-  EXPECT_EQ(wide_in.Cost(1, true, 0, 0), sweep + 2 * (10 * 4));  // Two adjoints, first step free.
-  const Surrogate wide_out = MakeSurrogate({.n = 2, .m = 10, .hidden = {4}});
-  EXPECT_EQ(wide_out.Cost(1, true, 0, 0), sweep + 2 * (4 * 10));  // Two tangents.
+  EXPECT_EQ(wide_in.Cost({.num_points = 3, .num_tangents = 2, .num_adjoints = 1}), 3 * 4 * sweep);
+  EXPECT_EQ(wide_in.Cost({.num_points = 1, .jacobian = true}),
+            sweep + 2 * (10 * 4));  // Two adjoints, first step free.
+  const NetworkSurrogate wide_out = MakeSurrogate({.n = 2, .m = 10, .hidden = {4}});
+  EXPECT_EQ(wide_out.Cost({.num_points = 1, .jacobian = true}),
+            sweep + 2 * (4 * 10));  // Two tangents.
 }
 
 TEST(SurrogateTest, FiredStopTokenCancelsThePrediction) {
-  const Surrogate surrogate = MakeSurrogate({.n = 3, .m = 2, .hidden = {4}});
+  const NetworkSurrogate surrogate = MakeSurrogate({.n = 3, .m = 2, .hidden = {4}});
   std::stop_source source;
   source.request_stop();
   for (const Index count : {1, 50}) {
@@ -282,7 +285,7 @@ TEST(SurrogateTest, WrongSizesAndScalesAreRefusedByName) {
   const Architecture architecture{.n = 3, .m = 2, .hidden = {4}};
   const Vector theta = InitialParameters(architecture, 1);
   const auto construct = [&](const Scaling& scaling, const Vector& parameters) {
-    return [=] { Surrogate(architecture, scaling, parameters); };
+    return [=] { NetworkSurrogate(architecture, scaling, parameters); };
   };
   EXPECT_THAT(construct(TestScaling(4, 2), theta),
               testing::ThrowsMessage<Error>("scaling.x_mean: expected 3, got 4"));
@@ -296,7 +299,7 @@ TEST(SurrogateTest, WrongSizesAndScalesAreRefusedByName) {
   EXPECT_THAT(construct(flat, theta),
               testing::ThrowsMessage<Error>(testing::StartsWith("scaling.y_scale: expected")));
 
-  const Surrogate surrogate(architecture, TestScaling(3, 2), theta);
+  const NetworkSurrogate surrogate(architecture, TestScaling(3, 2), theta);
   const Matrix X = RandomPoints(surrogate, 4);
   Matrix Y_dot(2, 8);
   const Matrix D = RandomMatrix(3, 2, 1);

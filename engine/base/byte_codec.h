@@ -1,7 +1,8 @@
-// The byte form of a trainer's state: plain numbers one after the other, then a hash of them.
+// Plain numbers one after the other, then a hash of them: the byte form of trained surrogates and
+// of the state of a training. Little-endian, and never code.
 
-#ifndef SOBOLEV_ENGINE_TRAIN_STATE_CODEC_H_
-#define SOBOLEV_ENGINE_TRAIN_STATE_CODEC_H_
+#ifndef SOBOLEV_ENGINE_BASE_BYTE_CODEC_H_
+#define SOBOLEV_ENGINE_BASE_BYTE_CODEC_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +13,9 @@
 #include <type_traits>
 #include <vector>
 
-namespace sobolev::train {
+#include "engine/base/matrix.h"
+
+namespace sobolev {
 
 // A hash of bytes for telling different contents apart and noticing damage, not for security.
 class Hasher {
@@ -49,7 +52,7 @@ class Hasher {
   std::uint64_t hash_ = 0x2545f4914f6cdd1d;
 };
 
-class StateWriter {
+class ByteWriter {
  public:
   template <class T>
   void Write(const T& value) {
@@ -63,6 +66,10 @@ class StateWriter {
     bytes_.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
   }
 
+  void WriteVector(const Vector& numbers) {
+    WriteAll(std::span(numbers.data(), static_cast<std::size_t>(numbers.size())));
+  }
+
   // The bytes with their hash at the end.
   std::string Finish() &&;
 
@@ -72,10 +79,10 @@ class StateWriter {
 
 // Reads in the order of writing. Every method throws Error(kDataLoss) when the bytes do not allow
 // it.
-class StateReader {
+class ByteReader {
  public:
   // Checks the hash.
-  explicit StateReader(std::string_view state);
+  explicit ByteReader(std::string_view bytes);
 
   template <class T>
   T Read() {
@@ -94,6 +101,26 @@ class StateReader {
     return values;
   }
 
+  // An int64 within [least, most].
+  Index ReadInt(Index least, Index most) {
+    const auto value = Read<std::int64_t>();
+    if (value < least || value > most) ThrowDamaged();
+    return value;
+  }
+
+  Vector ReadVector(Index size) {
+    const std::size_t num_bytes = static_cast<std::size_t>(size) * sizeof(double);
+    const char* const bytes = Take(num_bytes);
+    Vector numbers(size);
+    if (num_bytes > 0) std::memcpy(numbers.data(), bytes, num_bytes);
+    return numbers;
+  }
+
+  // Throws unless everything was read.
+  void Finish() const {
+    if (!rest_.empty()) ThrowDamaged();
+  }
+
  private:
   [[noreturn]] static void ThrowDamaged();
   const char* Take(std::size_t size);
@@ -101,6 +128,6 @@ class StateReader {
   std::string_view rest_;
 };
 
-}  // namespace sobolev::train
+}  // namespace sobolev
 
-#endif  // SOBOLEV_ENGINE_TRAIN_STATE_CODEC_H_
+#endif  // SOBOLEV_ENGINE_BASE_BYTE_CODEC_H_

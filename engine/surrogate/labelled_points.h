@@ -1,0 +1,63 @@
+// Points with labels of every kind, in the standardised coordinates in which surrogates are fitted.
+//
+// A label that is NaN is missing: it has no residual and no weight. Directional labels belong to
+// points by number, any number of them to each.
+
+#ifndef SOBOLEV_ENGINE_SURROGATE_LABELLED_POINTS_H_
+#define SOBOLEV_ENGINE_SURROGATE_LABELLED_POINTS_H_
+
+#include <vector>
+
+#include "engine/base/matrix.h"
+
+namespace sobolev {
+
+// K labels J(x_s) ẋ = ẏ, s = point[k].
+struct TangentLabels {
+  std::vector<Index> point;  // K
+  Matrix X_dot;              // n×K
+  Matrix Y_dot;              // m×K; entries may be NaN.
+};
+
+// K labels J(x_s)ᵀ ȳ = x̄.
+struct AdjointLabels {
+  std::vector<Index> point;  // K
+  Matrix Y_bar;              // m×K
+  Matrix X_bar;              // n×K; entries may be NaN.
+};
+
+// K labels Σ_i ȳ_i ∇²y_i(x_s) v = h.
+struct CurvatureLabels {
+  std::vector<Index> point;  // K
+  Matrix Y_bar;              // m×K
+  Matrix V;                  // n×K
+  Matrix H_v;                // n×K; entries may be NaN.
+};
+
+struct LabelledPoints {
+  Matrix X;       // n×N, finite
+  Matrix Y;       // m×N; entries may be NaN.
+  Matrix J;       // n×(m·N), or without columns if there are none; entries may be NaN.
+  Vector weight;  // N, > 0, mean 1
+  TangentLabels tangents;
+  AdjointLabels adjoints;
+  CurvatureLabels curvatures;
+
+  Index n() const { return X.rows(); }
+  Index m() const { return Y.rows(); }
+  Index NumPoints() const { return X.cols(); }
+};
+
+// The loss that fits minimise, over labels that are there:
+//   L = Σ_s weight_s [ α/m Σ_i (y_i − y*_i)² + β/(mn) Σ_ij λ_ij² (J_ij − J*_ij)² ] / N
+// with the terms of directional labels as documented where they are used.
+struct LossWeights {
+  double alpha = 1;
+  double beta = 0;
+  double gamma = 0;
+  Matrix lambda;  // n×m, >= 0
+};
+
+}  // namespace sobolev
+
+#endif  // SOBOLEV_ENGINE_SURROGATE_LABELLED_POINTS_H_
