@@ -48,7 +48,7 @@ void FollowJob(const client::Client& client, const client::Job& job, Context& co
 // would turn -1 and numbers beyond 64 bits into the largest seed.
 std::string IsSeed(const std::string& text);
 
-// The network, the data and the held-out errors of a model version.
+// What a model version is, the data, the held-out errors, and what was tried.
 void PrintModelVersion(const client::ModelVersion& version);
 
 }  // namespace sobolev::cli

@@ -24,6 +24,12 @@ std::string FormatShort(double value) {
   return {text.begin(), end};
 }
 
+std::string FormatPercent(double ratio) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g%%", 100 * ratio);
+  return text.data();
+}
+
 std::string FormatBytes(std::int64_t bytes) {
   constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
   auto value = static_cast<double>(bytes);
@@ -47,6 +53,12 @@ std::string FormatTime(client::Time time) {
 std::string FormatBounds(const client::Variable& variable) {
   return "[" + (variable.lower ? FormatShort(*variable.lower) : "-inf") + ", " +
          (variable.upper ? FormatShort(*variable.upper) : "inf") + "]";
+}
+
+std::string WithSpaces(std::string_view name) {
+  std::string text(name);
+  std::ranges::replace(text, '_', ' ');
+  return text;
 }
 
 std::string Join(const std::vector<std::string>& parts, const std::string& separator) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,8 @@ namespace sobolev::cli {
 std::string FormatExact(double value);
 // Six significant digits.
 std::string FormatShort(double value);
+// Three significant digits: "1.23%" of 0.012345.
+std::string FormatPercent(double ratio);
 // "1.5 MiB".
 std::string FormatBytes(std::int64_t bytes);
 // RFC 3339 in UTC with seconds, or "-" for an unknown time.
@@ -24,6 +27,8 @@ std::string FormatTime(client::Time time);
 // "[0, 1]"; an unset bound reads -inf or inf.
 std::string FormatBounds(const client::Variable& variable);
 
+// "gaussian process" of "gaussian_process".
+std::string WithSpaces(std::string_view name);
 std::string Join(const std::vector<std::string>& parts, const std::string& separator);
 std::vector<std::string> Names(const std::vector<client::Variable>& variables);
 

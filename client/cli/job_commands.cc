@@ -20,6 +20,17 @@ std::string Seconds(client::Time from, client::Time to) {
   return FormatShort(std::chrono::duration<double>(to - from).count()) + " s";
 }
 
+bool HasBegun(const client::TrainingProgress& progress) {
+  return progress.epoch.epoch > 0 || !progress.leaderboard.empty();
+}
+
+// In a word or two.
+std::string Progress(const client::TrainingProgress& progress) {
+  if (!HasBegun(progress)) return "-";
+  if (progress.epochs == 0) return FormatPercent(progress.fraction);
+  return "epoch " + std::to_string(progress.epoch.epoch) + "/" + std::to_string(progress.epochs);
+}
+
 void Print(const client::JobStatus& job, const Context& context) {
   if (context.json) {
     std::cout << ToJson(job).dump(2) << '\n';
@@ -35,7 +46,7 @@ void Print(const client::JobStatus& job, const Context& context) {
       {"started", FormatTime(job.start_time)},
       {"ended", FormatTime(job.end_time)},
       {"took", Seconds(job.start_time, job.end_time)}};
-  if (job.progress.epoch.epoch > 0) {
+  if (HasBegun(job.progress)) {
     fields.emplace_back("progress", DescribeProgress(job.progress));
   }
   if (job.state == client::JobState::kFailed) {
@@ -48,14 +59,11 @@ void Print(const client::JobStatus& job, const Context& context) {
 void List(const Context& context) {
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows = {
-      {"name", "state", "epoch", "dataset", "model", "created", "took"}};
+      {"name", "state", "progress", "dataset", "model", "created", "took"}};
   for (const client::JobStatus& job : context.Connect().ListJobs()) {
     list.push_back(ToJson(job));
-    rows.push_back(
-        {job.name, std::string(Name(job.state)),
-         std::to_string(job.progress.epoch.epoch) + "/" + std::to_string(job.progress.epochs),
-         job.dataset, job.model, FormatTime(job.create_time),
-         Seconds(job.start_time, job.end_time)});
+    rows.push_back({job.name, std::string(Name(job.state)), Progress(job.progress), job.dataset,
+                    job.model, FormatTime(job.create_time), Seconds(job.start_time, job.end_time)});
   }
   if (context.json) {
     std::cout << list.dump(2) << '\n';

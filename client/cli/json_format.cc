@@ -17,6 +17,7 @@ Json ToJson(const client::Variable& variable) {
   Json json = {{"name", variable.name}, {"unit", variable.unit}};
   if (variable.lower) json["lower"] = *variable.lower;
   if (variable.upper) json["upper"] = *variable.upper;
+  if (variable.allow_missing) json["allow_missing"] = true;
   return json;
 }
 
@@ -41,6 +42,37 @@ Json ToJson(const client::ProgramVariable& variable) {
   return json;
 }
 
+Json ToJson(const client::ErrorReport& errors) {
+  return {{"value_rmse", errors.value_rmse},
+          {"value_relative", errors.value_relative},
+          {"jacobian_rmse", errors.jacobian_rmse},
+          {"jacobian_relative", errors.jacobian_relative}};
+}
+
+// What was not judged has no errors and no score.
+Json ToJson(const client::Trial& trial) {
+  Json json = {{"recipe", trial.recipe}, {"state", Name(trial.state)}};
+  if (!trial.validation.value_rmse.empty() || !trial.validation.jacobian_rmse.empty()) {
+    json["validation"] = ToJson(trial.validation);
+    json["score"] = trial.score;
+  }
+  json["work"] = trial.work;
+  json["iterations"] = trial.iterations;
+  return json;
+}
+
+Json ToJson(const client::ComparisonPoint& point) {
+  return {{"sample_count", point.sample_count}, {"validation", ToJson(point.validation)}};
+}
+
+Json ToJson(const client::LabelWarning& warning) {
+  return {{"input", warning.input},
+          {"output", warning.output},
+          {"kind", Name(warning.kind)},
+          {"factor", warning.factor},
+          {"message", warning.message}};
+}
+
 template <typename T>
 Json ListToJson(const std::vector<T>& items) {
   Json list = Json::array();
@@ -49,33 +81,36 @@ Json ListToJson(const std::vector<T>& items) {
 }
 
 Json ToJson(const client::Schema& schema) {
-  return {{"inputs", ListToJson(schema.inputs)}, {"outputs", ListToJson(schema.outputs)}};
+  Json json = {{"inputs", ListToJson(schema.inputs)}, {"outputs", ListToJson(schema.outputs)}};
+  if (schema.allow_missing_derivatives) json["allow_missing_derivatives"] = true;
+  return json;
 }
 
 Json ToJson(const client::TrainingReport& report) {
-  const client::ErrorReport& validation = report.validation;
-  return {{"job", report.job},
-          {"dataset", report.dataset},
-          {"dataset_version", report.dataset_version},
-          {"dataset_fingerprint", report.dataset_fingerprint},
-          {"training_samples", report.training_samples},
-          {"validation_samples", report.validation_samples},
-          {"jacobian_samples", report.jacobian_samples},
-          {"alpha", report.alpha},
-          {"beta", report.beta},
-          {"seed", report.seed},
-          {"epochs", report.epochs},
-          {"best_epoch", report.best_epoch},
-          {"stop_reason", Name(report.stop_reason)},
-          {"train_seconds", report.train_seconds},
-          {"samples_per_second", report.samples_per_second},
-          {"validation",
-           {{"value_rmse", validation.value_rmse},
-            {"value_relative", validation.value_relative},
-            {"jacobian_rmse", validation.jacobian_rmse},
-            {"jacobian_relative", validation.jacobian_relative}}},
-          {"history", ListToJson(report.history)},
-          {"instruction_set", report.instruction_set}};
+  Json json = {{"job", report.job},
+               {"dataset", report.dataset},
+               {"dataset_version", report.dataset_version},
+               {"dataset_fingerprint", report.dataset_fingerprint},
+               {"training_samples", report.training_samples},
+               {"validation_samples", report.validation_samples},
+               {"jacobian_samples", report.jacobian_samples},
+               {"alpha", report.alpha},
+               {"beta", report.beta},
+               {"seed", report.seed},
+               {"epochs", report.epochs},
+               {"best_epoch", report.best_epoch},
+               {"stop_reason", Name(report.stop_reason)},
+               {"train_seconds", report.train_seconds},
+               {"samples_per_second", report.samples_per_second},
+               {"validation", ToJson(report.validation)},
+               {"history", ListToJson(report.history)},
+               {"instruction_set", report.instruction_set},
+               {"leaderboard", ListToJson(report.leaderboard)},
+               {"learning_curve", ListToJson(report.learning_curve)},
+               {"warnings", ListToJson(report.warnings)}};
+  if (const client::Trial* winner = report.Winner()) json["winner"] = winner->recipe;
+  if (report.value_only) json["value_only"] = ToJson(*report.value_only);
+  return json;
 }
 
 }  // namespace
@@ -122,6 +157,56 @@ std::string_view Name(client::StopReason reason) {
       return "max_epochs";
     case client::StopReason::kEarlyStopping:
       return "early_stopping";
+    case client::StopReason::kSelectionDone:
+      return "selection_done";
+    case client::StopReason::kTimeLimit:
+      return "time_limit";
+  }
+  return "unknown";
+}
+
+std::string_view Name(client::ModelKind kind) {
+  switch (kind) {
+    case client::ModelKind::kUnknown:
+      return "unknown";
+    case client::ModelKind::kNetwork:
+      return "network";
+    case client::ModelKind::kPolynomial:
+      return "polynomial";
+    case client::ModelKind::kGaussianProcess:
+      return "gaussian_process";
+    case client::ModelKind::kEnsemble:
+      return "ensemble";
+  }
+  return "unknown";
+}
+
+std::string_view Name(client::Trial::State state) {
+  switch (state) {
+    case client::Trial::State::kUnknown:
+      return "unknown";
+    case client::Trial::State::kRunning:
+      return "running";
+    case client::Trial::State::kFinished:
+      return "finished";
+    case client::Trial::State::kAbandoned:
+      return "abandoned";
+    case client::Trial::State::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+std::string_view Name(client::LabelWarning::Kind kind) {
+  switch (kind) {
+    case client::LabelWarning::Kind::kUnknown:
+      return "unknown";
+    case client::LabelWarning::Kind::kSign:
+      return "sign";
+    case client::LabelWarning::Kind::kScale:
+      return "scale";
+    case client::LabelWarning::Kind::kBias:
+      return "bias";
   }
   return "unknown";
 }
@@ -137,6 +222,13 @@ Json ToJson(const client::Dataset& dataset) {
                 {{"sample_count", statistics.sample_count},
                  {"jacobian_count", statistics.jacobian_count},
                  {"weight_count", statistics.weight_count},
+                 {"tangent_count", statistics.tangent_count},
+                 {"adjoint_count", statistics.adjoint_count},
+                 {"hvp_count", statistics.hvp_count},
+                 {"y_variance_count", statistics.y_variance_count},
+                 {"jacobian_variance_count", statistics.jacobian_variance_count},
+                 {"missing_value_count", statistics.missing_value_count},
+                 {"missing_derivative_count", statistics.missing_derivative_count},
                  {"inputs", ListToJson(statistics.inputs)},
                  {"outputs", ListToJson(statistics.outputs)},
                  {"fingerprint", statistics.fingerprint},
@@ -159,7 +251,9 @@ Json ToJson(const client::JobStatus& job) {
                 {{"epoch", ToJson(job.progress.epoch)},
                  {"epochs", job.progress.epochs},
                  {"samples_per_second", job.progress.samples_per_second},
-                 {"remaining_seconds", job.progress.remaining_seconds}}},
+                 {"remaining_seconds", job.progress.remaining_seconds},
+                 {"leaderboard", ListToJson(job.progress.leaderboard)},
+                 {"fraction", job.progress.fraction}}},
                {"create_time", TimeToJson(job.create_time)},
                {"start_time", TimeToJson(job.start_time)},
                {"end_time", TimeToJson(job.end_time)}};
@@ -171,14 +265,17 @@ Json ToJson(const client::JobStatus& job) {
 }
 
 Json ToJson(const client::ModelVersion& version) {
-  return {{"name", version.name},
-          {"network", {{"hidden", version.hidden}, {"activation", Name(version.activation)}}},
-          {"schema", ToJson(version.schema)},
-          {"domain", ListToJson(version.domain)},
-          {"parameter_count", version.parameter_count},
-          {"weights_sha256", version.weights_sha256},
-          {"report", ToJson(version.report)},
-          {"create_time", TimeToJson(version.create_time)}};
+  Json json = {{"name", version.name}, {"kind", Name(version.kind)}};
+  if (version.kind == client::ModelKind::kNetwork) {
+    json["network"] = {{"hidden", version.hidden}, {"activation", Name(version.activation)}};
+  }
+  json["schema"] = ToJson(version.schema);
+  json["domain"] = ListToJson(version.domain);
+  json["parameter_count"] = version.parameter_count;
+  json["weights_sha256"] = version.weights_sha256;
+  json["report"] = ToJson(version.report);
+  json["create_time"] = TimeToJson(version.create_time);
+  return json;
 }
 
 Json ToJson(const client::Model& model) {

@@ -20,6 +20,9 @@ using Json = nlohmann::ordered_json;
 std::string_view Name(client::Activation activation);
 std::string_view Name(client::JobState state);
 std::string_view Name(client::StopReason reason);
+std::string_view Name(client::ModelKind kind);
+std::string_view Name(client::Trial::State state);
+std::string_view Name(client::LabelWarning::Kind kind);
 
 Json ToJson(const client::Dataset& dataset);
 Json ToJson(const client::JobStatus& job);

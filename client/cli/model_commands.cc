@@ -7,19 +7,38 @@
 #include "client/cli/commands.h"
 #include "client/cli/format.h"
 #include "client/cli/json_format.h"
+#include "client/cli/report_text.h"
 
 namespace sobolev::cli {
 namespace {
 
-std::string Network(const client::ModelVersion& version) {
-  std::vector<std::string> sizes = {std::to_string(version.schema.inputs.size())};
-  for (const int units : version.hidden) sizes.push_back(std::to_string(units));
-  sizes.push_back(std::to_string(version.schema.outputs.size()));
-  return Join(sizes, "-") + " " + std::string(Name(version.activation)) + ", " +
-         std::to_string(version.parameter_count) + " parameters";
+// "network 2-20-20-1 softplus, 521 parameters", "polynomial, 15 parameters".
+std::string Kind(const client::ModelVersion& version) {
+  std::string text = WithSpaces(Name(version.kind));
+  if (version.kind == client::ModelKind::kNetwork) {
+    std::vector<std::string> sizes = {std::to_string(version.schema.inputs.size())};
+    for (const int units : version.hidden) sizes.push_back(std::to_string(units));
+    sizes.push_back(std::to_string(version.schema.outputs.size()));
+    text += " " + Join(sizes, "-") + " " + std::string(Name(version.activation));
+  }
+  return text + ", " + std::to_string(version.parameter_count) + " parameters";
 }
 
-std::string Percent(double ratio) { return FormatShort(100 * ratio) + "%"; }
+// What was run until what stopped it: epochs, or trials.
+std::pair<std::string, std::string> Course(const client::TrainingReport& report) {
+  const std::string stop = ", stopped by " + WithSpaces(Name(report.stop_reason));
+  if (report.leaderboard.empty()) {
+    return {"epochs",
+            std::to_string(report.epochs) + ", best " + std::to_string(report.best_epoch) + stop};
+  }
+  return {"trials", std::to_string(report.leaderboard.size()) + stop};
+}
+
+std::string Time(const client::TrainingReport& report) {
+  const std::string seconds = FormatShort(report.train_seconds) + " s";
+  if (report.samples_per_second <= 0) return seconds;
+  return seconds + ", " + FormatShort(report.samples_per_second) + " samples/s";
+}
 
 void Show(const std::string& name, const Context& context) {
   const client::ModelVersion version = context.Connect().GetModelVersion(name);
@@ -32,18 +51,16 @@ void Show(const std::string& name, const Context& context) {
 
 void List(const Context& context) {
   Json list = Json::array();
-  std::vector<std::vector<std::string>> rows = {
-      {"name", "versions", "inputs", "outputs", "value error", "Jacobian error", "updated"}};
+  std::vector<std::vector<std::string>> rows = {{"name", "versions", "kind", "inputs", "outputs",
+                                                 "value error", "Jacobian error", "updated"}};
   for (const client::Model& model : context.Connect().ListModels()) {
     list.push_back(ToJson(model));
     const client::ModelVersion& version = model.latest_version;
     const client::ErrorReport& validation = version.report.validation;
-    rows.push_back({model.name, std::to_string(model.version_count),
+    rows.push_back({model.name, std::to_string(model.version_count), WithSpaces(Name(version.kind)),
                     std::to_string(version.schema.inputs.size()),
-                    std::to_string(version.schema.outputs.size()),
-                    Percent(validation.value_relative),
-                    validation.jacobian_rmse.empty() ? "-" : Percent(validation.jacobian_relative),
-                    FormatTime(model.update_time)});
+                    std::to_string(version.schema.outputs.size()), ValueError(validation),
+                    JacobianError(validation), FormatTime(model.update_time)});
   }
   if (context.json) {
     std::cout << list.dump(2) << '\n';
@@ -66,37 +83,35 @@ void Delete(const std::string& name, const Context& context) {
 void PrintModelVersion(const client::ModelVersion& version) {
   const client::TrainingReport& report = version.report;
   const client::ErrorReport& validation = report.validation;
-  const bool has_jacobian = !validation.jacobian_rmse.empty();
-  PrintFields(
-      std::cout,
-      {{"model", version.name},
-       {"network", Network(version)},
-       {"dataset", report.dataset + " version " + std::to_string(report.dataset_version)},
-       {"trained by",
-        report.job + ", seed " + std::to_string(report.seed) + ", " + report.instruction_set},
-       {"samples", std::to_string(report.training_samples) + " for training (" +
-                       std::to_string(report.jacobian_samples) + " with Jacobian), " +
-                       std::to_string(report.validation_samples) + " held out"},
-       {"loss weights",
-        "value " + FormatShort(report.alpha) + ", gradient " + FormatShort(report.beta)},
-       {"epochs", std::to_string(report.epochs) + ", best " + std::to_string(report.best_epoch) +
-                      ", stopped by " + std::string(Name(report.stop_reason))},
-       {"time", FormatShort(report.train_seconds) + " s, " +
-                    FormatShort(report.samples_per_second) + " samples/s"},
-       {"created", FormatTime(version.create_time)}});
+  PrintFields(std::cout,
+              {{"model", version.name},
+               {"kind", Kind(version)},
+               {"dataset", report.dataset + " version " + std::to_string(report.dataset_version)},
+               {"trained by", report.job + ", seed " + std::to_string(report.seed) + ", " +
+                                  report.instruction_set},
+               {"samples", std::to_string(report.training_samples) + " for training (" +
+                               std::to_string(report.jacobian_samples) + " with Jacobian), " +
+                               std::to_string(report.validation_samples) + " held out"},
+               {"loss weights",
+                "value " + FormatShort(report.alpha) + ", gradient " + FormatShort(report.beta)},
+               Course(report),
+               {"time", Time(report)},
+               {"created", FormatTime(version.create_time)}});
 
   std::vector<std::vector<std::string>> rows = {
       {"held-out error", "value RMSE", "Jacobian RMSE (standardised)"}};
-  for (std::size_t i = 0; i < validation.value_rmse.size(); ++i) {
-    const client::Variable& output = version.schema.outputs.at(i);
+  const auto error = [](const std::vector<double>& rmse, std::size_t i) {
+    return i < rmse.size() ? FormatShort(rmse[i]) : "-";
+  };
+  for (std::size_t i = 0; i < version.schema.outputs.size(); ++i) {
+    const client::Variable& output = version.schema.outputs[i];
     rows.push_back({output.name + (output.unit.empty() ? "" : " [" + output.unit + "]"),
-                    FormatShort(validation.value_rmse[i]),
-                    has_jacobian ? FormatShort(validation.jacobian_rmse.at(i)) : "-"});
+                    error(validation.value_rmse, i), error(validation.jacobian_rmse, i)});
   }
-  rows.push_back({"relative", Percent(validation.value_relative),
-                  has_jacobian ? Percent(validation.jacobian_relative) : "-"});
+  rows.push_back({"relative", ValueError(validation), JacobianError(validation)});
   std::cout << '\n';
   PrintTable(std::cout, rows);
+  PrintSelection(std::cout, report);
 }
 
 void AddModelCommands(CLI::App& app, Context& context) {

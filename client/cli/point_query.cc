@@ -39,7 +39,8 @@ Index BatchRows(const PredictionLayout& layout) {
   const auto n = static_cast<Index>(layout.inputs.size());
   const auto m = static_cast<Index>(layout.outputs.size());
   const Index numbers = n + m + (layout.jacobian ? n * m : 0) + (layout.hessian ? n * n * m : 0) +
-                        m * layout.p + n * layout.q + (layout.hvp ? n * layout.p * layout.q : 0);
+                        m * layout.p + n * layout.q + (layout.hvp ? n * layout.p * layout.q : 0) +
+                        (layout.spread ? m : 0) + (layout.jacobian_spread ? n * m : 0);
   const auto row_bytes = static_cast<Index>(sizeof(double)) * numbers;
   return std::clamp<Index>(kBatchBytes / row_bytes, 1, kMaxBatchRows);
 }
@@ -66,6 +67,8 @@ void AddPointOptions(CLI::App& command, PointQuery& query) {
       ->allow_extra_args(false)
       ->excludes(csv);
   command.add_flag("--jacobian", query.jacobian, "All derivatives d<output>/d<input>");
+  command.add_flag("--hessian", query.hessian,
+                   "All second derivatives d2<output>/d<input>d<input>");
   command
       .add_option("--jvp", query.tangents,
                   "A direction in the inputs, as in 1,0: the tangent J x_dot; may be repeated")
@@ -85,6 +88,7 @@ void AddPointOptions(CLI::App& command, PointQuery& query) {
 
 client::Quantities ParseQuantities(const PointQuery& query, std::size_t n, std::size_t m) {
   return {.jacobian = query.jacobian,
+          .hessian = query.hessian,
           .tangents = ParseColumns(query.tangents, n, "--jvp"),
           .adjoints = ParseColumns(query.adjoints, m, "--vjp")};
 }

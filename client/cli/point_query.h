@@ -20,6 +20,7 @@ struct PointQuery {
   std::string csv;
   std::vector<std::string> points;
   bool jacobian = false;
+  bool hessian = false;
   std::vector<std::string> tangents;
   std::vector<std::string> adjoints;
   std::optional<OutputFormat> format;

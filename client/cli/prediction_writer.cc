@@ -24,6 +24,8 @@ PredictionLayout AskFor(const client::Quantities& quantities, PredictionLayout l
   layout.p = quantities.tangents.cols();
   layout.q = quantities.adjoints.cols();
   layout.hvp = quantities.hvp;
+  layout.spread = quantities.spread;
+  layout.jacobian_spread = quantities.jacobian_spread;
   return layout;
 }
 
@@ -87,12 +89,14 @@ void PredictionWriter::ForEachColumn(const F& use) const {
   const auto use_all = [&](const std::string& prefix, const std::vector<std::string>& variables) {
     for (const std::string& variable : variables) use(prefix + variable);
   };
+  const auto use_derivatives = [&](const std::string& prefix) {
+    for (const std::string& output : outputs) {
+      for (const std::string& input : inputs) use(prefix + DerivativeName(output, input));
+    }
+  };
   use_all("", inputs);
   use_all("", outputs);
-  for (const std::string& output : outputs) {
-    if (!layout_.jacobian) break;
-    for (const std::string& input : inputs) use(DerivativeName(output, input));
-  }
+  if (layout_.jacobian) use_derivatives("");
   for (const std::string& output : outputs) {
     if (!layout_.hessian) break;
     for (std::size_t j = 0; j < inputs.size(); ++j) {
@@ -108,6 +112,8 @@ void PredictionWriter::ForEachColumn(const F& use) const {
       use_all(Numbered("hvp", l) + Numbered(".", k) + ":", inputs);
     }
   }
+  if (layout_.spread) use_all("spread:", outputs);
+  if (layout_.jacobian_spread) use_derivatives("spread:");
   // Names of variables hold no colon.
   const auto names_flag = [&](const std::vector<std::string>& variables) {
     return std::ranges::find(variables, layout_.flag) != variables.end();
@@ -140,10 +146,12 @@ void PredictionWriter::Write(const Matrix& X, const client::Prediction& predicti
   Write({.X = X,
          .value = prediction.value,
          .jacobian = prediction.jacobian,
-         .hessian = kNothing,
+         .hessian = prediction.hessian,
          .jvp = prediction.jvp,
          .vjp = prediction.vjp,
          .hvp = kNothing,
+         .spread = prediction.spread,
+         .jacobian_spread = prediction.jacobian_spread,
          .flags = prediction.in_domain});
 }
 
@@ -155,6 +163,8 @@ void PredictionWriter::Write(const Matrix& X, const client::Evaluation& evaluati
          .jvp = evaluation.jvp,
          .vjp = evaluation.vjp,
          .hvp = evaluation.hvp,
+         .spread = kNothing,
+         .jacobian_spread = kNothing,
          .flags = evaluation.valid});
 }
 
@@ -180,6 +190,8 @@ void PredictionWriter::Write(const Answers& answers) {
     AppendColumns(answers.jvp, s * p, p, numbers);
     AppendColumns(answers.vjp, s * q, q, numbers);
     if (layout_.hvp) AppendColumns(answers.hvp, s * p * q, p * q, numbers);
+    if (layout_.spread) AppendColumns(answers.spread, s, 1, numbers);
+    if (layout_.jacobian_spread) AppendColumns(answers.jacobian_spread, s * m_, m_, numbers);
     WriteLine(numbers, answers.flags[static_cast<std::size_t>(s)]);
   }
 }
@@ -207,6 +219,10 @@ void PredictionWriter::WriteJson(const Answers& answers, Index s) {
   if (p > 0) point["jvp"] = ColumnsToJson(answers.jvp, s * p, p);
   if (q > 0) point["vjp"] = ColumnsToJson(answers.vjp, s * q, q);
   if (layout_.hvp) point["hvp"] = GroupsToJson(answers.hvp, s * p * q, q, p);
+  if (layout_.spread) point["spread"] = ColumnsToJson(answers.spread, s, 1)[0];
+  if (layout_.jacobian_spread) {
+    point["jacobian_spread"] = ColumnsToJson(answers.jacobian_spread, s * m_, m_);
+  }
   point[layout_.flag] = static_cast<bool>(answers.flags[static_cast<std::size_t>(s)]);
   out_ << (std::exchange(has_points_, true) ? ",\n" : "\n") << point;
 }

@@ -30,6 +30,8 @@ struct PredictionLayout {
   client::Index p = 0;  // Tangents per point.
   client::Index q = 0;  // Adjoints per point.
   bool hvp = false;
+  bool spread = false;
+  bool jacobian_spread = false;
 };
 
 PredictionLayout LayoutOf(const client::ModelVersion& version,
@@ -38,11 +40,12 @@ PredictionLayout LayoutOf(const client::Program& program, const client::Quantiti
 
 // Table and CSV have a line per point: inputs, outputs, d<y>/d<x> if there is a Jacobian,
 // d2<y>/d<x>d<x'> for x not behind x' if there is a Hessian, jvp<k>:<y> and vjp<k>:<x> for the k-th
-// tangent and adjoint from 1, hvp<l>.<k>:<x> for the l-th adjoint and the k-th tangent, and the
-// flag (1 or 0), which is called point:<flag> if a variable has its name. The CSV numbers read
-// back exactly. JSON is one object: who answered, inputs,
-// outputs, and points with x, value, jacobian [m][n], hessian [m][n][n], jvp [p][m], vjp [q][n],
-// hvp [q][p][n] and the flag; what is not finite is null. Not thread-safe.
+// tangent and adjoint from 1, hvp<l>.<k>:<x> for the l-th adjoint and the k-th tangent,
+// spread:<y> and spread:d<y>/d<x> for standard deviations, and the flag (1 or 0), which is called
+// point:<flag> if a variable has its name. The CSV numbers read back exactly. JSON is one object:
+// who answered, inputs, outputs, and points with x, value, jacobian [m][n], hessian [m][n][n],
+// jvp [p][m], vjp [q][n], hvp [q][p][n], spread [m], jacobian_spread [m][n] and the flag; what is
+// not finite is null. Not thread-safe.
 class PredictionWriter {
  public:
   // `out` outlives the writer.
@@ -65,6 +68,8 @@ class PredictionWriter {
     const client::Matrix& jvp;
     const client::Matrix& vjp;
     const client::Matrix& hvp;
+    const client::Matrix& spread;
+    const client::Matrix& jacobian_spread;
     const std::vector<bool>& flags;
   };
 

@@ -123,7 +123,6 @@ void Delete(const std::string& name, const Context& context) {
 struct EvaluateArguments {
   std::string program;
   PointQuery query;
-  bool hessian = false;
   bool hvp = false;
   bool strict = false;
   client::EvaluationSettings settings;
@@ -135,7 +134,6 @@ void Evaluate(const EvaluateArguments& arguments, const Context& context) {
   client::Quantities quantities =
       ParseQuantities(arguments.query, static_cast<std::size_t>(program.input_size),
                       static_cast<std::size_t>(program.output_size));
-  quantities.hessian = arguments.hessian;
   quantities.hvp = arguments.hvp;
   if (quantities.hvp && (quantities.tangents.cols() == 0 || quantities.adjoints.cols() == 0)) {
     throw UsageError("--hvp: expected --jvp and --vjp with it");
@@ -197,8 +195,6 @@ void AddEvaluate(CLI::App& group, Context& context) {
   const auto arguments = std::make_shared<EvaluateArguments>();
   evaluate->add_option("NAME", arguments->program, "Program")->required();
   AddPointOptions(*evaluate, arguments->query);
-  evaluate->add_flag("--hessian", arguments->hessian,
-                     "All second derivatives d2<output>/d<input>d<input>");
   evaluate->add_flag("--hvp", arguments->hvp,
                      "Second-order adjoints of each --vjp along each --jvp");
   evaluate->add_flag("--strict", arguments->strict,

@@ -4,16 +4,43 @@
 #include <array>
 #include <cstdio>
 
+#include "client/cli/format.h"
 #include "client/cli/json_format.h"
+#include "client/cli/report_text.h"
 
 namespace sobolev::cli {
 namespace {
 
 constexpr int kBarWidth = 20;
 
+// Whether recipes are tried, without epochs.
+bool IsSelection(const client::TrainingProgress& progress) { return progress.epochs == 0; }
+
+// How many of `parts` equal parts of the work are done.
+int Done(const client::TrainingProgress& progress, int parts) {
+  if (IsSelection(progress))
+    return std::clamp(static_cast<int>(parts * progress.fraction), 0, parts);
+  return std::min(parts, parts * progress.epoch.epoch / progress.epochs);
+}
+
+std::string DescribeSelection(const client::TrainingProgress& progress) {
+  std::string text = FormatPercent(progress.fraction) + " of the effort  ";
+  if (!progress.leaderboard.empty()) {
+    const client::Trial& best = progress.leaderboard.front();
+    text += std::to_string(progress.leaderboard.size()) + " tried";
+    if (best.state == client::Trial::State::kFinished) {
+      text += ", best " + best.recipe + "  held-out error: value " + ValueError(best.validation) +
+              ", Jacobian " + JacobianError(best.validation);
+    }
+    text += "  ";
+  }
+  std::array<char, 64> left{};
+  std::snprintf(left.data(), left.size(), "up to %.0f s left", progress.remaining_seconds);
+  return text + left.data();
+}
+
 std::string Bar(const client::TrainingProgress& progress) {
-  const int filled =
-      std::min(kBarWidth, kBarWidth * progress.epoch.epoch / std::max(1, progress.epochs));
+  const int filled = Done(progress, kBarWidth);
   return "[" + std::string(static_cast<std::size_t>(filled), '#') +
          std::string(static_cast<std::size_t>(kBarWidth - filled), '.') + "] ";
 }
@@ -30,7 +57,7 @@ ProgressDisplay::~ProgressDisplay() {
 void ProgressDisplay::Show(const client::JobEvent& event) {
   if (event.progress) {
     const client::TrainingProgress& progress = *event.progress;
-    const int tenths = 10 * progress.epoch.epoch / std::max(1, progress.epochs);
+    const int tenths = Done(progress, 10);
     if (is_terminal_) {
       out_ << '\r' << Bar(progress) << DescribeProgress(progress) << "\x1b[K" << std::flush;
       has_open_line_ = true;
@@ -47,6 +74,7 @@ void ProgressDisplay::Show(const client::JobEvent& event) {
 }
 
 std::string DescribeProgress(const client::TrainingProgress& progress) {
+  if (IsSelection(progress)) return DescribeSelection(progress);
   const client::EpochRecord& epoch = progress.epoch;
   std::array<char, 256> text{};
   const bool has_gradient = epoch.gradient_loss > 0;

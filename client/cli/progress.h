@@ -10,7 +10,7 @@
 
 namespace sobolev::cli {
 
-// On a terminal one line that is drawn again and again, else a line for each tenth of the epochs.
+// On a terminal one line that is drawn again and again, else a line for each tenth of the work.
 // Ends the line when destroyed. Not thread-safe.
 class ProgressDisplay {
  public:
@@ -26,12 +26,13 @@ class ProgressDisplay {
   std::ostream& out_;
   const bool is_terminal_;
   client::JobState state_ = client::JobState::kUnknown;
-  int tenths_ = 0;  // Of the epochs, of which a line was written.
+  int tenths_ = 0;  // Of the work, of which a line was written.
   bool has_open_line_ = false;
 };
 
 // "epoch 40/100  loss: value 0.1 + gradient 0.2  held-out error: value 1%, Jacobian 2%  1e+06
-// samples/s  3 s left".
+// samples/s  3 s left", or where recipes are tried "40% of the effort  7 tried, best polynomial
+// held-out error: value 1%, Jacobian 2%  up to 3 s left".
 std::string DescribeProgress(const client::TrainingProgress& progress);
 
 }  // namespace sobolev::cli

@@ -119,12 +119,27 @@ std::string DerivativeName(std::string_view output, std::string_view input) {
   return "d" + std::string(output) + "/d" + std::string(input);
 }
 
+void AllowMissing(std::string_view names, const std::string& option, client::Schema& schema) {
+  for (const std::string_view name : SplitList(names)) {
+    bool found = false;
+    for (client::Variable& output : schema.outputs) {
+      if (output.name != name && names != "all") continue;
+      output.allow_missing = true;
+      found = true;
+    }
+    if (!found)
+      throw UsageError(option + ": expected names of outputs or all, got " + Quoted(name));
+  }
+}
+
 client::Schema InferSchema(const std::vector<std::string>& columns, const client::Schema& given,
                            const std::string& file) {
   std::vector<std::string> plain;
   for (const std::string& column : columns) {
-    // Names of variables hold no slash.
-    if (column != "weight" && column.find('/') == std::string::npos) plain.push_back(column);
+    // Names of variables hold no slash and no colon, all others but one do.
+    if (column != "weight" && column.find_first_of("/:") == std::string::npos) {
+      plain.push_back(column);
+    }
   }
   for (const auto* variables : {&given.inputs, &given.outputs}) {
     for (const client::Variable& variable : *variables) {

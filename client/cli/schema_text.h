@@ -21,10 +21,14 @@ std::vector<double> ParseNumbers(std::string_view text, const std::string& optio
 // The name of a column: "d<y>/d<x>".
 std::string DerivativeName(std::string_view output, std::string_view input);
 
+// Sets allow_missing of the outputs in this list, "all" for all of them. Throws UsageError naming
+// `option`.
+void AllowMissing(std::string_view names, const std::string& option, client::Schema& schema);
+
 // Completes a schema from the column names of a CSV file. What is not given follows from the plain
-// columns, those that are neither "weight" nor a derivative: with outputs given, the others are the
-// inputs, and the reverse; with neither, the derivative columns tell. Throws UsageError naming
-// `file` if that leaves a column in doubt.
+// columns, those that are neither "weight" nor a derivative of any kind: with outputs given, the
+// others are the inputs, and the reverse; with neither, the derivative columns tell. Throws
+// UsageError naming `file` if that leaves a column in doubt.
 client::Schema InferSchema(const std::vector<std::string>& columns, const client::Schema& given,
                            const std::string& file);
 

@@ -33,21 +33,17 @@ void Train(const TrainArguments& arguments, Context& context) {
   }
 }
 
-}  // namespace
-
-std::string IsSeed(const std::string& text) {
-  std::uint64_t seed = 0;
-  const char* end = text.data() + text.size();
-  const std::from_chars_result result = std::from_chars(text.data(), end, seed);
-  if (result.ec == std::errc() && result.ptr == end) return "";
-  return "expected a whole number from 0 to 18446744073709551615, got " + text;
-}
-
-void AddTrainCommand(CLI::App& app, Context& context) {
+// An option of networks alone, when given, makes the kind network.
+void AddNetworkOptions(CLI::App& train, client::TrainingSpec& spec) {
   const std::map<std::string, client::Activation> activations = {
       {"softplus", client::Activation::kSoftplus}, {"tanh", client::Activation::kTanh},
       {"silu", client::Activation::kSilu},         {"gelu", client::Activation::kGelu},
       {"sin", client::Activation::kSin},
+  };
+  const std::map<std::string, client::Optimizer> optimizers = {
+      {"adam", client::Optimizer::kAdam},
+      {"levenberg-marquardt", client::Optimizer::kLevenbergMarquardt},
+      {"hybrid", client::Optimizer::kHybrid},
   };
   const std::map<std::string, client::Precision> precisions = {
       {"float32", client::Precision::kFloat32},
@@ -59,6 +55,49 @@ void AddTrainCommand(CLI::App& app, Context& context) {
       {"per-input", client::DerivativeScale::kPerInput},
   };
 
+  train.option_defaults()->group("Options of networks");
+  train.add_option("--hidden", spec.hidden, "Units of each hidden layer, as in 20,20,20,20")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  train.add_option("--activation", spec.activation, "softplus, tanh, silu, gelu or sin")
+      ->transform(CLI::CheckedTransformer(activations).description(""));
+  train
+      .add_option("--optimizer", spec.optimizer,
+                  "adam (default), levenberg-marquardt (smooth functions, up to some thousand "
+                  "weights) or hybrid (one after the other)")
+      ->transform(CLI::CheckedTransformer(optimizers).description(""));
+  train.add_option("--epochs", spec.epochs, "Passes over the training samples");
+  train
+      .add_option("--derivative-scale", spec.derivative_scale,
+                  "balanced, per-output or per-input: how Jacobian entries are made comparable")
+      ->transform(CLI::CheckedTransformer(scales).description(""));
+  train.add_option("--precision", spec.precision, "float32 or float64: arithmetic of training")
+      ->transform(CLI::CheckedTransformer(precisions).description(""));
+  train.add_option("--learning-rate", spec.learning_rate, "Peak of the one-cycle schedule");
+  train.add_option("--batch-size", spec.batch_size, "Samples in a step of the optimiser");
+  train.add_option("--validation-fraction", spec.validation_fraction, "Share held out");
+  train.add_option("--patience", spec.patience,
+                   "Stop after so many epochs without improvement; 0: never");
+}
+
+}  // namespace
+
+std::string IsSeed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const char* end = text.data() + text.size();
+  const std::from_chars_result result = std::from_chars(text.data(), end, seed);
+  if (result.ec == std::errc() && result.ptr == end) return "";
+  return "expected a whole number from 0 to 18446744073709551615, got " + text;
+}
+
+void AddTrainCommand(CLI::App& app, Context& context) {
+  const std::map<std::string, client::TrainingKind> kinds = {
+      {"auto", client::TrainingKind::kAuto},
+      {"network", client::TrainingKind::kNetwork},
+      {"polynomial", client::TrainingKind::kPolynomial},
+      {"gaussian-process", client::TrainingKind::kGaussianProcess},
+  };
+
   CLI::App* train = app.add_subcommand("train", "Train a model on a dataset.")->fallthrough();
   const auto arguments = std::make_shared<TrainArguments>();
   client::TrainingSpec& spec = arguments->spec;
@@ -67,31 +106,26 @@ void AddTrainCommand(CLI::App& app, Context& context) {
                     "Model that gets the new version; created if missing");
   train->add_option("--dataset-version", arguments->options.dataset_version,
                     "Learn from this version of the dataset");
-  train->add_option("--hidden", spec.hidden, "Units of each hidden layer, as in 20,20,20,20")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  train->add_option("--activation", spec.activation, "softplus, tanh, silu, gelu or sin")
-      ->transform(CLI::CheckedTransformer(activations).description(""));
-  train->add_option("--epochs", spec.epochs, "Passes over the training samples");
+  train
+      ->add_option("--kind", spec.kind,
+                   "auto (default), network, polynomial or gaussian-process: what to fit")
+      ->transform(CLI::CheckedTransformer(kinds).description(""));
+  train->add_option("--effort", spec.effort,
+                    "Of --kind auto: work to spend, about in seconds of one core");
+  train->add_option("--time-limit", spec.time_limit_seconds,
+                    "Take the best so far after this many seconds; of selections");
   train->add_option("--alpha", spec.alpha, "Weight of the value loss");
   train->add_option("--beta", spec.beta, "Weight of the gradient loss; 0: learn from values alone");
-  train
-      ->add_option("--derivative-scale", spec.derivative_scale,
-                   "balanced, per-output or per-input: how Jacobian entries are made comparable")
-      ->transform(CLI::CheckedTransformer(scales).description(""));
   train->add_option("--seed", spec.seed, "Of split, initial weights and order of samples")
       ->check(IsSeed);
-  train->add_option("--precision", spec.precision, "float32 or float64: arithmetic of training")
-      ->transform(CLI::CheckedTransformer(precisions).description(""));
-  train->add_option("--learning-rate", spec.learning_rate, "Peak of the one-cycle schedule");
-  train->add_option("--batch-size", spec.batch_size, "Samples in a step of the optimiser");
-  train->add_option("--validation-fraction", spec.validation_fraction, "Share held out");
-  train->add_option("--patience", spec.patience,
-                    "Stop after so many epochs without improvement; 0: never");
   train->add_flag("--detach", arguments->detach, "Print the job's name and leave it running");
+  AddNetworkOptions(*train, spec);
   train->footer(
-      "What is not given is chosen by the server; the report says what it was. Progress goes to\n"
-      "standard error. Ctrl-C leaves the job running and says how to follow or stop it.\n"
+      "Without options the server tries polynomials, Gaussian processes and networks, judges them\n"
+      "by held-out values and derivatives, and takes the best; options of networks mean\n"
+      "--kind network. With --optimizer levenberg-marquardt or hybrid only --hidden and\n"
+      "--activation apply. The report says what was tried and chosen. Progress goes to standard\n"
+      "error. Ctrl-C leaves the job running and says how to follow or stop it.\n"
       "Exit code 0 if the job succeeds, 4 if it fails or is cancelled, 130 after Ctrl-C.");
   train->callback([arguments, &context] { Train(*arguments, context); });
 }

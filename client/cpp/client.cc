@@ -5,6 +5,7 @@
 #include "client/cpp/connection.h"
 #include "client/cpp/convert.h"
 #include "client/cpp/derivatives.h"
+#include "client/cpp/training.h"
 #include "client/cpp/upload.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 
@@ -65,6 +66,12 @@ std::int64_t Client::Append(const std::string& dataset, const ConstMatrixRef& X,
                             const ConstVectorRef& weight) const {
   Uploader uploader = Upload(dataset);
   uploader.Append(X, Y, jacobian, weight);
+  return uploader.Commit();
+}
+
+std::int64_t Client::Append(const std::string& dataset, const Samples& samples) const {
+  Uploader uploader = Upload(dataset);
+  uploader.Append(samples);
   return uploader.Commit();
 }
 
@@ -167,8 +174,11 @@ Prediction Client::Predict(const std::string& model, const ConstMatrixRef& X,
   return {.model_version = response.model_version(),
           .value = ToMatrix(response.value()),
           .jacobian = ToMatrix(response.jacobian()),
+          .hessian = ToMatrix(response.hessian()),
           .jvp = ToMatrix(response.jvp()),
           .vjp = ToMatrix(response.vjp()),
+          .spread = ToMatrix(response.spread()),
+          .jacobian_spread = ToMatrix(response.jacobian_spread()),
           .in_domain = {response.in_domain().begin(), response.in_domain().end()}};
 }
 

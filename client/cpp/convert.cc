@@ -8,6 +8,7 @@
 
 #include <sobolev/rpc_error.h>
 
+#include "client/cpp/training.h"
 #include "proto/wire/crc32c.h"
 
 namespace sobolev::client {
@@ -21,6 +22,7 @@ v1::Variable ToProto(const Variable& variable) {
   proto.set_unit(variable.unit);
   if (variable.lower) proto.set_lower(*variable.lower);
   if (variable.upper) proto.set_upper(*variable.upper);
+  proto.set_allow_missing(variable.allow_missing);
   return proto;
 }
 
@@ -28,6 +30,7 @@ Variable FromProto(const v1::Variable& proto) {
   Variable variable{.name = proto.name(), .unit = proto.unit()};
   if (proto.has_lower()) variable.lower = proto.lower();
   if (proto.has_upper()) variable.upper = proto.upper();
+  variable.allow_missing = proto.allow_missing();
   return variable;
 }
 
@@ -35,6 +38,7 @@ Schema FromProto(const v1::Schema& proto) {
   Schema schema;
   for (const v1::Variable& input : proto.inputs()) schema.inputs.push_back(FromProto(input));
   for (const v1::Variable& output : proto.outputs()) schema.outputs.push_back(FromProto(output));
+  schema.allow_missing_derivatives = proto.allow_missing_derivatives();
   return schema;
 }
 
@@ -42,54 +46,6 @@ std::vector<Range> FromProto(const google::protobuf::RepeatedPtrField<v1::Range>
   std::vector<Range> ranges;
   for (const v1::Range& range : protos) ranges.push_back({range.min(), range.max()});
   return ranges;
-}
-
-Activation FromProto(v1::Network::Activation activation) {
-  switch (activation) {
-    case v1::Network::ACTIVATION_TANH:
-      return Activation::kTanh;
-    case v1::Network::ACTIVATION_SILU:
-      return Activation::kSilu;
-    case v1::Network::ACTIVATION_GELU:
-      return Activation::kGelu;
-    case v1::Network::ACTIVATION_SIN:
-      return Activation::kSin;
-    default:
-      return Activation::kSoftplus;
-  }
-}
-
-v1::Network::Activation ToProto(Activation activation) {
-  switch (activation) {
-    case Activation::kSoftplus:
-      return v1::Network::ACTIVATION_SOFTPLUS;
-    case Activation::kTanh:
-      return v1::Network::ACTIVATION_TANH;
-    case Activation::kSilu:
-      return v1::Network::ACTIVATION_SILU;
-    case Activation::kGelu:
-      return v1::Network::ACTIVATION_GELU;
-    case Activation::kSin:
-      return v1::Network::ACTIVATION_SIN;
-  }
-  return v1::Network::ACTIVATION_UNSPECIFIED;
-}
-
-v1::TrainingSpec::DerivativeScale ToProto(DerivativeScale scale) {
-  switch (scale) {
-    case DerivativeScale::kBalanced:
-      return v1::TrainingSpec::DERIVATIVE_SCALE_BALANCED;
-    case DerivativeScale::kPerOutput:
-      return v1::TrainingSpec::DERIVATIVE_SCALE_PER_OUTPUT;
-    case DerivativeScale::kPerInput:
-      return v1::TrainingSpec::DERIVATIVE_SCALE_PER_INPUT;
-  }
-  return v1::TrainingSpec::DERIVATIVE_SCALE_UNSPECIFIED;
-}
-
-v1::TrainingSpec::Precision ToProto(Precision precision) {
-  return precision == Precision::kFloat32 ? v1::TrainingSpec::PRECISION_FLOAT32
-                                          : v1::TrainingSpec::PRECISION_FLOAT64;
 }
 
 JobState FromProto(v1::Job::State state) {
@@ -107,64 +63,6 @@ JobState FromProto(v1::Job::State state) {
     default:
       return JobState::kUnknown;
   }
-}
-
-StopReason FromProto(v1::TrainingReport::StopReason reason) {
-  switch (reason) {
-    case v1::TrainingReport::STOP_REASON_MAX_EPOCHS:
-      return StopReason::kMaxEpochs;
-    case v1::TrainingReport::STOP_REASON_EARLY_STOPPING:
-      return StopReason::kEarlyStopping;
-    default:
-      return StopReason::kUnknown;
-  }
-}
-
-EpochRecord FromProto(const v1::EpochRecord& proto) {
-  return {.epoch = proto.epoch(),
-          .value_loss = proto.value_loss(),
-          .gradient_loss = proto.gradient_loss(),
-          .validation_loss = proto.validation_loss(),
-          .validation_value_relative = proto.validation_value_relative(),
-          .validation_jacobian_relative = proto.validation_jacobian_relative(),
-          .learning_rate = proto.learning_rate()};
-}
-
-TrainingProgress FromProto(const v1::TrainingProgress& proto) {
-  return {.epoch = FromProto(proto.epoch()),
-          .epochs = proto.epochs(),
-          .samples_per_second = proto.samples_per_second(),
-          .remaining_seconds = proto.remaining_seconds()};
-}
-
-ErrorReport FromProto(const v1::ErrorReport& proto) {
-  return {.value_rmse = {proto.value_rmse().begin(), proto.value_rmse().end()},
-          .value_relative = proto.value_relative(),
-          .jacobian_rmse = {proto.jacobian_rmse().begin(), proto.jacobian_rmse().end()},
-          .jacobian_relative = proto.jacobian_relative()};
-}
-
-TrainingReport FromProto(const v1::TrainingReport& proto) {
-  TrainingReport report{.job = proto.job(),
-                        .dataset = proto.dataset(),
-                        .dataset_version = proto.dataset_version(),
-                        .dataset_fingerprint = proto.dataset_fingerprint(),
-                        .training_samples = proto.training_samples(),
-                        .validation_samples = proto.validation_samples(),
-                        .jacobian_samples = proto.jacobian_samples(),
-                        .alpha = proto.alpha(),
-                        .beta = proto.beta(),
-                        .seed = proto.seed(),
-                        .epochs = proto.epochs(),
-                        .best_epoch = proto.best_epoch(),
-                        .stop_reason = FromProto(proto.stop_reason()),
-                        .train_seconds = proto.train_seconds(),
-                        .samples_per_second = proto.samples_per_second(),
-                        .validation = FromProto(proto.validation()),
-                        .history = {},
-                        .instruction_set = proto.instruction_set()};
-  for (const v1::EpochRecord& record : proto.history()) report.history.push_back(FromProto(record));
-  return report;
 }
 
 std::span<const std::byte> Bytes(const v1::Tensor& tensor) {
@@ -210,23 +108,7 @@ v1::Schema ToProto(const Schema& schema) {
   v1::Schema proto;
   for (const Variable& input : schema.inputs) *proto.add_inputs() = ToProto(input);
   for (const Variable& output : schema.outputs) *proto.add_outputs() = ToProto(output);
-  return proto;
-}
-
-v1::TrainingSpec ToProto(const TrainingSpec& spec) {
-  v1::TrainingSpec proto;
-  proto.mutable_network()->mutable_hidden()->Assign(spec.hidden.begin(), spec.hidden.end());
-  if (spec.activation) proto.mutable_network()->set_activation(ToProto(*spec.activation));
-  if (spec.alpha) proto.set_alpha(*spec.alpha);
-  if (spec.beta) proto.set_beta(*spec.beta);
-  if (spec.derivative_scale) proto.set_derivative_scale(ToProto(*spec.derivative_scale));
-  if (spec.epochs) proto.set_epochs(*spec.epochs);
-  if (spec.batch_size) proto.set_batch_size(*spec.batch_size);
-  if (spec.learning_rate) proto.set_learning_rate(*spec.learning_rate);
-  if (spec.validation_fraction) proto.set_validation_fraction(*spec.validation_fraction);
-  if (spec.patience) proto.set_patience(*spec.patience);
-  if (spec.seed) proto.set_seed(*spec.seed);
-  if (spec.precision) proto.set_precision(ToProto(*spec.precision));
+  proto.set_allow_missing_derivatives(schema.allow_missing_derivatives);
   return proto;
 }
 
@@ -241,6 +123,13 @@ Dataset FromProto(const v1::Dataset& proto) {
           .statistics = {.sample_count = statistics.sample_count(),
                          .jacobian_count = statistics.jacobian_count(),
                          .weight_count = statistics.weight_count(),
+                         .tangent_count = statistics.tangent_count(),
+                         .adjoint_count = statistics.adjoint_count(),
+                         .hvp_count = statistics.hvp_count(),
+                         .y_variance_count = statistics.y_variance_count(),
+                         .jacobian_variance_count = statistics.jacobian_variance_count(),
+                         .missing_value_count = statistics.missing_value_count(),
+                         .missing_derivative_count = statistics.missing_derivative_count(),
                          .inputs = FromProto(statistics.inputs()),
                          .outputs = FromProto(statistics.outputs()),
                          .fingerprint = statistics.fingerprint(),
@@ -279,6 +168,7 @@ JobEvent FromProto(const v1::JobEvent& proto) {
 
 ModelVersion FromProto(const v1::ModelVersion& proto) {
   return {.name = proto.name(),
+          .kind = FromProto(proto.kind()),
           .hidden = {proto.network().hidden().begin(), proto.network().hidden().end()},
           .activation = FromProto(proto.network().activation()),
           .schema = FromProto(proto.schema()),
@@ -306,12 +196,24 @@ Samples FromProto(const v1::SampleBlock& block) {
   return {.X = ToMatrix(block.x()),
           .Y = ToMatrix(block.y()),
           .jacobian = ToMatrix(block.jacobian()),
-          .weight = ToMatrix(block.weight()).reshaped()};
+          .weight = ToMatrix(block.weight()).reshaped(),
+          .tangents = ToMatrix(block.tangents()),
+          .jvp = ToMatrix(block.jvp()),
+          .adjoints = ToMatrix(block.adjoints()),
+          .vjp = ToMatrix(block.vjp()),
+          .hvp_adjoints = ToMatrix(block.hvp_adjoints()),
+          .hvp_tangents = ToMatrix(block.hvp_tangents()),
+          .hvp = ToMatrix(block.hvp()),
+          .y_variance = ToMatrix(block.y_variance()),
+          .jacobian_variance = ToMatrix(block.jacobian_variance())};
 }
 
 std::uint32_t Checksum(const v1::SampleBlock& block) {
   std::uint32_t crc = 0;
-  for (const v1::Tensor* tensor : {&block.x(), &block.y(), &block.jacobian(), &block.weight()}) {
+  for (const v1::Tensor* tensor :
+       {&block.x(), &block.y(), &block.jacobian(), &block.weight(), &block.tangents(), &block.jvp(),
+        &block.adjoints(), &block.vjp(), &block.hvp_adjoints(), &block.hvp_tangents(), &block.hvp(),
+        &block.y_variance(), &block.jacobian_variance()}) {
     crc = Crc32c(Bytes(*tensor), crc);
   }
   return crc;

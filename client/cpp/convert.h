@@ -12,7 +12,6 @@
 #include "proto/sobolev/v1/jobs.pb.h"
 #include "proto/sobolev/v1/models.pb.h"
 #include "proto/sobolev/v1/tensor.pb.h"
-#include "proto/sobolev/v1/training.pb.h"
 
 namespace sobolev::client {
 
@@ -27,7 +26,6 @@ Matrix ToMatrix(const v1::Tensor& tensor);
 Time FromProto(const google::protobuf::Timestamp& time);
 
 v1::Schema ToProto(const Schema& schema);
-v1::TrainingSpec ToProto(const TrainingSpec& spec);
 
 Dataset FromProto(const v1::Dataset& dataset);
 JobStatus FromProto(const v1::Job& job);
@@ -37,7 +35,7 @@ Model FromProto(const v1::Model& model);
 // Throws RpcError(kDataLoss) if the checksum is wrong.
 Samples FromProto(const v1::SampleBlock& block);
 
-// CRC-32C of the block's data fields, one after another.
+// CRC-32C of the block's data fields, one after another in the order that its field crc32c says.
 std::uint32_t Checksum(const v1::SampleBlock& block);
 
 }  // namespace sobolev::client

@@ -33,6 +33,8 @@ void SetQuantities(const Quantities& quantities, Index num_points, Request& requ
                                                      quantities.adjoints_per_point, num_points);
   }
   if (quantities.hvp) request.add_quantities(v1::QUANTITY_HVP);
+  if (quantities.spread) request.add_quantities(v1::QUANTITY_SPREAD);
+  if (quantities.jacobian_spread) request.add_quantities(v1::QUANTITY_JACOBIAN_SPREAD);
 }
 
 }  // namespace sobolev::client

@@ -16,6 +16,7 @@
 
 #include "client/cpp/append_stream.h"
 #include "client/cpp/connection.h"
+#include "client/cpp/sample_parts.h"
 
 namespace sobolev::client {
 
@@ -26,8 +27,9 @@ struct Uploader::Impl {
   // Opens the upload or finds it with what it holds. Throws RpcError.
   Impl(std::shared_ptr<Connection> connection, std::string dataset, std::string upload_id);
 
+  // As PartsOf.
   void Append(const ConstMatrixRef& X, const ConstMatrixRef& Y, const ConstMatrixRef& jacobian,
-              const ConstVectorRef& weight);
+              const ConstVectorRef& weight, const Samples& others);
   std::int64_t Commit();
 
   const std::string& upload_id() const { return upload_id_; }
@@ -40,8 +42,6 @@ struct Uploader::Impl {
     v1::AppendSamplesRequest request;
   };
 
-  void CheckShapes(const ConstMatrixRef& X, const ConstMatrixRef& Y, const ConstMatrixRef& jacobian,
-                   const ConstVectorRef& weight);
   // Gives the pending rows a number and a checksum and sends them.
   void FlushPending();
   void Send(v1::AppendSamplesRequest request);
@@ -59,10 +59,10 @@ struct Uploader::Impl {
   const std::shared_ptr<Connection> connection_;
   const std::string dataset_;
   const std::string upload_id_;
-  Index n_ = 0;  // Known from the first Append on.
-  Index m_ = 0;
+  SampleSizes sizes_;  // n is known from the first Append on.
 
   v1::AppendSamplesRequest pending_;  // The block that is filling up.
+  std::vector<PartShape> pending_shapes_;
   Index pending_rows_ = 0;
 
   std::int64_t block_count_ = 0;

@@ -15,40 +15,11 @@ constexpr Index kBlockBytes = 1 << 20;
 constexpr Index kMaxBlockRows = 65536;
 constexpr std::size_t kWindowBytes = 8 << 20;
 
-Index BytesPerRow(Index n, Index m, bool has_jacobian, bool has_weight) {
-  return static_cast<Index>(sizeof(double)) *
-         (n + m + (has_jacobian ? n * m : 0) + (has_weight ? 1 : 0));
-}
-
-Index RowsPerBlock(Index bytes_per_row) {
+Index RowsPerBlock(const std::vector<SamplePart>& parts) {
+  Index numbers_per_row = 0;
+  for (const SamplePart& part : parts) numbers_per_row += part.shape.rows * part.shape.columns;
+  const Index bytes_per_row = static_cast<Index>(sizeof(double)) * numbers_per_row;
   return std::clamp<Index>(kBlockBytes / bytes_per_row, 1, kMaxBlockRows);
-}
-
-// The columns of A one after another, behind what the tensor has.
-void AppendColumns(const ConstMatrixRef& A, v1::Tensor& tensor) {
-  std::string& data = *tensor.mutable_data();
-  const std::size_t column_bytes = static_cast<std::size_t>(A.rows()) * sizeof(double);
-  if (A.outerStride() == A.rows()) {
-    data.append(reinterpret_cast<const char*>(A.data()),
-                column_bytes * static_cast<std::size_t>(A.cols()));
-    return;
-  }
-  for (Index j = 0; j < A.cols(); ++j) {
-    data.append(reinterpret_cast<const char*>(A.col(j).data()), column_bytes);
-  }
-}
-
-void SetShape(v1::Tensor& tensor, const std::vector<std::int64_t>& shape) {
-  tensor.set_data_type(v1::Tensor::DATA_TYPE_FLOAT64);
-  tensor.mutable_shape()->Assign(shape.begin(), shape.end());
-}
-
-void RequireSize(const char* what, Index actual, Index expected) {
-  if (actual == expected) return;
-  const std::string field(what, std::string_view(what).find(' '));
-  const std::string message = std::string(what) + ": expected " + std::to_string(expected) +
-                              ", got " + std::to_string(actual);
-  throw RpcError(StatusCode::kInvalidArgument, "SHAPE_MISMATCH", message, {{field, message}});
 }
 
 }  // namespace
@@ -63,25 +34,22 @@ Uploader::Impl::Impl(std::shared_ptr<Connection> connection, std::string dataset
 }
 
 void Uploader::Impl::Append(const ConstMatrixRef& X, const ConstMatrixRef& Y,
-                            const ConstMatrixRef& jacobian, const ConstVectorRef& weight) {
-  CheckShapes(X, Y, jacobian, weight);
-  const bool has_jacobian = jacobian.size() > 0;
-  const bool has_weight = weight.size() > 0;
-  const Index rows_per_block = RowsPerBlock(BytesPerRow(n_, m_, has_jacobian, has_weight));
+                            const ConstMatrixRef& jacobian, const ConstVectorRef& weight,
+                            const Samples& others) {
+  const std::vector<SamplePart> parts = PartsOf(X, Y, jacobian, weight, others, sizes_);
+  if (parts.empty()) return;
+  const Index rows_per_block = RowsPerBlock(parts);
+  std::vector<PartShape> shapes;
+  shapes.reserve(parts.size());
+  for (const SamplePart& part : parts) shapes.push_back(part.shape);
   // All rows of a block carry the same labels.
-  if (pending_rows_ > 0 && (pending_.block().has_jacobian() != has_jacobian ||
-                            pending_.block().has_weight() != has_weight)) {
-    FlushPending();
-  }
+  if (shapes != pending_shapes_) FlushPending();
+  pending_shapes_ = std::move(shapes);
   for (Index first = 0; first < X.cols();) {
     const Index rows = std::min(X.cols() - first, rows_per_block - pending_rows_);
-    v1::SampleBlock& block = *pending_.mutable_block();
-    AppendColumns(X.middleCols(first, rows), *block.mutable_x());
-    AppendColumns(Y.middleCols(first, rows), *block.mutable_y());
-    if (has_jacobian) {
-      AppendColumns(jacobian.middleCols(m_ * first, m_ * rows), *block.mutable_jacobian());
+    for (const SamplePart& part : parts) {
+      AppendRows(part, first, rows, *pending_.mutable_block());
     }
-    if (has_weight) AppendColumns(weight.segment(first, rows), *block.mutable_weight());
     pending_rows_ += rows;
     first += rows;
     if (pending_rows_ == rows_per_block) FlushPending();
@@ -89,30 +57,11 @@ void Uploader::Impl::Append(const ConstMatrixRef& X, const ConstMatrixRef& Y,
   sample_count_ += X.cols();
 }
 
-void Uploader::Impl::CheckShapes(const ConstMatrixRef& X, const ConstMatrixRef& Y,
-                                 const ConstMatrixRef& jacobian, const ConstVectorRef& weight) {
-  if (n_ == 0) {
-    n_ = X.rows();
-    m_ = Y.rows();
-  }
-  RequireSize("X rows", X.rows(), n_);
-  RequireSize("Y rows", Y.rows(), m_);
-  RequireSize("Y columns", Y.cols(), X.cols());
-  if (jacobian.size() > 0) {
-    RequireSize("jacobian rows", jacobian.rows(), n_);
-    RequireSize("jacobian columns", jacobian.cols(), m_ * X.cols());
-  }
-  if (weight.size() > 0) RequireSize("weight size", weight.size(), X.cols());
-}
-
 void Uploader::Impl::FlushPending() {
   if (pending_rows_ == 0) return;
   v1::SampleBlock& block = *pending_.mutable_block();
   block.set_block_id(block_count_);
-  SetShape(*block.mutable_x(), {pending_rows_, n_});
-  SetShape(*block.mutable_y(), {pending_rows_, m_});
-  if (block.has_jacobian()) SetShape(*block.mutable_jacobian(), {pending_rows_, m_, n_});
-  if (block.has_weight()) SetShape(*block.mutable_weight(), {pending_rows_});
+  for (const PartShape& shape : pending_shapes_) SetShape(shape, pending_rows_, block);
   block.set_crc32c(Checksum(block));
 
   const std::uint32_t crc = block.crc32c();
@@ -228,7 +177,11 @@ Uploader::~Uploader() = default;
 
 void Uploader::Append(const ConstMatrixRef& X, const ConstMatrixRef& Y,
                       const ConstMatrixRef& jacobian, const ConstVectorRef& weight) {
-  impl_->Append(X, Y, jacobian, weight);
+  impl_->Append(X, Y, jacobian, weight, {});
+}
+
+void Uploader::Append(const Samples& samples) {
+  impl_->Append(samples.X, samples.Y, samples.jacobian, samples.weight, samples);
 }
 
 std::int64_t Uploader::Commit() { return impl_->Commit(); }

@@ -158,7 +158,9 @@ ResidualSums<T> Residual(const T* predicted, const T* target, const T* weight,
     for (ptrdiff_t lane = 0; lane < kLanes<T>; lane += kWidth<T>) {
       const ptrdiff_t i = f * kLanes<T> + lane;
       const Vec<T> w = Load(weight + lane);
-      const Vec<T> d = Load(predicted + i) - Load(target + i);
+      // A target that is NaN is missing. A prediction that is NaN must stay one.
+      const Vec<T> label = Load(target + i);
+      const Vec<T> d = label == label ? Load(predicted + i) - label : Vec<T>{};
       const Vec<T> wd = w * lambda_squared[f] * d;
       weighted += wd * d;
       plain += w > T{0} ? d * d : Vec<T>{};

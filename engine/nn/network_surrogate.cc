@@ -17,6 +17,7 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/evaluator.h"
+#include "engine/nn/hessian_sweep.h"
 #include "engine/nn/network.h"
 #include "engine/nn/packing.h"
 
@@ -128,7 +129,8 @@ double NetworkSurrogate::Cost(const PredictionSize& size) const {
   const double sweeps =
       impl_->sweep_cost * static_cast<double>(1 + size.num_tangents + size.num_adjoints);
   const double jacobian = size.jacobian ? std::min(impl_->TangentCost(), impl_->AdjointCost()) : 0;
-  return static_cast<double>(size.num_points) * (sweeps + jacobian);
+  const double hessian = size.hessian ? HessianCost(impl_->architecture) : 0;
+  return static_cast<double>(size.num_points) * (sweeps + jacobian + hessian);
 }
 
 void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Directions>& tangents,
@@ -150,6 +152,9 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
   const auto evaluate_block = [&](Index block) {
     const Index first = block * lanes;
     const Index count = std::min(lanes, num_points - first);
+    if (out.H != nullptr) {
+      EvaluateHessians(network, evaluation, first, count, Workspace(HessianWorkspace(network)));
+    }
     if (count > kMaxPointsOneByOne) {
       EvaluateChunk(network, evaluation, first, count, Workspace(ChunkWorkspace(network)));
       return;
@@ -160,6 +165,7 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
   const Index num_blocks = (num_points + lanes - 1) / lanes;
   const double cost = Cost({.num_points = num_points,
                             .jacobian = out.J != nullptr,
+                            .hessian = out.H != nullptr,
                             .num_tangents = out.Y_dot != nullptr ? tangents->count : 0,
                             .num_adjoints = out.X_bar != nullptr ? adjoints->count : 0});
   if (cost < kParallelCost) {

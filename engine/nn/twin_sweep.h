@@ -31,8 +31,8 @@
 namespace sobolev::nn {
 
 // Standardised samples of one training or validation set, one per row:
-// [x (n) | y (m) | J (m×n row-major) | value weight | gradient weight]. A sample without Jacobian
-// has zeros for J and for its gradient weight.
+// [x (n) | y (m) | J (m×n row-major) | value weight | gradient weight]. Labels that are NaN are
+// missing and have no residual. A sample without Jacobian has gradient weight 0.
 template <class T>
 struct SampleRows {
   const T* data = nullptr;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -25,6 +26,8 @@ namespace sobolev::train {
 
 namespace {
 
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+
 // Appends scaled numbers to a row.
 template <class T>
 struct RowWriter {
@@ -32,6 +35,12 @@ struct RowWriter {
     *next = static_cast<T>(number);
     finite = finite && std::isfinite(*next);
     ++next;
+  }
+
+  // NaN is a missing label.
+  void WriteLabel(double number) {
+    if (!std::isnan(number)) return Write(number);
+    *next++ = std::numeric_limits<T>::quiet_NaN();
   }
 
   T* next;
@@ -49,13 +58,14 @@ bool WriteRow(const Sample& sample, const nn::Scaling& scaling, const WeightFact
     writer.Write((sample.x[j] - scaling.x_mean[j]) / scaling.x_scale[j]);
   }
   for (Index i = 0; i < m; ++i) {
-    writer.Write((sample.y[i] - scaling.y_mean[i]) / scaling.y_scale[i]);
+    writer.WriteLabel(sample.y == nullptr ? kMissing
+                                          : (sample.y[i] - scaling.y_mean[i]) / scaling.y_scale[i]);
   }
   for (Index i = 0; i < m; ++i) {
     for (Index j = 0; j < n; ++j) {
-      writer.Write(sample.jacobian == nullptr
-                       ? 0
-                       : sample.jacobian[i * n + j] * (scaling.x_scale[j] / scaling.y_scale[i]));
+      writer.WriteLabel(sample.jacobian == nullptr ? kMissing
+                                                   : sample.jacobian[i * n + j] *
+                                                         (scaling.x_scale[j] / scaling.y_scale[i]));
     }
   }
   writer.Write(factors.value * sample.weight);
@@ -120,8 +130,10 @@ class TypedLearner : public Learner {
     Evaluation evaluation{.loss = {},
                           .value_square = Vector::Zero(m_),
                           .jacobian_square = Vector::Zero(m_),
-                          .jacobian_label_square = LabelSquares(numbers),
-                          .num_jacobians = NumJacobians(numbers)};
+                          .jacobian_label_square = Vector::Zero(m_),
+                          .num_values = Vector::Zero(m_),
+                          .num_entries = Vector::Zero(m_)};
+    CountLabels(numbers, evaluation);
     evaluation.loss = sweep_.Residuals(rows_, numbers, SpanOf(evaluation.value_square),
                                        SpanOf(evaluation.jacobian_square), stop);
     return evaluation;
@@ -182,24 +194,20 @@ class TypedLearner : public Learner {
 
   const T* RowOf(std::uint32_t number) const { return rows_.data + number * rows_.stride; }
 
-  bool HasJacobian(std::uint32_t number) const { return RowOf(number)[rows_.stride - 1] > 0; }
-
-  Index NumJacobians(std::span<const std::uint32_t> numbers) const {
-    return std::ranges::count_if(numbers, [&](std::uint32_t s) { return HasJacobian(s); });
-  }
-
-  Vector LabelSquares(std::span<const std::uint32_t> numbers) const {
-    Vector squares = Vector::Zero(m_);
+  void CountLabels(std::span<const std::uint32_t> numbers, Evaluation& evaluation) const {
     for (const std::uint32_t number : numbers) {
-      const T* J = RowOf(number) + n_ + m_;
+      const T* y = RowOf(number) + n_;
+      const T* J = y + m_;
       for (Index i = 0; i < m_; ++i) {
+        evaluation.num_values[i] += std::isnan(y[i]) ? 0 : 1;
         for (Index j = 0; j < n_; ++j) {
+          if (std::isnan(J[i * n_ + j])) continue;
           const auto entry = static_cast<double>(J[i * n_ + j]);
-          squares[i] += entry * entry;
+          evaluation.jacobian_label_square[i] += entry * entry;
+          evaluation.num_entries[i] += 1;
         }
       }
     }
-    return squares;
   }
 
   const Index n_;

@@ -26,7 +26,8 @@ struct Evaluation {
   Vector value_square;     // m: Σ_s (ŷ_i − ŷ*_i)²
   Vector jacobian_square;  // m: Σ_s Σ_j (Ĵ_ij − Ĵ*_ij)² over the samples with a Jacobian
   Vector jacobian_label_square;  // m: Σ_s Σ_j Ĵ*_ij²
-  Index num_jacobians = 0;
+  Vector num_values;             // m: labels of ŷ_i
+  Vector num_entries;            // m: labels of Ĵ_ij over j
 };
 
 // Not thread-safe; uses the threads of the current oneTBB arena. Same bits whatever their number.

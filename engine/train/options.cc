@@ -12,6 +12,7 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/network.h"
 #include "engine/nn/twin_sweep.h"
+#include "engine/train/loss_weights.h"
 #include "engine/train/samples.h"
 #include "engine/train/trainer.h"
 
@@ -28,7 +29,6 @@ constexpr Index kNarrow = 32;  // Width from which on the rate falls.
 constexpr Index kMaxEpochs = 1'000'000;
 constexpr Index kMaxBatchSize = 1'000'000;
 constexpr Index kMinTrainingSamples = 2;
-constexpr double kMaxLossWeight = 1e6;
 constexpr double kMaxLearningRate = 10;
 constexpr double kMaxValidationFraction = 0.9;
 
@@ -55,12 +55,7 @@ void RequireWhole(const char* field, Index actual, Index lowest, Index highest) 
 
 // Checks what was given; a NaN fails every comparison.
 void CheckValues(const Options& options) {
-  const auto check_loss_weight = [](const char* field, double weight) {
-    Require(weight >= 0 && weight <= kMaxLossWeight, field, "0 to " + Text(kMaxLossWeight), weight,
-            "only the ratio of alpha and beta matters, so scale both or leave them unset");
-  };
-  if (options.alpha) check_loss_weight("spec.alpha", *options.alpha);
-  if (options.beta) check_loss_weight("spec.beta", *options.beta);
+  CheckLoss({.alpha = options.alpha, .beta = options.beta});
   if (options.epochs) RequireWhole("spec.epochs", *options.epochs, 1, kMaxEpochs);
   if (options.batch_size) RequireWhole("spec.batch_size", *options.batch_size, 1, kMaxBatchSize);
   if (options.learning_rate) {
@@ -109,14 +104,13 @@ Options ResolveOptions(const Options& options, Index n, Index m, Index num_sampl
   const auto inputs = static_cast<double>(n);
   if (!resolved.beta) resolved.beta = num_jacobians > 0 ? inputs / (1 + inputs) : 0;
   if (!resolved.alpha) resolved.alpha = *resolved.beta > 0 ? 1 / (1 + inputs) : 1;
-  Require(*resolved.alpha + *resolved.beta > 0, "spec.alpha", "alpha + beta > 0", 0,
-          "give the value loss or the gradient loss a weight");
+  CheckLoss({.alpha = resolved.alpha, .beta = resolved.beta});
 
   const Index num_training = num_samples - NumHeldOut(num_samples, options.validation_fraction);
   const Index default_batch = std::min(std::max<Index>(256, num_samples / 16), kMaxBatchSize);
   resolved.batch_size = std::min(resolved.batch_size.value_or(default_batch), num_training);
   if (!resolved.epochs) {
-    const Index steps = StepsPerEpoch(resolved, num_samples);
+    const Index steps = StepsPerEpoch(resolved, num_training);
     resolved.epochs = std::max(kDefaultEpochs, (kDefaultSteps + steps - 1) / steps);
   }
   if (!resolved.learning_rate) {
@@ -159,8 +153,7 @@ std::size_t MemoryBytes(const Options& resolved, Index n, Index m, Index num_sam
   return total < 0x1p63 ? static_cast<std::size_t>(total) : std::numeric_limits<std::size_t>::max();
 }
 
-Index StepsPerEpoch(const Options& resolved, Index num_samples) {
-  const Index num_training = num_samples - NumHeldOut(num_samples, resolved.validation_fraction);
+Index StepsPerEpoch(const Options& resolved, Index num_training) {
   return (num_training + *resolved.batch_size - 1) / *resolved.batch_size;
 }
 

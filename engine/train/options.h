@@ -50,7 +50,7 @@ Options ResolveOptions(const Options& options, Index n, Index m, Index num_sampl
 std::size_t MemoryBytes(const Options& resolved, Index n, Index m, Index num_samples);
 
 // Steps of the optimiser in an epoch of resolved options.
-Index StepsPerEpoch(const Options& resolved, Index num_samples);
+Index StepsPerEpoch(const Options& resolved, Index num_training);
 
 }  // namespace sobolev::train
 

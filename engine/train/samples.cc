@@ -14,6 +14,33 @@
 #include "engine/train/random_streams.h"
 
 namespace sobolev::train {
+namespace {
+
+bool IsMissing(double number) { return std::isnan(number); }
+
+// `count` labels of `width` numbers each, one after another; null: none.
+struct Labels {
+  const double* numbers;
+  Index count;
+  Index width;
+};
+
+// The labels, over all blocks, of which at least one number is known.
+template <class LabelsOf>
+Index CountKnown(const SampleSet& samples, const LabelsOf& labels_of) {
+  Index known = 0;
+  for (const SampleBlock& block : samples.blocks) {
+    const Labels labels = labels_of(block);
+    if (labels.numbers == nullptr) continue;
+    for (Index k = 0; k < labels.count; ++k) {
+      const double* label = labels.numbers + k * labels.width;
+      known += std::all_of(label, label + labels.width, IsMissing) ? 0 : 1;
+    }
+  }
+  return known;
+}
+
+}  // namespace
 
 Index SampleSet::NumSamples() const {
   Index count = 0;
@@ -22,9 +49,52 @@ Index SampleSet::NumSamples() const {
 }
 
 Index SampleSet::NumJacobians() const {
-  Index count = 0;
-  for (const SampleBlock& block : blocks) count += block.jacobian == nullptr ? 0 : block.rows;
-  return count;
+  return CountKnown(*this, [this](const SampleBlock& block) {
+    return Labels{.numbers = block.jacobian, .count = block.rows, .width = m * n};
+  });
+}
+
+Index SampleSet::NumTangents() const {
+  return CountKnown(*this, [this](const SampleBlock& block) {
+    return Labels{.numbers = block.jvp, .count = block.rows * block.num_tangents, .width = m};
+  });
+}
+
+Index SampleSet::NumAdjoints() const {
+  return CountKnown(*this, [this](const SampleBlock& block) {
+    return Labels{.numbers = block.vjp, .count = block.rows * block.num_adjoints, .width = n};
+  });
+}
+
+Index SampleSet::NumHvps() const {
+  return CountKnown(*this, [this](const SampleBlock& block) {
+    return Labels{.numbers = block.hvp, .count = block.rows * block.num_hvps, .width = n};
+  });
+}
+
+Sample SampleAt(const SampleBlock& block, Index row, Index n, Index m) {
+  const auto at = [row](const double* numbers, Index width) {
+    return numbers == nullptr ? nullptr : numbers + row * width;
+  };
+  const Index p = block.num_tangents;
+  const Index q = block.num_adjoints;
+  const Index h = block.num_hvps;
+  return {.x = at(block.x, n),
+          .y = at(block.y, m),
+          .jacobian = at(block.jacobian, m * n),
+          .weight = block.weight == nullptr ? 1.0 : block.weight[row],
+          .num_tangents = p,
+          .num_adjoints = q,
+          .num_hvps = h,
+          .tangents = at(block.tangents, p * n),
+          .jvp = at(block.jvp, p * m),
+          .adjoints = at(block.adjoints, q * m),
+          .vjp = at(block.vjp, q * n),
+          .hvp_adjoints = at(block.hvp_adjoints, h * m),
+          .hvp_tangents = at(block.hvp_tangents, h * n),
+          .hvp = at(block.hvp, h * n),
+          .y_variance = at(block.y_variance, m),
+          .jacobian_variance = at(block.jacobian_variance, m * n)};
 }
 
 void ThrowIfStopped(const std::stop_token& stop) {

@@ -11,33 +11,67 @@
 
 namespace sobolev::train {
 
-// `rows` samples; the pointers may be unaligned to more than 8 bytes.
+// `rows` samples; the pointers may be unaligned to more than 8 bytes. A null pointer: these samples
+// carry no such label. Of y, jacobian, jvp, vjp and hvp entries that are NaN are missing; all other
+// numbers are finite, but for variances of what is missing.
 struct SampleBlock {
   Index rows = 0;
-  const double* x = nullptr;         // n×rows
-  const double* y = nullptr;         // m×rows
-  const double* jacobian = nullptr;  // n×(m·rows), or null: these samples carry none.
-  const double* weight = nullptr;    // rows, all > 0, or null: each weighs 1.
+  Index num_tangents = 0;  // p, of each sample; 0 without jvp.
+  Index num_adjoints = 0;  // q, of each sample; 0 without vjp.
+  Index num_hvps = 0;      // h, of each sample; 0 without hvp.
+
+  const double* x = nullptr;                  // n×rows, never null
+  const double* y = nullptr;                  // m×rows
+  const double* jacobian = nullptr;           // n×(m·rows)
+  const double* weight = nullptr;             // rows, all > 0; null: each weighs 1.
+  const double* tangents = nullptr;           // ẋ: n×(p·rows)
+  const double* jvp = nullptr;                // ẏ = J ẋ: m×(p·rows)
+  const double* adjoints = nullptr;           // ȳ: m×(q·rows)
+  const double* vjp = nullptr;                // x̄ = Jᵀ ȳ: n×(q·rows)
+  const double* hvp_adjoints = nullptr;       // ȳ of hvp: m×(h·rows); null: 1, and m = 1.
+  const double* hvp_tangents = nullptr;       // ẋ of hvp: n×(h·rows)
+  const double* hvp = nullptr;                // Σ_i ȳ_i ∇²y_i ẋ: n×(h·rows)
+  const double* y_variance = nullptr;         // m×rows, > 0 where y is known
+  const double* jacobian_variance = nullptr;  // n×(m·rows), > 0 where jacobian is known
 };
 
-// Every number is finite.
 struct SampleSet {
   Index n = 0;
   Index m = 0;
   std::vector<SampleBlock> blocks;
 
   Index NumSamples() const;
-  // Samples with a Jacobian.
+  // Samples with a Jacobian of which at least one entry is known.
   Index NumJacobians() const;
+  // Directions, over all samples, whose jvp, vjp or hvp has at least one known entry.
+  Index NumTangents() const;
+  Index NumAdjoints() const;
+  Index NumHvps() const;
 };
 
-// One of them.
+// One of them, as in SampleBlock.
 struct Sample {
   const double* x;         // n
-  const double* y;         // m
+  const double* y;         // m, or null
   const double* jacobian;  // m×n row-major, or null
   double weight;
+
+  Index num_tangents = 0;
+  Index num_adjoints = 0;
+  Index num_hvps = 0;
+  const double* tangents = nullptr;           // p×n row-major
+  const double* jvp = nullptr;                // p×m row-major
+  const double* adjoints = nullptr;           // q×m row-major
+  const double* vjp = nullptr;                // q×n row-major
+  const double* hvp_adjoints = nullptr;       // h×m row-major
+  const double* hvp_tangents = nullptr;       // h×n row-major
+  const double* hvp = nullptr;                // h×n row-major
+  const double* y_variance = nullptr;         // m
+  const double* jacobian_variance = nullptr;  // m×n row-major
 };
+
+// Row `row` of a block of a set with these n and m.
+Sample SampleAt(const SampleBlock& block, Index row, Index n, Index m);
 
 // Throws Error(kCancelled) if `stop` has fired.
 void ThrowIfStopped(const std::stop_token& stop);
@@ -47,17 +81,11 @@ void ThrowIfStopped(const std::stop_token& stop);
 template <class Visit>
 void ForEachSample(const SampleSet& samples, const std::stop_token& stop, const Visit& visit) {
   constexpr Index kSamplesPerStopCheck = 256;
-  const Index n = samples.n;
-  const Index m = samples.m;
   Index number = 0;
   for (const SampleBlock& block : samples.blocks) {
     for (Index row = 0; row < block.rows; ++row, ++number) {
       if (number % kSamplesPerStopCheck == 0) ThrowIfStopped(stop);
-      visit(number,
-            Sample{.x = block.x + row * n,
-                   .y = block.y + row * m,
-                   .jacobian = block.jacobian == nullptr ? nullptr : block.jacobian + row * m * n,
-                   .weight = block.weight == nullptr ? 1.0 : block.weight[row]});
+      visit(number, SampleAt(block, row, samples.n, samples.m));
     }
   }
 }

@@ -16,8 +16,6 @@ namespace sobolev::train {
 
 namespace {
 
-using ConstVectorMap = Eigen::Map<const Vector>;
-
 // Over one part of the split, with weights in units of the largest, so that no sum overflows.
 struct WeightSums {
   double largest = 0;
@@ -26,42 +24,53 @@ struct WeightSums {
   Index count = 0;
 
   WeightFactors Factors() const {
+    if (count == 0) return {};
     const double scale = static_cast<double>(count) / largest;
     return {.value = scale / all, .gradient = with_jacobian > 0 ? scale / with_jacobian : 0};
   }
 };
 
-// Mean and standard deviation of each column, gathered in two passes over the samples: first Add to
-// the mean and range, then to the spread. Deviations are squared in units of the range, because the
-// squares of raw ones may overflow or vanish.
+// Mean and standard deviation of each column over the entries that are known, gathered in two
+// passes over the samples: first Add to the mean and range, then to the spread. Deviations are
+// squared in units of the range, because the squares of raw ones may overflow or vanish.
 struct Columns {
   explicit Columns(Index size)
       : mean(Vector::Zero(size)),
+        weight(Vector::Zero(size)),
         lowest(Vector::Constant(size, std::numeric_limits<double>::infinity())),
         highest(-lowest),
         square(Vector::Zero(size)) {}
 
-  void AddToMean(const ConstVectorMap& column, double share) {
-    mean += share * column;
-    lowest = lowest.cwiseMin(column);
-    highest = highest.cwiseMax(column);
-  }
-
-  // To be called between the passes. A column that varies by rounding only is constant.
-  void FinishMean() {
-    const Vector magnitude = lowest.cwiseAbs().cwiseMax(highest.cwiseAbs());
-    range = highest - lowest;
-    for (Index i = 0; i < range.size(); ++i) {
-      if (range[i] <= 8 * std::numeric_limits<double>::epsilon() * magnitude[i]) range[i] = 0;
+  void AddToMean(const double* column, double share) {
+    if (column == nullptr) return;
+    for (Index i = 0; i < mean.size(); ++i) {
+      if (std::isnan(column[i])) continue;
+      mean[i] += share * column[i];
+      weight[i] += share;
+      lowest[i] = std::min(lowest[i], column[i]);
+      highest[i] = std::max(highest[i], column[i]);
     }
-    mean = mean.cwiseMax(lowest).cwiseMin(highest);
   }
 
-  void AddToSpread(const ConstVectorMap& column, double share) {
+  // To be called between the passes. A column that varies by rounding only is constant, and so is
+  // one without known entries.
+  void FinishMean() {
+    range = Vector::Zero(mean.size());
+    for (Index i = 0; i < mean.size(); ++i) {
+      if (weight[i] <= 0) continue;
+      const double magnitude = std::max(std::abs(lowest[i]), std::abs(highest[i]));
+      range[i] = highest[i] - lowest[i];
+      if (range[i] <= 8 * std::numeric_limits<double>::epsilon() * magnitude) range[i] = 0;
+      mean[i] = std::clamp(mean[i] / weight[i], lowest[i], highest[i]);
+    }
+  }
+
+  void AddToSpread(const double* column, double share) {
+    if (column == nullptr) return;
     for (Index i = 0; i < range.size(); ++i) {
-      if (IsConstant(i)) continue;
+      if (IsConstant(i) || std::isnan(column[i])) continue;
       const double deviation = (column[i] - mean[i]) / range[i];
-      square[i] += share * deviation * deviation;
+      square[i] += share / weight[i] * deviation * deviation;
     }
   }
 
@@ -77,6 +86,7 @@ struct Columns {
   }
 
   Vector mean;
+  Vector weight;
   Vector lowest;
   Vector highest;
   Vector range;
@@ -138,15 +148,15 @@ Standardisation Standardise(const SampleSet& samples, const Split& split,
   Columns y(m);
   visit_training([&](const Sample& sample) {
     const double share = sample.weight * result.training.value / num_training;
-    x.AddToMean(ConstVectorMap(sample.x, n), share);
-    y.AddToMean(ConstVectorMap(sample.y, m), share);
+    x.AddToMean(sample.x, share);
+    y.AddToMean(sample.y, share);
   });
   x.FinishMean();
   y.FinishMean();
   visit_training([&](const Sample& sample) {
     const double share = sample.weight * result.training.value / num_training;
-    x.AddToSpread(ConstVectorMap(sample.x, n), share);
-    y.AddToSpread(ConstVectorMap(sample.y, m), share);
+    x.AddToSpread(sample.x, share);
+    y.AddToSpread(sample.y, share);
   });
   Vector x_scale = x.Scale();
   const Vector y_scale = y.Scale();
@@ -158,7 +168,7 @@ Standardisation Standardise(const SampleSet& samples, const Split& split,
     for (Index i = 0; i < m; ++i) {
       for (Index j = 0; j < n; ++j) {
         const double scaled = sample.jacobian[i * n + j] * (x_scale[j] / y_scale[i]);
-        square(j, i) += share * scaled * scaled;
+        if (!std::isnan(scaled)) square(j, i) += share * scaled * scaled;
       }
     }
   });

@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -62,15 +63,17 @@ void ForEachField(AnyCursor& cursor, const Visit& visit) {
   visit(cursor.status);
 }
 
-Errors ToErrors(const Evaluation& evaluation, Index num_samples, Index n, const Vector& y_scale) {
-  const Vector value_rmse =
-      (evaluation.value_square / static_cast<double>(num_samples)).cwiseSqrt();
+Errors ToErrors(const Evaluation& evaluation, const Vector& y_scale) {
   Errors errors;
-  errors.value_rmse = value_rmse.cwiseProduct(y_scale);
-  errors.value_relative = std::sqrt(value_rmse.squaredNorm() / static_cast<double>(y_scale.size()));
-  if (evaluation.num_jacobians == 0) return errors;
-  const auto entries = static_cast<double>(evaluation.num_jacobians * n);
-  errors.jacobian_rmse = (evaluation.jacobian_square / entries).cwiseSqrt();
+  if (evaluation.num_values.sum() > 0) {
+    const Vector rmse =
+        evaluation.value_square.cwiseQuotient(evaluation.num_values.cwiseMax(1)).cwiseSqrt();
+    errors.value_rmse = rmse.cwiseProduct(y_scale);
+    errors.value_relative = std::sqrt(rmse.squaredNorm() / static_cast<double>(y_scale.size()));
+  }
+  if (evaluation.num_entries.sum() == 0) return errors;
+  errors.jacobian_rmse =
+      evaluation.jacobian_square.cwiseQuotient(evaluation.num_entries.cwiseMax(1)).cwiseSqrt();
   const double label_square = evaluation.jacobian_label_square.sum();
   if (label_square > 0) {
     errors.jacobian_relative = std::sqrt(evaluation.jacobian_square.sum() / label_square);
@@ -78,18 +81,25 @@ Errors ToErrors(const Evaluation& evaluation, Index num_samples, Index n, const 
   return errors;
 }
 
+Options Resolve(const SampleSet& samples, const Options& options) {
+  return ResolveOptions(options, samples.n, samples.m, samples.NumSamples(), samples.NumJacobians(),
+                        std::numeric_limits<std::size_t>::max());
+}
+
 }  // namespace
 
 struct Trainer::Impl {
-  Impl(const SampleSet& samples, const Options& unresolved, const std::stop_token& stop)
-      : options(ResolveOptions(unresolved, samples.n, samples.m, samples.NumSamples(),
-                               samples.NumJacobians(), std::numeric_limits<std::size_t>::max())),
+  Impl(const SampleSet& samples, Options resolved, std::optional<Split> chosen,
+       const std::stop_token& stop)
+      : options(std::move(resolved)),
         n(samples.n),
         m(samples.m),
-        split(SplitSamples(samples.NumSamples(), options.validation_fraction, options.seed)),
+        split(chosen
+                  ? *std::move(chosen)
+                  : SplitSamples(samples.NumSamples(), options.validation_fraction, options.seed)),
         standardisation(Standardise(samples, split, options.derivative_scale, stop)),
         learner(MakeLearner(samples, split, standardisation, options, stop)),
-        steps_per_epoch(StepsPerEpoch(options, samples.NumSamples())),
+        steps_per_epoch(StepsPerEpoch(options, NumTraining())),
         fingerprint(Fingerprint()) {
     ForEachSample(samples, stop, [&](Index number, const Sample& sample) {
       const bool trains = !split.held_out[static_cast<std::size_t>(number)];
@@ -137,7 +147,7 @@ struct Trainer::Impl {
     const double loss =
         *options.alpha * evaluation.loss.value + *options.beta * evaluation.loss.gradient;
     if (!std::isfinite(loss)) return cursor.status = Status::kDiverged;
-    const Errors errors = ToErrors(evaluation, NumValidation(), n, standardisation.scaling.y_scale);
+    const Errors errors = ToErrors(evaluation, standardisation.scaling.y_scale);
     history.push_back({.epoch = cursor.epoch + 1,
                        .value_loss = cursor.value_loss,
                        .gradient_loss = cursor.gradient_loss,
@@ -263,7 +273,11 @@ struct Trainer::Impl {
 };
 
 Trainer::Trainer(const SampleSet& samples, const Options& options, const std::stop_token& stop)
-    : impl_(std::make_unique<Impl>(samples, options, stop)) {}
+    : impl_(std::make_unique<Impl>(samples, Resolve(samples, options), std::nullopt, stop)) {}
+
+Trainer::Trainer(const SampleSet& samples, const Options& options, Split split,
+                 const std::stop_token& stop)
+    : impl_(std::make_unique<Impl>(samples, Resolve(samples, options), std::move(split), stop)) {}
 
 Trainer::~Trainer() = default;
 
@@ -292,8 +306,7 @@ Index Trainer::BestEpoch() const { return impl_->cursor.best_epoch; }
 Errors Trainer::ValidationErrors() const {
   const Evaluation evaluation =
       impl_->learner->Evaluate(Parameters::kBest, impl_->split.validation, {});
-  return ToErrors(evaluation, impl_->NumValidation(), impl_->n,
-                  impl_->standardisation.scaling.y_scale);
+  return ToErrors(evaluation, impl_->standardisation.scaling.y_scale);
 }
 
 nn::NetworkSurrogate Trainer::MakeSurrogate() const {

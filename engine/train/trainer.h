@@ -20,18 +20,11 @@
 
 #include "engine/base/matrix.h"
 #include "engine/nn/network_surrogate.h"
+#include "engine/train/errors.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
 
 namespace sobolev::train {
-
-// Errors on a set of samples. "Standardised" means in units of σ_x and σ_y.
-struct Errors {
-  Vector value_rmse;             // m, in the outputs' units.
-  double value_relative = 0;     // RMS over outputs of value_rmse / σ_y.
-  Vector jacobian_rmse;          // m, standardised; empty without Jacobians.
-  double jacobian_relative = 0;  // ‖J − J*‖ / ‖J*‖, standardised; 0 if J* is.
-};
 
 struct EpochRecord {
   Index epoch = 0;             // From 1.
@@ -60,6 +53,9 @@ class Trainer {
   // Throws as ResolveOptions without a memory limit, Error(kFailedPrecondition) if a standardised
   // sample is not finite in the chosen precision, and Error(kCancelled) once `stop` fires.
   Trainer(const SampleSet& samples, const Options& options, const std::stop_token& stop = {});
+  // With a split of the caller's choice.
+  Trainer(const SampleSet& samples, const Options& options, Split split,
+          const std::stop_token& stop = {});
   ~Trainer();
 
   // Runs optimiser steps until the end of the epoch or until about `max_samples` samples have been

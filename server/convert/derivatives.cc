@@ -33,23 +33,27 @@ DerivativeMask ToMask(const google::protobuf::RepeatedField<int>& quantities) {
       case v1::QUANTITY_HVP:
         mask.hvp = true;
         continue;
+      case v1::QUANTITY_SPREAD:
+        mask.spread = true;
+        continue;
+      case v1::QUANTITY_JACOBIAN_SPREAD:
+        mask.jacobian_spread = true;
+        continue;
       default:
         break;
     }
     throw InvalidArgument(
         "UNKNOWN_ENUM_VALUE", "quantities[" + std::to_string(i) + "]",
-        "expected QUANTITY_VALUE, _JACOBIAN, _JVP, _VJP, _HESSIAN or _HVP, got number " +
+        "expected QUANTITY_VALUE, _JACOBIAN, _JVP, _VJP, _HESSIAN, _HVP, _SPREAD or "
+        "_JACOBIAN_SPREAD, got number " +
             std::to_string(quantities[i]));
   }
   return mask;
 }
 
-void RequireFirstOrder(const DerivativeMask& mask, const std::string& who) {
-  if (mask.order() < 2) return;
+void ThrowUnsupported(const std::string& quantity, const std::string& why) {
   throw InvalidArgument("UNSUPPORTED_QUANTITY", "quantities",
-                        "expected QUANTITY_VALUE, _JACOBIAN, _JVP or _VJP from " + who +
-                            ", got QUANTITY_" + (mask.hessian ? "HESSIAN" : "HVP") +
-                            "; second derivatives come from programs alone");
+                        "expected quantities without " + quantity + ": " + why);
 }
 
 RequestedDirections::RequestedDirections(const v1::Tensor& tensor, const std::string& field,

@@ -22,6 +22,8 @@ struct DerivativeMask {
   bool vjp = false;
   bool hessian = false;
   bool hvp = false;
+  bool spread = false;
+  bool jacobian_spread = false;
 
   bool needs_tangents() const { return jvp || hvp; }
   bool needs_adjoints() const { return vjp || hvp; }
@@ -33,9 +35,9 @@ struct DerivativeMask {
 // "quantities[i]".
 DerivativeMask ToMask(const google::protobuf::RepeatedField<int>& quantities);
 
-// Throws Error(kInvalidArgument UNSUPPORTED_QUANTITY) if the mask holds derivatives of second
-// order, which `who` ("models") does not answer.
-void RequireFirstOrder(const DerivativeMask& mask, const std::string& who);
+// Throws Error(kInvalidArgument UNSUPPORTED_QUANTITY) naming "quantities" that `quantity`
+// ("QUANTITY_HVP") is not answered, and `why`.
+[[noreturn]] void ThrowUnsupported(const std::string& quantity, const std::string& why);
 
 // Tangents or adjoints as they came, checked. The tensor outlives the object.
 class RequestedDirections {

@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include <google/protobuf/io/coded_stream.h>
@@ -69,75 +70,6 @@ v1::Job::State ToProto(JobState state) {
   return v1::Job::STATE_UNSPECIFIED;
 }
 
-nn::Activation ToActivation(v1::Network::Activation activation) {
-  switch (activation) {
-    case v1::Network::ACTIVATION_UNSPECIFIED:
-    case v1::Network::ACTIVATION_SOFTPLUS:
-      return nn::Activation::kSoftplus;
-    case v1::Network::ACTIVATION_TANH:
-      return nn::Activation::kTanh;
-    case v1::Network::ACTIVATION_SILU:
-      return nn::Activation::kSilu;
-    case v1::Network::ACTIVATION_GELU:
-      return nn::Activation::kGelu;
-    case v1::Network::ACTIVATION_SIN:
-      return nn::Activation::kSin;
-    default:
-      break;
-  }
-  throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.network.activation",
-                        "expected softplus, tanh, silu, gelu or sin, got number " +
-                            std::to_string(static_cast<int>(activation)));
-}
-
-v1::Network::Activation ToProto(nn::Activation activation) {
-  switch (activation) {
-    case nn::Activation::kSoftplus:
-      return v1::Network::ACTIVATION_SOFTPLUS;
-    case nn::Activation::kTanh:
-      return v1::Network::ACTIVATION_TANH;
-    case nn::Activation::kSilu:
-      return v1::Network::ACTIVATION_SILU;
-    case nn::Activation::kGelu:
-      return v1::Network::ACTIVATION_GELU;
-    case nn::Activation::kSin:
-      return v1::Network::ACTIVATION_SIN;
-  }
-  return v1::Network::ACTIVATION_UNSPECIFIED;
-}
-
-train::DerivativeScale ToDerivativeScale(v1::TrainingSpec::DerivativeScale scale) {
-  switch (scale) {
-    case v1::TrainingSpec::DERIVATIVE_SCALE_UNSPECIFIED:
-    case v1::TrainingSpec::DERIVATIVE_SCALE_BALANCED:
-      return train::DerivativeScale::kBalanced;
-    case v1::TrainingSpec::DERIVATIVE_SCALE_PER_OUTPUT:
-      return train::DerivativeScale::kPerOutput;
-    case v1::TrainingSpec::DERIVATIVE_SCALE_PER_INPUT:
-      return train::DerivativeScale::kPerInput;
-    default:
-      break;
-  }
-  throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.derivative_scale",
-                        "expected balanced, per-output or per-input, got number " +
-                            std::to_string(static_cast<int>(scale)));
-}
-
-train::Precision ToPrecision(v1::TrainingSpec::Precision precision) {
-  switch (precision) {
-    case v1::TrainingSpec::PRECISION_UNSPECIFIED:
-    case v1::TrainingSpec::PRECISION_FLOAT32:
-      return train::Precision::kFloat32;
-    case v1::TrainingSpec::PRECISION_FLOAT64:
-      return train::Precision::kFloat64;
-    default:
-      break;
-  }
-  throw InvalidArgument(
-      "UNKNOWN_ENUM_VALUE", "spec.precision",
-      "expected float32 or float64, got number " + std::to_string(static_cast<int>(precision)));
-}
-
 }  // namespace
 
 std::string SerializeDeterministic(const google::protobuf::Message& message) {
@@ -158,20 +90,36 @@ void ValidateSchema(const v1::Schema& schema, const std::string& field) {
   std::set<std::string> names;
   ValidateVariables(schema.inputs(), field + ".inputs", nn::kMaxInputs, names);
   ValidateVariables(schema.outputs(), field + ".outputs", nn::kMaxOutputs, names);
+  for (int j = 0; j < schema.inputs_size(); ++j) {
+    if (!schema.inputs(j).allow_missing()) continue;
+    throw InvalidArgument("OUT_OF_RANGE",
+                          field + ".inputs[" + std::to_string(j) + "].allow_missing",
+                          "expected false, because inputs are never missing, got true");
+  }
 }
 
 v1::DatasetStatistics ToProto(const DatasetStatistics& statistics) {
   v1::DatasetStatistics proto;
   proto.set_sample_count(statistics.sample_count);
-  proto.set_jacobian_count(statistics.jacobian_count);
-  proto.set_weight_count(statistics.weight_count);
+  const LabelCounts& labels = statistics.labels;
+  proto.set_jacobian_count(labels.jacobians);
+  proto.set_weight_count(labels.weights);
+  proto.set_tangent_count(labels.tangents);
+  proto.set_adjoint_count(labels.adjoints);
+  proto.set_hvp_count(labels.hvps);
+  proto.set_y_variance_count(labels.y_variances);
+  proto.set_jacobian_variance_count(labels.jacobian_variances);
+  proto.set_missing_value_count(labels.missing_values);
+  proto.set_missing_derivative_count(labels.missing_derivatives);
   proto.set_fingerprint(statistics.fingerprint);
   proto.set_size_bytes(statistics.size_bytes);
   const auto add_ranges = [](const std::vector<ValueRange>& from, auto* to) {
+    constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
     for (const ValueRange& range : from) {
+      const bool is_known = range.min <= range.max;
       v1::Range* added = to->Add();
-      added->set_min(range.min);
-      added->set_max(range.max);
+      added->set_min(is_known ? range.min : kUnknown);
+      added->set_max(is_known ? range.max : kUnknown);
     }
   };
   add_ranges(statistics.inputs, proto.mutable_inputs());
@@ -241,53 +189,6 @@ v1::ModelVersion ToProto(const ModelVersionRecord& record) {
   proto.set_name(ModelVersionName(record.model_id, record.version));
   proto.set_weights_sha256(record.blob_sha256);
   *proto.mutable_create_time() = ToTimestamp(record.create_micros);
-  return proto;
-}
-
-train::Options ToOptions(const v1::TrainingSpec& spec) {
-  train::Options options;
-  if (!spec.network().hidden().empty()) {
-    options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
-  }
-  options.activation = ToActivation(spec.network().activation());
-  if (spec.has_alpha()) options.alpha = spec.alpha();
-  if (spec.has_beta()) options.beta = spec.beta();
-  options.derivative_scale = ToDerivativeScale(spec.derivative_scale());
-  if (spec.has_epochs()) options.epochs = spec.epochs();
-  if (spec.has_batch_size()) options.batch_size = spec.batch_size();
-  if (spec.has_learning_rate()) options.learning_rate = spec.learning_rate();
-  if (spec.has_validation_fraction()) options.validation_fraction = spec.validation_fraction();
-  if (spec.has_patience()) options.patience = spec.patience();
-  if (spec.has_seed()) options.seed = spec.seed();
-  options.precision = ToPrecision(spec.precision());
-  return options;
-}
-
-v1::EpochRecord ToProto(const train::EpochRecord& record) {
-  v1::EpochRecord proto;
-  proto.set_epoch(static_cast<std::int32_t>(record.epoch));
-  proto.set_value_loss(record.value_loss);
-  proto.set_gradient_loss(record.gradient_loss);
-  proto.set_validation_loss(record.validation_loss);
-  proto.set_validation_value_relative(record.validation_value_relative);
-  proto.set_validation_jacobian_relative(record.validation_jacobian_relative);
-  proto.set_learning_rate(record.learning_rate);
-  return proto;
-}
-
-v1::ErrorReport ToProto(const train::Errors& errors) {
-  v1::ErrorReport proto;
-  proto.mutable_value_rmse()->Add(errors.value_rmse.begin(), errors.value_rmse.end());
-  proto.set_value_relative(errors.value_relative);
-  proto.mutable_jacobian_rmse()->Add(errors.jacobian_rmse.begin(), errors.jacobian_rmse.end());
-  proto.set_jacobian_relative(errors.jacobian_relative);
-  return proto;
-}
-
-v1::Network ToProto(const nn::Architecture& architecture) {
-  v1::Network proto;
-  for (const Index width : architecture.hidden) proto.add_hidden(static_cast<std::int32_t>(width));
-  proto.set_activation(ToProto(architecture.activation));
   return proto;
 }
 

@@ -1,5 +1,4 @@
-// Resources between their stored form, their wire form and the engine's form. With tensor.h the
-// only place where wire and engine types meet.
+// Resources between their stored form and their wire form.
 
 #ifndef SOBOLEV_SERVER_CONVERT_RESOURCES_H_
 #define SOBOLEV_SERVER_CONVERT_RESOURCES_H_
@@ -10,11 +9,9 @@
 #include <google/protobuf/message.h>
 #include <google/protobuf/timestamp.pb.h>
 
-#include "engine/train/trainer.h"
 #include "proto/sobolev/v1/datasets.pb.h"
 #include "proto/sobolev/v1/jobs.pb.h"
 #include "proto/sobolev/v1/models.pb.h"
-#include "proto/sobolev/v1/training.pb.h"
 #include "server/storage/store.h"
 
 namespace sobolev::server {
@@ -34,14 +31,6 @@ v1::Job ToProto(const JobRecord& record);
 v1::JobEvent ToProto(const JobEventRecord& record);
 v1::Model ToProto(const ModelRecord& record);
 v1::ModelVersion ToProto(const ModelVersionRecord& record);
-
-// Throws Error(kInvalidArgument UNKNOWN_ENUM_VALUE) naming "spec.<field>"; ranges are the engine's
-// to check (train::ResolveOptions).
-train::Options ToOptions(const v1::TrainingSpec& spec);
-
-v1::EpochRecord ToProto(const train::EpochRecord& record);
-v1::ErrorReport ToProto(const train::Errors& errors);
-v1::Network ToProto(const nn::Architecture& architecture);
 
 }  // namespace sobolev::server
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "engine/base/error.h"
@@ -19,7 +20,7 @@ std::string ShapeText(const std::vector<std::int64_t>& shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (i > 0) text += ", ";
-    text += shape[i] < 0 ? "N" : std::to_string(shape[i]);
+    text += shape[i] >= 0 ? std::to_string(shape[i]) : i == 0 ? "N" : "k";
   }
   return text + "]";
 }
@@ -104,38 +105,71 @@ TensorView::TensorView(const v1::Tensor& tensor, std::string field,
   }
 }
 
+std::vector<std::int64_t> TensorView::Indices(std::int64_t element) const {
+  std::vector<std::int64_t> indices(shape_.size());
+  for (std::size_t i = shape_.size(); i-- > 0;) {
+    indices[i] = element % shape_[i];
+    element /= shape_[i];
+  }
+  return indices;
+}
+
+std::string TensorView::Path(std::int64_t element) const {
+  std::string path = field_;
+  for (const std::int64_t index : Indices(element)) path += "[" + std::to_string(index) + "]";
+  return path;
+}
+
+void TensorView::ThrowNonFinite(std::int64_t element, const std::string& advice) const {
+  const double bad = data()[element];
+  const char* kind = std::isnan(bad) ? "NaN" : bad > 0 ? "+Inf" : "-Inf";
+  const std::vector<std::int64_t> indices = Indices(element);
+  std::string place;
+  if (!indices.empty()) place = "row " + std::to_string(indices[0]);
+  if (indices.size() == 3) {
+    const bool is_matrix = field_.find("jacobian") != std::string::npos;
+    place += (is_matrix ? ", output " : ", direction ") + std::to_string(indices[1]);
+  }
+  if (indices.size() > 1) place += ", column " + std::to_string(indices.back());
+  throw InvalidArgument(
+      "NON_FINITE", Path(element),
+      std::string("expected a finite number, got ") + kind + " (" + place + "); " + advice);
+}
+
 void TensorView::RequireFinite() const {
   const double* values = data();
   if (AllFinite(values, size_)) return;
   const double* bad =
       std::find_if(values, values + size_, [](double v) { return !std::isfinite(v); });
-  const char* kind = std::isnan(*bad) ? "NaN" : *bad > 0 ? "+Inf" : "-Inf";
-  std::int64_t flat = bad - values;
-  std::vector<std::int64_t> indices(shape_.size());
-  for (std::size_t i = shape_.size(); i-- > 0;) {
-    indices[i] = flat % shape_[i];
-    flat /= shape_[i];
+  ThrowNonFinite(bad - values, "drop the row or mend the value");
+}
+
+std::int64_t TensorView::RequireFiniteOrMissing(const std::vector<bool>& may_miss,
+                                                const std::string& advice) const {
+  const double* values = data();
+  if (AllFinite(values, size_)) return 0;
+  const std::size_t columns = may_miss.size();
+  std::int64_t missing = 0;
+  for (std::int64_t i = 0; i < size_; ++i) {
+    if (std::isfinite(values[i])) continue;
+    const bool is_nan = std::isnan(values[i]);
+    if (!is_nan || !may_miss[static_cast<std::size_t>(i) % columns]) {
+      ThrowNonFinite(i, is_nan ? advice : "drop the row or mend the value");
+    }
+    ++missing;
   }
-  std::string path = field_;
-  for (const std::int64_t index : indices) path += "[" + std::to_string(index) + "]";
-  std::string place;
-  if (!indices.empty()) place = "row " + std::to_string(indices[0]);
-  if (indices.size() == 2) place += ", column " + std::to_string(indices[1]);
-  if (indices.size() == 3) {
-    place += ", output " + std::to_string(indices[1]) + ", column " + std::to_string(indices[2]);
-  }
-  throw InvalidArgument("NON_FINITE", path,
-                        std::string("expected a finite number, got ") + kind + " (" + place +
-                            "); drop the row or mend the value");
+  return missing;
 }
 
 std::vector<ValueRange> ColumnRanges(const TensorView& tensor, std::int64_t columns) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const std::int64_t rows = tensor.size() / columns;
   const double* values = tensor.data();
   const auto width = static_cast<std::size_t>(columns);
-  std::vector<double> low(values, values + columns);
-  std::vector<double> high = low;
-  for (std::int64_t row = 1; row < rows; ++row) {
+  std::vector<double> low(width, kInfinity);
+  std::vector<double> high(width, -kInfinity);
+  // Comparisons with NaN are false, which leaves it out.
+  for (std::int64_t row = 0; row < rows; ++row) {
     const double* x = values + row * columns;
     for (std::size_t j = 0; j < width; ++j) low[j] = x[j] < low[j] ? x[j] : low[j];
     for (std::size_t j = 0; j < width; ++j) high[j] = x[j] > high[j] ? x[j] : high[j];

@@ -19,8 +19,9 @@ namespace sobolev::server {
 class TensorView {
  public:
   // Throws Error(kInvalidArgument) naming `field` unless data_type is known, the shape is
-  // `expected`, where -1 stands for any extent >= 0, the number of bytes does not overflow, and
-  // `data` has exactly that many. `explanation` says in words what the dimensions are.
+  // `expected`, where -1 stands for any extent >= 0 (N in messages, or k behind the first), the
+  // number of bytes does not overflow, and `data` has exactly that many. `explanation` says in
+  // words what the dimensions are.
   TensorView(const v1::Tensor& tensor, std::string field, const std::vector<std::int64_t>& expected,
              const std::string& explanation);
 
@@ -37,10 +38,20 @@ class TensorView {
     return std::as_bytes(std::span(data(), static_cast<std::size_t>(size_)));
   }
 
+  // The element of this number by its indices: "x[2][3]".
+  std::string Path(std::int64_t element) const;
+
   // Throws NON_FINITE naming the first NaN or infinity by its indices.
   void RequireFinite() const;
+  // As RequireFinite, but in the columns (last index) that may_miss names, NaN means that a number
+  // is missing. Returns how many are. `advice` says how NaN could be allowed in the others.
+  std::int64_t RequireFiniteOrMissing(const std::vector<bool>& may_miss,
+                                      const std::string& advice) const;
 
  private:
+  std::vector<std::int64_t> Indices(std::int64_t element) const;
+  [[noreturn]] void ThrowNonFinite(std::int64_t element, const std::string& advice) const;
+
   std::string field_;
   std::vector<std::int64_t> shape_;
   std::int64_t size_ = 0;
@@ -54,7 +65,8 @@ bool AllFinite(const double* values, std::int64_t size);
 // The shortest text that reads back as `value`.
 std::string Text(double value);
 
-// Per-column minimum and maximum of a [rows, columns] tensor, rows >= 1.
+// Per-column minimum and maximum of a [rows, columns] tensor, NaN left out: infinity and -infinity
+// in a column without numbers.
 std::vector<ValueRange> ColumnRanges(const TensorView& tensor, std::int64_t columns);
 
 // Writes `shape` and room for its elements into `tensor`; returns where float64 elements go. Call

@@ -1,24 +1,25 @@
 #include "server/jobs/training_job.h"
 
-#include <algorithm>
-#include <optional>
+#include <chrono>
+#include <cstddef>
+#include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include <grpcpp/support/status_code_enum.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
-#include "engine/train/trainer.h"
+#include "engine/surrogate/surrogate.h"
+#include "engine/train/surrogate_codec.h"
 #include "proto/sobolev/v1/training.pb.h"
 #include "server/base/log.h"
 #include "server/convert/grpc_status.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
-#include "server/convert/tensor.h"
-#include "server/models/weights_codec.h"
+#include "server/convert/training.h"
+#include "server/jobs/training_run.h"
 
 namespace sobolev::server {
 namespace {
@@ -26,22 +27,9 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kProgressInterval{100};
-constexpr double kSliceSeconds = 0.1;       // Of one Advance, to look at the clock in between.
-constexpr Index kFirstSliceSamples = 4096;  // Until the speed is known.
-constexpr std::size_t kMaxHistory = 256;
 
 double Seconds(steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
-}
-
-std::vector<train::EpochRecord> Thin(const std::vector<train::EpochRecord>& history) {
-  if (history.size() <= kMaxHistory) return history;
-  std::vector<train::EpochRecord> thinned;
-  thinned.reserve(kMaxHistory);
-  for (std::size_t i = 0; i < kMaxHistory; ++i) {
-    thinned.push_back(history[i * (history.size() - 1) / (kMaxHistory - 1)]);
-  }
-  return thinned;
 }
 
 // One attempt at a job. Everything runs inside the job's arena.
@@ -63,69 +51,58 @@ class Attempt {
   JobEnding Run() {
     Prepare();
     while (true) {
-      const Index before = trainer_->SamplesSeen();
-      const steady_clock::time_point slice_start = environment_.clock.Steady();
-      const train::Status status = trainer_->Advance(stop_, slice_samples_);
-      MeasureSpeed(trainer_->SamplesSeen() - before, environment_.clock.Steady() - slice_start);
-      switch (status) {
-        case train::Status::kEpochDone:
-          environment_.metrics.Trained(0, 1);
-          [[fallthrough]];
-        case train::Status::kRunning:
+      switch (run_->Advance(stop_)) {
+        case TrainingRun::Status::kRunning:
           PublishProgress(false);
           if (environment_.clock.Steady() - last_checkpoint_ >= environment_.checkpoint_interval) {
             SaveCheckpoint();
           }
           break;
-        case train::Status::kCancelled:
+        case TrainingRun::Status::kCancelled:
           // A cancelled job never resumes.
           if (!environment_.store.GetJob(job_.id).cancel_requested) SaveCheckpoint();
           return JobEnding::kStopped;
-        case train::Status::kDiverged:
-          ThrowDiverged();
-        case train::Status::kMaxEpochs:
-          Publish(v1::TrainingReport::STOP_REASON_MAX_EPOCHS);
-          return JobEnding::kSucceeded;
-        case train::Status::kEarlyStopping:
-          Publish(v1::TrainingReport::STOP_REASON_EARLY_STOPPING);
+        case TrainingRun::Status::kFinished:
+          Publish();
           return JobEnding::kSucceeded;
       }
     }
   }
 
  private:
-  // Opens the snapshot, checks every block, and makes the trainer, from the checkpoint if any.
+  // Opens the snapshot, checks every block, and makes the run, from the checkpoint if any.
   void Prepare() {
     snapshot_ = environment_.store.OpenSnapshot(job_.dataset_id, job_.dataset_version);
-    const train::SampleSet& samples = snapshot_->samples();
-    for (std::size_t block = 0; block < samples.blocks.size(); ++block) {
+    for (std::size_t block = 0; block < snapshot_->samples().blocks.size(); ++block) {
       if (stop_.stop_requested()) throw Error(ErrorCode::kCancelled, "CANCELLED", "", "stopped");
       snapshot_->Verify(block);
     }
-    const train::Options options = train::ResolveOptions(
-        ToOptions(request_.spec()), samples.n, samples.m, samples.NumSamples(),
-        samples.NumJacobians(), environment_.memory_limit);
-    trainer_.emplace(samples, options, stop_);
+    run_ = MakeRun();
     try {
       const std::string state = environment_.store.LoadCheckpoint(job_.id);
-      if (!state.empty()) trainer_->LoadState(state);
+      if (!state.empty()) run_->LoadState(state);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kDataLoss) throw;
       // The same weights come out either way; only time is lost.
       LogWarning("checkpoint unusable, training starts over",
                  {{"job", job_.id}, {"what", error.what()}});
-      trainer_.emplace(samples, options, stop_);
+      run_ = MakeRun();
     }
-    start_samples_ = trainer_->SamplesSeen();
-    train_start_ = environment_.clock.Steady();
+    published_news_ = run_->NewsCount();
   }
 
-  void MeasureSpeed(Index samples, steady_clock::duration duration) {
-    environment_.metrics.Trained(samples, 0);
-    const double seconds = Seconds(duration);
-    if (samples == 0 || seconds <= 0) return;
-    samples_per_second_ = static_cast<double>(samples) / seconds;
-    slice_samples_ = std::max<Index>(1, static_cast<Index>(samples_per_second_ * kSliceSeconds));
+  std::unique_ptr<TrainingRun> MakeRun() const {
+    const TrainingRunEnvironment environment{
+        .clock = environment_.clock,
+        .metrics = environment_.metrics,
+        .memory_limit = environment_.memory_limit,
+        .compute_seconds = [this] { return ComputeSeconds(); }};
+    if (IsSelection(request_.spec())) {
+      v1::Schema schema;
+      schema.ParseFromString(environment_.store.GetDataset(job_.dataset_id).schema);
+      return MakeSelectionRun(environment, snapshot_->samples(), request_.spec(), schema, stop_);
+    }
+    return MakeNetworkRun(environment, snapshot_->samples(), request_.spec(), stop_);
   }
 
   double ComputeSeconds() const {
@@ -135,29 +112,22 @@ class Attempt {
   // At most one event in kProgressInterval, and the last one always.
   void PublishProgress(bool last) {
     const steady_clock::time_point now = environment_.clock.Steady();
-    if (trainer_->History().empty()) return;
-    if (!last && (now - last_progress_ < kProgressInterval ||
-                  trainer_->History().size() == published_epochs_)) {
+    if (run_->NewsCount() == 0) return;
+    if (!last &&
+        (now - last_progress_ < kProgressInterval || run_->NewsCount() == published_news_)) {
       return;
     }
     last_progress_ = now;
-    published_epochs_ = trainer_->History().size();
-    v1::TrainingProgress progress;
-    *progress.mutable_epoch() = ToProto(trainer_->History().back());
-    progress.set_epochs(static_cast<std::int32_t>(*trainer_->options().epochs));
-    progress.set_samples_per_second(samples_per_second_);
-    const auto left = static_cast<double>(trainer_->SamplesTotal() - trainer_->SamplesSeen());
-    progress.set_remaining_seconds(last || samples_per_second_ <= 0 ? 0
-                                                                    : left / samples_per_second_);
-    UnlessFull([&] { environment_.store.AppendProgress(lease_, progress.SerializeAsString()); });
+    published_news_ = run_->NewsCount();
+    UnlessFull(
+        [&] { environment_.store.AppendProgress(lease_, run_->Progress().SerializeAsString()); });
     on_news_();
   }
 
   void SaveCheckpoint() {
     last_checkpoint_ = environment_.clock.Steady();
-    UnlessFull([&] {
-      environment_.store.SaveCheckpoint(lease_, trainer_->SaveState(), ComputeSeconds());
-    });
+    UnlessFull(
+        [&] { environment_.store.SaveCheckpoint(lease_, run_->SaveState(), ComputeSeconds()); });
   }
 
   // Training can do without progress events and checkpoints while the disk is full.
@@ -172,20 +142,11 @@ class Attempt {
     }
   }
 
-  [[noreturn]] void ThrowDiverged() const {
-    const std::size_t epoch = trainer_->History().size() + 1;
-    throw FailedPrecondition("DIVERGED", "spec.learning_rate",
-                             "the loss became non-finite in epoch " + std::to_string(epoch) +
-                                 "; train again with a learning_rate below " +
-                                 Text(*trainer_->options().learning_rate) +
-                                 " or with precision float64");
-  }
-
-  void Publish(v1::TrainingReport::StopReason stop_reason) {
+  void Publish() {
     PublishProgress(true);
-    const nn::NetworkSurrogate surrogate = trainer_->MakeSurrogate();
+    const std::shared_ptr<const Surrogate> surrogate = run_->MakeSurrogate();
     v1::ModelVersion version;
-    *version.mutable_network() = ToProto(surrogate.architecture());
+    Describe(*surrogate, version);
     const DatasetRecord dataset = environment_.store.GetDataset(job_.dataset_id);
     version.mutable_schema()->ParseFromString(dataset.schema);
     for (const ValueRange& range : snapshot_->statistics().inputs) {
@@ -193,48 +154,23 @@ class Attempt {
       domain->set_min(range.min);
       domain->set_max(range.max);
     }
-    version.set_parameter_count(surrogate.architecture().NumParameters());
-    *version.mutable_report() = Report(stop_reason);
+    v1::TrainingReport& report = *version.mutable_report();
+    report.set_job(JobName(job_.id));
+    report.set_dataset(DatasetName(job_.dataset_id));
+    report.set_dataset_version(snapshot_->version());
+    report.set_dataset_fingerprint(snapshot_->statistics().fingerprint);
+    report.set_train_seconds(ComputeSeconds());
+    report.set_instruction_set(std::string(Name(BestIsa())));
+    run_->Report(report);
     const ModelVersionRecord record =
-        environment_.store.CompleteJob(lease_, EncodeSurrogate(surrogate),
+        environment_.store.CompleteJob(lease_, train::EncodeSurrogate(*surrogate),
                                        [&](std::int64_t) { return version.SerializeAsString(); });
     environment_.models.Publish(record.model_id, record.version);
     LogInfo("model version published",
             {{"job", job_.id},
              {"model", ModelVersionName(record.model_id, record.version)},
-             {"epochs", trainer_->History().size()},
-             {"validation_value_relative", version.report().validation().value_relative()},
-             {"train_seconds", version.report().train_seconds()}});
-  }
-
-  v1::TrainingReport Report(v1::TrainingReport::StopReason stop_reason) const {
-    const train::Options& options = trainer_->options();
-    v1::TrainingReport report;
-    report.set_job(JobName(job_.id));
-    report.set_dataset(DatasetName(job_.dataset_id));
-    report.set_dataset_version(snapshot_->version());
-    report.set_dataset_fingerprint(snapshot_->statistics().fingerprint);
-    report.set_training_samples(trainer_->NumTrainingSamples());
-    report.set_validation_samples(trainer_->NumValidationSamples());
-    report.set_jacobian_samples(trainer_->NumTrainingJacobians());
-    report.set_alpha(*options.alpha);
-    report.set_beta(*options.beta);
-    report.set_seed(options.seed);
-    report.set_epochs(static_cast<std::int32_t>(trainer_->History().size()));
-    report.set_best_epoch(static_cast<std::int32_t>(trainer_->BestEpoch()));
-    report.set_stop_reason(stop_reason);
-    report.set_train_seconds(ComputeSeconds());
-    const double train_seconds = Seconds(environment_.clock.Steady() - train_start_);
-    if (train_seconds > 0) {
-      report.set_samples_per_second(static_cast<double>(trainer_->SamplesSeen() - start_samples_) /
-                                    train_seconds);
-    }
-    *report.mutable_validation() = ToProto(trainer_->ValidationErrors());
-    for (const train::EpochRecord& record : Thin(trainer_->History())) {
-      *report.add_history() = ToProto(record);
-    }
-    report.set_instruction_set(std::string(Name(BestIsa())));
-    return report;
+             {"validation_value_relative", report.validation().value_relative()},
+             {"train_seconds", report.train_seconds()}});
   }
 
   const TrainingEnvironment& environment_;
@@ -244,15 +180,11 @@ class Attempt {
   const std::function<void()>& on_news_;
   v1::TrainRequest request_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::optional<train::Trainer> trainer_;
+  std::unique_ptr<TrainingRun> run_;
   const steady_clock::time_point start_;
-  steady_clock::time_point train_start_;
   steady_clock::time_point last_checkpoint_;
   steady_clock::time_point last_progress_;
-  std::size_t published_epochs_ = 0;
-  Index start_samples_ = 0;
-  Index slice_samples_ = kFirstSliceSamples;
-  double samples_per_second_ = 0;
+  std::size_t published_news_ = 0;
 };
 
 }  // namespace

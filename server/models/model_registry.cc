@@ -4,13 +4,13 @@
 
 #include "engine/base/error.h"
 #include "proto/sobolev/v1/models.pb.h"
-#include "server/models/weights_codec.h"
+#include "engine/train/surrogate_codec.h"
 
 namespace sobolev::server {
 namespace {
 
 ModelRegistry::Handle Load(Store& store, const ModelVersionRecord& record) {
-  std::unique_ptr<const Surrogate> surrogate = DecodeSurrogate(store.LoadWeights(record));
+  std::unique_ptr<const Surrogate> surrogate = train::DecodeSurrogate(store.LoadWeights(record));
   v1::ModelVersion description;
   const Index n = surrogate->n();
   if (!description.ParseFromString(record.description) || description.domain_size() != n) {

@@ -116,8 +116,7 @@ void AppendCall::Append(const std::shared_ptr<v1::AppendSamplesRequest>& message
   SampleBlockData data = CheckBlock(block, schema_, config_.max_block_rows);
   const std::int64_t block_id = data.block_id;
   const std::int64_t rows = data.rows;
-  const std::size_t bytes =
-      data.x.size() + data.y.size() + data.jacobian.size() + data.weight.size();
+  const std::size_t bytes = data.PayloadBytes();
   {
     const std::lock_guard lock(mutex_);
     ++pending_blocks_;

@@ -72,10 +72,13 @@ bool PredictionService::IsSmall(const v1::PredictRequest& request) const {
     return static_cast<Index>(tensor.data().size() / sizeof(float)) / width;
   };
   const Surrogate& surrogate = *model->surrogate;
-  const PredictionSize size{.num_points = bound(request.x(), surrogate.n()),
-                            .jacobian = true,
-                            .num_tangents = bound(request.tangents(), surrogate.n()),
-                            .num_adjoints = bound(request.adjoints(), surrogate.m())};
+  const PredictionSize size{
+      .num_points = bound(request.x(), surrogate.n()),
+      .jacobian = true,
+      .hessian = std::ranges::count(request.quantities(), v1::QUANTITY_HESSIAN) > 0,
+      .spread = surrogate.HasSpread(),
+      .num_tangents = bound(request.tangents(), surrogate.n()),
+      .num_adjoints = bound(request.adjoints(), surrogate.m())};
   return surrogate.Cost(size) <= kInlineCost;
 }
 
@@ -84,11 +87,20 @@ void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictRes
   const ModelRef ref = ParseModelName(request.model(), "model");
   RequireDataType(request.data_type(), "data_type");
   const DerivativeMask mask = ToMask(request.quantities());
-  RequireFirstOrder(mask, "models");
+  if (mask.hvp) {
+    ThrowUnsupported("QUANTITY_HVP",
+                     "products with Hessians come from programs alone; ask for "
+                     "QUANTITY_HESSIAN");
+  }
   const ModelRegistry::Handle model = models_.Get(ref.id, ref.version);
   const Surrogate& surrogate = *model->surrogate;
   const Index n = surrogate.n();
   const Index m = surrogate.m();
+  if ((mask.spread || mask.jacobian_spread) && !surrogate.HasSpread()) {
+    ThrowUnsupported("QUANTITY_SPREAD and QUANTITY_JACOBIAN_SPREAD",
+                     "this model does not judge its own uncertainty; Gaussian processes and "
+                     "ensembles do");
+  }
 
   const TensorView x(request.x(), "x", {-1, n},
                      "one row per point, one column per input of the model");
@@ -101,9 +113,12 @@ void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictRes
   if (mask.vjp) adjoints.emplace(request.adjoints(), "adjoints", num_points, m, "outputs");
   const Index p = tangents ? tangents->count() : 0;
   const Index q = adjoints ? adjoints->count() : 0;
-  const Index reply_elements =
-      num_points * ((mask.value ? m : 0) + (mask.jacobian ? m * n : 0) + p * m + q * n);
-  RequireReplyLimit(static_cast<double>(reply_elements), config_.max_predict_reply_bytes, "x");
+  const Index values = (mask.value ? 1 : 0) + (mask.spread ? 1 : 0);
+  const Index jacobians = (mask.jacobian ? 1 : 0) + (mask.jacobian_spread ? 1 : 0);
+  const auto per_point = static_cast<double>(values * m + jacobians * m * n + p * m + q * n) +
+                         (mask.hessian ? static_cast<double>(m * n) * static_cast<double>(n) : 0);
+  RequireReplyLimit(static_cast<double>(num_points) * per_point, config_.max_predict_reply_bytes,
+                    "x");
 
   response.set_model_version(ModelVersionName(model->model_id, model->version));
   PredictionBuffers out;
@@ -111,6 +126,11 @@ void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictRes
   if (mask.jacobian) out.J = PrepareTensor({num_points, m, n}, *response.mutable_jacobian());
   if (mask.jvp) out.Y_dot = PrepareTensor({num_points, p, m}, *response.mutable_jvp());
   if (mask.vjp) out.X_bar = PrepareTensor({num_points, q, n}, *response.mutable_vjp());
+  if (mask.hessian) out.H = PrepareTensor({num_points, m, n, n}, *response.mutable_hessian());
+  if (mask.spread) out.Y_spread = PrepareTensor({num_points, m}, *response.mutable_spread());
+  if (mask.jacobian_spread) {
+    out.J_spread = PrepareTensor({num_points, m, n}, *response.mutable_jacobian_spread());
+  }
   const ConstMatrixMap X(x.data(), n, num_points);
   const auto start = std::chrono::steady_clock::now();
   surrogate.Predict(X, tangents ? std::optional(ToEngine(*tangents)) : std::nullopt,
@@ -123,10 +143,16 @@ void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictRes
   RequireFinitePrediction(out.J, num_points, m * n);
   RequireFinitePrediction(out.Y_dot, num_points, p * m);
   RequireFinitePrediction(out.X_bar, num_points, q * n);
+  RequireFinitePrediction(out.H, num_points, m * n * n);
+  RequireFinitePrediction(out.Y_spread, num_points, m);
+  RequireFinitePrediction(out.J_spread, num_points, m * n);
   if (mask.value) FinishTensor(request.data_type(), *response.mutable_value());
   if (mask.jacobian) FinishTensor(request.data_type(), *response.mutable_jacobian());
   if (mask.jvp) FinishTensor(request.data_type(), *response.mutable_jvp());
   if (mask.vjp) FinishTensor(request.data_type(), *response.mutable_vjp());
+  if (mask.hessian) FinishTensor(request.data_type(), *response.mutable_hessian());
+  if (mask.spread) FinishTensor(request.data_type(), *response.mutable_spread());
+  if (mask.jacobian_spread) FinishTensor(request.data_type(), *response.mutable_jacobian_spread());
   FillInDomain(*model, X, *response.mutable_in_domain());
 }
 

@@ -50,7 +50,7 @@ void ReadCall::Continue() {
     if (row_ == 0) snapshot_->Verify(block_);
     const train::SampleBlock& block = samples.blocks[block_];
     const Index row_bytes =
-        static_cast<Index>(sizeof(double)) * (samples.n + samples.m + samples.n * samples.m + 1);
+        static_cast<Index>(sizeof(double)) * LayoutOf(block).RowWidth(samples.n, samples.m);
     const Index count = std::min(block.rows - row_, std::max<Index>(1, kPieceBytes / row_bytes));
     v1::ReadSamplesResponse response;
     response.mutable_block()->set_block_id(pieces_++);

@@ -6,9 +6,12 @@
 
 #include <absl/strings/str_format.h>
 
-#include "engine/train/trainer.h"
+#include "engine/train/options.h"
+#include "engine/train/samples.h"
+#include "engine/train/selection.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
+#include "server/convert/training.h"
 #include "server/rpc/unary_call.h"
 
 namespace sobolev::server {
@@ -45,19 +48,24 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
   if (!request.model_id().empty()) RequireResourceId(request.model_id(), "model_id");
   if (!request.request_id().empty()) RequireToken(request.request_id(), "request_id");
   RequireDatasetVersion(request.dataset_version(), "dataset_version");
-  const train::Options options = ToOptions(request.spec());
+  const bool is_selection = IsSelection(request.spec());
   const DatasetRecord dataset = store_.GetDataset(dataset_id);
-  std::int64_t num_samples = 0;
-  std::int64_t num_jacobians = 0;
   const std::int64_t version =
       request.dataset_version() > 0 ? request.dataset_version() : dataset.version;
+  train::SampleSet samples{.n = dataset.n, .m = dataset.m, .blocks = {}};
+  std::shared_ptr<const Snapshot> snapshot;
   if (version > 0) {
-    const std::shared_ptr<const Snapshot> snapshot = store_.OpenSnapshot(dataset_id, version);
-    num_samples = snapshot->statistics().sample_count;
-    num_jacobians = snapshot->statistics().jacobian_count;
+    snapshot = store_.OpenSnapshot(dataset_id, version);
+    samples = snapshot->samples();
   }
-  train::ResolveOptions(options, dataset.n, dataset.m, num_samples, num_jacobians,
-                        static_cast<std::size_t>(config_.job_memory_bytes));
+  if (is_selection) {
+    train::CheckSelection(ToSelectionOptions(request.spec()), samples.n, samples.m,
+                          samples.NumSamples());
+  } else {
+    train::ResolveOptions(ToOptions(request.spec()), samples.n, samples.m, samples.NumSamples(),
+                          samples.NumJacobians(),
+                          static_cast<std::size_t>(config_.job_memory_bytes));
+  }
 
   const JobRecord job{.dataset_id = dataset_id,
                       .dataset_uid = dataset.uid,

@@ -15,17 +15,19 @@ namespace {
 
 constexpr std::size_t kStagingBytes = std::size_t{8} << 20;
 
-std::size_t PayloadBytes(const SampleBlockData& block) {
-  return block.x.size() + block.y.size() + block.jacobian.size() + block.weight.size();
+StoredBlock Identity(const SampleBlockData& block) {
+  return {.wire_crc32c = block.wire_crc32c, .rows = block.rows, .layout = block.Layout()};
 }
 
-// Decides about a block whose id is taken by one with checksum `stored`.
-void RequireSameBlock(const SampleBlockData& block, std::uint32_t stored) {
-  if (block.wire_crc32c == stored) return;
+// Decides about a block whose id is taken by `stored`.
+void RequireSameBlock(const SampleBlockData& block, const StoredBlock& stored) {
+  if (Identity(block) == stored) return;
+  const std::string what = block.wire_crc32c == stored.wire_crc32c
+                               ? "the same bytes as labels of other kinds"
+                               : "expected crc32c " + std::to_string(stored.wire_crc32c) +
+                                     ", got " + std::to_string(block.wire_crc32c);
   throw Error(ErrorCode::kAlreadyExists, "BLOCK_ALREADY_EXISTS", "block.block_id",
-              "block " + std::to_string(block.block_id) +
-                  " is stored with other content: expected crc32c " + std::to_string(stored) +
-                  ", got " + std::to_string(block.wire_crc32c) +
+              "block " + std::to_string(block.block_id) + " is stored with other content: " + what +
                   "; choose another block_id or start a new upload");
 }
 
@@ -83,7 +85,7 @@ std::deque<BlockWriter::Request> BlockWriter::TakeGroup() {
   std::deque<Request> group;
   std::size_t bytes = 0;
   while (!queue_.empty()) {
-    bytes += PayloadBytes(queue_.front().block);
+    bytes += queue_.front().block.PayloadBytes();
     if (!group.empty() && bytes > core_.options.max_group_bytes) break;
     group.push_back(std::move(queue_.front()));
     queue_.pop_front();
@@ -135,7 +137,7 @@ void BlockWriter::PlanRequest(Database& db, Request& request,
 
   const auto earlier = addition.by_block_id.find(block.block_id);
   if (earlier != addition.by_block_id.end()) {
-    RequireSameBlock(block, earlier->second->block.wire_crc32c);
+    RequireSameBlock(block, Identity(earlier->second->block));
     request.already_stored = true;
     request.duplicate_of = earlier->second;
     return;
@@ -153,8 +155,7 @@ void BlockWriter::PlanRequest(Database& db, Request& request,
   }
   const BlockLocation location{.block_id = block.block_id,
                                .rows = block.rows,
-                               .has_jacobian = !block.jacobian.empty(),
-                               .has_weight = !block.weight.empty(),
+                               .layout = block.Layout(),
                                .offset = upload.statistics.size_bytes,
                                .payload_crc32c = block.payload_crc32c};
   Merge(BlockStatistics(block, location.StoredBytes(upload.n, upload.m)), upload.statistics);

@@ -25,10 +25,9 @@ SnapshotContents LoadSnapshotContents(Database& db, const DatasetRecord& dataset
   SnapshotContents contents{.dataset = dataset,
                             .version = version == 0 ? dataset.version : version};
   {
-    Rows rows = db.Query(
-        "SELECT sample_count, jacobian_count, weight_count, size_bytes, ranges, fingerprint "
-        "FROM dataset_versions WHERE dataset_uid = ?1 AND version = ?2",
-        dataset.uid, contents.version);
+    Rows rows = db.Query("SELECT " + StatisticsColumns("v") +
+                             " FROM dataset_versions v WHERE v.dataset_uid = ?1 AND v.version = ?2",
+                         dataset.uid, contents.version);
     if (!rows.Next()) {
       throw Error(ErrorCode::kNotFound, "NOT_FOUND", "dataset_version",
                   "expected a version up to " + std::to_string(dataset.version) + " of \"" +
@@ -37,8 +36,8 @@ SnapshotContents LoadSnapshotContents(Database& db, const DatasetRecord& dataset
     contents.statistics = ReadStatistics(rows, 0, dataset.n);
   }
   Rows rows = db.Query(
-      "SELECT u.uid, u.segment_bytes, b.block_id, b.row_count, b.has_jacobian, b.has_weight,"
-      "       b.segment_offset, b.payload_crc32c "
+      "SELECT u.uid, u.segment_bytes, b.block_id, b.row_count, b.segment_offset,"
+      "       b.payload_crc32c, b.arrays, b.num_tangents, b.num_adjoints, b.num_hvps "
       "FROM uploads u JOIN blocks b ON b.upload_uid = u.uid "
       "WHERE u.dataset_uid = ?1 AND u.committed_version BETWEEN 1 AND ?2 "
       "ORDER BY u.committed_version, b.block_id",
@@ -50,10 +49,9 @@ SnapshotContents LoadSnapshotContents(Database& db, const DatasetRecord& dataset
     contents.uploads.back().blocks.push_back(
         {.block_id = rows.Int(2),
          .rows = rows.Int(3),
-         .has_jacobian = rows.Int(4) != 0,
-         .has_weight = rows.Int(5) != 0,
-         .offset = rows.Int(6),
-         .payload_crc32c = static_cast<std::uint32_t>(rows.Int(7))});
+         .layout = ReadLayout(rows, 6),
+         .offset = rows.Int(4),
+         .payload_crc32c = static_cast<std::uint32_t>(rows.Int(5))});
   }
   return contents;
 }

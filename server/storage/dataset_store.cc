@@ -22,9 +22,9 @@ namespace {
 // The records that `rest` (a WHERE clause and what follows) selects from datasets d.
 std::string SelectDatasets(const char* rest) {
   return "SELECT d.id, d.uid, d.schema, d.n, d.m, d.damage, d.version, d.create_micros,"
-         "       d.update_micros, v.sample_count, v.jacobian_count, v.weight_count, v.size_bytes,"
-         "       v.ranges, v.fingerprint "
-         "FROM datasets d "
+         "       d.update_micros, " +
+         StatisticsColumns("v") +
+         " FROM datasets d "
          "JOIN dataset_versions v ON v.dataset_uid = d.uid AND v.version = d.version " +
          std::string(rest);
 }
@@ -54,22 +54,27 @@ DatasetRecord LoadDataset(Database& db, const std::string& id) {
   return *std::move(dataset);
 }
 
-void InsertVersion(Database& db, const std::string& dataset_uid, std::int64_t version,
-                   const DatasetStatistics& statistics) {
-  const std::string ranges = EncodeRanges(statistics);
-  db.Run("INSERT INTO dataset_versions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", dataset_uid,
-         version, statistics.sample_count, statistics.jacobian_count, statistics.weight_count,
-         statistics.size_bytes, Blob{ranges}, statistics.fingerprint);
-}
-
 // The fingerprint is a chain, so that a commit needs only its own blocks and equal content has an
 // equal fingerprint however it was split into uploads:
-// F₀ = SHA-256(schema), Fₖ₊₁ = SHA-256(Fₖ ‖ rows ‖ checksum of block k).
-std::string ExtendFingerprint(const std::string& fingerprint, std::int64_t rows,
-                              std::uint32_t wire_crc32c) {
+// F₀ = SHA-256(schema), Fₖ₊₁ = SHA-256(Fₖ ‖ rows ‖ checksum ‖ layout of block k).
+// A layout is arrays ‖ tangents ‖ adjoints ‖ hvps. It is left out of blocks with x, y and perhaps
+// Jacobian and weight alone, for which the checksum was all that counted before there were others.
+std::string ExtendFingerprint(const std::string& fingerprint, const StoredBlock& block) {
+  constexpr std::uint32_t kValues = 0b0011;
+  constexpr std::uint32_t kOptional = 0b1100;
   std::string link = fingerprint;
-  link.append(reinterpret_cast<const char*>(&rows), sizeof(rows));
-  link.append(reinterpret_cast<const char*>(&wire_crc32c), sizeof(wire_crc32c));
+  const auto append = [&link](const auto& number) {
+    link.append(reinterpret_cast<const char*>(&number), sizeof(number));
+  };
+  append(block.rows);
+  append(block.wire_crc32c);
+  const BlockLayout& layout = block.layout;
+  if ((layout.arrays & ~kOptional) != kValues) {
+    append(layout.arrays);
+    append(layout.num_tangents);
+    append(layout.num_adjoints);
+    append(layout.num_hvps);
+  }
   return Sha256Hex(link);
 }
 
@@ -197,13 +202,14 @@ std::int64_t DatasetStore::CommitUpload(const std::string& upload_uid, std::int6
   std::uint32_t stored_crc32c = 0;
   {
     Rows rows = db.Query(
-        "SELECT row_count, wire_crc32c FROM blocks WHERE upload_uid = ?1 ORDER BY block_id",
+        "SELECT wire_crc32c, row_count, arrays, num_tangents, num_adjoints, num_hvps "
+        "FROM blocks WHERE upload_uid = ?1 ORDER BY block_id",
         upload_uid);
     while (rows.Next()) {
-      const auto wire_crc32c = static_cast<std::uint32_t>(rows.Int(1));
+      const StoredBlock block = ReadBlock(rows);
       ++stored_blocks;
-      stored_crc32c = Crc32c(std::as_bytes(std::span(&wire_crc32c, 1)), stored_crc32c);
-      statistics.fingerprint = ExtendFingerprint(statistics.fingerprint, rows.Int(0), wire_crc32c);
+      stored_crc32c = Crc32c(std::as_bytes(std::span(&block.wire_crc32c, 1)), stored_crc32c);
+      statistics.fingerprint = ExtendFingerprint(statistics.fingerprint, block);
     }
   }
   RequireCommitMatches("commit.block_count", stored_blocks, block_count);

@@ -129,6 +129,32 @@ CREATE TABLE programs (
   create_micros INTEGER NOT NULL
 ) STRICT;
 )sql",
+    R"sql(
+-- Labels of every kind. Bit i of `arrays`: the block has the array of that number.
+ALTER TABLE blocks ADD COLUMN arrays       INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE blocks ADD COLUMN num_tangents INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE blocks ADD COLUMN num_adjoints INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE blocks ADD COLUMN num_hvps     INTEGER NOT NULL DEFAULT 0;
+UPDATE blocks SET arrays = 3 + 4 * (has_jacobian <> 0) + 8 * (has_weight <> 0);
+ALTER TABLE blocks DROP COLUMN has_jacobian;
+ALTER TABLE blocks DROP COLUMN has_weight;
+
+ALTER TABLE uploads ADD COLUMN missing_value_count      INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE uploads ADD COLUMN missing_derivative_count INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE uploads ADD COLUMN tangent_count            INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE uploads ADD COLUMN adjoint_count            INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE uploads ADD COLUMN hvp_count                INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE uploads ADD COLUMN y_variance_count         INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE uploads ADD COLUMN jacobian_variance_count  INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE dataset_versions ADD COLUMN missing_value_count      INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dataset_versions ADD COLUMN missing_derivative_count INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dataset_versions ADD COLUMN tangent_count            INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dataset_versions ADD COLUMN adjoint_count            INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dataset_versions ADD COLUMN hvp_count                INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dataset_versions ADD COLUMN y_variance_count         INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dataset_versions ADD COLUMN jacobian_variance_count  INTEGER NOT NULL DEFAULT 0;
+)sql",
 };
 
 std::int64_t FoundVersion(Database& db) {
@@ -139,7 +165,7 @@ std::int64_t FoundVersion(Database& db) {
 
 }  // namespace
 
-void MigrateSchema(Database& db) {
+void MigrateSchema(Database& db, int target) {
   const std::int64_t found = FoundVersion(db);
   if (found > kSchemaVersion) {
     throw FailedPrecondition("STORE_TOO_NEW", "data_dir",
@@ -148,7 +174,7 @@ void MigrateSchema(Database& db) {
                                  std::to_string(found) +
                                  "; upgrade this server or choose another data directory");
   }
-  for (std::int64_t version = found; version < kSchemaVersion; ++version) {
+  for (std::int64_t version = found; version < target; ++version) {
     Transaction step(db);
     db.Execute(kSteps[static_cast<std::size_t>(version)]);
     db.Execute("PRAGMA user_version = " + std::to_string(version + 1));

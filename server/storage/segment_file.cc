@@ -11,7 +11,6 @@
 
 #include <fcntl.h>
 
-#include "engine/base/error.h"
 #include "proto/wire/crc32c.h"
 
 namespace sobolev::server {
@@ -20,26 +19,43 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "segments are written as they lie");
 
 constexpr std::int64_t kAlignment = 4096;  // Of blocks: what direct writes ask for.
-constexpr std::uint32_t kFormatVersion = 1;
-constexpr std::uint32_t kHasJacobian = 1;
-constexpr std::uint32_t kHasWeight = 2;
 
 struct BlockHeader {
   std::array<char, 4> magic = {'S', 'B', 'L', 'K'};
-  std::uint32_t format_version = kFormatVersion;
+  std::uint32_t format_version = 0;
   std::int64_t block_id = 0;
   std::int64_t rows = 0;
   std::uint32_t n = 0;
   std::uint32_t m = 0;
-  std::uint32_t flags = 0;
-  std::uint32_t reserved_0 = 0;
+  std::uint32_t arrays = 0;
+  std::uint32_t num_tangents = 0;
   std::uint64_t payload_bytes = 0;
   std::uint32_t payload_crc32c = 0;
-  std::uint32_t reserved_1 = 0;
-  std::uint32_t reserved_2 = 0;
+  std::uint32_t num_adjoints = 0;
+  std::uint32_t num_hvps = 0;
   std::uint32_t header_crc32c = 0;
 };
 static_assert(sizeof(BlockHeader) == kBlockHeaderBytes && alignof(BlockHeader) == 8);
+
+constexpr std::uint32_t Bit(SampleArray array) { return 1U << static_cast<int>(array); }
+
+// Fills in the version and what depends on it.
+void SetLayout(const BlockLayout& layout, BlockHeader& header) {
+  constexpr std::uint32_t kAlwaysInVersion1 = Bit(SampleArray::kX) | Bit(SampleArray::kY);
+  constexpr std::uint32_t kKnownToVersion1 =
+      kAlwaysInVersion1 | Bit(SampleArray::kJacobian) | Bit(SampleArray::kWeight);
+  if ((layout.arrays & kAlwaysInVersion1) == kAlwaysInVersion1 &&
+      (layout.arrays & ~kKnownToVersion1) == 0) {
+    header.format_version = 1;
+    header.arrays = layout.arrays >> static_cast<int>(SampleArray::kJacobian);
+    return;
+  }
+  header.format_version = 2;
+  header.arrays = layout.arrays;
+  header.num_tangents = layout.num_tangents;
+  header.num_adjoints = layout.num_adjoints;
+  header.num_hvps = layout.num_hvps;
+}
 
 BlockHeader MakeHeader(const BlockLocation& location, std::int64_t n, std::int64_t m) {
   BlockHeader header{
@@ -47,10 +63,10 @@ BlockHeader MakeHeader(const BlockLocation& location, std::int64_t n, std::int64
       .rows = location.rows,
       .n = static_cast<std::uint32_t>(n),
       .m = static_cast<std::uint32_t>(m),
-      .flags = (location.has_jacobian ? kHasJacobian : 0) | (location.has_weight ? kHasWeight : 0),
       .payload_bytes = static_cast<std::uint64_t>(location.PayloadBytes(n, m)),
       .payload_crc32c = location.payload_crc32c,
   };
+  SetLayout(location.layout, header);
   header.header_crc32c =
       Crc32c(std::as_bytes(std::span(&header, 1)).first(offsetof(BlockHeader, header_crc32c)));
   return header;
@@ -99,34 +115,15 @@ class StagedWriter {
   std::size_t used_ = 0;
 };
 
-void RequireBytes(const char* field, std::size_t actual, std::int64_t doubles) {
-  if (actual == static_cast<std::size_t>(doubles) * sizeof(double)) return;
-  throw InvalidArgument(
-      "SHAPE_MISMATCH", field,
-      "expected " + std::to_string(doubles * 8) + " bytes, got " + std::to_string(actual));
-}
-
 }  // namespace
 
 std::int64_t BlockLocation::PayloadBytes(std::int64_t n, std::int64_t m) const {
-  const std::int64_t doubles = n + m + (has_jacobian ? n * m : 0) + (has_weight ? 1 : 0);
-  return rows * doubles * static_cast<std::int64_t>(sizeof(double));
+  return rows * layout.RowWidth(n, m) * static_cast<std::int64_t>(sizeof(double));
 }
 
 std::int64_t BlockLocation::StoredBytes(std::int64_t n, std::int64_t m) const {
   const std::int64_t bytes = kBlockHeaderBytes + PayloadBytes(n, m);
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
-
-void RequireBlockSizes(const SampleBlockData& block, std::int64_t n, std::int64_t m) {
-  RequireBytes("block.x", block.x.size(), block.rows * n);
-  RequireBytes("block.y", block.y.size(), block.rows * m);
-  if (!block.jacobian.empty()) {
-    RequireBytes("block.jacobian", block.jacobian.size(), block.rows * m * n);
-  }
-  if (!block.weight.empty()) RequireBytes("block.weight", block.weight.size(), block.rows);
-  RequireSize("block.inputs", static_cast<std::ptrdiff_t>(block.inputs.size()), n);
-  RequireSize("block.outputs", static_cast<std::ptrdiff_t>(block.outputs.size()), m);
 }
 
 FileDescriptor OpenSegmentForWriting(IoEnv& env, const std::string& path) {
@@ -153,9 +150,7 @@ void WriteBlocks(IoEnv& env, const FileDescriptor& file, std::int64_t n, std::in
   for (std::size_t i = 0; i < locations.size(); ++i) {
     const BlockHeader header = MakeHeader(locations[i], n, m);
     writer.Append(std::as_bytes(std::span(&header, 1)));
-    for (const auto& span : {blocks[i]->x, blocks[i]->y, blocks[i]->jacobian, blocks[i]->weight}) {
-      writer.Append(span);
-    }
+    for (const auto& array : blocks[i]->Arrays()) writer.Append(array);
     writer.Pad();
   }
   writer.Flush();
@@ -166,16 +161,33 @@ SegmentView::SegmentView(IoEnv& env, const FileDescriptor& file, std::int64_t si
     : bytes_(env.Map(file, static_cast<std::size_t>(size))), n_(n), m_(m) {}
 
 train::SampleBlock SegmentView::Samples(const BlockLocation& location) const {
-  const auto* x =
+  const BlockLayout& layout = location.layout;
+  const auto* next =
       reinterpret_cast<const double*>(bytes_.get() + location.offset + kBlockHeaderBytes);
-  const double* y = x + location.rows * n_;
-  const double* jacobian = y + location.rows * m_;
-  const double* weight = jacobian + (location.has_jacobian ? location.rows * m_ * n_ : 0);
+  const auto take = [&](SampleArray array) -> const double* {
+    if (!layout.Has(array)) return nullptr;
+    const double* numbers = next;
+    next += location.rows * layout.Width(array, n_, m_);
+    return numbers;
+  };
+  // The members are initialised one after another, in the order of the file.
   return {.rows = location.rows,
-          .x = x,
-          .y = y,
-          .jacobian = location.has_jacobian ? jacobian : nullptr,
-          .weight = location.has_weight ? weight : nullptr};
+          .num_tangents = layout.num_tangents,
+          .num_adjoints = layout.num_adjoints,
+          .num_hvps = layout.num_hvps,
+          .x = take(SampleArray::kX),
+          .y = take(SampleArray::kY),
+          .jacobian = take(SampleArray::kJacobian),
+          .weight = take(SampleArray::kWeight),
+          .tangents = take(SampleArray::kTangents),
+          .jvp = take(SampleArray::kJvp),
+          .adjoints = take(SampleArray::kAdjoints),
+          .vjp = take(SampleArray::kVjp),
+          .hvp_adjoints = take(SampleArray::kHvpAdjoints),
+          .hvp_tangents = take(SampleArray::kHvpTangents),
+          .hvp = take(SampleArray::kHvp),
+          .y_variance = take(SampleArray::kYVariance),
+          .jacobian_variance = take(SampleArray::kJacobianVariance)};
 }
 
 bool SegmentView::IsIntact(const BlockLocation& location) const {

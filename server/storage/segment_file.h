@@ -4,13 +4,17 @@
 // file is read in place as matrices, and blocks go to the disk directly, past the page cache, whose
 // copying costs more than the rest of an upload together. All little-endian:
 //
-//   0  magic "SBLK"        16 rows (i64)       40 payload bytes (u64)
-//   4  format version 1    24 n, m (u32 each)  48 CRC-32C of the payload (u32)
-//   8  block id (i64)      32 flags (u32)      60 CRC-32C of bytes 0 … 59 (u32)
+//   0  magic "SBLK"           24 n, m (u32 each)        48 CRC-32C of the payload (u32)
+//   4  format version (u32)   32 arrays (u32)           52 adjoints per row (u32)
+//   8  block id (i64)         36 tangents per row (u32) 56 hvps per row (u32)
+//  16  rows (i64)             40 payload bytes (u64)    60 CRC-32C of bytes 0 … 59 (u32)
 //
-// Payload, float64: x [rows, n], y [rows, m], Jacobian [rows, m, n] if flag 1, weight [rows] if
-// flag 2. The metadata store knows every header field too, and which bytes of the file count: the
-// rest of the file is noise, left by a crash.
+// Payload, float64: the arrays that are there, one after another in the order of SampleArray. In
+// version 2, bit i of `arrays` says whether array i is there. Version 1 knows four arrays: x and y
+// are always there, Jacobian if bit 0 is set, weight if bit 1 is, and it has no directions. A block
+// is written in the lowest version that can say what it holds. The metadata store knows every
+// header field too, and which bytes of the file count: the rest of the file is noise, left by a
+// crash.
 
 #ifndef SOBOLEV_SERVER_STORAGE_SEGMENT_FILE_H_
 #define SOBOLEV_SERVER_STORAGE_SEGMENT_FILE_H_
@@ -23,8 +27,8 @@
 #include <vector>
 
 #include "engine/train/samples.h"
+#include "server/storage/block_layout.h"
 #include "server/storage/io_env.h"
-#include "server/storage/store.h"
 
 namespace sobolev::server {
 
@@ -34,8 +38,7 @@ inline constexpr std::int64_t kBlockHeaderBytes = 64;
 struct BlockLocation {
   std::int64_t block_id = 0;
   std::int64_t rows = 0;
-  bool has_jacobian = false;
-  bool has_weight = false;
+  BlockLayout layout;
   std::int64_t offset = 0;  // Of the header.
   std::uint32_t payload_crc32c = 0;
 
@@ -43,10 +46,6 @@ struct BlockLocation {
   // Header, payload and padding.
   std::int64_t StoredBytes(std::int64_t n, std::int64_t m) const;
 };
-
-// Throws kInvalidArgument naming "block.x" and the like unless the spans are as long as
-// `block.rows` asks for.
-void RequireBlockSizes(const SampleBlockData& block, std::int64_t n, std::int64_t m);
 
 // Opens the file for WriteBlocks, making it if it is missing: for direct writes where the file
 // system can. Throws std::system_error.

@@ -14,31 +14,26 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "engine/train/samples.h"
+#include "server/storage/block_layout.h"
 
 namespace sobolev::server {
 
 // ---- Datasets -------------------------------------------------------------------------------
 
-struct ValueRange {
-  double min = 0;
-  double max = 0;
-};
-
 // Of the committed rows. Ranges are in schema order and empty without rows.
 struct DatasetStatistics {
   std::int64_t sample_count = 0;
-  std::int64_t jacobian_count = 0;
-  std::int64_t weight_count = 0;
-  std::vector<ValueRange> inputs;
-  std::vector<ValueRange> outputs;
-  std::string fingerprint;  // Hex SHA-256 over schema and, in order, block rows and checksums.
+  LabelCounts labels = {};
+  std::vector<ValueRange> inputs = {};
+  std::vector<ValueRange> outputs = {};  // Of what is known: min > max if nothing is.
+  // Hex SHA-256 over schema and, in order, block rows, kinds of labels and checksums.
+  std::string fingerprint = {};
   std::int64_t size_bytes = 0;
 };
 
@@ -56,22 +51,6 @@ struct DatasetRecord {
 };
 
 // ---- Uploads --------------------------------------------------------------------------------
-
-// The samples of one block, little-endian float64, laid out as on the wire. The spans stay valid
-// while `owner` lives.
-struct SampleBlockData {
-  std::int64_t block_id = 0;
-  std::int64_t rows = 0;
-  std::span<const std::byte> x;         // rows × n
-  std::span<const std::byte> y;         // rows × m
-  std::span<const std::byte> jacobian;  // rows × m × n, or empty
-  std::span<const std::byte> weight;    // rows, or empty
-  std::uint32_t wire_crc32c = 0;        // As the client sent it; equal means the same block.
-  std::uint32_t payload_crc32c = 0;     // Of x, y, jacobian, weight as they are here.
-  std::vector<ValueRange> inputs;       // Ranges over the block.
-  std::vector<ValueRange> outputs;
-  std::shared_ptr<const void> owner;
-};
 
 struct BlockIdRange {
   std::int64_t first = 0;

@@ -28,9 +28,23 @@ struct UploadRow {
 // Throws kNotFound.
 UploadRow LoadUpload(Database& db, const std::string& uid);
 
-// The checksum that the client sent with the block, if it is stored.
-std::optional<std::uint32_t> FindBlock(Database& db, const std::string& upload_uid,
-                                       std::int64_t block_id);
+// What tells blocks of the same id apart: the checksum says nothing of how its bytes are divided.
+struct StoredBlock {
+  std::uint32_t wire_crc32c = 0;
+  std::int64_t rows = 0;
+  BlockLayout layout;
+
+  bool operator==(const StoredBlock&) const = default;
+};
+
+// The columns wire_crc32c, row_count and those of ReadLayout.
+StoredBlock ReadBlock(const Rows& rows);
+// The block if it is stored.
+std::optional<StoredBlock> FindBlock(Database& db, const std::string& upload_uid,
+                                     std::int64_t block_id);
+// The columns arrays, num_tangents, num_adjoints, num_hvps of a block, the first of which is
+// `first`.
+BlockLayout ReadLayout(const Rows& rows, int first);
 void InsertBlock(Database& db, const std::string& upload_uid, const BlockLocation& location,
                  std::uint32_t wire_crc32c);
 // Writes statistics and time of an upload. False if it was dropped or committed meanwhile.
@@ -41,11 +55,14 @@ DatasetStatistics BlockStatistics(const SampleBlockData& block, std::int64_t sto
 // Adds counts, bytes and ranges of `part`; the fingerprint stays.
 void Merge(const DatasetStatistics& part, DatasetStatistics& total);
 
-// The statistics in columns `first` … of a row: sample_count, jacobian_count, weight_count,
-// size_bytes, ranges, fingerprint.
+// Writes the statistics of a snapshot.
+void InsertVersion(Database& db, const std::string& dataset_uid, std::int64_t version,
+                   const DatasetStatistics& statistics);
+
+// The columns of dataset_versions `alias` that ReadStatistics reads, for a SELECT.
+std::string StatisticsColumns(const std::string& alias);
+// The statistics in these columns, the first of which is `first`; of a dataset with n inputs.
 DatasetStatistics ReadStatistics(const Rows& rows, int first, std::int64_t n);
-// The column `ranges`: empty without samples.
-std::string EncodeRanges(const DatasetStatistics& statistics);
 
 }  // namespace sobolev::server
 

@@ -113,6 +113,60 @@ BAD_BLOCKS = {
         "block.crc32c",
         "got 12345",
     ),
+    "unset y": (
+        block(0, GOOD_X, None),
+        "MISSING_FIELD",
+        "block.y",
+        'output "u" may not be missing',
+    ),
+    "NaN in y": (
+        block(0, GOOD_X, with_nan(GOOD_Y, 1, 0)),
+        "NON_FINITE",
+        "block.y[1][0]",
+        "allow_missing on this output",
+    ),
+    "NaN in a jvp": (
+        block(
+            0,
+            GOOD_X,
+            GOOD_Y,
+            tangents=np.ones((3, 1, 2)),
+            jvp=np.full((3, 1, 1), math.nan),
+        ),
+        "NON_FINITE",
+        "block.jvp[0][0][0]",
+        "allow_missing_derivatives",
+    ),
+    "tangents alone": (
+        block(0, GOOD_X, GOOD_Y, tangents=np.ones((3, 1, 2))),
+        "MISSING_FIELD",
+        "block.jvp",
+        "together with block.tangents",
+    ),
+    "shape of the jvp": (
+        block(0, GOOD_X, GOOD_Y, tangents=np.ones((3, 2, 2)), jvp=np.ones((3, 1, 1))),
+        "SHAPE_MISMATCH",
+        "block.jvp",
+        "expected shape [3, 2, 1]",
+    ),
+    "too many adjoints": (
+        block(0, GOOD_X, GOOD_Y, adjoints=np.ones((3, 65, 1)), vjp=np.ones((3, 65, 2))),
+        "OUT_OF_RANGE",
+        "block.adjoints",
+        "expected 1 to 64 directions in each row, got 65",
+    ),
+    "zero variance": (
+        block(0, GOOD_X, GOOD_Y, y_variance=np.zeros((3, 1))),
+        "OUT_OF_RANGE",
+        "block.y_variance[0][0]",
+        "variance > 0",
+    ),
+    "variance of no Jacobian": (
+        block(0, GOOD_X, GOOD_Y, jacobian_variance=np.ones((3, 1, 2))),
+        "MISSING_FIELD",
+        "block.jacobian",
+        "together with block.jacobian_variance",
+    ),
     "negative block id": (block(-1, GOOD_X, GOOD_Y), "OUT_OF_RANGE", "block.block_id", "got -1"),
 }
 
@@ -195,6 +249,14 @@ def test_values_outside_the_schema_are_refused_with_the_row(wire, server):
     bad = block(0, [[1.0], [-1.0]], [[1.0], [1.0]])
     refused = refusal(lambda: wire.append([open_upload("datasets/bounded", "u"), as_block(bad)]))
     refused.require("INVALID_ARGUMENT", "OUT_OF_BOUNDS", "block.x[1][0]", "a >= 0")
+
+
+def test_a_row_without_any_label_is_refused(wire, server):
+    with sobolev.Client(server.grpc) as client:
+        client.create_dataset("no-label", ["a"], [sobolev.Variable("u", allow_missing=True)])
+    bad = block(0, [[1.0], [2.0]], [[1.0], [math.nan]])
+    refused = refusal(lambda: wire.append([open_upload("datasets/no-label", "u"), as_block(bad)]))
+    refused.require("INVALID_ARGUMENT", "NO_LABEL", "block.x[1]", "drop the row")
 
 
 def test_an_infinite_extent_times_eight_is_refused_in_uploads_too(wire, server):

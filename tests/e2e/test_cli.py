@@ -49,6 +49,40 @@ def test_a_csv_file_becomes_a_dataset_with_its_columns(cli, tmp_path):
     assert cli.run("dataset", "show", "inferred").returncode == 1
 
 
+def test_labels_of_every_kind_are_uploaded_from_a_file(cli):
+    options = ("--allow-missing", "v", "--allow-missing-derivatives")
+    created = cli.json(
+        "dataset", "create", "labels", "--inputs", "a,b", "--outputs", "u,v", *options
+    )
+    assert created["schema"]["allow_missing_derivatives"]
+    assert [v.get("allow_missing", False) for v in created["schema"]["outputs"]] == [
+        False,
+        True,
+    ]
+    text = (
+        "a,b,u,v,du/da,du/db,tangent1:a,tangent1:b,jvp1:u,jvp1:v,variance:u,variance:v\n"
+        "1,2,3,4,5,6,7,8,9,10,0.5,0.25\n"
+        "1,2,3,,5,,7,8,9,nan,0.5,\n"
+    )
+    appended = cli.json("dataset", "append", "labels", stdin=text)
+    assert (appended["sample_count"], appended["tangents"], appended["adjoints"]) == (
+        2,
+        1,
+        0,
+    )
+    said = cli.ok("dataset", "append", "labels", stdin=text)
+    assert "with Jacobian and with 1 tangent each" in said
+    statistics = cli.json("dataset", "show", "labels")["statistics"]
+    assert statistics["sample_count"] == statistics["tangent_count"] == 4
+    assert statistics["missing_value_count"] == 2
+    assert statistics["missing_derivative_count"] == 2 * (2 + 2 + 1 + 1)
+    assert statistics["y_variance_count"] == 4
+    assert "missing derivatives" in cli.ok("dataset", "show", "labels")
+    refused = cli.run("dataset", "append", "labels", stdin="a,b,u\n1,2,\n")
+    assert refused.returncode == 2
+    assert 'column "u": expected a number, got an empty field' in refused.stderr
+
+
 def test_an_upload_id_makes_an_append_repeatable(cli):
     cli.ok("dataset", "create", "repeat", "--inputs", "a,b", "--outputs", "u")
     for _ in range(2):

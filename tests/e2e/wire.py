@@ -22,6 +22,13 @@ DATASET = "datasets/bad-input"
 MODEL = "models/bad-input"
 
 
+# As the comment of SampleBlock.crc32c says.
+CHECKSUM_ORDER = [
+    *("x", "y", "jacobian", "weight", "tangents", "jvp", "adjoints", "vjp"),
+    *("hvp_adjoints", "hvp_tangents", "hvp", "y_variance", "jacobian_variance"),
+]
+
+
 def tensor(values: Any, shape: Iterable[int] | None = None, data: bytes | None = None) -> Tensor:
     """A float64 tensor, whose shape or bytes may be wrong on purpose."""
     array = np.asarray(values, "<f8")
@@ -33,12 +40,13 @@ def tensor(values: Any, shape: Iterable[int] | None = None, data: bytes | None =
 
 
 def block(block_id: int, x: Any, y: Any, **parts: Any) -> datasets_pb2.SampleBlock:
-    """A block with the right checksum; arrays become tensors."""
+    """A block with the right checksum; arrays become tensors, None leaves them unset."""
     message = datasets_pb2.SampleBlock(block_id=block_id)
     for name, part in {"x": x, "y": y, **parts}.items():
-        getattr(message, name).CopyFrom(part if isinstance(part, Tensor) else tensor(part))
+        if part is not None:
+            getattr(message, name).CopyFrom(part if isinstance(part, Tensor) else tensor(part))
     message.crc32c = google_crc32c.value(
-        message.x.data + message.y.data + message.jacobian.data + message.weight.data
+        b"".join(getattr(message, name).data for name in CHECKSUM_ORDER)
     )
     return message
 

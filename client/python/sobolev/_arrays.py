@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,30 @@ def to_data_type(dtype: npt.DTypeLike) -> Tensor.DataType:
     )
 
 
+@dataclass(frozen=True)
+class Missing:
+    """Where NaN means that a number is missing.
+
+    Attributes:
+      allowed: Whether it does, for each column (the last axis) or for all.
+      switch: What in the schema would allow it elsewhere.
+    """
+
+    allowed: bool | Sequence[bool] = False
+    switch: str = ""
+
+
 def as_floats(values: Any, field: str) -> FloatArray:
-    """Anything array-like as little-endian float64, or float32 if it is that already."""
+    """Anything array-like as little-endian float64, or float32 if it is that already.
+
+    None, pandas.NA and masked elements become NaN.
+    """
     try:
+        if isinstance(values, np.ma.MaskedArray):
+            values = np.ma.filled(values.astype(np.float64), np.nan)
         array = np.asarray(values)
+        if array.dtype == object and hasattr(values, "to_numpy"):
+            array = values.to_numpy(dtype=np.float64, na_value=np.nan)
         if array.dtype.kind == "c":
             raise TypeError("complex numbers")
         return np.asarray(array, dtype="<f4" if array.dtype == np.float32 else "<f8")
@@ -39,16 +60,23 @@ def as_floats(values: Any, field: str) -> FloatArray:
         ) from None
 
 
-def require_finite(array: FloatArray, field: str) -> None:
-    """Raises InvalidArgumentError naming the first NaN or infinity in `array`."""
-    if np.isfinite(array).all():
+def require_finite(array: FloatArray, field: str, missing: Missing | None = None) -> None:
+    """Raises InvalidArgumentError naming the first NaN or infinity that is not a missing number."""
+    bad = ~np.isfinite(array)
+    if missing is not None:
+        bad &= ~(np.isnan(array) & np.asarray(missing.allowed))
+    if not bad.any():
         return
-    index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-    labels = ("row", "column") if len(index) == 2 else ("row", "output", "column")
+    index = tuple(int(i) for i in np.argwhere(bad)[0])
+    middle = "output" if "jacobian" in field else "direction"
+    labels = ("row", "column") if len(index) == 2 else ("row", middle, "column")
     place = ", ".join(f"{label} {i}" for label, i in zip(labels, index))
     path = field + "".join(f"[{i}]" for i in index)
+    advice = ""
+    if missing is not None and np.isnan(array[index]):
+        advice = f"; if it is missing, create the dataset with {missing.switch}"
     raise invalid_argument(
-        "NON_FINITE", path, f"expected a finite number, got {array[index]} ({place})"
+        "NON_FINITE", path, f"expected a finite number, got {array[index]} ({place}){advice}"
     )
 
 
@@ -81,28 +109,63 @@ def select_columns(table: Any, names: Sequence[str], field: str) -> Any:
     return table[list(names)]
 
 
-def as_samples(values: Any, field: str, width: int | None = None) -> FloatArray:
+def as_samples(
+    values: Any, field: str, width: int | None = None, missing: Missing | None = None
+) -> FloatArray:
     """Samples or labels as [N, width]; a vector means width 1, or one sample of `width` values."""
     array = as_floats(values, field)
     if array.ndim == 1:
         array = array.reshape((-1, 1) if width in (None, 1) else (1, -1))
     if array.ndim != 2 or (width is not None and array.shape[1] != width):
         raise _mismatch(field, f"[N, {'columns' if width is None else width}]", array)
-    require_finite(array, field)
+    require_finite(array, field, missing)
+    return array
+
+
+def _with_axes(array: FloatArray, field: str, shape: tuple[int, ...]) -> FloatArray:
+    """The array in this shape, of which axes of length 1 behind the first may be left out."""
+    fits = {shape}
+    for axis in range(len(shape) - 1, 0, -1):
+        if shape[axis] == 1:
+            fits |= {s[:axis] + s[axis + 1 :] for s in fits}
+    if array.shape not in fits:
+        names = {"jacobian": "[N, m, n]", "jacobian_variance": "[N, m, n]"}.get(
+            field, "[N, k, width]"
+        )
+        raise _mismatch(field, f"{names} = {list(shape)}", array)
+    return array.reshape(shape)
+
+
+def as_labels(
+    values: Any, field: str, shape: tuple[int, ...], missing: Missing | None = None
+) -> FloatArray:
+    """Derivatives in this shape; axes of length 1 behind the first may be left out."""
+    array = _with_axes(as_floats(values, field), field, shape)
+    require_finite(array, field, missing)
     return array
 
 
 def as_jacobian(values: Any, num_samples: int, m: int, n: int) -> FloatArray:
     """Jacobians as [N, m, n]. The axis of outputs or inputs may be left out where it is 1."""
-    array = as_floats(values, "jacobian")
-    full = (num_samples, m, n)
-    short = {full, *([full[:1] + full[2:]] if m == 1 else []), *([full[:2]] if n == 1 else [])}
-    if m == 1 and n == 1:
-        short.add(full[:1])
-    if array.shape not in short:
-        raise _mismatch("jacobian", f"[N, m, n] = {list(full)}", array)
-    array = array.reshape(full)
-    require_finite(array, "jacobian")
+    return as_labels(values, "jacobian", (num_samples, m, n))
+
+
+def as_variance(values: Any, field: str, label: FloatArray) -> FloatArray:
+    """Variances in the shape of the labels, > 0 where these are known."""
+    array = as_floats(values, field)
+    if array.ndim == 1 and label.ndim == 2 and label.shape[1] != 1:
+        array = array.reshape(1, -1)
+    array = _with_axes(array, field, label.shape)
+    bad = ~(np.isfinite(array) & (array > 0)) & ~(np.isnan(array) & np.isnan(label))
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        path = field + "".join(f"[{i}]" for i in index)
+        raise invalid_argument(
+            "OUT_OF_RANGE",
+            path,
+            "expected a finite variance > 0, or NaN where the label is missing, "
+            f"got {array[index]}",
+        )
     return array
 
 

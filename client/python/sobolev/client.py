@@ -65,12 +65,17 @@ class Client:
         name: str,
         inputs: Sequence[records.VariableLike],
         outputs: Sequence[records.VariableLike],
+        *,
+        allow_missing_derivatives: bool = False,
     ) -> Dataset:
         """A new, empty dataset, or the existing one if it has the same inputs and outputs.
 
+        NaN is refused in samples, unless it stands for a missing value of an output with
+        Variable.allow_missing, or for a missing derivative and allow_missing_derivatives is set.
+
         Raises AlreadyExistsError if the name is taken by other inputs and outputs.
         """
-        return Dataset.create(self._connection, name, inputs, outputs)
+        return Dataset.create(self._connection, name, inputs, outputs, allow_missing_derivatives)
 
     def dataset(self, name: str) -> Dataset:
         """An existing dataset. Raises NotFoundError."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import google_crc32c
@@ -13,34 +12,14 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, records
+from sobolev import _arrays, _labels, records
 from sobolev._connection import Connection
+from sobolev._labels import Samples as Samples
 from sobolev._stubs import datasets_pb2
-from sobolev.errors import DataLossError, InternalError, from_rpc_error, invalid_argument
+from sobolev.errors import InternalError, from_rpc_error
 
 _BLOCK_BYTES = 1 << 20
 _MAX_BLOCK_ROWS = 65536
-
-
-@dataclass(frozen=True)
-class Samples:
-    """N samples of a function from R^n to R^m.
-
-    Attributes:
-      x: [N, n].
-      y: [N, m].
-      jacobian: [N, m, n], jacobian[s, i, j] = dy_i/dx_j at sample s. NaN in the rows that carry
-        none; None if no row carries one.
-      weight: [N], 1 in the rows that carry none; None if no row carries one.
-    """
-
-    x: _arrays.FloatArray
-    y: _arrays.FloatArray
-    jacobian: _arrays.FloatArray | None = None
-    weight: _arrays.FloatArray | None = None
-
-    def __len__(self) -> int:
-        return len(self.x)
 
 
 class Dataset:
@@ -60,6 +39,7 @@ class Dataset:
         name: str,
         inputs: Sequence[records.VariableLike],
         outputs: Sequence[records.VariableLike],
+        allow_missing_derivatives: bool = False,
     ) -> Dataset:
         """What Client.create_dataset answers."""
         request = datasets_pb2.CreateDatasetRequest(
@@ -68,6 +48,7 @@ class Dataset:
                 schema=datasets_pb2.Schema(
                     inputs=map(records.to_variable, inputs),
                     outputs=map(records.to_variable, outputs),
+                    allow_missing_derivatives=allow_missing_derivatives,
                 )
             ),
         )
@@ -98,6 +79,11 @@ class Dataset:
     def outputs(self) -> tuple[records.Variable, ...]:
         """The m outputs, in the order of the columns of y."""
         return tuple(map(records.from_variable, self._message.schema.outputs))
+
+    @property
+    def allow_missing_derivatives(self) -> bool:
+        """Whether derivatives may be missing; of values, Variable.allow_missing says so."""
+        return self._message.schema.allow_missing_derivatives
 
     @property
     def state(self) -> str:
@@ -137,13 +123,26 @@ class Dataset:
     def append(
         self,
         x: npt.ArrayLike,
-        y: npt.ArrayLike,
+        y: npt.ArrayLike | None = None,
         jacobian: npt.ArrayLike | None = None,
         weight: npt.ArrayLike | None = None,
         *,
+        tangents: npt.ArrayLike | None = None,
+        jvp: npt.ArrayLike | None = None,
+        adjoints: npt.ArrayLike | None = None,
+        vjp: npt.ArrayLike | None = None,
+        hvp_adjoints: npt.ArrayLike | None = None,
+        hvp_tangents: npt.ArrayLike | None = None,
+        hvp: npt.ArrayLike | None = None,
+        y_variance: npt.ArrayLike | None = None,
+        jacobian_variance: npt.ArrayLike | None = None,
         upload_id: str | None = None,
     ) -> int:
         """Uploads samples: all of them become visible at once, or none.
+
+        Each sample needs some label: values, derivatives, or products with chosen directions. None
+        and NaN in y mean that a value is missing, for outputs with allow_missing; in jacobian, jvp,
+        vjp and hvp, that a derivative is, if the dataset allows missing derivatives.
 
         A connection that breaks is taken up where it stopped, for as long as Client's timeout
         passes without progress.
@@ -151,9 +150,20 @@ class Dataset:
         Args:
           x: [N, n], or [N] if n = 1, or [n] for one sample. A DataFrame's columns are matched by
             name.
-          y: [N, m], or [N] if m = 1, or [m] for one sample.
+          y: [N, m], or [N] if m = 1, or [m] for one sample. None: no value is known; every output
+            must be one that may be missing.
           jacobian: [N, m, n]; the axis of outputs or inputs may be left out where it is 1.
           weight: [N], each > 0.
+          tangents: [N, p, n], p <= 64 directions in the inputs of each sample; [N, n] for one each,
+            [n] or [1, p, n] for the same ones at all samples. Needs jvp.
+          jvp: [N, p, m], the Jacobian times each of the tangents; axes of length 1 may be left out.
+          adjoints: [N, q, m], weights of the outputs, in the shapes of tangents. Needs vjp.
+          vjp: [N, q, n], the transposed Jacobian times each of the adjoints.
+          hvp_adjoints: [N, h, m], weights of the outputs in hvp. None: 1, if m = 1.
+          hvp_tangents: [N, h, n], directions in the inputs, in the shapes of tangents. Needs hvp.
+          hvp: [N, h, n], the Hessian of the weighted sum of outputs times each direction.
+          y_variance: [N, m], of the noise in y, each > 0 where y is known.
+          jacobian_variance: [N, m, n], of the noise in jacobian, likewise.
           upload_id: Repeating an upload under the same id, with the same samples, changes nothing.
             Default: a new one.
 
@@ -161,29 +171,29 @@ class Dataset:
           The dataset version that the upload made.
 
         Raises:
-          InvalidArgumentError: Wrong shape, NaN or infinity, values outside the schema's bounds.
+          InvalidArgumentError: Wrong shape, infinity, NaN that may not be missing, directions
+            without results, values outside the schema's bounds, a sample without any label.
           DataLossError, ResourceExhaustedError, UnavailableError: From the server.
         """
-        input_names = [variable.name for variable in self._message.schema.inputs]
-        output_names = [variable.name for variable in self._message.schema.outputs]
-        n = len(input_names)
-        m = len(output_names)
-        x = _arrays.as_samples(_arrays.select_columns(x, input_names, "x"), "x", n)
-        y = _arrays.as_samples(_arrays.select_columns(y, output_names, "y"), "y", m)
-        if len(x) != len(y) or len(x) == 0:
-            raise invalid_argument(
-                "SHAPE_MISMATCH",
-                "y",
-                f"expected as many rows as x, at least 1, got x "
-                f"{list(x.shape)} and y {list(y.shape)}",
-            )
-        samples = Samples(
-            x,
-            y,
-            None if jacobian is None else _arrays.as_jacobian(jacobian, len(x), m, n),
-            None if weight is None else _arrays.as_weight(weight, len(x)),
+        parts = _labels.as_parts(
+            self._message.schema,
+            {
+                "x": x,
+                "y": y,
+                "jacobian": jacobian,
+                "weight": weight,
+                "tangents": tangents,
+                "jvp": jvp,
+                "adjoints": adjoints,
+                "vjp": vjp,
+                "hvp_adjoints": hvp_adjoints,
+                "hvp_tangents": hvp_tangents,
+                "hvp": hvp,
+                "y_variance": y_variance,
+                "jacobian_variance": jacobian_variance,
+            },
         )
-        upload = _Upload(self._connection, self.name, upload_id or str(uuid.uuid4()), samples)
+        upload = _Upload(self._connection, self.name, upload_id or str(uuid.uuid4()), parts)
         version = upload.run()
         self.refresh()
         return version
@@ -195,14 +205,14 @@ class Dataset:
         )
         try:
             blocks = [
-                _from_block(response.block)
+                _labels.from_block(response.block)
                 for response in self._connection.datasets.ReadSamples(request)
             ]
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
         n = len(self._message.schema.inputs)
         m = len(self._message.schema.outputs)
-        return _concatenate(blocks, n, m, np.dtype(dtype))
+        return _labels.concatenate(blocks, n, m, dtype)
 
     def delete(self) -> None:
         """Deletes the dataset with its samples.
@@ -222,39 +232,6 @@ def _crc32c(*parts: bytes) -> int:
     return crc
 
 
-def _from_block(block: datasets_pb2.SampleBlock) -> Samples:
-    parts = (block.x.data, block.y.data, block.jacobian.data, block.weight.data)
-    if _crc32c(*parts) != block.crc32c:
-        raise DataLossError(f"block {block.block_id} was garbled on its way; read again")
-    return Samples(
-        _arrays.from_tensor(block.x),
-        _arrays.from_tensor(block.y),
-        _arrays.from_tensor(block.jacobian) if block.HasField("jacobian") else None,
-        _arrays.from_tensor(block.weight) if block.HasField("weight") else None,
-    )
-
-
-def _concatenate(blocks: list[Samples], n: int, m: int, dtype: np.dtype[Any]) -> Samples:
-    num_samples = sum(len(block) for block in blocks)
-    x = np.empty((num_samples, n), dtype)
-    y = np.empty((num_samples, m), dtype)
-    has_jacobian = any(block.jacobian is not None for block in blocks)
-    has_weight = any(block.weight is not None for block in blocks)
-    jacobian = np.full((num_samples, m, n), np.nan, dtype) if has_jacobian else None
-    weight = np.ones(num_samples, dtype) if has_weight else None
-    first = 0
-    for block in blocks:
-        rows = slice(first, first + len(block))
-        x[rows] = block.x
-        y[rows] = block.y
-        if jacobian is not None and block.jacobian is not None:
-            jacobian[rows] = block.jacobian
-        if weight is not None and block.weight is not None:
-            weight[rows] = block.weight
-        first += len(block)
-    return Samples(x, y, jacobian, weight)
-
-
 class _Upload:
     """One upload, which may take several streams.
 
@@ -264,16 +241,20 @@ class _Upload:
     """
 
     def __init__(
-        self, connection: Connection, dataset: str, upload_id: str, samples: Samples
+        self,
+        connection: Connection,
+        dataset: str,
+        upload_id: str,
+        parts: dict[str, _arrays.FloatArray],
     ) -> None:
         self._connection = connection
         self._dataset = dataset
         self._upload_id = upload_id
-        self._samples = samples
-        arrays = (samples.x, samples.y, samples.jacobian, samples.weight)
-        row_bytes = sum(a.nbytes for a in arrays if a is not None) // len(samples)
+        self._parts = parts
+        self._num_samples = len(parts["x"])
+        row_bytes = sum(part.nbytes for part in parts.values()) // self._num_samples
         self._rows = min(max(1, _BLOCK_BYTES // row_bytes), _MAX_BLOCK_ROWS)
-        self._num_blocks = -(-len(samples) // self._rows)
+        self._num_blocks = -(-self._num_samples // self._rows)
         self._crcs = np.zeros(self._num_blocks, "<u4")
         self._opened: queue.Queue[set[int] | None] = queue.Queue()
 
@@ -324,22 +305,11 @@ class _Upload:
         yield request(
             commit=request.Commit(
                 block_count=self._num_blocks,
-                sample_count=len(self._samples),
-                crc32c=_crc32c(self._crcs.tobytes()),
+                sample_count=self._num_samples,
+                crc32c=google_crc32c.value(self._crcs.tobytes()),
             )
         )
 
     def _block(self, block_id: int) -> datasets_pb2.SampleBlock:
         rows = slice(block_id * self._rows, (block_id + 1) * self._rows)
-        samples = self._samples
-        block = datasets_pb2.SampleBlock(
-            block_id=block_id,
-            x=_arrays.to_tensor(samples.x[rows]),
-            y=_arrays.to_tensor(samples.y[rows]),
-            jacobian=None
-            if samples.jacobian is None
-            else _arrays.to_tensor(samples.jacobian[rows]),
-            weight=None if samples.weight is None else _arrays.to_tensor(samples.weight[rows]),
-        )
-        block.crc32c = _crc32c(block.x.data, block.y.data, block.jacobian.data, block.weight.data)
-        return block
+        return _labels.to_block(block_id, self._parts, rows)

@@ -15,12 +15,16 @@ from sobolev.errors import invalid_argument
 
 @dataclass(frozen=True)
 class Variable:
-    """One scalar input or output. Samples outside [lower, upper] are refused; None: unbounded."""
+    """One scalar input or output. Samples outside [lower, upper] are refused; None: unbounded.
+
+    Of an output with allow_missing, values may be missing: NaN or None in y.
+    """
 
     name: str
     unit: str = ""
     lower: float | None = None
     upper: float | None = None
+    allow_missing: bool = False
 
 
 # How a caller may give a variable.
@@ -33,12 +37,19 @@ class Statistics:
 
     Attributes:
       sample_count: Rows.
-      jacobian_count: Rows that carry a Jacobian.
+      jacobian_count: Rows that carry a Jacobian, at least in part.
       weight_count: Rows that carry an explicit weight.
       input_ranges: [n, 2], smallest and largest value of each input; [0, 2] without samples.
-      output_ranges: [m, 2], the same of each output.
+      output_ranges: [m, 2], the same of each output; NaN where no value is known.
       fingerprint: SHA-256 over schema and blocks.
       size_bytes: Sample data on the server's disk.
+      missing_value_count: Missing entries of y.
+      missing_derivative_count: Missing entries of jacobian, jvp, vjp and hvp.
+      tangent_count: Tangents, over all rows, with a known entry of jvp.
+      adjoint_count: Adjoints, over all rows, with a known entry of vjp.
+      hvp_count: Hessian-vector products, over all rows, with a known entry.
+      y_variance_count: Rows that carry variances of y.
+      jacobian_variance_count: Rows that carry variances of jacobian.
     """
 
     sample_count: int
@@ -48,6 +59,13 @@ class Statistics:
     output_ranges: npt.NDArray[np.float64]
     fingerprint: str
     size_bytes: int
+    missing_value_count: int
+    missing_derivative_count: int
+    tangent_count: int
+    adjoint_count: int
+    hvp_count: int
+    y_variance_count: int
+    jacobian_variance_count: int
 
 
 @dataclass(frozen=True)
@@ -133,7 +151,11 @@ def to_variable(variable: VariableLike) -> datasets_pb2.Variable:
             "INVALID_NAME", "schema", f"expected a name or sobolev.Variable, got {variable!r}"
         )
     return datasets_pb2.Variable(
-        name=variable.name, unit=variable.unit, lower=variable.lower, upper=variable.upper
+        name=variable.name,
+        unit=variable.unit,
+        lower=variable.lower,
+        upper=variable.upper,
+        allow_missing=variable.allow_missing,
     )
 
 
@@ -144,6 +166,7 @@ def from_variable(variable: datasets_pb2.Variable) -> Variable:
         unit=variable.unit,
         lower=variable.lower if variable.HasField("lower") else None,
         upper=variable.upper if variable.HasField("upper") else None,
+        allow_missing=variable.allow_missing,
     )
 
 
@@ -162,6 +185,13 @@ def from_statistics(statistics: datasets_pb2.DatasetStatistics) -> Statistics:
         output_ranges=from_ranges(statistics.outputs),
         fingerprint=statistics.fingerprint,
         size_bytes=statistics.size_bytes,
+        missing_value_count=statistics.missing_value_count,
+        missing_derivative_count=statistics.missing_derivative_count,
+        tangent_count=statistics.tangent_count,
+        adjoint_count=statistics.adjoint_count,
+        hvp_count=statistics.hvp_count,
+        y_variance_count=statistics.y_variance_count,
+        jacobian_variance_count=statistics.jacobian_variance_count,
     )
 
 

@@ -1,5 +1,6 @@
 #include "client/cli/sample_csv.h"
 
+#include <cmath>
 #include <sstream>
 #include <string>
 
@@ -107,6 +108,83 @@ TEST(SampleCsvTest, RowsThatDoNotFitTheHeaderAreRefused) {
             "f.csv:2:7: column \"v\": expected a finite number, got \"-inf\"");
   EXPECT_EQ(ErrorOf(header + "1e999,2,3,4\n"),
             "f.csv:2:1: column \"a\": expected a number in the range of float64, got \"1e999\"");
+}
+
+TEST(SampleCsvTest, DirectionsAreNumberedAndNamedByVariables) {
+  std::istringstream in(
+      "a,b,u,v,tangent2:b,tangent1:a,tangent1:b,tangent2:a,jvp1:u,jvp1:v,jvp2:v,jvp2:u,"
+      "adjoint1:u,adjoint1:v,vjp1:b,vjp1:a,hvp_tangent1:a,hvp_tangent1:b,hvp_adjoint1:u,"
+      "hvp_adjoint1:v,hvp1:a,hvp1:b,variance:v,variance:u\n"
+      "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24\n"
+      "1,2,3,4,50,60,70,80,90,100,110,120,13,14,15,16,17,18,19,20,21,22,23,24\n");
+  SampleCsv csv(in, "f.csv", kSchema, SampleCsv::Content::kSamples);
+  EXPECT_EQ(csv.num_tangents(), 2);
+  EXPECT_EQ(csv.num_adjoints(), 1);
+  EXPECT_EQ(csv.num_hvps(), 1);
+  EXPECT_EQ(csv.row_bytes(), 24 * 8);
+  const Samples samples = csv.Read(10);
+  EXPECT_EQ(samples.tangents, (Matrix{{6, 8, 60, 80}, {7, 5, 70, 50}}));
+  EXPECT_EQ(samples.jvp, (Matrix{{9, 12, 90, 120}, {10, 11, 100, 110}}));
+  EXPECT_EQ(samples.adjoints, (Matrix{{13, 13}, {14, 14}}));
+  EXPECT_EQ(samples.vjp, (Matrix{{16, 16}, {15, 15}}));
+  EXPECT_EQ(samples.hvp_tangents, (Matrix{{17, 17}, {18, 18}}));
+  EXPECT_EQ(samples.hvp_adjoints, (Matrix{{19, 19}, {20, 20}}));
+  EXPECT_EQ(samples.hvp, (Matrix{{21, 21}, {22, 22}}));
+  EXPECT_EQ(samples.y_variance, (Matrix{{24, 24}, {23, 23}}));
+}
+
+TEST(SampleCsvTest, WithOneOutputHessianVectorProductsNeedNoAdjoints) {
+  const Schema schema{.inputs = {{.name = "a"}}, .outputs = {{.name = "u"}}};
+  std::istringstream in("a,u,hvp_tangent1:a,hvp1:a,variance:du/da,du/da\n1,2,3,4,5,6\n");
+  const Samples samples = SampleCsv(in, "f.csv", schema, SampleCsv::Content::kSamples).Read(1);
+  EXPECT_EQ(samples.hvp(0, 0), 4);
+  EXPECT_EQ(samples.hvp_adjoints.size(), 0);
+  EXPECT_EQ(samples.jacobian_variance(0, 0), 5);
+}
+
+TEST(SampleCsvTest, MissingLabelsAreEmptyOrNanOrWithoutColumn) {
+  Schema schema = kSchema;
+  schema.outputs[1].allow_missing = true;
+  schema.allow_missing_derivatives = true;
+  const auto read = [&](const std::string& text) {
+    std::istringstream in(text);
+    return SampleCsv(in, "f.csv", schema, SampleCsv::Content::kSamples).Read(10);
+  };
+  const Samples samples = read("a,b,u,v,du/da,dv/db\n1,2,3,,5,NaN\n1,2,3,nan,,6\n");
+  EXPECT_EQ(samples.Y(0, 1), 3);
+  EXPECT_TRUE(std::isnan(samples.Y(1, 0)) && std::isnan(samples.Y(1, 1)));
+  EXPECT_EQ(samples.jacobian(0, 0), 5);
+  EXPECT_TRUE(std::isnan(samples.jacobian(1, 0)));  // du/db has no column.
+  EXPECT_TRUE(std::isnan(samples.jacobian(1, 1)));
+  EXPECT_TRUE(std::isnan(samples.jacobian(0, 2)));
+  EXPECT_EQ(samples.jacobian(1, 3), 6);
+  EXPECT_TRUE(std::isnan(read("a,b,u\n1,2,3\n").Y(1, 0)));
+
+  const auto kSamples = SampleCsv::Content::kSamples;
+  EXPECT_EQ(ErrorOf("a,b,u,v\n1,2,,4\n", kSamples, schema),
+            "f.csv:2:5: column \"u\": expected a number, got an empty field");
+  EXPECT_EQ(ErrorOf("a,b,u,v\n1,2,3,inf\n", kSamples, schema),
+            "f.csv:2:7: column \"v\": expected a finite number, got \"inf\"");
+  EXPECT_EQ(ErrorOf("a,b,u,v\n1,,3,4\n", kSamples, schema),
+            "f.csv:2:3: column \"b\": expected a number, got an empty field");
+}
+
+TEST(SampleCsvTest, DirectionsInPartAreRefused) {
+  EXPECT_THAT(ErrorOf("a,b,u,v,tangent1:a,jvp1:u,jvp1:v\n"),
+              StartsWith("f.csv:1:1: column \"tangent1:b\" is missing; directions and their"));
+  EXPECT_THAT(ErrorOf("a,b,u,v,tangent2:a,tangent2:b,jvp2:u,jvp2:v\n"),
+              StartsWith("f.csv:1:1: column \"tangent1:a\" is missing"));
+  EXPECT_THAT(ErrorOf("a,b,u,v,adjoint1:u,adjoint1:v,vjp1:a\n"),
+              StartsWith("f.csv:1:1: column \"vjp1:b\" is missing"));
+  EXPECT_THAT(ErrorOf("a,b,u,v,hvp1:a,hvp1:b,hvp_tangent1:a,hvp_tangent1:b\n"),
+              StartsWith("f.csv:1:1: column \"hvp_adjoint1:u\" is missing"));
+  EXPECT_THAT(ErrorOf("a,b,u,v,variance:u\n"),
+              StartsWith("f.csv:1:1: column \"variance:v\" is missing"));
+  for (const char* unknown : {"tangent0:a", "tangent65:a", "tangent01:a", "tangent:a", "jvp1:a",
+                              "vjp1:u", "tangent1:", "variance:a", "variance:weight"}) {
+    EXPECT_THAT(ErrorOf("a,b,u,v," + std::string(unknown) + "\n"),
+                StartsWith("f.csv:1:9: unknown column \"" + std::string(unknown) + "\""));
+  }
 }
 
 }  // namespace

@@ -76,5 +76,26 @@ TEST(SchemaTextTest, AColumnInDoubtIsAnError) {
               HasSubstr("f.csv: has no column \"u\""));
 }
 
+TEST(SchemaTextTest, OutputsThatMayBeMissingAreNamed) {
+  const Schema plain{.inputs = {{.name = "a"}}, .outputs = {{.name = "u"}, {.name = "v"}}};
+  Schema schema = plain;
+  AllowMissing("v", "--allow-missing", schema);
+  EXPECT_FALSE(schema.outputs[0].allow_missing);
+  EXPECT_TRUE(schema.outputs[1].allow_missing);
+  schema = plain;
+  AllowMissing("all", "--allow-missing", schema);
+  EXPECT_TRUE(schema.outputs[0].allow_missing);
+  EXPECT_TRUE(schema.outputs[1].allow_missing);
+  EXPECT_FALSE(schema.inputs[0].allow_missing);
+  EXPECT_THROW(AllowMissing("a", "--allow-missing", schema), UsageError);
+}
+
+TEST(SchemaTextTest, ColumnsOfDirectionsAreNoVariables) {
+  const Schema schema = InferSchema({"a", "u", "tangent1:a", "jvp1:u", "variance:u"},
+                                    {.inputs = {}, .outputs = {{.name = "u"}}}, "f.csv");
+  ASSERT_EQ(schema.inputs.size(), 1U);
+  EXPECT_EQ(schema.inputs[0].name, "a");
+}
+
 }  // namespace
 }  // namespace sobolev::cli

@@ -136,6 +136,75 @@ TEST_F(ClientTest, WhatIsUploadedIsReadBackExactly) {
   EXPECT_EQ(statistics.outputs[1].max, samples.Y.row(1).maxCoeff());
 }
 
+// Of u = a² + a b, v = sin b at random points: directions drawn at random, results by hand.
+TEST_F(ClientTest, LabelsOfEveryKindAreReadBackExactly) {
+  Schema schema = kSchema;
+  for (Variable& output : schema.outputs) output.allow_missing = true;
+  schema.allow_missing_derivatives = true;
+  EXPECT_EQ(client_.CreateDataset("d", schema).schema, schema);
+  Samples samples = MakeSamples(5, 8);
+  samples.Y(1, 3) = std::nan("");
+  samples.jacobian(0, 2) = std::nan("");
+  samples.tangents = Matrix::Random(2, 3 * 5);
+  samples.jvp = Matrix(2, 3 * 5);
+  samples.adjoints = Matrix::Random(2, 5);
+  samples.vjp = Matrix(2, 5);
+  samples.hvp_adjoints = Matrix::Random(2, 2 * 5);
+  samples.hvp_tangents = Matrix::Random(2, 2 * 5);
+  samples.hvp = Matrix(2, 2 * 5);
+  for (Index s = 0; s < 5; ++s) {
+    const double a = samples.X(0, s);
+    const double b = samples.X(1, s);
+    const Eigen::Matrix2d J{{2 * a + b, a}, {0, std::cos(b)}};
+    samples.jvp.middleCols(3 * s, 3) = J * samples.tangents.middleCols(3 * s, 3);
+    samples.vjp.col(s) = J.transpose() * samples.adjoints.col(s);
+    for (Index k = 2 * s; k < 2 * s + 2; ++k) {
+      const Eigen::Matrix2d H_u{{2, 1}, {1, 0}};
+      const Eigen::Matrix2d H_v{{0, 0}, {0, -std::sin(b)}};
+      const Eigen::Matrix2d H = samples.hvp_adjoints(0, k) * H_u + samples.hvp_adjoints(1, k) * H_v;
+      samples.hvp.col(k) = H * samples.hvp_tangents.col(k);
+    }
+  }
+  samples.y_variance = Matrix::Constant(2, 5, 0.25);
+  samples.jacobian_variance = Matrix::Constant(2, 2 * 5, 0.5);
+  EXPECT_EQ(client_.Append("d", samples), 1);
+  // And without values, in an upload of its own.
+  Samples bare{.X = samples.X};
+  bare.tangents = samples.tangents;
+  bare.jvp = samples.jvp;
+  EXPECT_EQ(client_.Append("d", bare), 2);
+
+  std::vector<Samples> blocks;
+  client_.ReadSamples("d", [&](const Samples& block) { blocks.push_back(block); });
+  ASSERT_EQ(blocks.size(), 2U);
+  const auto same = [](const Matrix& A, const Matrix& B) {
+    return A.rows() == B.rows() && A.cols() == B.cols() &&
+           ((A.array() == B.array()) || (A.array().isNaN() && B.array().isNaN())).all();
+  };
+  EXPECT_TRUE(same(blocks[0].Y, samples.Y));
+  EXPECT_TRUE(same(blocks[0].jacobian, samples.jacobian));
+  EXPECT_EQ(blocks[0].tangents, samples.tangents);
+  EXPECT_EQ(blocks[0].jvp, samples.jvp);
+  EXPECT_EQ(blocks[0].adjoints, samples.adjoints);
+  EXPECT_EQ(blocks[0].vjp, samples.vjp);
+  EXPECT_EQ(blocks[0].hvp_adjoints, samples.hvp_adjoints);
+  EXPECT_EQ(blocks[0].hvp_tangents, samples.hvp_tangents);
+  EXPECT_EQ(blocks[0].hvp, samples.hvp);
+  EXPECT_EQ(blocks[0].y_variance, samples.y_variance);
+  EXPECT_EQ(blocks[0].jacobian_variance, samples.jacobian_variance);
+  EXPECT_EQ(blocks[1].Y.size(), 0);
+  EXPECT_EQ(blocks[1].jvp, samples.jvp);
+  const DatasetStatistics statistics = client_.GetDataset("d").statistics;
+  EXPECT_EQ(statistics.missing_value_count, 1 + 10);
+  EXPECT_EQ(statistics.missing_derivative_count, 1);
+  EXPECT_EQ(statistics.jacobian_count, 5);
+  EXPECT_EQ(statistics.tangent_count, 30);
+  EXPECT_EQ(statistics.adjoint_count, 5);
+  EXPECT_EQ(statistics.hvp_count, 10);
+  EXPECT_EQ(statistics.y_variance_count, 5);
+  EXPECT_EQ(statistics.jacobian_variance_count, 5);
+}
+
 TEST_F(ClientTest, AViewWithGapsBetweenItsColumnsIsUploadedWithoutThem) {
   client_.CreateDataset("d", kSchema);
   const Matrix table = Matrix::Random(5, 10);
@@ -227,6 +296,12 @@ TEST_F(ClientTest, ShapesThatDisagreeAreRefusedBeforeTheyAreSent) {
   EXPECT_EQ(
       CodeOf([&] { uploader.Append(samples.X, samples.Y, Matrix(), samples.weight.head(3)); }),
       StatusCode::kInvalidArgument);
+  Samples directed = samples;
+  directed.tangents = Matrix::Ones(2, 7);
+  directed.jvp = Matrix::Ones(2, 7);
+  EXPECT_EQ(CodeOf([&] { uploader.Append(directed); }), StatusCode::kInvalidArgument);
+  directed.tangents = Matrix::Ones(2, 8);
+  EXPECT_EQ(CodeOf([&] { uploader.Append(directed); }), StatusCode::kInvalidArgument);
   EXPECT_EQ(uploader.sample_count(), 0);
 }
 

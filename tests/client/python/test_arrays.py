@@ -138,3 +138,44 @@ def test_directions_that_fit_no_point_are_refused(given, is_point):
     with pytest.raises(InvalidArgumentError, match="tangents: expected shape"):
         num_points = 1 if is_point else 5
         _arrays.as_directions(np.ones(given), "tangents", num_points, 3, is_point)
+
+
+def test_missing_numbers_are_none_nan_or_masked():
+    may_miss = _arrays.Missing(True, "switch")
+    for values in (
+        [[1.0, None]],
+        [[1.0, np.nan]],
+        np.ma.masked_equal([[1.0, 5.0]], 5.0),
+        np.ma.masked_equal([[1, 5]], 5),
+        pd.DataFrame({"u": pd.array([1], "Int64"), "v": pd.array([pd.NA], "Int64")}),
+        pd.DataFrame({"u": [1.0], "v": [None]}, dtype=object),
+    ):
+        array = _arrays.as_samples(values, "y", 2, may_miss)
+        assert np.array_equal(array, [[1, np.nan]], equal_nan=True)
+
+
+def test_only_columns_that_may_be_missing_are():
+    missing = _arrays.Missing([True, False], "a switch")
+    assert _arrays.as_samples([[None, 1.0]], "y", 2, missing).shape == (1, 2)
+    with pytest.raises(InvalidArgumentError, match=r"y\[1\]\[1\].*row 1, column 1.*a switch"):
+        _arrays.as_samples([[1.0, 2.0], [None, None]], "y", 2, missing)
+    with pytest.raises(
+        InvalidArgumentError, match=r"y\[0\]\[0\]: expected a finite number, got inf"
+    ):
+        _arrays.as_samples([[np.inf, 2.0]], "y", 2, missing)
+
+
+def test_labels_may_leave_out_axes_of_length_one():
+    for shape in ((3, 1, 1), (3, 1), (3,)):
+        assert _arrays.as_labels(np.ones(shape), "jvp", (3, 1, 1)).shape == (3, 1, 1)
+    assert _arrays.as_labels(np.ones((3, 2)), "jvp", (3, 1, 2)).shape == (3, 1, 2)
+    with pytest.raises(InvalidArgumentError, match=r"jvp: expected shape .* got \[3, 2\]"):
+        _arrays.as_labels(np.ones((3, 2)), "jvp", (3, 2, 2))
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, np.inf])
+def test_variances_must_be_positive_where_the_label_is_known(bad):
+    label = np.array([[1.0], [np.nan]])
+    assert _arrays.as_variance([[1.0], [np.nan]], "y_variance", label).shape == (2, 1)
+    with pytest.raises(InvalidArgumentError, match=r"y_variance\[0\]\[0\]: .* variance > 0"):
+        _arrays.as_variance([[bad], [1.0]], "y_variance", label)

@@ -75,6 +75,106 @@ def test_versions_are_snapshots_and_missing_derivatives_are_nan_not_zero(client)
     assert samples.weight.tolist() == [1, 1, 2]
 
 
+def labelled_samples(count, rng):
+    """u = a^2 b, v = sin b, with labels of every kind."""
+    x = rng.standard_normal((count, 2))
+    a, b = x.T
+    zero = np.zeros(count)
+    jacobian = np.array([[2 * a * b, a**2], [zero, np.cos(b)]]).transpose(2, 0, 1)
+    hessians = np.array([[[2 * b, 2 * a], [2 * a, zero]], [[zero, zero], [zero, -np.sin(b)]]])
+    tangents = rng.standard_normal((count, 3, 2))
+    adjoints = rng.standard_normal((count, 2, 2))
+    hvp_adjoints = rng.standard_normal((count, 4, 2))
+    hvp_tangents = rng.standard_normal((count, 4, 2))
+    return {
+        "x": x,
+        "y": np.stack([a**2 * b, np.sin(b)], axis=1),
+        "jacobian": jacobian,
+        "weight": rng.uniform(0.5, 2, count),
+        "tangents": tangents,
+        "jvp": np.einsum("sij,skj->ski", jacobian, tangents),
+        "adjoints": adjoints,
+        "vjp": np.einsum("sij,ski->skj", jacobian, adjoints),
+        "hvp_adjoints": hvp_adjoints,
+        "hvp_tangents": hvp_tangents,
+        "hvp": np.einsum("ski,ijls,skl->skj", hvp_adjoints, hessians, hvp_tangents),
+        "y_variance": rng.uniform(0.5, 2, (count, 2)),
+        "jacobian_variance": rng.uniform(0.5, 2, (count, 2, 2)),
+    }
+
+
+def test_labels_of_every_kind_come_back_bit_for_bit(client):
+    labels = labelled_samples(10_000, np.random.default_rng(6))
+    dataset = client.create_dataset(unique("labels"), ["a", "b"], ["u", "v"])
+    assert dataset.append(**labels) == 1
+    samples = dataset.read()
+    for name, sent in labels.items():
+        received = getattr(samples, name)
+        assert received.shape == sent.shape, name
+        assert received.tobytes() == sent.tobytes(), name
+    statistics = dataset.statistics
+    assert statistics.tangent_count == 30_000
+    assert statistics.adjoint_count == 20_000
+    assert statistics.hvp_count == 40_000
+    assert statistics.y_variance_count == statistics.jacobian_variance_count == 10_000
+    assert statistics.missing_value_count == statistics.missing_derivative_count == 0
+
+
+def test_missing_labels_are_none_or_nan_where_the_schema_allows_it(client):
+    outputs = [sobolev.Variable("u"), sobolev.Variable("v", allow_missing=True)]
+    dataset = client.create_dataset(
+        unique("missing"), ["a"], outputs, allow_missing_derivatives=True
+    )
+    assert dataset.outputs == tuple(outputs)
+    assert dataset.allow_missing_derivatives
+    dataset.append([1.0, 2.0], [[3.0, None], [4.0, 5.0]], jacobian=[[1.0, np.nan], [2.0, 3.0]])
+    masked = np.ma.masked_equal([[6.0, -1.0]], -1.0)
+    dataset.append([3.0], masked)
+    samples = dataset.read()
+    assert np.array_equal(samples.y, [[3, np.nan], [4, 5], [6, np.nan]], equal_nan=True)
+    expected = [[[1], [np.nan]], [[2], [3]], [[np.nan], [np.nan]]]
+    assert np.array_equal(samples.jacobian, expected, equal_nan=True)
+    statistics = dataset.statistics
+    assert (statistics.missing_value_count, statistics.missing_derivative_count) == (
+        2,
+        1,
+    )
+    assert statistics.jacobian_count == 2
+    assert statistics.output_ranges.tolist() == [[3, 6], [5, 5]]
+    with pytest.raises(sobolev.InvalidArgumentError, match="allow_missing on this output") as info:
+        dataset.append([1.0], [[None, 1.0]])
+    assert info.value.field == "y[0][0]"
+    with pytest.raises(sobolev.InvalidArgumentError, match="expected a finite number, got inf"):
+        dataset.append([1.0], [[1.0, np.inf]])
+
+
+def test_samples_may_have_derivatives_without_values(client):
+    dataset = client.create_dataset(
+        unique("bare"), ["a", "b"], [sobolev.Variable("u", allow_missing=True)]
+    )
+    x = np.arange(6.0).reshape(3, 2)
+    # One direction for all samples; axes of length 1 left out.
+    dataset.append(x, tangents=[1.0, 2.0], jvp=[7.0, 8.0, 9.0])
+    dataset.append(x, [1.0, 2.0, 3.0], hvp_tangents=x[:, None], hvp=2 * x)
+    samples = dataset.read()
+    assert np.array_equal(samples.y.ravel(), [np.nan] * 3 + [1, 2, 3], equal_nan=True)
+    assert samples.tangents.shape == (6, 1, 2)
+    assert samples.tangents[:3].tolist() == [[[1, 2]]] * 3
+    assert (samples.tangents[3:] == 0).all()
+    assert samples.jvp[:3].ravel().tolist() == [7, 8, 9]
+    assert np.isnan(samples.jvp[3:]).all()
+    assert samples.hvp[3:, 0].tolist() == (2 * x).tolist()
+    assert samples.hvp_adjoints is None
+    assert np.isnan(dataset.statistics.output_ranges).sum() == 0
+    with pytest.raises(
+        sobolev.InvalidArgumentError, match="jvp: expected it together with"
+    ) as info:
+        dataset.append(x, tangents=[1.0, 2.0])
+    assert info.value.reason == "MISSING_FIELD"
+    with pytest.raises(sobolev.InvalidArgumentError, match="at least one value or derivative"):
+        dataset.append(x, [1.0, np.nan, 2.0])
+
+
 def test_samples_can_be_read_as_float32(client):
     dataset = client.create_dataset(unique("float32"), ["a"], ["u"])
     dataset.append([1 / 3], [2 / 3])

@@ -136,6 +136,38 @@ TEST_P(SurrogateReferenceTest, ValuesAndJacobiansAgreeInBatchesOfAnySize) {
   }
 }
 
+// Column k of the Hessian of y_i is the tangent along e_k of the reference's own Jacobian.
+TEST_P(SurrogateReferenceTest, HessiansAgreeWithTangentsOfTheJacobian) {
+  using Dual = ad::Tangent<double>;
+  const NetworkSurrogate surrogate = FromParam();
+  const Index n = surrogate.architecture().n;
+  const Index m = surrogate.architecture().m;
+  const Scaling& scaling = surrogate.scaling();
+  for (const Index count : {1, 20, 70}) {
+    SCOPED_TRACE(count);
+    const Matrix X = RandomPoints(surrogate, count);
+    Matrix H(n, n * m * count);
+    surrogate.Predict(View(X), {}, {}, {.H = H.data()});
+    for (Index s = 0; s < count; ++s) {
+      for (Index k = 0; k < n; ++k) {
+        reference::VectorOf<Dual> x =
+            (X.col(s) - scaling.x_mean).cwiseQuotient(scaling.x_scale).cast<Dual>();
+        x[k].dot = 1.0;
+        const reference::MatrixOf<Dual> J =
+            reference::Jacobian<Dual>(surrogate.architecture(), surrogate.theta().cast<Dual>(), x);
+        for (Index i = 0; i < m; ++i) {
+          Vector column(n);
+          for (Index j = 0; j < n; ++j) {
+            column[j] =
+                J(i, j).dot * scaling.y_scale[i] / (scaling.x_scale[j] * scaling.x_scale[k]);
+          }
+          EXPECT_THAT(H.col((s * m + i) * n + k), IsNearMatrix(column, 1e-11));
+        }
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(EveryActivation, SurrogateReferenceTest,
                          testing::Combine(testing::ValuesIn(kActivations),
                                           testing::Values(std::vector<Index>{7, 3}),

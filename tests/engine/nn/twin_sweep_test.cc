@@ -308,6 +308,35 @@ TEST(TwinSweepTest, ResidualsAreUnweightedSumsPerOutputAndCountPresentJacobiansO
   }
 }
 
+// A label that is missing has the effect of one that the network meets exactly.
+TEST(TwinSweepTest, AMissingLabelIsLikeOneThatIsMet) {
+  Problem missing({.n = 4, .m = 2, .hidden = {6, 5}}, 100);
+  Problem met = missing;
+  Rng rng(11);
+  for (const std::uint32_t s : missing.indices) {
+    const Vector x = missing.samples.X(s);
+    const Vector y = reference::Value<double>(missing.architecture, missing.theta, x);
+    const Matrix J = reference::Jacobian<double>(missing.architecture, missing.theta, x);
+    for (Index i = 0; i < 2; ++i) {
+      const auto replace = [&](Index column, double prediction) {
+        if (rng.Uniform() < 0.5) return;
+        missing.samples.rows(s, column) = std::numeric_limits<double>::quiet_NaN();
+        met.samples.rows(s, column) = prediction;
+      };
+      replace(4 + i, y[i]);
+      for (Index j = 0; j < 4; ++j) replace(4 + 2 + i * 4 + j, J(i, j));
+    }
+  }
+  for (const Isa isa : SupportedIsas()) {
+    SCOPED_TRACE(Name(isa));
+    const Result<double> without = Runner<double>(missing, isa).Run(0.3, 0.7);
+    const Result<double> with = Runner<double>(met, isa).Run(0.3, 0.7);
+    EXPECT_NEAR(without.loss.value, with.loss.value, 1e-12 * with.loss.value);
+    EXPECT_NEAR(without.loss.gradient, with.loss.gradient, 1e-12 * with.loss.gradient);
+    EXPECT_THAT(without.gradient, IsNearMatrix(with.gradient, 1e-12));
+  }
+}
+
 // ---- Refusals -----------------------------------------------------------------------------------
 
 TEST(TwinSweepTest, FiredStopTokenCancelsTheCall) {

@@ -52,7 +52,7 @@ TEST(OptionsTest, WithoutJacobiansOrGradientLossOnlyValuesCount) {
 TEST(OptionsTest, SmallDatasetsGetSixteenHundredSteps) {
   const Options resolved = Resolve({}, 400);
   EXPECT_EQ(*resolved.batch_size, 256);
-  EXPECT_EQ(StepsPerEpoch(resolved, 400), 2);  // 360 training samples
+  EXPECT_EQ(StepsPerEpoch(resolved, 360), 2);
   EXPECT_EQ(*resolved.epochs, 800);
   EXPECT_EQ(*resolved.patience, 266);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <set>
 #include <stop_token>
 #include <vector>
@@ -40,6 +41,77 @@ TEST(SamplesTest, VisitsEverySampleInOrderWithItsOwnNumbers) {
     weights.push_back(sample.weight);
   });
   EXPECT_THAT(weights, ElementsAre(5, 6, 7));
+}
+
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+
+// Three samples with two inputs and one output, and labels of every kind; all numbers differ.
+struct LabelledSamples {
+  std::vector<double> x = {1, 2, 3, 4, 5, 6};
+  std::vector<double> y = {11, 12, 13};
+  std::vector<double> jacobian = {21, 22, 23, 24, 25, 26};
+  std::vector<double> tangents = {31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42};
+  std::vector<double> jvp = {51, 52, 53, 54, 55, 56};
+  std::vector<double> adjoints = {61, 62, 63};
+  std::vector<double> vjp = {71, 72, 73, 74, 75, 76};
+  std::vector<double> hvp_tangents = {81, 82, 83, 84, 85, 86};
+  std::vector<double> hvp = {91, 92, 93, 94, 95, 96};
+  std::vector<double> y_variance = {101, 102, 103};
+
+  SampleSet View() const {
+    return {.n = 2,
+            .m = 1,
+            .blocks = {{.rows = 3,
+                        .num_tangents = 2,
+                        .num_adjoints = 1,
+                        .num_hvps = 1,
+                        .x = x.data(),
+                        .y = y.data(),
+                        .jacobian = jacobian.data(),
+                        .tangents = tangents.data(),
+                        .jvp = jvp.data(),
+                        .adjoints = adjoints.data(),
+                        .vjp = vjp.data(),
+                        .hvp_tangents = hvp_tangents.data(),
+                        .hvp = hvp.data(),
+                        .y_variance = y_variance.data()}}};
+  }
+};
+
+TEST(SamplesTest, ASampleHasTheLabelsOfItsRow) {
+  const LabelledSamples samples;
+  const SampleSet set = samples.View();
+  const Sample sample = SampleAt(set.blocks[0], 1, set.n, set.m);
+  EXPECT_EQ(sample.x[0], 3);
+  EXPECT_EQ(sample.y[0], 12);
+  EXPECT_EQ(sample.jacobian[1], 24);
+  EXPECT_EQ(sample.weight, 1);
+  EXPECT_EQ(sample.num_tangents, 2);
+  EXPECT_EQ(sample.tangents[0], 35);
+  EXPECT_EQ(sample.tangents[3], 38);
+  EXPECT_EQ(sample.jvp[1], 54);
+  EXPECT_EQ(sample.adjoints[0], 62);
+  EXPECT_EQ(sample.vjp[1], 74);
+  EXPECT_EQ(sample.hvp_adjoints, nullptr);
+  EXPECT_EQ(sample.hvp_tangents[0], 83);
+  EXPECT_EQ(sample.hvp[1], 94);
+  EXPECT_EQ(sample.y_variance[0], 102);
+  EXPECT_EQ(sample.jacobian_variance, nullptr);
+}
+
+TEST(SamplesTest, ALabelCountsIfAnyOfItsNumbersIsKnown) {
+  LabelledSamples samples;
+  samples.jacobian[0] = kMissing;  // Of the first sample, in part.
+  samples.jacobian[2] = samples.jacobian[3] = kMissing;
+  samples.jvp[1] = kMissing;
+  samples.vjp[0] = samples.vjp[1] = samples.vjp[4] = kMissing;
+  samples.hvp[5] = kMissing;
+  const SampleSet set = samples.View();
+  EXPECT_EQ(set.NumSamples(), 3);
+  EXPECT_EQ(set.NumJacobians(), 2);
+  EXPECT_EQ(set.NumTangents(), 5);
+  EXPECT_EQ(set.NumAdjoints(), 2);
+  EXPECT_EQ(set.NumHvps(), 3);
 }
 
 TEST(SamplesTest, VisitingEndsWhenStopped) {

@@ -120,5 +120,37 @@ TEST(TensorTest, RepliesComeInEitherPrecision) {
   EXPECT_TRUE(std::isinf(view.data()[3]));
 }
 
+// What the view of `tensor` as [N, 2], whose first column alone may miss numbers, says against it.
+std::string MissingComplaint(const v1::Tensor& tensor) {
+  try {
+    const TensorView view(tensor, "y", {-1, 2}, "rows, columns");
+    return std::to_string(view.RequireFiniteOrMissing({true, false}, "advice"));
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+TEST(TensorTest, MissingNumbersAreCountedWhereTheyMayBe) {
+  const double nan = std::nan("");
+  const double inf = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(MissingComplaint(MakeTensor<double>({3, 2}, {1, 2, 3, 4, 5, 6})), "0");
+  EXPECT_EQ(MissingComplaint(MakeTensor<double>({3, 2}, {nan, 2, 3, 4, nan, 6})), "2");
+  EXPECT_EQ(MissingComplaint(MakeTensor<double>({2, 2}, {nan, 2, 3, nan})),
+            "y[1][1]: expected a finite number, got NaN (row 1, column 1); advice");
+  EXPECT_EQ(MissingComplaint(MakeTensor<double>({2, 2}, {nan, 2, -inf, 4})),
+            "y[1][0]: expected a finite number, got -Inf (row 1, column 0); drop the row or mend "
+            "the value");
+}
+
+TEST(TensorTest, RangesLeaveOutWhatIsMissing) {
+  const double nan = std::nan("");
+  const v1::Tensor tensor = MakeTensor<double>({3, 2}, {nan, nan, 3, nan, -1, nan});
+  const TensorView view(tensor, "y", {-1, 2}, "rows, columns");
+  const std::vector<ValueRange> ranges = ColumnRanges(view, 2);
+  EXPECT_EQ(ranges[0].min, -1);
+  EXPECT_EQ(ranges[0].max, 3);
+  EXPECT_GT(ranges[1].min, ranges[1].max);
+}
+
 }  // namespace
 }  // namespace sobolev::server

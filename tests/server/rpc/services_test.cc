@@ -291,6 +291,72 @@ TEST_F(ServicesTest, SamplesComeBackAsTheyWent) {
   EXPECT_EQ(jacobian, GridBlock(0, 256).jacobian().data() + GridBlock(1, 256).jacobian().data());
 }
 
+TEST_F(ServicesTest, AnInputThatMayBeMissingIsRefused) {
+  v1::CreateDatasetRequest request;
+  request.set_dataset_id("d");
+  v1::Schema* schema = request.mutable_dataset()->mutable_schema();
+  schema->add_inputs()->set_name("a");
+  schema->add_outputs()->set_name("u");
+  schema->mutable_inputs(0)->set_allow_missing(true);
+  grpc::ClientContext context;
+  v1::Dataset dataset;
+  const grpc::Status status = datasets_->CreateDataset(&context, request, &dataset);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("dataset.schema.inputs[0].allow_missing"));
+}
+
+// A row of three without value, a row with half a Jacobian, and directional labels for all.
+TEST_F(ServicesTest, TrainingUsesWhatIsKnownOfEverySample) {
+  v1::CreateDatasetRequest request;
+  request.set_dataset_id("grid");
+  v1::Schema* schema = request.mutable_dataset()->mutable_schema();
+  schema->add_inputs()->set_name("a");
+  schema->add_inputs()->set_name("b");
+  schema->add_outputs()->set_name("y");
+  schema->mutable_outputs(0)->set_allow_missing(true);
+  schema->set_allow_missing_derivatives(true);
+  grpc::ClientContext context;
+  v1::Dataset dataset;
+  ASSERT_TRUE(datasets_->CreateDataset(&context, request, &dataset).ok());
+  v1::SampleBlock block = GridBlock(0, 240);
+  std::vector<double> y = Values(block.y());
+  std::vector<double> jacobian = Values(block.jacobian());
+  for (std::size_t row = 0; row < 240; row += 3) {
+    y[row] = std::nan("");
+    jacobian[2 * (row + 1)] = std::nan("");
+  }
+  SetTensor({240, 1}, y, block.mutable_y());
+  SetTensor({240, 1, 2}, jacobian, block.mutable_jacobian());
+  SetTensor({240, 1, 2}, std::vector<double>(480, 1), block.mutable_tangents());
+  SetTensor({240, 1, 1}, std::vector<double>(240, 2), block.mutable_jvp());
+  std::uint32_t crc = 0;
+  for (const v1::Tensor* tensor :
+       {&block.x(), &block.y(), &block.jacobian(), &block.tangents(), &block.jvp()}) {
+    crc = Crc32c(std::as_bytes(std::span(tensor->data())), crc);
+  }
+  block.set_crc32c(crc);
+  const UploadResult upload = Upload("grid", "u", {block}, true);
+  ASSERT_TRUE(upload.status.ok()) << upload.status.error_message();
+  const v1::DatasetStatistics statistics = GetDataset("grid").statistics();
+  EXPECT_EQ(statistics.missing_value_count(), 80);
+  EXPECT_EQ(statistics.missing_derivative_count(), 80);
+  EXPECT_EQ(statistics.jacobian_count(), 240);
+  EXPECT_EQ(statistics.tangent_count(), 240);
+
+  v1::Job job;
+  const grpc::Status status = Train(SmallTraining(3), &job);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  job = Wait(job.name());
+  ASSERT_EQ(job.state(), v1::Job::STATE_SUCCEEDED) << job.error().message();
+  v1::GetModelVersionRequest version_request;
+  version_request.set_name(job.model());
+  grpc::ClientContext version_context;
+  v1::ModelVersion version;
+  ASSERT_TRUE(models_->GetModelVersion(&version_context, version_request, &version).ok());
+  EXPECT_EQ(version.report().training_samples() + version.report().validation_samples(), 240);
+  EXPECT_EQ(version.report().jacobian_samples(), version.report().training_samples());
+}
+
 TEST_F(ServicesTest, TrainingMakesAModelWhoseDerivativesAreRight) {
   MakeGridDataset();
   v1::Job job;

@@ -5,8 +5,10 @@
 #include <future>
 #include <latch>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -96,19 +98,30 @@ TEST_F(BlockWriterTest, SpansOfTheWrongSizeAreRefusedByName) {
                             [&] { Append(store(), token_, block); }),
                 HasSubstr(field + ": expected"));
   };
-  const SampleBlockData good = MakeBlock(0, 10, 1, true, true);
+  const SampleBlockData good = MakeBlock(0, 10, 1, kAllKinds);
   SampleBlockData bad = good;
   bad.rows = 11;
   expect_refused(bad, "block.x");
   bad = good;
   bad.y = bad.y.first(8);
   expect_refused(bad, "block.y");
-  bad = good;
-  bad.jacobian = bad.jacobian.first(8);
-  expect_refused(bad, "block.jacobian");
-  bad = good;
-  bad.weight = bad.weight.first(8);
-  expect_refused(bad, "block.weight");
+  const std::vector<std::pair<std::span<const std::byte> SampleBlockData::*, std::string>> others =
+      {{&SampleBlockData::jacobian, "jacobian"},
+       {&SampleBlockData::weight, "weight"},
+       {&SampleBlockData::tangents, "tangents"},
+       {&SampleBlockData::jvp, "jvp"},
+       {&SampleBlockData::adjoints, "adjoints"},
+       {&SampleBlockData::vjp, "vjp"},
+       {&SampleBlockData::hvp_adjoints, "hvp_adjoints"},
+       {&SampleBlockData::hvp_tangents, "hvp_tangents"},
+       {&SampleBlockData::hvp, "hvp"},
+       {&SampleBlockData::y_variance, "y_variance"},
+       {&SampleBlockData::jacobian_variance, "jacobian_variance"}};
+  for (const auto& [span, name] : others) {
+    bad = good;
+    bad.*span = (bad.*span).first(8);
+    expect_refused(bad, "block." + name);
+  }
   bad = good;
   bad.inputs.clear();
   expect_refused(bad, "block.inputs");

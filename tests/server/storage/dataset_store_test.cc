@@ -166,11 +166,11 @@ TEST_F(DatasetStoreTest, StatisticsAreMergedAndOldSnapshotsKeepTheirs) {
   const DatasetStatistics second = store().GetDataset("d").statistics;
 
   EXPECT_EQ(first.sample_count, 12);
-  EXPECT_EQ(first.jacobian_count, 5);
-  EXPECT_EQ(first.weight_count, 7);
+  EXPECT_EQ(first.labels.jacobians, 5);
+  EXPECT_EQ(first.labels.weights, 7);
   EXPECT_EQ(second.sample_count, 23);
-  EXPECT_EQ(second.jacobian_count, 16);
-  EXPECT_EQ(second.weight_count, 18);
+  EXPECT_EQ(second.labels.jacobians, 16);
+  EXPECT_EQ(second.labels.weights, 18);
   EXPECT_GT(second.size_bytes, first.size_bytes);
   ASSERT_EQ(second.inputs.size(), 3U);
   ASSERT_EQ(second.outputs.size(), 2U);

@@ -1,8 +1,10 @@
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 
+#include "server/storage/schema.h"
 #include "server/storage/sqlite.h"
 #include "tests/server/storage/store_testing.h"
 
@@ -42,11 +44,16 @@ TEST_F(ProgramStoreTest, AnAcknowledgedProgramSurvivesACrash) {
 }
 
 TEST_F(ProgramStoreTest, AStoreOfTheVersionBeforeGainsPrograms) {
-  CreateDataset("d");
   store_.reset();
+  std::filesystem::remove_all(data_dir_);
+  std::filesystem::create_directory(data_dir_);
   {
     Database db(data_dir_ + "/metadata.sqlite", Database::Mode::kReadWrite);
-    db.Execute("DROP TABLE programs; PRAGMA user_version = 1;");
+    MigrateSchema(db, 1);
+    db.Execute(
+        "INSERT INTO datasets (uid, id, schema, n, m, create_micros, update_micros) "
+        "VALUES ('u', 'd', x'', 3, 2, 0, 0);"
+        "INSERT INTO dataset_versions VALUES ('u', 0, 0, 0, 0, 0, x'', '')");
   }
   Open();
   EXPECT_EQ(store().GetDataset("d").id, "d");

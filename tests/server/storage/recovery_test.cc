@@ -42,11 +42,17 @@ std::uint64_t BlockSeed(std::int64_t upload, std::int64_t block) {
   return static_cast<std::uint64_t>(1'000'000 * upload + block);
 }
 
-// Large and small ones; the size follows from the id, as the content does.
+// Large and small ones, with labels of every kind; all follows from the id.
 SampleBlockData BlockOf(std::int64_t upload, std::int64_t block) {
   const std::uint64_t seed = BlockSeed(upload, block);
   return MakeBlock(block, 1 + static_cast<std::int64_t>(Rng(seed).Below(3000)), seed,
-                   block % 2 == 0, block % 3 == 0);
+                   {.y = block % 5 != 1,
+                    .jacobian = block % 2 == 0,
+                    .weight = block % 3 == 0,
+                    .tangents = block % 4 == 1 ? 2U : 0,
+                    .adjoints = block % 6 == 5 ? 1U : 0,
+                    .hvps = block == 11 ? 3U : 0,
+                    .variances = block == 7});
 }
 
 // Resumes the newest upload, sends the missing blocks of 12, commits, goes on with the next one,
@@ -192,7 +198,7 @@ TEST_F(DamageTest, EveryFlippedBitOfAHeaderIsDetected) {
 }
 
 TEST_F(DamageTest, FlippedBitsOfThePayloadAreDetected) {
-  const BlockLocation first{.rows = 10, .has_jacobian = true};
+  const BlockLocation first{.rows = 10, .layout = MakeBlock(0, 10, 1).Layout()};
   const std::int64_t payload = first.PayloadBytes(kInputs, kOutputs);
   Open();
   const std::shared_ptr<const Snapshot> snapshot = store().OpenSnapshot("d", 0);

@@ -14,6 +14,7 @@
 #include <exception>
 #include <filesystem>
 #include <future>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -66,46 +67,88 @@ inline std::span<const std::byte> Bytes(const std::vector<double>& values) {
   return std::as_bytes(std::span(values));
 }
 
-// A block with numbers drawn by `seed`, from [-1, 1), or weights from (0, 1].
+// Which labels the samples of a block carry.
+struct LabelKinds {
+  bool y = true;
+  bool jacobian = true;
+  bool weight = false;
+  std::uint32_t tangents = 0;
+  std::uint32_t adjoints = 0;
+  std::uint32_t hvps = 0;
+  bool variances = false;
+};
+
+inline constexpr LabelKinds kAllKinds{
+    .weight = true, .tangents = 2, .adjoints = 1, .hvps = 3, .variances = true};
+
+// A block with numbers drawn by `seed`, from [-1, 1), or weights and variances from (0, 1].
 inline SampleBlockData MakeBlock(std::int64_t block_id, std::int64_t rows, std::uint64_t seed,
-                                 bool has_jacobian = true, bool has_weight = false) {
-  struct Values {
-    std::vector<double> x, y, jacobian, weight;
-  };
+                                 const LabelKinds& kinds) {
   Rng rng(seed);
-  const auto values = std::make_shared<Values>();
-  const auto draw = [&](std::int64_t count) {
-    std::vector<double> drawn(static_cast<std::size_t>(count));
+  const auto values = std::make_shared<std::vector<std::vector<double>>>();
+  const auto draw = [&](bool is_there, std::int64_t width) -> std::span<const std::byte> {
+    if (!is_there) return {};
+    std::vector<double>& drawn = values->emplace_back(static_cast<std::size_t>(rows * width));
     for (double& value : drawn) value = 2 * rng.Uniform() - 1;
-    return drawn;
+    return Bytes(drawn);
   };
-  const auto ranges = [](const std::vector<double>& table, std::int64_t columns) {
-    std::vector<ValueRange> result(static_cast<std::size_t>(columns), {.min = 2, .max = -2});
-    for (std::size_t i = 0; i < table.size(); ++i) {
+  const auto draw_positive = [&](bool is_there, std::int64_t width) -> std::span<const std::byte> {
+    if (!is_there) return {};
+    draw(true, width);
+    for (double& value : values->back()) value = 1 - std::abs(value) / 2;
+    return Bytes(values->back());
+  };
+  const auto ranges = [](std::span<const std::byte> bytes, std::int64_t columns) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    const auto* table = reinterpret_cast<const double*>(bytes.data());
+    std::vector<ValueRange> result(static_cast<std::size_t>(columns),
+                                   {.min = kInfinity, .max = -kInfinity});
+    for (std::size_t i = 0; i < bytes.size() / sizeof(double); ++i) {
       ValueRange& range = result[i % result.size()];
       range = {.min = std::min(range.min, table[i]), .max = std::max(range.max, table[i])};
     }
     return result;
   };
-  values->x = draw(rows * kInputs);
-  values->y = draw(rows * kOutputs);
-  if (has_jacobian) values->jacobian = draw(rows * kInputs * kOutputs);
-  if (has_weight) values->weight = draw(rows);
-  for (double& weight : values->weight) weight = 1 - std::abs(weight) / 2;
   SampleBlockData block{.block_id = block_id,
                         .rows = rows,
-                        .x = Bytes(values->x),
-                        .y = Bytes(values->y),
-                        .jacobian = Bytes(values->jacobian),
-                        .weight = Bytes(values->weight),
-                        .inputs = ranges(values->x, kInputs),
-                        .outputs = ranges(values->y, kOutputs),
-                        .owner = values};
-  for (const auto& part : {block.x, block.y, block.jacobian, block.weight}) {
-    block.payload_crc32c = Crc32c(part, block.payload_crc32c);
-  }
+                        .num_tangents = kinds.tangents,
+                        .num_adjoints = kinds.adjoints,
+                        .num_hvps = kinds.hvps};
+  const std::int64_t p = kinds.tangents;
+  const std::int64_t q = kinds.adjoints;
+  const std::int64_t h = kinds.hvps;
+  block.x = draw(true, kInputs);
+  block.y = draw(kinds.y, kOutputs);
+  block.jacobian = draw(kinds.jacobian, kInputs * kOutputs);
+  block.weight = draw_positive(kinds.weight, 1);
+  block.tangents = draw(p > 0, p * kInputs);
+  block.jvp = draw(p > 0, p * kOutputs);
+  block.adjoints = draw(q > 0, q * kOutputs);
+  block.vjp = draw(q > 0, q * kInputs);
+  block.hvp_adjoints = draw(h > 0, h * kOutputs);
+  block.hvp_tangents = draw(h > 0, h * kInputs);
+  block.hvp = draw(h > 0, h * kInputs);
+  block.y_variance = draw_positive(kinds.variances && kinds.y, kOutputs);
+  block.jacobian_variance = draw_positive(kinds.variances && kinds.jacobian, kInputs * kOutputs);
+  block.counts = {.jacobians = kinds.jacobian ? rows : 0,
+                  .tangents = rows * p,
+                  .adjoints = rows * q,
+                  .hvps = rows * h,
+                  .weights = kinds.weight ? rows : 0,
+                  .y_variances = kinds.variances && kinds.y ? rows : 0,
+                  .jacobian_variances = kinds.variances && kinds.jacobian ? rows : 0,
+                  .missing_values = kinds.y ? 0 : rows * kOutputs};
+  block.inputs = ranges(block.x, kInputs);
+  block.outputs = ranges(block.y, kOutputs);
+  block.owner = values;
+  for (const auto& part : block.Arrays()) block.payload_crc32c = Crc32c(part, block.payload_crc32c);
   block.wire_crc32c = block.payload_crc32c;
   return block;
+}
+
+inline SampleBlockData MakeBlock(std::int64_t block_id, std::int64_t rows, std::uint64_t seed,
+                                 bool has_jacobian = true, bool has_weight = false) {
+  return MakeBlock(block_id, rows, seed, {.jacobian = has_jacobian, .weight = has_weight});
 }
 
 // Appends and waits: whether the block was there already. Throws what the store reports.
@@ -157,10 +200,22 @@ inline void ExpectBlock(const Snapshot& snapshot, std::size_t index,
       EXPECT_EQ(std::memcmp(values, bytes.data(), bytes.size()), 0) << what;
     }
   };
+  EXPECT_EQ(block.num_tangents, expected.num_tangents);
+  EXPECT_EQ(block.num_adjoints, expected.num_adjoints);
+  EXPECT_EQ(block.num_hvps, expected.num_hvps);
   expect_equal("x", block.x, expected.x);
   expect_equal("y", block.y, expected.y);
   expect_equal("jacobian", block.jacobian, expected.jacobian);
   expect_equal("weight", block.weight, expected.weight);
+  expect_equal("tangents", block.tangents, expected.tangents);
+  expect_equal("jvp", block.jvp, expected.jvp);
+  expect_equal("adjoints", block.adjoints, expected.adjoints);
+  expect_equal("vjp", block.vjp, expected.vjp);
+  expect_equal("hvp_adjoints", block.hvp_adjoints, expected.hvp_adjoints);
+  expect_equal("hvp_tangents", block.hvp_tangents, expected.hvp_tangents);
+  expect_equal("hvp", block.hvp, expected.hvp);
+  expect_equal("y_variance", block.y_variance, expected.y_variance);
+  expect_equal("jacobian_variance", block.jacobian_variance, expected.jacobian_variance);
 }
 
 // Calls `work`, which must throw an Error with this code and reason; returns its message.

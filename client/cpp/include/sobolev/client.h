@@ -90,6 +90,7 @@ class Client {
   std::int64_t Append(const std::string& dataset, const ConstMatrixRef& X, const ConstMatrixRef& Y,
                       const ConstMatrixRef& jacobian = Matrix(),
                       const ConstVectorRef& weight = Vector()) const;
+  std::int64_t Append(const std::string& dataset, const Samples& samples) const;
   // Calls `on_samples` for block after block. version 0: the current one. Throws
   // RpcError(kDataLoss) if a block arrives with a wrong checksum.
   void ReadSamples(const std::string& dataset,

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <Eigen/Core>
+#include <sobolev/training.h>
 
 namespace sobolev::client {
 
@@ -31,6 +32,7 @@ struct Variable {
   std::string unit = {};  // Free text; empty: dimensionless.
   std::optional<double> lower = {};  // Smallest admissible value, in `unit`; unset: unbounded.
   std::optional<double> upper = {};
+  bool allow_missing = false;  // Outputs only: NaN in Y means that the value is missing.
 
   bool operator==(const Variable&) const = default;
 };
@@ -38,6 +40,8 @@ struct Variable {
 struct Schema {
   std::vector<Variable> inputs;   // n
   std::vector<Variable> outputs;  // m
+  // NaN in jacobian, jvp, vjp and hvp means that the entry is missing.
+  bool allow_missing_derivatives = false;
 
   bool operator==(const Schema&) const = default;
 };
@@ -50,10 +54,17 @@ struct Range {
 
 struct DatasetStatistics {
   std::int64_t sample_count = 0;
-  std::int64_t jacobian_count = 0;  // Samples that carry a Jacobian.
+  std::int64_t jacobian_count = 0;  // Samples that carry a Jacobian, at least in part.
   std::int64_t weight_count = 0;    // Samples that carry an explicit weight.
-  std::vector<Range> inputs;        // Observed, in schema order; empty without samples.
-  std::vector<Range> outputs;
+  std::int64_t tangent_count = 0;   // Directions, over all samples, with a known result.
+  std::int64_t adjoint_count = 0;
+  std::int64_t hvp_count = 0;
+  std::int64_t y_variance_count = 0;  // Samples that carry variances of values.
+  std::int64_t jacobian_variance_count = 0;
+  std::int64_t missing_value_count = 0;       // Entries of Y.
+  std::int64_t missing_derivative_count = 0;  // Entries of jacobian, jvp, vjp and hvp.
+  std::vector<Range> inputs;                  // Observed, in schema order; empty without samples.
+  std::vector<Range> outputs;                 // NaN where no value is known.
   std::string fingerprint;  // Equal content uploaded in equal blocks has an equal one.
   std::int64_t size_bytes = 0;
 };
@@ -70,89 +81,26 @@ struct Dataset {
   Time update_time;
 };
 
-// N samples.
+// N samples: points, and labels of any kind that is known. What is empty, the samples do not carry.
+// NaN in Y, jacobian, jvp, vjp and hvp: this entry is missing, where the schema allows it.
 struct Samples {
   Matrix X;         // n×N
   Matrix Y;         // m×N
-  Matrix jacobian;  // n×(m·N), or empty: these carry none.
-  Vector weight;    // N, or empty: each weighs 1.
-};
-
-// ---- Training -------------------------------------------------------------------------------
-
-enum class Activation { kSoftplus, kTanh, kSilu, kGelu, kSin };
-
-// How Jacobian entries are made comparable before they are squared.
-enum class DerivativeScale {
-  kBalanced,   // Per input, but none below a tenth of the output's largest.
-  kPerOutput,  // One scale per output; right for exact labels, fits the noise of noisy ones.
-  kPerInput,   // One per output and input (Huge and Savine 2020); collapses on dead inputs.
-};
-
-enum class Precision { kFloat32, kFloat64 };
-
-// What to train and how; unset fields get the server's defaults (sobolev/v1/training.proto).
-// The loss is alpha · value loss + beta · gradient loss.
-struct TrainingSpec {
-  std::vector<int> hidden = {};  // Units of each hidden layer.
-  std::optional<Activation> activation = {};
-  std::optional<double> alpha = {};
-  std::optional<double> beta = {};
-  std::optional<DerivativeScale> derivative_scale = {};
-  std::optional<int> epochs = {};
-  std::optional<int> batch_size = {};
-  std::optional<double> learning_rate = {};
-  std::optional<double> validation_fraction = {};
-  std::optional<int> patience = {};
-  std::optional<std::uint64_t> seed = {};
-  std::optional<Precision> precision = {};
-};
-
-struct TrainOptions {
-  std::string model = {};            // Id of the model that gets the version; empty: chosen.
-  std::int64_t dataset_version = 0;  // 0: the current one.
-  std::string request_id = {};       // Repeating it returns the same job; empty: made up.
-};
-
-// Errors on samples that the optimiser did not see.
-struct ErrorReport {
-  std::vector<double> value_rmse;     // m, each in its output's unit.
-  double value_relative = 0;          // RMS over outputs of value_rmse / σ_y.
-  std::vector<double> jacobian_rmse;  // m, standardised; empty without Jacobians.
-  double jacobian_relative = 0;       // ‖J − J*‖ / ‖J*‖, standardised.
-};
-
-struct EpochRecord {
-  int epoch = 0;  // From 1; 0: none yet.
-  double value_loss = 0;
-  double gradient_loss = 0;
-  double validation_loss = 0;
-  double validation_value_relative = 0;
-  double validation_jacobian_relative = 0;
-  double learning_rate = 0;
-};
-
-enum class StopReason { kUnknown, kMaxEpochs, kEarlyStopping };
-
-struct TrainingReport {
-  std::string job;
-  std::string dataset;
-  std::int64_t dataset_version = 0;
-  std::string dataset_fingerprint;
-  std::int64_t training_samples = 0;
-  std::int64_t validation_samples = 0;
-  std::int64_t jacobian_samples = 0;
-  double alpha = 0;
-  double beta = 0;
-  std::uint64_t seed = 0;
-  int epochs = 0;
-  int best_epoch = 0;
-  StopReason stop_reason = StopReason::kUnknown;
-  double train_seconds = 0;
-  double samples_per_second = 0;
-  ErrorReport validation;
-  std::vector<EpochRecord> history;
-  std::string instruction_set;
+  Matrix jacobian;  // n×(m·N)
+  Vector weight;    // N, > 0; empty: each weighs 1.
+  // p directions in the inputs of each sample, and the tangents ẏ = J ẋ.
+  Matrix tangents = {};  // ẋ: n×(p·N)
+  Matrix jvp = {};       // ẏ: m×(p·N)
+  // q weights of the outputs of each sample, and the adjoints x̄ = Jᵀ ȳ.
+  Matrix adjoints = {};  // ȳ: m×(q·N)
+  Matrix vjp = {};       // x̄: n×(q·N)
+  // h Hessian-vector products Σᵢ ȳᵢ ∇²yᵢ ẋ of each sample.
+  Matrix hvp_adjoints = {};  // ȳ: m×(h·N); empty: 1, if m = 1.
+  Matrix hvp_tangents = {};  // ẋ: n×(h·N)
+  Matrix hvp = {};           // n×(h·N)
+  // Of the noise in Y and jacobian, > 0 where these are known; shapes as theirs.
+  Matrix y_variance = {};
+  Matrix jacobian_variance = {};
 };
 
 // ---- Jobs -----------------------------------------------------------------------------------
@@ -163,13 +111,6 @@ inline bool IsTerminal(JobState state) {
   return state == JobState::kSucceeded || state == JobState::kFailed ||
          state == JobState::kCancelled;
 }
-
-struct TrainingProgress {
-  EpochRecord epoch;  // The latest finished one.
-  int epochs = 0;     // Asked for.
-  double samples_per_second = 0;
-  double remaining_seconds = 0;
-};
 
 struct JobStatus {
   std::string name;  // "jobs/{id}"
@@ -197,14 +138,17 @@ struct JobEvent {
 
 // ---- Models ---------------------------------------------------------------------------------
 
+enum class ModelKind { kUnknown, kNetwork, kPolynomial, kGaussianProcess, kEnsemble };
+
 // One immutable, trained surrogate.
 struct ModelVersion {
   std::string name;  // "models/{id}/versions/{n}"
-  std::vector<int> hidden;
-  Activation activation = Activation::kSoftplus;
+  ModelKind kind = ModelKind::kUnknown;
+  std::vector<int> hidden;                        // Of networks, ...
+  Activation activation = Activation::kSoftplus;  // ... as is this.
   Schema schema;
-  std::vector<Range> domain;  // n: the box of the training samples.
-  std::int64_t parameter_count = 0;
+  std::vector<Range> domain;         // n: the box of the training samples.
+  std::int64_t parameter_count = 0;  // Weights, biases or coefficients.
   std::string weights_sha256;
   TrainingReport report;
   Time create_time;
@@ -224,12 +168,15 @@ struct Model {
 struct Quantities {
   bool value = true;
   bool jacobian = false;
-  bool hessian = false;  // Programs only.
+  bool hessian = false;
   Matrix tangents = {};  // ẋ: n×p shared by all points, or n×(p·N) with `tangents_per_point`.
   bool tangents_per_point = false;
   Matrix adjoints = {};  // ȳ: m×q shared by all points, or m×(q·N) with `adjoints_per_point`.
   bool adjoints_per_point = false;
   bool hvp = false;  // Second-order adjoints of all pairs of both. Programs only.
+  // Standard deviations as the model judges its own uncertainty. Gaussian processes and ensembles.
+  bool spread = false;
+  bool jacobian_spread = false;
 };
 
 // What was not asked for is empty.
@@ -237,14 +184,23 @@ struct Prediction {
   std::string model_version;    // The version that answered.
   Matrix value;                 // Y = f(X), m×N.
   Matrix jacobian;              // n×(m·N)
+  Matrix hessian;               // n×(n·m·N)
   Matrix jvp;                   // Ẏ = J Ẋ, m×(p·N)
   Matrix vjp;                   // X̄ = Jᵀ Ȳ, n×(q·N)
+  Matrix spread;                // Standard deviations of `value`, m×N.
+  Matrix jacobian_spread;       // Of `jacobian`, n×(m·N).
   std::vector<bool> in_domain;  // N: false where the surrogate extrapolates.
 
   // J at point s, m×n. The Jacobian must have been asked for.
   Matrix JacobianAt(Index s) const {
     const Index m = jacobian.cols() / static_cast<Index>(in_domain.size());
     return jacobian.middleCols(s * m, m).transpose();
+  }
+  // ∇²yᵢ at point s, n×n. The Hessian must have been asked for.
+  Matrix HessianAt(Index s, Index i) const {
+    const Index n = hessian.rows();
+    const Index m = hessian.cols() / (n * static_cast<Index>(in_domain.size()));
+    return hessian.middleCols((s * m + i) * n, n);
   }
 };
 

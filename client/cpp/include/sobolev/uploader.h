@@ -32,6 +32,9 @@ class Uploader {
   void Append(const ConstMatrixRef& X, const ConstMatrixRef& Y,
               const ConstMatrixRef& jacobian = Matrix(), const ConstVectorRef& weight = Vector());
 
+  // Appends N samples with labels of any kind. Throws likewise.
+  void Append(const Samples& samples);
+
   // Makes all samples visible and returns the dataset version with them. Once; Append no more.
   std::int64_t Commit();
 

@@ -108,22 +108,36 @@ class Dataset(_message.Message):
     def __init__(self, name: _Optional[str] = ..., uid: _Optional[str] = ..., schema: _Optional[_Union[Schema, _Mapping]] = ..., state: _Optional[_Union[Dataset.State, str]] = ..., damage: _Optional[str] = ..., version: _Optional[int] = ..., statistics: _Optional[_Union[DatasetStatistics, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class DatasetStatistics(_message.Message):
-    __slots__ = ["fingerprint", "inputs", "jacobian_count", "outputs", "sample_count", "size_bytes", "weight_count"]
+    __slots__ = ["adjoint_count", "fingerprint", "hvp_count", "inputs", "jacobian_count", "jacobian_variance_count", "missing_derivative_count", "missing_value_count", "outputs", "sample_count", "size_bytes", "tangent_count", "weight_count", "y_variance_count"]
+    ADJOINT_COUNT_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    HVP_COUNT_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     JACOBIAN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    JACOBIAN_VARIANCE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    MISSING_DERIVATIVE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    MISSING_VALUE_COUNT_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TANGENT_COUNT_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    Y_VARIANCE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    adjoint_count: int
     fingerprint: str
+    hvp_count: int
     inputs: _containers.RepeatedCompositeFieldContainer[Range]
     jacobian_count: int
+    jacobian_variance_count: int
+    missing_derivative_count: int
+    missing_value_count: int
     outputs: _containers.RepeatedCompositeFieldContainer[Range]
     sample_count: int
     size_bytes: int
+    tangent_count: int
     weight_count: int
-    def __init__(self, sample_count: _Optional[int] = ..., jacobian_count: _Optional[int] = ..., weight_count: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[Range, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Range, _Mapping]]] = ..., fingerprint: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
+    y_variance_count: int
+    def __init__(self, sample_count: _Optional[int] = ..., jacobian_count: _Optional[int] = ..., weight_count: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[Range, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Range, _Mapping]]] = ..., fingerprint: _Optional[str] = ..., size_bytes: _Optional[int] = ..., missing_value_count: _Optional[int] = ..., missing_derivative_count: _Optional[int] = ..., tangent_count: _Optional[int] = ..., adjoint_count: _Optional[int] = ..., hvp_count: _Optional[int] = ..., y_variance_count: _Optional[int] = ..., jacobian_variance_count: _Optional[int] = ...) -> None: ...
 
 class DeleteDatasetRequest(_message.Message):
     __slots__ = ["name"]
@@ -182,37 +196,59 @@ class ReadSamplesResponse(_message.Message):
     def __init__(self, block: _Optional[_Union[SampleBlock, _Mapping]] = ...) -> None: ...
 
 class SampleBlock(_message.Message):
-    __slots__ = ["block_id", "crc32c", "jacobian", "weight", "x", "y"]
+    __slots__ = ["adjoints", "block_id", "crc32c", "hvp", "hvp_adjoints", "hvp_tangents", "jacobian", "jacobian_variance", "jvp", "tangents", "vjp", "weight", "x", "y", "y_variance"]
+    ADJOINTS_FIELD_NUMBER: _ClassVar[int]
     BLOCK_ID_FIELD_NUMBER: _ClassVar[int]
     CRC32C_FIELD_NUMBER: _ClassVar[int]
+    HVP_ADJOINTS_FIELD_NUMBER: _ClassVar[int]
+    HVP_FIELD_NUMBER: _ClassVar[int]
+    HVP_TANGENTS_FIELD_NUMBER: _ClassVar[int]
     JACOBIAN_FIELD_NUMBER: _ClassVar[int]
+    JACOBIAN_VARIANCE_FIELD_NUMBER: _ClassVar[int]
+    JVP_FIELD_NUMBER: _ClassVar[int]
+    TANGENTS_FIELD_NUMBER: _ClassVar[int]
+    VJP_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
     X_FIELD_NUMBER: _ClassVar[int]
     Y_FIELD_NUMBER: _ClassVar[int]
+    Y_VARIANCE_FIELD_NUMBER: _ClassVar[int]
+    adjoints: _tensor_pb2.Tensor
     block_id: int
     crc32c: int
+    hvp: _tensor_pb2.Tensor
+    hvp_adjoints: _tensor_pb2.Tensor
+    hvp_tangents: _tensor_pb2.Tensor
     jacobian: _tensor_pb2.Tensor
+    jacobian_variance: _tensor_pb2.Tensor
+    jvp: _tensor_pb2.Tensor
+    tangents: _tensor_pb2.Tensor
+    vjp: _tensor_pb2.Tensor
     weight: _tensor_pb2.Tensor
     x: _tensor_pb2.Tensor
     y: _tensor_pb2.Tensor
-    def __init__(self, block_id: _Optional[int] = ..., x: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., y: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., weight: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., crc32c: _Optional[int] = ...) -> None: ...
+    y_variance: _tensor_pb2.Tensor
+    def __init__(self, block_id: _Optional[int] = ..., x: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., y: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., weight: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., crc32c: _Optional[int] = ..., tangents: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., adjoints: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., vjp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., hvp_adjoints: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., hvp_tangents: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., hvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., y_variance: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian_variance: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
 
 class Schema(_message.Message):
-    __slots__ = ["inputs", "outputs"]
+    __slots__ = ["allow_missing_derivatives", "inputs", "outputs"]
+    ALLOW_MISSING_DERIVATIVES_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    allow_missing_derivatives: bool
     inputs: _containers.RepeatedCompositeFieldContainer[Variable]
     outputs: _containers.RepeatedCompositeFieldContainer[Variable]
-    def __init__(self, inputs: _Optional[_Iterable[_Union[Variable, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Variable, _Mapping]]] = ...) -> None: ...
+    def __init__(self, inputs: _Optional[_Iterable[_Union[Variable, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Variable, _Mapping]]] = ..., allow_missing_derivatives: bool = ...) -> None: ...
 
 class Variable(_message.Message):
-    __slots__ = ["lower", "name", "unit", "upper"]
+    __slots__ = ["allow_missing", "lower", "name", "unit", "upper"]
+    ALLOW_MISSING_FIELD_NUMBER: _ClassVar[int]
     LOWER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
     UPPER_FIELD_NUMBER: _ClassVar[int]
+    allow_missing: bool
     lower: float
     name: str
     unit: str
     upper: float
-    def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., lower: _Optional[float] = ..., upper: _Optional[float] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., lower: _Optional[float] = ..., upper: _Optional[float] = ..., allow_missing: bool = ...) -> None: ...

@@ -6,7 +6,8 @@ from . import datasets_pb2 as sobolev_dot_v1_dot_datasets__pb2
 
 
 class DatasetServiceStub(object):
-    """Training samples of a function y = F(x) from R^n to R^m.
+    """Training samples of a function y = F(x) from R^n to R^m: its values and whatever is known of its
+    derivatives at each x.
     """
 
     def __init__(self, channel):
@@ -48,7 +49,8 @@ class DatasetServiceStub(object):
 
 
 class DatasetServiceServicer(object):
-    """Training samples of a function y = F(x) from R^n to R^m.
+    """Training samples of a function y = F(x) from R^n to R^m: its values and whatever is known of its
+    derivatives at each x.
     """
 
     def CreateDataset(self, request, context):
@@ -144,7 +146,8 @@ def add_DatasetServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DatasetService(object):
-    """Training samples of a function y = F(x) from R^n to R^m.
+    """Training samples of a function y = F(x) from R^n to R^m: its values and whatever is known of its
+    derivatives at each x.
     """
 
     @staticmethod

@@ -101,16 +101,20 @@ class ListJobsResponse(_message.Message):
     def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class TrainingProgress(_message.Message):
-    __slots__ = ["epoch", "epochs", "remaining_seconds", "samples_per_second"]
+    __slots__ = ["epoch", "epochs", "fraction", "leaderboard", "remaining_seconds", "samples_per_second"]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
+    FRACTION_FIELD_NUMBER: _ClassVar[int]
+    LEADERBOARD_FIELD_NUMBER: _ClassVar[int]
     REMAINING_SECONDS_FIELD_NUMBER: _ClassVar[int]
     SAMPLES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     epoch: _models_pb2.EpochRecord
     epochs: int
+    fraction: float
+    leaderboard: _containers.RepeatedCompositeFieldContainer[_models_pb2.Trial]
     remaining_seconds: float
     samples_per_second: float
-    def __init__(self, epoch: _Optional[_Union[_models_pb2.EpochRecord, _Mapping]] = ..., epochs: _Optional[int] = ..., samples_per_second: _Optional[float] = ..., remaining_seconds: _Optional[float] = ...) -> None: ...
+    def __init__(self, epoch: _Optional[_Union[_models_pb2.EpochRecord, _Mapping]] = ..., epochs: _Optional[int] = ..., samples_per_second: _Optional[float] = ..., remaining_seconds: _Optional[float] = ..., leaderboard: _Optional[_Iterable[_Union[_models_pb2.Trial, _Mapping]]] = ..., fraction: _Optional[float] = ...) -> None: ...
 
 class WatchJobRequest(_message.Message):
     __slots__ = ["after_event", "name"]

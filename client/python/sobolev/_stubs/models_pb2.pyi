@@ -8,6 +8,14 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ComparisonPoint(_message.Message):
+    __slots__ = ["sample_count", "validation"]
+    SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    sample_count: int
+    validation: ErrorReport
+    def __init__(self, sample_count: _Optional[int] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ...) -> None: ...
+
 class DeleteModelRequest(_message.Message):
     __slots__ = ["name"]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +68,26 @@ class GetModelVersionRequest(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class LabelWarning(_message.Message):
+    __slots__ = ["factor", "input", "kind", "message", "output"]
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    KIND_BIAS: LabelWarning.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KIND_SCALE: LabelWarning.Kind
+    KIND_SIGN: LabelWarning.Kind
+    KIND_UNSPECIFIED: LabelWarning.Kind
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    factor: float
+    input: str
+    kind: LabelWarning.Kind
+    message: str
+    output: str
+    def __init__(self, input: _Optional[str] = ..., output: _Optional[str] = ..., kind: _Optional[_Union[LabelWarning.Kind, str]] = ..., factor: _Optional[float] = ..., message: _Optional[str] = ...) -> None: ...
+
 class ListModelVersionsRequest(_message.Message):
     __slots__ = ["page_size", "page_token", "parent"]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -109,9 +137,17 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., latest_version: _Optional[_Union[ModelVersion, _Mapping]] = ..., version_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelVersion(_message.Message):
-    __slots__ = ["create_time", "domain", "name", "network", "parameter_count", "report", "schema", "weights_sha256"]
+    __slots__ = ["create_time", "domain", "kind", "name", "network", "parameter_count", "report", "schema", "weights_sha256"]
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    KIND_ENSEMBLE: ModelVersion.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KIND_GAUSSIAN_PROCESS: ModelVersion.Kind
+    KIND_NETWORK: ModelVersion.Kind
+    KIND_POLYNOMIAL: ModelVersion.Kind
+    KIND_UNSPECIFIED: ModelVersion.Kind
     NAME_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
     PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -120,13 +156,14 @@ class ModelVersion(_message.Message):
     WEIGHTS_SHA256_FIELD_NUMBER: _ClassVar[int]
     create_time: _timestamp_pb2.Timestamp
     domain: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
+    kind: ModelVersion.Kind
     name: str
     network: Network
     parameter_count: int
     report: TrainingReport
     schema: _datasets_pb2.Schema
     weights_sha256: str
-    def __init__(self, name: _Optional[str] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Network(_message.Message):
     __slots__ = ["activation", "hidden"]
@@ -145,7 +182,7 @@ class Network(_message.Message):
     def __init__(self, hidden: _Optional[_Iterable[int]] = ..., activation: _Optional[_Union[Network.Activation, str]] = ...) -> None: ...
 
 class TrainingReport(_message.Message):
-    __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "history", "instruction_set", "jacobian_samples", "job", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples"]
+    __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "history", "instruction_set", "jacobian_samples", "job", "leaderboard", "learning_curve", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples", "value_only", "warnings"]
     class StopReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     ALPHA_FIELD_NUMBER: _ClassVar[int]
@@ -159,16 +196,22 @@ class TrainingReport(_message.Message):
     INSTRUCTION_SET_FIELD_NUMBER: _ClassVar[int]
     JACOBIAN_SAMPLES_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
+    LEADERBOARD_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_CURVE_FIELD_NUMBER: _ClassVar[int]
     SAMPLES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     STOP_REASON_EARLY_STOPPING: TrainingReport.StopReason
     STOP_REASON_FIELD_NUMBER: _ClassVar[int]
     STOP_REASON_MAX_EPOCHS: TrainingReport.StopReason
+    STOP_REASON_SELECTION_DONE: TrainingReport.StopReason
+    STOP_REASON_TIME_LIMIT: TrainingReport.StopReason
     STOP_REASON_UNSPECIFIED: TrainingReport.StopReason
     TRAINING_SAMPLES_FIELD_NUMBER: _ClassVar[int]
     TRAIN_SECONDS_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    VALUE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     alpha: float
     best_epoch: int
     beta: float
@@ -180,6 +223,8 @@ class TrainingReport(_message.Message):
     instruction_set: str
     jacobian_samples: int
     job: str
+    leaderboard: _containers.RepeatedCompositeFieldContainer[Trial]
+    learning_curve: _containers.RepeatedCompositeFieldContainer[ComparisonPoint]
     samples_per_second: float
     seed: int
     stop_reason: TrainingReport.StopReason
@@ -187,4 +232,29 @@ class TrainingReport(_message.Message):
     training_samples: int
     validation: ErrorReport
     validation_samples: int
-    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ...) -> None: ...
+    value_only: ComparisonPoint
+    warnings: _containers.RepeatedCompositeFieldContainer[LabelWarning]
+    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[LabelWarning, _Mapping]]] = ...) -> None: ...
+
+class Trial(_message.Message):
+    __slots__ = ["iterations", "recipe", "score", "state", "validation", "work"]
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    STATE_ABANDONED: Trial.State
+    STATE_FAILED: Trial.State
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FINISHED: Trial.State
+    STATE_RUNNING: Trial.State
+    STATE_UNSPECIFIED: Trial.State
+    VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    WORK_FIELD_NUMBER: _ClassVar[int]
+    iterations: int
+    recipe: str
+    score: float
+    state: Trial.State
+    validation: ErrorReport
+    work: float
+    def __init__(self, recipe: _Optional[str] = ..., state: _Optional[_Union[Trial.State, str]] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., score: _Optional[float] = ..., work: _Optional[float] = ..., iterations: _Optional[int] = ...) -> None: ...

@@ -24,17 +24,23 @@ class PredictRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., x: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., quantities: _Optional[_Iterable[_Union[_derivatives_pb2.Quantity, str]]] = ..., tangents: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., adjoints: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., data_type: _Optional[_Union[_tensor_pb2.Tensor.DataType, str]] = ...) -> None: ...
 
 class PredictResponse(_message.Message):
-    __slots__ = ["in_domain", "jacobian", "jvp", "model_version", "value", "vjp"]
+    __slots__ = ["hessian", "in_domain", "jacobian", "jacobian_spread", "jvp", "model_version", "spread", "value", "vjp"]
+    HESSIAN_FIELD_NUMBER: _ClassVar[int]
     IN_DOMAIN_FIELD_NUMBER: _ClassVar[int]
     JACOBIAN_FIELD_NUMBER: _ClassVar[int]
+    JACOBIAN_SPREAD_FIELD_NUMBER: _ClassVar[int]
     JVP_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SPREAD_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     VJP_FIELD_NUMBER: _ClassVar[int]
+    hessian: _tensor_pb2.Tensor
     in_domain: _containers.RepeatedScalarFieldContainer[bool]
     jacobian: _tensor_pb2.Tensor
+    jacobian_spread: _tensor_pb2.Tensor
     jvp: _tensor_pb2.Tensor
     model_version: str
+    spread: _tensor_pb2.Tensor
     value: _tensor_pb2.Tensor
     vjp: _tensor_pb2.Tensor
-    def __init__(self, model_version: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., vjp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., in_domain: _Optional[_Iterable[bool]] = ...) -> None: ...
+    def __init__(self, model_version: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., vjp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., in_domain: _Optional[_Iterable[bool]] = ..., hessian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., spread: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian_spread: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...

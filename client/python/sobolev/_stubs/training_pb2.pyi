@@ -24,8 +24,12 @@ class TrainRequest(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model_id: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class TrainingSpec(_message.Message):
-    __slots__ = ["alpha", "batch_size", "beta", "derivative_scale", "epochs", "learning_rate", "network", "patience", "precision", "seed", "validation_fraction"]
+    __slots__ = ["alpha", "batch_size", "beta", "derivative_scale", "effort", "epochs", "kind", "learning_rate", "network", "optimizer", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
     class DerivativeScale(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    class Optimizer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class Precision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
@@ -37,25 +41,42 @@ class TrainingSpec(_message.Message):
     DERIVATIVE_SCALE_PER_INPUT: TrainingSpec.DerivativeScale
     DERIVATIVE_SCALE_PER_OUTPUT: TrainingSpec.DerivativeScale
     DERIVATIVE_SCALE_UNSPECIFIED: TrainingSpec.DerivativeScale
+    EFFORT_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    KIND_AUTO: TrainingSpec.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KIND_GAUSSIAN_PROCESS: TrainingSpec.Kind
+    KIND_NETWORK: TrainingSpec.Kind
+    KIND_POLYNOMIAL: TrainingSpec.Kind
+    KIND_UNSPECIFIED: TrainingSpec.Kind
     LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
+    OPTIMIZER_ADAM: TrainingSpec.Optimizer
+    OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
+    OPTIMIZER_HYBRID: TrainingSpec.Optimizer
+    OPTIMIZER_LEVENBERG_MARQUARDT: TrainingSpec.Optimizer
+    OPTIMIZER_UNSPECIFIED: TrainingSpec.Optimizer
     PATIENCE_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FLOAT32: TrainingSpec.Precision
     PRECISION_FLOAT64: TrainingSpec.Precision
     PRECISION_UNSPECIFIED: TrainingSpec.Precision
     SEED_FIELD_NUMBER: _ClassVar[int]
+    TIME_LIMIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_FRACTION_FIELD_NUMBER: _ClassVar[int]
     alpha: float
     batch_size: int
     beta: float
     derivative_scale: TrainingSpec.DerivativeScale
+    effort: float
     epochs: int
+    kind: TrainingSpec.Kind
     learning_rate: float
     network: _models_pb2.Network
+    optimizer: TrainingSpec.Optimizer
     patience: int
     precision: TrainingSpec.Precision
     seed: int
+    time_limit_seconds: float
     validation_fraction: float
-    def __init__(self, network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ...) -> None: ...

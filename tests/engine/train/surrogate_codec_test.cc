@@ -1,4 +1,4 @@
-#include "server/models/weights_codec.h"
+#include "engine/train/surrogate_codec.h"
 
 #include <memory>
 #include <string>
@@ -9,7 +9,7 @@
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
 
-namespace sobolev::server {
+namespace sobolev::train {
 namespace {
 
 nn::NetworkSurrogate MakeSurrogate() {
@@ -23,7 +23,7 @@ nn::NetworkSurrogate MakeSurrogate() {
   return nn::NetworkSurrogate(std::move(architecture), std::move(scaling), std::move(theta));
 }
 
-TEST(WeightsCodecTest, ASurrogateComesBackBitForBit) {
+TEST(SurrogateCodecTest, ASurrogateComesBackBitForBit) {
   const nn::NetworkSurrogate surrogate = MakeSurrogate();
   const std::unique_ptr<const Surrogate> any = DecodeSurrogate(EncodeSurrogate(surrogate));
   ASSERT_EQ(any->kind(), SurrogateKind::kNetwork);
@@ -36,7 +36,7 @@ TEST(WeightsCodecTest, ASurrogateComesBackBitForBit) {
   EXPECT_EQ(decoded.scaling().y_scale, surrogate.scaling().y_scale);
 }
 
-TEST(WeightsCodecTest, EveryTruncationExtensionAndDamageIsDataLoss) {
+TEST(SurrogateCodecTest, EveryTruncationExtensionAndDamageIsDataLoss) {
   const std::string bytes = EncodeSurrogate(MakeSurrogate());
   const auto expect_data_loss = [](const std::string& damaged, const std::string& what) {
     try {
@@ -60,4 +60,4 @@ TEST(WeightsCodecTest, EveryTruncationExtensionAndDamageIsDataLoss) {
 }
 
 }  // namespace
-}  // namespace sobolev::server
+}  // namespace sobolev::train

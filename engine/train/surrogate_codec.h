@@ -1,7 +1,7 @@
 // A surrogate of any kind as bytes. Plain numbers, never code.
 
-#ifndef SOBOLEV_SERVER_MODELS_WEIGHTS_CODEC_H_
-#define SOBOLEV_SERVER_MODELS_WEIGHTS_CODEC_H_
+#ifndef SOBOLEV_ENGINE_TRAIN_SURROGATE_CODEC_H_
+#define SOBOLEV_ENGINE_TRAIN_SURROGATE_CODEC_H_
 
 #include <memory>
 #include <string>
@@ -9,7 +9,7 @@
 
 #include "engine/surrogate/surrogate.h"
 
-namespace sobolev::server {
+namespace sobolev::train {
 
 // "SBLVMDL2", the kind as int64, what the kind's Save writes, and a hash of it all.
 std::string EncodeSurrogate(const Surrogate& surrogate);
@@ -17,6 +17,6 @@ std::string EncodeSurrogate(const Surrogate& surrogate);
 // Throws Error(kDataLoss) unless `bytes` is exactly what EncodeSurrogate makes.
 std::unique_ptr<const Surrogate> DecodeSurrogate(std::string_view bytes);
 
-}  // namespace sobolev::server
+}  // namespace sobolev::train
 
-#endif  // SOBOLEV_SERVER_MODELS_WEIGHTS_CODEC_H_
+#endif  // SOBOLEV_ENGINE_TRAIN_SURROGATE_CODEC_H_

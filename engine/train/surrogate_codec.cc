@@ -1,4 +1,4 @@
-#include "server/models/weights_codec.h"
+#include "engine/train/surrogate_codec.h"
 
 #include <cstdint>
 #include <memory>
@@ -9,9 +9,11 @@
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/nn/network_surrogate.h"
+#include "engine/regression/gaussian_process.h"
+#include "engine/regression/polynomial_surrogate.h"
 #include "engine/surrogate/surrogate.h"
 
-namespace sobolev::server {
+namespace sobolev::train {
 namespace {
 
 // "SBLVMDL2", read as a little-endian integer.
@@ -31,7 +33,11 @@ std::unique_ptr<const Surrogate> Decode(std::string_view bytes) {
       surrogate = nn::NetworkSurrogate::Load(reader);
       break;
     case SurrogateKind::kPolynomial:
+      surrogate = regression::PolynomialSurrogate::Load(reader);
+      break;
     case SurrogateKind::kGaussianProcess:
+      surrogate = regression::GaussianProcess::Load(reader);
+      break;
     case SurrogateKind::kEnsemble:
       break;
   }
@@ -58,4 +64,4 @@ std::unique_ptr<const Surrogate> DecodeSurrogate(std::string_view bytes) {
   }
 }
 
-}  // namespace sobolev::server
+}  // namespace sobolev::train

@@ -1,0 +1,169 @@
+// What to train, how far a training is, and how it went, in standard types.
+
+#ifndef SOBOLEV_TRAINING_H_
+#define SOBOLEV_TRAINING_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sobolev::client {
+
+enum class Activation { kSoftplus, kTanh, kSilu, kGelu, kSin };
+
+// How Jacobian entries are made comparable before they are squared.
+enum class DerivativeScale {
+  kBalanced,   // Per input, but none below a tenth of the output's largest.
+  kPerOutput,  // One scale per output; right for exact labels, fits the noise of noisy ones.
+  kPerInput,   // One per output and input (Huge and Savine 2020); collapses on dead inputs.
+};
+
+enum class Precision { kFloat32, kFloat64 };
+
+// What kind of surrogate to fit.
+enum class TrainingKind {
+  kAuto,             // The server tries all kinds and takes the best on held-out samples.
+  kNetwork,          // The network and optimizer of the spec.
+  kPolynomial,       // Sparse; degree and terms chosen by leave-one-out errors.
+  kGaussianProcess,  // Knows its own uncertainty; for up to some thousand labels.
+};
+
+// How the weights of a network are found.
+enum class Optimizer {
+  kAdam,                // Stochastic; for large, kinked or noisy problems.
+  kLevenbergMarquardt,  // Far more accurate on smooth functions with few weights.
+  kHybrid,              // Adam, then Levenberg-Marquardt.
+};
+
+// What to train and how; unset fields get the server's defaults (sobolev/v1/training.proto). An
+// empty spec lets the server choose. The loss is alpha · value loss + beta · gradient loss.
+struct TrainingSpec {
+  std::optional<TrainingKind> kind = {};  // Unset: kNetwork if an option of networks is set.
+  std::vector<int> hidden = {};           // Units of each hidden layer.
+  std::optional<Activation> activation = {};
+  std::optional<Optimizer> optimizer = {};
+  std::optional<double> effort = {};  // Of kAuto: work to spend, about in seconds of one core.
+  std::optional<double> time_limit_seconds = {};  // Then the best so far is taken.
+  std::optional<double> alpha = {};
+  std::optional<double> beta = {};
+  std::optional<DerivativeScale> derivative_scale = {};
+  std::optional<int> epochs = {};
+  std::optional<int> batch_size = {};
+  std::optional<double> learning_rate = {};
+  std::optional<double> validation_fraction = {};
+  std::optional<int> patience = {};
+  std::optional<std::uint64_t> seed = {};
+  std::optional<Precision> precision = {};
+};
+
+struct TrainOptions {
+  std::string model = {};            // Id of the model that gets the version; empty: chosen.
+  std::int64_t dataset_version = 0;  // 0: the current one.
+  std::string request_id = {};       // Repeating it returns the same job; empty: made up.
+};
+
+// Errors on samples that the optimiser did not see.
+struct ErrorReport {
+  std::vector<double> value_rmse;     // m, each in its output's unit.
+  double value_relative = 0;          // RMS over outputs of value_rmse / σ_y.
+  std::vector<double> jacobian_rmse;  // m, standardised; empty without Jacobians.
+  double jacobian_relative = 0;       // ‖J − J*‖ / ‖J*‖, standardised.
+
+  bool operator==(const ErrorReport&) const = default;
+};
+
+struct EpochRecord {
+  int epoch = 0;  // From 1; 0: none yet.
+  double value_loss = 0;
+  double gradient_loss = 0;
+  double validation_loss = 0;
+  double validation_value_relative = 0;
+  double validation_jacobian_relative = 0;
+  double learning_rate = 0;
+};
+
+enum class StopReason { kUnknown, kMaxEpochs, kEarlyStopping, kSelectionDone, kTimeLimit };
+
+// One way to fit that was tried.
+struct Trial {
+  enum class State {
+    kUnknown,
+    kRunning,
+    kFinished,
+    kAbandoned,  // Clearly worse than the best on the first part of the samples.
+    kFailed,     // Made no model from these samples.
+  };
+
+  std::string recipe;  // In words, such as "network 20-20 tanh, lm, 3 directions".
+  State state = State::kUnknown;
+  ErrorReport validation;       // Mean over the folds; no value_rmse: not judged yet.
+  double score = 0;             // Lower is better.
+  double work = 0;              // Multiply-adds.
+  std::int64_t iterations = 0;  // After which it was best; 0 for closed forms.
+};
+
+// The winning recipe on other labels.
+struct ComparisonPoint {
+  std::int64_t sample_count = 0;
+  ErrorReport validation;  // No value_rmse: it made no model of these.
+};
+
+// Labels of d<output>/d<input> that contradict the values.
+struct LabelWarning {
+  enum class Kind {
+    kUnknown,
+    kSign,   // The negative of what the values say.
+    kScale,  // A multiple of it.
+    kBias,   // Something else on average.
+  };
+
+  std::string input;
+  std::string output;
+  Kind kind = Kind::kUnknown;
+  double factor = 0;  // What they would have to be multiplied by.
+  std::string message;
+};
+
+struct TrainingReport {
+  std::string job;
+  std::string dataset;
+  std::int64_t dataset_version = 0;
+  std::string dataset_fingerprint;
+  std::int64_t training_samples = 0;
+  std::int64_t validation_samples = 0;
+  std::int64_t jacobian_samples = 0;
+  double alpha = 0;
+  double beta = 0;
+  std::uint64_t seed = 0;
+  int epochs = 0;
+  int best_epoch = 0;
+  StopReason stop_reason = StopReason::kUnknown;
+  double train_seconds = 0;
+  double samples_per_second = 0;
+  ErrorReport validation;
+  std::vector<EpochRecord> history;
+  std::string instruction_set;
+  // Empty for a network trained with Adam alone:
+  std::vector<Trial> leaderboard;               // By score; the best first.
+  std::vector<ComparisonPoint> learning_curve;  // The winner on fewer samples, ascending.
+  std::optional<ComparisonPoint> value_only;    // The winner without derivative labels.
+  std::vector<LabelWarning> warnings;
+
+  // The trial that became the model, which need not have the best score: a cheaper one wins where
+  // the difference is noise. Null without leaderboard.
+  const Trial* Winner() const;
+};
+
+struct TrainingProgress {
+  EpochRecord epoch;  // The latest finished one.
+  int epochs = 0;     // Asked for; 0 where there are none, and trials instead.
+  double samples_per_second = 0;
+  double remaining_seconds = 0;
+  std::vector<Trial> leaderboard;  // As in the report.
+  double fraction = 0;             // Of the work, 0 to 1.
+};
+
+}  // namespace sobolev::client
+
+#endif  // SOBOLEV_TRAINING_H_

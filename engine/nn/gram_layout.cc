@@ -1,0 +1,104 @@
+#include "engine/nn/gram_layout.h"
+
+#include <algorithm>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/aligned_buffer.h"
+#include "engine/nn/gram_points.h"
+#include "engine/nn/kernels.h"
+#include "engine/nn/network.h"
+
+namespace sobolev::nn {
+
+GramNetwork::GramNetwork(const Architecture& architecture)
+    : n(architecture.n),
+      m(architecture.m),
+      depth(architecture.Depth()),
+      num_parameters(architecture.NumParameters()) {
+  const auto take = [](Index& size, Index count) {
+    const Index first = size;
+    size += RoundUp(count, kAlignedElements<double>);
+    return first;
+  };
+  Index theta = 0;
+  for (Index l = 1; l <= depth; ++l) {
+    GramLayer layer{};
+    layer.rows = architecture.Rows(l);
+    layer.cols = architecture.Cols(l);
+    layer.weights = theta;
+    layer.bias = theta + layer.rows * layer.cols;
+    theta = layer.bias + layer.rows;
+    layer.packed = take(packed_size, layer.rows * layer.cols);
+    layer.transposed = take(packed_size, layer.rows * layer.cols);
+    layer.tiles = take(tiles_size, RoundUp(layer.rows, kTile) * RoundUp(layer.cols + 1, kTile));
+    layers.push_back(layer);
+  }
+}
+
+GramLayout::GramLayout(const GramNetwork& network, GramKind group_kind, Index num_lanes,
+                       bool assemble)
+    : kind(group_kind),
+      data(group_kind, network.n, network.m),
+      lanes(num_lanes),
+      seeds(HasUnitSeeds(kind) ? network.m : 1),
+      directions(HasUnitDirections(kind)      ? network.n
+                 : kind == GramKind::kTangent ? 1
+                                              : 0),
+      pairs(kind == GramKind::kFull     ? network.m
+            : kind == GramKind::kValues ? 0
+                                        : 1) {
+  // One alignment unit between arrays keeps equal features of two arrays from lying a multiple of
+  // 4096 bytes apart, where the processor mistakes one for the other.
+  const auto stride_of = [this](Index features) {
+    return RoundUp(features + 1, kTile) * lanes + kAlignedElements<double>;
+  };
+  const auto take = [&](Index features) {
+    const Index first = size;
+    size += stride_of(features);
+    return first;
+  };
+  const auto take_arrays = [&](Index count, Index features) {
+    const GramArrays arrays{.first = size, .stride = stride_of(features)};
+    size += count * arrays.stride;
+    return arrays;
+  };
+  take(data.size);
+  y = take(network.m);
+  u_bar = take(data.num_residuals);
+  sigma = take(data.num_residuals);
+  x_bar = kind == GramKind::kTangent ? take_arrays(1, network.m) : take_arrays(seeds, network.n);
+  t_0 = take_arrays(pairs, network.n);
+  Index widest = std::max(network.n, network.m);
+  for (const GramLayer& layer : network.layers) widest = std::max(widest, layer.rows);
+  spare = take_arrays(2, widest);
+  const bool differentiates = directions > 0;
+  for (Index l = 1; l < network.depth; ++l) {
+    const Index rows = network.Layer(l).rows;
+    Arrays arrays{};
+    arrays.a = take(rows);
+    arrays.p = take(rows);
+    arrays.h = take(rows);
+    arrays.z_bar = take(rows);
+    arrays.dz = take(rows);
+    arrays.da = take(rows);
+    const Index sweeps = seeds + (kind == GramKind::kTangent ? 1 : 0);
+    arrays.g = take_arrays(sweeps, rows);
+    arrays.c = take_arrays(sweeps, rows);
+    arrays.t = take_arrays(pairs, rows);
+    // Residuals of kTangent need the tangents too.
+    if (assemble || kind == GramKind::kTangent) {
+      arrays.z_dot = take_arrays(directions, rows);
+      arrays.a_dot = take_arrays(directions, rows);
+    }
+    if (assemble) {
+      if (HasValues(kind)) arrays.dv = take_arrays(seeds, rows);
+      if (differentiates) {
+        arrays.dw = kind == GramKind::kAdjoint ? arrays.g : take_arrays(seeds, rows);
+        arrays.d_dot = take_arrays(seeds * directions, rows);
+      }
+    }
+    layers.push_back(arrays);
+  }
+}
+
+}  // namespace sobolev::nn

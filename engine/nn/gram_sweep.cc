@@ -1,0 +1,401 @@
+#include "engine/nn/gram_sweep.h"
+
+#include <algorithm>
+#include <memory>
+#include <stop_token>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/nn/aligned_buffer.h"
+#include "engine/nn/gram_chunk.h"
+#include "engine/nn/gram_layout.h"
+#include "engine/nn/gram_matrix.h"
+#include "engine/nn/gram_points.h"
+#include "engine/nn/gram_rows.h"
+#include "engine/nn/gram_workers.h"
+#include "engine/nn/kernels.h"
+#include "engine/nn/network.h"
+#include "engine/nn/packing.h"
+
+namespace sobolev::nn {
+
+namespace {
+
+// Groups that are swept before their products are added.
+constexpr Index kBlockGroups = 32;
+// Chunks are dealt to at most this many gradients, in contiguous runs.
+constexpr Index kMaxSlots = 16;
+
+const Architecture& Validated(const Architecture& architecture) {
+  Validate(architecture);
+  return architecture;
+}
+
+}  // namespace
+
+struct GramSweep::Impl {
+  // Groups of a kind and how they are swept.
+  struct Kind {
+    GramGroups groups;
+    GramChunk chunk;
+    std::vector<GramProduct> products;
+  };
+
+  Impl(const Architecture& architecture, const LabelledPoints& points, const LossWeights& weights,
+       const Options& options)
+      : network(Validated(architecture)),
+        kernels(KernelsFor<double>(options.isa)),
+        gram_kernels(GramKernelsFor(options.isa)),
+        packed(network),
+        direction(network) {
+    std::vector<GramBlock> blocks;
+    Index size = 0;
+    for (GramGroups& groups : MakeGramGroups(architecture, points, weights, kernels.lanes)) {
+      const GramKind kind = groups.kind;
+      num_chunks += groups.num_chunks;
+      residual_size += groups.num_chunks * groups.rows.num_residuals * kernels.lanes;
+      num_residuals += CountWeights(groups);
+      kinds.push_back({.groups = std::move(groups),
+                       .chunk = GramChunk(network, packed, kind, architecture.activation,
+                                          options.use != Use::kProducts, options.isa),
+                       .products = {}});
+      const GramLayout& layout = kinds.back().chunk.layout();
+      if (options.use == Use::kMatrix) {
+        kinds.back().products = MakeGramProducts(network, layout, blocks);
+      }
+      size = std::max(size, layout.size);
+    }
+    chunks_per_block = std::max<Index>(1, kBlockGroups / kernels.lanes);
+    const Index num_spaces = std::max(chunks_per_block, workers.size());
+    for (Index i = 0; i < num_spaces; ++i) spaces.emplace_back(size);
+    prepared.assign(static_cast<std::size_t>(num_spaces), nullptr);
+    for (Index i = 0; i < std::max(kMaxSlots, chunks_per_block); ++i) {
+      tiles.emplace_back(network.tiles_size);
+    }
+    losses.resize(static_cast<std::size_t>(num_chunks));
+    if (options.use == Use::kRows || options.use == Use::kMatrix) {
+      for (Index i = 0; i < workers.size(); ++i) {
+        row_scratch.emplace_back(RowScratchSize(network, kernels.lanes));
+      }
+    }
+    if (options.use == Use::kMatrix) {
+      matrix =
+          std::make_unique<GramMatrix>(network, std::move(blocks), workers.size(), options.isa);
+      for (const Kind& kind : kinds) matrix->Reserve(kind.products);
+    }
+  }
+
+  Index CountWeights(const GramGroups& groups) const {
+    Index count = 0;
+    for (Index chunk = 0; chunk < groups.num_chunks; ++chunk) {
+      const double* const weight =
+          groups.Chunk(chunk, kernels.lanes) + groups.rows.root_weight * kernels.lanes;
+      count += std::count_if(weight, weight + groups.rows.num_residuals * kernels.lanes,
+                             [](double root) { return root > 0; });
+    }
+    return count;
+  }
+
+  // Workspace `i`, ready for chunks of that kind.
+  double* Space(Index i, const Kind& kind) {
+    double* const space = spaces[static_cast<std::size_t>(i)].data();
+    const Kind*& now = prepared[static_cast<std::size_t>(i)];
+    if (now != &kind) kind.chunk.Prepare(space);
+    now = &kind;
+    return space;
+  }
+
+  void ClearTiles(Index slot) {
+    std::fill_n(tiles[static_cast<std::size_t>(slot)].data(), network.tiles_size, 0.0);
+  }
+
+  // sums += the chunk's share of Rᵀu, after GramChunk::Transposed.
+  void AddGradient(const Kind& kind, const double* chunk, double* sums) const {
+    const GramLayout& layout = kind.chunk.layout();
+    const Index lanes = kernels.lanes;
+    for (Index l = 1; l <= network.depth; ++l) {
+      const GramLayer& layer = network.Layer(l);
+      double* const to = sums + layer.tiles;
+      const auto outer = [&](Index left, Index right) {
+        const OuterTerm<double> term{chunk + left, 0, chunk + right, 0};
+        kernels.outer(&term, 1, 1, layer.rows, layer.cols + 1, to);
+      };
+      if (l < network.depth) {
+        const GramLayout::Arrays& arrays = layout.Layer(l);
+        outer(arrays.z_bar, layout.A(l - 1));
+        for (Index i = 0; i < layout.pairs; ++i) {
+          const Index sweep = layout.kind == GramKind::kTangent ? layout.seeds : i;
+          outer(arrays.g[sweep], layout.T(l - 1, i));
+        }
+        continue;
+      }
+      if (HasValues(layout.kind)) outer(layout.y, layout.A(l - 1));
+      if (layout.kind == GramKind::kAdjoint) outer(layout.data.seed * lanes, layout.T(l - 1, 0));
+      if (layout.kind == GramKind::kTangent) outer(layout.u_bar, layout.T(l - 1, 0));
+      if (layout.kind != GramKind::kFull) continue;
+      // The adjoint of output i is the i-th unit vector here.
+      for (Index i = 0; i < network.m; ++i) {
+        const Index row = i / kTile * kTile * RoundUp(layer.cols + 1, kTile) + i % kTile * kTile;
+        kernels.row_sums(chunk + layout.T(l - 1, i), 0, 1, layer.cols + 1, to + row, kTile * kTile);
+      }
+    }
+  }
+
+  // Σ of the first `num_slots` tiles in order, in the order of θ.
+  void CollectGradient(Index num_slots, VectorRef gradient) const {
+    for (const GramLayer& layer : network.layers) {
+      const Index width = RoundUp(layer.cols + 1, kTile);
+      for (Index row = 0; row < layer.rows; ++row) {
+        for (Index col = 0; col <= layer.cols; ++col) {
+          const Index from = layer.tiles + row / kTile * kTile * width +
+                             col / kTile * kTile * kTile + row % kTile * kTile + col % kTile;
+          double sum = 0;
+          for (Index slot = 0; slot < num_slots; ++slot) {
+            sum += tiles[static_cast<std::size_t>(slot)].data()[from];
+          }
+          gradient[col < layer.cols ? layer.weights + row * layer.cols + col : layer.bias + row] =
+              sum;
+        }
+      }
+    }
+  }
+
+  void SetParameters(const ConstVectorRef& theta) {
+    RequireSize("theta", theta.size(), network.num_parameters);
+    packed.Set(theta.data());
+  }
+
+  // The chunks of all kinds in a row: number `chunk` of kind `kind`.
+  struct Place {
+    const Kind& kind;
+    Index chunk;
+    const double* data;
+    Index residual;  // Where its residuals begin.
+  };
+  Place At(Index number) const {
+    for (const Kind& kind : kinds) {
+      if (number < kind.groups.num_chunks) {
+        return {
+            kind, number, kind.groups.Chunk(number, kernels.lanes),
+            kind.groups.first_residual + number * kind.groups.rows.num_residuals * kernels.lanes};
+      }
+      number -= kind.groups.num_chunks;
+    }
+    return {kinds.front(), 0, nullptr, 0};  // Not reached.
+  }
+
+  double SumLosses() const {
+    double sum = 0;
+    for (const double loss : losses) sum += loss;
+    return sum;
+  }
+
+  // The sums and the memory that a visit may use.
+  struct Means {
+    Index slot;
+    Index worker;
+    double* space;
+  };
+
+  // visit(place, number, means) for every chunk, slot by slot.
+  template <class Visit>
+  void ForEachChunk(const std::stop_token& stop, const Visit& visit) {
+    const Index num_slots = NumSlots();
+    workers.ForEach(num_slots, [&](Index slot, Index worker) {
+      for (Index number = slot * num_chunks / num_slots;
+           number < (slot + 1) * num_chunks / num_slots; ++number) {
+        ThrowIfStopped(stop);
+        const Place place = At(number);
+        visit(place, number, {slot, worker, Space(worker, place.kind)});
+      }
+    });
+  }
+
+  Index NumSlots() const { return std::min(num_chunks, kMaxSlots); }
+
+  double Residuals(const ConstVectorRef& theta, double* r, const std::stop_token& stop) {
+    SetParameters(theta);
+    ForEachChunk(stop, [&](const Place& place, Index number, const Means& means) {
+      double* const space = means.space;
+      losses[static_cast<std::size_t>(number)] = place.kind.chunk.Residuals(place.data, space);
+      if (r == nullptr) return;
+      const GramLayout& layout = place.kind.chunk.layout();
+      std::copy_n(space + layout.sigma, layout.data.num_residuals * kernels.lanes,
+                  r + place.residual);
+    });
+    return SumLosses();
+  }
+
+  // product = Rᵀu, with u = r if it is null. Returns L(θ).
+  double Transposed(const ConstVectorRef& theta, const double* u, VectorRef product,
+                    const std::stop_token& stop) {
+    SetParameters(theta);
+    for (Index slot = 0; slot < NumSlots(); ++slot) ClearTiles(slot);
+    ForEachChunk(stop, [&](const Place& place, Index number, const Means& means) {
+      double* const space = means.space;
+      const GramChunk& chunk = place.kind.chunk;
+      losses[static_cast<std::size_t>(number)] = chunk.Residuals(place.data, space);
+      chunk.Transposed(u == nullptr ? space + chunk.layout().sigma : u + place.residual, space);
+      AddGradient(place.kind, space, tiles[static_cast<std::size_t>(means.slot)].data());
+    });
+    CollectGradient(NumSlots(), product);
+    return SumLosses();
+  }
+
+  double Rows(const ConstVectorRef& theta, MatrixRef R, VectorRef gradient, double* r,
+              const std::stop_token& stop) {
+    SetParameters(theta);
+    for (Index slot = 0; slot < NumSlots(); ++slot) ClearTiles(slot);
+    ForEachChunk(stop, [&](const Place& place, Index number, const Means& means) {
+      const GramChunk& chunk = place.kind.chunk;
+      double* const space = means.space;
+      losses[static_cast<std::size_t>(number)] = chunk.Residuals(place.data, space);
+      const GramLayout& layout = chunk.layout();
+      std::copy_n(space + layout.sigma, layout.data.num_residuals * kernels.lanes,
+                  r + place.residual);
+      chunk.Transposed(space + layout.sigma, space);
+      AddGradient(place.kind, space, tiles[static_cast<std::size_t>(means.slot)].data());
+      chunk.Factors(space);
+      WriteRows(network, layout, gram_kernels, space,
+                row_scratch[static_cast<std::size_t>(means.worker)].data(),
+                R.data() + place.residual, R.outerStride());
+    });
+    CollectGradient(NumSlots(), gradient);
+    return SumLosses();
+  }
+
+  void Apply(const ConstVectorRef& theta, const ConstVectorRef& v, double* product,
+             const std::stop_token& stop) {
+    SetParameters(theta);
+    direction.Set(v.data());
+    ForEachChunk(stop, [&](const Place& place, Index /*number*/, const Means& means) {
+      const GramLayout& layout = place.kind.chunk.layout();
+      place.kind.chunk.Residuals(place.data, means.space);
+      place.kind.chunk.Directional(direction, means.space);
+      std::copy_n(means.space + layout.sigma, layout.data.num_residuals * kernels.lanes,
+                  product + place.residual);
+    });
+  }
+
+  double Assemble(double* r, const std::stop_token& stop) {
+    matrix->Clear(workers);
+    for (Index slot = 0; slot < chunks_per_block; ++slot) ClearTiles(slot);
+    Index number = 0;
+    for (const Kind& kind : kinds) {
+      for (Index first = 0; first < kind.groups.num_chunks; first += chunks_per_block) {
+        const Index count = std::min(chunks_per_block, kind.groups.num_chunks - first);
+        workers.ForEach(count, [&](Index i, Index /*worker*/) {
+          ThrowIfStopped(stop);
+          double* const space = Space(i, kind);
+          losses[static_cast<std::size_t>(number + i)] =
+              kind.chunk.Residuals(kind.groups.Chunk(first + i, kernels.lanes), space);
+          const GramLayout& layout = kind.chunk.layout();
+          const Index num_rows = layout.data.num_residuals * kernels.lanes;
+          std::copy_n(space + layout.sigma, num_rows,
+                      r + kind.groups.first_residual + (first + i) * num_rows);
+          kind.chunk.Transposed(space + layout.sigma, space);
+          AddGradient(kind, space, tiles[static_cast<std::size_t>(i)].data());
+          kind.chunk.Factors(space);
+        });
+        matrix->Add(kind.products, spaces, count, workers, stop);
+        number += count;
+      }
+    }
+    return SumLosses();
+  }
+
+  const GramNetwork network;
+  const Kernels<double>& kernels;
+  const GramKernels& gram_kernels;
+  GramWeights packed;
+  GramWeights direction;
+  GramWorkers workers;
+  std::vector<Kind> kinds;
+  Index num_chunks = 0;
+  Index num_residuals = 0;
+  Index residual_size = 0;
+  Index chunks_per_block = 1;
+
+  std::vector<AlignedBuffer<double>> spaces;
+  std::vector<const Kind*> prepared;  // What each space is prepared for.
+  std::vector<AlignedBuffer<double>> tiles;
+  std::vector<AlignedBuffer<double>> row_scratch;  // Per worker.
+  std::vector<double> losses;                      // Per chunk.
+  std::unique_ptr<GramMatrix> matrix;
+};
+
+GramSweep::GramSweep(const Architecture& architecture, const LabelledPoints& points,
+                     const LossWeights& weights, const Options& options)
+    : impl_(std::make_unique<Impl>(architecture, points, weights, options)) {}
+
+GramSweep::GramSweep(const Architecture& architecture, const LabelledPoints& points,
+                     const LossWeights& weights)
+    : GramSweep(architecture, points, weights, Options{}) {}
+
+GramSweep::~GramSweep() = default;
+
+Index GramSweep::NumParameters() const { return impl_->network.num_parameters; }
+Index GramSweep::NumResiduals() const { return impl_->num_residuals; }
+Index GramSweep::ResidualSize() const { return impl_->residual_size; }
+
+double GramSweep::Loss(const ConstVectorRef& theta, const std::stop_token& stop) {
+  return impl_->Residuals(theta, nullptr, stop);
+}
+
+double GramSweep::Residuals(const ConstVectorRef& theta, VectorRef r, const std::stop_token& stop) {
+  RequireSize("r", r.size(), impl_->residual_size);
+  return impl_->Residuals(theta, r.data(), stop);
+}
+
+double GramSweep::Assemble(const ConstVectorRef& theta, MatrixRef H, VectorRef gradient,
+                           VectorRef r, const std::stop_token& stop) {
+  Impl& impl = *impl_;
+  const Index p = impl.network.num_parameters;
+  RequireSize("H rows", H.rows(), p);
+  RequireSize("H columns", H.cols(), p);
+  RequireSize("gradient", gradient.size(), p);
+  RequireSize("r", r.size(), impl.residual_size);
+  if (!impl.matrix) {
+    throw FailedPrecondition("NO_MATRIX", "", "this sweep was made without memory for a matrix");
+  }
+  impl.SetParameters(theta);
+  const double loss = impl.Assemble(r.data(), stop);
+  impl.CollectGradient(impl.chunks_per_block, gradient);
+  impl.matrix->Collect(H, impl.workers);
+  return loss;
+}
+
+double GramSweep::Gradient(const ConstVectorRef& theta, VectorRef gradient,
+                           const std::stop_token& stop) {
+  RequireSize("gradient", gradient.size(), impl_->network.num_parameters);
+  return impl_->Transposed(theta, nullptr, gradient, stop);
+}
+
+double GramSweep::Rows(const ConstVectorRef& theta, MatrixRef R, VectorRef gradient, VectorRef r,
+                       const std::stop_token& stop) {
+  RequireSize("R rows", R.rows(), impl_->residual_size);
+  RequireSize("R columns", R.cols(), impl_->network.num_parameters);
+  RequireSize("gradient", gradient.size(), impl_->network.num_parameters);
+  RequireSize("r", r.size(), impl_->residual_size);
+  if (impl_->row_scratch.empty()) {
+    throw FailedPrecondition("NO_ROWS", "", "this sweep was made without memory for rows");
+  }
+  return impl_->Rows(theta, R, gradient, r.data(), stop);
+}
+
+void GramSweep::Apply(const ConstVectorRef& theta, const ConstVectorRef& v, VectorRef product,
+                      const std::stop_token& stop) {
+  RequireSize("v", v.size(), impl_->network.num_parameters);
+  RequireSize("product", product.size(), impl_->residual_size);
+  impl_->Apply(theta, v, product.data(), stop);
+}
+
+void GramSweep::ApplyTransposed(const ConstVectorRef& theta, const ConstVectorRef& u,
+                                VectorRef product, const std::stop_token& stop) {
+  RequireSize("u", u.size(), impl_->residual_size);
+  RequireSize("product", product.size(), impl_->network.num_parameters);
+  impl_->Transposed(theta, u.data(), product, stop);
+}
+
+}  // namespace sobolev::nn

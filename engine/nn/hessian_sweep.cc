@@ -1,0 +1,149 @@
+#include "engine/nn/hessian_sweep.h"
+
+#include <algorithm>
+#include <stop_token>
+#include <utility>
+
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/nn/evaluator.h"
+#include "engine/nn/kernels.h"
+#include "engine/nn/network.h"
+
+namespace sobolev::nn {
+
+namespace {
+
+// Arrays of one hidden layer: φ′, φ″, φ″·ā and q.
+constexpr Index kArrays = 4;
+
+// One chunk of points in lanes.
+class HessianSweep {
+ public:
+  HessianSweep(const PackedNetwork& network, const Evaluation& evaluation, double* workspace)
+      : network_(network),
+        kernels_(network.kernels),
+        evaluation_(evaluation),
+        size_(network.widest * network.kernels.lanes),
+        current_(workspace),
+        next_(workspace + size_),
+        layers_(workspace + 2 * size_) {}
+
+  void Value(Index first, Index count) {
+    const Index n = network_.n;
+    const Index lanes = kernels_.lanes;
+    kernels_.gather(evaluation_.X + first * n, n, nullptr, count, n, current_);
+    for (Index j = 0; j < n; ++j) {
+      for (Index lane = 0; lane < lanes; ++lane) current_[j * lanes + lane] -= network_.x_mean[j];
+    }
+    for (Index l = 1; l < network_.depth; ++l) {
+      CheckStop();
+      kernels_.affine(Times(l), network_.Layer(l).bias.data(), next_);
+      kernels_.activate[network_.activation](next_, First(l), Second(l),
+                                             network_.Layer(l).rows * lanes);
+      std::swap(current_, next_);
+    }
+  }
+
+  // φ″(z_l)·ā_l of output i, for all l.
+  void Adjoint(Index i) {
+    const PackedLayer& output = network_.Layer(network_.depth);
+    const Index last = network_.depth - 1;
+    kernels_.first_adjoint(output.lines.data() + i * output.padded_cols, output.cols, First(last),
+                           Second(last), current_, Bend(last));
+    for (Index l = last - 1; l >= 1; --l) {
+      CheckStop();
+      kernels_.adjoint(TransposedTimes(l + 1), First(l), Second(l), next_, Bend(l));
+      std::swap(current_, next_);
+    }
+  }
+
+  // ∇²y_i e_j, of the output whose adjoints were swept.
+  const double* Column(Index j) {
+    const PackedLayer& input = network_.Layer(1);
+    kernels_.first_adjoint(input.columns.data() + j * input.padded_rows, input.rows, First(1),
+                           Bend(1), current_, Reverse(1));
+    const Index last = network_.depth - 1;
+    for (Index l = 2; l <= last; ++l) {
+      CheckStop();
+      kernels_.tangent(Times(l), First(l), Bend(l), next_, Reverse(l));
+      std::swap(current_, next_);
+    }
+    const double* z_bar = Reverse(last);
+    for (Index l = last - 1; l >= 1; --l) {
+      CheckStop();
+      const PackedLayer& above = network_.Layer(l + 1);
+      kernels_.reverse({above.transposed.data(), above.cols, above.rows, z_bar}, First(l),
+                       Reverse(l), next_);
+      std::swap(current_, next_);
+      z_bar = current_;
+    }
+    kernels_.affine({input.transposed.data(), input.cols, input.rows, z_bar}, nullptr, next_);
+    return next_;
+  }
+
+ private:
+  double* First(Index l) const { return layers_ + kArrays * (l - 1) * size_; }
+  double* Second(Index l) const { return First(l) + size_; }
+  double* Bend(Index l) const { return First(l) + 2 * size_; }
+  double* Reverse(Index l) const { return First(l) + 3 * size_; }
+
+  Product<double> Times(Index l) const {
+    const PackedLayer& layer = network_.Layer(l);
+    return {layer.packed.data(), layer.rows, layer.cols, current_};
+  }
+  Product<double> TransposedTimes(Index l) const {
+    const PackedLayer& layer = network_.Layer(l);
+    return {layer.transposed.data(), layer.cols, layer.rows, current_};
+  }
+
+  void CheckStop() const {
+    if (!evaluation_.stop.stop_requested()) return;
+    throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller stopped the prediction");
+  }
+
+  const PackedNetwork& network_;
+  const Kernels<double>& kernels_;
+  const Evaluation& evaluation_;
+  const Index size_;
+  double* current_;  // What the next product reads.
+  double* next_;
+  double* layers_;
+};
+
+}  // namespace
+
+Index HessianWorkspace(const PackedNetwork& network) {
+  return (2 + kArrays * (network.depth - 1)) * network.widest * network.kernels.lanes;
+}
+
+double HessianCost(const Architecture& architecture) {
+  if (architecture.Depth() == 1) return 0;
+  double sweep = 0;
+  for (Index l = 1; l <= architecture.Depth(); ++l) {
+    sweep += static_cast<double>(architecture.Rows(l) * architecture.Cols(l));
+  }
+  const auto n = static_cast<double>(architecture.n);
+  return sweep * (1 + static_cast<double>(architecture.m) * (1 + 2 * n));
+}
+
+void EvaluateHessians(const PackedNetwork& network, const Evaluation& evaluation, Index first,
+                      Index count, double* workspace) {
+  const Index n = network.n;
+  const Index m = network.m;
+  double* const H = evaluation.out.H + first * m * n * n;
+  if (network.depth == 1) {
+    std::fill_n(H, count * m * n * n, 0.0);
+    return;
+  }
+  HessianSweep sweep(network, evaluation, workspace);
+  sweep.Value(first, count);
+  for (Index i = 0; i < m; ++i) {
+    sweep.Adjoint(i);
+    for (Index j = 0; j < n; ++j) {
+      network.kernels.scatter(sweep.Column(j), n, count, H + (i * n + j) * n, m * n * n);
+    }
+  }
+}
+
+}  // namespace sobolev::nn

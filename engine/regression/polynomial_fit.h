@@ -1,0 +1,48 @@
+// Differential polynomial regression: least squares on values and derivatives in closed form, the
+// terms chosen by leaving out points.
+
+#ifndef SOBOLEV_ENGINE_REGRESSION_POLYNOMIAL_FIT_H_
+#define SOBOLEV_ENGINE_REGRESSION_POLYNOMIAL_FIT_H_
+
+#include <memory>
+#include <stop_token>
+
+#include "engine/base/matrix.h"
+#include "engine/regression/fit_report.h"
+#include "engine/regression/labels.h"
+#include "engine/regression/polynomial_surrogate.h"
+#include "engine/surrogate/affine_maps.h"
+#include "engine/surrogate/labelled_points.h"
+
+namespace sobolev::regression {
+
+struct PolynomialOptions {
+  Index max_terms = 1500;  // Per group of outputs that share them.
+  Index max_degree = 14;
+  // Rounds in which the set of terms grows where the errors of left-out points ask for it.
+  int max_rounds = 24;
+  // Multiply-adds of the whole search, shared by the groups. A set of terms that would exceed it is
+  // not tried.
+  double max_cost = 5e10;
+};
+
+struct PolynomialFit {
+  std::unique_ptr<PolynomialSurrogate> surrogate;
+  FitReport report;
+};
+
+// The points are in standardised coordinates, x̂ = maps(x); the surrogate is in the user's units.
+// The same arguments give the same bits, whatever the number of threads.
+//
+// Throws Error(kInvalidArgument) if sizes disagree or there is no label, and Error(kCancelled) soon
+// after `stop` fires.
+PolynomialFit FitPolynomial(const LabelledPoints& points, const LossWeights& weights,
+                            const AffineMaps& maps, const PolynomialOptions& options = {},
+                            const std::stop_token& stop = {});
+
+// At most so many multiply-adds, roughly, on the safe side.
+double PolynomialFitCost(const FitSizes& sizes, const PolynomialOptions& options = {});
+
+}  // namespace sobolev::regression
+
+#endif  // SOBOLEV_ENGINE_REGRESSION_POLYNOMIAL_FIT_H_

@@ -1,0 +1,104 @@
+#include "engine/train/closed_form_fit.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include "engine/base/byte_codec.h"
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/regression/gaussian_process_fit.h"
+#include "engine/regression/labels.h"
+#include "engine/regression/polynomial_fit.h"
+#include "engine/surrogate/affine_maps.h"
+#include "engine/surrogate/labelled_points.h"
+#include "engine/surrogate/surrogate.h"
+#include "engine/train/differential_pca.h"
+#include "engine/train/fit.h"
+#include "engine/train/loss_weights.h"
+#include "engine/train/recipe.h"
+
+namespace sobolev::train {
+
+namespace {
+
+regression::FitSizes SizesOf(const Recipe& recipe, const LabelledPoints& points) {
+  const LossOptions options{.derivatives = recipe.derivatives};
+  regression::FitSizes sizes = regression::FitSizes::Of(points, WeightsFor(points, options));
+  if (recipe.rank == 0) return sizes;
+  // A complete gradient has as many labels as there are directions.
+  sizes.num_labels = sizes.num_labels * (recipe.rank + 1) / (sizes.n + 1);
+  sizes.n = recipe.rank;
+  return sizes;
+}
+
+class ClosedFormFit : public Fit {
+ public:
+  ClosedFormFit(const Recipe& recipe, const FitData& data) : recipe_(recipe), data_(data) {}
+
+  bool Advance(const std::stop_token& stop) override {
+    AffineMaps maps = AffineMaps::Standard(data_.scaling.x_mean, data_.scaling.x_scale,
+                                           data_.scaling.y_mean, data_.scaling.y_scale);
+    std::optional<LabelledPoints> projected;
+    if (recipe_.rank > 0) {
+      const Projection projection =
+          MakeProjection(AnalyseGradients(data_.training), recipe_.rank, data_.training.X);
+      projected = Project(data_.training, projection);
+      maps.A = projection.B * maps.x_factor.asDiagonal();
+      maps.x_factor.resize(0);
+    }
+    LossOptions loss = data_.loss;
+    loss.derivatives = loss.derivatives && recipe_.derivatives;
+    const LabelledPoints& points = projected ? *projected : data_.training;
+    const LossWeights weights = WeightsFor(points, loss);
+    try {
+      if (recipe_.family == Family::kPolynomial) {
+        surrogate_ =
+            regression::FitPolynomial(points, weights, maps, {.max_cost = recipe_.search}, stop)
+                .surrogate;
+      } else {
+        surrogate_ = regression::FitGaussianProcess(points, weights, maps, {}, stop).surrogate;
+      }
+    } catch (const Error& error) {
+      // Too few labels, or too many: this recipe makes no model.
+      if (error.code() != ErrorCode::kInvalidArgument &&
+          error.code() != ErrorCode::kResourceExhausted) {
+        throw;
+      }
+    }
+    work_ = EstimateClosedFormWork(recipe_, data_.training);
+    return false;
+  }
+
+  double Work() const override { return work_; }
+  Index BestIteration() const override { return 0; }
+  std::shared_ptr<const Surrogate> MakeSurrogate() const override { return surrogate_; }
+
+  // It starts over.
+  void Save(ByteWriter& /*writer*/) const override {}
+  void Load(ByteReader& /*reader*/) override {}
+
+ private:
+  const Recipe recipe_;
+  const FitData& data_;
+  std::shared_ptr<const Surrogate> surrogate_;
+  double work_ = 0;
+};
+
+}  // namespace
+
+double EstimateClosedFormWork(const Recipe& recipe, const LabelledPoints& training) {
+  const regression::FitSizes sizes = SizesOf(recipe, training);
+  if (recipe.family == Family::kGaussianProcess) return regression::GaussianProcessFitCost(sizes);
+  // The search for terms keeps to its limit; most end well before.
+  return std::min(recipe.search, regression::PolynomialFitCost(sizes, {.max_cost = recipe.search}));
+}
+
+std::unique_ptr<Fit> MakeClosedFormFit(const Recipe& recipe, const FitData& data) {
+  return std::make_unique<ClosedFormFit>(recipe, data);
+}
+
+}  // namespace sobolev::train

@@ -1,0 +1,46 @@
+// How far a surrogate is from labels.
+
+#ifndef SOBOLEV_ENGINE_TRAIN_ERRORS_H_
+#define SOBOLEV_ENGINE_TRAIN_ERRORS_H_
+
+#include <stop_token>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/labelled_points.h"
+#include "engine/surrogate/surrogate.h"
+
+namespace sobolev::train {
+
+// Errors on a set of samples. "Standardised" means in units of σ_x and σ_y.
+struct Errors {
+  Vector value_rmse;             // m, in the outputs' units; empty without values.
+  double value_relative = 0;     // RMS over outputs of value_rmse / σ_y.
+  Vector jacobian_rmse;          // m, standardised; empty without Jacobians.
+  double jacobian_relative = 0;  // ‖J − J*‖ / ‖J*‖, standardised; 0 if J* is.
+};
+
+// What each point adds to the errors: its weighted squares, standardised.
+struct PointErrors {
+  Vector value;     // N
+  Vector jacobian;  // N
+};
+
+// Over the labels that are there, at standardised points, of a surrogate in the user's units. Fills
+// `by_point` unless it is null.
+Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
+                const nn::Scaling& scaling, PointErrors* by_point,
+                const std::stop_token& stop = {});
+
+// Whether the first are lower than the second by more than chance: the mean over points of the
+// difference, in units of the second's means, is below zero by its standard error. Labels with
+// noise have a floor of error that hides differences of single points but not of their mean.
+bool ClearlyLower(const PointErrors& first, const PointErrors& second);
+
+// One number to rank by: the geometric mean of the relative errors of values and Jacobians, or the
+// one that is known. Infinite if an error is not finite.
+double Score(const Errors& errors);
+
+}  // namespace sobolev::train
+
+#endif  // SOBOLEV_ENGINE_TRAIN_ERRORS_H_

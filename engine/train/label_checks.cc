@@ -1,0 +1,211 @@
+#include "engine/train/label_checks.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <iterator>
+#include <numeric>
+#include <optional>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include <Eigen/LU>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/labelled_points.h"
+#include "engine/surrogate/surrogate.h"
+#include "engine/train/samples.h"
+
+namespace sobolev::train {
+
+namespace {
+
+constexpr Index kMaxAnchors = 500;
+constexpr Index kMaxInputs = 200;  // A system of this size is solved per output.
+// Pairs per unknown factor below which nothing is said.
+constexpr double kLeastPairs = 3;
+// A factor is suspect if it is this many standard errors and this far from 1.
+constexpr double kErrors = 6;
+constexpr double kFar = 0.5;
+// Factors within this of −1 are called a sign.
+constexpr double kNearSign = 0.35;
+// An input whose gradient has less than this share of the largest is not judged.
+constexpr double kNegligible = 0.02;
+// Of a surrogate fitted to values: the largest error with which it may judge.
+constexpr double kReliable = 0.25;
+
+// Neighbours a and b, and c, which is near both.
+struct Triple {
+  Index a;
+  Index b;
+  Index c;
+};
+
+// Each anchor with its nearest points, in standardised distance.
+std::vector<Triple> NearestTriples(const Matrix& X, const std::stop_token& stop) {
+  const Index num_points = X.cols();
+  const Index num_anchors = std::min(num_points, kMaxAnchors);
+  const Index num_neighbours =
+      std::clamp<Index>((4 * X.rows() + num_anchors - 1) / num_anchors, 2, num_points - 1);
+  std::vector<Triple> triples;
+  std::vector<std::pair<double, Index>> distances(static_cast<std::size_t>(num_points));
+  for (Index k = 0; k < num_anchors; ++k) {
+    ThrowIfStopped(stop);
+    const Index a = k * num_points / num_anchors;
+    for (Index b = 0; b < num_points; ++b) {
+      distances[static_cast<std::size_t>(b)] = {(X.col(b) - X.col(a)).squaredNorm(), b};
+    }
+    std::ranges::sort(distances);
+    // The point itself comes first, and its duplicates next.
+    auto next = std::ranges::find_if(distances, [](const auto& entry) { return entry.first > 0; });
+    for (Index taken = 0; taken < num_neighbours && distances.end() - next >= 2; ++taken, ++next) {
+      triples.push_back({a, next->second, std::next(next)->second});
+    }
+  }
+  return triples;
+}
+
+// Rows of Δy ≈ A c with instruments Z, scaled to about equal errors.
+struct Comparison {
+  Matrix A;           // pairs×n
+  Matrix Z;           // pairs×n
+  Vector difference;  // pairs
+};
+
+Comparison CompareOutput(const LabelledPoints& points, const std::vector<Triple>& triples,
+                         Index i) {
+  const Index n = points.n();
+  const Index m = points.m();
+  const auto most = static_cast<Index>(triples.size());
+  Comparison comparison{.A = Matrix(most, n), .Z = Matrix(most, n), .difference = Vector(most)};
+  Vector distance(most);
+  Index rows = 0;
+  for (const Triple& triple : triples) {
+    const Vector step = points.X.col(triple.b) - points.X.col(triple.a);
+    const auto gradient = [&](Index s) { return points.J.col(s * m + i); };
+    const Vector mean = (gradient(triple.a) + gradient(triple.b)).cwiseProduct(step) / 2;
+    const Vector instrument = gradient(triple.c).cwiseProduct(step);
+    const double change = points.Y(i, triple.b) - points.Y(i, triple.a);
+    if (!mean.allFinite() || !instrument.allFinite() || std::isnan(change)) continue;
+    comparison.A.row(rows) = mean.transpose();
+    comparison.Z.row(rows) = instrument.transpose();
+    comparison.difference[rows] = change;
+    distance[rows] = step.norm();
+    ++rows;
+  }
+  // Errors are noise, of the same size everywhere, and a remainder that grows as the cube of the
+  // distance; the noise is at most what the nearest pairs show.
+  const Vector error =
+      comparison.difference.head(rows) - comparison.A.topRows(rows).rowwise().sum();
+  std::vector<Index> order(static_cast<std::size_t>(rows));
+  std::iota(order.begin(), order.end(), Index{0});
+  std::ranges::sort(order, {}, [&](Index row) { return distance[row]; });
+  const auto nearest = std::max<Index>(1, rows / 10);
+  double noise = 0;
+  for (Index k = 0; k < std::min(nearest, rows); ++k) {
+    noise += std::pow(error[order[static_cast<std::size_t>(k)]], 2) / static_cast<double>(nearest);
+  }
+  const double remainder =
+      error.squaredNorm() / std::max(distance.head(rows).array().pow(6).sum(), 1e-300);
+  for (Index row = 0; row < rows; ++row) {
+    const double scale = std::sqrt(noise + remainder * std::pow(distance[row], 6)) + 1e-300;
+    comparison.A.row(row) /= scale;
+    comparison.Z.row(row) /= scale;
+    comparison.difference[row] /= scale;
+  }
+  comparison.A.conservativeResize(rows, n);
+  comparison.Z.conservativeResize(rows, n);
+  comparison.difference.conservativeResize(rows);
+  return comparison;
+}
+
+SuspectLabel::Kind KindOf(double factor, double error) {
+  if (std::abs(factor + 1) < kNearSign) return SuspectLabel::Kind::kSign;
+  return std::abs(factor) > kErrors * error ? SuspectLabel::Kind::kScale
+                                            : SuspectLabel::Kind::kBias;
+}
+
+}  // namespace
+
+std::vector<SuspectLabel> CompareWithNeighbours(const LabelledPoints& points,
+                                                const std::stop_token& stop) {
+  const Index n = points.n();
+  const Index m = points.m();
+  std::vector<SuspectLabel> suspects;
+  if (points.J.cols() == 0 || points.NumPoints() < 3 || n > kMaxInputs) return suspects;
+  const std::vector<Triple> triples = NearestTriples(points.X, stop);
+  for (Index i = 0; i < m; ++i) {
+    Comparison comparison = CompareOutput(points, triples, i);
+    const Index rows = comparison.difference.size();
+    const Vector size = comparison.A.colwise().norm();
+    std::vector<Index> judged;
+    Vector rest = comparison.difference;
+    for (Index j = 0; j < n && rows > 0; ++j) {
+      if (size[j] > kNegligible * size.maxCoeff()) {
+        judged.push_back(j);
+      } else {
+        rest -= comparison.A.col(j);  // Taken as labelled.
+      }
+    }
+    const auto num_unknowns = static_cast<Index>(judged.size());
+    if (judged.empty() ||
+        static_cast<double>(rows) < kLeastPairs * static_cast<double>(num_unknowns)) {
+      continue;
+    }
+    const Matrix A = comparison.A(Eigen::all, judged);
+    const Matrix Z = comparison.Z(Eigen::all, judged);
+    const Matrix inverse = (Z.transpose() * A).fullPivLu().inverse();
+    const Vector c = inverse * (Z.transpose() * rest);
+    const Vector error = rest - A * c;
+    const double correction = static_cast<double>(rows) / static_cast<double>(rows - num_unknowns);
+    const Matrix spread = inverse * Z.transpose() * error.asDiagonal();
+    for (Index k = 0; k < num_unknowns; ++k) {
+      const double standard_error = spread.row(k).norm() * correction;
+      if (!(std::abs(c[k] - 1) > std::max(kFar, kErrors * standard_error))) continue;
+      suspects.push_back({.output = i,
+                          .input = judged[static_cast<std::size_t>(k)],
+                          .kind = KindOf(c[k], standard_error),
+                          .factor = c[k]});
+    }
+  }
+  return suspects;
+}
+
+std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& points,
+                                            const Surrogate& value_only, const nn::Scaling& scaling,
+                                            double value_relative, const std::stop_token& stop) {
+  const Index n = points.n();
+  const Index m = points.m();
+  std::vector<SuspectLabel> suspects;
+  if (points.J.cols() == 0 || !(value_relative < kReliable)) return suspects;
+  const Matrix X = (scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean;
+  Matrix J(n, m * points.NumPoints());
+  value_only.Predict(ConstMatrixMap(X.data(), n, X.cols()), std::nullopt, std::nullopt,
+                     {.J = J.data()}, stop);
+  for (Index i = 0; i < m; ++i) {
+    Vector cross = Vector::Zero(n);
+    Vector predicted = Vector::Zero(n);
+    Vector labelled = Vector::Zero(n);
+    for (Index s = 0; s < points.NumPoints(); ++s) {
+      for (Index j = 0; j < n; ++j) {
+        const double label = points.J(j, s * m + i);
+        if (std::isnan(label)) continue;
+        const double slope = J(j, s * m + i) * scaling.x_scale[j] / scaling.y_scale[i];
+        cross[j] += label * slope;
+        predicted[j] += slope * slope;
+        labelled[j] += label * label;
+      }
+    }
+    for (Index j = 0; j < n; ++j) {
+      if (predicted[j] <= kNegligible * predicted.maxCoeff()) continue;
+      if (cross[j] >= kFar * predicted[j]) continue;
+      const double factor = labelled[j] > 0 ? cross[j] / labelled[j] : 0;
+      suspects.push_back({.output = i, .input = j, .kind = KindOf(factor, 1), .factor = factor});
+    }
+  }
+  return suspects;
+}
+
+}  // namespace sobolev::train

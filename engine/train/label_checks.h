@@ -1,0 +1,50 @@
+// Tests of derivative labels against values. Wrong signs, wrong units and swapped columns are
+// common in uploaded derivatives, and pathwise derivatives of discontinuous functions are biased
+// (Glasserman and Karmarkar 2025); both make a differential fit worse than none.
+
+#ifndef SOBOLEV_ENGINE_TRAIN_LABEL_CHECKS_H_
+#define SOBOLEV_ENGINE_TRAIN_LABEL_CHECKS_H_
+
+#include <stop_token>
+#include <vector>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/labelled_points.h"
+#include "engine/surrogate/surrogate.h"
+
+namespace sobolev::train {
+
+// ∂y_i/∂x_j as labelled contradicts the values of y_i.
+struct SuspectLabel {
+  enum class Kind {
+    kSign,   // About the negative of what the values say.
+    kScale,  // About a multiple of it.
+    kBias,   // On average something else: another column's, or a discontinuity was differentiated.
+  };
+
+  Index output = 0;
+  Index input = 0;
+  Kind kind = Kind::kBias;
+  double factor = 0;  // What the labels would have to be multiplied by.
+};
+
+// Compares differences of values between neighbours with the mean of their gradients,
+//   y_b − y_a ≈ Σ_j c_j ½(∂_j y_a + ∂_j y_b)(x_b − x_a)_j,
+// and flags an input whose c_j is far from 1 by many standard errors. The gradient of a third
+// neighbour is the instrument of the estimate, so that neither noise in the values nor in the
+// derivatives moves c_j; both widen its standard error, which holds for errors of any size per pair.
+std::vector<SuspectLabel> CompareWithNeighbours(const LabelledPoints& points,
+                                                const std::stop_token& stop = {});
+
+// Compares the labels with the derivatives of a surrogate that was fitted to values alone, in the
+// user's units, and has `value_relative` error: flags an input whose labels explain less than half
+// of the surrogate's derivative. A surrogate that is poor itself flags nothing.
+std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& points,
+                                            const Surrogate& value_only, const nn::Scaling& scaling,
+                                            double value_relative,
+                                            const std::stop_token& stop = {});
+
+}  // namespace sobolev::train
+
+#endif  // SOBOLEV_ENGINE_TRAIN_LABEL_CHECKS_H_

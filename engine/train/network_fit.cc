@@ -1,0 +1,347 @@
+#include "engine/train/network_fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/byte_codec.h"
+#include "engine/base/matrix.h"
+#include "engine/base/rng.h"
+#include "engine/nn/network.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/labelled_points.h"
+#include "engine/train/differential_pca.h"
+#include "engine/train/errors.h"
+#include "engine/train/fit.h"
+#include "engine/train/levenberg_marquardt.h"
+#include "engine/train/loss_weights.h"
+#include "engine/train/options.h"
+#include "engine/train/random_streams.h"
+#include "engine/train/recipe.h"
+#include "engine/train/samples.h"
+#include "engine/train/trainer.h"
+
+namespace sobolev::train {
+
+namespace {
+
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+// Levenberg-Marquardt ends when the held-out score has not improved by this share for so long.
+constexpr double kImprovement = 0.01;
+constexpr Index kPatience = 15;
+// Standard deviation of the initial biases: without them all tanh units bend at the mean.
+constexpr double kBiasSpread = 0.5;
+// Between the seeds of restarts; odd, so that they do not repeat.
+constexpr std::uint64_t kRestartStride = 0x9e3779b97f4a7c15;
+// With fewer samples Adam is not tried.
+constexpr Index kLeastAdamSamples = 4;
+// Samples of one slice of Adam.
+constexpr Index kSliceSamples = 65536;
+// Adam's samples of a step; at most all of them.
+constexpr Index kLeastBatch = 256;
+constexpr Index kBatches = 16;
+
+Vector InitialTheta(const nn::Architecture& architecture, std::uint64_t seed) {
+  Vector theta = nn::InitialParameters(architecture, seed);
+  Rng rng(seed, kInitialBiasStream);
+  Index end = 0;
+  for (Index l = 1; l < architecture.Depth(); ++l) {
+    end += architecture.Rows(l) * (architecture.Cols(l) + 1);
+    for (Index i = end - architecture.Rows(l); i < end; ++i) theta[i] = kBiasSpread * rng.Normal();
+  }
+  return theta;
+}
+
+// The network of x̃ = A x + c and ỹ = f(x̃), y = d + e∘ỹ, as a network of x.
+Vector FoldAffine(const nn::Architecture& architecture, const Vector& theta, const Matrix& A,
+                  const Vector& c, const Vector& d, const Vector& e) {
+  const Index width = architecture.Rows(1);
+  const Index r = architecture.n;
+  const Index n = A.cols();
+  Vector folded(theta.size() + width * (n - r));
+  const Eigen::Map<const RowMajor> W1(theta.data(), width, r);
+  Eigen::Map<RowMajor>(folded.data(), width, n) = W1 * A;
+  folded.tail(theta.size() - width * r) = theta.tail(theta.size() - width * r);
+  folded.segment(width * n, width) += W1 * c;
+  const Index m = architecture.m;
+  const Index cols = architecture.Cols(architecture.Depth());
+  Eigen::Map<RowMajor> last(folded.data() + folded.size() - m * (cols + 1), m, cols);
+  last = e.asDiagonal() * last;
+  folded.tail(m) = d + e.cwiseProduct(folded.tail(m));
+  return folded;
+}
+
+SampleBlock BlockOf(const LabelledPoints& points, bool derivatives) {
+  return {.rows = points.NumPoints(),
+          .x = points.X.data(),
+          .y = points.Y.data(),
+          .jacobian = derivatives && points.J.cols() > 0 ? points.J.data() : nullptr,
+          .weight = points.weight.data()};
+}
+
+LossWeights LossFor(const Recipe& recipe, const FitData& data, const LabelledPoints& points) {
+  LossOptions options = data.loss;
+  options.derivatives = options.derivatives && recipe.derivatives;
+  return WeightsFor(points, options);
+}
+
+// The Gauss-Newton matrix of all points, and its factorisation.
+double NewtonWorkPerStep(const nn::Architecture& architecture, const LabelledPoints& points) {
+  const auto p = static_cast<double>(architecture.NumParameters());
+  const auto samples = static_cast<double>(points.NumPoints());
+  const auto m = static_cast<double>(architecture.m);
+  return (1 + m) * samples * p * p + p * p * p / 3;
+}
+
+class NetworkFit : public Fit {
+ public:
+  NetworkFit(const Recipe& recipe, const FitData& data)
+      : recipe_(recipe),
+        data_(data),
+        projection_(ProjectionFor(recipe, data.training)),
+        training_(projection_ ? Project(data.training, *projection_) : LabelledPoints()),
+        weights_(LossFor(recipe, data, Training())),
+        architecture_{.n = Training().n(),
+                      .m = data.training.m(),
+                      .hidden = recipe.hidden,
+                      .activation = recipe.activation},
+        seed_(data.seed + static_cast<std::uint64_t>(recipe.restart) * kRestartStride),
+        theta_(InitialTheta(architecture_, seed_)),
+        best_theta_(theta_) {}
+
+  bool Advance(const std::stop_token& stop) override {
+    if (recipe_.adam_steps > 0 && Training().NumPoints() < kLeastAdamSamples) {
+      adam_left_ = false;
+      if (recipe_.newton_iterations == 0) return false;
+    }
+    if (adam_left_ && recipe_.adam_steps > 0) {
+      AdvanceAdam(stop);
+      return adam_left_ || recipe_.newton_iterations > 0;
+    }
+    return AdvanceNewton(stop);
+  }
+
+  double Work() const override { return work_; }
+  Index BestIteration() const override { return best_iteration_; }
+
+  std::shared_ptr<const Surrogate> MakeSurrogate() const override {
+    if (!has_model_) return nullptr;
+    return std::make_shared<nn::NetworkSurrogate>(SurrogateOf(best_theta_));
+  }
+
+  void Save(ByteWriter& writer) const override {
+    writer.Write(adam_left_);
+    writer.Write(has_model_);
+    writer.Write(patience_score_);
+    writer.Write(patience_iteration_);
+    writer.Write(work_);
+    writer.Write(iteration_);
+    writer.Write(best_iteration_);
+    writer.Write(best_score_);
+    writer.WriteVector(theta_);
+    writer.WriteVector(best_theta_);
+    writer.Write(newton_.has_value());
+    if (newton_) newton_->Save(writer);
+    const std::string adam = adam_ ? adam_->SaveState() : std::string();
+    writer.Write(adam.size());
+    writer.WriteAll(std::span(adam));
+  }
+
+  void Load(ByteReader& reader) override {
+    adam_left_ = reader.Read<bool>();
+    has_model_ = reader.Read<bool>();
+    patience_score_ = reader.Read<double>();
+    patience_iteration_ = reader.Read<Index>();
+    work_ = reader.Read<double>();
+    iteration_ = reader.Read<Index>();
+    best_iteration_ = reader.Read<Index>();
+    best_score_ = reader.Read<double>();
+    theta_ = reader.ReadVector(theta_.size());
+    best_theta_ = reader.ReadVector(theta_.size());
+    if (reader.Read<bool>()) {
+      StartNewton();
+      newton_->Load(reader);
+    }
+    const auto adam_size = reader.Read<std::size_t>();
+    const std::vector<char> adam = reader.ReadAll<char>(adam_size);
+    if (!adam.empty()) {
+      StartAdam({});
+      adam_->LoadState({adam.data(), adam.size()});
+    }
+  }
+
+ private:
+  static std::optional<Projection> ProjectionFor(const Recipe& recipe,
+                                                 const LabelledPoints& points) {
+    if (recipe.rank == 0) return std::nullopt;
+    return MakeProjection(AnalyseGradients(points), recipe.rank, points.X);
+  }
+
+  const LabelledPoints& Training() const { return projection_ ? training_ : data_.training; }
+
+  nn::NetworkSurrogate SurrogateOf(const Vector& theta) const {
+    nn::Architecture architecture = architecture_;
+    architecture.n = data_.training.n();
+    if (!projection_) return {architecture, data_.scaling, theta};
+    const Index m = architecture_.m;
+    return {architecture, data_.scaling,
+            FoldAffine(architecture_, theta, projection_->B, Vector::Zero(architecture_.n),
+                       Vector::Zero(m), Vector::Ones(m))};
+  }
+
+  // ---- Adam ----
+
+  void StartAdam(const std::stop_token& stop) {
+    const LabelledPoints& points = Training();
+    const LabelledPoints validation = projection_ && data_.validation.NumPoints() > 0
+                                          ? Project(data_.validation, *projection_)
+                                          : LabelledPoints();
+    const LabelledPoints& held_out = projection_ ? validation : data_.validation;
+    const bool derivatives = recipe_.derivatives && weights_.beta > 0;
+    SampleSet samples{.n = points.n(), .m = points.m(), .blocks = {BlockOf(points, derivatives)}};
+    const Index num_training = points.NumPoints();
+    const Index num_held_out = held_out.NumPoints();
+    if (num_held_out > 0) samples.blocks.push_back(BlockOf(held_out, derivatives));
+    Split split;
+    split.held_out.assign(static_cast<std::size_t>(num_training + num_held_out), false);
+    split.training.resize(static_cast<std::size_t>(num_training));
+    std::iota(split.training.begin(), split.training.end(), 0U);
+    if (num_held_out == 0) {
+      split.validation = split.training;
+    } else {
+      split.validation.resize(static_cast<std::size_t>(num_held_out));
+      std::iota(split.validation.begin(), split.validation.end(),
+                static_cast<std::uint32_t>(num_training));
+      std::fill(split.held_out.begin() + num_training, split.held_out.end(), true);
+    }
+    const Index batch = std::min(std::max(kLeastBatch, num_training / kBatches), num_training);
+    const Index steps = (num_training + batch - 1) / batch;
+    Options options{.hidden = recipe_.hidden, .activation = recipe_.activation};
+    options.epochs = std::max<Index>(1, (recipe_.adam_steps + steps - 1) / steps);
+    options.batch_size = batch;
+    options.alpha = weights_.alpha;
+    options.beta = weights_.beta;
+    options.patience = 0;
+    options.validation_fraction = std::max(
+        1e-6, static_cast<double>(num_held_out) / static_cast<double>(num_training + num_held_out));
+    options.seed = seed_;
+    adam_.emplace(samples, options, split, stop);
+  }
+
+  void AdvanceAdam(const std::stop_token& stop) {
+    if (!adam_) StartAdam(stop);
+    const Index seen = adam_->SamplesSeen();
+    const Status status = adam_->Advance(stop, kSliceSamples);
+    ThrowIfStopped(stop);
+    work_ += static_cast<double>(adam_->SamplesSeen() - seen) * AdamWorkPerSample();
+    if (status == Status::kRunning || status == Status::kEpochDone) return;
+    const nn::NetworkSurrogate trained = adam_->MakeSurrogate();
+    const nn::Scaling& scaling = trained.scaling();
+    theta_ = FoldAffine(
+        architecture_, trained.theta(), Matrix(scaling.x_scale.cwiseInverse().asDiagonal()),
+        -scaling.x_mean.cwiseQuotient(scaling.x_scale), scaling.y_mean, scaling.y_scale);
+    best_theta_ = theta_;
+    best_iteration_ = 0;
+    has_model_ = true;
+    if (data_.validation.NumPoints() > 0) best_score_ = ScoreOf(theta_, stop);
+    adam_.reset();
+    adam_left_ = false;
+  }
+
+  // In double-precision multiply-adds; Adam runs in single precision.
+  double AdamWorkPerSample() const {
+    const Index sweeps = weights_.beta > 0 ? 3 + 3 * architecture_.m : 3;
+    return 0.5 * static_cast<double>(sweeps * architecture_.NumParameters());
+  }
+
+  // ---- Levenberg-Marquardt ----
+
+  void StartNewton() {
+    newton_.emplace(architecture_, Training(), weights_, theta_, LevenbergMarquardtOptions{});
+  }
+
+  bool AdvanceNewton(const std::stop_token& stop) {
+    if (!newton_) StartNewton();
+    const LevenbergMarquardt::Status status = newton_->Step(stop);
+    work_ += NewtonWorkPerStep(architecture_, Training());
+    theta_ = newton_->theta();
+    has_model_ = true;
+    ++iteration_;
+    if (data_.validation.NumPoints() == 0) {
+      best_theta_ = theta_;
+      best_iteration_ = iteration_;
+    } else {
+      const double score = ScoreOf(theta_, stop);
+      if (score < best_score_) {
+        if (score < (1 - kImprovement) * patience_score_) {
+          patience_score_ = score;
+          patience_iteration_ = iteration_;
+        }
+        best_score_ = score;
+        best_theta_ = theta_;
+        best_iteration_ = iteration_;
+      }
+      if (iteration_ - patience_iteration_ >= kPatience) return false;
+    }
+    return status == LevenbergMarquardt::Status::kRunning && iteration_ < recipe_.newton_iterations;
+  }
+
+  double ScoreOf(const Vector& theta, const std::stop_token& stop) const {
+    return Score(ErrorsOn(SurrogateOf(theta), data_.validation, data_.scaling, nullptr, stop));
+  }
+
+  const Recipe recipe_;
+  const FitData& data_;
+  const std::optional<Projection> projection_;
+  const LabelledPoints training_;  // Projected; empty without projection.
+  const LossWeights weights_;
+  const nn::Architecture architecture_;
+
+  const std::uint64_t seed_;
+
+  Vector theta_;
+  Vector best_theta_;
+  double best_score_ = std::numeric_limits<double>::infinity();
+  double patience_score_ = std::numeric_limits<double>::infinity();
+  Index patience_iteration_ = 0;
+  Index best_iteration_ = 0;
+  Index iteration_ = 0;  // Of Levenberg-Marquardt.
+  double work_ = 0;
+  bool adam_left_ = true;
+  bool has_model_ = false;  // Whether the parameters are more than initial ones.
+  std::optional<Trainer> adam_;
+  std::optional<LevenbergMarquardt> newton_;
+};
+
+}  // namespace
+
+double EstimateNetworkWork(const Recipe& recipe, const LabelledPoints& training) {
+  const nn::Architecture architecture{.n = recipe.rank > 0 ? recipe.rank : training.n(),
+                                      .m = training.m(),
+                                      .hidden = recipe.hidden,
+                                      .activation = recipe.activation};
+  const auto p = static_cast<double>(architecture.NumParameters());
+  const auto samples = static_cast<double>(training.NumPoints());
+  const auto m = static_cast<double>(training.m());
+  const double batch = std::min(samples, std::max<double>(kLeastBatch, samples / kBatches));
+  const double adam = static_cast<double>(recipe.adam_steps) * batch * 0.5 * (3 + 3 * m) * p;
+  const double newton =
+      static_cast<double>(recipe.newton_iterations) * NewtonWorkPerStep(architecture, training);
+  return adam + newton;
+}
+
+std::unique_ptr<Fit> MakeNetworkFit(const Recipe& recipe, const FitData& data) {
+  return std::make_unique<NetworkFit>(recipe, data);
+}
+
+}  // namespace sobolev::train

@@ -1,0 +1,175 @@
+#include "engine/train/portfolio.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/activation.h"
+#include "engine/train/recipe.h"
+
+namespace sobolev::train {
+
+namespace {
+
+using nn::Activation;
+
+constexpr Index kNewtonIterations = 100;
+constexpr Index kAdamSteps = 1600;
+// After Adam found the basin.
+constexpr Index kPolishIterations = 40;
+
+Recipe Closed(Family family, Index rank = 0) { return {.family = family, .rank = rank}; }
+
+Recipe Newton(std::vector<Index> hidden, Activation activation = Activation::kTanh,
+              Index rank = 0) {
+  return {.rank = rank,
+          .hidden = std::move(hidden),
+          .activation = activation,
+          .newton_iterations = kNewtonIterations};
+}
+
+// A small network, to see how many directions it takes.
+Recipe Scout(Index rank) { return Newton({8}, Activation::kTanh, rank); }
+
+Recipe Adam(Index rank = 0) {
+  return {.rank = rank,
+          .hidden = {20, 20, 20, 20},
+          .activation = Activation::kSoftplus,
+          .adam_steps = kAdamSteps};
+}
+
+Recipe Hybrid(Index rank = 0) {
+  return {.rank = rank,
+          .hidden = {20, 20},
+          .activation = Activation::kTanh,
+          .adam_steps = kAdamSteps / 2,
+          .newton_iterations = kPolishIterations};
+}
+
+// Scores within this factor of the best are worth a second look.
+constexpr double kClose = 2;
+// Networks within this factor of the best may overtake it when varied.
+constexpr double kReachable = 5;
+// Nothing can be better than that.
+constexpr double kExact = 1e-12;
+// After so many trials in a row that gained less than this share, more of the same are not worth
+// it: the labels are noisy, or the samples are too few.
+constexpr std::size_t kBarren = 12;
+constexpr double kGain = 0.02;
+
+// One of each kind.
+std::vector<Recipe> FirstRound(const PortfolioFacts& facts) {
+  std::vector<Recipe> recipes = {Closed(Family::kPolynomial)};
+  for (const Index rank : facts.ranks) recipes.push_back(Scout(rank));
+  recipes.push_back(Newton({20, 20}));
+  recipes.push_back(Closed(Family::kGaussianProcess));
+  recipes.push_back(Adam());
+  return recipes;
+}
+
+// All kinds on the directions of a scout that did well.
+std::vector<Recipe> OnDirections(Index rank) {
+  return {Closed(Family::kPolynomial, rank), Newton({20, 20}, Activation::kTanh, rank),
+          Closed(Family::kGaussianProcess, rank), Adam(rank)};
+}
+
+std::vector<Index> Scaled(std::vector<Index> hidden, double factor) {
+  for (Index& width : hidden) {
+    width = std::max<Index>(4, std::lround(static_cast<double>(width) * factor));
+  }
+  return hidden;
+}
+
+// How many trials came after the last one that was clearly better than all before it.
+std::size_t TrialsSinceGain(const std::vector<TriedRecipe>& tried) {
+  double best = std::numeric_limits<double>::infinity();
+  std::size_t last = 0;
+  for (std::size_t i = 0; i < tried.size(); ++i) {
+    if (tried[i].score < (1 - kGain) * best) last = i;
+    best = std::min(best, tried[i].score);
+  }
+  return tried.size() - last;
+}
+
+// Neighbours of a network that may be better.
+std::vector<Recipe> Variations(const TriedRecipe& tried) {
+  const Recipe& network = tried.recipe;
+  std::vector<Recipe> recipes;
+  const auto vary = [&](const auto& change) {
+    Recipe recipe = network;
+    change(recipe);
+    recipes.push_back(std::move(recipe));
+  };
+  // More iterations if they ended too soon.
+  if (network.newton_iterations > 0 && tried.iterations >= network.newton_iterations * 9 / 10) {
+    vary([](Recipe& recipe) { recipe.newton_iterations *= 3; });
+  }
+  vary([](Recipe& recipe) { recipe.hidden = Scaled(recipe.hidden, 1.5); });
+  vary([](Recipe& recipe) { recipe.hidden = Scaled(recipe.hidden, 1 / 1.5); });
+  for (const Activation activation :
+       {Activation::kTanh, Activation::kSilu, Activation::kSin, Activation::kSoftplus}) {
+    vary([&](Recipe& recipe) { recipe.activation = activation; });
+  }
+  vary([](Recipe& recipe) { recipe.hidden.push_back(recipe.hidden.back()); });
+  if (network.newton_iterations > 0) {
+    vary([](Recipe& recipe) { recipe.restart = 1; });
+    vary([](Recipe& recipe) { recipe.restart = 2; });
+  }
+  if (network.newton_iterations == 0) vary([](Recipe& recipe) { recipe.adam_steps *= 4; });
+  return recipes;
+}
+
+}  // namespace
+
+Recipe NewtonRecipe() { return Newton({20, 20}); }
+
+Recipe HybridRecipe() { return Hybrid(); }
+
+std::vector<Recipe> NextRecipes(const PortfolioFacts& facts,
+                                const std::vector<TriedRecipe>& tried) {
+  const auto without_tried = [&](std::vector<Recipe> recipes) {
+    std::erase_if(recipes, [&](const Recipe& recipe) {
+      return std::ranges::count(tried, recipe, &TriedRecipe::recipe) > 0;
+    });
+    return recipes;
+  };
+  if (!facts.recipes.empty()) return without_tried(facts.recipes);
+  double best = std::numeric_limits<double>::infinity();
+  for (const TriedRecipe& trial : tried) best = std::min(best, trial.score);
+  if (best < kExact) return {};
+  const auto within = [&](const Recipe& recipe, double factor) {
+    return std::ranges::any_of(tried, [&](const TriedRecipe& trial) {
+      return trial.recipe == recipe && trial.score <= factor * best;
+    });
+  };
+  std::vector<Recipe> recipes = FirstRound(facts);
+  for (const Index rank : facts.ranks) {
+    if (!within(Scout(rank), kClose)) continue;
+    for (Recipe& recipe : OnDirections(rank)) recipes.push_back(std::move(recipe));
+  }
+  recipes.push_back(Hybrid());
+  if (TrialsSinceGain(tried) > kBarren) return without_tried(std::move(recipes));
+  for (const TriedRecipe& trial : tried) {
+    if (trial.recipe.family != Family::kPolynomial || trial.score > kClose * best) continue;
+    recipes.push_back(trial.recipe);
+    recipes.back().search = kLongSearch;
+  }
+  std::vector<TriedRecipe> networks;
+  for (const TriedRecipe& trial : tried) {
+    if (trial.recipe.family == Family::kNetwork && trial.score <= kReachable * best) {
+      networks.push_back(trial);
+    }
+  }
+  std::ranges::stable_sort(networks, {}, &TriedRecipe::score);
+  constexpr std::size_t kVaried = 2;
+  for (std::size_t i = 0; i < std::min(kVaried, networks.size()); ++i) {
+    for (Recipe& recipe : Variations(networks[i])) recipes.push_back(std::move(recipe));
+  }
+  return without_tried(std::move(recipes));
+}
+
+}  // namespace sobolev::train

@@ -1,0 +1,39 @@
+// Which recipe to try next, given how those before fared.
+
+#ifndef SOBOLEV_ENGINE_TRAIN_PORTFOLIO_H_
+#define SOBOLEV_ENGINE_TRAIN_PORTFOLIO_H_
+
+#include <optional>
+#include <vector>
+
+#include "engine/base/matrix.h"
+#include "engine/train/recipe.h"
+
+namespace sobolev::train {
+
+// What a portfolio needs to know of the labels.
+struct PortfolioFacts {
+  Index n = 0;
+  Index num_points = 0;
+  std::vector<Index> ranks;     // PromisingRanks of the gradients.
+  std::vector<Recipe> recipes;  // If any, only these are tried.
+};
+
+// Networks as they are trained unless something else is known.
+Recipe NewtonRecipe();
+Recipe HybridRecipe();
+
+struct TriedRecipe {
+  Recipe recipe;
+  double score;      // Lower is better; infinite if it made no model.
+  Index iterations;  // After which it was best.
+};
+
+// Recipes in the order in which they should be tried that are not among `tried`: first one of each
+// kind, then more of the kinds that did well, then variations of the best networks. Empty when
+// nothing promising is left.
+std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<TriedRecipe>& tried);
+
+}  // namespace sobolev::train
+
+#endif  // SOBOLEV_ENGINE_TRAIN_PORTFOLIO_H_

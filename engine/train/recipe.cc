@@ -1,0 +1,45 @@
+#include "engine/train/recipe.h"
+
+#include <string>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/network.h"
+
+namespace sobolev::train {
+
+namespace {
+
+std::string NetworkName(const Recipe& recipe) {
+  std::string name = "network ";
+  for (const Index width : recipe.hidden) name += std::to_string(width) + "-";
+  name.back() = ' ';
+  name += nn::Name(recipe.activation);
+  if (recipe.adam_steps > 0) name += recipe.newton_iterations > 0 ? ", adam + lm" : ", adam";
+  if (recipe.adam_steps == 0) name += ", lm";
+  if (recipe.restart > 0) name += ", start " + std::to_string(recipe.restart + 1);
+  return name;
+}
+
+}  // namespace
+
+std::string Name(const Recipe& recipe) {
+  std::string name;
+  switch (recipe.family) {
+    case Family::kPolynomial:
+      name = recipe.search > kShortSearch ? "polynomial, long search" : "polynomial";
+      break;
+    case Family::kGaussianProcess:
+      name = "gaussian process";
+      break;
+    case Family::kNetwork:
+      name = NetworkName(recipe);
+      break;
+  }
+  if (recipe.rank > 0) {
+    name += ", " + std::to_string(recipe.rank) + (recipe.rank == 1 ? " direction" : " directions");
+  }
+  if (!recipe.derivatives) name += ", values only";
+  return name;
+}
+
+}  // namespace sobolev::train

@@ -1,0 +1,46 @@
+// A recipe says how to fit a surrogate: a family of functions, its size, and the optimiser.
+
+#ifndef SOBOLEV_ENGINE_TRAIN_RECIPE_H_
+#define SOBOLEV_ENGINE_TRAIN_RECIPE_H_
+
+#include <string>
+#include <vector>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/activation.h"
+
+namespace sobolev::train {
+
+enum class Family { kPolynomial, kGaussianProcess, kNetwork };
+
+// Multiply-adds of a search for the terms of a polynomial.
+inline constexpr double kShortSearch = 4e9;
+inline constexpr double kLongSearch = 5e10;
+
+struct Recipe {
+  Family family = Family::kNetwork;
+  // Directions that differential principal components keep; 0: all inputs, untouched.
+  Index rank = 0;
+  // Whether derivative labels are fitted; without them the recipe is a value-only comparison.
+  bool derivatives = true;
+
+  // Of polynomials: multiply-adds of the search for terms.
+  double search = kShortSearch;
+
+  // Of networks.
+  std::vector<Index> hidden;
+  nn::Activation activation = nn::Activation::kTanh;
+  Index adam_steps = 0;         // First, on a one-cycle schedule.
+  Index newton_iterations = 0;  // Then, at most, of Levenberg-Marquardt.
+  Index restart = 0;            // From other initial weights for each number.
+
+  friend bool operator==(const Recipe&, const Recipe&) = default;
+};
+
+// "polynomial", "gaussian process, 2 directions", "network 20-20 tanh, lm", "…, adam", "…, adam +
+// lm".
+std::string Name(const Recipe& recipe);
+
+}  // namespace sobolev::train
+
+#endif  // SOBOLEV_ENGINE_TRAIN_RECIPE_H_

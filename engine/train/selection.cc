@@ -1,0 +1,669 @@
+#include "engine/train/selection.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/base/byte_codec.h"
+#include "engine/base/error.h"
+#include "engine/base/isa.h"
+#include "engine/base/matrix.h"
+#include "engine/base/rng.h"
+#include "engine/nn/network.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/labelled_points.h"
+#include "engine/surrogate/surrogate.h"
+#include "engine/train/differential_pca.h"
+#include "engine/train/errors.h"
+#include "engine/train/fit.h"
+#include "engine/train/label_checks.h"
+#include "engine/train/loss_weights.h"
+#include "engine/train/portfolio.h"
+#include "engine/train/random_streams.h"
+#include "engine/train/recipe.h"
+#include "engine/train/samples.h"
+#include "engine/train/scaling.h"
+#include "engine/train/standard_points.h"
+#include "engine/train/surrogate_codec.h"
+
+namespace sobolev::train {
+
+namespace {
+
+// Changes with everything that makes old states continue to other bits.
+constexpr std::uint64_t kStateVersion = 1;
+
+// Points that are used at most; of more, a random part.
+constexpr Index kMaxPoints = 20'000;
+// Up to so many points every recipe is cross-validated.
+constexpr Index kFewPoints = 200;
+constexpr Index kFolds = 4;
+// Of more points this share is held out, but never more than so many.
+constexpr double kHeldOutShare = 0.2;
+constexpr Index kMostHeldOut = 4000;
+// A recipe that is worse than the best by this factor on its first fold is abandoned.
+constexpr double kHopeless = 2;
+// A later recipe that is better by this share is better whatever the noise.
+constexpr double kWorthwhile = 0.05;
+// Shares of the training points of the learning curve.
+constexpr double kCurveShares[] = {0.25, 0.5};
+
+// Numbers 0 … count − 1 except those of the fold; or, with inside, only those.
+std::vector<std::uint32_t> PartOf(const std::vector<std::uint32_t>& numbers,
+                                  const std::vector<Index>& fold_of, Index fold, bool inside) {
+  std::vector<std::uint32_t> part;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if ((fold_of[i] == fold) == inside) part.push_back(numbers[i]);
+  }
+  return part;
+}
+
+Errors Mean(const std::vector<Errors>& folds) {
+  Errors mean = folds.front();
+  for (std::size_t k = 1; k < folds.size(); ++k) {
+    mean.value_rmse += folds[k].value_rmse;
+    mean.value_relative += folds[k].value_relative;
+    mean.jacobian_rmse += folds[k].jacobian_rmse;
+    mean.jacobian_relative += folds[k].jacobian_relative;
+  }
+  const auto count = static_cast<double>(folds.size());
+  mean.value_rmse /= count;
+  mean.value_relative /= count;
+  mean.jacobian_rmse /= count;
+  mean.jacobian_relative /= count;
+  return mean;
+}
+
+void Append(const PointErrors& more, PointErrors& errors) {
+  const auto append = [](const Vector& tail, Vector& vector) {
+    vector.conservativeResize(vector.size() + tail.size());
+    vector.tail(tail.size()) = tail;
+  };
+  append(more.value, errors.value);
+  append(more.jacobian, errors.jacobian);
+}
+
+template <class T, class WriteOne>
+void WriteAll(ByteWriter& writer, const std::vector<T>& items, const WriteOne& write_one) {
+  writer.Write(items.size());
+  for (const T& item : items) write_one(item);
+}
+
+template <class T, class ReadOne>
+std::vector<T> ReadAll(ByteReader& reader, const ReadOne& read_one) {
+  std::vector<T> items;
+  for (auto left = reader.Read<std::size_t>(); left > 0; --left) items.push_back(read_one());
+  return items;
+}
+
+void Write(ByteWriter& writer, const Recipe& recipe) {
+  writer.Write(recipe.family);
+  writer.Write(recipe.rank);
+  writer.Write(recipe.derivatives);
+  writer.Write(recipe.search);
+  writer.Write(recipe.hidden.size());
+  writer.WriteAll(std::span<const Index>(recipe.hidden));
+  writer.Write(recipe.activation);
+  writer.Write(recipe.adam_steps);
+  writer.Write(recipe.newton_iterations);
+  writer.Write(recipe.restart);
+}
+
+Recipe ReadRecipe(ByteReader& reader) {
+  Recipe recipe;
+  recipe.family = reader.Read<Family>();
+  recipe.rank = reader.Read<Index>();
+  recipe.derivatives = reader.Read<bool>();
+  recipe.search = reader.Read<double>();
+  recipe.hidden = reader.ReadAll<Index>(reader.Read<std::size_t>());
+  recipe.activation = reader.Read<nn::Activation>();
+  recipe.adam_steps = reader.Read<Index>();
+  recipe.newton_iterations = reader.Read<Index>();
+  recipe.restart = reader.Read<Index>();
+  return recipe;
+}
+
+void Write(ByteWriter& writer, const Vector& numbers) {
+  writer.Write(static_cast<std::int64_t>(numbers.size()));
+  writer.WriteVector(numbers);
+}
+
+Vector ReadSizedVector(ByteReader& reader) {
+  return reader.ReadVector(reader.ReadInt(0, std::numeric_limits<std::int32_t>::max()));
+}
+
+void Write(ByteWriter& writer, const Errors& errors) {
+  Write(writer, errors.value_rmse);
+  writer.Write(errors.value_relative);
+  Write(writer, errors.jacobian_rmse);
+  writer.Write(errors.jacobian_relative);
+}
+
+Errors ReadErrors(ByteReader& reader) {
+  Errors errors;
+  errors.value_rmse = ReadSizedVector(reader);
+  errors.value_relative = reader.Read<double>();
+  errors.jacobian_rmse = ReadSizedVector(reader);
+  errors.jacobian_relative = reader.Read<double>();
+  return errors;
+}
+
+void Write(ByteWriter& writer, const Trial& trial) {
+  Write(writer, trial.recipe);
+  writer.Write(trial.state);
+  Write(writer, trial.errors);
+  writer.Write(trial.score);
+  writer.Write(trial.work);
+  writer.Write(trial.iterations);
+}
+
+Trial ReadTrial(ByteReader& reader) {
+  Trial trial;
+  trial.recipe = ReadRecipe(reader);
+  trial.state = reader.Read<Trial::State>();
+  trial.errors = ReadErrors(reader);
+  trial.score = reader.Read<double>();
+  trial.work = reader.Read<double>();
+  trial.iterations = reader.Read<Index>();
+  return trial;
+}
+
+}  // namespace
+
+void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num_samples) {
+  CheckLoss(options.loss);
+  for (const Recipe& recipe : options.recipes) {
+    if (recipe.family != Family::kNetwork) continue;
+    nn::Validate({.n = n, .m = m, .hidden = recipe.hidden, .activation = recipe.activation});
+  }
+  if (num_samples > 0) return;
+  throw FailedPrecondition("TOO_FEW_SAMPLES", "dataset",
+                           "expected at least 1 sample, got 0; append samples");
+}
+
+struct Selection::Impl {
+  // What the machine does next.
+  enum class Phase { kTrials, kFinalFit, kCurve, kValueOnly, kFinished, kFailed };
+
+  Impl(const SampleSet& sample_set, const SelectionOptions& selection_options,
+       const std::stop_token& stop)
+      : options(selection_options), num_samples(sample_set.NumSamples()) {
+    CheckSelection(options, sample_set.n, sample_set.m, num_samples);
+    Split none;
+    none.held_out.assign(static_cast<std::size_t>(num_samples), false);
+    scaling = Standardise(sample_set, none, DerivativeScale::kPerOutput, stop).scaling;
+
+    std::vector<std::uint32_t> order(static_cast<std::size_t>(num_samples));
+    std::iota(order.begin(), order.end(), 0U);
+    Rng rng(options.seed, kSplitStream);
+    Shuffle(std::span(order), rng);
+    const Index used = std::min(num_samples, kMaxPoints);
+    order.resize(static_cast<std::size_t>(used));
+
+    // Folds by position in the shuffled order.
+    const bool few = used <= kFewPoints;
+    const Index num_folds = used < 2 ? 0 : few ? std::min(kFolds, used) : 1;
+    const auto share = static_cast<Index>(std::lround(kHeldOutShare * static_cast<double>(used)));
+    const Index num_held_out = std::min(share, kMostHeldOut);
+    std::vector<std::pair<std::uint32_t, Index>> dealt;
+    for (Index i = 0; i < used; ++i) {
+      const Index fold = few ? (num_folds == 0 ? 1 : i % num_folds) : (i < num_held_out ? 0 : 1);
+      dealt.emplace_back(order[static_cast<std::size_t>(i)], fold);
+    }
+    std::ranges::sort(dealt);
+    std::vector<std::uint32_t> numbers;
+    std::vector<Index> fold_of;
+    for (const auto& [number, fold] : dealt) {
+      numbers.push_back(number);
+      fold_of.push_back(fold);
+    }
+    const auto data = [&](const std::vector<std::uint32_t>& training,
+                          const std::vector<std::uint32_t>& validation) {
+      FitData part{.scaling = scaling, .loss = options.loss, .seed = options.seed};
+      part.training = StandardPoints(sample_set, training, scaling, stop);
+      if (!validation.empty()) {
+        part.validation = StandardPoints(sample_set, validation, scaling, stop);
+      }
+      return part;
+    };
+    all = data(numbers, {});
+    for (Index fold = 0; fold < num_folds; ++fold) {
+      folds.push_back(
+          data(PartOf(numbers, fold_of, fold, false), PartOf(numbers, fold_of, fold, true)));
+    }
+    // A single point cannot be held out; it is then judged by itself.
+    if (folds.empty()) {
+      folds.push_back(data(numbers, {}));
+      folds.back().validation = all.training;
+    }
+    facts = {.n = sample_set.n,
+             .num_points = used,
+             .ranks = PromisingRanks(AnalyseGradients(folds.front().training)),
+             .recipes = options.recipes};
+    loss = WeightsFor(all.training, options.loss);
+    suspects = CompareWithNeighbours(all.training, stop);
+    fingerprint = Fingerprint();
+  }
+
+  SelectionStatus Advance(const std::stop_token& stop) {
+    try {
+      switch (phase) {
+        case Phase::kTrials:
+          return AdvanceTrials(stop);
+        case Phase::kFinalFit:
+          return AdvanceFinalFit(stop);
+        case Phase::kCurve:
+        case Phase::kValueOnly:
+          return AdvanceComparison(stop);
+        case Phase::kFinished:
+          return SelectionStatus::kFinished;
+        case Phase::kFailed:
+          break;
+      }
+      return SelectionStatus::kFailed;
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kCancelled) return SelectionStatus::kCancelled;
+      throw;
+    }
+  }
+
+  // ---- Trials ----
+
+  SelectionStatus AdvanceTrials(const std::stop_token& stop) {
+    if (!fit && !StartTrial()) {
+      phase = best ? Phase::kFinalFit : Phase::kFailed;
+      return SelectionStatus::kRunning;
+    }
+    Trial& trial = trials.back();
+    const double before = fit->Work();
+    const bool more = fit->Advance(stop);
+    Spend(trial, fit->Work() - before);
+    if (more) return SelectionStatus::kRunning;
+    FinishFold(trial, stop);
+    return trial.state == Trial::State::kRunning ? SelectionStatus::kRunning
+                                                 : SelectionStatus::kTrialDone;
+  }
+
+  void Spend(Trial& trial, double work) {
+    trial.work += work;
+    spent += work;
+  }
+
+  // The next recipe that fits the budget, if any.
+  bool StartTrial() {
+    if (hurried) return false;
+    std::vector<TriedRecipe> tried;
+    for (const Trial& trial : trials)
+      tried.push_back({trial.recipe, trial.score, trial.iterations});
+    for (const Recipe& recipe : NextRecipes(facts, tried)) {
+      const double work =
+          EstimateWork(recipe, folds.front().training) * static_cast<double>(folds.size());
+      if (best && spent + work > options.budget) continue;
+      trials.push_back({.recipe = recipe});
+      fold_errors.clear();
+      fold_iterations.clear();
+      StartFit();
+      return true;
+    }
+    return false;
+  }
+
+  void FinishFold(Trial& trial, const std::stop_token& stop) {
+    const FitData& data = folds[fold_errors.size()];
+    std::shared_ptr<const Surrogate> surrogate = fit->MakeSurrogate();
+    fold_iterations.push_back(fit->BestIteration());
+    fit.reset();
+    if (surrogate == nullptr) {
+      trial.state = Trial::State::kFailed;
+      trial.score = std::numeric_limits<double>::infinity();
+      return;
+    }
+    PointErrors by_point;
+    fold_errors.push_back(ErrorsOn(*surrogate, data.validation, scaling, &by_point, stop));
+    if (fold_errors.size() == 1) {
+      first_fold = surrogate;
+      point_errors = {};
+    }
+    Append(by_point, point_errors);
+    trial.errors = Mean(fold_errors);
+    trial.score = Score(trial.errors);
+    std::ranges::sort(fold_iterations);
+    trial.iterations = fold_iterations[fold_iterations.size() / 2];
+    if (!std::isfinite(trial.score)) {
+      trial.state = Trial::State::kFailed;
+    } else if (fold_errors.size() == folds.size()) {
+      trial.state = Trial::State::kFinished;
+      if (!best || IsBetter(trial)) {
+        best = trials.size() - 1;
+        best_surrogate = first_fold;
+        best_point_errors = point_errors;
+      }
+    } else if (best && trial.score > kHopeless * BestTrial().score) {
+      trial.state = Trial::State::kAbandoned;
+    } else {
+      StartFit();
+    }
+  }
+
+  // Earlier trials are cheaper, so that a later one must be better clearly or by much.
+  bool IsBetter(const Trial& trial) const {
+    return trial.score < BestTrial().score &&
+           (trial.score < (1 - kWorthwhile) * BestTrial().score ||
+            ClearlyLower(point_errors, best_point_errors));
+  }
+
+  const Trial& BestTrial() const { return trials[*best]; }
+
+  // ---- The winner on all samples ----
+
+  // With as many iterations as were best on the folds, because nothing is held out.
+  Recipe FinalRecipe() const {
+    Recipe recipe = BestTrial().recipe;
+    if (recipe.newton_iterations > 0) {
+      const Index least = recipe.adam_steps > 0 ? 0 : 1;
+      recipe.newton_iterations = std::max(least, BestTrial().iterations);
+    }
+    return recipe;
+  }
+
+  SelectionStatus AdvanceFinalFit(const std::stop_token& stop) {
+    if (!fit) StartFit();
+    if (fit->Advance(stop)) return SelectionStatus::kRunning;
+    // A fit to all samples knows those of the first fold; if it is not better there, it went wrong.
+    std::shared_ptr<const Surrogate> refitted = fit->MakeSurrogate();
+    fit.reset();
+    if (refitted != nullptr) {
+      const LabelledPoints& known = folds.front().validation;
+      const double score = Score(ErrorsOn(*refitted, known, scaling, nullptr, stop));
+      if (score <= Score(ErrorsOn(*best_surrogate, known, scaling, nullptr, stop))) {
+        best_surrogate = refitted;
+      }
+    }
+    phase = hurried ? Phase::kFinished : Phase::kCurve;
+    return SelectionStatus::kRunning;
+  }
+
+  // ---- Comparisons for the report ----
+
+  SelectionStatus AdvanceComparison(const std::stop_token& stop) {
+    if (hurried) {
+      phase = Phase::kFinished;
+      fit.reset();
+      return SelectionStatus::kFinished;
+    }
+    if (!fit) StartFit();
+    if (fit->Advance(stop)) return SelectionStatus::kRunning;
+    const std::shared_ptr<const Surrogate> surrogate = fit->MakeSurrogate();
+    fit.reset();
+    const FitData& data = phase == Phase::kCurve ? comparison : folds.front();
+    CurvePoint point{.num_samples = data.training.NumPoints(), .errors = {}};
+    if (surrogate != nullptr) {
+      point.errors = ErrorsOn(*surrogate, data.validation, scaling, nullptr, stop);
+    }
+    if (phase == Phase::kCurve) {
+      curve.push_back(std::move(point));
+      if (curve.size() == std::size(kCurveShares)) phase = Phase::kValueOnly;
+    } else {
+      if (surrogate != nullptr && suspects.empty()) {
+        suspects = CompareWithValues(data.validation, *surrogate, scaling,
+                                     point.errors.value_relative, stop);
+      }
+      value_only.push_back(std::move(point));
+      phase = Phase::kFinished;
+    }
+    return SelectionStatus::kRunning;
+  }
+
+  static FitData FirstPart(const FitData& data, double share) {
+    const LabelledPoints& points = data.training;
+    const Index count =
+        std::max<Index>(1, std::lround(share * static_cast<double>(points.NumPoints())));
+    FitData part = data;
+    LabelledPoints& some = part.training;
+    some.X = points.X.leftCols(count);
+    some.Y = points.Y.leftCols(count);
+    if (points.J.cols() > 0) some.J = points.J.leftCols(count * points.m());
+    some.weight = points.weight.head(count) / points.weight.head(count).mean();
+    const auto keep = [count](const std::vector<Index>& point) {
+      return std::ranges::count_if(point, [count](Index s) { return s < count; });
+    };
+    const Index tangents = keep(points.tangents.point);
+    some.tangents = {
+        .point = {points.tangents.point.begin(), points.tangents.point.begin() + tangents},
+        .X_dot = points.tangents.X_dot.leftCols(tangents),
+        .Y_dot = points.tangents.Y_dot.leftCols(tangents)};
+    const Index adjoints = keep(points.adjoints.point);
+    some.adjoints = {
+        .point = {points.adjoints.point.begin(), points.adjoints.point.begin() + adjoints},
+        .Y_bar = points.adjoints.Y_bar.leftCols(adjoints),
+        .X_bar = points.adjoints.X_bar.leftCols(adjoints)};
+    const Index curvatures = keep(points.curvatures.point);
+    some.curvatures = {
+        .point = {points.curvatures.point.begin(), points.curvatures.point.begin() + curvatures},
+        .Y_bar = points.curvatures.Y_bar.leftCols(curvatures),
+        .V = points.curvatures.V.leftCols(curvatures),
+        .H_v = points.curvatures.H_v.leftCols(curvatures)};
+    return part;
+  }
+
+  // The fit that the phase works on.
+  void StartFit() {
+    Recipe recipe = phase == Phase::kTrials ? trials.back().recipe : BestTrial().recipe;
+    const FitData* data = &all;
+    switch (phase) {
+      case Phase::kTrials:
+        data = &folds[fold_errors.size()];
+        break;
+      case Phase::kFinalFit:
+        recipe = FinalRecipe();
+        break;
+      case Phase::kCurve:
+        comparison = FirstPart(folds.front(), kCurveShares[curve.size()]);
+        data = &comparison;
+        break;
+      case Phase::kValueOnly:
+        recipe.derivatives = false;
+        recipe.rank = 0;  // Directions come from derivatives too.
+        data = &folds.front();
+        break;
+      case Phase::kFinished:
+      case Phase::kFailed:
+        return;
+    }
+    fit = MakeFit(recipe, *data);
+  }
+
+  // ---- State ----
+
+  std::uint64_t Fingerprint() const {
+    Hasher hasher;
+    hasher.Add(kStateVersion);
+    hasher.Add(BestIsa());
+    hasher.Add(options.seed);
+    hasher.Add(options.budget);
+    for (const Recipe& recipe : options.recipes) {
+      const std::string name = Name(recipe);
+      hasher.Add(name.data(), name.size());
+    }
+    hasher.Add(options.loss.alpha.value_or(-1));
+    hasher.Add(options.loss.beta.value_or(-1));
+    hasher.Add(options.loss.derivatives);
+    const LabelledPoints& points = all.training;
+    for (const Matrix* matrix :
+         {&points.X, &points.Y, &points.J, &points.tangents.X_dot, &points.tangents.Y_dot,
+          &points.adjoints.X_bar, &points.curvatures.H_v}) {
+      hasher.Add(matrix->data(), static_cast<std::size_t>(matrix->size()) * sizeof(double));
+    }
+    for (const Vector* vector :
+         {&points.weight, &scaling.x_mean, &scaling.x_scale, &scaling.y_mean, &scaling.y_scale}) {
+      hasher.Add(vector->data(), static_cast<std::size_t>(vector->size()) * sizeof(double));
+    }
+    return hasher.Finish();
+  }
+
+  std::string SaveState() const {
+    ByteWriter writer;
+    writer.Write(kStateVersion);
+    writer.Write(fingerprint);
+    writer.Write(phase);
+    writer.Write(hurried);
+    writer.Write(spent);
+    WriteAll(writer, trials, [&](const Trial& trial) { Write(writer, trial); });
+    writer.Write(best.has_value());
+    writer.Write(best.value_or(0));
+    for (const auto& surrogate : {best_surrogate, first_fold}) {
+      const std::string bytes = surrogate == nullptr ? "" : EncodeSurrogate(*surrogate);
+      writer.Write(bytes.size());
+      writer.WriteAll(std::span(bytes));
+    }
+    for (const std::vector<CurvePoint>* points : {&curve, &value_only}) {
+      WriteAll(writer, *points, [&](const CurvePoint& point) {
+        writer.Write(point.num_samples);
+        Write(writer, point.errors);
+      });
+    }
+    WriteAll(writer, fold_errors, [&](const Errors& errors) { Write(writer, errors); });
+    WriteAll(writer, fold_iterations, [&](Index count) { writer.Write(count); });
+    for (const PointErrors* errors : {&best_point_errors, &point_errors}) {
+      Write(writer, errors->value);
+      Write(writer, errors->jacobian);
+    }
+    writer.Write(fit != nullptr);
+    if (fit != nullptr) fit->Save(writer);
+    return std::move(writer).Finish();
+  }
+
+  // Into a fresh object, which replaces this one if all went well.
+  void LoadState(std::string_view state) {
+    ByteReader reader(state);
+    const auto version = reader.Read<std::uint64_t>();
+    if (version != kStateVersion || reader.Read<std::uint64_t>() != fingerprint) {
+      throw Error(ErrorCode::kDataLoss, "STATE_MISMATCH", "state",
+                  "expected the state of a selection with the same samples, options, instruction "
+                  "set and program version, got one of another; start the training anew");
+    }
+    phase = reader.Read<Phase>();
+    hurried = reader.Read<bool>();
+    spent = reader.Read<double>();
+    trials = ReadAll<Trial>(reader, [&] { return ReadTrial(reader); });
+    const bool has_best = reader.Read<bool>();
+    const auto best_index = reader.Read<std::size_t>();
+    best = has_best ? std::optional(best_index) : std::nullopt;
+    for (auto* surrogate : {&best_surrogate, &first_fold}) {
+      const std::vector<char> bytes = reader.ReadAll<char>(reader.Read<std::size_t>());
+      surrogate->reset();
+      if (!bytes.empty()) *surrogate = DecodeSurrogate({bytes.data(), bytes.size()});
+    }
+    for (std::vector<CurvePoint>* points : {&curve, &value_only}) {
+      *points = ReadAll<CurvePoint>(reader, [&] {
+        const auto count = reader.Read<Index>();
+        return CurvePoint{.num_samples = count, .errors = ReadErrors(reader)};
+      });
+    }
+    fold_errors = ReadAll<Errors>(reader, [&] { return ReadErrors(reader); });
+    fold_iterations = ReadAll<Index>(reader, [&] { return reader.Read<Index>(); });
+    for (PointErrors* errors : {&best_point_errors, &point_errors}) {
+      errors->value = ReadSizedVector(reader);
+      errors->jacobian = ReadSizedVector(reader);
+    }
+    fit.reset();
+    if (!reader.Read<bool>()) return;
+    StartFit();
+    fit->Load(reader);
+  }
+
+  const SelectionOptions options;
+  const Index num_samples;
+  nn::Scaling scaling;
+  std::vector<FitData> folds;
+  FitData all;
+  PortfolioFacts facts;
+  LossWeights loss;
+  std::vector<SuspectLabel> suspects;
+  std::uint64_t fingerprint = 0;
+
+  Phase phase = Phase::kTrials;
+  bool hurried = false;
+  double spent = 0;
+  std::vector<Trial> trials;
+  std::optional<std::size_t> best;  // Of trials.
+  std::shared_ptr<const Surrogate> best_surrogate;
+  PointErrors best_point_errors;
+  std::vector<CurvePoint> curve;
+  std::vector<CurvePoint> value_only;
+
+  // Of the trial that runs.
+  std::vector<Errors> fold_errors;
+  std::vector<Index> fold_iterations;
+  PointErrors point_errors;  // Of the folds so far.
+  std::shared_ptr<const Surrogate> first_fold;
+  FitData comparison;
+  std::unique_ptr<Fit> fit;
+};
+
+Selection::Selection(const SampleSet& samples, const SelectionOptions& options,
+                     const std::stop_token& stop)
+    : impl_(std::make_unique<Impl>(samples, options, stop)) {}
+
+Selection::~Selection() = default;
+
+SelectionStatus Selection::Advance(const std::stop_token& stop) { return impl_->Advance(stop); }
+
+void Selection::Hurry() { impl_->hurried = true; }
+
+const nn::Scaling& Selection::scaling() const { return impl_->scaling; }
+
+const LossWeights& Selection::loss() const { return impl_->loss; }
+
+std::vector<Trial> Selection::Leaderboard() const {
+  std::vector<Trial> board = impl_->trials;
+  std::ranges::stable_sort(board, [](const Trial& left, const Trial& right) {
+    const bool left_done = left.state == Trial::State::kFinished;
+    const bool right_done = right.state == Trial::State::kFinished;
+    if (left_done != right_done) return left_done;
+    return left.score < right.score;
+  });
+  return board;
+}
+
+const Trial* Selection::Best() const { return impl_->best ? &impl_->BestTrial() : nullptr; }
+
+double Selection::Progress() const {
+  switch (impl_->phase) {
+    case Impl::Phase::kTrials:
+    case Impl::Phase::kFinalFit:
+      return std::min(0.99, impl_->spent / impl_->options.budget);
+    default:
+      return 1;
+  }
+}
+
+const std::vector<CurvePoint>& Selection::LearningCurve() const { return impl_->curve; }
+
+const std::vector<CurvePoint>& Selection::ValueOnly() const { return impl_->value_only; }
+
+const std::vector<SuspectLabel>& Selection::Suspects() const { return impl_->suspects; }
+
+Index Selection::NumTrainingSamples() const { return impl_->all.training.NumPoints(); }
+
+Index Selection::NumValidationSamples() const {
+  return impl_->folds.front().validation.NumPoints();
+}
+
+std::shared_ptr<const Surrogate> Selection::MakeSurrogate() const { return impl_->best_surrogate; }
+
+std::string Selection::SaveState() const { return impl_->SaveState(); }
+
+void Selection::LoadState(std::string_view state) { impl_->LoadState(state); }
+
+}  // namespace sobolev::train

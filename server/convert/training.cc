@@ -1,0 +1,330 @@
+#include "server/convert/training.h"
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/nn/network.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/surrogate.h"
+#include "engine/train/portfolio.h"
+#include "engine/train/recipe.h"
+#include "engine/train/selection.h"
+#include "server/convert/tensor.h"
+
+namespace sobolev::server {
+namespace {
+
+using Spec = v1::TrainingSpec;
+
+// Multiply-adds in a unit of effort.
+constexpr double kEffortUnit = 1e10;
+constexpr double kMaxEffort = 1e6;
+
+nn::Activation ToActivation(v1::Network::Activation activation) {
+  switch (activation) {
+    case v1::Network::ACTIVATION_UNSPECIFIED:
+    case v1::Network::ACTIVATION_SOFTPLUS:
+      return nn::Activation::kSoftplus;
+    case v1::Network::ACTIVATION_TANH:
+      return nn::Activation::kTanh;
+    case v1::Network::ACTIVATION_SILU:
+      return nn::Activation::kSilu;
+    case v1::Network::ACTIVATION_GELU:
+      return nn::Activation::kGelu;
+    case v1::Network::ACTIVATION_SIN:
+      return nn::Activation::kSin;
+    default:
+      break;
+  }
+  throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.network.activation",
+                        "expected softplus, tanh, silu, gelu or sin, got number " +
+                            std::to_string(static_cast<int>(activation)));
+}
+
+v1::Network::Activation ToProto(nn::Activation activation) {
+  switch (activation) {
+    case nn::Activation::kSoftplus:
+      return v1::Network::ACTIVATION_SOFTPLUS;
+    case nn::Activation::kTanh:
+      return v1::Network::ACTIVATION_TANH;
+    case nn::Activation::kSilu:
+      return v1::Network::ACTIVATION_SILU;
+    case nn::Activation::kGelu:
+      return v1::Network::ACTIVATION_GELU;
+    case nn::Activation::kSin:
+      return v1::Network::ACTIVATION_SIN;
+  }
+  return v1::Network::ACTIVATION_UNSPECIFIED;
+}
+
+train::DerivativeScale ToDerivativeScale(v1::TrainingSpec::DerivativeScale scale) {
+  switch (scale) {
+    case v1::TrainingSpec::DERIVATIVE_SCALE_UNSPECIFIED:
+    case v1::TrainingSpec::DERIVATIVE_SCALE_BALANCED:
+      return train::DerivativeScale::kBalanced;
+    case v1::TrainingSpec::DERIVATIVE_SCALE_PER_OUTPUT:
+      return train::DerivativeScale::kPerOutput;
+    case v1::TrainingSpec::DERIVATIVE_SCALE_PER_INPUT:
+      return train::DerivativeScale::kPerInput;
+    default:
+      break;
+  }
+  throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.derivative_scale",
+                        "expected balanced, per-output or per-input, got number " +
+                            std::to_string(static_cast<int>(scale)));
+}
+
+train::Precision ToPrecision(v1::TrainingSpec::Precision precision) {
+  switch (precision) {
+    case v1::TrainingSpec::PRECISION_UNSPECIFIED:
+    case v1::TrainingSpec::PRECISION_FLOAT32:
+      return train::Precision::kFloat32;
+    case v1::TrainingSpec::PRECISION_FLOAT64:
+      return train::Precision::kFloat64;
+    default:
+      break;
+  }
+  throw InvalidArgument(
+      "UNKNOWN_ENUM_VALUE", "spec.precision",
+      "expected float32 or float64, got number " + std::to_string(static_cast<int>(precision)));
+}
+
+// The kind with KIND_UNSPECIFIED read as documented.
+Spec::Kind KindOf(const Spec& spec) {
+  switch (spec.kind()) {
+    case Spec::KIND_AUTO:
+    case Spec::KIND_NETWORK:
+    case Spec::KIND_POLYNOMIAL:
+    case Spec::KIND_GAUSSIAN_PROCESS:
+      return spec.kind();
+    case Spec::KIND_UNSPECIFIED:
+      break;
+    default:
+      throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.kind",
+                            "expected auto, network, polynomial or gaussian-process, got number " +
+                                std::to_string(static_cast<int>(spec.kind())));
+  }
+  const bool network = spec.has_network() || spec.has_epochs() || spec.has_batch_size() ||
+                       spec.has_learning_rate() || spec.has_patience() ||
+                       spec.precision() != Spec::PRECISION_UNSPECIFIED ||
+                       spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED ||
+                       spec.optimizer() != Spec::OPTIMIZER_UNSPECIFIED;
+  return network ? Spec::KIND_NETWORK : Spec::KIND_AUTO;
+}
+
+void RequireInRange(const char* field, double number, double most, const char* fix) {
+  if (number > 0 && number <= most) return;
+  throw InvalidArgument(
+      "OUT_OF_RANGE", field,
+      "expected more than 0 and at most " + Text(most) + ", got " + Text(number) + "; " + fix);
+}
+
+void RequireUnset(bool is_set, const char* field, const char* needed) {
+  if (!is_set) return;
+  throw InvalidArgument("NOT_APPLICABLE", field,
+                        std::string("expected unset, because it applies to ") + needed +
+                            " alone; unset it or choose that");
+}
+
+// The network of the spec as a recipe for a selection.
+train::Recipe NetworkRecipe(const Spec& spec) {
+  for (const auto& [is_set, field] :
+       {std::pair(spec.has_epochs(), "spec.epochs"),
+        std::pair(spec.has_batch_size(), "spec.batch_size"),
+        std::pair(spec.has_learning_rate(), "spec.learning_rate"),
+        std::pair(spec.has_patience(), "spec.patience"),
+        std::pair(spec.precision() != Spec::PRECISION_UNSPECIFIED, "spec.precision"),
+        std::pair(spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED,
+                  "spec.derivative_scale")}) {
+    RequireUnset(is_set, field, "OPTIMIZER_ADAM");
+  }
+  train::Recipe recipe =
+      spec.optimizer() == Spec::OPTIMIZER_HYBRID ? train::HybridRecipe() : train::NewtonRecipe();
+  if (!spec.network().hidden().empty()) {
+    recipe.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
+  }
+  if (spec.network().activation() != v1::Network::ACTIVATION_UNSPECIFIED) {
+    recipe.activation = ToActivation(spec.network().activation());
+  }
+  return recipe;
+}
+
+v1::Trial::State ToProto(train::Trial::State state) {
+  switch (state) {
+    case train::Trial::State::kRunning:
+      return v1::Trial::STATE_RUNNING;
+    case train::Trial::State::kFinished:
+      return v1::Trial::STATE_FINISHED;
+    case train::Trial::State::kAbandoned:
+      return v1::Trial::STATE_ABANDONED;
+    case train::Trial::State::kFailed:
+      return v1::Trial::STATE_FAILED;
+  }
+  return v1::Trial::STATE_UNSPECIFIED;
+}
+
+}  // namespace
+
+bool IsSelection(const Spec& spec) {
+  if (KindOf(spec) != Spec::KIND_NETWORK) return true;
+  switch (spec.optimizer()) {
+    case Spec::OPTIMIZER_UNSPECIFIED:
+    case Spec::OPTIMIZER_ADAM:
+      return false;
+    case Spec::OPTIMIZER_LEVENBERG_MARQUARDT:
+    case Spec::OPTIMIZER_HYBRID:
+      return true;
+    default:
+      throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.optimizer",
+                            "expected adam, levenberg-marquardt or hybrid, got number " +
+                                std::to_string(static_cast<int>(spec.optimizer())));
+  }
+}
+
+train::SelectionOptions ToSelectionOptions(const Spec& spec) {
+  train::SelectionOptions options;
+  if (spec.has_alpha()) options.loss.alpha = spec.alpha();
+  if (spec.has_beta()) options.loss.beta = spec.beta();
+  train::CheckLoss(options.loss);
+  if (spec.has_seed()) options.seed = spec.seed();
+  RequireUnset(spec.has_validation_fraction(), "spec.validation_fraction", "OPTIMIZER_ADAM");
+  if (spec.has_time_limit_seconds()) {
+    RequireInRange("spec.time_limit_seconds", spec.time_limit_seconds(), 1e9,
+                   "leave it unset for no limit");
+  }
+  const Spec::Kind kind = KindOf(spec);
+  if (spec.has_effort()) {
+    RequireUnset(kind != Spec::KIND_AUTO, "spec.effort", "KIND_AUTO");
+    RequireInRange("spec.effort", spec.effort(), kMaxEffort, "leave it unset for 30");
+    options.budget = spec.effort() * kEffortUnit;
+  }
+  if (kind == Spec::KIND_NETWORK) {
+    options.recipes = {NetworkRecipe(spec)};
+    return options;
+  }
+  RequireUnset(spec.has_network(), "spec.network", "KIND_NETWORK");
+  RequireUnset(spec.optimizer() != Spec::OPTIMIZER_UNSPECIFIED, "spec.optimizer", "KIND_NETWORK");
+  if (kind == Spec::KIND_POLYNOMIAL) options.recipes = {{.family = train::Family::kPolynomial}};
+  if (kind == Spec::KIND_GAUSSIAN_PROCESS) {
+    options.recipes = {{.family = train::Family::kGaussianProcess}};
+  }
+  return options;
+}
+
+train::Options ToOptions(const v1::TrainingSpec& spec) {
+  train::Options options;
+  if (!spec.network().hidden().empty()) {
+    options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
+  }
+  options.activation = ToActivation(spec.network().activation());
+  if (spec.has_alpha()) options.alpha = spec.alpha();
+  if (spec.has_beta()) options.beta = spec.beta();
+  options.derivative_scale = ToDerivativeScale(spec.derivative_scale());
+  if (spec.has_epochs()) options.epochs = spec.epochs();
+  if (spec.has_batch_size()) options.batch_size = spec.batch_size();
+  if (spec.has_learning_rate()) options.learning_rate = spec.learning_rate();
+  if (spec.has_validation_fraction()) options.validation_fraction = spec.validation_fraction();
+  if (spec.has_patience()) options.patience = spec.patience();
+  if (spec.has_seed()) options.seed = spec.seed();
+  options.precision = ToPrecision(spec.precision());
+  return options;
+}
+
+v1::EpochRecord ToProto(const train::EpochRecord& record) {
+  v1::EpochRecord proto;
+  proto.set_epoch(static_cast<std::int32_t>(record.epoch));
+  proto.set_value_loss(record.value_loss);
+  proto.set_gradient_loss(record.gradient_loss);
+  proto.set_validation_loss(record.validation_loss);
+  proto.set_validation_value_relative(record.validation_value_relative);
+  proto.set_validation_jacobian_relative(record.validation_jacobian_relative);
+  proto.set_learning_rate(record.learning_rate);
+  return proto;
+}
+
+v1::ErrorReport ToProto(const train::Errors& errors) {
+  v1::ErrorReport proto;
+  proto.mutable_value_rmse()->Add(errors.value_rmse.begin(), errors.value_rmse.end());
+  proto.set_value_relative(errors.value_relative);
+  proto.mutable_jacobian_rmse()->Add(errors.jacobian_rmse.begin(), errors.jacobian_rmse.end());
+  proto.set_jacobian_relative(errors.jacobian_relative);
+  return proto;
+}
+
+v1::Network ToProto(const nn::Architecture& architecture) {
+  v1::Network proto;
+  for (const Index width : architecture.hidden) proto.add_hidden(static_cast<std::int32_t>(width));
+  proto.set_activation(ToProto(architecture.activation));
+  return proto;
+}
+
+v1::Trial ToProto(const train::Trial& trial) {
+  v1::Trial proto;
+  proto.set_recipe(Name(trial.recipe));
+  proto.set_state(ToProto(trial.state));
+  if (trial.errors.value_rmse.size() + trial.errors.jacobian_rmse.size() > 0) {
+    *proto.mutable_validation() = ToProto(trial.errors);
+    proto.set_score(trial.score);
+  }
+  proto.set_work(trial.work);
+  proto.set_iterations(trial.iterations);
+  return proto;
+}
+
+v1::ComparisonPoint ToProto(const train::CurvePoint& point) {
+  v1::ComparisonPoint proto;
+  proto.set_sample_count(point.num_samples);
+  *proto.mutable_validation() = ToProto(point.errors);
+  return proto;
+}
+
+v1::LabelWarning ToProto(const train::SuspectLabel& suspect, const v1::Schema& schema) {
+  v1::LabelWarning proto;
+  proto.set_input(schema.inputs(static_cast<int>(suspect.input)).name());
+  proto.set_output(schema.outputs(static_cast<int>(suspect.output)).name());
+  proto.set_factor(suspect.factor);
+  std::string finding;
+  switch (suspect.kind) {
+    case train::SuspectLabel::Kind::kSign:
+      proto.set_kind(v1::LabelWarning::KIND_SIGN);
+      finding = "have the wrong sign";
+      break;
+    case train::SuspectLabel::Kind::kScale:
+      proto.set_kind(v1::LabelWarning::KIND_SCALE);
+      finding = "are off by a factor of about " + Text(1 / suspect.factor);
+      break;
+    case train::SuspectLabel::Kind::kBias:
+      proto.set_kind(v1::LabelWarning::KIND_BIAS);
+      finding = "are not the derivative of the values on average";
+      break;
+  }
+  proto.set_message("the labels of d" + proto.output() + "/d" + proto.input() + " " + finding +
+                    "; check the order of the columns, their units, and whether the function is "
+                    "continuous");
+  return proto;
+}
+
+void Describe(const Surrogate& surrogate, v1::ModelVersion& version) {
+  version.set_parameter_count(surrogate.NumParameters());
+  switch (surrogate.kind()) {
+    case SurrogateKind::kNetwork:
+      version.set_kind(v1::ModelVersion::KIND_NETWORK);
+      *version.mutable_network() =
+          ToProto(static_cast<const nn::NetworkSurrogate&>(surrogate).architecture());
+      break;
+    case SurrogateKind::kPolynomial:
+      version.set_kind(v1::ModelVersion::KIND_POLYNOMIAL);
+      break;
+    case SurrogateKind::kGaussianProcess:
+      version.set_kind(v1::ModelVersion::KIND_GAUSSIAN_PROCESS);
+      break;
+    case SurrogateKind::kEnsemble:
+      version.set_kind(v1::ModelVersion::KIND_ENSEMBLE);
+      break;
+  }
+}
+
+}  // namespace sobolev::server

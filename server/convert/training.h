@@ -1,0 +1,45 @@
+// Training between its wire form and the engine's form: what to fit, and how it went.
+
+#ifndef SOBOLEV_SERVER_CONVERT_TRAINING_H_
+#define SOBOLEV_SERVER_CONVERT_TRAINING_H_
+
+#include "engine/nn/network.h"
+#include "engine/surrogate/surrogate.h"
+#include "engine/train/errors.h"
+#include "engine/train/label_checks.h"
+#include "engine/train/options.h"
+#include "engine/train/selection.h"
+#include "engine/train/trainer.h"
+#include "proto/sobolev/v1/datasets.pb.h"
+#include "proto/sobolev/v1/models.pb.h"
+#include "proto/sobolev/v1/training.pb.h"
+
+namespace sobolev::server {
+
+// Whether the spec asks for a selection (train::Selection), be it among recipes or of a single one,
+// and not for a network trained with Adam alone (train::Trainer). Throws
+// Error(kInvalidArgument UNKNOWN_ENUM_VALUE) naming "spec.kind" or "spec.optimizer".
+bool IsSelection(const v1::TrainingSpec& spec);
+
+// Throws Error(kInvalidArgument UNKNOWN_ENUM_VALUE) naming "spec.<field>"; ranges are the engine's
+// to check (train::ResolveOptions).
+train::Options ToOptions(const v1::TrainingSpec& spec);
+
+// Throws Error(kInvalidArgument) naming "spec.<field>" for numbers out of range and for fields that
+// do not apply.
+train::SelectionOptions ToSelectionOptions(const v1::TrainingSpec& spec);
+
+v1::EpochRecord ToProto(const train::EpochRecord& record);
+v1::ErrorReport ToProto(const train::Errors& errors);
+v1::Trial ToProto(const train::Trial& trial);
+v1::ComparisonPoint ToProto(const train::CurvePoint& point);
+// `schema` names the variables.
+v1::LabelWarning ToProto(const train::SuspectLabel& suspect, const v1::Schema& schema);
+v1::Network ToProto(const nn::Architecture& architecture);
+
+// Fills kind, network and parameter_count.
+void Describe(const Surrogate& surrogate, v1::ModelVersion& version);
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_CONVERT_TRAINING_H_

@@ -1,0 +1,70 @@
+// The engine's side of a training job: something that advances, reports, saves and ends with a
+// surrogate.
+
+#ifndef SOBOLEV_SERVER_JOBS_TRAINING_RUN_H_
+#define SOBOLEV_SERVER_JOBS_TRAINING_RUN_H_
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "engine/surrogate/surrogate.h"
+#include "engine/train/samples.h"
+#include "proto/sobolev/v1/jobs.pb.h"
+#include "proto/sobolev/v1/models.pb.h"
+#include "proto/sobolev/v1/training.pb.h"
+#include "server/base/clock.h"
+#include "server/metrics/metrics.h"
+
+namespace sobolev::server {
+
+class TrainingRun {
+ public:
+  enum class Status { kRunning, kFinished, kCancelled };
+
+  virtual ~TrainingRun() = default;
+
+  // Works for a fraction of a second. Throws Error if training failed for good.
+  virtual Status Advance(const std::stop_token& stop) = 0;
+
+  // Grows whenever Progress() has something new to tell.
+  virtual std::size_t NewsCount() const = 0;
+  virtual v1::TrainingProgress Progress() const = 0;
+
+  virtual std::string SaveState() const = 0;
+  // Throws Error(kDataLoss), changing nothing, if the state is not of this run.
+  virtual void LoadState(std::string_view state) = 0;
+
+  // Once finished.
+  virtual std::shared_ptr<const Surrogate> MakeSurrogate() const = 0;
+  // What the run knows: sizes, losses, errors, history, why it stopped.
+  virtual void Report(v1::TrainingReport& report) const = 0;
+};
+
+// What runs need besides the samples. The references outlive the run.
+struct TrainingRunEnvironment {
+  const Clock& clock;
+  Metrics& metrics;
+  std::size_t memory_limit;                 // Bytes the run may hold.
+  std::function<double()> compute_seconds;  // Spent on the job so far, over all attempts.
+};
+
+// A network trained with Adam. `samples` are those whose labels are known.
+std::unique_ptr<TrainingRun> MakeNetworkRun(const TrainingRunEnvironment& environment,
+                                            const train::SampleSet& samples,
+                                            const v1::TrainingSpec& spec,
+                                            const std::stop_token& stop);
+
+// A choice among recipes, or a single one. `samples` outlive the run; `schema` is theirs.
+std::unique_ptr<TrainingRun> MakeSelectionRun(const TrainingRunEnvironment& environment,
+                                              const train::SampleSet& samples,
+                                              const v1::TrainingSpec& spec,
+                                              const v1::Schema& schema,
+                                              const std::stop_token& stop);
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_JOBS_TRAINING_RUN_H_

@@ -1,0 +1,218 @@
+"""Tables of the suite: every case, geometric means, and what we ask of ourselves."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import cases
+import workloads
+
+MEASURES = ("value_nrmse", "grad_nrmse", "cpu_seconds")
+# Most value error, gradient error and CPU seconds of the automatic choice.
+BARS = {
+    ("otl_6", 400): (3e-5, 1e-4, 1.0),
+    ("wing_weight_10", 400): (2e-4, 4e-4, 1.0),
+    ("bachelier_20", 4096): (0.018, 0.022, 0.5),
+    ("bachelier_100", 8192): (0.025, 0.03, 0.5),
+    ("ridge_100", 1600): (3e-4, 1e-3, 0.5),
+    ("rosenbrock10", 50): (1e-10, 1e-10, math.inf),
+}
+# How the geometric mean over the ten functions shall compare with a peer's: value, gradient.
+SHARES = {"jenn": (1 / 5, 1 / 4), "gekpls": (1 / 3, None)}
+LEAST = 1e-16  # Errors below rounding count as this much in a geometric mean.
+
+
+class Table:
+    """Medians over the seeds of the results of methods in (problem, size) rows."""
+
+    def __init__(self, results, methods, case_list):
+        self.methods = methods
+        self.rows = list(dict.fromkeys((case.problem, case.size) for case in case_list))
+        self.seeds = list(dict.fromkeys(case.seed for case in case_list))
+        self.results = results
+
+    def of_seeds(self, method, row):
+        found = (self.results.get(method, cases.Case(*row, seed)) for seed in self.seeds)
+        return [result for result in found if result is not None]
+
+    def median(self, method, row, measure):
+        """None if there is no result, or if the fit fails for half of the seeds."""
+        found = [result for result in self.of_seeds(method, row)]
+        good = [result[measure] for result in found if "error" not in result]
+        return statistics.median(good) if 2 * len(good) > len(found) else None
+
+    def least(self, methods, row, measure):
+        """(value, method) of the method that is best there, or None."""
+        found = [(self.median(method, row, measure), method) for method in methods]
+        return min(((value, m) for value, m in found if value is not None), default=None)
+
+    def cell(self, method, row):
+        values = [self.median(method, row, measure) for measure in MEASURES]
+        if None not in values:
+            return f"{short(values[0])} {short(values[1])} {values[2]:.2f}s"
+        failures = [r["error"] for r in self.of_seeds(method, row) if "error" in r]
+        if not failures:
+            return ""
+        if "CPU seconds" in failures[0]:
+            return "> " + failures[0].split()[2] + "s"
+        return "out of reach" if failures[0].startswith(("more", "less")) else "failed"
+
+    def geometric_mean(self, method, rows, measure):
+        values = [self.median(method, row, measure) for row in rows]
+        if not values or None in values:
+            return None
+        return math.exp(statistics.fmean(math.log(max(value, LEAST)) for value in values))
+
+    def shared(self, first, second, rows):
+        """The rows in which both have a result."""
+        return [
+            row
+            for row in rows
+            if all(self.median(m, row, MEASURES[0]) is not None for m in (first, second))
+        ]
+
+    def ratios(self, method, peer, rows):
+        """Geometric means of method over peer for each measure, in the rows that both have."""
+        rows = self.shared(method, peer, rows)
+        if not rows:
+            return None
+        means = [
+            self.geometric_mean(method, rows, measure) / self.geometric_mean(peer, rows, measure)
+            for measure in MEASURES
+        ]
+        return means, len(rows)
+
+
+def short(value):
+    """Two digits: 0.012, 3.4e-05."""
+    return f"{value:.2g}" if 1e-3 <= value < 100 else f"{value:.1e}"
+
+
+def groups(rows):
+    """The rows by kind of problem."""
+    found = {}
+    for row in rows:
+        problem = workloads.PROBLEMS[row[0]]
+        if row[0] in workloads.SUITE:
+            kind = "noisy labels" if problem.is_noisy else "exact labels"
+        else:
+            samples = row[1] // problem.n
+            kind = f"functions of {'2-3' if problem.n <= 3 else '8-15'} inputs, {samples} n samples"
+        found.setdefault(kind, []).append(row)
+    return found
+
+
+def print_cases(table):
+    print("\n## Errors of values, of gradients, and CPU seconds to fit\n")
+    print("| problem, samples | " + " | ".join(table.methods) + " |")
+    print("|---" * (len(table.methods) + 1) + "|")
+    for row in table.rows:
+        cells = (table.cell(method, row) for method in table.methods)
+        print(f"| {row[0]} {row[1]} | " + " | ".join(cells) + " |")
+
+
+def print_means(table):
+    """Over the rows where a method has results; the number of the others in brackets."""
+    print("\n## Geometric means (failures in brackets, which flatter)\n")
+    print("| group | " + " | ".join(table.methods) + " |")
+    print("|---" * (len(table.methods) + 1) + "|")
+    for kind, rows in groups(table.rows).items():
+        cells = []
+        for method in table.methods:
+            good = table.shared(method, method, rows)
+            means = [table.geometric_mean(method, good, measure) for measure in MEASURES]
+            failed = f" ({len(rows) - len(good)})" if len(good) < len(rows) else ""
+            cells.append(
+                f"{short(means[0])} {short(means[1])} {means[2]:.2f}s{failed}" if good else ""
+            )
+        print(f"| {kind}, {len(rows)} cases | " + " | ".join(cells) + " |")
+
+
+def print_ratios(table, ours):
+    """How many times less than the peers: larger is better for us."""
+    summary = {}
+    print("\n## How many times ours are below: value error, gradient error, CPU seconds\n")
+    for method in (m for m in ours if m in table.methods):
+        for kind, rows in {"all": table.rows, **groups(table.rows)}.items():
+            for peer in (m for m in table.methods if m not in ours):
+                found = table.ratios(method, peer, rows)
+                if found:
+                    (value, gradient, seconds), count = found
+                    summary[f"{method}/{peer}/{kind}"] = [1 / value, 1 / gradient, 1 / seconds]
+                    print(
+                        f"- {method}, {kind}, {peer}: {1 / value:.3g} {1 / gradient:.3g} "
+                        f"{1 / seconds:.3g} in {count} cases"
+                    )
+    return summary
+
+
+def print_best(table, ours):
+    """Against the best peer of each case, which nobody knows beforehand."""
+    peers = [method for method in table.methods if method not in ours]
+    print("\n## Error of the best peer of each case over ours\n")
+    for method in (m for m in ours if m in table.methods):
+        for measure in MEASURES[:2]:
+            ratios = []
+            for row in table.rows:
+                mine = table.median(method, row, measure)
+                best = table.least(peers, row, measure)
+                if mine is not None and best is not None:
+                    ratios.append((max(best[0], LEAST) / max(mine, LEAST), row, best[1]))
+            if ratios:
+                mean = math.exp(statistics.fmean(math.log(ratio) for ratio, _, _ in ratios))
+                wins = sum(ratio >= 1 for ratio, _, _ in ratios)
+                worst = ", ".join(
+                    f"{row[0]} {row[1]} {ratio:.2g} ({peer})"
+                    for ratio, row, peer in sorted(ratios)[:5]
+                )
+                print(
+                    f"- {method}, {measure}: geometric mean {mean:.3g}, better in {wins} of "
+                    f"{len(ratios)} cases; lowest {worst}"
+                )
+
+
+def family_checks(table, method, families):
+    """The automatic choice is within 2 of the best family in 90 % of the cases."""
+    for measure in MEASURES[:2]:
+        ratios = []
+        for row in table.rows:
+            mine = table.median(method, row, measure)
+            best = table.least(families, row, measure)
+            if mine is not None and best is not None:
+                ratios.append(max(mine, LEAST) / max(best[0], LEAST))
+        if ratios:
+            last = sorted(ratios)[math.ceil(0.9 * len(ratios)) - 1]
+            yield f"{measure} over that of the best family, 90 % of {len(ratios)} cases", last, 2
+
+
+def print_goals(table, families, method="auto"):
+    """What we ask of the automatic choice, as far as the table has it; the sentences that miss."""
+    checks = list(family_checks(table, method, families))
+    for row, bars in BARS.items():
+        values = [table.median(method, row, measure) for measure in MEASURES]
+        if row in table.rows and None not in values:
+            for measure, value, bar in zip(MEASURES, values, bars, strict=True):
+                checks.append((f"{row[0]} {row[1]}, {measure}", value, bar))
+    by_size = {}
+    for row in table.rows:
+        if row[0] in workloads.FUNCTIONS:
+            by_size.setdefault(row[1] // workloads.PROBLEMS[row[0]].n, []).append(row)
+    for samples, rows in sorted(by_size.items()):
+        for peer, shares in SHARES.items():
+            found = table.ratios(method, peer, rows)
+            for measure, share in zip(("value", "gradient"), shares, strict=True):
+                if found and share is not None:
+                    what = f"{found[1]} functions, {samples} n samples, {measure} error over {peer}"
+                    checks.append((what, found[0][measure == "gradient"], share))
+    for row in table.rows:  # Derivative labels never make the values worse.
+        value_only = table.median("torch_value", row, "value_nrmse")
+        value = table.median(method, row, "value_nrmse")
+        if value_only is not None and value is not None and row[0] in workloads.SUITE:
+            what = f"{row[0]} {row[1]}, value error over torch_value"
+            checks.append((what, value / value_only, 1))
+    if checks:
+        print(f"\n## What we ask of {method}\n")
+    for what, value, bar in checks:
+        print(f"- {what}: {value:.2g} ({'meets' if value <= bar else 'MISSES'} {bar:.2g})")
+    return [what for what, value, bar in checks if value > bar]

@@ -1,0 +1,74 @@
+// Counts what passes through operator new: a program of its own, because it replaces it.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <span>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/gram_sweep.h"
+#include "engine/nn/network.h"
+#include "tests/engine/nn/gram_reference.h"
+
+namespace {
+
+std::atomic<int> num_allocations = 0;
+
+void* Allocate(std::size_t size, std::size_t alignment) {
+  ++num_allocations;
+  const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
+  if (void* const memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded)) {
+    return memory;
+  }
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return Allocate(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return Allocate(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t /*alignment*/) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
+  std::free(memory);
+}
+
+namespace sobolev::nn {
+namespace {
+
+TEST(GramAllocationTest, OnlyTheConstructorAllocates) {
+  const Architecture architecture{
+      .n = 4, .m = 2, .hidden = {12, 9}, .activation = Activation::kTanh};
+  const reference::GramProblem problem = reference::RandomGramProblem(
+      architecture, 300, {.missing = 0.1, .num_tangents = 50, .num_adjoints = 50}, 3);
+  const int at_start = num_allocations;
+  GramSweep sweep(architecture, problem.points, problem.weights);
+  EXPECT_GT(num_allocations, at_start);
+  const Vector& theta = problem.theta;
+  Matrix H(theta.size(), theta.size());
+  Matrix R(sweep.ResidualSize(), theta.size());
+  Vector gradient(theta.size());
+  Vector r(sweep.ResidualSize());
+  // The first calls may start threads.
+  sweep.Loss(theta);
+  const int before = num_allocations;
+  sweep.Loss(theta);
+  sweep.Residuals(theta, r);
+  sweep.Gradient(theta, gradient);
+  sweep.Apply(theta, theta, r);
+  sweep.ApplyTransposed(theta, r, gradient);
+  sweep.Rows(theta, R, gradient, r);
+  sweep.Assemble(theta, H, gradient, r);
+  EXPECT_EQ(num_allocations, before);
+}
+
+}  // namespace
+}  // namespace sobolev::nn

@@ -1,0 +1,90 @@
+#include "engine/train/portfolio.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/base/matrix.h"
+#include "engine/train/recipe.h"
+
+namespace sobolev::train {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::Field;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+
+TEST(PortfolioTest, TheFirstRoundHasOneOfEachKind) {
+  const std::vector<Recipe> recipes = NextRecipes({.n = 3, .num_points = 50}, {});
+  for (const Family family : {Family::kPolynomial, Family::kGaussianProcess, Family::kNetwork}) {
+    EXPECT_THAT(recipes, Contains(Field(&Recipe::family, family)));
+  }
+  EXPECT_THAT(recipes, Contains(Field(&Recipe::adam_steps, testing::Gt(0))));
+  EXPECT_THAT(recipes, Contains(Field(&Recipe::newton_iterations, testing::Gt(0))));
+}
+
+// Whatever the scores, it ends, and no recipe comes twice.
+TEST(PortfolioTest, ItEndsWithoutRepetition) {
+  for (int order = 0; order < 3; ++order) {
+    const PortfolioFacts facts{.n = 20, .num_points = 500, .ranks = {1, 4}};
+    std::vector<TriedRecipe> tried;
+    std::set<std::string> names;
+    for (std::vector<Recipe> next = NextRecipes(facts, tried); !next.empty();
+         next = NextRecipes(facts, tried)) {
+      const Recipe recipe = next.front();
+      ASSERT_EQ(std::ranges::count(tried, recipe, &TriedRecipe::recipe), 0) << Name(recipe);
+      const auto count = static_cast<double>(tried.size());
+      const double score = order == 0 ? 1 : order == 1 ? 1 / (1 + count) : kInfinite;
+      tried.push_back({recipe, score, recipe.newton_iterations});
+      ASSERT_LT(tried.size(), 500U);
+    }
+    EXPECT_GT(tried.size(), 5U);
+  }
+}
+
+TEST(PortfolioTest, DirectionsAreFollowedUpWhereTheScoutDidWell) {
+  const PortfolioFacts facts{.n = 20, .num_points = 500, .ranks = {1, 4}};
+  std::vector<TriedRecipe> tried;
+  std::vector<Recipe> next = NextRecipes(facts, tried);
+  while (!next.empty() && tried.size() < 6) {
+    tried.push_back({next.front(), next.front().rank == 4 ? 0.01 : 0.5, 10});
+    next = NextRecipes(facts, tried);
+  }
+  EXPECT_THAT(next, Contains(Field(&Recipe::rank, 4)));
+  EXPECT_THAT(next, Not(Contains(Field(&Recipe::rank, 1))));
+}
+
+TEST(PortfolioTest, AnExactModelEndsTheSearch) {
+  const PortfolioFacts facts{.n = 3, .num_points = 50};
+  EXPECT_THAT(NextRecipes(facts, {{{.family = Family::kPolynomial}, 1e-15, 0}}), IsEmpty());
+}
+
+TEST(PortfolioTest, GivenRecipesAreTheOnlyOnes) {
+  const Recipe process{.family = Family::kGaussianProcess};
+  const PortfolioFacts facts{.n = 3, .num_points = 50, .recipes = {process}};
+  EXPECT_THAT(NextRecipes(facts, {}), ElementsAre(process));
+  EXPECT_THAT(NextRecipes(facts, {{process, 0.1, 0}}), IsEmpty());
+}
+
+TEST(RecipeTest, NamesTellRecipesApart) {
+  Recipe newton = NewtonRecipe();
+  EXPECT_EQ(Name(newton), "network 20-20 tanh, lm");
+  newton.restart = 1;
+  newton.rank = 3;
+  EXPECT_EQ(Name(newton), "network 20-20 tanh, lm, start 2, 3 directions");
+  EXPECT_EQ(Name(HybridRecipe()), "network 20-20 tanh, adam + lm");
+  EXPECT_EQ(Name({.family = Family::kPolynomial, .rank = 1, .derivatives = false}),
+            "polynomial, 1 direction, values only");
+}
+
+}  // namespace
+}  // namespace sobolev::train

@@ -1,0 +1,271 @@
+#include "engine/train/selection.h"
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/base/rng.h"
+#include "engine/surrogate/surrogate.h"
+#include "engine/train/label_checks.h"
+#include "engine/train/portfolio.h"
+#include "engine/train/recipe.h"
+#include "engine/train/samples.h"
+#include "tests/engine/train/problems.h"
+
+namespace sobolev::train {
+namespace {
+
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+
+SelectionStatus RunToEnd(Selection& selection) {
+  while (true) {
+    const SelectionStatus status = selection.Advance({});
+    if (status == SelectionStatus::kFinished || status == SelectionStatus::kFailed) return status;
+  }
+}
+
+// Cheap recipes of all families.
+SelectionOptions SmallOptions() {
+  Recipe newton = NewtonRecipe();
+  newton.hidden = {6};
+  newton.newton_iterations = 8;
+  Recipe hybrid = HybridRecipe();
+  hybrid.hidden = {5, 4};
+  hybrid.adam_steps = 40;
+  hybrid.newton_iterations = 4;
+  return {.recipes = {{.family = Family::kPolynomial, .search = 1e7},
+                      {.family = Family::kGaussianProcess},
+                      newton,
+                      hybrid}};
+}
+
+Matrix Predict(const Surrogate& surrogate, const Matrix& X) {
+  Matrix Y(surrogate.m(), X.cols());
+  surrogate.Predict(ConstMatrixMap(X.data(), X.rows(), X.cols()), std::nullopt, std::nullopt,
+                    {.Y = Y.data()});
+  return Y;
+}
+
+// Root mean square errors of values and Jacobians relative to the spread of the labels.
+std::pair<double, double> RelativeErrors(const Surrogate& surrogate, const OwnedSamples& points) {
+  Matrix Y(points.Y.rows(), points.Y.cols());
+  Matrix J(points.J.rows(), points.J.cols());
+  surrogate.Predict(ConstMatrixMap(points.X.data(), points.X.rows(), points.X.cols()), std::nullopt,
+                    std::nullopt, {.Y = Y.data(), .J = J.data()});
+  const Matrix centred = points.Y.colwise() - points.Y.rowwise().mean();
+  return {((Y - points.Y).rowwise().norm().array() / centred.rowwise().norm().array()).maxCoeff(),
+          (J - points.J).norm() / points.J.norm()};
+}
+
+TEST(SelectionTest, ASmoothFunctionIsLearntToFarBelowAPercent) {
+  const OwnedSamples samples = Smooth::Sample(100, 1);
+  const SampleSet view = samples.View();
+  Selection selection(view, {.budget = 2e9});
+  ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+  const auto [value, jacobian] = RelativeErrors(*selection.MakeSurrogate(), Smooth::Sample(500, 2));
+  EXPECT_LT(value, 1e-4);
+  EXPECT_LT(jacobian, 1e-3);
+  EXPECT_THAT(selection.Suspects(), IsEmpty());
+}
+
+// What is held out is a fair judge: the error on fresh samples is about the one reported.
+TEST(SelectionTest, HeldOutErrorsPredictErrorsOnFreshSamples) {
+  const OwnedSamples samples = Smooth::Sample(400, 1);
+  const SampleSet view = samples.View();
+  SelectionOptions options = SmallOptions();
+  options.recipes = {options.recipes[2]};
+  Selection selection(view, options);
+  ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+  const auto [value, jacobian] =
+      RelativeErrors(*selection.MakeSurrogate(), Smooth::Sample(2000, 2));
+  EXPECT_LT(value, 2 * selection.Best()->errors.value_relative);
+  EXPECT_GT(value, selection.Best()->errors.value_relative / 4);
+}
+
+TEST(SelectionTest, TheLeaderboardIsInOrderAndTheBestIsTheFirst) {
+  const OwnedSamples samples = Smooth::Sample(60, 1);
+  const SampleSet view = samples.View();
+  Selection selection(view, SmallOptions());
+  ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+  const std::vector<Trial> board = selection.Leaderboard();
+  ASSERT_EQ(board.size(), 4U);
+  for (std::size_t i = 1; i < board.size(); ++i) {
+    if (board[i].state != Trial::State::kFinished) continue;
+    EXPECT_LE(board[i - 1].score, board[i].score);
+  }
+  ASSERT_NE(selection.Best(), nullptr);
+  // Earlier recipes win ties within a percent.
+  EXPECT_LE(selection.Best()->score, board.front().score / 0.99 + 1e-14);
+  EXPECT_EQ(selection.LearningCurve().size(), 2U);
+  EXPECT_EQ(selection.ValueOnly().size(), 1U);
+}
+
+TEST(SelectionTest, TheSameArgumentsGiveTheSameBits) {
+  const OwnedSamples samples = Smooth::Sample(60, 1);
+  const SampleSet view = samples.View();
+  Selection first(view, SmallOptions());
+  Selection second(view, SmallOptions());
+  RunToEnd(first);
+  RunToEnd(second);
+  const Matrix X = Smooth::Sample(50, 9).X;
+  EXPECT_EQ(Predict(*first.MakeSurrogate(), X), Predict(*second.MakeSurrogate(), X));
+}
+
+// After every slice, the state continues to the same end in another object.
+TEST(SelectionTest, AnySavedStateContinuesToTheSameBits) {
+  const OwnedSamples samples = Smooth::Sample(40, 1);
+  const SampleSet view = samples.View();
+  Selection whole(view, SmallOptions());
+  std::vector<std::string> states;
+  while (whole.Advance({}) != SelectionStatus::kFinished) states.push_back(whole.SaveState());
+  const Matrix X = Smooth::Sample(50, 9).X;
+  const Matrix expected = Predict(*whole.MakeSurrogate(), X);
+  for (std::size_t i = 0; i < states.size(); i += 7) {
+    SCOPED_TRACE(i);
+    Selection resumed(view, SmallOptions());
+    resumed.LoadState(states[i]);
+    ASSERT_EQ(RunToEnd(resumed), SelectionStatus::kFinished);
+    EXPECT_EQ(Predict(*resumed.MakeSurrogate(), X), expected);
+    EXPECT_EQ(resumed.Leaderboard().size(), whole.Leaderboard().size());
+  }
+}
+
+TEST(SelectionTest, AStateOfOtherSamplesIsRefused) {
+  const OwnedSamples samples = Smooth::Sample(40, 1);
+  const OwnedSamples others = Smooth::Sample(40, 2);
+  const SampleSet view = samples.View();
+  const SampleSet other_view = others.View();
+  Selection selection(view, SmallOptions());
+  selection.Advance({});
+  Selection other(other_view, SmallOptions());
+  try {
+    other.LoadState(selection.SaveState());
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kDataLoss);
+  }
+}
+
+TEST(SelectionTest, ACancelledSelectionGoesOnWhenAsked) {
+  const OwnedSamples samples = Smooth::Sample(40, 1);
+  const SampleSet view = samples.View();
+  Selection selection(view, SmallOptions());
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(selection.Advance(stop.get_token()), SelectionStatus::kCancelled);
+  EXPECT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+}
+
+TEST(SelectionTest, InAHurryItTakesTheBestSoFar) {
+  const OwnedSamples samples = Smooth::Sample(60, 1);
+  const SampleSet view = samples.View();
+  Selection selection(view, SmallOptions());
+  while (selection.Best() == nullptr) selection.Advance({});
+  selection.Hurry();
+  ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+  EXPECT_EQ(selection.Leaderboard().size(), 1U);
+  EXPECT_THAT(selection.LearningCurve(), IsEmpty());
+  EXPECT_NE(selection.MakeSurrogate(), nullptr);
+}
+
+// ---- Samples that are few, odd or incomplete ----
+
+class OddSamplesTest : public testing::TestWithParam<Index> {};
+
+TEST_P(OddSamplesTest, AFewSamplesMakeAFiniteModel) {
+  const OwnedSamples samples = Smooth::Sample(GetParam(), 1);
+  const SampleSet view = samples.View();
+  Selection selection(view, SmallOptions());
+  ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+  EXPECT_TRUE(Predict(*selection.MakeSurrogate(), samples.X).allFinite());
+}
+
+INSTANTIATE_TEST_SUITE_P(FromOne, OddSamplesTest, testing::Values(1, 2, 3, 5, 8));
+
+TEST(SelectionTest, NoSamplesAreRefused) {
+  const SampleSet none{.n = 2, .m = 1, .blocks = {}};
+  try {
+    Selection selection(none, {});
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+    EXPECT_EQ(error.field(), "dataset");
+  }
+}
+
+TEST(SelectionTest, ValuesAloneAreEnough) {
+  const OwnedSamples samples = Smooth::Sample(150, 1);
+  const SampleSet view = samples.ViewWithJacobians(0);
+  Selection selection(view, SmallOptions());
+  ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+  EXPECT_LT(RelativeErrors(*selection.MakeSurrogate(), Smooth::Sample(300, 2)).first, 0.02);
+}
+
+// Half of the values and half of the Jacobian entries are missing: worse than all of them, far
+// better than nothing.
+TEST(SelectionTest, MissingLabelsAreLeftOut) {
+  OwnedSamples samples = Smooth::Sample(300, 1);
+  Rng rng(8);
+  for (Index s = 0; s < 300; ++s) {
+    for (Index i = 0; i < 2; ++i) {
+      if (rng.Uniform() < 0.5) samples.Y(i, s) = kMissing;
+      for (Index j = 0; j < 2; ++j) {
+        if (rng.Uniform() < 0.5) samples.J(j, 2 * s + i) = kMissing;
+      }
+    }
+  }
+  const SampleSet view = samples.View();
+  Selection selection(view, SmallOptions());
+  ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+  const auto [value, jacobian] = RelativeErrors(*selection.MakeSurrogate(), Smooth::Sample(300, 2));
+  EXPECT_LT(value, 0.01);
+  EXPECT_LT(jacobian, 0.02);
+}
+
+TEST(SelectionTest, ConstantAndDuplicateSamplesAndWildScalesAreNoTrouble) {
+  OwnedSamples samples = Smooth::Sample(60, 1);
+  samples.X.rightCols(20) = samples.X.leftCols(20);
+  samples.Y.rightCols(20) = samples.Y.leftCols(20);
+  samples.J.rightCols(40) = samples.J.leftCols(40);
+  samples.X.row(0) *= 1e12;
+  samples.J.row(0) /= 1e12;
+  samples.Y.row(1) *= 1e-12;
+  for (Index s = 0; s < 60; ++s) samples.J.col(2 * s + 1) *= 1e-12;
+  const SampleSet view = samples.View();
+  Selection selection(view, SmallOptions());
+  ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+  EXPECT_LT(selection.Best()->errors.value_relative, 0.05);
+
+  samples.Y.setConstant(3);
+  samples.J.setZero();
+  Selection constant(view, SmallOptions());
+  ASSERT_EQ(RunToEnd(constant), SelectionStatus::kFinished);
+  EXPECT_LT((Predict(*constant.MakeSurrogate(), samples.X).array() - 3).abs().maxCoeff(), 1e-6);
+}
+
+TEST(SelectionTest, LabelsOfTheWrongSignAreReported) {
+  OwnedSamples samples = Smooth::Sample(100, 1);
+  samples.J.row(1) *= -1;
+  const SampleSet view = samples.View();
+  Selection selection(view, SmallOptions());
+  ASSERT_THAT(selection.Suspects(), Not(IsEmpty()));
+  for (const SuspectLabel& suspect : selection.Suspects()) {
+    EXPECT_EQ(suspect.input, 1);
+    EXPECT_EQ(suspect.kind, SuspectLabel::Kind::kSign);
+  }
+}
+
+}  // namespace
+}  // namespace sobolev::train
