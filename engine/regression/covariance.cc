@@ -102,8 +102,8 @@ Covariance::Covariance(const Functionals& functionals, const Hyperparameters& hy
       value_noise_(std::exp(hyperparameters.log_value_noise)),
       gradient_noise_(std::exp(hyperparameters.log_gradient_noise)),
       lengths_(hyperparameters.log_lengths.array().exp()),
-      Z_(lengths_.cwiseInverse().asDiagonal() * functionals.X),
-      D_(lengths_.cwiseInverse().asDiagonal() * functionals.D),
+      points_z_(lengths_.cwiseInverse().asDiagonal() * functionals.X),
+      directions_z_(lengths_.cwiseInverse().asDiagonal() * functionals.D),
       scale_(functionals.NumLabels()),
       has_directions_(static_cast<std::size_t>(functionals.NumPoints()), false) {
   for (Index s = 0; s < functionals.NumPoints(); ++s) {
@@ -115,14 +115,14 @@ Covariance::Covariance(const Functionals& functionals, const Hyperparameters& hy
       if (axis == Functionals::kValue) {
         scale_(a) = 1;
       } else if (axis == Functionals::kDirection) {
-        scale_(a) = D_.col(functionals.Column(a)).norm();
+        scale_(a) = directions_z_.col(functionals.Column(a)).norm();
         has_directions_[static_cast<std::size_t>(s)] = true;
       } else {
         scale_(a) = 1 / lengths_(axis);
       }
     }
   }
-  D_.colwise().normalize();
+  directions_z_.colwise().normalize();
 }
 
 double Covariance::Noise(Index label) const {
@@ -132,9 +132,9 @@ double Covariance::Noise(Index label) const {
 
 void Covariance::Direction(Index label, double* d) const {
   const std::int32_t axis = functionals_.Axis(label);
-  for (Index j = 0; j < Z_.rows(); ++j) {
-    d[j] =
-        axis == Functionals::kDirection ? D_(j, functionals_.Column(label)) : (axis == j ? 1 : 0);
+  for (Index j = 0; j < points_z_.rows(); ++j) {
+    d[j] = axis == Functionals::kDirection ? directions_z_(j, functionals_.Column(label))
+                                           : (axis == j ? 1 : 0);
   }
 }
 
@@ -148,9 +148,9 @@ void Covariance::Projections(Index point, const double* delta, double* p) const 
     } else if (axis == Functionals::kValue) {
       p[a - begin] = 0;
     } else {
-      const double* const d = D_.col(functionals_.Column(a)).data();
+      const double* const d = directions_z_.col(functionals_.Column(a)).data();
       double sum = 0;
-      for (Index j = 0; j < Z_.rows(); ++j) sum += d[j] * delta[j];
+      for (Index j = 0; j < points_z_.rows(); ++j) sum += d[j] * delta[j];
       p[a - begin] = sum;
     }
   }
@@ -161,19 +161,19 @@ double Covariance::DirectionProduct(Index a, Index b) const {
   const std::int32_t axis_b = functionals_.Axis(b);
   if (axis_a == Functionals::kValue || axis_b == Functionals::kValue) return 0;
   if (axis_a >= 0 && axis_b >= 0) return axis_a == axis_b ? 1 : 0;
-  if (axis_a >= 0) return D_(axis_a, functionals_.Column(b));
-  if (axis_b >= 0) return D_(axis_b, functionals_.Column(a));
-  return D_.col(functionals_.Column(a)).dot(D_.col(functionals_.Column(b)));
+  if (axis_a >= 0) return directions_z_(axis_a, functionals_.Column(b));
+  if (axis_b >= 0) return directions_z_(axis_b, functionals_.Column(a));
+  return directions_z_.col(functionals_.Column(a)).dot(directions_z_.col(functionals_.Column(b)));
 }
 
 void Covariance::AssemblePair(Index s, Index t, double* memory, dense::MatrixRef K) const {
-  const Index n = Z_.rows();
+  const Index n = points_z_.rows();
   double* const delta = memory;
   double* const p_s = delta + n;
   double* const p_t = p_s + most_labels_;
   double u = 0;
   for (Index j = 0; j < n; ++j) {
-    delta[j] = Z_(j, s) - Z_(j, t);
+    delta[j] = points_z_(j, s) - points_z_(j, t);
     u += delta[j] * delta[j];
   }
   const KernelValues h = EvaluateKernel(kind_, 0.5 * u);
@@ -214,14 +214,14 @@ void Covariance::AssemblePair(Index s, Index t, double* memory, dense::MatrixRef
 void Covariance::Assemble(dense::MatrixRef K, const std::stop_token& stop) const {
   oneapi::tbb::parallel_for(Index{0}, functionals_.NumPoints(), [&](Index t) {
     ThrowIfStopped(stop);
-    std::vector<double> memory(static_cast<std::size_t>(Z_.rows() + 2 * most_labels_));
+    std::vector<double> memory(static_cast<std::size_t>(points_z_.rows() + 2 * most_labels_));
     for (Index s = t; s < functionals_.NumPoints(); ++s) AssemblePair(s, t, memory.data(), K);
   });
   for (Index a = 0; a < functionals_.NumLabels(); ++a) K(a, a) += Noise(a);
 }
 
 void Covariance::Cross(const double* z, const double* d, double* column) const {
-  const Index n = Z_.rows();
+  const Index n = points_z_.rows();
   thread_local std::vector<double> memory;
   memory.resize(static_cast<std::size_t>(n + most_labels_));
   double* const delta = memory.data();
@@ -230,7 +230,7 @@ void Covariance::Cross(const double* z, const double* d, double* column) const {
     double u = 0;
     double p_z = 0;
     for (Index j = 0; j < n; ++j) {
-      delta[j] = Z_(j, s) - z[j];
+      delta[j] = points_z_(j, s) - z[j];
       u += delta[j] * delta[j];
       if (d != nullptr) p_z += d[j] * delta[j];
     }
@@ -246,7 +246,7 @@ void Covariance::Cross(const double* z, const double* d, double* column) const {
       if (d != nullptr && axis >= 0) {
         sum -= h.h1 * d[axis];
       } else if (d != nullptr && axis == Functionals::kDirection) {
-        const double* const d_a = D_.col(functionals_.Column(a)).data();
+        const double* const d_a = directions_z_.col(functionals_.Column(a)).data();
         double product = 0;
         for (Index j = 0; j < n; ++j) product += d_a[j] * d[j];
         sum -= h.h1 * product;

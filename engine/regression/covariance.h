@@ -64,7 +64,7 @@ class Covariance {
   // Refers to the functionals, which outlive it.
   Covariance(const Functionals& functionals, const Hyperparameters& hyperparameters);
 
-  const Matrix& Z() const { return Z_; }
+  const Matrix& Z() const { return points_z_; }
   const Vector& lengths() const { return lengths_; }
   // What labels are divided by: 1 for values.
   const Vector& scale() const { return scale_; }
@@ -96,8 +96,8 @@ class Covariance {
   double value_noise_;
   double gradient_noise_;
   Vector lengths_;
-  Matrix Z_;                          // n×N
-  Matrix D_;                          // n×K, of length 1 in z.
+  Matrix points_z_;                   // n×N
+  Matrix directions_z_;               // n×K, of length 1 in z.
   Vector scale_;                      // Per label.
   std::vector<bool> has_directions_;  // Per point.
   Index most_labels_ = 0;             // Of a point.

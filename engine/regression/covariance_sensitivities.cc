@@ -29,7 +29,7 @@ void ThrowIfStopped(const std::stop_token& stop) {
 
 void Covariance::AddSensitivities(Index s, Index t, const dense::ConstMatrixRef& W, double* memory,
                                   double* sums) const {
-  const Index n = Z_.rows();
+  const Index n = points_z_.rows();
   double* const delta = memory;
   double* const p_s = delta + n;
   double* const p_t = p_s + most_labels_;
@@ -37,7 +37,7 @@ void Covariance::AddSensitivities(Index s, Index t, const dense::ConstMatrixRef&
   double* const scaled = p_bar_s + most_labels_;
   double u = 0;
   for (Index j = 0; j < n; ++j) {
-    delta[j] = Z_(j, s) - Z_(j, t);
+    delta[j] = points_z_(j, s) - points_z_(j, t);
     u += delta[j] * delta[j];
   }
   const KernelValues h = EvaluateKernel(kind_, 0.5 * u);
@@ -57,7 +57,7 @@ void Covariance::AddSensitivities(Index s, Index t, const dense::ConstMatrixRef&
     if (axis >= 0) {
       sums[axis] -= 2 * delta[axis] * p_bar;
     } else if (axis == Functionals::kDirection) {
-      const double* const d = D_.col(functionals_.Column(label)).data();
+      const double* const d = directions_z_.col(functionals_.Column(label)).data();
       for (Index j = 0; j < n; ++j) sums[j] -= 2 * delta[j] * d[j] * p_bar;
     }
   };
@@ -69,12 +69,12 @@ void Covariance::AddSensitivities(Index s, Index t, const dense::ConstMatrixRef&
     if (axis_a >= 0 && axis_b >= 0) {
       if (axis_a == axis_b) sums[axis_a] += factor;
     } else if (axis_a >= 0) {
-      sums[axis_a] += factor * D_(axis_a, functionals_.Column(b));
+      sums[axis_a] += factor * directions_z_(axis_a, functionals_.Column(b));
     } else if (axis_b >= 0) {
-      sums[axis_b] += factor * D_(axis_b, functionals_.Column(a));
+      sums[axis_b] += factor * directions_z_(axis_b, functionals_.Column(a));
     } else {
-      const double* const d_a = D_.col(functionals_.Column(a)).data();
-      const double* const d_b = D_.col(functionals_.Column(b)).data();
+      const double* const d_a = directions_z_.col(functionals_.Column(a)).data();
+      const double* const d_b = directions_z_.col(functionals_.Column(b)).data();
       for (Index j = 0; j < n; ++j) sums[j] += factor * d_a[j] * d_b[j];
     }
   };
@@ -119,7 +119,7 @@ void Covariance::AddSensitivities(Index s, Index t, const dense::ConstMatrixRef&
 
 Vector Covariance::Sensitivities(const dense::ConstMatrixRef& W,
                                  const std::stop_token& stop) const {
-  const Index n = Z_.rows();
+  const Index n = points_z_.rows();
   const Index num_points = functionals_.NumPoints();
   Matrix sums = Matrix::Zero(n, num_points);  // Per point, so that threads change no bits.
   oneapi::tbb::parallel_for(Index{0}, num_points, [&](Index t) {

@@ -58,7 +58,8 @@ double Score(const SharedObservations& shared, const Labels& labels, const Matri
       score += group[number].weight * errors(a, o) * errors(a, o);
     }
   }
-  return std::isfinite(score) ? score : kInfinity;
+  if (!std::isfinite(score)) return kInfinity;
+  return score;
 }
 
 GaussianProcess::Part MakePart(const SharedObservations& shared,

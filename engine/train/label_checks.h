@@ -33,7 +33,8 @@ struct SuspectLabel {
 //   y_b − y_a ≈ Σ_j c_j ½(∂_j y_a + ∂_j y_b)(x_b − x_a)_j,
 // and flags an input whose c_j is far from 1 by many standard errors. The gradient of a third
 // neighbour is the instrument of the estimate, so that neither noise in the values nor in the
-// derivatives moves c_j; both widen its standard error, which holds for errors of any size per pair.
+// derivatives moves c_j; both widen its standard error, which holds for errors of any size per
+// pair.
 std::vector<SuspectLabel> CompareWithNeighbours(const LabelledPoints& points,
                                                 const std::stop_token& stop = {});
 

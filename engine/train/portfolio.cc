@@ -56,10 +56,10 @@ constexpr double kClose = 2;
 constexpr double kReachable = 5;
 // Nothing can be better than that.
 constexpr double kExact = 1e-12;
-// After so many trials in a row that gained less than this share, more of the same are not worth
-// it: the labels are noisy, or the samples are too few.
-constexpr std::size_t kBarren = 12;
-constexpr double kGain = 0.02;
+// Once so many trials are within this share of the best, the labels are noisy and the rest of the
+// error is not the recipe's.
+constexpr std::ptrdiff_t kAlike = 8;
+constexpr double kNoise = 0.02;
 
 // One of each kind.
 std::vector<Recipe> FirstRound(const PortfolioFacts& facts) {
@@ -82,17 +82,6 @@ std::vector<Index> Scaled(std::vector<Index> hidden, double factor) {
     width = std::max<Index>(4, std::lround(static_cast<double>(width) * factor));
   }
   return hidden;
-}
-
-// How many trials came after the last one that was clearly better than all before it.
-std::size_t TrialsSinceGain(const std::vector<TriedRecipe>& tried) {
-  double best = std::numeric_limits<double>::infinity();
-  std::size_t last = 0;
-  for (std::size_t i = 0; i < tried.size(); ++i) {
-    if (tried[i].score < (1 - kGain) * best) last = i;
-    best = std::min(best, tried[i].score);
-  }
-  return tried.size() - last;
 }
 
 // Neighbours of a network that may be better.
@@ -152,7 +141,10 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts,
     for (Recipe& recipe : OnDirections(rank)) recipes.push_back(std::move(recipe));
   }
   recipes.push_back(Hybrid());
-  if (TrialsSinceGain(tried) > kBarren) return without_tried(std::move(recipes));
+  const bool is_noise = std::ranges::count_if(tried, [&](const TriedRecipe& trial) {
+                          return trial.score <= (1 + kNoise) * best;
+                        }) >= kAlike;
+  if (is_noise) return without_tried(std::move(recipes));
   for (const TriedRecipe& trial : tried) {
     if (trial.recipe.family != Family::kPolynomial || trial.score > kClose * best) continue;
     recipes.push_back(trial.recipe);

@@ -21,6 +21,7 @@
 #include "engine/base/rng.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/ensemble.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/differential_pca.h"
@@ -142,6 +143,19 @@ Vector ReadSizedVector(ByteReader& reader) {
   return reader.ReadVector(reader.ReadInt(0, std::numeric_limits<std::int32_t>::max()));
 }
 
+// None is no bytes.
+void Write(ByteWriter& writer, const std::shared_ptr<const Surrogate>& surrogate) {
+  const std::string bytes = surrogate == nullptr ? "" : EncodeSurrogate(*surrogate);
+  writer.Write(bytes.size());
+  writer.WriteAll(std::span(bytes));
+}
+
+std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader) {
+  const std::vector<char> bytes = reader.ReadAll<char>(reader.Read<std::size_t>());
+  if (bytes.empty()) return nullptr;
+  return DecodeSurrogate({bytes.data(), bytes.size()});
+}
+
 void Write(ByteWriter& writer, const Errors& errors) {
   Write(writer, errors.value_rmse);
   writer.Write(errors.value_relative);
@@ -182,6 +196,12 @@ Trial ReadTrial(ByteReader& reader) {
 
 void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num_samples) {
   CheckLoss(options.loss);
+  if (options.ensemble_size < 1 || options.ensemble_size > EnsembleSurrogate::kMaxMembers) {
+    throw InvalidArgument("OUT_OF_RANGE", "spec.ensemble_size",
+                          "expected 1 to " + std::to_string(EnsembleSurrogate::kMaxMembers) +
+                              ", got " + std::to_string(options.ensemble_size) +
+                              "; 5 is usual, 1 makes no ensemble");
+  }
   for (const Recipe& recipe : options.recipes) {
     if (recipe.family != Family::kNetwork) continue;
     nn::Validate({.n = n, .m = m, .hidden = recipe.hidden, .activation = recipe.activation});
@@ -366,23 +386,45 @@ struct Selection::Impl {
 
   // ---- The winner on all samples ----
 
-  // With as many iterations as were best on the folds, because nothing is held out.
+  // Whose recipe is fitted to all samples: the best, or the best network if there shall be several.
+  const Trial& FinalTrial() const {
+    if (options.ensemble_size <= 1) return BestTrial();
+    const Trial* network = nullptr;
+    for (const Trial& trial : trials) {
+      if (trial.recipe.family != Family::kNetwork || !std::isfinite(trial.score)) continue;
+      if (network == nullptr || trial.score < network->score) network = &trial;
+    }
+    return network == nullptr ? BestTrial() : *network;
+  }
+
+  // With as many iterations as were best on the folds, because nothing is held out; each member of
+  // an ensemble from a start of its own.
   Recipe FinalRecipe() const {
-    Recipe recipe = BestTrial().recipe;
+    Recipe recipe = FinalTrial().recipe;
     if (recipe.newton_iterations > 0) {
       const Index least = recipe.adam_steps > 0 ? 0 : 1;
-      recipe.newton_iterations = std::max(least, BestTrial().iterations);
+      recipe.newton_iterations = std::max(least, FinalTrial().iterations);
     }
+    recipe.restart += static_cast<Index>(members.size());
     return recipe;
   }
 
   SelectionStatus AdvanceFinalFit(const std::stop_token& stop) {
     if (!fit) StartFit();
     if (fit->Advance(stop)) return SelectionStatus::kRunning;
-    // A fit to all samples knows those of the first fold; if it is not better there, it went wrong.
     std::shared_ptr<const Surrogate> refitted = fit->MakeSurrogate();
     fit.reset();
-    if (refitted != nullptr) {
+    const bool ensemble =
+        options.ensemble_size > 1 && FinalTrial().recipe.family == Family::kNetwork;
+    if (ensemble && refitted != nullptr) {
+      members.push_back(refitted);
+      if (static_cast<Index>(members.size()) < options.ensemble_size) {
+        return SelectionStatus::kRunning;
+      }
+      best_surrogate = std::make_shared<EnsembleSurrogate>(members);
+    } else if (refitted != nullptr) {
+      // A fit to all samples knows those of the first fold; if it is not better there, it went
+      // wrong.
       const LabelledPoints& known = folds.front().validation;
       const double score = Score(ErrorsOn(*refitted, known, scaling, nullptr, stop));
       if (score <= Score(ErrorsOn(*best_surrogate, known, scaling, nullptr, stop))) {
@@ -491,6 +533,7 @@ struct Selection::Impl {
     hasher.Add(BestIsa());
     hasher.Add(options.seed);
     hasher.Add(options.budget);
+    hasher.Add(options.ensemble_size);
     for (const Recipe& recipe : options.recipes) {
       const std::string name = Name(recipe);
       hasher.Add(name.data(), name.size());
@@ -521,11 +564,9 @@ struct Selection::Impl {
     WriteAll(writer, trials, [&](const Trial& trial) { Write(writer, trial); });
     writer.Write(best.has_value());
     writer.Write(best.value_or(0));
-    for (const auto& surrogate : {best_surrogate, first_fold}) {
-      const std::string bytes = surrogate == nullptr ? "" : EncodeSurrogate(*surrogate);
-      writer.Write(bytes.size());
-      writer.WriteAll(std::span(bytes));
-    }
+    Write(writer, best_surrogate);
+    Write(writer, first_fold);
+    WriteAll(writer, members, [&](const auto& member) { Write(writer, member); });
     for (const std::vector<CurvePoint>* points : {&curve, &value_only}) {
       WriteAll(writer, *points, [&](const CurvePoint& point) {
         writer.Write(point.num_samples);
@@ -559,11 +600,10 @@ struct Selection::Impl {
     const bool has_best = reader.Read<bool>();
     const auto best_index = reader.Read<std::size_t>();
     best = has_best ? std::optional(best_index) : std::nullopt;
-    for (auto* surrogate : {&best_surrogate, &first_fold}) {
-      const std::vector<char> bytes = reader.ReadAll<char>(reader.Read<std::size_t>());
-      surrogate->reset();
-      if (!bytes.empty()) *surrogate = DecodeSurrogate({bytes.data(), bytes.size()});
-    }
+    best_surrogate = ReadSurrogate(reader);
+    first_fold = ReadSurrogate(reader);
+    members =
+        ReadAll<std::shared_ptr<const Surrogate>>(reader, [&] { return ReadSurrogate(reader); });
     for (std::vector<CurvePoint>* points : {&curve, &value_only}) {
       *points = ReadAll<CurvePoint>(reader, [&] {
         const auto count = reader.Read<Index>();
@@ -599,6 +639,7 @@ struct Selection::Impl {
   std::optional<std::size_t> best;  // Of trials.
   std::shared_ptr<const Surrogate> best_surrogate;
   PointErrors best_point_errors;
+  std::vector<std::shared_ptr<const Surrogate>> members;  // Of the ensemble so far.
   std::vector<CurvePoint> curve;
   std::vector<CurvePoint> value_only;
 

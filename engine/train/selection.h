@@ -37,6 +37,8 @@ struct SelectionOptions {
   std::vector<Recipe> recipes;
   // About the multiply-adds to spend; the first recipe is always tried.
   double budget = 3e11;
+  // More than 1: the best network is fitted from so many starts, and the ensemble is the surrogate.
+  Index ensemble_size = 1;
   std::uint64_t seed = 1;
 };
 

@@ -1,16 +1,19 @@
 #include "engine/train/surrogate_codec.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/regression/gaussian_process.h"
 #include "engine/regression/polynomial_surrogate.h"
+#include "engine/surrogate/ensemble.h"
 #include "engine/surrogate/surrogate.h"
 
 namespace sobolev::train {
@@ -24,24 +27,36 @@ constexpr std::uint64_t kMagic = 0x324c444d564c4253;
               "the stored weights are damaged or of another format; train the model again");
 }
 
-std::unique_ptr<const Surrogate> Decode(std::string_view bytes) {
-  ByteReader reader(bytes);
-  if (reader.Read<std::uint64_t>() != kMagic) ThrowDataLoss();
-  std::unique_ptr<const Surrogate> surrogate;
+std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader, bool is_member);
+
+std::shared_ptr<const Surrogate> ReadEnsemble(ByteReader& reader) {
+  std::vector<std::shared_ptr<const Surrogate>> members(
+      static_cast<std::size_t>(reader.ReadInt(1, EnsembleSurrogate::kMaxMembers)));
+  for (auto& member : members) member = ReadSurrogate(reader, true);
+  return std::make_shared<EnsembleSurrogate>(std::move(members));
+}
+
+// The kind, then what the kind saved.
+std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader, bool is_member) {
   switch (static_cast<SurrogateKind>(reader.Read<std::int64_t>())) {
     case SurrogateKind::kNetwork:
-      surrogate = nn::NetworkSurrogate::Load(reader);
-      break;
+      return nn::NetworkSurrogate::Load(reader);
     case SurrogateKind::kPolynomial:
-      surrogate = regression::PolynomialSurrogate::Load(reader);
-      break;
+      return regression::PolynomialSurrogate::Load(reader);
     case SurrogateKind::kGaussianProcess:
-      surrogate = regression::GaussianProcess::Load(reader);
-      break;
+      return regression::GaussianProcess::Load(reader);
     case SurrogateKind::kEnsemble:
+      // Ensembles hold no ensembles, so that damaged bytes lead to no deep recursion.
+      if (!is_member) return ReadEnsemble(reader);
       break;
   }
-  if (surrogate == nullptr) ThrowDataLoss();
+  ThrowDataLoss();
+}
+
+std::shared_ptr<const Surrogate> Decode(std::string_view bytes) {
+  ByteReader reader(bytes);
+  if (reader.Read<std::uint64_t>() != kMagic) ThrowDataLoss();
+  std::shared_ptr<const Surrogate> surrogate = ReadSurrogate(reader, false);
   reader.Finish();
   return surrogate;
 }
@@ -56,7 +71,7 @@ std::string EncodeSurrogate(const Surrogate& surrogate) {
   return std::move(writer).Finish();
 }
 
-std::unique_ptr<const Surrogate> DecodeSurrogate(std::string_view bytes) {
+std::shared_ptr<const Surrogate> DecodeSurrogate(std::string_view bytes) {
   try {
     return Decode(bytes);
   } catch (const Error&) {

@@ -15,7 +15,7 @@ namespace sobolev::train {
 std::string EncodeSurrogate(const Surrogate& surrogate);
 
 // Throws Error(kDataLoss) unless `bytes` is exactly what EncodeSurrogate makes.
-std::unique_ptr<const Surrogate> DecodeSurrogate(std::string_view bytes);
+std::shared_ptr<const Surrogate> DecodeSurrogate(std::string_view bytes);
 
 }  // namespace sobolev::train
 

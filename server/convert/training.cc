@@ -190,6 +190,7 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec) {
   if (spec.has_beta()) options.loss.beta = spec.beta();
   train::CheckLoss(options.loss);
   if (spec.has_seed()) options.seed = spec.seed();
+  if (spec.has_ensemble_size()) options.ensemble_size = spec.ensemble_size();
   RequireUnset(spec.has_validation_fraction(), "spec.validation_fraction", "OPTIMIZER_ADAM");
   if (spec.has_time_limit_seconds()) {
     RequireInRange("spec.time_limit_seconds", spec.time_limit_seconds(), 1e9,
@@ -207,6 +208,8 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec) {
   }
   RequireUnset(spec.has_network(), "spec.network", "KIND_NETWORK");
   RequireUnset(spec.optimizer() != Spec::OPTIMIZER_UNSPECIFIED, "spec.optimizer", "KIND_NETWORK");
+  RequireUnset(spec.has_ensemble_size() && kind != Spec::KIND_AUTO, "spec.ensemble_size",
+               "KIND_AUTO and KIND_NETWORK");
   if (kind == Spec::KIND_POLYNOMIAL) options.recipes = {{.family = train::Family::kPolynomial}};
   if (kind == Spec::KIND_GAUSSIAN_PROCESS) {
     options.recipes = {{.family = train::Family::kGaussianProcess}};
@@ -215,6 +218,10 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec) {
 }
 
 train::Options ToOptions(const v1::TrainingSpec& spec) {
+  RequireUnset(spec.has_effort(), "spec.effort", "KIND_AUTO");
+  RequireUnset(spec.has_time_limit_seconds(), "spec.time_limit_seconds", "KIND_AUTO");
+  RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
+               "KIND_AUTO, OPTIMIZER_LEVENBERG_MARQUARDT and OPTIMIZER_HYBRID");
   train::Options options;
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());

@@ -10,7 +10,7 @@ namespace sobolev::server {
 namespace {
 
 ModelRegistry::Handle Load(Store& store, const ModelVersionRecord& record) {
-  std::unique_ptr<const Surrogate> surrogate = train::DecodeSurrogate(store.LoadWeights(record));
+  std::shared_ptr<const Surrogate> surrogate = train::DecodeSurrogate(store.LoadWeights(record));
   v1::ModelVersion description;
   const Index n = surrogate->n();
   if (!description.ParseFromString(record.description) || description.domain_size() != n) {

@@ -23,7 +23,7 @@ namespace sobolev::server {
 struct ServedModel {
   std::string model_id;
   std::int64_t version = 0;
-  std::unique_ptr<const Surrogate> surrogate;
+  std::shared_ptr<const Surrogate> surrogate;
   Vector domain_min;  // n, the box of the training samples.
   Vector domain_max;  // n
 };

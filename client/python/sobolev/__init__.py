@@ -27,6 +27,7 @@ from sobolev.errors import (
     NotFoundError,
     ResourceExhaustedError,
     SobolevError,
+    SuspectLabelsWarning,
     UnavailableError,
     UnimplementedError,
 )
@@ -41,14 +42,16 @@ from sobolev.program import (
     ProgramVariable,
     ReversalCounts,
 )
-from sobolev.records import (
+from sobolev.records import Statistics, Variable
+from sobolev.reports import (
+    ComparisonPoint,
     Epoch,
     Errors,
     JobEvent,
+    LabelWarning,
     Progress,
-    Statistics,
     TrainingReport,
-    Variable,
+    Trial,
 )
 
 __version__ = "0.1.0"
@@ -58,6 +61,7 @@ __all__ = [
     "AlreadyExistsError",
     "CancelledError",
     "Client",
+    "ComparisonPoint",
     "Curvature",
     "DataLossError",
     "Dataset",
@@ -74,6 +78,7 @@ __all__ = [
     "JobCancelledError",
     "JobEvent",
     "JobFailedError",
+    "LabelWarning",
     "Model",
     "NotFoundError",
     "Program",
@@ -86,7 +91,9 @@ __all__ = [
     "Samples",
     "SobolevError",
     "Statistics",
+    "SuspectLabelsWarning",
     "TrainingReport",
+    "Trial",
     "UnavailableError",
     "UnimplementedError",
     "Variable",

@@ -60,6 +60,8 @@ class Query:
         tangents: npt.ArrayLike | None = None,
         adjoints: npt.ArrayLike | None = None,
         hvp: bool = False,
+        spread: bool = False,
+        jacobian_spread: bool = False,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
         n = len(input_names)
@@ -74,6 +76,10 @@ class Query:
             self._shapes["jacobian"] = (m, n)
         if hessian:
             self._shapes["hessian"] = (m, n, n)
+        if spread:
+            self._shapes["spread"] = (m,)
+        if jacobian_spread:
+            self._shapes["jacobian_spread"] = (m, n)
         self._directions: dict[str, _arrays.FloatArray] = {}
         self._single: set[str] = set()  # Directions given without an axis of their own.
         for product, field, given, width in (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import uuid
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any
@@ -12,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, records
+from sobolev import _arrays, _training, records
 from sobolev._connection import Connection, full_name
-from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, programs_pb2, training_pb2
+from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, programs_pb2
 from sobolev.dataset import Dataset
 from sobolev.errors import NotFoundError, invalid_argument
 from sobolev.job import Job
@@ -100,21 +99,28 @@ class Client:
         dataset: Dataset | str | None = None,
         dataset_version: int = 0,
         model: str = "",
-        hidden: Iterable[int] = (20, 20, 20, 20),
-        activation: str = "softplus",
+        kind: str | None = None,
+        optimizer: str | None = None,
+        effort: float | None = None,
+        time_limit: float | None = None,
+        hidden: Iterable[int] | None = None,
+        activation: str | None = None,
         alpha: float | None = None,
         beta: float | None = None,
-        derivative_scale: str = "balanced",
+        derivative_scale: str | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
         validation_fraction: float | None = None,
         patience: int | None = None,
         seed: int | None = None,
-        precision: str = "float32",
+        precision: str | None = None,
         request_id: str | None = None,
     ) -> Job:
         """Starts training a new version of a model; Job.wait gives the model.
+
+        Unless told what to fit, the server tries polynomials, Gaussian processes and networks, and
+        takes what predicts held-out values and derivatives best; Model.report says what was tried.
 
         The loss is alpha * l_value + beta * l_gradient, both scaled to be comparable. Options left
         at None take the server's defaults.
@@ -129,19 +135,29 @@ class Client:
           dataset: Instead of x and y: a dataset that is on the server.
           dataset_version: The snapshot of `dataset` to train on; 0 for the current one.
           model: The model that gets the new version, made if missing. Empty: the server chooses.
-          hidden: Width of each hidden layer.
-          activation: "softplus", "tanh", "silu", "gelu" or "sin".
+          kind: "auto", "network", "polynomial" or "gaussian_process". Default "network" if an
+            option of networks is given (hidden, activation, optimizer, derivative_scale, epochs,
+            batch_size, learning_rate, patience, precision), else "auto".
+          optimizer: Of a network: "adam" (default), "levenberg_marquardt" (far more accurate on
+            smooth functions, for up to some thousand weights) or "hybrid", one after the other. The
+            latter two take hidden and activation, and no other option of networks.
+          effort: Of "auto": work to spend, about in seconds of one core. Default 30. The same
+            effort gives the same model.
+          time_limit: Seconds of computing after which the best so far is taken. Default: none.
+          hidden: Width of each hidden layer. Default (20, 20, 20, 20).
+          activation: "softplus" (default), "tanh", "silu", "gelu" or "sin".
           alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
           beta: Weight of the gradient loss. Default n / (1 + n), or 0 without Jacobians.
-          derivative_scale: "balanced", "per_output" or "per_input", how Jacobian entries are made
-              comparable.
+          derivative_scale: "balanced" (default), "per_output" or "per_input": how Jacobian entries
+            are made comparable.
           epochs: Passes over the samples.
           batch_size: Samples in a step of the optimiser.
           learning_rate: Peak of the one-cycle schedule.
           validation_fraction: Share of the samples held out. Default 0.1.
           patience: Epochs without improvement after which to stop; 0: never.
           seed: The same seed, samples and options give the same weights. Default 1.
-          precision: "float32" or "float64", of the training; models are served in float64.
+          precision: "float32" (default) or "float64", of the training; models are served in
+            float64.
           request_id: Repeating a call with the same id returns the first call's job. Default: a
             new one.
 
@@ -149,33 +165,24 @@ class Client:
           InvalidArgumentError: Wrong shape, NaN or infinity, options out of range.
           FailedPreconditionError: Too few samples.
         """
-        try:
-            spec = training_pb2.TrainingSpec(
-                network=models_pb2.Network(
-                    hidden=hidden,
-                    activation=records.enum_number(
-                        models_pb2.Network.Activation, activation, "activation"
-                    ),
-                ),
-                alpha=alpha,
-                beta=beta,
-                derivative_scale=records.enum_number(
-                    training_pb2.TrainingSpec.DerivativeScale, derivative_scale, "derivative_scale"
-                ),
-                epochs=epochs,
-                batch_size=batch_size,
-                learning_rate=learning_rate,
-                validation_fraction=validation_fraction,
-                patience=patience,
-                seed=seed,
-                precision=records.enum_number(
-                    training_pb2.TrainingSpec.Precision, precision, "precision"
-                ),
-            )
-        except (TypeError, ValueError) as error:
-            raise invalid_argument(
-                "INVALID_OPTION", "spec", f"option of the wrong type or size: {error}"
-            ) from error
+        spec = _training.to_spec(
+            kind=kind,
+            optimizer=optimizer,
+            effort=effort,
+            time_limit=time_limit,
+            hidden=hidden,
+            activation=activation,
+            alpha=alpha,
+            beta=beta,
+            derivative_scale=derivative_scale,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            seed=seed,
+            precision=precision,
+        )
         if dataset is None:
             if x is None or y is None:
                 raise invalid_argument("MISSING_FIELD", "x", "expected x and y, or a dataset")
@@ -188,17 +195,14 @@ class Client:
                 "expected either arrays or a dataset, got both; "
                 "Dataset.append adds samples to a dataset",
             )
-        request = training_pb2.TrainRequest(
-            dataset=dataset.name
-            if isinstance(dataset, Dataset)
-            else full_name("datasets", dataset),
+        return _training.start(
+            self._connection,
+            dataset.name if isinstance(dataset, Dataset) else full_name("datasets", dataset),
             dataset_version=dataset_version,
-            model_id=model,
+            model=model,
+            request_id=request_id,
             spec=spec,
-            request_id=request_id or str(uuid.uuid4()),
         )
-        message = self._connection.call(self._connection.training.Train, request)
-        return Job(self._connection, message)
 
     def _upload(self, x: Any, y: Any, jacobian: Any, weight: Any) -> Dataset:
         """The dataset of these samples, whose name tells its content; uploaded unless it exists."""

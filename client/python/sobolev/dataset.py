@@ -12,11 +12,12 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, _labels, records
+from sobolev import _arrays, _labels, _training, records
 from sobolev._connection import Connection
 from sobolev._labels import Samples as Samples
 from sobolev._stubs import datasets_pb2
 from sobolev.errors import InternalError, from_rpc_error
+from sobolev.job import Job
 
 _BLOCK_BYTES = 1 << 20
 _MAX_BLOCK_ROWS = 65536
@@ -213,6 +214,31 @@ class Dataset:
         n = len(self._message.schema.inputs)
         m = len(self._message.schema.outputs)
         return _labels.concatenate(blocks, n, m, dtype)
+
+    def train(
+        self,
+        *,
+        dataset_version: int = 0,
+        model: str = "",
+        request_id: str | None = None,
+        **options: Any,
+    ) -> Job:
+        """Starts training a new version of a model on these samples, as Client.train does.
+
+        Args:
+          dataset_version: The snapshot to train on; 0 for the current one.
+          model: The model that gets the new version, made if missing. Empty: the server chooses.
+          request_id: Repeating a call with the same id returns the first call's job.
+          options: What to fit and how: those of Client.train from `kind` on.
+        """
+        return _training.start(
+            self._connection,
+            self.name,
+            dataset_version=dataset_version,
+            model=model,
+            request_id=request_id,
+            spec=_training.to_spec(**options),
+        )
 
     def delete(self) -> None:
         """Deletes the dataset with its samples.

@@ -124,6 +124,10 @@ class UnimplementedError(SobolevError):
     code = grpc.StatusCode.UNIMPLEMENTED
 
 
+class SuspectLabelsWarning(UserWarning):
+    """Derivatives that a model was trained on contradict the values; Job.wait warns of them."""
+
+
 class JobFailedError(SobolevError):
     """A job ended as failed; `reason` and the message are the job's."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from tqdm.auto import tqdm
 
-from sobolev import errors, records
+from sobolev import errors, records, reports
 from sobolev._connection import Connection
 from sobolev._stubs import jobs_pb2
 from sobolev.model import Model
@@ -25,6 +26,7 @@ class Job:
     def __init__(self, connection: Connection, message: jobs_pb2.Job) -> None:
         self._connection = connection
         self._message = message
+        self._has_warned = False
 
     @property
     def name(self) -> str:
@@ -62,11 +64,11 @@ class Job:
         return self._message.model
 
     @property
-    def progress(self) -> records.Progress | None:
-        """Latest progress; None before the first epoch."""
+    def progress(self) -> reports.Progress | None:
+        """Latest progress; None before the first epoch or trial."""
         if not self._message.HasField("progress"):
             return None
-        return records.from_progress(self._message.progress)
+        return reports.from_progress(self._message.progress)
 
     def __repr__(self) -> str:
         return f"Job({self.id!r}, state={self.state!r}, model={self.model!r})"
@@ -84,7 +86,7 @@ class Job:
             self._connection.jobs.CancelJob, jobs_pb2.CancelJobRequest(name=self.name)
         )
 
-    def watch(self, after: int = 0, *, timeout: float | None = None) -> Iterator[records.JobEvent]:
+    def watch(self, after: int = 0, *, timeout: float | None = None) -> Iterator[reports.JobEvent]:
         """The job's events, past ones first, up to the one that ends it.
 
         A connection that breaks, or a server that restarts, is taken up where it stopped, for as
@@ -110,13 +112,16 @@ class Job:
             last = response.event.number
             if response.HasField("job"):
                 self._message = response.job
-            yield records.from_event(response.event)
+            yield reports.from_event(response.event)
 
     def wait(self, progress: bool = True, *, timeout: float | None = None) -> Model:
         """The trained model, once the job has succeeded.
 
+        Warns, once, with SuspectLabelsWarning of each derivative whose labels contradict the values
+        (TrainingReport.warnings).
+
         Args:
-          progress: Show a progress bar with the losses.
+          progress: Show a progress bar with the losses, or with the best of what was tried.
           timeout: Seconds to wait; None waits for ever.
 
         Raises:
@@ -127,9 +132,7 @@ class Job:
         with tqdm(unit="epoch", desc=self.id, disable=not progress) as bar:
             for event in self.watch(timeout=timeout):
                 if event.progress is not None:
-                    bar.total = event.progress.epochs
-                    bar.set_postfix_str(_describe(event.progress), refresh=False)
-                    bar.update(event.progress.epoch.epoch - bar.n)
+                    _show(event.progress, bar)
         if not self.is_done:
             self.refresh()
         if self.state == "failed":
@@ -137,10 +140,30 @@ class Job:
             raise errors.JobFailedError(f"{self.name}: {error.message}", reason=error.reason)
         if self.state == "cancelled":
             raise errors.JobCancelledError(f"{self.name} was cancelled", reason="CANCELLED")
-        return Model.fetch(self._connection, self.model)
+        model = Model.fetch(self._connection, self.model)
+        if not self._has_warned:
+            self._has_warned = True
+            for warning in model.report.warnings:
+                warnings.warn(warning.message, errors.SuspectLabelsWarning, stacklevel=2)
+        return model
 
 
-def _describe(progress: records.Progress) -> str:
+def _show(progress: reports.Progress, bar: Any) -> None:
+    """Moves the bar to where the job is: by epochs, or where there are none by percent."""
+    if progress.epochs > 0:
+        done = progress.epoch.epoch
+        bar.total = progress.epochs
+    else:
+        done = round(100 * progress.fraction)
+        bar.total = 100
+        bar.unit = "%"
+    bar.set_postfix_str(_describe(progress), refresh=False)
+    bar.update(done - bar.n)
+
+
+def _describe(progress: reports.Progress) -> str:
+    if progress.epochs == 0:
+        return _describe_trials(progress.leaderboard)
     epoch = progress.epoch
     text = f"value {epoch.value_loss:.3g}"
     if epoch.gradient_loss > 0:
@@ -149,3 +172,13 @@ def _describe(progress: records.Progress) -> str:
         f"{text}, validation {epoch.validation_loss:.3g}, "
         f"{progress.samples_per_second:.3g} samples/s"
     )
+
+
+def _describe_trials(trials: tuple[reports.Trial, ...]) -> str:
+    text = f"{len(trials)} tried"
+    if trials and trials[0].state == "finished" and trials[0].validation is not None:
+        best = trials[0].validation
+        text += f", best {trials[0].recipe}: value {best.value_relative:.3%}"
+        if best.jacobian_rmse:
+            text += f", Jacobian {best.jacobian_relative:.3%}"
+    return text

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, records
+from sobolev import _arrays, records, reports
 from sobolev._connection import Connection
 from sobolev._query import Query, given
 from sobolev._stubs import models_pb2
@@ -24,15 +24,21 @@ class Evaluation:
     Attributes:
       value: y, [N, m].
       jacobian: [N, m, n], jacobian[s, i, j] = dy_i/dx_j at point s.
+      hessian: [N, m, n, n], hessian[s, i, j, k] = d^2 y_i / dx_j dx_k at point s.
       jvp: J x_dot, [N, k, m], or [N, m] for one tangent per point.
       vjp: J^T y_bar, [N, k, n], or [N, n] for one adjoint per point.
+      spread: Standard deviations of value, [N, m], as the model judges its own uncertainty.
+      jacobian_spread: Standard deviations of jacobian, [N, m, n].
       in_domain: [N], False where x lies outside the box of the training samples.
     """
 
     value: _arrays.FloatArray | None
     jacobian: _arrays.FloatArray | None
+    hessian: _arrays.FloatArray | None
     jvp: _arrays.FloatArray | None
     vjp: _arrays.FloatArray | None
+    spread: _arrays.FloatArray | None
+    jacobian_spread: _arrays.FloatArray | None
     in_domain: Any
 
 
@@ -93,34 +99,46 @@ class Model:
         return records.from_ranges(self._message.domain)
 
     @property
+    def kind(self) -> str:
+        """One of "network", "polynomial", "gaussian_process" and "ensemble"."""
+        return records.enum_name(models_pb2.ModelVersion.Kind, self._message.kind)
+
+    @property
     def hidden(self) -> tuple[int, ...]:
-        """The width of each hidden layer."""
+        """The width of each hidden layer of a network; empty for other kinds."""
         return tuple(self._message.network.hidden)
 
     @property
     def activation(self) -> str:
-        """The activation of the hidden layers."""
+        """The activation of the hidden layers of a network; empty for other kinds."""
+        if not self._message.HasField("network"):
+            return ""
         return records.enum_name(models_pb2.Network.Activation, self._message.network.activation)
 
     @property
     def parameter_count(self) -> int:
-        """Number of weights and biases."""
+        """Number of weights, biases or coefficients."""
         return self._message.parameter_count
 
     @property
     def weights_sha256(self) -> str:
-        """Of architecture, weights and scaling, in hex."""
+        """Of everything that predictions depend on, in hex."""
         return self._message.weights_sha256
 
     @property
-    def report(self) -> records.TrainingReport:
+    def report(self) -> reports.TrainingReport:
         """How the version was trained and how good it is."""
-        return records.from_report(self._message.report)
+        return reports.from_report(self._message.report)
 
     def __repr__(self) -> str:
+        network = (
+            f", hidden={self.hidden}, activation={self.activation!r}"
+            if self.kind == "network"
+            else ""
+        )
         return (
-            f"Model({self.id!r}, version={self.version}, inputs={len(self._input_names)}, "
-            f"outputs={self._m}, hidden={self.hidden}, activation={self.activation!r})"
+            f"Model({self.id!r}, version={self.version}, kind={self.kind!r}, "
+            f"inputs={len(self._input_names)}, outputs={self._m}{network})"
         )
 
     def predict(self, x: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64) -> _arrays.FloatArray:
@@ -139,6 +157,17 @@ class Model:
         """Values [N, m] and Jacobians [N, m, n], from one sweep."""
         evaluation = self.evaluate(x, jacobian=True, dtype=dtype)
         return given(evaluation.value), given(evaluation.jacobian)
+
+    def hessian(self, x: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64) -> _arrays.FloatArray:
+        """Hessians of all outputs, [N, m, n, n]: [s, i, j, k] is d^2 y_i / dx_j dx_k at point s."""
+        return given(self.evaluate(x, value=False, hessian=True, dtype=dtype).hessian)
+
+    def spread(self, x: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64) -> _arrays.FloatArray:
+        """Standard deviations of the values, [N, m], as the model judges its own uncertainty.
+
+        Raises InvalidArgumentError unless the model is a Gaussian process or an ensemble.
+        """
+        return given(self.evaluate(x, value=False, spread=True, dtype=dtype).spread)
 
     def jvp(
         self, x: npt.ArrayLike, tangents: npt.ArrayLike, *, dtype: npt.DTypeLike = np.float64
@@ -170,8 +199,11 @@ class Model:
         *,
         value: bool = True,
         jacobian: bool = False,
+        hessian: bool = False,
         tangents: npt.ArrayLike | None = None,
         adjoints: npt.ArrayLike | None = None,
+        spread: bool = False,
+        jacobian_spread: bool = False,
         dtype: npt.DTypeLike = np.float64,
     ) -> Evaluation:
         """Everything that is asked for at once.
@@ -180,8 +212,12 @@ class Model:
           x: The points.
           value: Whether to answer values.
           jacobian: Whether to answer Jacobians.
+          hessian: Whether to answer the Hessians of all outputs.
           tangents: As in jvp, which is answered if they are given.
           adjoints: As in vjp, which is answered if they are given.
+          spread: Whether to answer standard deviations of the values, which Gaussian processes and
+            ensembles have.
+          jacobian_spread: Whether to answer standard deviations of the Jacobians, likewise.
           dtype: Of the answer, float64 or float32; float32 halves the bytes. The server computes
             in float64 all the same.
         """
@@ -191,8 +227,11 @@ class Model:
             self._m,
             value=value,
             jacobian=jacobian,
+            hessian=hessian,
             tangents=tangents,
             adjoints=adjoints,
+            spread=spread,
+            jacobian_spread=jacobian_spread,
             dtype=dtype,
         )
         answer = query.run(
@@ -203,7 +242,10 @@ class Model:
         return Evaluation(
             value=answer.results.get("value"),
             jacobian=answer.results.get("jacobian"),
+            hessian=answer.results.get("hessian"),
             jvp=answer.results.get("jvp"),
             vjp=answer.results.get("vjp"),
+            spread=answer.results.get("spread"),
+            jacobian_spread=answer.results.get("jacobian_spread"),
             in_domain=answer.flags,
         )

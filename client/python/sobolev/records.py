@@ -1,15 +1,14 @@
-"""What the server tells of datasets, jobs and models, as plain immutable values."""
+"""What the server tells of datasets, as plain immutable values, and names of enum values."""
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass
 from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2
+from sobolev._stubs import datasets_pb2
 from sobolev.errors import invalid_argument
 
 
@@ -68,80 +67,6 @@ class Statistics:
     jacobian_variance_count: int
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """Losses of one epoch, and errors on the held-out samples."""
-
-    epoch: int
-    value_loss: float
-    gradient_loss: float
-    validation_loss: float
-    validation_value_relative: float
-    validation_jacobian_relative: float
-    learning_rate: float
-
-
-@dataclass(frozen=True)
-class Errors:
-    """Errors on held-out samples.
-
-    Attributes:
-      value_rmse: Root mean square error of each output, in its unit.
-      value_relative: value_rmse over the output's standard deviation, over all outputs.
-      jacobian_rmse: Of each output's Jacobian entries, standardised; empty without Jacobians.
-      jacobian_relative: ||J - J_label|| / ||J_label||, standardised, over all entries.
-    """
-
-    value_rmse: tuple[float, ...]
-    value_relative: float
-    jacobian_rmse: tuple[float, ...]
-    jacobian_relative: float
-
-
-@dataclass(frozen=True)
-class TrainingReport:
-    """How a model version came about and how good it is."""
-
-    job: str
-    dataset: str
-    dataset_version: int
-    dataset_fingerprint: str
-    training_samples: int
-    validation_samples: int
-    jacobian_samples: int
-    alpha: float
-    beta: float
-    seed: int
-    epochs: int
-    best_epoch: int
-    stop_reason: str
-    train_seconds: float
-    samples_per_second: float
-    validation: Errors
-    history: tuple[Epoch, ...]
-    instruction_set: str
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a training job is; `epoch` is the latest finished one, of `epochs` asked for."""
-
-    epoch: Epoch
-    epochs: int
-    samples_per_second: float
-    remaining_seconds: float
-
-
-@dataclass(frozen=True)
-class JobEvent:
-    """Something that happened to a job; pass `number` to Job.watch to go on from here."""
-
-    number: int
-    time: datetime.datetime
-    state: str
-    progress: Progress | None
-
-
 def to_variable(variable: VariableLike) -> datasets_pb2.Variable:
     """A Variable message; a plain string is a name without unit and bounds."""
     if isinstance(variable, str):
@@ -192,68 +117,6 @@ def from_statistics(statistics: datasets_pb2.DatasetStatistics) -> Statistics:
         hvp_count=statistics.hvp_count,
         y_variance_count=statistics.y_variance_count,
         jacobian_variance_count=statistics.jacobian_variance_count,
-    )
-
-
-def from_epoch(record: models_pb2.EpochRecord) -> Epoch:
-    """Epoch of a message."""
-    return Epoch(
-        epoch=record.epoch,
-        value_loss=record.value_loss,
-        gradient_loss=record.gradient_loss,
-        validation_loss=record.validation_loss,
-        validation_value_relative=record.validation_value_relative,
-        validation_jacobian_relative=record.validation_jacobian_relative,
-        learning_rate=record.learning_rate,
-    )
-
-
-def from_report(report: models_pb2.TrainingReport) -> TrainingReport:
-    """TrainingReport of a message."""
-    return TrainingReport(
-        job=report.job,
-        dataset=report.dataset,
-        dataset_version=report.dataset_version,
-        dataset_fingerprint=report.dataset_fingerprint,
-        training_samples=report.training_samples,
-        validation_samples=report.validation_samples,
-        jacobian_samples=report.jacobian_samples,
-        alpha=report.alpha,
-        beta=report.beta,
-        seed=report.seed,
-        epochs=report.epochs,
-        best_epoch=report.best_epoch,
-        stop_reason=enum_name(models_pb2.TrainingReport.StopReason, report.stop_reason),
-        train_seconds=report.train_seconds,
-        samples_per_second=report.samples_per_second,
-        validation=Errors(
-            value_rmse=tuple(report.validation.value_rmse),
-            value_relative=report.validation.value_relative,
-            jacobian_rmse=tuple(report.validation.jacobian_rmse),
-            jacobian_relative=report.validation.jacobian_relative,
-        ),
-        history=tuple(from_epoch(record) for record in report.history),
-        instruction_set=report.instruction_set,
-    )
-
-
-def from_progress(progress: jobs_pb2.TrainingProgress) -> Progress:
-    """Progress of a message."""
-    return Progress(
-        epoch=from_epoch(progress.epoch),
-        epochs=progress.epochs,
-        samples_per_second=progress.samples_per_second,
-        remaining_seconds=progress.remaining_seconds,
-    )
-
-
-def from_event(event: jobs_pb2.JobEvent) -> JobEvent:
-    """JobEvent of a message."""
-    return JobEvent(
-        number=event.number,
-        time=event.time.ToDatetime().replace(tzinfo=datetime.timezone.utc),
-        state=enum_name(jobs_pb2.Job.State, event.state),
-        progress=from_progress(event.progress) if event.HasField("progress") else None,
     )
 
 

@@ -25,8 +25,11 @@ const Matrix kX{{1, 2}, {0.1, -4}};
 const client::Prediction kPrediction{.model_version = kVersion.name,
                                      .value = Matrix{{5, 6}, {7, 8}},
                                      .jacobian = Matrix{{11, 21, 31, 41}, {12, 22, 32, 42}},
+                                     .hessian = {},
                                      .jvp = Matrix{{51, 53}, {52, 54}},
                                      .vjp = Matrix{{61, 63}, {62, 64}},
+                                     .spread = {},
+                                     .jacobian_spread = {},
                                      .in_domain = {true, false}};
 
 std::string Write(OutputFormat format) {
@@ -52,6 +55,38 @@ TEST(PredictionWriterTest, JsonNestsTheJacobianByOutput) {
   EXPECT_EQ(json["points"][1], nlohmann::json::parse(R"({
     "x": [2.0, -4.0], "value": [6.0, 8.0], "jacobian": [[31.0, 32.0], [41.0, 42.0]],
     "jvp": [[53.0, 54.0]], "vjp": [[63.0, 64.0]], "in_domain": false})"));
+}
+
+TEST(PredictionWriterTest, AModelAnswersHessiansAndSpreads) {
+  const client::Quantities quantities{
+      .hessian = true, .tangents = {}, .adjoints = {}, .spread = true, .jacobian_spread = true};
+  // Columns (s·m + i)·n + j: point, output, row of its Hessian.
+  const client::Prediction prediction{
+      .model_version = kVersion.name,
+      .value = Matrix{{5, 6}, {7, 8}},
+      .jacobian = {},
+      .hessian = Matrix{{111, 112, 211, 212, 311, 312, 411, 412},
+                        {112, 122, 212, 222, 312, 322, 412, 422}},
+      .jvp = {},
+      .vjp = {},
+      .spread = Matrix{{0.5, 0.6}, {0.7, 0.8}},
+      .jacobian_spread = Matrix{{1.1, 2.1, 3.1, 4.1}, {1.2, 2.2, 3.2, 4.2}},
+      .in_domain = {true, false}};
+  std::ostringstream csv;
+  PredictionWriter(csv, OutputFormat::kCsv, LayoutOf(kVersion, quantities)).Write(kX, prediction);
+  EXPECT_EQ(csv.str(),
+            "a,b,u,v,d2u/dada,d2u/dadb,d2u/dbdb,d2v/dada,d2v/dadb,d2v/dbdb,spread:u,spread:v,"
+            "spread:du/da,spread:du/db,spread:dv/da,spread:dv/db,in_domain\n"
+            "1,0.1,5,7,111,112,122,211,212,222,0.5,0.7,1.1,1.2,2.1,2.2,1\n"
+            "2,-4,6,8,311,312,322,411,412,422,0.6,0.8,3.1,3.2,4.1,4.2,0\n");
+  std::ostringstream json;
+  PredictionWriter writer(json, OutputFormat::kJson, LayoutOf(kVersion, quantities));
+  writer.Write(kX, prediction);
+  writer.Finish();
+  EXPECT_EQ(nlohmann::json::parse(json.str())["points"][1], nlohmann::json::parse(R"({
+    "x": [2.0, -4.0], "value": [6.0, 8.0],
+    "hessian": [[[311.0, 312.0], [312.0, 322.0]], [[411.0, 412.0], [412.0, 422.0]]],
+    "spread": [0.6, 0.8], "jacobian_spread": [[3.1, 3.2], [4.1, 4.2]], "in_domain": false})"));
 }
 
 // One point of a program with inputs a, v.0 and output u, one tangent and two adjoints.

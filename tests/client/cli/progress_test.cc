@@ -16,7 +16,8 @@ client::JobEvent ProgressEvent(int epoch) {
                                               .validation_jacobian_relative = 0.02},
                                     .epochs = 40,
                                     .samples_per_second = 1e6,
-                                    .remaining_seconds = 3};
+                                    .remaining_seconds = 3,
+                                    .leaderboard = {}};
   client::JobEvent event;
   event.state = client::JobState::kRunning;
   event.progress = progress;
@@ -48,6 +49,53 @@ TEST(ProgressTest, AFileGetsALineForEachTenthOfTheEpochs) {
   EXPECT_EQ(text.find('\r'), std::string::npos);
   EXPECT_TRUE(text.starts_with("running\nepoch 4/40"));
   EXPECT_TRUE(text.ends_with("succeeded\n"));
+}
+
+client::JobEvent TrialEvent(int trials, double fraction) {
+  client::TrainingProgress progress{
+      .epoch = {}, .remaining_seconds = 3, .leaderboard = {}, .fraction = fraction};
+  for (int k = 0; k < trials; ++k) {
+    progress.leaderboard.push_back({.recipe = "polynomial",
+                                    .state = client::Trial::State::kFinished,
+                                    .validation = {.value_rmse = {1},
+                                                   .value_relative = 0.01,
+                                                   .jacobian_rmse = {1},
+                                                   .jacobian_relative = 0.02}});
+  }
+  client::JobEvent event;
+  event.state = client::JobState::kRunning;
+  event.progress = progress;
+  return event;
+}
+
+TEST(ProgressTest, ASelectionTellsOfItsBestRecipe) {
+  EXPECT_EQ(DescribeProgress(*TrialEvent(2, 0.4).progress),
+            "40% of the effort  2 tried, best polynomial  held-out error: value 1%, Jacobian 2%  "
+            "up to 3 s left");
+  EXPECT_EQ(DescribeProgress(*TrialEvent(0, 0).progress), "0% of the effort  up to 3 s left");
+  // Nothing is best before the first trial is judged.
+  client::JobEvent running = TrialEvent(1, 0.1);
+  running.progress->leaderboard[0].state = client::Trial::State::kRunning;
+  EXPECT_EQ(DescribeProgress(*running.progress), "10% of the effort  1 tried  up to 3 s left");
+}
+
+TEST(ProgressTest, AFileGetsALineForEachTenthOfTheEffort) {
+  std::ostringstream out;
+  {
+    ProgressDisplay display(out, false);
+    for (int percent = 1; percent <= 100; ++percent) display.Show(TrialEvent(1, 0.01 * percent));
+  }
+  EXPECT_EQ(std::ranges::count(out.str(), '\n'), 10) << out.str();
+}
+
+TEST(ProgressTest, ASelectionHasABarOnATerminal) {
+  std::ostringstream out;
+  {
+    ProgressDisplay display(out, true);
+    display.Show(TrialEvent(1, 0.5));
+  }
+  EXPECT_NE(out.str().find("\r[##########..........] 50% of the effort"), std::string::npos)
+      << out.str();
 }
 
 TEST(ProgressTest, ATerminalGetsOneLineWithABar) {

@@ -309,8 +309,12 @@ TEST_F(ClientTest, AModelPredictsValuesAndDerivatives) {
   client_.CreateDataset("d", kSchema);
   const Samples samples = MakeSamples(4096, 7);
   client_.Append("d", samples.X, samples.Y, samples.jacobian);
-  const ModelVersion version = client_.Train("d", {.seed = 3}, {.model = "m"}).Wait();
+  const ModelVersion version =
+      client_.Train("d", {.kind = TrainingKind::kNetwork, .seed = 3}, {.model = "m"}).Wait();
   EXPECT_EQ(version.name, "models/m/versions/1");
+  EXPECT_EQ(version.kind, ModelKind::kNetwork);
+  EXPECT_TRUE(version.report.leaderboard.empty());
+  EXPECT_EQ(version.report.Winner(), nullptr);
   EXPECT_EQ(version.schema, kSchema);
   EXPECT_EQ(version.report.seed, 3U);
   EXPECT_EQ(version.hidden, std::vector<int>({20, 20, 20, 20}));

@@ -14,6 +14,7 @@
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
+#include "engine/surrogate/ensemble.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/portfolio.h"
@@ -178,6 +179,31 @@ TEST(SelectionTest, InAHurryItTakesTheBestSoFar) {
   EXPECT_EQ(selection.Leaderboard().size(), 1U);
   EXPECT_THAT(selection.LearningCurve(), IsEmpty());
   EXPECT_NE(selection.MakeSurrogate(), nullptr);
+}
+
+TEST(SelectionTest, AnEnsembleIsMadeOfTheBestNetworkFromManyStarts) {
+  const OwnedSamples samples = Smooth::Sample(60, 1);
+  const SampleSet view = samples.View();
+  SelectionOptions options = SmallOptions();
+  options.ensemble_size = 3;
+  Selection selection(view, options);
+  std::vector<std::string> states;
+  while (selection.Advance({}) != SelectionStatus::kFinished) {
+    states.push_back(selection.SaveState());
+  }
+  const std::shared_ptr<const Surrogate> surrogate = selection.MakeSurrogate();
+  ASSERT_EQ(surrogate->kind(), SurrogateKind::kEnsemble);
+  EXPECT_EQ(static_cast<const EnsembleSurrogate&>(*surrogate).members().size(), 3U);
+  const Matrix X = Smooth::Sample(20, 9).X;
+  Matrix spread(2, 20);
+  surrogate->Predict(ConstMatrixMap(X.data(), 2, 20), std::nullopt, std::nullopt,
+                     {.Y_spread = spread.data()});
+  EXPECT_GT(spread.minCoeff(), 0);
+  // Also when it was interrupted between members.
+  Selection resumed(view, options);
+  resumed.LoadState(states[states.size() - 12]);
+  RunToEnd(resumed);
+  EXPECT_EQ(Predict(*resumed.MakeSurrogate(), X), Predict(*surrogate, X));
 }
 
 // ---- Samples that are few, odd or incomplete ----

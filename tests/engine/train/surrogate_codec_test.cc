@@ -25,7 +25,7 @@ nn::NetworkSurrogate MakeSurrogate() {
 
 TEST(SurrogateCodecTest, ASurrogateComesBackBitForBit) {
   const nn::NetworkSurrogate surrogate = MakeSurrogate();
-  const std::unique_ptr<const Surrogate> any = DecodeSurrogate(EncodeSurrogate(surrogate));
+  const std::shared_ptr<const Surrogate> any = DecodeSurrogate(EncodeSurrogate(surrogate));
   ASSERT_EQ(any->kind(), SurrogateKind::kNetwork);
   const auto& decoded = static_cast<const nn::NetworkSurrogate&>(*any);
   EXPECT_EQ(decoded.architecture(), surrogate.architecture());

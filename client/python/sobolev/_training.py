@@ -1,0 +1,73 @@
+"""What to train and how, from a caller's keyword arguments to a job."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from sobolev import records
+from sobolev._connection import Connection
+from sobolev._stubs import models_pb2, training_pb2
+from sobolev.errors import invalid_argument
+from sobolev.job import Job
+
+# The options that are names of enum values, and their enums.
+_ENUMS = {
+    "kind": training_pb2.TrainingSpec.Kind,
+    "optimizer": training_pb2.TrainingSpec.Optimizer,
+    "derivative_scale": training_pb2.TrainingSpec.DerivativeScale,
+    "precision": training_pb2.TrainingSpec.Precision,
+}
+
+
+def start(
+    connection: Connection,
+    dataset: str,
+    *,
+    dataset_version: int,
+    model: str,
+    request_id: str | None,
+    spec: training_pb2.TrainingSpec,
+) -> Job:
+    """Queues a job that trains on the dataset "datasets/..."."""
+    request = training_pb2.TrainRequest(
+        dataset=dataset,
+        dataset_version=dataset_version,
+        model_id=model,
+        spec=spec,
+        request_id=request_id or str(uuid.uuid4()),
+    )
+    return Job(connection, connection.call(connection.training.Train, request))
+
+
+def to_spec(
+    *,
+    hidden: Iterable[int] | None = None,
+    activation: str | None = None,
+    time_limit: float | None = None,
+    **options: Any,
+) -> training_pb2.TrainingSpec:
+    """The spec of the options that are given, those of Client.train; None is not given.
+
+    Raises InvalidArgumentError for unknown names and for numbers that no field can hold.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in _ENUMS.keys() & given.keys():
+        given[name] = records.enum_number(_ENUMS[name], given[name], name)
+    network: dict[str, Any] = {}
+    if hidden is not None:
+        network["hidden"] = hidden
+    if activation is not None:
+        network["activation"] = records.enum_number(
+            models_pb2.Network.Activation, activation, "activation"
+        )
+    try:
+        if network:
+            # A network, be it empty, asks for a network.
+            given["network"] = models_pb2.Network(**network)
+        return training_pb2.TrainingSpec(time_limit_seconds=time_limit, **given)
+    except (TypeError, ValueError) as error:
+        raise invalid_argument(
+            "INVALID_OPTION", "spec", f"option of the wrong type or size: {error}"
+        ) from error

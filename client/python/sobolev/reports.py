@@ -1,0 +1,307 @@
+"""What the server tells of trainings, under way and finished, as plain immutable values."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sobolev._stubs import jobs_pb2, models_pb2
+from sobolev.records import enum_name
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Losses of one epoch, and errors on the held-out samples."""
+
+    epoch: int
+    value_loss: float
+    gradient_loss: float
+    validation_loss: float
+    validation_value_relative: float
+    validation_jacobian_relative: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors on held-out samples.
+
+    Attributes:
+      value_rmse: Root mean square error of each output, in its unit.
+      value_relative: value_rmse over the output's standard deviation, over all outputs.
+      jacobian_rmse: Of each output's Jacobian entries, standardised; empty without Jacobians.
+      jacobian_relative: ||J - J_label|| / ||J_label||, standardised, over all entries.
+    """
+
+    value_rmse: tuple[float, ...]
+    value_relative: float
+    jacobian_rmse: tuple[float, ...]
+    jacobian_relative: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way to fit that was tried.
+
+    Attributes:
+      recipe: In words, such as "network 20-20 tanh, lm, 3 directions".
+      state: "running", "finished", "abandoned" (clearly worse than the best on the first part of
+        the samples) or "failed" (made no model from these samples).
+      validation: Errors on held-out samples, mean over the folds of a cross-validation; None if it
+        was not judged.
+      score: Geometric mean of the relative errors; NaN if it was not judged.
+      work: Multiply-adds spent.
+      iterations: Of the optimiser, after which it was best; 0 for closed forms.
+    """
+
+    recipe: str
+    state: str
+    validation: Errors | None
+    score: float
+    work: float
+    iterations: int
+
+
+@dataclass(frozen=True)
+class ComparisonPoint:
+    """The winning recipe on other labels, judged on held-out samples.
+
+    Attributes:
+      sample_count: Samples that it was fitted to.
+      validation: Its errors; None if it made no model of these labels.
+    """
+
+    sample_count: int
+    validation: Errors | None
+
+
+@dataclass(frozen=True)
+class LabelWarning:
+    """Labels of d(output)/d(input) that contradict the values.
+
+    Attributes:
+      input: Name of the input.
+      output: Name of the output.
+      kind: "sign": the negative of what the values say; "scale": a multiple of it, as with a wrong
+        unit; "bias": something else on average.
+      factor: What the labels would have to be multiplied by to agree with the values best.
+      message: In words.
+    """
+
+    input: str
+    output: str
+    kind: str
+    factor: float
+    message: str
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """How a model version came about and how good it is.
+
+    The last four are empty or None for a network trained with Adam alone.
+
+    Attributes:
+      job: The name of the job.
+      dataset: The name of the dataset.
+      dataset_version: The snapshot that was used.
+      dataset_fingerprint: Its fingerprint.
+      training_samples: Samples that the optimiser saw.
+      validation_samples: Samples held out.
+      jacobian_samples: Samples with a Jacobian among those seen.
+      alpha: Weight of the value loss as used.
+      beta: Weight of the gradient loss as used.
+      seed: As used.
+      epochs: Epochs run; 0 where there are none.
+      best_epoch: Epoch whose weights were kept.
+      stop_reason: "max_epochs", "early_stopping", "selection_done" or "time_limit".
+      train_seconds: Wall-clock time spent computing, over all attempts.
+      samples_per_second: Over the optimiser's steps; 0 where it was not measured.
+      validation: Held-out errors.
+      history: At most 256 epochs, evenly thinned.
+      instruction_set: "sse2", "avx2" or "avx512".
+      leaderboard: What was tried, by score, the best first.
+      learning_curve: The winner on fewer samples, ascending.
+      value_only: The winner fitted to values alone: what the derivative labels were worth.
+      warnings: Derivative labels to have a look at.
+    """
+
+    job: str
+    dataset: str
+    dataset_version: int
+    dataset_fingerprint: str
+    training_samples: int
+    validation_samples: int
+    jacobian_samples: int
+    alpha: float
+    beta: float
+    seed: int
+    epochs: int
+    best_epoch: int
+    stop_reason: str
+    train_seconds: float
+    samples_per_second: float
+    validation: Errors
+    history: tuple[Epoch, ...]
+    instruction_set: str
+    leaderboard: tuple[Trial, ...]
+    learning_curve: tuple[ComparisonPoint, ...]
+    value_only: ComparisonPoint | None
+    warnings: tuple[LabelWarning, ...]
+
+    @property
+    def winner(self) -> Trial | None:
+        """The trial that became the model; None without leaderboard.
+
+        It need not have the best score: a cheaper one wins where the difference is noise.
+        """
+        return next(
+            (
+                trial
+                for trial in self.leaderboard
+                if trial.state == "finished" and trial.validation == self.validation
+            ),
+            None,
+        )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training job is.
+
+    Attributes:
+      epoch: The latest finished one.
+      epochs: Asked for; 0 where there are none, and trials instead.
+      samples_per_second: Recent speed of the optimiser.
+      remaining_seconds: An estimate.
+      leaderboard: What was tried so far, by score, the best first.
+      fraction: The share of the work that is done, 0 to 1.
+    """
+
+    epoch: Epoch
+    epochs: int
+    samples_per_second: float
+    remaining_seconds: float
+    leaderboard: tuple[Trial, ...]
+    fraction: float
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """Something that happened to a job; pass `number` to Job.watch to go on from here."""
+
+    number: int
+    time: datetime.datetime
+    state: str
+    progress: Progress | None
+
+
+def from_epoch(record: models_pb2.EpochRecord) -> Epoch:
+    """Epoch of a message."""
+    return Epoch(
+        epoch=record.epoch,
+        value_loss=record.value_loss,
+        gradient_loss=record.gradient_loss,
+        validation_loss=record.validation_loss,
+        validation_value_relative=record.validation_value_relative,
+        validation_jacobian_relative=record.validation_jacobian_relative,
+        learning_rate=record.learning_rate,
+    )
+
+
+def from_errors(errors: models_pb2.ErrorReport) -> Errors:
+    """Errors of a message."""
+    return Errors(
+        value_rmse=tuple(errors.value_rmse),
+        value_relative=errors.value_relative,
+        jacobian_rmse=tuple(errors.jacobian_rmse),
+        jacobian_relative=errors.jacobian_relative,
+    )
+
+
+def _judged(errors: models_pb2.ErrorReport) -> Errors | None:
+    """Errors of a message, which has none of any output if nothing was judged."""
+    return from_errors(errors) if errors.value_rmse or errors.jacobian_rmse else None
+
+
+def from_trials(trials: Iterable[models_pb2.Trial]) -> tuple[Trial, ...]:
+    """Trials of messages."""
+    return tuple(
+        Trial(
+            recipe=trial.recipe,
+            state=enum_name(models_pb2.Trial.State, trial.state),
+            validation=_judged(trial.validation),
+            score=trial.score if _judged(trial.validation) else math.nan,
+            work=trial.work,
+            iterations=trial.iterations,
+        )
+        for trial in trials
+    )
+
+
+def from_comparison(point: models_pb2.ComparisonPoint) -> ComparisonPoint:
+    """ComparisonPoint of a message."""
+    return ComparisonPoint(point.sample_count, _judged(point.validation))
+
+
+def from_warning(warning: models_pb2.LabelWarning) -> LabelWarning:
+    """LabelWarning of a message."""
+    return LabelWarning(
+        input=warning.input,
+        output=warning.output,
+        kind=enum_name(models_pb2.LabelWarning.Kind, warning.kind),
+        factor=warning.factor,
+        message=warning.message,
+    )
+
+
+def from_report(report: models_pb2.TrainingReport) -> TrainingReport:
+    """TrainingReport of a message."""
+    return TrainingReport(
+        job=report.job,
+        dataset=report.dataset,
+        dataset_version=report.dataset_version,
+        dataset_fingerprint=report.dataset_fingerprint,
+        training_samples=report.training_samples,
+        validation_samples=report.validation_samples,
+        jacobian_samples=report.jacobian_samples,
+        alpha=report.alpha,
+        beta=report.beta,
+        seed=report.seed,
+        epochs=report.epochs,
+        best_epoch=report.best_epoch,
+        stop_reason=enum_name(models_pb2.TrainingReport.StopReason, report.stop_reason),
+        train_seconds=report.train_seconds,
+        samples_per_second=report.samples_per_second,
+        validation=from_errors(report.validation),
+        history=tuple(map(from_epoch, report.history)),
+        instruction_set=report.instruction_set,
+        leaderboard=from_trials(report.leaderboard),
+        learning_curve=tuple(map(from_comparison, report.learning_curve)),
+        value_only=from_comparison(report.value_only) if report.HasField("value_only") else None,
+        warnings=tuple(map(from_warning, report.warnings)),
+    )
+
+
+def from_progress(progress: jobs_pb2.TrainingProgress) -> Progress:
+    """Progress of a message."""
+    return Progress(
+        epoch=from_epoch(progress.epoch),
+        epochs=progress.epochs,
+        samples_per_second=progress.samples_per_second,
+        remaining_seconds=progress.remaining_seconds,
+        leaderboard=from_trials(progress.leaderboard),
+        fraction=progress.fraction,
+    )
+
+
+def from_event(event: jobs_pb2.JobEvent) -> JobEvent:
+    """JobEvent of a message."""
+    return JobEvent(
+        number=event.number,
+        time=event.time.ToDatetime().replace(tzinfo=datetime.timezone.utc),
+        state=enum_name(jobs_pb2.Job.State, event.state),
+        progress=from_progress(event.progress) if event.HasField("progress") else None,
+    )
