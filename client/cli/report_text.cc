@@ -62,8 +62,8 @@ std::string JacobianError(const client::ErrorReport& errors) {
 }
 
 std::string WorthOfDerivatives(const client::TrainingReport& report) {
-  // Without derivative labels there is nothing to leave out, and both fits are the same.
-  if (!report.value_only || report.value_only->validation == report.validation) return "";
+  // Without a weight, or without labels, derivatives took no part, and only the folds differ.
+  if (!report.value_only || report.beta == 0) return "";
   const client::ErrorReport& before = report.value_only->validation;
   const client::ErrorReport& after = report.validation;
   std::vector<std::string> parts;

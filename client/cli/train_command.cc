@@ -114,6 +114,9 @@ void AddTrainCommand(CLI::App& app, Context& context) {
                     "Of --kind auto: work to spend, about in seconds of one core");
   train->add_option("--time-limit", spec.time_limit_seconds,
                     "Take the best so far after this many seconds; of selections");
+  train->add_option("--ensemble-size", spec.ensemble_size,
+                    "Networks from so many starts whose mean is predicted, with its spread; not "
+                    "with --optimizer adam");
   train->add_option("--alpha", spec.alpha, "Weight of the value loss");
   train->add_option("--beta", spec.beta, "Weight of the gradient loss; 0: learn from values alone");
   train->add_option("--seed", spec.seed, "Of split, initial weights and order of samples")

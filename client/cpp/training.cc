@@ -174,6 +174,7 @@ v1::TrainingSpec ToProto(const TrainingSpec& spec) {
   if (spec.optimizer) proto.set_optimizer(ToProto(*spec.optimizer));
   if (spec.effort) proto.set_effort(*spec.effort);
   if (spec.time_limit_seconds) proto.set_time_limit_seconds(*spec.time_limit_seconds);
+  if (spec.ensemble_size) proto.set_ensemble_size(*spec.ensemble_size);
   if (spec.alpha) proto.set_alpha(*spec.alpha);
   if (spec.beta) proto.set_beta(*spec.beta);
   if (spec.derivative_scale) proto.set_derivative_scale(ToProto(*spec.derivative_scale));

@@ -136,9 +136,14 @@ void Run(const std::string& server, bool json) {
   std::printf("Uploaded to %s; training...\n", dataset.name.c_str());
   std::fflush(stdout);
 
+  // The same network both times, so that the labels alone differ.
+  const client::TrainingSpec differential_spec{.kind = client::TrainingKind::kNetwork};
+  client::TrainingSpec value_only_spec = differential_spec;
+  value_only_spec.beta = 0;
   const Result value_only =
-      TrainAndTest(client, dataset.name, "basket-value-only", {.beta = 0.0}, truth);
-  const Result differential = TrainAndTest(client, dataset.name, "basket-differential", {}, truth);
+      TrainAndTest(client, dataset.name, "basket-value-only", value_only_spec, truth);
+  const Result differential =
+      TrainAndTest(client, dataset.name, "basket-differential", differential_spec, truth);
   PrintTable(value_only, differential);
   PrintLiveJacobian(client, differential.model_version, basket);
   if (json) {

@@ -87,8 +87,8 @@ struct Kernels {
   void (*row_sums)(const T* in, ptrdiff_t stride, ptrdiff_t num_chunks, ptrdiff_t rows, T* out,
                    ptrdiff_t out_stride);
 
-  // v = factor·w·λ²·(predicted − target), with a weight w per lane and a λ² per feature; 0 where the
-  // target is NaN.
+  // v = factor·w·λ²·(predicted − target), with a weight w per lane and a λ² per feature; 0 where
+  // the target is NaN.
   ResidualSums<T> (*residual)(const T* predicted, const T* target, const T* weight,
                               const T* lambda_squared, ptrdiff_t features, T factor, T* v);
 

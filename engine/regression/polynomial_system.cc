@@ -117,7 +117,7 @@ Box Box::Around(const Matrix& X) {
 }
 
 PolynomialSystem::PolynomialSystem(const LabelGroup& group, const Matrix& X, const Box& box)
-    : group_(group), X_(X), box_(box) {
+    : group_(group), points_(X), box_(box) {
   chunks_.push_back(0);
   for (Index s = 0; s < group.NumPoints(); ++s) {
     if (group.First(s + 1) - group.First(chunks_.back()) > kLabelsPerChunk && s > chunks_.back()) {
@@ -132,13 +132,13 @@ void PolynomialSystem::FillPoint(const Terms& terms, Index max_degree, Index poi
   const Index begin = group_.First(point);
   const Index end = group_.First(point + 1);
   if (begin == end) return;
-  const Tables tables(X_.col(point).data(), box_, max_degree);
+  const Tables tables(points_.col(point).data(), box_, max_degree);
   const auto num_terms = static_cast<Index>(terms.size());
   columns.middleCols(begin - first_column, end - begin).setZero();
 
   // Values and partial derivatives are most labels. A term has partial derivatives along few axes,
   // so each goes to the columns that want it, which are chained by axis (and values at the end).
-  std::vector<Index> head(static_cast<std::size_t>(X_.rows()) + 1, -1);
+  std::vector<Index> head(static_cast<std::size_t>(points_.rows()) + 1, -1);
   std::vector<Index> next(static_cast<std::size_t>(end - begin), -1);
   const auto head_of = [&](const Label& label) -> Index& {
     return label.kind == LabelKind::kValue ? head.back()

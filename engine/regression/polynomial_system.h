@@ -68,7 +68,7 @@ class PolynomialSystem {
   void ForEachChunk(const Terms& terms, const std::stop_token& stop, const Visit& visit) const;
 
   const LabelGroup& group_;
-  const Matrix& X_;
+  const Matrix& points_;
   const Box& box_;
   std::vector<Index> chunks_;  // First points of chunks, and N.
 

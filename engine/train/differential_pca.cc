@@ -7,6 +7,7 @@
 #include <Eigen/Eigenvalues>
 
 #include "engine/base/matrix.h"
+#include "engine/dense/dense.h"
 #include "engine/surrogate/labelled_points.h"
 
 namespace sobolev::train {
@@ -31,12 +32,13 @@ DifferentialPca AnalyseGradients(const LabelledPoints& points) {
   const Index m = points.m();
   Matrix covariance = Matrix::Zero(n, n);
   for (Index i = 0; i < m && points.J.cols() > 0; ++i) {
-    Matrix of_output = Matrix::Zero(n, n);
+    Matrix gradients = Matrix::Zero(n, points.NumPoints());
     for (Index s = 0; s < points.NumPoints(); ++s) {
       const auto gradient = points.J.col(s * m + i);
-      if (!gradient.allFinite()) continue;
-      of_output.selfadjointView<Eigen::Lower>().rankUpdate(gradient, points.weight[s]);
+      if (gradient.allFinite()) gradients.col(s) = std::sqrt(points.weight[s]) * gradient;
     }
+    Matrix of_output = Matrix::Zero(n, n);
+    dense::AddGram(1, gradients, of_output);
     const double size = of_output.trace();
     if (size > 0) covariance += of_output / size;
   }

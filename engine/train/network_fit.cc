@@ -69,10 +69,10 @@ Vector FoldAffine(const nn::Architecture& architecture, const Vector& theta, con
   const Index r = architecture.n;
   const Index n = A.cols();
   Vector folded(theta.size() + width * (n - r));
-  const Eigen::Map<const RowMajor> W1(theta.data(), width, r);
-  Eigen::Map<RowMajor>(folded.data(), width, n) = W1 * A;
+  const Eigen::Map<const RowMajor> first(theta.data(), width, r);
+  Eigen::Map<RowMajor>(folded.data(), width, n) = first * A;
   folded.tail(theta.size() - width * r) = theta.tail(theta.size() - width * r);
-  folded.segment(width * n, width) += W1 * c;
+  folded.segment(width * n, width) += first * c;
   const Index m = architecture.m;
   const Index cols = architecture.Cols(architecture.Depth());
   Eigen::Map<RowMajor> last(folded.data() + folded.size() - m * (cols + 1), m, cols);

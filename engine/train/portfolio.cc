@@ -53,7 +53,7 @@ Recipe Hybrid(Index rank = 0) {
 // Scores within this factor of the best are worth a second look.
 constexpr double kClose = 2;
 // Networks within this factor of the best may overtake it when varied.
-constexpr double kReachable = 5;
+constexpr double kReachable = 100;
 // Nothing can be better than that.
 constexpr double kExact = 1e-12;
 // Once so many trials are within this share of the best, the labels are noisy and the rest of the

@@ -56,6 +56,8 @@ constexpr Index kMostHeldOut = 4000;
 constexpr double kHopeless = 2;
 // A later recipe that is better by this share is better whatever the noise.
 constexpr double kWorthwhile = 0.05;
+// Multiply-adds that are done in about a second.
+constexpr double kShortWork = 1e10;
 // Shares of the training points of the learning curve.
 constexpr double kCurveShares[] = {0.25, 0.5};
 
@@ -300,6 +302,12 @@ struct Selection::Impl {
   // ---- Trials ----
 
   SelectionStatus AdvanceTrials(const std::stop_token& stop) {
+    if (hurried && best) {
+      if (fit) trials.back().state = Trial::State::kAbandoned;
+      fit.reset();
+      phase = FinalFitIsShort() ? Phase::kFinalFit : Phase::kFinished;
+      return SelectionStatus::kRunning;
+    }
     if (!fit && !StartTrial()) {
       phase = best ? Phase::kFinalFit : Phase::kFailed;
       return SelectionStatus::kRunning;
@@ -321,7 +329,6 @@ struct Selection::Impl {
 
   // The next recipe that fits the budget, if any.
   bool StartTrial() {
-    if (hurried) return false;
     std::vector<TriedRecipe> tried;
     for (const Trial& trial : trials)
       tried.push_back({trial.recipe, trial.score, trial.iterations});
@@ -383,6 +390,11 @@ struct Selection::Impl {
   }
 
   const Trial& BestTrial() const { return trials[*best]; }
+
+  // Whether a fit to all samples takes about as long as may be added to a time limit.
+  bool FinalFitIsShort() const {
+    return FinalTrial().work <= kShortWork * static_cast<double>(folds.size());
+  }
 
   // ---- The winner on all samples ----
 

@@ -89,7 +89,8 @@ class Selection {
   // Works for a while.
   SelectionStatus Advance(const std::stop_token& stop);
 
-  // No more trials: Advance fits the best so far to all samples and finishes.
+  // No more trials than it takes to have a model: Advance fits the best so far to all samples, if
+  // that is short work, and finishes.
   void Hurry();
 
   const nn::Scaling& scaling() const;

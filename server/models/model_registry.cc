@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "engine/base/error.h"
-#include "proto/sobolev/v1/models.pb.h"
 #include "engine/train/surrogate_codec.h"
+#include "proto/sobolev/v1/models.pb.h"
 
 namespace sobolev::server {
 namespace {

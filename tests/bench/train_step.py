@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
-"""Training step on value and gradient losses: Sobolev against PyTorch, one thread each.
+"""Training step on value and gradient losses: Sobolev against PyTorch and JAX, one thread each.
 
-    pip install torch && tests/bench/train_step.py --bench build/release/tests/bench/train_step_bench
+    pip install torch jax
+    tests/bench/train_step.py --bench build/release/tests/bench/train_step_bench
 
-The PyTorch side is the published recipe of differential machine learning (Huge and Savine 2020,
-"Differential machine learning", arXiv:2005.02347): a twin network whose adjoint sweep is written
-out, so that one backward pass differentiates both, and Adam. The network is 20-20-20-20-20-1
-softplus. PyTorch gets one fixed batch, ready in memory; Sobolev gathers random rows from a data set
-and updates with Adam too. The two alternate for several rounds, PyTorch once with its own choice of
-vector instructions and once with AVX-512 forced; the faster of the two counts. Times are CPU times.
+Two networks: narrow is 20-20-20-20-20-1 softplus, wide is 8-128-128-128-4 tanh with the Jacobians
+of all outputs. The peers run the published recipe of differential machine learning (Huge and Savine
+2020, arXiv:2005.02347): a twin network whose adjoint sweep is written out, so that one backward
+pass differentiates both, and Adam; in JAX the whole step is jit-compiled. They get one fixed batch,
+ready in memory; Sobolev gathers random rows from a data set and updates with Adam too. The three
+alternate for several rounds, PyTorch once with its own choice of vector instructions and once with
+AVX-512 forced; the faster of the two counts. Times are CPU times.
 
-Prints one line per precision and batch, and a JSON object on the last line. Exits with 1 when a
-ratio at batch 256 falls below 8 (float32) or 5 (float64).
+Prints one line per network, precision and batch with Sobolev's share of the processor's peak rate
+of multiply-adds, and a JSON object on the last line. Exits with 1 when a ratio of a float32 batch
+falls below REQUIRED.
 """
 
 import argparse
@@ -22,57 +25,137 @@ import subprocess
 import sys
 import time
 
-INPUTS, WIDTH, HIDDEN = 20, 20, 4
+NETS = {"narrow": ([20, 20, 20, 20, 20, 1], "softplus"), "wide": ([8, 128, 128, 128, 4], "tanh")}
 BATCHES = (256, 1024, 4096)
 PRECISIONS = ("float32", "float64")
-REQUIRED = {"float32": 8.0, "float64": 5.0}
+PEERS = ("torch", "jax")
+REQUIRED = {
+    ("narrow", 256, "torch"): 12.0,
+    ("narrow", 1024, "torch"): 7.0,
+    ("wide", 1024, "torch"): 2.5,
+    ("narrow", 1024, "jax"): 3.0,
+    ("wide", 1024, "jax"): 1.3,
+}
 
 
 def environment(**extra):
     """One thread everywhere, and OpenBLAS free to choose the kernels of this processor."""
     env = dict(os.environ, OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    env["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     env.pop("OPENBLAS_CORETYPE", None)
     env.pop("ATEN_CPU_CAPABILITY", None)
     env.update(extra)
     return env
 
 
-def torch_step(precision, batch, seconds):
-    """Median CPU microseconds of one PyTorch step."""
+def torch_step(net, precision, batch):
+    """One step of PyTorch, ready to be called."""
     import torch
 
     torch.set_num_threads(1)
     torch.manual_seed(1)
     dtype = getattr(torch, precision)
-    sizes = [INPUTS] + [WIDTH] * HIDDEN + [1]
+    sizes, activation = NETS[net]
+    inputs, outputs = sizes[0], sizes[-1]
     weights, biases = [], []
     for fan_in, fan_out in zip(sizes[:-1], sizes[1:]):
         weights.append((torch.randn(fan_in, fan_out, dtype=dtype) / fan_in**0.5).requires_grad_())
         biases.append(torch.zeros(fan_out, dtype=dtype, requires_grad=True))
-    x = torch.randn(batch, INPUTS, dtype=dtype)
-    y = torch.randn(batch, 1, dtype=dtype)
-    gradient = torch.randn(batch, INPUTS, dtype=dtype)
-    inverse_scale = torch.ones(INPUTS, dtype=dtype)
+    x = torch.randn(batch, inputs, dtype=dtype)
+    y = torch.randn(batch, outputs, dtype=dtype)
+    gradient = torch.randn(outputs, batch, inputs, dtype=dtype)
     optimizer = torch.optim.Adam(weights + biases, lr=1e-4)
-    alpha, beta = 1 / (1 + INPUTS), INPUTS / (1 + INPUTS)
+    alpha, beta = 1 / (1 + inputs), inputs / (1 + inputs)
+
+    def activate(z):
+        if activation == "softplus":
+            return torch.nn.functional.softplus(z), torch.sigmoid(z)
+        a = torch.tanh(z)
+        return a, 1 - a * a
 
     def step():
         optimizer.zero_grad(set_to_none=True)
         a, slopes = x, []
         for w, b in zip(weights[:-1], biases[:-1]):
-            z = torch.addmm(b, a, w)
-            slopes.append(torch.sigmoid(z))
-            a = torch.nn.functional.softplus(z)
+            a, slope = activate(torch.addmm(b, a, w))
+            slopes.append(slope)
         value = torch.addmm(biases[-1], a, weights[-1])
-        adjoint = slopes[-1] * weights[-1].t()
+        # All outputs side by side: [outputs, batch, features].
+        adjoint = slopes[-1] * weights[-1].t().unsqueeze(1)
         for w, slope in zip(reversed(weights[1:-1]), reversed(slopes[:-1])):
             adjoint = (adjoint @ w.t()) * slope
         adjoint = adjoint @ weights[0].t()
-        loss = alpha * ((value - y) ** 2).mean()
-        loss = loss + beta * ((adjoint * inverse_scale - gradient) ** 2).mean()
+        loss = alpha * ((value - y) ** 2).mean() + beta * ((adjoint - gradient) ** 2).mean()
         loss.backward()
         optimizer.step()
 
+    return step
+
+
+def jax_step(net, precision, batch):
+    """One step of JAX, ready to be called."""
+    import jax
+
+    jax.config.update("jax_enable_x64", precision == "float64")
+    import jax.numpy as jnp
+    import numpy as np
+
+    sizes, activation = NETS[net]
+    inputs, outputs = sizes[0], sizes[-1]
+    rng = np.random.default_rng(1)
+
+    def normal(*shape):
+        return jnp.asarray(rng.standard_normal(shape), dtype=precision)
+
+    params = [
+        (normal(i, o) / i**0.5, jnp.zeros(o, precision)) for i, o in zip(sizes[:-1], sizes[1:])
+    ]
+    x, y, gradient = normal(batch, inputs), normal(batch, outputs), normal(outputs, batch, inputs)
+    alpha, beta = 1 / (1 + inputs), inputs / (1 + inputs)
+
+    def activate(z):
+        if activation == "softplus":
+            return jax.nn.softplus(z), jax.nn.sigmoid(z)
+        a = jnp.tanh(z)
+        return a, 1 - a * a
+
+    def loss(params):
+        a, slopes = x, []
+        for w, b in params[:-1]:
+            a, slope = activate(a @ w + b)
+            slopes.append(slope)
+        value = a @ params[-1][0] + params[-1][1]
+        adjoint = slopes[-1] * params[-1][0].T[:, None, :]
+        for (w, _), slope in zip(params[-2:0:-1], slopes[-2::-1]):
+            adjoint = (adjoint @ w.T) * slope
+        adjoint = adjoint @ params[0][0].T
+        return alpha * ((value - y) ** 2).mean() + beta * ((adjoint - gradient) ** 2).mean()
+
+    @jax.jit
+    def update(params, first, second, count):
+        tree = jax.tree_util.tree_map
+        slope = jax.grad(loss)(params)
+        first = tree(lambda m, g: 0.9 * m + 0.1 * g, first, slope)
+        second = tree(lambda v, g: 0.999 * v + 0.001 * g * g, second, slope)
+        rate = 1e-4 / (1 - 0.9**count)
+        correction = 1 / (1 - 0.999**count)
+        params = tree(
+            lambda p, m, v: p - rate * m / (jnp.sqrt(v * correction) + 1e-8), params, first, second
+        )
+        return params, first, second, count + 1
+
+    zeros = jax.tree_util.tree_map(jnp.zeros_like, params)
+    state = [(params, zeros, zeros, jnp.asarray(1, precision))]
+
+    def step():
+        state[0] = jax.block_until_ready(update(*state[0]))
+
+    return step
+
+
+def measure_peer(peer, net, precision, batch, seconds):
+    """Median CPU microseconds of one step."""
+    step = {"torch": torch_step, "jax": jax_step}[peer](net, precision, batch)
     for _ in range(20):
         step()
     times = []
@@ -85,19 +168,68 @@ def torch_step(precision, batch, seconds):
     return statistics.median(times)
 
 
-def run_torch(precision, batch, seconds, capability):
-    extra = {"ATEN_CPU_CAPABILITY": capability} if capability else {}
-    command = [sys.executable, os.path.abspath(__file__), "--torch-only", precision, str(batch)]
-    output = subprocess.run(command + ["--seconds", str(seconds)], env=environment(**extra),
-                            check=True, capture_output=True, text=True)
+def run_peer(peer, net, precision, batch, seconds, **extra):
+    command = [
+        sys.executable,
+        os.path.abspath(__file__),
+        "--peer",
+        peer,
+        net,
+        precision,
+        str(batch),
+    ]
+    output = subprocess.run(
+        [*command, "--seconds", str(seconds)],
+        env=environment(**extra),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return float(output.stdout)
 
 
-def run_sobolev(bench, precision, batch, seconds):
-    command = [bench, f"--benchmark_filter=TrainStep/{precision}/{batch}$",
-               f"--benchmark_min_time={seconds}", "--benchmark_format=json"]
+def run_torch(net, precision, batch, seconds):
+    return min(
+        run_peer("torch", net, precision, batch, seconds),
+        run_peer("torch", net, precision, batch, seconds, ATEN_CPU_CAPABILITY="avx512"),
+    )
+
+
+def run_jax(net, precision, batch, seconds):
+    return run_peer("jax", net, precision, batch, seconds)
+
+
+def run_sobolev(bench, net, precision, batch, seconds):
+    command = [
+        bench,
+        f"--benchmark_filter=TrainStep/{net}/{precision}/{batch}/1$",
+        f"--benchmark_min_time={seconds}",
+        "--benchmark_format=json",
+    ]
     output = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True)
-    return json.loads(output.stdout)["benchmarks"][0]["cpu_time"] / 1e3
+    result = json.loads(output.stdout)["benchmarks"][0]
+    return result["cpu_time"] / 1e3, result["peak_share"]
+
+
+def compare(args, net, precision, batch):
+    ours, shares = [], []
+    theirs = {peer: [] for peer in args.peers}
+    for _ in range(args.rounds):
+        microseconds, share = run_sobolev(args.bench, net, precision, batch, args.seconds)
+        ours.append(microseconds)
+        shares.append(share)
+        for peer in args.peers:
+            run = {"torch": run_torch, "jax": run_jax}[peer]
+            theirs[peer].append(run(net, precision, batch, args.seconds))
+    entry = {"sobolev_us": statistics.median(ours), "peak_share": statistics.median(shares)}
+    for peer in args.peers:
+        ratios = [peer_us / our_us for peer_us, our_us in zip(theirs[peer], ours)]
+        entry[peer] = {
+            "us": statistics.median(theirs[peer]),
+            "ratio": statistics.median(ratios),
+            "range": [min(ratios), max(ratios)],
+        }
+    return entry
 
 
 def main():
@@ -105,33 +237,39 @@ def main():
     parser.add_argument("--bench", help="path of train_step_bench")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="per measurement")
-    parser.add_argument("--torch-only", nargs=2, metavar=("PRECISION", "BATCH"),
-                        help="print the microseconds of one PyTorch step")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
+    parser.add_argument(
+        "--peer",
+        nargs=4,
+        metavar=("PEER", "NET", "PRECISION", "BATCH"),
+        help="print the microseconds of one step of a peer",
+    )
     args = parser.parse_args()
-    if args.torch_only:
-        print(torch_step(args.torch_only[0], int(args.torch_only[1]), args.seconds))
+    if args.peer:
+        peer, net, precision, batch = args.peer
+        print(measure_peer(peer, net, precision, int(batch), args.seconds))
         return 0
     if not args.bench:
         parser.error("--bench is required")
 
     results = {}
-    for precision in PRECISIONS:
-        for batch in BATCHES:
-            ours, theirs, ratios = [], [], []
-            for _ in range(args.rounds):
-                ours.append(run_sobolev(args.bench, precision, batch, args.seconds))
-                theirs.append(min(run_torch(precision, batch, args.seconds, capability)
-                                  for capability in (None, "avx512")))
-                ratios.append(theirs[-1] / ours[-1])
-            entry = {"sobolev_us": statistics.median(ours), "torch_us": statistics.median(theirs),
-                     "ratio": statistics.median(ratios), "ratio_min": min(ratios),
-                     "ratio_max": max(ratios)}
-            results[f"{precision}/{batch}"] = entry
-            print(f"{precision} batch {batch:5d}: Sobolev {entry['sobolev_us']:8.1f} us, PyTorch "
-                  f"{entry['torch_us']:8.1f} us, ratio {entry['ratio']:5.2f} "
-                  f"[{entry['ratio_min']:.2f}, {entry['ratio_max']:.2f}]", flush=True)
+    failed = False
+    for net in NETS:
+        for precision in PRECISIONS:
+            for batch in BATCHES:
+                entry = compare(args, net, precision, batch)
+                results[f"{net}/{precision}/{batch}"] = entry
+                line = f"{net:6s} {precision} batch {batch:5d}: {entry['sobolev_us']:8.1f} us"
+                line += f", {entry['peak_share']:.0%} of peak"
+                for peer in args.peers:
+                    line += (
+                        f", {peer} {entry[peer]['us']:8.1f} us, ratio {entry[peer]['ratio']:5.2f}"
+                    )
+                    required = REQUIRED.get((net, batch, peer), 0)
+                    failed |= precision == "float32" and entry[peer]["ratio"] < required
+                print(line, flush=True)
     print(json.dumps(results))
-    return int(any(results[f"{p}/256"]["ratio"] < REQUIRED[p] for p in PRECISIONS))
+    return int(failed)
 
 
 if __name__ == "__main__":

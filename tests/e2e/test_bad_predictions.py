@@ -106,17 +106,23 @@ BAD_PREDICTIONS = {
     "unknown reply type": (predict(data_type=7), "UNKNOWN_ENUM_VALUE", "data_type", "got 7"),
     "unknown quantity": (predict(quantities=[1, 99]), "UNKNOWN_ENUM_VALUE", "quantities[1]", "99"),
     "quantity zero": (predict(quantities=[0]), "UNKNOWN_ENUM_VALUE", "quantities[0]", "number 0"),
-    "Hessian of a model": (
-        predict(quantities=[derivatives_pb2.QUANTITY_HESSIAN]),
-        "UNSUPPORTED_QUANTITY",
-        "quantities",
-        "second derivatives come from programs",
-    ),
     "second-order adjoint of a model": (
         predict(quantities=[derivatives_pb2.QUANTITY_HVP]),
         "UNSUPPORTED_QUANTITY",
         "quantities",
-        "got QUANTITY_HVP",
+        "QUANTITY_HVP",
+    ),
+    "spread of a network": (
+        predict(quantities=[derivatives_pb2.QUANTITY_SPREAD]),
+        "UNSUPPORTED_QUANTITY",
+        "quantities",
+        "Gaussian processes and ensembles do",
+    ),
+    "spread of a network's Jacobian": (
+        predict(quantities=[derivatives_pb2.QUANTITY_JACOBIAN_SPREAD]),
+        "UNSUPPORTED_QUANTITY",
+        "quantities",
+        "Gaussian processes and ensembles do",
     ),
     "too many points": (
         predict(tensor(np.zeros((16385, 2)))),

@@ -13,6 +13,7 @@ from wire import (
 
 import sobolev
 from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, training_pb2
+from sobolev._stubs.training_pb2 import TrainingSpec as Spec
 
 
 def variables(*names: str) -> list[datasets_pb2.Variable]:
@@ -65,6 +66,11 @@ def network(*hidden: int, activation: int = 0) -> dict[str, Any]:
     return {"network": models_pb2.Network(hidden=hidden, activation=activation)}
 
 
+ADAM = {"optimizer": Spec.OPTIMIZER_ADAM}
+HYBRID = {"optimizer": Spec.OPTIMIZER_HYBRID}
+POLYNOMIAL = {"kind": Spec.KIND_POLYNOMIAL}
+NETWORK = {"kind": Spec.KIND_NETWORK}
+
 BAD_SPECS = {
     "too wide": (network(8193), "OUT_OF_RANGE", "spec.network.hidden[0]", "8192"),
     "absurdly wide": (network(2**31 - 1), "OUT_OF_RANGE", "spec.network.hidden[0]", "8192"),
@@ -113,18 +119,89 @@ BAD_SPECS = {
         "at most 10",
     ),
     "nothing held out": (
-        {"validation_fraction": 0},
+        {**ADAM, "validation_fraction": 0},
         "OUT_OF_RANGE",
         "spec.validation_fraction",
         "more than 0",
     ),
     "all held out": (
-        {"validation_fraction": 1},
+        {**ADAM, "validation_fraction": 1},
         "OUT_OF_RANGE",
         "spec.validation_fraction",
         "0.9",
     ),
     "negative patience": ({"patience": -1}, "OUT_OF_RANGE", "spec.patience", "got -1"),
+    "unknown kind": ({"kind": 9}, "UNKNOWN_ENUM_VALUE", "spec.kind", "gaussian-process, got"),
+    "unknown optimizer": (
+        {"optimizer": 9},
+        "UNKNOWN_ENUM_VALUE",
+        "spec.optimizer",
+        "hybrid, got number 9",
+    ),
+    "no effort": ({"effort": 0}, "OUT_OF_RANGE", "spec.effort", "got 0; leave it unset"),
+    "negative effort": ({"effort": -1}, "OUT_OF_RANGE", "spec.effort", "got -1"),
+    "effort NaN": ({"effort": math.nan}, "OUT_OF_RANGE", "spec.effort", "got nan"),
+    "endless effort": ({"effort": math.inf}, "OUT_OF_RANGE", "spec.effort", "at most 1e+06"),
+    "no time": (
+        {"time_limit_seconds": 0},
+        "OUT_OF_RANGE",
+        "spec.time_limit_seconds",
+        "leave it unset for no limit",
+    ),
+    "time NaN": (
+        {"time_limit_seconds": math.nan},
+        "OUT_OF_RANGE",
+        "spec.time_limit_seconds",
+        "got nan",
+    ),
+    "effort of a polynomial": (
+        {**POLYNOMIAL, "effort": 1},
+        "NOT_APPLICABLE",
+        "spec.effort",
+        "KIND_AUTO alone; unset it",
+    ),
+    "network of a polynomial": (
+        {**POLYNOMIAL, **network(4)},
+        "NOT_APPLICABLE",
+        "spec.network",
+        "KIND_NETWORK alone; unset it",
+    ),
+    "optimizer of a polynomial": (
+        {**POLYNOMIAL, **ADAM},
+        "NOT_APPLICABLE",
+        "spec.optimizer",
+        "KIND_NETWORK alone; unset it",
+    ),
+    "epochs of a hybrid": (
+        {**HYBRID, "epochs": 5},
+        "NOT_APPLICABLE",
+        "spec.epochs",
+        "OPTIMIZER_ADAM alone; unset it",
+    ),
+    "precision of a hybrid": (
+        {**HYBRID, "precision": Spec.PRECISION_FLOAT64},
+        "NOT_APPLICABLE",
+        "spec.precision",
+        "OPTIMIZER_ADAM alone; unset it",
+    ),
+    "held-out share of a selection": (
+        {"validation_fraction": 0.2},
+        "NOT_APPLICABLE",
+        "spec.validation_fraction",
+        "unset it",
+    ),
+    "too wide for a hybrid": (
+        {**HYBRID, **network(8193)},
+        "OUT_OF_RANGE",
+        "spec.network.hidden[0]",
+        "8192",
+    ),
+    "no loss of a selection": (
+        {**POLYNOMIAL, "alpha": 0, "beta": 0},
+        "OUT_OF_RANGE",
+        "spec.alpha",
+        "alpha + beta",
+    ),
 }
 
 
@@ -150,8 +227,10 @@ def test_a_bad_spec_is_refused_and_no_job_is_made(wire, server, case, validate_o
     ("dataset", "spec", "reason"),
     [
         ("datasets/no-samples", {}, "TOO_FEW_SAMPLES"),
-        ("datasets/one-sample", {}, "TOO_FEW_SAMPLES"),
-        (DATASET, {"beta": 1.0}, "NO_JACOBIANS"),
+        ("datasets/no-samples", POLYNOMIAL, "TOO_FEW_SAMPLES"),
+        ("datasets/no-samples", NETWORK, "TOO_FEW_SAMPLES"),
+        ("datasets/one-sample", NETWORK, "TOO_FEW_SAMPLES"),
+        (DATASET, {**NETWORK, "beta": 1.0}, "NO_JACOBIANS"),
     ],
 )
 def test_training_without_what_it_needs_fails_its_precondition(wire, dataset, spec, reason):
@@ -182,11 +261,12 @@ def test_a_request_id_with_other_content_is_refused(wire):
         refused.require("INVALID_ARGUMENT", "INVALID_NAME", "request_id")
 
 
-def test_validating_starts_nothing(wire, server):
+@pytest.mark.parametrize("spec", [{}, NETWORK, POLYNOMIAL, HYBRID, {"effort": 1}])
+def test_validating_starts_nothing(wire, server, spec):
     with sobolev.Client(server.grpc) as client:
         before = [job.name for job in client.jobs()]
         job = jobs_pb2.Job.FromString(
-            wire.unary("TrainingService.Train", train(validate_only=True))
+            wire.unary("TrainingService.Train", train(spec=spec, validate_only=True))
         )
         assert job.name == ""
         assert [job.name for job in client.jobs()] == before

@@ -103,6 +103,7 @@ class Client:
         optimizer: str | None = None,
         effort: float | None = None,
         time_limit: float | None = None,
+        ensemble_size: int | None = None,
         hidden: Iterable[int] | None = None,
         activation: str | None = None,
         alpha: float | None = None,
@@ -144,6 +145,8 @@ class Client:
           effort: Of "auto": work to spend, about in seconds of one core. Default 30. The same
             effort gives the same model.
           time_limit: Seconds of computing after which the best so far is taken. Default: none.
+          ensemble_size: Networks from so many starts whose mean is predicted; they also tell the
+            spread. Default 1. Not with "adam", polynomials and Gaussian processes.
           hidden: Width of each hidden layer. Default (20, 20, 20, 20).
           activation: "softplus" (default), "tanh", "silu", "gelu" or "sin".
           alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
@@ -170,6 +173,7 @@ class Client:
             optimizer=optimizer,
             effort=effort,
             time_limit=time_limit,
+            ensemble_size=ensemble_size,
             hidden=hidden,
             activation=activation,
             alpha=alpha,

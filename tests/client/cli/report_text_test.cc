@@ -20,6 +20,7 @@ client::ErrorReport Errors(double value, double jacobian) {
 // A cheap polynomial won over a network with a slightly better score; a third recipe failed.
 client::TrainingReport Report() {
   client::TrainingReport report;
+  report.beta = 0.5;
   report.validation = Errors(0.02, 0.04);
   report.leaderboard = {
       {.recipe = "network 20-20 tanh, lm",
@@ -73,10 +74,11 @@ TEST(ReportTextTest, ATrainingWithoutSelectionShowsNothingOfIt) {
 
 TEST(ReportTextTest, DerivativesThatWereNotThereAreWorthNothingToReport) {
   client::TrainingReport report = Report();
-  report.value_only->validation = report.validation;
+  report.beta = 0;
   EXPECT_EQ(WorthOfDerivatives(report), "");
   EXPECT_EQ(Text(report).find("values alone"), std::string::npos);
   // The winner made no model of values alone, so that nothing can be compared.
+  report.beta = 0.5;
   report.value_only->validation = {};
   EXPECT_EQ(WorthOfDerivatives(report), "");
   report.value_only.reset();

@@ -263,6 +263,9 @@ def test_the_report_tells_how_the_model_came_about(smooth_model):
     assert 0 < report.validation.jacobian_relative < 0.05
     assert len(report.validation.value_rmse) == 2
     assert report.history[-1].value_loss < report.history[0].value_loss
+    assert report.leaderboard == report.learning_curve == report.warnings == ()
+    assert report.value_only is report.winner is None
+    assert smooth_model.kind == "network"
     assert smooth_model.hidden == (20, 20, 20, 20)
     assert smooth_model.activation == "softplus"
     assert smooth_model.parameter_count == 2 * 20 + 20 + 3 * (20 * 20 + 20) + 20 * 2 + 2
@@ -373,7 +376,7 @@ def test_bad_options_are_refused_with_the_field(client):
     with pytest.raises(sobolev.InvalidArgumentError, match="x and y, or a dataset"):
         client.train()
     with pytest.raises(sobolev.FailedPreconditionError) as precondition:
-        client.train(x, y, beta=1.0)
+        client.train(x, y, kind="network", beta=1.0)
     assert precondition.value.reason == "NO_JACOBIANS"
 
 

@@ -59,8 +59,8 @@ TEST(PortfolioTest, DirectionsAreFollowedUpWhereTheScoutDidWell) {
     tried.push_back({next.front(), next.front().rank == 4 ? 0.01 : 0.5, 10});
     next = NextRecipes(facts, tried);
   }
-  EXPECT_THAT(next, Contains(Field(&Recipe::rank, 4)));
-  EXPECT_THAT(next, Not(Contains(Field(&Recipe::rank, 1))));
+  EXPECT_THAT(next, Contains(Recipe{.family = Family::kPolynomial, .rank = 4}));
+  EXPECT_THAT(next, Not(Contains(Recipe{.family = Family::kPolynomial, .rank = 1})));
 }
 
 TEST(PortfolioTest, AnExactModelEndsTheSearch) {

@@ -45,6 +45,8 @@ struct TrainingSpec {
   std::optional<Optimizer> optimizer = {};
   std::optional<double> effort = {};  // Of kAuto: work to spend, about in seconds of one core.
   std::optional<double> time_limit_seconds = {};  // Then the best so far is taken.
+  // Networks whose mean is predicted and whose differences tell the spread; not with kAdam alone.
+  std::optional<int> ensemble_size = {};
   std::optional<double> alpha = {};
   std::optional<double> beta = {};
   std::optional<DerivativeScale> derivative_scale = {};

@@ -1,0 +1,204 @@
+#include <cmath>
+#include <functional>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sobolev/client.h>
+
+#include "tests/client/cpp/server_process.h"
+
+namespace sobolev::client {
+namespace {
+
+// u = a² + a b, v = sin b at random points of [-1, 1]², with their Jacobians.
+Samples MakeSamples(Index num_samples, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  Samples samples{.X = Matrix(2, num_samples),
+                  .Y = Matrix(2, num_samples),
+                  .jacobian = Matrix(2, 2 * num_samples),
+                  .weight = {}};
+  for (Index s = 0; s < num_samples; ++s) {
+    const double a = uniform(generator);
+    const double b = uniform(generator);
+    samples.X.col(s) << a, b;
+    samples.Y.col(s) << a * a + a * b, std::sin(b);
+    samples.jacobian.middleCols(2 * s, 2) << 2 * a + b, 0, a, std::cos(b);
+  }
+  return samples;
+}
+
+StatusCode CodeOf(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const RpcError& e) {
+    return e.code();
+  }
+  ADD_FAILURE() << "expected an RpcError";
+  return StatusCode::kUnknown;
+}
+
+class TrainingTest : public testing::Test {
+ protected:
+  TrainingTest() { Upload("d", MakeSamples(60, 1)); }
+
+  void Upload(const std::string& dataset, const Samples& samples) {
+    client_.CreateDataset(dataset, {.inputs = {{"a"}, {"b"}}, .outputs = {{"u"}, {"v"}}});
+    client_.Append(dataset, samples);
+  }
+
+  tests::ServerProcess server_;
+  Client client_{server_.target()};
+};
+
+TEST_F(TrainingTest, AnEmptySpecLetsTheServerChooseAndTheReportSaysWhatWasTried) {
+  std::optional<TrainingProgress> last;
+  const ModelVersion version =
+      client_.Train("d", {.effort = 2}, {.model = "m"}).Wait([&](const JobEvent& event) {
+        if (event.progress) last = event.progress;
+      });
+  EXPECT_NE(version.kind, ModelKind::kUnknown);
+  const TrainingReport& report = version.report;
+  EXPECT_EQ(report.stop_reason, StopReason::kSelectionDone);
+  ASSERT_NE(report.Winner(), nullptr);
+  EXPECT_FALSE(report.Winner()->recipe.empty());
+  EXPECT_EQ(report.Winner()->validation, report.validation);
+  EXPECT_GT(report.Winner()->work, 0);
+  EXPECT_LT(report.Winner()->score, 0.1);
+  ASSERT_EQ(report.learning_curve.size(), 2U);
+  EXPECT_LT(report.learning_curve[0].sample_count, report.learning_curve[1].sample_count);
+  EXPECT_TRUE(report.value_only.has_value());
+  EXPECT_TRUE(report.warnings.empty());
+  ASSERT_TRUE(last.has_value());
+  EXPECT_EQ(last->epochs, 0);
+  EXPECT_EQ(last->fraction, 1);
+  EXPECT_EQ(last->leaderboard.size(), report.leaderboard.size());
+  EXPECT_EQ(client_.GetModelVersion("m").report.leaderboard.size(), report.leaderboard.size());
+}
+
+TEST_F(TrainingTest, AGaussianProcessAnswersHessiansAndItsOwnUncertainty) {
+  const ModelVersion version =
+      client_.Train("d", {.kind = TrainingKind::kGaussianProcess}, {.model = "gp"}).Wait();
+  EXPECT_EQ(version.kind, ModelKind::kGaussianProcess);
+  EXPECT_TRUE(version.hidden.empty());
+
+  // One point among the samples, one far outside, where the process knows little.
+  const Matrix X{{0.3, 5}, {-0.2, 5}};
+  const Prediction prediction = client_.Predict("gp", X,
+                                                {.jacobian = true,
+                                                 .hessian = true,
+                                                 .tangents = {},
+                                                 .adjoints = {},
+                                                 .spread = true,
+                                                 .jacobian_spread = true});
+  const double a = X(0, 0);
+  const double b = X(1, 0);
+  EXPECT_NEAR(prediction.value(0, 0), a * a + a * b, 1e-2);
+  EXPECT_NEAR(prediction.value(1, 0), std::sin(b), 1e-2);
+  EXPECT_TRUE(prediction.JacobianAt(0).isApprox(Matrix{{2 * a + b, a}, {0, std::cos(b)}}, 2e-2));
+  EXPECT_TRUE(prediction.HessianAt(0, 0).isApprox(Matrix{{2, 1}, {1, 0}}, 0.1))
+      << prediction.HessianAt(0, 0);
+  EXPECT_NEAR(prediction.HessianAt(0, 1)(1, 1), -std::sin(b), 0.1);
+  EXPECT_EQ(prediction.HessianAt(1, 1).rows(), 2);
+  ASSERT_EQ(prediction.spread.rows(), 2);
+  ASSERT_EQ(prediction.jacobian_spread.cols(), 4);
+  EXPECT_TRUE((prediction.spread.array() >= 0).all());
+  EXPECT_TRUE((prediction.spread.col(1).array() > 10 * prediction.spread.col(0).array()).all())
+      << prediction.spread;
+  EXPECT_TRUE((prediction.jacobian_spread.rightCols(2).array() >
+               10 * prediction.jacobian_spread.leftCols(2).array())
+                  .all())
+      << prediction.jacobian_spread;
+  EXPECT_EQ(client_.Predict("gp", X).spread.size(), 0);
+}
+
+TEST_F(TrainingTest, APolynomialHasHessiansAndNoSpread) {
+  const ModelVersion version =
+      client_.Train("d", {.kind = TrainingKind::kPolynomial}, {.model = "p"}).Wait();
+  EXPECT_EQ(version.kind, ModelKind::kPolynomial);
+  const Prediction prediction =
+      client_.Predict("p", Matrix{{0.3}, {-0.2}},
+                      {.value = false, .hessian = true, .tangents = {}, .adjoints = {}});
+  EXPECT_EQ(prediction.value.size(), 0);
+  EXPECT_TRUE(prediction.HessianAt(0, 0).isApprox(Matrix{{2, 1}, {1, 0}}, 0.1))
+      << prediction.HessianAt(0, 0);
+  EXPECT_EQ(
+      CodeOf([&] {
+        client_.Predict("p", Matrix{{0}, {0}}, {.tangents = {}, .adjoints = {}, .spread = true});
+      }),
+      StatusCode::kInvalidArgument);
+}
+
+TEST_F(TrainingTest, ANetworkIsTrainedByTheOptimizerThatIsAskedFor) {
+  for (const Optimizer optimizer : {Optimizer::kLevenbergMarquardt, Optimizer::kHybrid}) {
+    const TrainingSpec spec{
+        .hidden = {6}, .activation = Activation::kTanh, .optimizer = optimizer, .seed = 4};
+    const ModelVersion version = client_.Train("d", spec, {.model = "n"}).Wait();
+    EXPECT_EQ(version.kind, ModelKind::kNetwork);
+    EXPECT_EQ(version.hidden, std::vector<int>({6}));
+    EXPECT_EQ(version.activation, Activation::kTanh);
+    EXPECT_EQ(version.report.seed, 4U);
+    ASSERT_EQ(version.report.leaderboard.size(), 1U);
+    EXPECT_GT(version.report.leaderboard[0].iterations, 0);
+  }
+  const ModelVersion adam =
+      client_.Train("d", {.hidden = {6}, .optimizer = Optimizer::kAdam, .epochs = 3}, {}).Wait();
+  EXPECT_EQ(adam.report.epochs, 3);
+}
+
+TEST_F(TrainingTest, AnEnsembleTellsItsSpread) {
+  const TrainingSpec spec{.hidden = {6},
+                          .activation = Activation::kTanh,
+                          .optimizer = Optimizer::kLevenbergMarquardt,
+                          .ensemble_size = 3};
+  const ModelVersion version = client_.Train("d", spec, {.model = "e"}).Wait();
+  EXPECT_EQ(version.kind, ModelKind::kEnsemble);
+  const Quantities quantities{
+      .hessian = true, .tangents = {}, .adjoints = {}, .spread = true, .jacobian_spread = true};
+  const Prediction prediction = client_.Predict("e", Matrix{{0.3, 5}, {-0.2, 5}}, quantities);
+  EXPECT_TRUE((prediction.spread.col(1).array() > prediction.spread.col(0).array()).all())
+      << prediction.spread;
+  EXPECT_EQ(prediction.jacobian_spread.cols(), 4);
+  EXPECT_EQ(prediction.hessian.cols(), 8);
+}
+
+TEST_F(TrainingTest, ATimeLimitEndsASelectionWithTheBestSoFar) {
+  const ModelVersion version =
+      client_.Train("d", {.time_limit_seconds = 1e-9}, {.model = "hurried"}).Wait();
+  EXPECT_EQ(version.report.stop_reason, StopReason::kTimeLimit);
+  EXPECT_FALSE(version.report.leaderboard.empty());
+}
+
+TEST_F(TrainingTest, DerivativeLabelsOfTheWrongSignAreReported) {
+  Samples samples = MakeSamples(200, 2);
+  for (Index s = 0; s < 200; ++s) samples.jacobian(1, 2 * s + 1) *= -1;  // ∂v/∂b
+  Upload("wrong", samples);
+  const ModelVersion version =
+      client_.Train("wrong", {.kind = TrainingKind::kPolynomial}, {.model = "wrong"}).Wait();
+  ASSERT_EQ(version.report.warnings.size(), 1U);
+  const LabelWarning& warning = version.report.warnings[0];
+  EXPECT_EQ(warning.input, "b");
+  EXPECT_EQ(warning.output, "v");
+  EXPECT_EQ(warning.kind, LabelWarning::Kind::kSign);
+  EXPECT_NEAR(warning.factor, -1, 0.2);
+  EXPECT_NE(warning.message.find("dv/db"), std::string::npos) << warning.message;
+}
+
+TEST_F(TrainingTest, OptionsThatDoNotApplyAreRefused) {
+  const std::vector<TrainingSpec> specs = {
+      {.kind = TrainingKind::kPolynomial, .hidden = {4}},
+      {.kind = TrainingKind::kPolynomial, .effort = 1},
+      {.kind = TrainingKind::kAuto, .optimizer = Optimizer::kAdam},
+      {.hidden = {4}, .optimizer = Optimizer::kHybrid, .epochs = 3},
+      {.effort = 0},
+      {.time_limit_seconds = -1}};
+  for (const TrainingSpec& spec : specs) {
+    EXPECT_EQ(CodeOf([&] { client_.Train("d", spec); }), StatusCode::kInvalidArgument);
+  }
+}
+
+}  // namespace
+}  // namespace sobolev::client
