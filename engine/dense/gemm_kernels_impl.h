@@ -24,8 +24,8 @@ inline constexpr ptrdiff_t kCols = SOBOLEV_PANEL_COLS;
 inline Vec Load(const double* from) { return *reinterpret_cast<const Stored*>(from); }
 inline void Store(double* to, Vec value) { *reinterpret_cast<Stored*>(to) = value; }
 
-void Multiply(ptrdiff_t depth, const double* left, const double* right, double* C,
-              ptrdiff_t stride) {
+static void Multiply(ptrdiff_t depth, const double* left, const double* right, double* C,
+                     ptrdiff_t stride) {
   // Seldom in the first-level cache, and needed only at the end.
   for (ptrdiff_t j = 0; j < kCols; ++j) {
     for (ptrdiff_t i = 0; i < kRows; i += 8) __builtin_prefetch(C + j * stride + i, 1);
@@ -53,8 +53,8 @@ void Multiply(ptrdiff_t depth, const double* left, const double* right, double* 
   }
 }
 
-void Pack(const double* A, ptrdiff_t stride, ptrdiff_t depth, ptrdiff_t count, ptrdiff_t width,
-          double factor, double* panel) {
+static void Pack(const double* A, ptrdiff_t stride, ptrdiff_t depth, ptrdiff_t count,
+                 ptrdiff_t width, double factor, double* panel) {
   if (count == width) {
     const ptrdiff_t whole = width - width % kWidth;
     for (ptrdiff_t k = 0; k < depth; ++k) {
@@ -80,7 +80,7 @@ inline void Subtract(double factor, const double* x, ptrdiff_t count, double* y)
   for (; i < count; ++i) y[i] -= x[i] * factor;
 }
 
-bool Factor(ptrdiff_t size, double* A, ptrdiff_t stride) {
+static bool Factor(ptrdiff_t size, double* A, ptrdiff_t stride) {
   for (ptrdiff_t j = 0; j < size; ++j) {
     double* const column = A + j * stride + j;
     for (ptrdiff_t k = 0; k < j; ++k) {
@@ -121,7 +121,8 @@ inline void SolveStrip(const double* L_rows, ptrdiff_t size, double* A, ptrdiff_
   }
 }
 
-void SolveRight(const double* L_rows, ptrdiff_t size, double* A, ptrdiff_t stride, ptrdiff_t rows) {
+static void SolveRight(const double* L_rows, ptrdiff_t size, double* A, ptrdiff_t stride,
+                       ptrdiff_t rows) {
   ptrdiff_t row = 0;
   for (; row + 4 * kWidth <= rows; row += 4 * kWidth) SolveStrip<4>(L_rows, size, A + row, stride);
   for (; row + kWidth <= rows; row += kWidth) SolveStrip<1>(L_rows, size, A + row, stride);

@@ -34,8 +34,8 @@ Index TriangleIndex(Index p, Index q, Index count) { return p * count - p * (p -
 
 }  // namespace
 
-GramMatrix::GramMatrix(const GramNetwork& network, std::vector<GramBlock> blocks, Index num_workers,
-                       Isa isa)
+GramMatrix::GramMatrix(const GramNetwork& network, const std::vector<GramBlock>& blocks,
+                       Index num_workers, Isa isa)
     : network_(network),
       kernels_(GramKernelsFor(isa)),
       gemm_(dense::GemmKernelsFor(isa)),

@@ -21,7 +21,8 @@ class GramMatrix {
  public:
   using MatrixRef = Eigen::Ref<Matrix, 0, Eigen::OuterStride<>>;
 
-  GramMatrix(const GramNetwork& network, std::vector<GramBlock> blocks, Index num_workers, Isa isa);
+  GramMatrix(const GramNetwork& network, const std::vector<GramBlock>& blocks, Index num_workers,
+             Isa isa);
 
   // Before the first Add() with these products.
   void Reserve(const std::vector<GramProduct>& products);

@@ -80,8 +80,7 @@ struct GramSweep::Impl {
       }
     }
     if (options.use == Use::kMatrix) {
-      matrix =
-          std::make_unique<GramMatrix>(network, std::move(blocks), workers.size(), options.isa);
+      matrix = std::make_unique<GramMatrix>(network, blocks, workers.size(), options.isa);
       for (const Kind& kind : kinds) matrix->Reserve(kind.products);
     }
   }

@@ -160,6 +160,7 @@ ResidualSums<T> Residual(const T* predicted, const T* target, const T* weight,
       const Vec<T> w = Load(weight + lane);
       // A target that is NaN is missing. A prediction that is NaN must stay one.
       const Vec<T> label = Load(target + i);
+      // NOLINTNEXTLINE(misc-redundant-expression): false where the label is NaN.
       const Vec<T> d = label == label ? Load(predicted + i) - label : Vec<T>{};
       const Vec<T> wd = w * lambda_squared[f] * d;
       weighted += wd * d;

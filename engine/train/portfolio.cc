@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -118,8 +119,8 @@ Recipe NewtonRecipe() { return Newton({20, 20}); }
 
 Recipe HybridRecipe() { return Hybrid(); }
 
-std::vector<Recipe> NextRecipes(const PortfolioFacts& facts,
-                                const std::vector<TriedRecipe>& tried) {
+std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<TriedRecipe>& tried,
+                                const std::function<double(const Recipe&)>& work) {
   const auto without_tried = [&](std::vector<Recipe> recipes) {
     std::erase_if(recipes, [&](const Recipe& recipe) {
       return std::ranges::count(tried, recipe, &TriedRecipe::recipe) > 0;
@@ -157,10 +158,18 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts,
     }
   }
   std::ranges::stable_sort(networks, {}, &TriedRecipe::score);
+  // The best ones, and the best that Adam made alone: it is cheap, and kinks want many units.
   constexpr std::size_t kVaried = 2;
-  for (std::size_t i = 0; i < std::min(kVaried, networks.size()); ++i) {
-    for (Recipe& recipe : Variations(networks[i])) recipes.push_back(std::move(recipe));
+  std::vector<Recipe> variations;
+  bool varied_adam = false;
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    const bool adam = networks[i].recipe.newton_iterations == 0;
+    if (i >= kVaried && (!adam || varied_adam)) continue;
+    varied_adam = varied_adam || adam;
+    for (Recipe& recipe : Variations(networks[i])) variations.push_back(std::move(recipe));
   }
+  std::ranges::stable_sort(variations, {}, work);
+  recipes.insert(recipes.end(), variations.begin(), variations.end());
   return without_tried(std::move(recipes));
 }
 

@@ -3,7 +3,7 @@
 #ifndef SOBOLEV_ENGINE_TRAIN_PORTFOLIO_H_
 #define SOBOLEV_ENGINE_TRAIN_PORTFOLIO_H_
 
-#include <optional>
+#include <functional>
 #include <vector>
 
 #include "engine/base/matrix.h"
@@ -30,9 +30,10 @@ struct TriedRecipe {
 };
 
 // Recipes in the order in which they should be tried that are not among `tried`: first one of each
-// kind, then more of the kinds that did well, then variations of the best networks. Empty when
-// nothing promising is left.
-std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<TriedRecipe>& tried);
+// kind, then more of the kinds that did well, then variations of the best networks, those of little
+// work first. Empty when nothing promising is left.
+std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<TriedRecipe>& tried,
+                                const std::function<double(const Recipe&)>& work);
 
 }  // namespace sobolev::train
 

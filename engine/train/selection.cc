@@ -332,10 +332,11 @@ struct Selection::Impl {
     std::vector<TriedRecipe> tried;
     for (const Trial& trial : trials)
       tried.push_back({trial.recipe, trial.score, trial.iterations});
-    for (const Recipe& recipe : NextRecipes(facts, tried)) {
-      const double work =
-          EstimateWork(recipe, folds.front().training) * static_cast<double>(folds.size());
-      if (best && spent + work > options.budget) continue;
+    const auto work = [&](const Recipe& recipe) {
+      return EstimateWork(recipe, folds.front().training) * static_cast<double>(folds.size());
+    };
+    for (const Recipe& recipe : NextRecipes(facts, tried, work)) {
+      if (best && spent + work(recipe) > options.budget) continue;
       trials.push_back({.recipe = recipe});
       fold_errors.clear();
       fold_iterations.clear();

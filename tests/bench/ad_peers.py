@@ -24,7 +24,6 @@ what we ask of it.
 """
 
 import argparse
-import collections
 import json
 import math
 import statistics

@@ -225,6 +225,58 @@ def test_a_job_goes_on_after_a_clean_restart_with_the_same_weights(make_server, 
         assert job.attempt == 2
 
 
+def start_selection(client: sobolev.Client) -> sobolev.Job:
+    """A job of a few seconds that tries recipes of all kinds, always the same."""
+    data = np.random.default_rng(8)
+    x = data.uniform(-1, 1, (300, 3))
+    y = np.sin(2 * x).prod(axis=1) + 0.05 * data.standard_normal(300)
+    jacobian = 2 * np.cos(2 * x) * np.roll(np.sin(2 * x), 1, 1) * np.roll(np.sin(2 * x), 2, 1)
+    return client.train(x, y, jacobian=jacobian, model="selected", effort=5)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_selection(server) -> sobolev.Model:
+    """The model of the selection when nothing happens to the server."""
+    with sobolev.Client(server.grpc) as client:
+        return start_selection(client).wait(progress=False)
+
+
+def test_a_selection_that_is_killed_again_and_again_ends_with_the_same_model(
+    make_server, rng, undisturbed_selection
+):
+    server = make_server(*FREQUENT_CHECKPOINTS).start()
+    with sobolev.Client(server.grpc, timeout=120) as client:
+        job = start_selection(client)
+        for _ in range(TRAIN_CYCLES):
+            time.sleep(rng.uniform(0.1, 0.8))
+            server.kill()
+            server.start()
+        model = job.wait(progress=False)
+        attempts = job.refresh().attempt
+        print("attempts:", attempts)
+        assert 1 < attempts <= TRAIN_CYCLES + 1
+        assert model.weights_sha256 == undisturbed_selection.weights_sha256
+        for part in ("leaderboard", "learning_curve", "value_only", "validation", "winner"):
+            assert getattr(model.report, part) == getattr(undisturbed_selection.report, part), part
+        assert client.model("selected").version == 1
+    assert server.terminate() == 0
+
+
+def test_a_selection_goes_on_after_a_clean_restart_with_the_same_model(
+    make_server, undisturbed_selection
+):
+    server = make_server().start()
+    with sobolev.Client(server.grpc, timeout=120) as client:
+        job = start_selection(client)
+        next(event for event in job.watch() if event.progress is not None)
+        assert server.terminate() == 0
+        server.start()
+        tried = job.refresh().progress
+        assert tried is not None and tried.leaderboard, "what was tried outlives the restart"
+        assert job.wait(progress=False).weights_sha256 == undisturbed_selection.weights_sha256
+        assert job.attempt == 2
+
+
 def test_a_queued_job_survives_a_kill(make_server):
     server = make_server(*FREQUENT_CHECKPOINTS).start()
     x = np.random.default_rng(1).uniform(-1, 1, (500, 2))

@@ -36,7 +36,7 @@ def test_the_shell_example_predicts_values_and_gradients(server, tmp_path):
     (tmp_path / "points.csv").write_text("span,chord\n1.5,0.5\n1.2,0.8\n")
     cli = pathlib.Path(os.environ["SOBOLEV_BUILD_DIR"]) / "client" / "cli"
     result = subprocess.run(
-        ["bash", "-euc", block("sh", "sobolev train wing")],
+        ["bash", "-euc", block("sh", "sobolev dataset create wing")],
         cwd=tmp_path,
         env={**os.environ, "SOBOLEV_SERVER": server.grpc, "PATH": f"{cli}:{os.environ['PATH']}"},
         capture_output=True,
@@ -51,6 +51,38 @@ def test_the_shell_example_predicts_values_and_gradients(server, tmp_path):
         assert abs(float(row["lift"]) - span * math.sin(chord)) < 0.02
         assert abs(float(row["dlift/dspan"]) - math.sin(chord)) < 0.05
         assert abs(float(row["dlift/dchord"]) - span * math.cos(chord)) < 0.1
+
+
+def test_the_trainings_of_other_kinds_run(server, tmp_path):
+    """On the dataset of the shell example, with samples enough."""
+    cli = pathlib.Path(os.environ["SOBOLEV_BUILD_DIR"]) / "client" / "cli"
+    generator = random.Random(2)
+    rows = [(generator.uniform(1, 2), generator.uniform(0, 1)) for _ in range(50)]
+    samples = "".join(f"{span!r},{chord!r},{span * math.sin(chord)!r}\n" for span, chord in rows)
+    (tmp_path / "more.csv").write_text("span,chord,lift\n" + samples)
+    (tmp_path / "points.csv").write_text("span,chord\n1.5,0.5\n")
+    script = (
+        "sobolev dataset create wing --inputs span,chord --outputs lift\n"
+        "sobolev dataset append wing more.csv\n"
+        + block("sh", "--kind gaussian-process")
+        + "sobolev model list\n"
+    )
+    result = subprocess.run(
+        ["bash", "-euc", script],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "SOBOLEV_SERVER": server.grpc,
+            "PATH": f"{cli.resolve()}:{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "gaussian process, " in result.stdout
+    assert "network 2-32-32-1 tanh" in result.stdout
+    assert "d2lift/dspandchord" in result.stdout
 
 
 def test_the_program_example_differentiates_a_cone(server, tmp_path):

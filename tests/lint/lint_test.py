@@ -29,8 +29,8 @@ class LintTest(unittest.TestCase):
         self.assertEqual(
             self.include_faults("engine/nn/a.cc", '"engine/train/b.h"'),
             [
-                "engine/nn/a.cc:2: engine/nn may include engine/base, engine/dense, engine/surrogate, not "
-                "engine/train/b.h"
+                "engine/nn/a.cc:2: engine/nn may include engine/base, engine/dense, "
+                "engine/surrogate, not engine/train/b.h"
             ],
         )
 

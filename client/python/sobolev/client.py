@@ -147,8 +147,9 @@ class Client:
           time_limit: Seconds of computing after which the best so far is taken. Default: none.
           ensemble_size: Networks from so many starts whose mean is predicted; they also tell the
             spread. Default 1. Not with "adam", polynomials and Gaussian processes.
-          hidden: Width of each hidden layer. Default (20, 20, 20, 20).
-          activation: "softplus" (default), "tanh", "silu", "gelu" or "sin".
+          hidden: Width of each hidden layer. Default (20, 20, 20, 20) with "adam", else (20, 20).
+          activation: "softplus" (default with "adam"), "tanh" (default else), "silu", "gelu" or
+            "sin".
           alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
           beta: Weight of the gradient loss. Default n / (1 + n), or 0 without Jacobians.
           derivative_scale: "balanced" (default), "per_output" or "per_input": how Jacobian entries

@@ -143,11 +143,12 @@ TEST_F(ProgramsTest, AnEnclosureHoldsValueAndDerivatives) {
             0);
 }
 
-TEST_F(ProgramsTest, AModelRefusesSecondDerivatives) {
+TEST_F(ProgramsTest, AModelRefusesProductsWithHessians) {
   client_.CreateDataset("d", {.inputs = {{.name = "a"}}, .outputs = {{.name = "u"}}});
   client_.Append("d", Matrix::Random(1, 64), Matrix::Random(1, 64));
   client_.Train("d", {.hidden = {4}, .epochs = 2}, {.model = "m"}).Wait();
-  EXPECT_EQ(CodeOf([&] { client_.Predict("m", Matrix{{0}}, {.hessian = true}); }),
+  const Quantities products{.tangents = Matrix{{1}}, .adjoints = Matrix{{1}}, .hvp = true};
+  EXPECT_EQ(CodeOf([&] { client_.Predict("m", Matrix{{0}}, products); }),
             StatusCode::kInvalidArgument);
 }
 

@@ -21,10 +21,13 @@ using testing::Field;
 using testing::IsEmpty;
 using testing::Not;
 
+// All recipes take the same work.
+double Work(const Recipe& /*recipe*/) { return 1; }
+
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 TEST(PortfolioTest, TheFirstRoundHasOneOfEachKind) {
-  const std::vector<Recipe> recipes = NextRecipes({.n = 3, .num_points = 50}, {});
+  const std::vector<Recipe> recipes = NextRecipes({.n = 3, .num_points = 50}, {}, Work);
   for (const Family family : {Family::kPolynomial, Family::kGaussianProcess, Family::kNetwork}) {
     EXPECT_THAT(recipes, Contains(Field(&Recipe::family, family)));
   }
@@ -38,8 +41,8 @@ TEST(PortfolioTest, ItEndsWithoutRepetition) {
     const PortfolioFacts facts{.n = 20, .num_points = 500, .ranks = {1, 4}};
     std::vector<TriedRecipe> tried;
     std::set<std::string> names;
-    for (std::vector<Recipe> next = NextRecipes(facts, tried); !next.empty();
-         next = NextRecipes(facts, tried)) {
+    for (std::vector<Recipe> next = NextRecipes(facts, tried, Work); !next.empty();
+         next = NextRecipes(facts, tried, Work)) {
       const Recipe recipe = next.front();
       ASSERT_EQ(std::ranges::count(tried, recipe, &TriedRecipe::recipe), 0) << Name(recipe);
       const auto count = static_cast<double>(tried.size());
@@ -54,10 +57,10 @@ TEST(PortfolioTest, ItEndsWithoutRepetition) {
 TEST(PortfolioTest, DirectionsAreFollowedUpWhereTheScoutDidWell) {
   const PortfolioFacts facts{.n = 20, .num_points = 500, .ranks = {1, 4}};
   std::vector<TriedRecipe> tried;
-  std::vector<Recipe> next = NextRecipes(facts, tried);
+  std::vector<Recipe> next = NextRecipes(facts, tried, Work);
   while (!next.empty() && tried.size() < 6) {
     tried.push_back({next.front(), next.front().rank == 4 ? 0.01 : 0.5, 10});
-    next = NextRecipes(facts, tried);
+    next = NextRecipes(facts, tried, Work);
   }
   EXPECT_THAT(next, Contains(Recipe{.family = Family::kPolynomial, .rank = 4}));
   EXPECT_THAT(next, Not(Contains(Recipe{.family = Family::kPolynomial, .rank = 1})));
@@ -65,14 +68,14 @@ TEST(PortfolioTest, DirectionsAreFollowedUpWhereTheScoutDidWell) {
 
 TEST(PortfolioTest, AnExactModelEndsTheSearch) {
   const PortfolioFacts facts{.n = 3, .num_points = 50};
-  EXPECT_THAT(NextRecipes(facts, {{{.family = Family::kPolynomial}, 1e-15, 0}}), IsEmpty());
+  EXPECT_THAT(NextRecipes(facts, {{{.family = Family::kPolynomial}, 1e-15, 0}}, Work), IsEmpty());
 }
 
 TEST(PortfolioTest, GivenRecipesAreTheOnlyOnes) {
   const Recipe process{.family = Family::kGaussianProcess};
   const PortfolioFacts facts{.n = 3, .num_points = 50, .recipes = {process}};
-  EXPECT_THAT(NextRecipes(facts, {}), ElementsAre(process));
-  EXPECT_THAT(NextRecipes(facts, {{process, 0.1, 0}}), IsEmpty());
+  EXPECT_THAT(NextRecipes(facts, {}, Work), ElementsAre(process));
+  EXPECT_THAT(NextRecipes(facts, {{process, 0.1, 0}}, Work), IsEmpty());
 }
 
 TEST(RecipeTest, NamesTellRecipesApart) {

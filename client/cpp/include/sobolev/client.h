@@ -3,7 +3,7 @@
 //   sobolev::client::Client client("localhost:50551");
 //   client.CreateDataset("wing", {.inputs = {{"alpha"}, {"mach"}}, .outputs = {{"lift"}}});
 //   client.Append("wing", X, Y, jacobian);
-//   const ModelVersion model = client.Train("wing", {.epochs = 200}, {.model = "wing"}).Wait();
+//   const ModelVersion model = client.Train("wing", {}, {.model = "wing"}).Wait();
 //   const Prediction p = client.Predict(model.name, points, {.jacobian = true});
 //
 // Calls throw RpcError. Where a name is asked for, an id does as well: "wing" or "datasets/wing".

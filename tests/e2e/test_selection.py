@@ -1,0 +1,168 @@
+"""Surrogates that the server chooses, and those of each kind, by the command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+
+NAME = "waves"
+
+
+def samples_csv(count: int, sign: float = 1) -> str:
+    """u = sin(2 a) b with its gradient; du/db times `sign`."""
+    lines = ["a,b,u,du/da,du/db"]
+    for a, b in np.random.default_rng(1).uniform(-1, 1, (count, 2)).tolist():
+        row = (
+            *(a, b, math.sin(2 * a) * b),
+            *(2 * math.cos(2 * a) * b, sign * math.sin(2 * a)),
+        )
+        lines.append(",".join(map(repr, row)))
+    return "\n".join(lines) + "\n"
+
+
+def create(cli, name: str, count: int = 100, sign: float = 1) -> str:
+    cli.ok("dataset", "create", name, "--inputs", "a,b", "--outputs", "u")
+    if cli.json("dataset", "show", name)["statistics"]["sample_count"] == 0:
+        cli.ok("dataset", "append", name, stdin=samples_csv(count, sign))
+    return name
+
+
+@pytest.fixture
+def dataset(cli) -> str:
+    """Samples of u, on a server that is shared by all tests."""
+    return create(cli, NAME)
+
+
+def test_without_options_the_server_chooses_and_the_report_says_what_was_tried(cli, dataset):
+    result = cli.run("train", dataset, "--model", "chosen", "--effort", "2")
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"% of the effort  \d+ tried, best .*held-out error: value", result.stderr)
+    assert "100% of the effort" in result.stderr
+    lines = result.stdout.splitlines()
+    header = next(i for i, line in enumerate(lines) if line.startswith("tried "))
+    assert lines[header].split() == "tried value error Jacobian error state".split()
+    trials = lines[header + 1 : lines.index("", header)]
+    assert [line.split()[-1] for line in trials].count("winner") == 1
+    assert "stopped by selection done" in result.stdout
+    assert "derivatives are worth: value error" in result.stdout
+
+    version = cli.json("model", "show", "chosen")
+    report = version["report"]
+    assert len(report["leaderboard"]) == len(trials)
+    assert report["stop_reason"] == "selection_done"
+    assert report["winner"] in [trial["recipe"] for trial in report["leaderboard"]]
+    assert len(report["learning_curve"]) == 2
+    assert report["value_only"]["validation"]["value_relative"] > 0
+    assert report["warnings"] == []
+    assert version["kind"].replace("_", " ") in cli.ok("model", "list")
+    job = report["job"]
+    assert cli.json("job", "show", job)["progress"]["fraction"] == 1
+    assert "100%" in cli.ok("job", "list")
+    # The report can be had again: from the job, and from the model.
+    assert cli.json("job", "watch", job)["model_version"] == version
+    assert "winner" in cli.ok("model", "show", "chosen")
+
+
+def test_options_of_networks_still_mean_a_network(cli, dataset):
+    version = cli.json("train", dataset, "--model", "old-way", "--epochs", "3", "--hidden", "4")[
+        "model_version"
+    ]
+    assert version["kind"] == "network"
+    assert version["network"]["hidden"] == [4]
+    assert version["report"]["epochs"] == 3
+    assert version["report"]["leaderboard"] == []
+    assert "winner" not in version["report"]
+
+
+@pytest.mark.parametrize("optimizer", ["levenberg-marquardt", "hybrid"])
+def test_networks_are_trained_by_newton_steps(cli, dataset, optimizer):
+    version = cli.json(
+        *("train", dataset, "--model", "newton", "--optimizer", optimizer),
+        *("--hidden", "6", "--activation", "tanh", "--seed", "3"),
+    )["model_version"]
+    assert version["network"] == {"hidden": [6], "activation": "tanh"}
+    assert version["report"]["seed"] == 3
+    assert version["report"]["validation"]["value_relative"] < 0.1
+
+
+@pytest.mark.parametrize("kind", ["polynomial", "gaussian-process"])
+def test_each_kind_predicts_values_and_derivatives(cli, dataset, kind):
+    version = cli.json("train", dataset, "--model", kind, "--kind", kind)["model_version"]
+    assert version["kind"] == kind.replace("-", "_")
+    assert "network" not in version
+    said = cli.ok("model", "show", kind)
+    assert f"{kind.replace('-', ' ')}, {version['parameter_count']} parameters" in said
+    a, b = 0.3, -0.4
+    arguments = ["predict", kind, f"--point={a},{b}", "--jacobian", "--hessian"]
+    (row,) = csv.DictReader(io.StringIO(cli.ok(*arguments, "--format", "csv")))
+    exact = {
+        "u": math.sin(2 * a) * b,
+        "du/da": 2 * math.cos(2 * a) * b,
+        "du/db": math.sin(2 * a),
+        "d2u/dada": -4 * math.sin(2 * a) * b,
+        "d2u/dadb": 2 * math.cos(2 * a),
+        "d2u/dbdb": 0,
+    }
+    for name, value in exact.items():
+        assert float(row[name]) == pytest.approx(value, abs=0.1), name
+    (point,) = cli.json(*arguments)["points"]
+    assert point["hessian"][0][0][1] == float(row["d2u/dadb"])
+    spread = cli.run(*arguments, "--spread", "--jacobian-spread", "--format", "json")
+    if kind == "polynomial":
+        assert spread.returncode == 1
+        assert "UNSUPPORTED_QUANTITY" in spread.stderr
+        assert "Gaussian processes and ensembles do" in spread.stderr
+    else:
+        assert spread.returncode == 0, spread.stderr
+        (point,) = json.loads(spread.stdout)["points"]
+        assert 0 <= point["spread"][0] < 0.05
+        assert all(0 <= s < 0.2 for s in point["jacobian_spread"][0])
+
+
+def test_labels_of_the_wrong_sign_are_warned_of(cli):
+    create(cli, "wrong-sign", count=200, sign=-1)
+    arguments = ["train", "wrong-sign", "--model", "wrong-sign", "--kind", "polynomial"]
+    assert "warning: the labels of du/db have the wrong sign" in cli.ok(*arguments)
+    (warning,) = cli.json(*arguments)["model_version"]["report"]["warnings"]
+    assert (warning["input"], warning["output"], warning["kind"]) == ("b", "u", "sign")
+    assert warning["factor"] == pytest.approx(-1, abs=0.2)
+
+
+def test_a_selection_is_cancelled(cli):
+    create(cli, "large", count=5000)
+    job = cli.ok("train", "large", "--model", "never", "--effort", "1e6", "--detach").strip()
+    assert cli.json("job", "cancel", job)["cancel_requested"]
+    watch = cli.run("job", "watch", job)
+    assert watch.returncode == 4
+    assert f"{job} was cancelled" in watch.stderr
+    assert cli.run("model", "show", "never").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        ("--kind forest", 2, "--kind"),
+        ("--optimizer sgd", 2, "--optimizer"),
+        ("--effort much", 2, "--effort"),
+        ("--effort 0", 1, "spec.effort: expected more than 0 and at most 1e+06, got 0"),
+        ("--time-limit 0", 1, "leave it unset for no limit"),
+        ("--kind polynomial --effort 1", 1, "spec.effort: expected unset"),
+        ("--kind gaussian-process --hidden 4", 1, "spec.network: expected unset"),
+        ("--kind auto --optimizer hybrid", 1, "spec.optimizer: expected unset"),
+        ("--optimizer hybrid --epochs 3", 1, "spec.epochs: expected unset"),
+        ("--optimizer adam --effort 3", 1, "spec.effort: expected unset"),
+        ("--kind polynomial --ensemble-size 3", 1, "spec.ensemble_size: expected unset"),
+        ("--validation-fraction 0.2", 1, "spec.validation_fraction: expected unset"),
+    ],
+)
+def test_bad_options_are_refused_with_field_and_fix(cli, dataset, options, code, says):
+    result = cli.run("train", dataset, *options.split())
+    assert result.returncode == code, result.stderr
+    assert says in result.stderr
+    assert "unset" in result.stderr or code == 2
