@@ -20,18 +20,18 @@ class NormalSystem : public DampedSystem {
                const LossWeights& weights, Isa isa)
       : DampedSystem(architecture, points, weights, nn::GramSweep::Use::kMatrix, isa),
         isa_(isa),
-        H_(sweep_.NumParameters(), sweep_.NumParameters()),
+        gauss_newton_(sweep_.NumParameters(), sweep_.NumParameters()),
         factor_(sweep_.NumParameters(), sweep_.NumParameters()),
         right_side_(sweep_.NumParameters()) {}
 
   double Linearize(const Vector& theta, Vector& gradient, Vector& r,
                    const std::stop_token& stop) override {
     theta_ = &theta;
-    return sweep_.Assemble(theta, H_, gradient, r, stop);
+    return sweep_.Assemble(theta, gauss_newton_, gradient, r, stop);
   }
 
   bool Damp(double lambda, const std::stop_token& stop) override {
-    factor_.triangularView<Eigen::Lower>() = H_;
+    factor_.triangularView<Eigen::Lower>() = gauss_newton_;
     factor_.diagonal().array() += lambda;
     return dense::Cholesky(factor_, stop, isa_);
   }
@@ -51,7 +51,7 @@ class NormalSystem : public DampedSystem {
  private:
   Isa isa_;
   const Vector* theta_ = nullptr;
-  Matrix H_;
+  Matrix gauss_newton_;
   Matrix factor_;
   Vector right_side_;
 };
@@ -64,7 +64,7 @@ class ResidualSystem : public DampedSystem {
                  const LossWeights& weights, Isa isa)
       : DampedSystem(architecture, points, weights, nn::GramSweep::Use::kRows, isa),
         isa_(isa),
-        R_(sweep_.ResidualSize(), sweep_.NumParameters()),
+        rows_(sweep_.ResidualSize(), sweep_.NumParameters()),
         gram_(sweep_.ResidualSize(), sweep_.ResidualSize()),
         factor_(sweep_.ResidualSize(), sweep_.ResidualSize()),
         of_u_(sweep_.ResidualSize()),
@@ -72,9 +72,9 @@ class ResidualSystem : public DampedSystem {
 
   double Linearize(const Vector& theta, Vector& gradient, Vector& r,
                    const std::stop_token& stop) override {
-    const double loss = sweep_.Rows(theta, R_, gradient, r, stop);
+    const double loss = sweep_.Rows(theta, rows_, gradient, r, stop);
     gram_.setZero();
-    dense::AddGram(1, R_, gram_, isa_);
+    dense::AddGram(1, rows_, gram_, isa_);
     return loss;
   }
 
@@ -87,18 +87,18 @@ class ResidualSystem : public DampedSystem {
 
   void Solve(const Vector& u, const Vector* /*product*/, const Vector& shift, Vector& z,
              const std::stop_token& /*stop*/) override {
-    of_shift_.noalias() = R_ * shift;
+    of_shift_.noalias() = rows_ * shift;
     of_u_ = u - of_shift_ / lambda_;
     dense::SolveLower(factor_, of_u_);
     dense::SolveLowerTransposed(factor_, of_u_);
     z = shift / -lambda_;
-    z.noalias() -= R_.transpose() * of_u_;
+    for (Index p = 0; p < z.size(); ++p) z[p] -= rows_.col(p).dot(of_u_);
   }
 
  private:
   Isa isa_;
   double lambda_ = 0;
-  Matrix R_;
+  Matrix rows_;
   Matrix gram_;
   Matrix factor_;
   Vector of_u_;
@@ -115,7 +115,7 @@ class IterativeSystem : public DampedSystem {
         max_iterations_(options.max_conjugate_gradients) {
     const Index p = sweep_.NumParameters();
     for (Vector* vector : {&residual_, &direction_, &image_}) *vector = Vector::Zero(p);
-    rows_ = Vector::Zero(sweep_.ResidualSize());
+    products_ = Vector::Zero(sweep_.ResidualSize());
   }
 
   bool SolvesCheaply() const override { return false; }
@@ -145,8 +145,8 @@ class IterativeSystem : public DampedSystem {
     double square = residual_.squaredNorm();
     const double enough = square * kTolerance * kTolerance;
     for (Index i = 0; i < max_iterations_ && square > enough; ++i) {
-      sweep_.Apply(*theta_, direction_, rows_, stop);
-      sweep_.ApplyTransposed(*theta_, rows_, image_, stop);
+      sweep_.Apply(*theta_, direction_, products_, stop);
+      sweep_.ApplyTransposed(*theta_, products_, image_, stop);
       image_ += lambda_ * direction_;
       const double length = square / direction_.dot(image_);
       z += length * direction_;
@@ -166,7 +166,7 @@ class IterativeSystem : public DampedSystem {
   Vector residual_;
   Vector direction_;
   Vector image_;
-  Vector rows_;
+  Vector products_;
 };
 
 }  // namespace

@@ -14,8 +14,10 @@ std::string NetworkName(const Recipe& recipe) {
   for (const Index width : recipe.hidden) name += std::to_string(width) + "-";
   name.back() = ' ';
   name += nn::Name(recipe.activation);
-  if (recipe.adam_steps > 0) name += recipe.newton_iterations > 0 ? ", adam + lm" : ", adam";
-  if (recipe.adam_steps == 0) name += ", lm";
+  name += ",";
+  if (recipe.adam_steps > 0) name += " adam " + std::to_string(recipe.adam_steps);
+  if (recipe.adam_steps > 0 && recipe.newton_iterations > 0) name += " +";
+  if (recipe.newton_iterations > 0) name += " lm " + std::to_string(recipe.newton_iterations);
   if (recipe.restart > 0) name += ", start " + std::to_string(recipe.restart + 1);
   return name;
 }

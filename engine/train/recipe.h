@@ -37,8 +37,9 @@ struct Recipe {
   friend bool operator==(const Recipe&, const Recipe&) = default;
 };
 
-// "polynomial", "gaussian process, 2 directions", "network 20-20 tanh, lm", "…, adam", "…, adam +
-// lm".
+// In words, different for different recipes: "polynomial", "gaussian process, 2 directions",
+// "network 20-20 tanh, lm 100" (at most so many iterations), "…, adam 1600" (steps),
+// "…, adam 800 + lm 40".
 std::string Name(const Recipe& recipe);
 
 }  // namespace sobolev::train

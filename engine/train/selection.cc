@@ -273,6 +273,11 @@ struct Selection::Impl {
              .ranks = PromisingRanks(AnalyseGradients(folds.front().training)),
              .recipes = options.recipes};
     loss = WeightsFor(all.training, options.loss);
+    if (loss.beta == 0 && options.loss.beta.value_or(0) > 0) {
+      throw FailedPrecondition("NO_JACOBIANS", "spec.beta",
+                               "expected 0 or unset because no sample has a derivative label; "
+                               "append samples with derivatives or train with beta = 0");
+    }
     suspects = CompareWithNeighbours(all.training, stop);
     fingerprint = Fingerprint();
   }
@@ -445,6 +450,7 @@ struct Selection::Impl {
       }
     }
     phase = hurried ? Phase::kFinished : Phase::kCurve;
+    fold_errors.clear();
     return SelectionStatus::kRunning;
   }
 
@@ -458,25 +464,34 @@ struct Selection::Impl {
     }
     if (!fit) StartFit();
     if (fit->Advance(stop)) return SelectionStatus::kRunning;
+    const FitData& data = phase == Phase::kCurve ? comparison : folds[fold_errors.size()];
     const std::shared_ptr<const Surrogate> surrogate = fit->MakeSurrogate();
     fit.reset();
-    const FitData& data = phase == Phase::kCurve ? comparison : folds.front();
-    CurvePoint point{.num_samples = data.training.NumPoints(), .errors = {}};
-    if (surrogate != nullptr) {
-      point.errors = ErrorsOn(*surrogate, data.validation, scaling, nullptr, stop);
+    if (surrogate == nullptr) {
+      FinishComparison();
+      return SelectionStatus::kRunning;
     }
-    if (phase == Phase::kCurve) {
-      curve.push_back(std::move(point));
-      if (curve.size() == std::size(kCurveShares)) phase = Phase::kValueOnly;
-    } else {
-      if (surrogate != nullptr && suspects.empty()) {
-        suspects = CompareWithValues(data.validation, *surrogate, scaling,
-                                     point.errors.value_relative, stop);
-      }
-      value_only.push_back(std::move(point));
-      phase = Phase::kFinished;
+    fold_errors.push_back(ErrorsOn(*surrogate, data.validation, scaling, nullptr, stop));
+    if (phase == Phase::kValueOnly && suspects.empty()) {
+      suspects = CompareWithValues(data.validation, *surrogate, scaling,
+                                   fold_errors.back().value_relative, stop);
+    }
+    if (fold_errors.size() == folds.size()) {
+      std::vector<CurvePoint>& points = phase == Phase::kCurve ? curve : value_only;
+      points.push_back({.num_samples = data.training.NumPoints(), .errors = Mean(fold_errors)});
+      FinishComparison();
     }
     return SelectionStatus::kRunning;
+  }
+
+  // On to the next point of the curve or the next phase.
+  void FinishComparison() {
+    fold_errors.clear();
+    ++comparisons;
+    if (phase == Phase::kCurve && comparisons < std::size(kCurveShares)) return;
+    const bool was_curve = phase == Phase::kCurve;
+    // Without derivative labels everything was fitted to values alone.
+    phase = was_curve && loss.beta > 0 ? Phase::kValueOnly : Phase::kFinished;
   }
 
   static FitData FirstPart(const FitData& data, double share) {
@@ -523,13 +538,13 @@ struct Selection::Impl {
         recipe = FinalRecipe();
         break;
       case Phase::kCurve:
-        comparison = FirstPart(folds.front(), kCurveShares[curve.size()]);
+        comparison = FirstPart(folds[fold_errors.size()], kCurveShares[comparisons]);
         data = &comparison;
         break;
       case Phase::kValueOnly:
         recipe.derivatives = false;
         recipe.rank = 0;  // Directions come from derivatives too.
-        data = &folds.front();
+        data = &folds[fold_errors.size()];
         break;
       case Phase::kFinished:
       case Phase::kFailed:
@@ -580,6 +595,7 @@ struct Selection::Impl {
     Write(writer, best_surrogate);
     Write(writer, first_fold);
     WriteAll(writer, members, [&](const auto& member) { Write(writer, member); });
+    writer.Write(comparisons);
     for (const std::vector<CurvePoint>* points : {&curve, &value_only}) {
       WriteAll(writer, *points, [&](const CurvePoint& point) {
         writer.Write(point.num_samples);
@@ -617,6 +633,7 @@ struct Selection::Impl {
     first_fold = ReadSurrogate(reader);
     members =
         ReadAll<std::shared_ptr<const Surrogate>>(reader, [&] { return ReadSurrogate(reader); });
+    comparisons = reader.Read<std::size_t>();
     for (std::vector<CurvePoint>* points : {&curve, &value_only}) {
       *points = ReadAll<CurvePoint>(reader, [&] {
         const auto count = reader.Read<Index>();
@@ -655,8 +672,9 @@ struct Selection::Impl {
   std::vector<std::shared_ptr<const Surrogate>> members;  // Of the ensemble so far.
   std::vector<CurvePoint> curve;
   std::vector<CurvePoint> value_only;
+  std::size_t comparisons = 0;  // Finished, successful or not.
 
-  // Of the trial that runs.
+  // Of the trial or comparison that runs.
   std::vector<Errors> fold_errors;
   std::vector<Index> fold_iterations;
   PointErrors point_errors;  // Of the folds so far.
@@ -690,7 +708,7 @@ std::vector<Trial> Selection::Leaderboard() const {
   return board;
 }
 
-const Trial* Selection::Best() const { return impl_->best ? &impl_->BestTrial() : nullptr; }
+const Trial* Selection::Best() const { return impl_->best ? &impl_->FinalTrial() : nullptr; }
 
 double Selection::Progress() const {
   switch (impl_->phase) {
@@ -711,7 +729,9 @@ const std::vector<SuspectLabel>& Selection::Suspects() const { return impl_->sus
 Index Selection::NumTrainingSamples() const { return impl_->all.training.NumPoints(); }
 
 Index Selection::NumValidationSamples() const {
-  return impl_->folds.front().validation.NumPoints();
+  Index count = 0;
+  for (const FitData& fold : impl_->folds) count += fold.validation.NumPoints();
+  return count;
 }
 
 std::shared_ptr<const Surrogate> Selection::MakeSurrogate() const { return impl_->best_surrogate; }

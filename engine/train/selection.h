@@ -98,7 +98,8 @@ class Selection {
   const LossWeights& loss() const;
   // Best first among the finished ones, then those that are running, abandoned or failed.
   std::vector<Trial> Leaderboard() const;
-  // The best trial so far; null before the first is finished.
+  // The best trial so far, of a network if there shall be an ensemble; null before the first is
+  // finished.
   const Trial* Best() const;
   // The share of the budget that is spent, 0 to 1.
   double Progress() const;

@@ -129,18 +129,23 @@ void RequireUnset(bool is_set, const char* field, const char* needed) {
                             " alone; unset it or choose that");
 }
 
-// The network of the spec as a recipe for a selection.
-train::Recipe NetworkRecipe(const Spec& spec) {
+// What only Adam knows.
+void RequireNoAdamOptions(const Spec& spec) {
   for (const auto& [is_set, field] :
        {std::pair(spec.has_epochs(), "spec.epochs"),
         std::pair(spec.has_batch_size(), "spec.batch_size"),
         std::pair(spec.has_learning_rate(), "spec.learning_rate"),
         std::pair(spec.has_patience(), "spec.patience"),
+        std::pair(spec.has_validation_fraction(), "spec.validation_fraction"),
         std::pair(spec.precision() != Spec::PRECISION_UNSPECIFIED, "spec.precision"),
         std::pair(spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED,
                   "spec.derivative_scale")}) {
-    RequireUnset(is_set, field, "OPTIMIZER_ADAM");
+    RequireUnset(is_set, field, "KIND_NETWORK with OPTIMIZER_ADAM");
   }
+}
+
+// The network of the spec as a recipe for a selection.
+train::Recipe NetworkRecipe(const Spec& spec) {
   train::Recipe recipe =
       spec.optimizer() == Spec::OPTIMIZER_HYBRID ? train::HybridRecipe() : train::NewtonRecipe();
   if (!spec.network().hidden().empty()) {
@@ -189,9 +194,9 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec) {
   if (spec.has_alpha()) options.loss.alpha = spec.alpha();
   if (spec.has_beta()) options.loss.beta = spec.beta();
   train::CheckLoss(options.loss);
+  RequireNoAdamOptions(spec);
   if (spec.has_seed()) options.seed = spec.seed();
   if (spec.has_ensemble_size()) options.ensemble_size = spec.ensemble_size();
-  RequireUnset(spec.has_validation_fraction(), "spec.validation_fraction", "OPTIMIZER_ADAM");
   if (spec.has_time_limit_seconds()) {
     RequireInRange("spec.time_limit_seconds", spec.time_limit_seconds(), 1e9,
                    "leave it unset for no limit");
