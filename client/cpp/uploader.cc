@@ -18,7 +18,8 @@ constexpr std::size_t kWindowBytes = 8 << 20;
 Index RowsPerBlock(const std::vector<SamplePart>& parts) {
   Index numbers_per_row = 0;
   for (const SamplePart& part : parts) numbers_per_row += part.shape.rows * part.shape.columns;
-  const Index bytes_per_row = static_cast<Index>(sizeof(double)) * numbers_per_row;
+  const Index bytes_per_row =
+      static_cast<Index>(sizeof(double)) * std::max<Index>(1, numbers_per_row);
   return std::clamp<Index>(kBlockBytes / bytes_per_row, 1, kMaxBlockRows);
 }
 

@@ -23,11 +23,10 @@ OURS = {
         "kind": "network",
         "hidden": (20, 20),
         "activation": "tanh",
-        "optimizer": "levenberg_marquardt",
-        "derivative_scale": "per_output",
+        "optimizer": "levenberg-marquardt",
     },
     "polynomial": {"kind": "polynomial"},
-    "gaussian_process": {"kind": "gaussian_process"},
+    "gaussian_process": {"kind": "gaussian-process"},
 }
 DEFAULT = ("value", "differential", "auto")
 # What the automatic choice chooses from.
@@ -92,9 +91,8 @@ class Server:
 
 
 def recipe_of(report):
-    """What the automatic choice came to, if the report says so."""
-    leaderboard = getattr(report, "leaderboard", ())
-    return {"recipe": leaderboard[0].recipe} if leaderboard else {}
+    """What the automatic choice came to, if there was one."""
+    return {"recipe": report.winner.recipe} if report.winner else {}
 
 
 def upload(client, problem, case, samples):
@@ -156,8 +154,7 @@ def run(binary, cases, methods, results, report):
                     model, times = fit(client, server, dataset, OURS[method], case.seed)
                     result = {**times, **score(problem, server, model, test)}
                     client.delete_model(model.id)
-                except (sobolev.SobolevError, TypeError) as error:
-                    # TypeError: an installed client that does not know the option yet.
+                except sobolev.SobolevError as error:
                     result = {"error": f"{type(error).__name__}: {str(error)[:120]}"}
                 results.put(method, case, result)
                 report(method, case, result)
