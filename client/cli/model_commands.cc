@@ -35,9 +35,11 @@ std::pair<std::string, std::string> Course(const client::TrainingReport& report)
 }
 
 std::string Time(const client::TrainingReport& report) {
-  const std::string seconds = FormatShort(report.train_seconds) + " s";
-  if (report.samples_per_second <= 0) return seconds;
-  return seconds + ", " + FormatShort(report.samples_per_second) + " samples/s";
+  std::string text = FormatShort(report.train_seconds) + " s";
+  if (report.samples_per_second > 0) {
+    text += ", " + FormatShort(report.samples_per_second) + " samples/s";
+  }
+  return text;
 }
 
 void Show(const std::string& name, const Context& context) {

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <numeric>
 #include <span>
-#include <string>
+#include <sstream>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -92,15 +92,15 @@ void Register() {
   for (const Net& net : nets) {
     for (const int batch : {256, 1024, 4096}) {
       for (const int threads : {1, 2}) {
-        const std::string suffix = std::to_string(batch) + "/" + std::to_string(threads);
-        const std::string name = std::string("TrainStep/") + net.name;
-        const auto add = [&](const std::string& precision, auto step) {
-          auto* const registered = benchmark::RegisterBenchmark(
-              (name + precision + suffix).c_str(), step, net.architecture, batch, threads);
+        const auto add = [&](const char* precision, auto step) {
+          std::ostringstream name;
+          name << "TrainStep/" << net.name << '/' << precision << '/' << batch << '/' << threads;
+          auto* const registered = benchmark::RegisterBenchmark(name.str().c_str(), step,
+                                                                net.architecture, batch, threads);
           if (threads > 1) registered->UseRealTime();
         };
-        add("/float32/", TrainStep<float>);
-        add("/float64/", TrainStep<double>);
+        add("float32", TrainStep<float>);
+        add("float64", TrainStep<double>);
       }
     }
   }
