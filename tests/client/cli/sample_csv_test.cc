@@ -160,12 +160,12 @@ TEST(SampleCsvTest, MissingLabelsAreEmptyOrNanOrWithoutColumn) {
   EXPECT_EQ(samples.jacobian(1, 3), 6);
   EXPECT_TRUE(std::isnan(read("a,b,u\n1,2,3\n").Y(1, 0)));
 
-  const auto kSamples = SampleCsv::Content::kSamples;
-  EXPECT_EQ(ErrorOf("a,b,u,v\n1,2,,4\n", kSamples, schema),
+  const auto content = SampleCsv::Content::kSamples;
+  EXPECT_EQ(ErrorOf("a,b,u,v\n1,2,,4\n", content, schema),
             "f.csv:2:5: column \"u\": expected a number, got an empty field");
-  EXPECT_EQ(ErrorOf("a,b,u,v\n1,2,3,inf\n", kSamples, schema),
+  EXPECT_EQ(ErrorOf("a,b,u,v\n1,2,3,inf\n", content, schema),
             "f.csv:2:7: column \"v\": expected a finite number, got \"inf\"");
-  EXPECT_EQ(ErrorOf("a,b,u,v\n1,,3,4\n", kSamples, schema),
+  EXPECT_EQ(ErrorOf("a,b,u,v\n1,,3,4\n", content, schema),
             "f.csv:2:3: column \"b\": expected a number, got an empty field");
 }
 

@@ -142,17 +142,18 @@ TEST_F(ClientTest, LabelsOfEveryKindAreReadBackExactly) {
   for (Variable& output : schema.outputs) output.allow_missing = true;
   schema.allow_missing_derivatives = true;
   EXPECT_EQ(client_.CreateDataset("d", schema).schema, schema);
-  Samples samples = MakeSamples(5, 8);
+  constexpr Index kRows = 5;
+  Samples samples = MakeSamples(kRows, 8);
   samples.Y(1, 3) = std::nan("");
   samples.jacobian(0, 2) = std::nan("");
-  samples.tangents = Matrix::Random(2, 3 * 5);
-  samples.jvp = Matrix(2, 3 * 5);
-  samples.adjoints = Matrix::Random(2, 5);
-  samples.vjp = Matrix(2, 5);
-  samples.hvp_adjoints = Matrix::Random(2, 2 * 5);
-  samples.hvp_tangents = Matrix::Random(2, 2 * 5);
-  samples.hvp = Matrix(2, 2 * 5);
-  for (Index s = 0; s < 5; ++s) {
+  samples.tangents = Matrix::Random(2, 3 * kRows);
+  samples.jvp = Matrix(2, 3 * kRows);
+  samples.adjoints = Matrix::Random(2, kRows);
+  samples.vjp = Matrix(2, kRows);
+  samples.hvp_adjoints = Matrix::Random(2, 2 * kRows);
+  samples.hvp_tangents = Matrix::Random(2, 2 * kRows);
+  samples.hvp = Matrix(2, 2 * kRows);
+  for (Index s = 0; s < kRows; ++s) {
     const double a = samples.X(0, s);
     const double b = samples.X(1, s);
     const Eigen::Matrix2d J{{2 * a + b, a}, {0, std::cos(b)}};
@@ -165,8 +166,8 @@ TEST_F(ClientTest, LabelsOfEveryKindAreReadBackExactly) {
       samples.hvp.col(k) = H * samples.hvp_tangents.col(k);
     }
   }
-  samples.y_variance = Matrix::Constant(2, 5, 0.25);
-  samples.jacobian_variance = Matrix::Constant(2, 2 * 5, 0.5);
+  samples.y_variance = Matrix::Constant(2, kRows, 0.25);
+  samples.jacobian_variance = Matrix::Constant(2, 2 * kRows, 0.5);
   EXPECT_EQ(client_.Append("d", samples), 1);
   // And without values, in an upload of its own.
   Samples bare{.X = samples.X};

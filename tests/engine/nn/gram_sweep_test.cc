@@ -84,8 +84,8 @@ void ExpectMatchesRows(const GramProblem& problem, Isa isa) {
   EXPECT_EQ(sweep.Rows(problem.theta, rows, of_rows, r_of_rows), sweep.Loss(problem.theta));
   EXPECT_EQ(of_rows, product);
   EXPECT_EQ(r_of_rows, stacked);
-  const Matrix of_rows_H = (rows.transpose() * rows).triangularView<Eigen::Lower>();
-  EXPECT_THAT(of_rows_H * scale, IsNearMatrix(H * scale, 1e-12));
+  const Matrix gram_of_rows = (rows.transpose() * rows).triangularView<Eigen::Lower>();
+  EXPECT_THAT(gram_of_rows * scale, IsNearMatrix(H * scale, 1e-12));
   EXPECT_THAT(Vector(rows.transpose() * stacked), IsNearMatrix(gradient, 1e-12));
   const Vector v = Vector::LinSpaced(problem.theta.size(), -1, 1.3);
   Vector along = Vector::Constant(sweep.ResidualSize(), std::numeric_limits<double>::quiet_NaN());
