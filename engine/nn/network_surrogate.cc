@@ -49,17 +49,6 @@ void RequirePositive(const char* field, const Vector& scale) {
                         "expected numbers > 0, got " + std::to_string(scale.minCoeff()));
 }
 
-void RequireDirections(const char* field, const std::optional<Directions>& directions, Index size,
-                       Index num_points) {
-  if (!directions) {
-    throw InvalidArgument("MISSING_DIRECTIONS", field,
-                          "expected at least one direction, got none; pass " + std::string(field));
-  }
-  RequireSize(field, directions->D.rows(), size);
-  RequireSize(field, directions->D.cols(),
-              directions->per_point ? directions->count * num_points : directions->count);
-}
-
 }  // namespace
 
 struct NetworkSurrogate::Impl {

@@ -28,17 +28,6 @@ double* Workspace(Index size) {
   return memory.data();
 }
 
-void RequireDirections(const char* field, const std::optional<Directions>& directions, Index size,
-                       Index num_points) {
-  if (!directions) {
-    throw InvalidArgument("MISSING_DIRECTIONS", field,
-                          "expected at least one direction, got none; pass " + std::string(field));
-  }
-  RequireSize(field, directions->D.rows(), size);
-  RequireSize(field, directions->D.cols(),
-              directions->per_point ? directions->count * num_points : directions->count);
-}
-
 void ThrowIfStopped(const std::stop_token& stop) {
   if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "CANCELLED", "", "cancelled");
 }

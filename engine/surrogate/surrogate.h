@@ -25,6 +25,11 @@ struct Directions {
   }
 };
 
+// Throws Error(kInvalidArgument) naming `field` unless there are directions of that size, as many
+// as they say for that many points.
+void RequireDirections(const char* field, const std::optional<Directions>& directions, Index size,
+                       Index num_points);
+
 // Where to write what. Quantities whose pointer is null are not computed.
 struct PredictionBuffers {
   double* Y = nullptr;  // m×N

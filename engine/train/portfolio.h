@@ -13,8 +13,6 @@ namespace sobolev::train {
 
 // What a portfolio needs to know of the labels.
 struct PortfolioFacts {
-  Index n = 0;
-  Index num_points = 0;
   std::vector<Index> ranks;     // PromisingRanks of the gradients.
   std::vector<Recipe> recipes;  // If any, only these are tried.
 };

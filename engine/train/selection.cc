@@ -268,9 +268,7 @@ struct Selection::Impl {
       folds.push_back(data(numbers, {}));
       folds.back().validation = all.training;
     }
-    facts = {.n = sample_set.n,
-             .num_points = used,
-             .ranks = PromisingRanks(AnalyseGradients(folds.front().training)),
+    facts = {.ranks = PromisingRanks(AnalyseGradients(folds.front().training)),
              .recipes = options.recipes};
     loss = WeightsFor(all.training, options.loss);
     if (loss.beta == 0 && options.loss.beta.value_or(0) > 0) {
@@ -613,7 +611,8 @@ struct Selection::Impl {
     return std::move(writer).Finish();
   }
 
-  // Into a fresh object, which replaces this one if all went well.
+  // Nothing has changed when it throws: the reader has checked the hash, and the fingerprint says
+  // that the rest is as SaveState wrote it.
   void LoadState(std::string_view state) {
     ByteReader reader(state);
     const auto version = reader.Read<std::uint64_t>();

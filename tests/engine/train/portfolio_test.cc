@@ -27,7 +27,7 @@ double Work(const Recipe& /*recipe*/) { return 1; }
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 TEST(PortfolioTest, TheFirstRoundHasOneOfEachKind) {
-  const std::vector<Recipe> recipes = NextRecipes({.n = 3, .num_points = 50}, {}, Work);
+  const std::vector<Recipe> recipes = NextRecipes({}, {}, Work);
   for (const Family family : {Family::kPolynomial, Family::kGaussianProcess, Family::kNetwork}) {
     EXPECT_THAT(recipes, Contains(Field(&Recipe::family, family)));
   }
@@ -38,7 +38,7 @@ TEST(PortfolioTest, TheFirstRoundHasOneOfEachKind) {
 // Whatever the scores, it ends, and no recipe comes twice.
 TEST(PortfolioTest, ItEndsWithoutRepetition) {
   for (int order = 0; order < 3; ++order) {
-    const PortfolioFacts facts{.n = 20, .num_points = 500, .ranks = {1, 4}};
+    const PortfolioFacts facts{.ranks = {1, 4}};
     std::vector<TriedRecipe> tried;
     std::set<std::string> names;
     for (std::vector<Recipe> next = NextRecipes(facts, tried, Work); !next.empty();
@@ -55,7 +55,7 @@ TEST(PortfolioTest, ItEndsWithoutRepetition) {
 }
 
 TEST(PortfolioTest, DirectionsAreFollowedUpWhereTheScoutDidWell) {
-  const PortfolioFacts facts{.n = 20, .num_points = 500, .ranks = {1, 4}};
+  const PortfolioFacts facts{.ranks = {1, 4}};
   std::vector<TriedRecipe> tried;
   std::vector<Recipe> next = NextRecipes(facts, tried, Work);
   while (!next.empty() && tried.size() < 6) {
@@ -67,13 +67,13 @@ TEST(PortfolioTest, DirectionsAreFollowedUpWhereTheScoutDidWell) {
 }
 
 TEST(PortfolioTest, AnExactModelEndsTheSearch) {
-  const PortfolioFacts facts{.n = 3, .num_points = 50};
+  const PortfolioFacts facts{};
   EXPECT_THAT(NextRecipes(facts, {{{.family = Family::kPolynomial}, 1e-15, 0}}, Work), IsEmpty());
 }
 
 TEST(PortfolioTest, GivenRecipesAreTheOnlyOnes) {
   const Recipe process{.family = Family::kGaussianProcess};
-  const PortfolioFacts facts{.n = 3, .num_points = 50, .recipes = {process}};
+  const PortfolioFacts facts{.recipes = {process}};
   EXPECT_THAT(NextRecipes(facts, {}, Work), ElementsAre(process));
   EXPECT_THAT(NextRecipes(facts, {{process, 0.1, 0}}, Work), IsEmpty());
 }
