@@ -20,9 +20,8 @@ struct Factor {
   std::int32_t axis = 0;
   std::int32_t degree = 0;  // >= 1
 
-  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated code for a null
-  // pointer.
-  auto operator<=>(const Factor&) const = default;
+  // clang-tidy 14 takes the generated code for a null pointer.
+  auto operator<=>(const Factor&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // Ascending by axis; the empty product is the constant.

@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
 #include "engine/base/matrix.h"
 #include "engine/nn/network_surrogate.h"
@@ -20,6 +21,31 @@ namespace {
 constexpr double kExact = 1e-15;
 
 }  // namespace
+
+Errors MeanOf(const std::vector<Errors>& sets) {
+  Errors mean = sets.front();
+  for (std::size_t k = 1; k < sets.size(); ++k) {
+    mean.value_rmse += sets[k].value_rmse;
+    mean.value_relative += sets[k].value_relative;
+    mean.jacobian_rmse += sets[k].jacobian_rmse;
+    mean.jacobian_relative += sets[k].jacobian_relative;
+  }
+  const auto count = static_cast<double>(sets.size());
+  mean.value_rmse /= count;
+  mean.value_relative /= count;
+  mean.jacobian_rmse /= count;
+  mean.jacobian_relative /= count;
+  return mean;
+}
+
+void Append(const PointErrors& more, PointErrors& errors) {
+  const auto append = [](const Vector& tail, Vector& vector) {
+    vector.conservativeResize(vector.size() + tail.size());
+    vector.tail(tail.size()) = tail;
+  };
+  append(more.value, errors.value);
+  append(more.jacobian, errors.jacobian);
+}
 
 Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
                 const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop) {

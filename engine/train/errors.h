@@ -4,6 +4,7 @@
 #define SOBOLEV_ENGINE_TRAIN_ERRORS_H_
 
 #include <stop_token>
+#include <vector>
 
 #include "engine/base/matrix.h"
 #include "engine/nn/network_surrogate.h"
@@ -20,11 +21,17 @@ struct Errors {
   double jacobian_relative = 0;  // ‖J − J*‖ / ‖J*‖, standardised; 0 if J* is.
 };
 
+// The mean of each number, over one or more sets of samples with the same kinds of labels.
+Errors MeanOf(const std::vector<Errors>& sets);
+
 // What each point adds to the errors: its weighted squares, standardised.
 struct PointErrors {
   Vector value;     // N
   Vector jacobian;  // N
 };
+
+// The errors of more points after those of some.
+void Append(const PointErrors& more, PointErrors& errors);
 
 // Over the labels that are there, at standardised points, of a surrogate in the user's units. Fills
 // `by_point` unless it is null.

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -18,7 +17,6 @@
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
-#include "engine/base/rng.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/ensemble.h"
@@ -27,15 +25,15 @@
 #include "engine/train/differential_pca.h"
 #include "engine/train/errors.h"
 #include "engine/train/fit.h"
+#include "engine/train/folds.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/loss_weights.h"
 #include "engine/train/portfolio.h"
-#include "engine/train/random_streams.h"
 #include "engine/train/recipe.h"
 #include "engine/train/samples.h"
 #include "engine/train/scaling.h"
-#include "engine/train/standard_points.h"
-#include "engine/train/surrogate_codec.h"
+#include "engine/train/trial.h"
+#include "engine/train/trial_codec.h"
 
 namespace sobolev::train {
 
@@ -44,14 +42,6 @@ namespace {
 // Changes with everything that makes old states continue to other bits.
 constexpr std::uint64_t kStateVersion = 1;
 
-// Points that are used at most; of more, a random part.
-constexpr Index kMaxPoints = 20'000;
-// Up to so many points every recipe is cross-validated.
-constexpr Index kFewPoints = 200;
-constexpr Index kFolds = 4;
-// Of more points this share is held out, but never more than so many.
-constexpr double kHeldOutShare = 0.2;
-constexpr Index kMostHeldOut = 4000;
 // A recipe that is worse than the best by this factor on its first fold is abandoned.
 constexpr double kHopeless = 2;
 // A later recipe that is better by this share is better whatever the noise.
@@ -60,139 +50,6 @@ constexpr double kWorthwhile = 0.05;
 constexpr double kShortWork = 1e10;
 // Shares of the training points of the learning curve.
 constexpr double kCurveShares[] = {0.25, 0.5};
-
-// Numbers 0 … count − 1 except those of the fold; or, with inside, only those.
-std::vector<std::uint32_t> PartOf(const std::vector<std::uint32_t>& numbers,
-                                  const std::vector<Index>& fold_of, Index fold, bool inside) {
-  std::vector<std::uint32_t> part;
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    if ((fold_of[i] == fold) == inside) part.push_back(numbers[i]);
-  }
-  return part;
-}
-
-Errors Mean(const std::vector<Errors>& folds) {
-  Errors mean = folds.front();
-  for (std::size_t k = 1; k < folds.size(); ++k) {
-    mean.value_rmse += folds[k].value_rmse;
-    mean.value_relative += folds[k].value_relative;
-    mean.jacobian_rmse += folds[k].jacobian_rmse;
-    mean.jacobian_relative += folds[k].jacobian_relative;
-  }
-  const auto count = static_cast<double>(folds.size());
-  mean.value_rmse /= count;
-  mean.value_relative /= count;
-  mean.jacobian_rmse /= count;
-  mean.jacobian_relative /= count;
-  return mean;
-}
-
-void Append(const PointErrors& more, PointErrors& errors) {
-  const auto append = [](const Vector& tail, Vector& vector) {
-    vector.conservativeResize(vector.size() + tail.size());
-    vector.tail(tail.size()) = tail;
-  };
-  append(more.value, errors.value);
-  append(more.jacobian, errors.jacobian);
-}
-
-template <class T, class WriteOne>
-void WriteAll(ByteWriter& writer, const std::vector<T>& items, const WriteOne& write_one) {
-  writer.Write(items.size());
-  for (const T& item : items) write_one(item);
-}
-
-template <class T, class ReadOne>
-std::vector<T> ReadAll(ByteReader& reader, const ReadOne& read_one) {
-  std::vector<T> items;
-  for (auto left = reader.Read<std::size_t>(); left > 0; --left) items.push_back(read_one());
-  return items;
-}
-
-void Write(ByteWriter& writer, const Recipe& recipe) {
-  writer.Write(recipe.family);
-  writer.Write(recipe.rank);
-  writer.Write(recipe.derivatives);
-  writer.Write(recipe.search);
-  writer.Write(recipe.hidden.size());
-  writer.WriteAll(std::span<const Index>(recipe.hidden));
-  writer.Write(recipe.activation);
-  writer.Write(recipe.adam_steps);
-  writer.Write(recipe.newton_iterations);
-  writer.Write(recipe.restart);
-}
-
-Recipe ReadRecipe(ByteReader& reader) {
-  Recipe recipe;
-  recipe.family = reader.Read<Family>();
-  recipe.rank = reader.Read<Index>();
-  recipe.derivatives = reader.Read<bool>();
-  recipe.search = reader.Read<double>();
-  recipe.hidden = reader.ReadAll<Index>(reader.Read<std::size_t>());
-  recipe.activation = reader.Read<nn::Activation>();
-  recipe.adam_steps = reader.Read<Index>();
-  recipe.newton_iterations = reader.Read<Index>();
-  recipe.restart = reader.Read<Index>();
-  return recipe;
-}
-
-void Write(ByteWriter& writer, const Vector& numbers) {
-  writer.Write(static_cast<std::int64_t>(numbers.size()));
-  writer.WriteVector(numbers);
-}
-
-Vector ReadSizedVector(ByteReader& reader) {
-  return reader.ReadVector(reader.ReadInt(0, std::numeric_limits<std::int32_t>::max()));
-}
-
-// None is no bytes.
-void Write(ByteWriter& writer, const std::shared_ptr<const Surrogate>& surrogate) {
-  const std::string bytes = surrogate == nullptr ? "" : EncodeSurrogate(*surrogate);
-  writer.Write(bytes.size());
-  writer.WriteAll(std::span(bytes));
-}
-
-std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader) {
-  const std::vector<char> bytes = reader.ReadAll<char>(reader.Read<std::size_t>());
-  if (bytes.empty()) return nullptr;
-  return DecodeSurrogate({bytes.data(), bytes.size()});
-}
-
-void Write(ByteWriter& writer, const Errors& errors) {
-  Write(writer, errors.value_rmse);
-  writer.Write(errors.value_relative);
-  Write(writer, errors.jacobian_rmse);
-  writer.Write(errors.jacobian_relative);
-}
-
-Errors ReadErrors(ByteReader& reader) {
-  Errors errors;
-  errors.value_rmse = ReadSizedVector(reader);
-  errors.value_relative = reader.Read<double>();
-  errors.jacobian_rmse = ReadSizedVector(reader);
-  errors.jacobian_relative = reader.Read<double>();
-  return errors;
-}
-
-void Write(ByteWriter& writer, const Trial& trial) {
-  Write(writer, trial.recipe);
-  writer.Write(trial.state);
-  Write(writer, trial.errors);
-  writer.Write(trial.score);
-  writer.Write(trial.work);
-  writer.Write(trial.iterations);
-}
-
-Trial ReadTrial(ByteReader& reader) {
-  Trial trial;
-  trial.recipe = ReadRecipe(reader);
-  trial.state = reader.Read<Trial::State>();
-  trial.errors = ReadErrors(reader);
-  trial.score = reader.Read<double>();
-  trial.work = reader.Read<double>();
-  trial.iterations = reader.Read<Index>();
-  return trial;
-}
 
 }  // namespace
 
@@ -225,49 +82,9 @@ struct Selection::Impl {
     none.held_out.assign(static_cast<std::size_t>(num_samples), false);
     scaling = Standardise(sample_set, none, DerivativeScale::kPerOutput, stop).scaling;
 
-    std::vector<std::uint32_t> order(static_cast<std::size_t>(num_samples));
-    std::iota(order.begin(), order.end(), 0U);
-    Rng rng(options.seed, kSplitStream);
-    Shuffle(std::span(order), rng);
-    const Index used = std::min(num_samples, kMaxPoints);
-    order.resize(static_cast<std::size_t>(used));
-
-    // Folds by position in the shuffled order.
-    const bool few = used <= kFewPoints;
-    const Index num_folds = used < 2 ? 0 : few ? std::min(kFolds, used) : 1;
-    const auto share = static_cast<Index>(std::lround(kHeldOutShare * static_cast<double>(used)));
-    const Index num_held_out = std::min(share, kMostHeldOut);
-    std::vector<std::pair<std::uint32_t, Index>> dealt;
-    for (Index i = 0; i < used; ++i) {
-      const Index fold = few ? (num_folds == 0 ? 1 : i % num_folds) : (i < num_held_out ? 0 : 1);
-      dealt.emplace_back(order[static_cast<std::size_t>(i)], fold);
-    }
-    std::ranges::sort(dealt);
-    std::vector<std::uint32_t> numbers;
-    std::vector<Index> fold_of;
-    for (const auto& [number, fold] : dealt) {
-      numbers.push_back(number);
-      fold_of.push_back(fold);
-    }
-    const auto data = [&](const std::vector<std::uint32_t>& training,
-                          const std::vector<std::uint32_t>& validation) {
-      FitData part{.scaling = scaling, .loss = options.loss, .seed = options.seed};
-      part.training = StandardPoints(sample_set, training, scaling, stop);
-      if (!validation.empty()) {
-        part.validation = StandardPoints(sample_set, validation, scaling, stop);
-      }
-      return part;
-    };
-    all = data(numbers, {});
-    for (Index fold = 0; fold < num_folds; ++fold) {
-      folds.push_back(
-          data(PartOf(numbers, fold_of, fold, false), PartOf(numbers, fold_of, fold, true)));
-    }
-    // A single point cannot be held out; it is then judged by itself.
-    if (folds.empty()) {
-      folds.push_back(data(numbers, {}));
-      folds.back().validation = all.training;
-    }
+    FoldedData dealt = DealFolds(sample_set, scaling, options.loss, options.seed, stop);
+    all = std::move(dealt.all);
+    folds = std::move(dealt.folds);
     facts = {.ranks = PromisingRanks(AnalyseGradients(folds.front().training)),
              .recipes = options.recipes};
     loss = WeightsFor(all.training, options.loss);
@@ -366,7 +183,7 @@ struct Selection::Impl {
       point_errors = {};
     }
     Append(by_point, point_errors);
-    trial.errors = Mean(fold_errors);
+    trial.errors = MeanOf(fold_errors);
     trial.score = Score(trial.errors);
     std::ranges::sort(fold_iterations);
     trial.iterations = fold_iterations[fold_iterations.size() / 2];
@@ -476,7 +293,7 @@ struct Selection::Impl {
     }
     if (fold_errors.size() == folds.size()) {
       std::vector<CurvePoint>& points = phase == Phase::kCurve ? curve : value_only;
-      points.push_back({.num_samples = data.training.NumPoints(), .errors = Mean(fold_errors)});
+      points.push_back({.num_samples = data.training.NumPoints(), .errors = MeanOf(fold_errors)});
       FinishComparison();
     }
     return SelectionStatus::kRunning;
@@ -490,38 +307,6 @@ struct Selection::Impl {
     const bool was_curve = phase == Phase::kCurve;
     // Without derivative labels everything was fitted to values alone.
     phase = was_curve && loss.beta > 0 ? Phase::kValueOnly : Phase::kFinished;
-  }
-
-  static FitData FirstPart(const FitData& data, double share) {
-    const LabelledPoints& points = data.training;
-    const Index count =
-        std::max<Index>(1, std::lround(share * static_cast<double>(points.NumPoints())));
-    FitData part = data;
-    LabelledPoints& some = part.training;
-    some.X = points.X.leftCols(count);
-    some.Y = points.Y.leftCols(count);
-    if (points.J.cols() > 0) some.J = points.J.leftCols(count * points.m());
-    some.weight = points.weight.head(count) / points.weight.head(count).mean();
-    const auto keep = [count](const std::vector<Index>& point) {
-      return std::ranges::count_if(point, [count](Index s) { return s < count; });
-    };
-    const Index tangents = keep(points.tangents.point);
-    some.tangents = {
-        .point = {points.tangents.point.begin(), points.tangents.point.begin() + tangents},
-        .X_dot = points.tangents.X_dot.leftCols(tangents),
-        .Y_dot = points.tangents.Y_dot.leftCols(tangents)};
-    const Index adjoints = keep(points.adjoints.point);
-    some.adjoints = {
-        .point = {points.adjoints.point.begin(), points.adjoints.point.begin() + adjoints},
-        .Y_bar = points.adjoints.Y_bar.leftCols(adjoints),
-        .X_bar = points.adjoints.X_bar.leftCols(adjoints)};
-    const Index curvatures = keep(points.curvatures.point);
-    some.curvatures = {
-        .point = {points.curvatures.point.begin(), points.curvatures.point.begin() + curvatures},
-        .Y_bar = points.curvatures.Y_bar.leftCols(curvatures),
-        .V = points.curvatures.V.leftCols(curvatures),
-        .H_v = points.curvatures.H_v.leftCols(curvatures)};
-    return part;
   }
 
   // The fit that the phase works on.
@@ -587,25 +372,20 @@ struct Selection::Impl {
     writer.Write(phase);
     writer.Write(hurried);
     writer.Write(spent);
-    WriteAll(writer, trials, [&](const Trial& trial) { Write(writer, trial); });
+    WriteEach(writer, trials);
     writer.Write(best.has_value());
     writer.Write(best.value_or(0));
     Write(writer, best_surrogate);
     Write(writer, first_fold);
-    WriteAll(writer, members, [&](const auto& member) { Write(writer, member); });
+    WriteEach(writer, members);
     writer.Write(comparisons);
-    for (const std::vector<CurvePoint>* points : {&curve, &value_only}) {
-      WriteAll(writer, *points, [&](const CurvePoint& point) {
-        writer.Write(point.num_samples);
-        Write(writer, point.errors);
-      });
-    }
-    WriteAll(writer, fold_errors, [&](const Errors& errors) { Write(writer, errors); });
-    WriteAll(writer, fold_iterations, [&](Index count) { writer.Write(count); });
-    for (const PointErrors* errors : {&best_point_errors, &point_errors}) {
-      Write(writer, errors->value);
-      Write(writer, errors->jacobian);
-    }
+    WriteEach(writer, curve);
+    WriteEach(writer, value_only);
+    WriteEach(writer, fold_errors);
+    writer.Write(fold_iterations.size());
+    writer.WriteAll(std::span<const Index>(fold_iterations));
+    Write(writer, best_point_errors);
+    Write(writer, point_errors);
     writer.Write(fit != nullptr);
     if (fit != nullptr) fit->Save(writer);
     return std::move(writer).Finish();
@@ -624,27 +404,20 @@ struct Selection::Impl {
     phase = reader.Read<Phase>();
     hurried = reader.Read<bool>();
     spent = reader.Read<double>();
-    trials = ReadAll<Trial>(reader, [&] { return ReadTrial(reader); });
+    trials = ReadEach(reader, ReadTrial);
     const bool has_best = reader.Read<bool>();
     const auto best_index = reader.Read<std::size_t>();
     best = has_best ? std::optional(best_index) : std::nullopt;
     best_surrogate = ReadSurrogate(reader);
     first_fold = ReadSurrogate(reader);
-    members =
-        ReadAll<std::shared_ptr<const Surrogate>>(reader, [&] { return ReadSurrogate(reader); });
+    members = ReadEach(reader, ReadSurrogate);
     comparisons = reader.Read<std::size_t>();
-    for (std::vector<CurvePoint>* points : {&curve, &value_only}) {
-      *points = ReadAll<CurvePoint>(reader, [&] {
-        const auto count = reader.Read<Index>();
-        return CurvePoint{.num_samples = count, .errors = ReadErrors(reader)};
-      });
-    }
-    fold_errors = ReadAll<Errors>(reader, [&] { return ReadErrors(reader); });
-    fold_iterations = ReadAll<Index>(reader, [&] { return reader.Read<Index>(); });
-    for (PointErrors* errors : {&best_point_errors, &point_errors}) {
-      errors->value = ReadSizedVector(reader);
-      errors->jacobian = ReadSizedVector(reader);
-    }
+    curve = ReadEach(reader, ReadCurvePoint);
+    value_only = ReadEach(reader, ReadCurvePoint);
+    fold_errors = ReadEach(reader, ReadErrors);
+    fold_iterations = reader.ReadAll<Index>(reader.Read<std::size_t>());
+    best_point_errors = ReadPointErrors(reader);
+    point_errors = ReadPointErrors(reader);
     fit.reset();
     if (!reader.Read<bool>()) return;
     StartFit();

@@ -28,6 +28,7 @@
 #include "engine/train/loss_weights.h"
 #include "engine/train/recipe.h"
 #include "engine/train/samples.h"
+#include "engine/train/trial.h"
 
 namespace sobolev::train {
 
@@ -45,29 +46,6 @@ struct SelectionOptions {
 // The checks that need only the sizes: throws Error(kInvalidArgument) naming "spec.network.hidden"
 // or Error(kFailedPrecondition) naming "dataset" if there is no sample.
 void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num_samples);
-
-// One line of the leaderboard.
-struct Trial {
-  enum class State {
-    kRunning,
-    kFinished,
-    kAbandoned,  // Clearly worse than the best on the first fold.
-    kFailed,     // Made no model: too few labels, say.
-  };
-
-  Recipe recipe;
-  State state = State::kRunning;
-  Errors errors;         // Held-out, mean over the folds so far.
-  double score = 0;      // Of the errors; infinite if it failed.
-  double work = 0;       // Multiply-adds.
-  Index iterations = 0;  // As Fit::BestIteration, median over the folds.
-};
-
-// A point of the learning curve: the winning recipe on part of the training samples.
-struct CurvePoint {
-  Index num_samples = 0;
-  Errors errors;  // On the held-out samples.
-};
 
 enum class SelectionStatus {
   kRunning,    // A slice of work is done.

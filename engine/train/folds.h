@@ -1,0 +1,33 @@
+// The parts of the samples that a selection fits to and judges by.
+
+#ifndef SOBOLEV_ENGINE_TRAIN_FOLDS_H_
+#define SOBOLEV_ENGINE_TRAIN_FOLDS_H_
+
+#include <cstdint>
+#include <stop_token>
+#include <vector>
+
+#include "engine/nn/network_surrogate.h"
+#include "engine/train/fit.h"
+#include "engine/train/loss_weights.h"
+#include "engine/train/samples.h"
+
+namespace sobolev::train {
+
+struct FoldedData {
+  FitData all;                 // Every point that is used, nothing held out.
+  std::vector<FitData> folds;  // At least one.
+};
+
+// Of many samples a random part is used. Few points are dealt to folds for a cross-validation; of
+// more, one share is held out. A single point, which cannot be held out, is judged by itself. The
+// same seed deals alike. Throws as StandardPoints.
+FoldedData DealFolds(const SampleSet& samples, const nn::Scaling& scaling, const LossOptions& loss,
+                     std::uint64_t seed, const std::stop_token& stop = {});
+
+// The data with that share of the training points, at least one; the first ones.
+FitData FirstPart(const FitData& data, double share);
+
+}  // namespace sobolev::train
+
+#endif  // SOBOLEV_ENGINE_TRAIN_FOLDS_H_

@@ -1,0 +1,134 @@
+#include "engine/train/trial_codec.h"
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/base/byte_codec.h"
+#include "engine/base/matrix.h"
+#include "engine/nn/activation.h"
+#include "engine/surrogate/surrogate.h"
+#include "engine/train/errors.h"
+#include "engine/train/recipe.h"
+#include "engine/train/surrogate_codec.h"
+#include "engine/train/trial.h"
+
+namespace sobolev::train {
+
+namespace {
+
+void Write(ByteWriter& writer, const Recipe& recipe) {
+  writer.Write(recipe.family);
+  writer.Write(recipe.rank);
+  writer.Write(recipe.derivatives);
+  writer.Write(recipe.search);
+  writer.Write(recipe.hidden.size());
+  writer.WriteAll(std::span<const Index>(recipe.hidden));
+  writer.Write(recipe.activation);
+  writer.Write(recipe.adam_steps);
+  writer.Write(recipe.newton_iterations);
+  writer.Write(recipe.restart);
+}
+
+Recipe ReadRecipe(ByteReader& reader) {
+  Recipe recipe;
+  recipe.family = reader.Read<Family>();
+  recipe.rank = reader.Read<Index>();
+  recipe.derivatives = reader.Read<bool>();
+  recipe.search = reader.Read<double>();
+  recipe.hidden = reader.ReadAll<Index>(reader.Read<std::size_t>());
+  recipe.activation = reader.Read<nn::Activation>();
+  recipe.adam_steps = reader.Read<Index>();
+  recipe.newton_iterations = reader.Read<Index>();
+  recipe.restart = reader.Read<Index>();
+  return recipe;
+}
+
+void Write(ByteWriter& writer, const Vector& numbers) {
+  writer.Write(static_cast<std::int64_t>(numbers.size()));
+  writer.WriteVector(numbers);
+}
+
+Vector ReadSizedVector(ByteReader& reader) {
+  return reader.ReadVector(reader.ReadInt(0, std::numeric_limits<std::int32_t>::max()));
+}
+
+}  // namespace
+
+// None is no bytes.
+void Write(ByteWriter& writer, const std::shared_ptr<const Surrogate>& surrogate) {
+  const std::string bytes = surrogate == nullptr ? "" : EncodeSurrogate(*surrogate);
+  writer.Write(bytes.size());
+  writer.WriteAll(std::span(bytes));
+}
+
+std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader) {
+  const std::vector<char> bytes = reader.ReadAll<char>(reader.Read<std::size_t>());
+  if (bytes.empty()) return nullptr;
+  return DecodeSurrogate({bytes.data(), bytes.size()});
+}
+
+void Write(ByteWriter& writer, const Errors& errors) {
+  Write(writer, errors.value_rmse);
+  writer.Write(errors.value_relative);
+  Write(writer, errors.jacobian_rmse);
+  writer.Write(errors.jacobian_relative);
+}
+
+Errors ReadErrors(ByteReader& reader) {
+  Errors errors;
+  errors.value_rmse = ReadSizedVector(reader);
+  errors.value_relative = reader.Read<double>();
+  errors.jacobian_rmse = ReadSizedVector(reader);
+  errors.jacobian_relative = reader.Read<double>();
+  return errors;
+}
+
+void Write(ByteWriter& writer, const Trial& trial) {
+  Write(writer, trial.recipe);
+  writer.Write(trial.state);
+  Write(writer, trial.errors);
+  writer.Write(trial.score);
+  writer.Write(trial.work);
+  writer.Write(trial.iterations);
+}
+
+Trial ReadTrial(ByteReader& reader) {
+  Trial trial;
+  trial.recipe = ReadRecipe(reader);
+  trial.state = reader.Read<Trial::State>();
+  trial.errors = ReadErrors(reader);
+  trial.score = reader.Read<double>();
+  trial.work = reader.Read<double>();
+  trial.iterations = reader.Read<Index>();
+  return trial;
+}
+
+void Write(ByteWriter& writer, const PointErrors& errors) {
+  Write(writer, errors.value);
+  Write(writer, errors.jacobian);
+}
+
+PointErrors ReadPointErrors(ByteReader& reader) {
+  PointErrors errors;
+  errors.value = ReadSizedVector(reader);
+  errors.jacobian = ReadSizedVector(reader);
+  return errors;
+}
+
+void Write(ByteWriter& writer, const CurvePoint& point) {
+  writer.Write(point.num_samples);
+  Write(writer, point.errors);
+}
+
+CurvePoint ReadCurvePoint(ByteReader& reader) {
+  CurvePoint point;
+  point.num_samples = reader.Read<Index>();
+  point.errors = ReadErrors(reader);
+  return point;
+}
+
+}  // namespace sobolev::train
