@@ -27,13 +27,16 @@ namespace sobolev::nn {
 struct PackedLayer {
   Index rows;
   Index cols;
-  Index padded_rows;                 // To a multiple of the vector width.
-  Index padded_cols;                 // Likewise.
-  AlignedBuffer<double> packed;      // W as Product::weights.
-  AlignedBuffer<double> transposed;  // Wᵀ as Product::weights.
-  AlignedBuffer<double> columns;     // [cols][padded_rows]: column j of W is contiguous.
-  AlignedBuffer<double> lines;       // [rows][padded_cols]: row i of W is contiguous.
-  AlignedBuffer<double> bias;        // padded_rows
+  Index inner;                   // Columns that belong to a_{l−1}; those of x by a skip follow.
+  bool residual;                 // Whether a_l = a_{l−1} + φ(z_l).
+  Index padded_rows;             // To a multiple of the vector width.
+  Index padded_cols;             // Likewise.
+  AlignedBuffer<double> packed;  // W as Product::weights.
+  AlignedBuffer<double> transposed;       // Wᵀ, of the inner columns, as Product::weights.
+  AlignedBuffer<double> skip_transposed;  // Likewise of the columns of x.
+  AlignedBuffer<double> columns;          // [cols][padded_rows]: column j of W is contiguous.
+  AlignedBuffer<double> lines;            // [rows][padded_cols]: row i of W is contiguous.
+  AlignedBuffer<double> bias;             // padded_rows
 };
 
 struct PackedNetwork {
@@ -47,7 +50,9 @@ struct PackedNetwork {
   Index n;
   Index m;
   Index depth;
-  Index widest;  // max(n, m, widths), padded to the vector width.
+  bool skip;
+  bool residual;
+  Index widest;  // max(m, columns of all layers), padded to the vector width.
   Vector x_mean;
   std::vector<PackedLayer> layers;
 };
@@ -64,6 +69,8 @@ struct Evaluation {
   bool HasDerivatives() const {
     return out.J != nullptr || out.Y_dot != nullptr || out.X_bar != nullptr;
   }
+  // Throws Error(kCancelled) once `stop` fired.
+  void CheckStop() const;
 };
 
 // Elements of workspace that the functions below need, aligned to kAlignment.

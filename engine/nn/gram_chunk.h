@@ -33,7 +33,12 @@ class GramWeights {
   }
   Product<double> TransposedTimes(Index l, const double* in) const {
     const GramLayer& layer = network_.Layer(l);
-    return {packed_.data() + layer.transposed, layer.cols, layer.rows, in};
+    return {packed_.data() + layer.transposed, layer.inner, layer.rows, in};
+  }
+  // Of the columns of x.
+  Product<double> SkipTransposedTimes(Index l, const double* in) const {
+    const GramLayer& layer = network_.Layer(l);
+    return {packed_.data() + layer.skip_transposed, layer.cols - layer.inner, layer.rows, in};
   }
 
  private:
@@ -71,13 +76,22 @@ class GramChunk {
 
  private:
   void Values(double* chunk) const;
+  // From φ(z_l), or its tangent, at `a`, what layer l + 1 sees: a_{l−1} at `before` is added if the
+  // layer is residual, and x, or its tangent, is appended if there are skips.
+  void FinishLayer(Index l, const double* before, const double* x, double* a) const;
+  // In a network with residual layers: ā_l, in the place of ā_{l+1}, from z̄_{l+1}.
+  void PullResidual(Index l, const double* z_bar, double* a_bar) const;
   // g_l, c_l of array i from the cotangents of the outputs at `y_bar`.
   void Adjoint(const double* y_bar, Index i, double* chunk) const;
   void UnitAdjoint(Index i, double* chunk) const;
   void FinishAdjoint(Index i, double* chunk) const;
+  // x̄ of seed i from its g.
+  void InputAdjoint(Index i, double* chunk) const;
   void Tangents(double* chunk) const;
   // The tangents of x̄ for seed i, or array i of g.
   void DirectionalAdjoint(const GramWeights& direction, Index i, double* chunk, double* dx) const;
+  void DirectionalSkips(const GramWeights& direction, Index i, double* chunk, double* dx) const;
+  void AddBefore(Index l, double* chunk) const;
   void DirectionalTangent(const GramWeights& direction, double* chunk, double* dy) const;
 
   const GramNetwork& network_;

@@ -35,6 +35,7 @@ void GramChunk::Directional(const GramWeights& direction, double* chunk) const {
     const GramLayout::Arrays& arrays = layout_.Layer(l);
     gram_.combine(nullptr, first, second, nullptr, nullptr, layer.rows * lanes, chunk + arrays.dz);
     gram_.multiply(chunk + arrays.p, chunk + arrays.dz, layer.rows * lanes, chunk + arrays.da);
+    AddBefore(l, chunk);
   }
   Index row = 0;
   const auto put = [&](const double* tangents, Index count) {
@@ -54,6 +55,13 @@ void GramChunk::Directional(const GramWeights& direction, double* chunk) const {
   }
 }
 
+// What a residual layer adds to its da; x has no tangents here, so that those rows of da stay 0.
+void GramChunk::AddBefore(Index l, double* chunk) const {
+  if (!network_.Layer(l).residual) return;
+  kernels_.add(chunk + layout_.Layer(l - 1).da, network_.Layer(l).rows * layout_.lanes,
+               chunk + layout_.Layer(l).da);
+}
+
 void GramChunk::DirectionalAdjoint(const GramWeights& direction, Index i, double* chunk,
                                    double* dx) const {
   const Index lanes = layout_.lanes;
@@ -64,10 +72,10 @@ void GramChunk::DirectionalAdjoint(const GramWeights& direction, Index i, double
   // Of ā_l, l = D − 1 … 0: V_{l+1}ᵀ g_{l+1} + W_{l+1}ᵀ ġ_{l+1}.
   for (Index l = depth - 1; l >= 0; --l) {
     const GramLayer& layer = network_.Layer(l + 1);
-    const Index size = layer.cols * lanes;
+    const Index size = layer.inner * lanes;
     if (l == depth - 1) {
       if (unit) {
-        kernels_.affine({nullptr, layer.cols, 0, nullptr},
+        kernels_.affine({nullptr, layer.inner, 0, nullptr},
                         direction.theta() + layer.weights + i * layer.cols, first);
       } else {
         kernels_.affine(direction.TransposedTimes(depth, chunk + layout_.data.seed * lanes),
@@ -83,10 +91,38 @@ void GramChunk::DirectionalAdjoint(const GramWeights& direction, Index i, double
     if (l == 0) {
       gram_.combine(nullptr, first, second, nullptr, nullptr, size, dx);
     } else {
+      if (network_.residual) {
+        double* const a_bar = chunk + layout_.a_bar[0];
+        if (layer.residual) kernels_.add(a_bar, size, first);
+        gram_.combine(nullptr, first, second, nullptr, nullptr, size, a_bar);
+      }
       const GramLayout::Arrays& arrays = layout_.Layer(l);
       gram_.combine(chunk + arrays.p, first, second, chunk + arrays.c[i], chunk + arrays.dz, size,
                     chunk + arrays.da);
     }
+  }
+  if (network_.skip) DirectionalSkips(direction, i, chunk, dx);
+}
+
+// What the skips add to the tangents of x̄: T_lᵀ g_l + S_lᵀ ġ_l, with T the direction of S.
+void GramChunk::DirectionalSkips(const GramWeights& direction, Index i, double* chunk,
+                                 double* dx) const {
+  const Index depth = network_.depth;
+  if (depth == 1) return;
+  for (Index l = 2; l < depth; ++l) {
+    const GramLayout::Arrays& arrays = layout_.Layer(l);
+    kernels_.accumulate(direction.SkipTransposedTimes(l, chunk + arrays.g[i]), dx);
+    kernels_.accumulate(weights_.SkipTransposedTimes(l, chunk + arrays.da), dx);
+  }
+  const GramLayer& output = network_.Layer(depth);
+  if (HasUnitSeeds(layout_.kind)) {
+    double* const row = chunk + layout_.spare[0];
+    kernels_.affine({nullptr, network_.n, 0, nullptr},
+                    direction.theta() + output.weights + i * output.cols + output.inner, row);
+    kernels_.add(row, network_.n * layout_.lanes, dx);
+  } else {
+    const double* const seed = chunk + layout_.data.seed * layout_.lanes;
+    kernels_.accumulate(direction.SkipTransposedTimes(depth, seed), dx);
   }
 }
 
@@ -111,6 +147,7 @@ void GramChunk::DirectionalTangent(const GramWeights& direction, double* chunk, 
     gram_.multiply(chunk + arrays.h, chunk + arrays.z_dot[0], size, chunk + arrays.da);
     gram_.combine(chunk + arrays.p, first, second, chunk + arrays.da, chunk + arrays.dz, size,
                   chunk + arrays.da);
+    AddBefore(l, chunk);
   }
 }
 

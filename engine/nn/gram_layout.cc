@@ -14,7 +14,9 @@ GramNetwork::GramNetwork(const Architecture& architecture)
     : n(architecture.n),
       m(architecture.m),
       depth(architecture.Depth()),
-      num_parameters(architecture.NumParameters()) {
+      num_parameters(architecture.NumParameters()),
+      skip(architecture.skip),
+      residual(architecture.residual) {
   const auto take = [](Index& size, Index count) {
     const Index first = size;
     size += RoundUp(count, kAlignedElements<double>);
@@ -25,11 +27,14 @@ GramNetwork::GramNetwork(const Architecture& architecture)
     GramLayer layer{};
     layer.rows = architecture.Rows(l);
     layer.cols = architecture.Cols(l);
+    layer.inner = layer.cols - architecture.SkipCols(l);
+    layer.residual = architecture.IsResidual(l);
     layer.weights = theta;
     layer.bias = theta + layer.rows * layer.cols;
     theta = layer.bias + layer.rows;
     layer.packed = take(packed_size, layer.rows * layer.cols);
-    layer.transposed = take(packed_size, layer.rows * layer.cols);
+    layer.transposed = take(packed_size, layer.rows * layer.inner);
+    layer.skip_transposed = take(packed_size, layer.rows * (layer.cols - layer.inner));
     layer.tiles = take(tiles_size, RoundUp(layer.rows, kTile) * RoundUp(layer.cols + 1, kTile));
     layers.push_back(layer);
   }
@@ -71,24 +76,27 @@ GramLayout::GramLayout(const GramNetwork& network, GramKind group_kind, Index nu
   Index widest = std::max(network.n, network.m);
   for (const GramLayer& layer : network.layers) widest = std::max(widest, layer.rows);
   spare = take_arrays(2, widest);
+  if (network.residual) a_bar = take_arrays(std::max<Index>(1, directions), widest);
   const bool differentiates = directions > 0;
   for (Index l = 1; l < network.depth; ++l) {
     const Index rows = network.Layer(l).rows;
+    const Index inputs =
+        network.Layer(l + 1).cols;  // Of the next layer: with x if it is skipped to.
     Arrays arrays{};
-    arrays.a = take(rows);
+    arrays.a = take(inputs);
     arrays.p = take(rows);
     arrays.h = take(rows);
     arrays.z_bar = take(rows);
     arrays.dz = take(rows);
-    arrays.da = take(rows);
+    arrays.da = take(inputs);
     const Index sweeps = seeds + (kind == GramKind::kTangent ? 1 : 0);
     arrays.g = take_arrays(sweeps, rows);
     arrays.c = take_arrays(sweeps, rows);
-    arrays.t = take_arrays(pairs, rows);
+    arrays.t = take_arrays(pairs, inputs);
     // Residuals of kTangent need the tangents too.
     if (assemble || kind == GramKind::kTangent) {
       arrays.z_dot = take_arrays(directions, rows);
-      arrays.a_dot = take_arrays(directions, rows);
+      arrays.a_dot = take_arrays(directions, inputs);
     }
     if (assemble) {
       if (HasValues(kind)) arrays.dv = take_arrays(seeds, rows);

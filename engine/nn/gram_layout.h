@@ -1,7 +1,8 @@
 // Where the intermediate results of a chunk lie, for one kind of groups.
 //
 // Notation as in gram_sweep.h; l = 1 … D, a₀ = x. Arrays of features get a row more than there are
-// features: of ones in a, of zeros in ȧ and t, so that biases are weights of a last input.
+// features: of ones in a, of zeros in ȧ and t, so that biases are weights of a last input. With
+// skips (network.h) x comes before that row in a, and its tangents in ȧ and t.
 
 #ifndef SOBOLEV_ENGINE_NN_GRAM_LAYOUT_H_
 #define SOBOLEV_ENGINE_NN_GRAM_LAYOUT_H_
@@ -26,11 +27,14 @@ struct GramArrays {
 struct GramLayer {
   Index rows;
   Index cols;
-  Index weights;     // In θ: W_l, row-major.
-  Index bias;        // In θ: b_l.
-  Index packed;      // In the packed weights: W_l.
-  Index transposed;  // In the packed weights: W_lᵀ.
-  Index tiles;       // In the tiles of the gradient: [W_l b_l] in blocks.
+  Index inner;            // Columns of a_{l−1}; those of x by a skip follow.
+  bool residual;          // Whether a_l = a_{l−1} + φ(z_l).
+  Index weights;          // In θ: W_l, row-major.
+  Index bias;             // In θ: b_l.
+  Index packed;           // In the packed weights: W_l.
+  Index transposed;       // In the packed weights: W_lᵀ, of the inner columns,
+  Index skip_transposed;  // and of the others.
+  Index tiles;            // In the tiles of the gradient: [W_l b_l] in blocks.
 };
 
 struct GramNetwork {
@@ -42,6 +46,8 @@ struct GramNetwork {
   Index m;
   Index depth;
   Index num_parameters;
+  bool skip;
+  bool residual;
   std::vector<GramLayer> layers;  // layers[l − 1] is layer l.
   Index packed_size = 0;
   Index tiles_size = 0;
@@ -83,6 +89,7 @@ struct GramLayout {
   GramArrays x_bar;  // Per seed, n. For kTangent ẏ, m.
   GramArrays t_0;    // Per pair, n + 1.
   GramArrays spare;  // Two arrays of any size that occurs.
+  GramArrays a_bar;  // In networks with residual layers: ā_l per direction, at least one.
   std::vector<Arrays> layers;
   Index size = 0;
 

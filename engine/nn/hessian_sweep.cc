@@ -1,10 +1,8 @@
 #include "engine/nn/hessian_sweep.h"
 
 #include <algorithm>
-#include <stop_token>
 #include <utility>
 
-#include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/nn/evaluator.h"
 #include "engine/nn/kernels.h"
@@ -27,7 +25,9 @@ class HessianSweep {
         size_(network.widest * network.kernels.lanes),
         current_(workspace),
         next_(workspace + size_),
-        layers_(workspace + 2 * size_) {}
+        inputs_(workspace + 2 * size_),
+        a_bar_(workspace + 3 * size_),
+        layers_(workspace + 4 * size_) {}
 
   void Value(Index first, Index count) {
     const Index n = network_.n;
@@ -36,12 +36,13 @@ class HessianSweep {
     for (Index j = 0; j < n; ++j) {
       for (Index lane = 0; lane < lanes; ++lane) current_[j * lanes + lane] -= network_.x_mean[j];
     }
+    if (network_.skip) std::copy_n(current_, n * lanes, inputs_);
     for (Index l = 1; l < network_.depth; ++l) {
-      CheckStop();
+      evaluation_.CheckStop();
       kernels_.affine(Times(l), network_.Layer(l).bias.data(), next_);
       kernels_.activate[network_.activation](next_, First(l), Second(l),
                                              network_.Layer(l).rows * lanes);
-      std::swap(current_, next_);
+      FinishLayer(l);
     }
   }
 
@@ -49,11 +50,19 @@ class HessianSweep {
   void Adjoint(Index i) {
     const PackedLayer& output = network_.Layer(network_.depth);
     const Index last = network_.depth - 1;
-    kernels_.first_adjoint(output.lines.data() + i * output.padded_cols, output.cols, First(last),
-                           Second(last), current_, Bend(last));
+    const double* const line = output.lines.data() + i * output.padded_cols;
+    kernels_.first_adjoint(line, output.inner, First(last), Second(last), current_, Bend(last));
+    if (network_.residual) kernels_.affine({nullptr, output.inner, 0, nullptr}, line, a_bar_);
     for (Index l = last - 1; l >= 1; --l) {
-      CheckStop();
-      kernels_.adjoint(TransposedTimes(l + 1), First(l), Second(l), next_, Bend(l));
+      evaluation_.CheckStop();
+      if (network_.residual) {
+        PullThrough(l + 1, current_);
+        const Index size = network_.Layer(l).rows * kernels_.lanes;
+        kernels_.blend(First(l), a_bar_, nullptr, size, next_);
+        kernels_.blend(Second(l), a_bar_, nullptr, size, Bend(l));
+      } else {
+        kernels_.adjoint(TransposedTimes(l + 1, current_), First(l), Second(l), next_, Bend(l));
+      }
       std::swap(current_, next_);
     }
   }
@@ -63,23 +72,18 @@ class HessianSweep {
     const PackedLayer& input = network_.Layer(1);
     kernels_.first_adjoint(input.columns.data() + j * input.padded_rows, input.rows, First(1),
                            Bend(1), current_, Reverse(1));
+    if (network_.skip) {
+      std::fill_n(inputs_, network_.n * kernels_.lanes, 0.0);
+      std::fill_n(inputs_ + j * kernels_.lanes, kernels_.lanes, 1.0);
+      std::copy_n(inputs_, network_.n * kernels_.lanes, current_ + input.rows * kernels_.lanes);
+    }
     const Index last = network_.depth - 1;
     for (Index l = 2; l <= last; ++l) {
-      CheckStop();
+      evaluation_.CheckStop();
       kernels_.tangent(Times(l), First(l), Bend(l), next_, Reverse(l));
-      std::swap(current_, next_);
+      FinishLayer(l);
     }
-    const double* z_bar = Reverse(last);
-    for (Index l = last - 1; l >= 1; --l) {
-      CheckStop();
-      const PackedLayer& above = network_.Layer(l + 1);
-      kernels_.reverse({above.transposed.data(), above.cols, above.rows, z_bar}, First(l),
-                       Reverse(l), next_);
-      std::swap(current_, next_);
-      z_bar = current_;
-    }
-    kernels_.affine({input.transposed.data(), input.cols, input.rows, z_bar}, nullptr, next_);
-    return next_;
+    return ReverseSweep();
   }
 
  private:
@@ -92,14 +96,56 @@ class HessianSweep {
     const PackedLayer& layer = network_.Layer(l);
     return {layer.packed.data(), layer.rows, layer.cols, current_};
   }
-  Product<double> TransposedTimes(Index l) const {
+  Product<double> TransposedTimes(Index l, const double* in) const {
     const PackedLayer& layer = network_.Layer(l);
-    return {layer.transposed.data(), layer.cols, layer.rows, current_};
+    return {layer.transposed.data(), layer.inner, layer.rows, in};
   }
 
-  void CheckStop() const {
-    if (!evaluation_.stop.stop_requested()) return;
-    throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller stopped the prediction");
+  // From φ(z_l), or its tangent, in next_ and the layer before in current_, what the next layer
+  // sees.
+  void FinishLayer(Index l) {
+    const Index size = network_.Layer(l).rows * kernels_.lanes;
+    if (network_.Layer(l).residual) kernels_.add(current_, size, next_);
+    if (network_.skip) std::copy_n(inputs_, network_.n * kernels_.lanes, next_ + size);
+    std::swap(current_, next_);
+  }
+
+  // ā_{l−1} in a_bar_, in which ā_l is, from z̄_l.
+  void PullThrough(Index l, const double* z_bar) {
+    if (network_.Layer(l).residual) {
+      kernels_.accumulate(TransposedTimes(l, z_bar), a_bar_);
+    } else {
+      kernels_.affine(TransposedTimes(l, z_bar), nullptr, a_bar_);
+    }
+  }
+
+  // x̄ of the tangents in Reverse(l).
+  const double* ReverseSweep() {
+    const Index last = network_.depth - 1;
+    const double* z_bar = Reverse(last);
+    double* const x_bar = inputs_;
+    if (network_.skip) std::fill_n(x_bar, network_.n * kernels_.lanes, 0.0);
+    if (network_.residual) {
+      std::fill_n(a_bar_, network_.Layer(last).rows * kernels_.lanes, 0.0);
+    }
+    for (Index l = last; l > 1; --l) {
+      evaluation_.CheckStop();
+      const PackedLayer& layer = network_.Layer(l);
+      if (network_.skip) {
+        kernels_.accumulate({layer.skip_transposed.data(), network_.n, layer.rows, z_bar}, x_bar);
+      }
+      if (network_.residual) {
+        PullThrough(l, z_bar);
+        kernels_.blend(First(l - 1), a_bar_, Reverse(l - 1), layer.inner * kernels_.lanes, next_);
+      } else {
+        kernels_.reverse(TransposedTimes(l, z_bar), First(l - 1), Reverse(l - 1), next_);
+      }
+      std::swap(current_, next_);
+      z_bar = current_;
+    }
+    kernels_.affine(TransposedTimes(1, z_bar), nullptr, next_);
+    if (network_.skip) kernels_.add(x_bar, network_.n * kernels_.lanes, next_);
+    return next_;
   }
 
   const PackedNetwork& network_;
@@ -108,13 +154,15 @@ class HessianSweep {
   const Index size_;
   double* current_;  // What the next product reads.
   double* next_;
+  double* inputs_;  // What skips read or add to: x, its tangent or its adjoint.
+  double* a_bar_;   // In networks with residual layers.
   double* layers_;
 };
 
 }  // namespace
 
 Index HessianWorkspace(const PackedNetwork& network) {
-  return (2 + kArrays * (network.depth - 1)) * network.widest * network.kernels.lanes;
+  return (4 + kArrays * (network.depth - 1)) * network.widest * network.kernels.lanes;
 }
 
 double HessianCost(const Architecture& architecture) {

@@ -72,12 +72,19 @@ struct Kernels {
   // g = p·w, c = h·w for the weight w of each feature: the first adjoint step of an output. h may
   // be null, and c then too.
   void (*first_adjoint)(const T* w, ptrdiff_t features, const T* p, const T* h, T* g, T* c);
+  // sum += acc.
+  void (*accumulate)(const Product<T>& product, T* sum);
   // t = p·acc, q = c·acc.
   void (*tangent)(const Product<T>& product, const T* p, const T* c, T* t, T* q);
   // t = p·acc, q += c·acc.
   void (*tangent_add)(const Product<T>& product, const T* p, const T* c, T* t, T* q);
   // z_bar = p·acc + q.
   void (*reverse)(const Product<T>& product, const T* p, const T* q, T* z_bar);
+
+  // Elementwise over `count` elements, a multiple of `width`: sum += x.
+  void (*add)(const T* x, ptrdiff_t count, T* sum);
+  // Likewise: out = p·x + q; q may be null.
+  void (*blend)(const T* p, const T* x, const T* q, ptrdiff_t count, T* out);
 
   // tiles += Σ_terms Σ_chunks Σ_lanes left·rightᵀ, a rows×cols matrix in blocks.
   void (*outer)(const OuterTerm<T>* terms, ptrdiff_t num_terms, ptrdiff_t num_chunks,

@@ -142,6 +142,12 @@ void FirstAdjoint(const T* w, ptrdiff_t features, const T* p, const T* h, T* g, 
 }
 
 template <class T>
+void Accumulate(const Product<T>& product, T* sum) {
+  Multiply<T>(product, nullptr,
+              [=](ptrdiff_t i, Vec<T> acc) { Store<T>(sum + i, Load(sum + i) + acc); });
+}
+
+template <class T>
 void Tangent(const Product<T>& product, const T* p, const T* c, T* t, T* q) {
   Multiply<T>(product, nullptr, [=](ptrdiff_t i, Vec<T> acc) {
     const Vec<T> q_i = Load(c + i) * acc;
@@ -164,6 +170,22 @@ void Reverse(const Product<T>& product, const T* p, const T* q, T* z_bar) {
   Multiply<T>(product, nullptr, [=](ptrdiff_t i, Vec<T> acc) {
     Store<T>(z_bar + i, Load(p + i) * acc + Load(q + i));
   });
+}
+
+// ---- Elementwise -------------------------------------------------------------------------------
+
+template <class T>
+void AddElements(const T* x, ptrdiff_t count, T* sum) {
+  for (ptrdiff_t i = 0; i < count; i += kWidth<T>) Store<T>(sum + i, Load(sum + i) + Load(x + i));
+}
+
+template <class T>
+void Blend(const T* p, const T* x, const T* q, ptrdiff_t count, T* out) {
+  for (ptrdiff_t i = 0; i < count; i += kWidth<T>) {
+    Vec<T> product = Load(p + i) * Load(x + i);
+    if (q != nullptr) product += Load(q + i);
+    Store<T>(out + i, product);
+  }
 }
 
 // ---- Between samples in memory and lanes -------------------------------------------------------
@@ -328,9 +350,12 @@ constexpr Kernels<T> Table() {
           .scaled = &Scaled<T>,
           .adjoint = &Adjoint<T>,
           .first_adjoint = &FirstAdjoint<T>,
+          .accumulate = &Accumulate<T>,
           .tangent = &Tangent<T>,
           .tangent_add = &TangentAdd<T>,
           .reverse = &Reverse<T>,
+          .add = &AddElements<T>,
+          .blend = &Blend<T>,
           .outer = &Outer<T>,
           .row_sums = &RowSums<T>,
           .residual = &Residual<T>,

@@ -53,7 +53,11 @@ Index Architecture::Rows(Index l) const {
   return l == Depth() ? m : hidden[static_cast<std::size_t>(l - 1)];
 }
 
-Index Architecture::Cols(Index l) const { return l == 1 ? n : Rows(l - 1); }
+Index Architecture::Cols(Index l) const { return l == 1 ? n : Rows(l - 1) + SkipCols(l); }
+
+bool Architecture::IsResidual(Index l) const {
+  return residual && 1 < l && l < Depth() && Rows(l) == Rows(l - 1);
+}
 
 Index Architecture::NumParameters() const {
   Index count = 0;

@@ -1,7 +1,12 @@
 // The fully connected network y = W_D φ(… φ(W₁ x + b₁) …) + b_D: its shape and its parameters.
 //
+// Two variations, alone or together: with `skip` every layer after the first sees the inputs x too,
+// so that a_{l−1} becomes [a_{l−1}; x] ("wide and deep", and what convex networks need), and with
+// `residual` a hidden layer as wide as the hidden layer before it is added to that,
+// a_l = a_{l−1} + φ(z_l).
+//
 // Parameters θ ∈ ℝᵖ are one flat vector: for each layer l = 1 … D first W_l row-major (rows are
-// outputs), then b_l.
+// outputs; with skip, the weights of a_{l−1} are followed by those of x in each row), then b_l.
 
 #ifndef SOBOLEV_ENGINE_NN_NETWORK_H_
 #define SOBOLEV_ENGINE_NN_NETWORK_H_
@@ -23,12 +28,18 @@ struct Architecture {
   Index m = 0;                // Outputs.
   std::vector<Index> hidden;  // Width of each hidden layer.
   Activation activation = Activation::kSoftplus;
+  bool skip = false;
+  bool residual = false;
 
   // Number of affine layers D = hidden layers + 1.
   Index Depth() const { return static_cast<Index>(hidden.size()) + 1; }
   // Rows and columns of W_l, l = 1 … D.
   Index Rows(Index l) const;
   Index Cols(Index l) const;
+  // How many of the columns of W_l, its last ones, belong to x by a skip.
+  Index SkipCols(Index l) const { return skip && l > 1 ? n : 0; }
+  // Whether layer l adds to the layer before.
+  bool IsResidual(Index l) const;
   // p: all weights and biases.
   Index NumParameters() const;
 

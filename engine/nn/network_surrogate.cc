@@ -27,6 +27,10 @@ namespace {
 
 // Up to this many points a block is cheaper point by point than as a padded chunk.
 constexpr Index kMaxPointsOneByOne = 18;
+// A saved network begins with its activation; before it comes minus the sum of these, unless that
+// is 0.
+constexpr Index kSavedSkip = 1;
+constexpr Index kSavedResidual = 2;
 // Multiply-adds below which waking another thread costs more than it saves.
 constexpr double kParallelCost = 2e6;
 
@@ -106,8 +110,8 @@ const Vector& NetworkSurrogate::theta() const { return impl_->theta; }
 std::size_t NetworkSurrogate::SizeBytes() const {
   Index elements = impl_->theta.size();
   for (const PackedLayer& layer : impl_->network.layers) {
-    elements += layer.packed.size() + layer.transposed.size() + layer.columns.size() +
-                layer.lines.size() + layer.bias.size();
+    elements += layer.packed.size() + layer.transposed.size() + layer.skip_transposed.size() +
+                layer.columns.size() + layer.lines.size() + layer.bias.size();
   }
   elements += 3 * impl_->architecture.n + 2 * impl_->architecture.m;
   return sizeof(NetworkSurrogate) + sizeof(Impl) +
@@ -166,6 +170,9 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
 
 void NetworkSurrogate::Save(ByteWriter& writer) const {
   const Architecture& architecture = impl_->architecture;
+  const Index form =
+      (architecture.skip ? kSavedSkip : 0) + (architecture.residual ? kSavedResidual : 0);
+  if (form > 0) writer.Write(static_cast<std::int64_t>(-form));
   writer.Write(static_cast<std::int64_t>(architecture.activation));
   writer.Write(static_cast<std::int64_t>(architecture.n));
   writer.Write(static_cast<std::int64_t>(architecture.m));
@@ -180,8 +187,14 @@ void NetworkSurrogate::Save(ByteWriter& writer) const {
 
 std::unique_ptr<NetworkSurrogate> NetworkSurrogate::Load(ByteReader& reader) {
   Architecture architecture;
-  architecture.activation =
-      static_cast<Activation>(reader.ReadInt(0, static_cast<Index>(Activation::kSin)));
+  constexpr auto kLast = static_cast<Index>(Activation::kSin);
+  Index first = reader.ReadInt(-(kSavedSkip + kSavedResidual), kLast);
+  if (first < 0) {
+    architecture.skip = (-first & kSavedSkip) != 0;
+    architecture.residual = (-first & kSavedResidual) != 0;
+    first = reader.ReadInt(0, kLast);
+  }
+  architecture.activation = static_cast<Activation>(first);
   architecture.n = reader.ReadInt(1, kMaxInputs);
   architecture.m = reader.ReadInt(1, kMaxOutputs);
   architecture.hidden.resize(static_cast<std::size_t>(reader.ReadInt(0, kMaxHiddenLayers)));

@@ -91,11 +91,11 @@ void PackWeights(const T* W, Index rows, Index cols, T* packed) {
 }
 
 template <class T>
-void PackTransposed(const T* W, Index rows, Index cols, T* packed) {
+void PackTransposed(const T* W, Index stride, Index rows, Index cols, T* packed) {
   ForEachTile(cols, [=]<Index kRows>(Index row) {
     const T* from = W + row;
     T* tile = packed + row * rows;
-    for (Index k = 0; k < rows; ++k, from += cols, tile += kRows) {
+    for (Index k = 0; k < rows; ++k, from += stride, tile += kRows) {
       for (Index r = 0; r < kRows; ++r) tile[r] = from[r];
     }
   });
@@ -103,7 +103,7 @@ void PackTransposed(const T* W, Index rows, Index cols, T* packed) {
 
 template void PackWeights(const float*, Index, Index, float*);
 template void PackWeights(const double*, Index, Index, double*);
-template void PackTransposed(const float*, Index, Index, float*);
-template void PackTransposed(const double*, Index, Index, double*);
+template void PackTransposed(const float*, Index, Index, Index, float*);
+template void PackTransposed(const double*, Index, Index, Index, double*);
 
 }  // namespace sobolev::nn

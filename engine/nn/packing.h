@@ -22,14 +22,14 @@ const Kernels<double>& KernelsFor<double>(Isa isa);
 template <class T>
 void PackWeights(const T* W, Index rows, Index cols, T* packed);
 
-// Wᵀ (cols×rows) as Product::weights, from W (rows×cols, row-major).
+// Wᵀ (cols×rows) as Product::weights, from W (rows×cols, its rows `stride` elements apart).
 template <class T>
-void PackTransposed(const T* W, Index rows, Index cols, T* packed);
+void PackTransposed(const T* W, Index stride, Index rows, Index cols, T* packed);
 
 extern template void PackWeights(const float*, Index, Index, float*);
 extern template void PackWeights(const double*, Index, Index, double*);
-extern template void PackTransposed(const float*, Index, Index, float*);
-extern template void PackTransposed(const double*, Index, Index, double*);
+extern template void PackTransposed(const float*, Index, Index, Index, float*);
+extern template void PackTransposed(const double*, Index, Index, Index, double*);
 
 }  // namespace sobolev::nn
 

@@ -45,25 +45,32 @@ TwinPlan MakeTwinPlan(const Architecture& architecture, Index lanes, Index max_b
   plan.group = std::min(m, kMaxGroup);
   plan.x_bar = take_features(n, plan.group);
   plan.x_bar_stride = stride_of(n);
+  if (architecture.residual && !architecture.hidden.empty()) {
+    plan.a_bar = take_features(std::ranges::max(architecture.hidden));
+  }
   Index theta = 0;
   for (Index l = 1; l <= architecture.Depth(); ++l) {
     LayerPlan layer{};
     layer.rows = architecture.Rows(l);
     layer.cols = architecture.Cols(l);
+    layer.inner = layer.cols - architecture.SkipCols(l);
+    layer.residual = architecture.IsResidual(l);
     layer.weights = theta;
     layer.bias = theta + layer.rows * layer.cols;
     theta = layer.bias + layer.rows;
     layer.packed = take(plan.packed_size, layer.rows * layer.cols);
-    layer.transposed = take(plan.packed_size, layer.rows * layer.cols);
+    layer.transposed = take(plan.packed_size, layer.rows * layer.inner);
+    layer.skip_transposed = take(plan.packed_size, layer.rows * (layer.cols - layer.inner));
     layer.tiles = take(plan.gradient_size, RoundUp(layer.rows, kTile) * RoundUp(layer.cols, kTile));
     layer.bias_tiles = take(plan.gradient_size, RoundUp(layer.rows, kTile));
     if (l < architecture.Depth()) {
-      layer.a = take_features(layer.rows);
+      const Index features = layer.rows + architecture.SkipCols(l + 1);
+      layer.a = take_features(features);
       layer.p = take_features(layer.rows);
       layer.h = take_features(layer.rows);
-      layer.g = take_features(layer.rows, plan.group);
-      layer.t = take_features(layer.rows, plan.group);
-      layer.stride = stride_of(layer.rows);
+      layer.g = take_features(features, plan.group);
+      layer.t = take_features(features, plan.group);
+      layer.stride = stride_of(features);
       // A single output needs φ″ once: c takes its place, and q that of c.
       layer.c = m == 1 ? layer.h : take_features(layer.rows);
       layer.q = m == 1 ? layer.h : take_features(layer.rows);

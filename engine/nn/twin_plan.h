@@ -18,14 +18,17 @@ inline constexpr Index kMaxGroup = 4;
 struct LayerPlan {
   Index rows;
   Index cols;
-  Index weights;     // In θ: W_l, row-major.
-  Index bias;        // In θ: b_l.
-  Index packed;      // In the packed weights: W_l.
-  Index transposed;  // In the packed weights: W_lᵀ.
-  Index tiles;       // In a slot's gradient: W̄_l in blocks.
-  Index bias_tiles;  // In a slot's gradient: b̄_l.
+  Index inner;            // Columns of a_{l−1}; those of x by a skip follow.
+  bool residual;          // Whether a_l = a_{l−1} + φ(z_l).
+  Index weights;          // In θ: W_l, row-major.
+  Index bias;             // In θ: b_l.
+  Index packed;           // In the packed weights: W_l.
+  Index transposed;       // In the packed weights: W_lᵀ, of the inner columns,
+  Index skip_transposed;  // and of the others.
+  Index tiles;            // In a slot's gradient: W̄_l in blocks.
+  Index bias_tiles;       // In a slot's gradient: b̄_l.
   // In a chunk, in the notation of the header; q becomes z̄. g and t hold one array per output of a
-  // group, `stride` apart.
+  // group, `stride` apart. With skips x follows a, and its tangent t.
   Index a, p, h, g, t, c, q, stride;
 };
 
@@ -40,6 +43,7 @@ struct TwinPlan {
   Index y = 0;
   Index x_bar = 0;
   Index x_bar_stride = 0;
+  Index a_bar = 0;  // ā_l of the layer that is swept, in networks with residual layers.
   Index group = 1;  // Outputs in a group.
   Index chunk_size = 0;
   Index chunks_per_shard = 1;

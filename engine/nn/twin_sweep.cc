@@ -57,6 +57,8 @@ struct TwinSweep<T>::Impl {
       : n(architecture.n),
         m(architecture.m),
         depth(architecture.Depth()),
+        skip(architecture.skip),
+        residual(architecture.residual),
         num_parameters(architecture.NumParameters()),
         activation(static_cast<std::size_t>(architecture.activation)),
         kernels(KernelsFor<T>(isa)),
@@ -86,7 +88,7 @@ struct TwinSweep<T>::Impl {
 
   Product<T> TransposedTimes(Index l, const T* in) const {
     const LayerPlan& layer = Layer(l);
-    return {packed.data() + layer.transposed, layer.cols, layer.rows, in};
+    return {packed.data() + layer.transposed, layer.inner, layer.rows, in};
   }
 
   // Offsets in a chunk: a_l, t_l of output k, l = 0 … D − 1; g_l of output k, l = 1 … D − 1; z̄_l,
@@ -100,6 +102,32 @@ struct TwinSweep<T>::Impl {
   Index ZBar(Index l) const { return l == depth ? plan.y : Layer(l).q; }
 
   const T* Lambda(Index k) const { return lambda_squared.data() + k * n; }
+
+  // ---- What skips and residual layers add to the steps ----
+
+  // From φ(z_l), or its tangent, at `a`, what layer l + 1 sees: a_{l−1} at `before` is added if the
+  // layer is residual, and x, or its tangent, is appended if there are skips.
+  void FinishLayer(Index l, const T* before, const T* x, T* a) const {
+    const Index size = Layer(l).rows * kernels.lanes;
+    if (Layer(l).residual) kernels.add(before, size, a);
+    if (skip) std::copy_n(x, n * kernels.lanes, a + size);
+  }
+
+  // In a network with residual layers ā_l, in the place of ā_{l+1}, from z̄_{l+1}.
+  void PullResidual(Index l, const T* z_bar, T* a_bar) const {
+    if (Layer(l + 1).residual) {
+      kernels.accumulate(TransposedTimes(l + 1, z_bar), a_bar);
+    } else {
+      kernels.affine(TransposedTimes(l + 1, z_bar), nullptr, a_bar);
+    }
+  }
+
+  // x̄ += S_lᵀ z̄_l.
+  void PullSkip(Index l, const T* z_bar, T* x_bar) const {
+    if (!skip) return;
+    const LayerPlan& layer = Layer(l);
+    kernels.accumulate({packed.data() + layer.skip_transposed, n, layer.rows, z_bar}, x_bar);
+  }
 
   // ---- The steps for one chunk ----
 
@@ -118,6 +146,7 @@ struct TwinSweep<T>::Impl {
       kernels.activate[activation](chunk + layer.a, chunk + layer.p,
                                    task.derivatives ? chunk + layer.h : nullptr,
                                    layer.rows * kernels.lanes);
+      FinishLayer(l, chunk + A(l - 1), chunk + A(0), chunk + layer.a);
     }
     ThrowIfStopped(task.stop);
     kernels.affine(Times(depth, chunk + A(depth - 1)), theta.data() + Layer(depth).bias,
@@ -133,15 +162,29 @@ struct TwinSweep<T>::Impl {
       return;
     }
     const LayerPlan& last = Layer(depth - 1);
+    T* const x_bar = chunk + XBar(k);
+    T* const a_bar = chunk + plan.a_bar;
+    if (skip) kernels.affine({nullptr, n, 0, nullptr}, output_row + last.rows, x_bar);
+    if (residual) kernels.affine({nullptr, last.rows, 0, nullptr}, output_row, a_bar);
     kernels.first_adjoint(output_row, last.rows, chunk + last.p, chunk + last.h,
                           chunk + G(depth - 1, k), chunk + last.c);
     for (Index l = depth - 2; l >= 1; --l) {
       ThrowIfStopped(task.stop);
       const LayerPlan& layer = Layer(l);
-      kernels.adjoint(TransposedTimes(l + 1, chunk + G(l + 1, k)), chunk + layer.p, chunk + layer.h,
-                      chunk + G(l, k), chunk + layer.c);
+      const T* const g = chunk + G(l + 1, k);
+      PullSkip(l + 1, g, x_bar);
+      if (residual) {
+        const Index size = layer.rows * kernels.lanes;
+        PullResidual(l, g, a_bar);
+        kernels.blend(chunk + layer.p, a_bar, nullptr, size, chunk + G(l, k));
+        kernels.blend(chunk + layer.h, a_bar, nullptr, size, chunk + layer.c);
+      } else {
+        kernels.adjoint(TransposedTimes(l + 1, g), chunk + layer.p, chunk + layer.h,
+                        chunk + G(l, k), chunk + layer.c);
+      }
     }
-    kernels.affine(TransposedTimes(1, chunk + G(1, k)), nullptr, chunk + XBar(k));
+    const Product<T> first = TransposedTimes(1, chunk + G(1, k));
+    skip ? kernels.accumulate(first, x_bar) : kernels.affine(first, nullptr, x_bar);
   }
 
   void TangentSweep(const Task& task, Index k, T* chunk) const {
@@ -151,6 +194,7 @@ struct TwinSweep<T>::Impl {
       const auto tangent = k == 0 ? kernels.tangent : kernels.tangent_add;
       tangent(Times(l, chunk + Tangent(l - 1, k)), chunk + layer.p, chunk + layer.c,
               chunk + Tangent(l, k), chunk + layer.q);
+      FinishLayer(l, chunk + Tangent(l - 1, k), chunk + XBar(k), chunk + Tangent(l, k));
     }
   }
 
@@ -159,7 +203,12 @@ struct TwinSweep<T>::Impl {
       ThrowIfStopped(task.stop);
       const LayerPlan& layer = Layer(l);
       const Product<T> a_bar = TransposedTimes(l + 1, chunk + ZBar(l + 1));
-      if (task.derivatives) {
+      if (residual) {
+        PullResidual(l, chunk + ZBar(l + 1), chunk + plan.a_bar);
+        kernels.blend(chunk + layer.p, chunk + plan.a_bar,
+                      task.derivatives ? chunk + layer.q : nullptr, layer.rows * kernels.lanes,
+                      chunk + layer.q);
+      } else if (task.derivatives) {
         kernels.reverse(a_bar, chunk + layer.p, chunk + layer.q, chunk + layer.q);
       } else {
         kernels.scaled(a_bar, chunk + layer.p, chunk + layer.q);
@@ -355,6 +404,8 @@ struct TwinSweep<T>::Impl {
   const Index n;
   const Index m;
   const Index depth;
+  const bool skip;
+  const bool residual;
   const Index num_parameters;
   const std::size_t activation;
   const Kernels<T>& kernels;
@@ -398,7 +449,9 @@ void TwinSweep<T>::SetParameters(std::span<const T> theta) {
     const T* const W = theta.data() + layer.weights;
     T* const packed = impl_->packed.data();
     PackWeights(W, layer.rows, layer.cols, packed + layer.packed);
-    PackTransposed(W, layer.rows, layer.cols, packed + layer.transposed);
+    PackTransposed(W, layer.cols, layer.rows, layer.inner, packed + layer.transposed);
+    PackTransposed(W + layer.inner, layer.cols, layer.rows, layer.cols - layer.inner,
+                   packed + layer.skip_transposed);
   }
 }
 

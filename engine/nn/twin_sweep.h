@@ -8,6 +8,8 @@
 //                t_l = φ′(z_l)·s_l, and q_l += φ″(z_l)·ā_l·s_l.
 //   4. reverse   z̄_D = ∂L/∂y; z̄_l = φ′(z_l)·(W_{l+1}ᵀ z̄_{l+1}) + q_l.
 //   5. weights   W̄_l = z̄_l a_{l−1}ᵀ + Σ_k g_l^k (t_{l−1}^k)ᵀ, b̄_l = z̄_l.
+// With skips (network.h) a_l and t_l are followed by x and t₀, and ∇y_k = W₁ᵀ g₁ + Σ_l S_lᵀ g_l; in
+// residual layers a_{l−1} is added to a_l, t_{l−1} to t_l, and ā_l to ā_{l−1}.
 // The adjoint of the tangent is g itself, so no third derivative of φ appears: 3 + 3m matrix
 // products per layer.
 //

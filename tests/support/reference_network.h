@@ -49,6 +49,20 @@ S Phi(nn::Activation activation, const S& z) {
   throw std::logic_error("this activation has no reference for this scalar");
 }
 
+// The variations of a network.
+struct Form {
+  bool skip = false;
+  bool residual = false;
+
+  const char* name() const {
+    return skip ? residual ? "_skip_residual" : "_skip" : residual ? "_residual" : "";
+  }
+};
+
+inline constexpr Form kPlain{};
+inline constexpr Form kVariations[] = {
+    {.skip = true}, {.residual = true}, {.skip = true, .residual = true}};
+
 // y = f(x; θ).
 template <class S>
 VectorOf<S> Value(const nn::Architecture& architecture, const VectorOf<S>& theta,
@@ -61,10 +75,15 @@ VectorOf<S> Value(const nn::Architecture& architecture, const VectorOf<S>& theta
     VectorOf<S> z = VectorOf<S>::Zero(rows);
     for (Index i = 0; i < rows; ++i) {
       z[i] = theta[next + rows * cols + i];
-      for (Index j = 0; j < cols; ++j) z[i] += theta[next + i * cols + j] * a[j];
+      for (Index j = 0; j < cols; ++j) {
+        // Past a_{l−1} come the inputs of a skip.
+        z[i] += theta[next + i * cols + j] * (j < a.size() ? a[j] : x[j - a.size()]);
+      }
       if (l < architecture.Depth()) z[i] = Phi(architecture.activation, z[i]);
     }
     next += rows * (cols + 1);
+    const bool adds = architecture.residual && 1 < l && l < architecture.Depth();
+    if (adds && rows == a.size()) z += a;
     a = z;
   }
   return a;

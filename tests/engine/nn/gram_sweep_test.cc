@@ -103,6 +103,17 @@ const Architecture kArchitectures[] = {
     {.n = 4, .m = 2, .hidden = {7}, .activation = Activation::kGelu},
     {.n = 3, .m = 2, .hidden = {}, .activation = Activation::kTanh},
     {.n = 5, .m = 3, .hidden = {3, 9}, .activation = Activation::kSin},
+    {.n = 3, .m = 2, .hidden = {}, .activation = Activation::kTanh, .skip = true},
+    {.n = 3, .m = 2, .hidden = {4}, .activation = Activation::kTanh, .skip = true},
+    {.n = 2, .m = 3, .hidden = {4, 5, 3}, .activation = Activation::kSoftplus, .skip = true},
+    {.n = 3, .m = 1, .hidden = {4, 4, 4}, .activation = Activation::kTanh, .residual = true},
+    {.n = 2, .m = 3, .hidden = {5, 3, 3}, .activation = Activation::kSilu, .residual = true},
+    {.n = 3,
+     .m = 2,
+     .hidden = {4, 4, 3, 3},
+     .activation = Activation::kTanh,
+     .skip = true,
+     .residual = true},
 };
 
 class GramSweepTest : public testing::TestWithParam<Architecture> {

@@ -103,21 +103,27 @@ Prediction Predict(const NetworkSurrogate& surrogate, const Matrix& X,
 
 // ---- Values and Jacobians -----------------------------------------------------------------------
 
-using Case = std::tuple<Activation, std::vector<Index>, Index, Index>;  // φ, hidden, n, m
+// φ, hidden, n, m, form
+using Case = std::tuple<Activation, std::vector<Index>, Index, Index, reference::Form>;
 
 class SurrogateReferenceTest : public testing::TestWithParam<Case> {
  protected:
   static NetworkSurrogate FromParam() {
-    const auto& [activation, hidden, n, m] = GetParam();
-    return MakeSurrogate({.n = n, .m = m, .hidden = hidden, .activation = activation});
+    const auto& [activation, hidden, n, m, form] = GetParam();
+    return MakeSurrogate({.n = n,
+                          .m = m,
+                          .hidden = hidden,
+                          .activation = activation,
+                          .skip = form.skip,
+                          .residual = form.residual});
   }
 };
 
 std::string NameOfCase(const testing::TestParamInfo<Case>& test) {
-  const auto& [activation, hidden, n, m] = test.param;
+  const auto& [activation, hidden, n, m, form] = test.param;
   std::string name = std::string(Name(activation)) + "_" + std::to_string(n);
   for (const Index width : hidden) name += "_" + std::to_string(width);
-  return name + "_" + std::to_string(m);
+  return name + "_" + std::to_string(m) + form.name();
 }
 
 TEST_P(SurrogateReferenceTest, ValuesAndJacobiansAgreeInBatchesOfAnySize) {
@@ -171,7 +177,8 @@ TEST_P(SurrogateReferenceTest, HessiansAgreeWithTangentsOfTheJacobian) {
 INSTANTIATE_TEST_SUITE_P(EveryActivation, SurrogateReferenceTest,
                          testing::Combine(testing::ValuesIn(kActivations),
                                           testing::Values(std::vector<Index>{7, 3}),
-                                          testing::Values(5), testing::Values(2)),
+                                          testing::Values(5), testing::Values(2),
+                                          testing::Values(reference::kPlain)),
                          NameOfCase);
 // Narrow inputs make tangents cheaper, narrow outputs adjoints.
 INSTANTIATE_TEST_SUITE_P(EveryDepth, SurrogateReferenceTest,
@@ -179,8 +186,17 @@ INSTANTIATE_TEST_SUITE_P(EveryDepth, SurrogateReferenceTest,
                                           testing::Values(std::vector<Index>{},
                                                           std::vector<Index>{9},
                                                           std::vector<Index>{20, 33, 7}),
-                                          testing::Values(1, 6, 19), testing::Values(1, 6, 18)),
+                                          testing::Values(1, 6, 19), testing::Values(1, 6, 18),
+                                          testing::Values(reference::kPlain)),
                          NameOfCase);
+INSTANTIATE_TEST_SUITE_P(
+    EveryForm, SurrogateReferenceTest,
+    testing::Combine(testing::Values(Activation::kSilu),
+                     testing::Values(std::vector<Index>{}, std::vector<Index>{9},
+                                     std::vector<Index>{7, 7, 7}, std::vector<Index>{20, 20, 7, 7}),
+                     testing::Values(1, 6, 19), testing::Values(1, 5, 18),
+                     testing::ValuesIn(reference::kVariations)),
+    NameOfCase);
 
 // The complex step has no truncation error at a step of 1e-30.
 TEST(SurrogateTest, JacobianIsTheComplexStepDerivative) {
@@ -202,20 +218,37 @@ TEST(SurrogateTest, JacobianIsTheComplexStepDerivative) {
 }
 
 // A reply does not depend on who else is in the batch, to the last bit.
-TEST(SurrogateTest, PointHasTheSameBitsAloneAndInABatch) {
-  const NetworkSurrogate surrogate = MakeSurrogate({.n = 20, .m = 2, .hidden = {20, 20, 20, 20}});
+void ExpectSameBitsAloneAndInABatch(const Architecture& architecture) {
+  const NetworkSurrogate surrogate = MakeSurrogate(architecture);
+  const Index n = architecture.n;
+  const Index m = architecture.m;
   const Matrix X = RandomPoints(surrogate, 5000);
-  const Matrix D = RandomMatrix(20, 3, 8);
-  const Matrix E = RandomMatrix(2, 2, 9);
+  const Matrix D = RandomMatrix(n, 3, 8);
+  const Matrix E = RandomMatrix(m, 2, 9);
   const Directions tangents{View(D), 3, false};
   const Directions adjoints{View(E), 2, false};
   const Prediction batch = Predict(surrogate, X, tangents, adjoints);
   for (Index s = 0; s < X.cols(); s += 37) {
     const Prediction one = Predict(surrogate, X.col(s), tangents, adjoints);
     EXPECT_TRUE(one.Y == batch.Y.col(s)) << s;
-    EXPECT_TRUE(one.J == batch.J.middleCols(2 * s, 2)) << s;
+    EXPECT_TRUE(one.J == batch.J.middleCols(m * s, m)) << s;
     EXPECT_TRUE(one.Y_dot == batch.Y_dot.middleCols(3 * s, 3)) << s;
     EXPECT_TRUE(one.X_bar == batch.X_bar.middleCols(2 * s, 2)) << s;
+  }
+}
+
+TEST(SurrogateTest, PointHasTheSameBitsAloneAndInABatch) {
+  ExpectSameBitsAloneAndInABatch({.n = 20, .m = 2, .hidden = {20, 20, 20, 20}});
+}
+
+// By adjoints and by tangents.
+TEST(SurrogateTest, SkipsAndResidualLayersKeepTheBitsOfAPoint) {
+  for (const reference::Form& form : reference::kVariations) {
+    for (const Index m : {2, 11}) {
+      SCOPED_TRACE(std::to_string(m) + form.name());
+      ExpectSameBitsAloneAndInABatch(
+          {.n = 7, .m = m, .hidden = {13, 13, 9}, .skip = form.skip, .residual = form.residual});
+    }
   }
 }
 
@@ -226,8 +259,11 @@ class SurrogateDirectionsTest : public testing::TestWithParam<std::tuple<Index, 
 // Y_dot = J X_dot and X_bar = Jᵀ Y_bar, with the directions of each point.
 TEST_P(SurrogateDirectionsTest, TangentsAndAdjointsAreProductsWithTheJacobian) {
   const auto [count, per_point] = GetParam();
-  for (const std::vector<Index>& hidden : {std::vector<Index>{}, std::vector<Index>{13, 20}}) {
-    const NetworkSurrogate surrogate = MakeSurrogate({.n = 6, .m = 5, .hidden = hidden});
+  for (const Architecture& architecture :
+       {Architecture{.n = 6, .m = 5}, Architecture{.n = 6, .m = 5, .hidden = {13, 20}},
+        Architecture{.n = 6, .m = 5, .skip = true},
+        Architecture{.n = 6, .m = 5, .hidden = {13, 13, 20}, .skip = true, .residual = true}}) {
+    const NetworkSurrogate surrogate = MakeSurrogate(architecture);
     const Index p = 7;
     const Index q = 3;
     const Matrix X = RandomPoints(surrogate, count);

@@ -24,6 +24,25 @@ TEST(NetworkTest, ShapesFollowTheLayers) {
   EXPECT_EQ((Architecture{.n = 5, .m = 2}.NumParameters()), 12);
 }
 
+TEST(NetworkTest, SkipsWidenTheLayersAfterTheFirst) {
+  const Architecture architecture{.n = 5, .m = 2, .hidden = {7, 7, 3}, .skip = true};
+  EXPECT_EQ(architecture.Cols(1), 5);
+  EXPECT_EQ(architecture.SkipCols(1), 0);
+  EXPECT_EQ(architecture.Cols(2), 7 + 5);
+  EXPECT_EQ(architecture.SkipCols(2), 5);
+  EXPECT_EQ(architecture.Cols(4), 3 + 5);
+  EXPECT_EQ(architecture.NumParameters(), 7 * 6 + 7 * 13 + 3 * 13 + 2 * 9);
+}
+
+TEST(NetworkTest, HiddenLayersAsWideAsTheHiddenLayerBeforeAreResidual) {
+  const Architecture architecture{.n = 7, .m = 3, .hidden = {7, 7, 3}, .residual = true};
+  EXPECT_FALSE(architecture.IsResidual(1));
+  EXPECT_TRUE(architecture.IsResidual(2));
+  EXPECT_FALSE(architecture.IsResidual(3));
+  EXPECT_FALSE(architecture.IsResidual(4));
+  EXPECT_FALSE((Architecture{.n = 7, .m = 3, .hidden = {7, 7, 3}}.IsResidual(2)));
+}
+
 // The tolerance is five standard errors of the variance of 200·300 draws.
 TEST(NetworkTest, InitialWeightsAreTruncatedNormalWithVarianceOneOverFanIn) {
   const Architecture architecture{.n = 300, .m = 1, .hidden = {200}};

@@ -119,20 +119,27 @@ class Runner {
 
 // ---- Against the plain network differentiated by tangents ---------------------------------------
 
-using Case = std::tuple<Activation, std::vector<Index>, Index, Index>;  // φ, hidden, m, batch
+// φ, hidden, m, batch, form
+using Case = std::tuple<Activation, std::vector<Index>, Index, Index, reference::Form>;
 
 std::string NameOfCase(const testing::TestParamInfo<Case>& test) {
-  const auto& [activation, hidden, m, batch] = test.param;
+  const auto& [activation, hidden, m, batch, form] = test.param;
   std::string name(Name(activation));
   for (const Index width : hidden) name += "_" + std::to_string(width);
-  return name + "_m" + std::to_string(m);
+  return name + "_m" + std::to_string(m) + form.name();
 }
 
 class TwinSweepAgainstReferenceTest : public testing::TestWithParam<Case> {
  protected:
   Problem MakeProblem() const {
-    const auto& [activation, hidden, m, batch] = GetParam();
-    return {{.n = 5, .m = m, .hidden = hidden, .activation = activation}, batch};
+    const auto& [activation, hidden, m, batch, form] = GetParam();
+    return {{.n = 5,
+             .m = m,
+             .hidden = hidden,
+             .activation = activation,
+             .skip = form.skip,
+             .residual = form.residual},
+            batch};
   }
 };
 
@@ -173,7 +180,8 @@ TEST_P(TwinSweepAgainstReferenceTest, ValueOnlyTrainingSkipsTheDerivatives) {
 INSTANTIATE_TEST_SUITE_P(EveryActivation, TwinSweepAgainstReferenceTest,
                          testing::Combine(testing::ValuesIn(kActivations),
                                           testing::Values(std::vector<Index>{7, 3}),
-                                          testing::Values(1, 2), testing::Values(37)),
+                                          testing::Values(1, 2), testing::Values(37),
+                                          testing::Values(reference::kPlain)),
                          NameOfCase);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -181,7 +189,16 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::Values(Activation::kTanh),
                      testing::Values(std::vector<Index>{}, std::vector<Index>{13},
                                      std::vector<Index>{6, 9}, std::vector<Index>{4, 5, 6}),
-                     testing::Values(1, 5), testing::Values(3)),
+                     testing::Values(1, 5), testing::Values(3), testing::Values(reference::kPlain)),
+    NameOfCase);
+
+INSTANTIATE_TEST_SUITE_P(
+    EveryForm, TwinSweepAgainstReferenceTest,
+    testing::Combine(testing::Values(Activation::kTanh),
+                     testing::Values(std::vector<Index>{}, std::vector<Index>{6},
+                                     std::vector<Index>{4, 4, 4}, std::vector<Index>{3, 6, 6, 5}),
+                     testing::Values(1, 5), testing::Values(37),
+                     testing::ValuesIn(reference::kVariations)),
     NameOfCase);
 
 // ---- Against central differences of its own loss -----------------------------------------------

@@ -1,0 +1,237 @@
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/evaluator.h"
+#include "engine/nn/kernels.h"
+
+namespace sobolev::nn {
+
+namespace {
+
+// One chunk: [feature][lane] arrays in the workspace.
+class ChunkSweep {
+ public:
+  ChunkSweep(const PackedNetwork& network, const Evaluation& evaluation, Index first, Index count,
+             double* workspace)
+      : network_(network),
+        kernels_(network.kernels),
+        evaluation_(evaluation),
+        first_(first),
+        count_(count),
+        current_(workspace),
+        next_(workspace + network.widest * kernels_.lanes),
+        inputs_(workspace + 2 * network.widest * kernels_.lanes),
+        a_bar_(workspace + 3 * network.widest * kernels_.lanes),
+        slopes_(workspace + 4 * network.widest * kernels_.lanes) {}
+
+  void Value() {
+    const Index n = network_.n;
+    kernels_.gather(evaluation_.X + first_ * n, n, nullptr, count_, n, current_);
+    for (Index j = 0; j < n; ++j) {
+      for (Index lane = 0; lane < kernels_.lanes; ++lane) {
+        current_[j * kernels_.lanes + lane] -= network_.x_mean[j];
+      }
+    }
+    KeepInputs(current_);
+    for (Index l = 1; l < network_.depth; ++l) {
+      evaluation_.CheckStop();
+      kernels_.affine(Times(l), network_.Layer(l).bias.data(), next_);
+      kernels_.activate[network_.activation](next_, Slope(l), nullptr,
+                                             network_.Layer(l).rows * kernels_.lanes);
+      FinishLayer(l);
+    }
+    evaluation_.CheckStop();
+    if (evaluation_.out.Y == nullptr) return;
+    kernels_.affine(Times(network_.depth), network_.Layer(network_.depth).bias.data(), next_);
+    kernels_.scatter(next_, network_.m, count_, evaluation_.out.Y + first_ * network_.m,
+                     network_.m);
+  }
+
+  // Column j of every Jacobian.
+  void JacobianByTangent(Index j) {
+    const Index n = network_.n;
+    const Index m = network_.m;
+    const PackedLayer& input = network_.Layer(1);
+    Start(input.columns.data() + j * input.padded_rows, input.rows, 1);
+    if (network_.depth > 1) {
+      if (network_.skip) {
+        std::fill_n(inputs_, n * kernels_.lanes, 0.0);
+        std::fill_n(inputs_ + j * kernels_.lanes, kernels_.lanes, 1.0);
+        std::copy_n(inputs_, n * kernels_.lanes, current_ + input.rows * kernels_.lanes);
+      }
+      Push(2);
+    }
+    double* const to = evaluation_.out.J + first_ * m * n + j;
+    for (Index lane = 0; lane < count_; ++lane) {
+      for (Index i = 0; i < m; ++i) to[(lane * m + i) * n] = current_[i * kernels_.lanes + lane];
+    }
+  }
+
+  // Row i of every Jacobian.
+  void JacobianByAdjoint(Index i) {
+    const Index n = network_.n;
+    const Index m = network_.m;
+    const PackedLayer& output = network_.Layer(network_.depth);
+    const double* const line = output.lines.data() + i * output.padded_cols;
+    Start(line, output.inner, network_.depth - 1);
+    if (network_.depth > 1) {
+      if (network_.skip) kernels_.affine({nullptr, n, 0, nullptr}, line + output.inner, inputs_);
+      if (network_.residual) kernels_.affine({nullptr, output.inner, 0, nullptr}, line, a_bar_);
+      Pull(network_.depth - 1);
+    }
+    kernels_.scatter(current_, n, count_, evaluation_.out.J + (first_ * m + i) * n, m * n);
+  }
+
+  // Tangent number i of every point.
+  void Tangent(Index i) {
+    const Index k = evaluation_.tangents->count;
+    const Index m = network_.m;
+    LoadDirection(*evaluation_.tangents, i, network_.n);
+    KeepInputs(current_);
+    Push(1);
+    kernels_.scatter(current_, m, count_, evaluation_.out.Y_dot + (first_ * k + i) * m, k * m);
+  }
+
+  // Adjoint number i of every point.
+  void Adjoint(Index i) {
+    const Index k = evaluation_.adjoints->count;
+    const Index n = network_.n;
+    LoadDirection(*evaluation_.adjoints, i, network_.m);
+    if (network_.skip) std::fill_n(inputs_, n * kernels_.lanes, 0.0);
+    Pull(network_.depth);
+    kernels_.scatter(current_, n, count_, evaluation_.out.X_bar + (first_ * k + i) * n, k * n);
+  }
+
+ private:
+  double* Slope(Index l) const {
+    if (!evaluation_.HasDerivatives()) return nullptr;
+    return slopes_ + (l - 1) * network_.widest * kernels_.lanes;
+  }
+
+  Product<double> Times(Index l) const {
+    const PackedLayer& layer = network_.Layer(l);
+    return {layer.packed.data(), layer.rows, layer.cols, current_};
+  }
+  Product<double> TransposedTimes(Index l) const {
+    const PackedLayer& layer = network_.Layer(l);
+    return {layer.transposed.data(), layer.inner, layer.rows, current_};
+  }
+
+  // For the skips: x or its tangent.
+  void KeepInputs(const double* x) {
+    if (network_.skip) std::copy_n(x, network_.n * kernels_.lanes, inputs_);
+  }
+
+  // From φ(z_l), or its tangent, in next_ and the layer before in current_, what the next layer
+  // sees.
+  void FinishLayer(Index l) {
+    const Index size = network_.Layer(l).rows * kernels_.lanes;
+    if (network_.Layer(l).residual) kernels_.add(current_, size, next_);
+    if (network_.skip) std::copy_n(inputs_, network_.n * kernels_.lanes, next_ + size);
+    std::swap(current_, next_);
+  }
+
+  // current = φ′(z_l)·w for a vector w that is the same at all points; without hidden layers just
+  // w.
+  void Start(const double* w, Index size, Index l) {
+    if (network_.depth == 1) {
+      kernels_.affine({nullptr, size, 0, nullptr}, w, current_);
+    } else {
+      kernels_.first_adjoint(w, size, Slope(l), nullptr, current_, nullptr);
+    }
+  }
+
+  // ẏ from current = t_{l−1}.
+  void Push(Index l) {
+    for (; l < network_.depth; ++l) {
+      evaluation_.CheckStop();
+      kernels_.scaled(Times(l), Slope(l), next_);
+      FinishLayer(l);
+    }
+    evaluation_.CheckStop();
+    kernels_.affine(Times(network_.depth), nullptr, next_);
+    std::swap(current_, next_);
+  }
+
+  // x̄ from current = z̄_l, with ā_l in a_bar_ and what the skips beyond have added to x̄ in inputs_.
+  void Pull(Index l) {
+    for (; l > 1; --l) {
+      evaluation_.CheckStop();
+      PullThrough(network_.Layer(l), l);
+      std::swap(current_, next_);
+    }
+    evaluation_.CheckStop();
+    if (network_.skip) {
+      kernels_.accumulate(TransposedTimes(1), inputs_);
+      std::swap(current_, inputs_);
+    } else {
+      kernels_.affine(TransposedTimes(1), nullptr, next_);
+      std::swap(current_, next_);
+    }
+  }
+
+  // next = z̄_{l−1} from current = z̄_l.
+  void PullThrough(const PackedLayer& layer, Index l) {
+    if (network_.skip) {
+      kernels_.accumulate({layer.skip_transposed.data(), network_.n, layer.rows, current_},
+                          inputs_);
+    }
+    if (!network_.residual) {
+      kernels_.scaled(TransposedTimes(l), Slope(l - 1), next_);
+      return;
+    }
+    if (layer.residual) {
+      kernels_.accumulate(TransposedTimes(l), a_bar_);
+    } else {
+      kernels_.affine(TransposedTimes(l), nullptr, a_bar_);
+    }
+    kernels_.blend(Slope(l - 1), a_bar_, nullptr, layer.inner * kernels_.lanes, next_);
+  }
+
+  void LoadDirection(const Directions& directions, Index i, Index size) {
+    const double* const from = directions.D.data();
+    if (directions.per_point) {
+      kernels_.gather(from + (first_ * directions.count + i) * size, directions.count * size,
+                      nullptr, count_, size, current_);
+    } else {
+      kernels_.affine({nullptr, size, 0, nullptr}, from + i * size, current_);
+    }
+  }
+
+  const PackedNetwork& network_;
+  const Kernels<double>& kernels_;
+  const Evaluation& evaluation_;
+  const Index first_;
+  const Index count_;
+  double* current_;  // What the next product reads.
+  double* next_;
+  double* inputs_;  // What skips read or add to: x, its tangent or its adjoint.
+  double* a_bar_;   // Of the layer that current_ is the z̄ of, in networks with residual layers.
+  double* slopes_;  // φ′(z_l), l = 1 … D − 1.
+};
+
+}  // namespace
+
+Index ChunkWorkspace(const PackedNetwork& network) {
+  return (network.depth + 3) * network.widest * network.kernels.lanes;
+}
+
+void EvaluateChunk(const PackedNetwork& network, const Evaluation& evaluation, Index first,
+                   Index count, double* workspace) {
+  ChunkSweep sweep(network, evaluation, first, count, workspace);
+  sweep.Value();
+  if (evaluation.out.J != nullptr && evaluation.jacobian_by_tangents) {
+    for (Index j = 0; j < network.n; ++j) sweep.JacobianByTangent(j);
+  } else if (evaluation.out.J != nullptr) {
+    for (Index i = 0; i < network.m; ++i) sweep.JacobianByAdjoint(i);
+  }
+  if (evaluation.out.Y_dot != nullptr) {
+    for (Index i = 0; i < evaluation.tangents->count; ++i) sweep.Tangent(i);
+  }
+  if (evaluation.out.X_bar != nullptr) {
+    for (Index i = 0; i < evaluation.adjoints->count; ++i) sweep.Adjoint(i);
+  }
+}
+
+}  // namespace sobolev::nn
