@@ -7,6 +7,7 @@
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
 #include "engine/dense/dense.h"
+#include "engine/nn/gram_sweep.h"
 #include "engine/nn/network.h"
 #include "engine/surrogate/labelled_points.h"
 
@@ -17,9 +18,9 @@ namespace {
 class NormalSystem : public DampedSystem {
  public:
   NormalSystem(const nn::Architecture& architecture, const LabelledPoints& points,
-               const LossWeights& weights, Isa isa)
-      : DampedSystem(architecture, points, weights, nn::GramSweep::Use::kMatrix, isa),
-        isa_(isa),
+               const LossWeights& weights, const DampedSystemOptions& options)
+      : DampedSystem(architecture, points, weights, nn::GramSweep::Use::kMatrix, options),
+        isa_(options.isa),
         gauss_newton_(sweep_.NumParameters(), sweep_.NumParameters()),
         factor_(sweep_.NumParameters(), sweep_.NumParameters()),
         right_side_(sweep_.NumParameters()) {}
@@ -61,9 +62,9 @@ class NormalSystem : public DampedSystem {
 class ResidualSystem : public DampedSystem {
  public:
   ResidualSystem(const nn::Architecture& architecture, const LabelledPoints& points,
-                 const LossWeights& weights, Isa isa)
-      : DampedSystem(architecture, points, weights, nn::GramSweep::Use::kRows, isa),
-        isa_(isa),
+                 const LossWeights& weights, const DampedSystemOptions& options)
+      : DampedSystem(architecture, points, weights, nn::GramSweep::Use::kRows, options),
+        isa_(options.isa),
         rows_(sweep_.ResidualSize(), sweep_.NumParameters()),
         gram_(sweep_.ResidualSize(), sweep_.ResidualSize()),
         factor_(sweep_.ResidualSize(), sweep_.ResidualSize()),
@@ -111,7 +112,7 @@ class IterativeSystem : public DampedSystem {
  public:
   IterativeSystem(const nn::Architecture& architecture, const LabelledPoints& points,
                   const LossWeights& weights, const DampedSystemOptions& options)
-      : DampedSystem(architecture, points, weights, nn::GramSweep::Use::kProducts, options.isa),
+      : DampedSystem(architecture, points, weights, nn::GramSweep::Use::kProducts, options),
         max_iterations_(options.max_conjugate_gradients) {
     const Index p = sweep_.NumParameters();
     for (Vector* vector : {&residual_, &direction_, &image_}) *vector = Vector::Zero(p);
@@ -187,9 +188,9 @@ std::unique_ptr<DampedSystem> MakeDampedSystem(const nn::Architecture& architect
           .ResidualSize();
   switch (ChooseDampedMethod(architecture.NumParameters(), residual_size, options)) {
     case DampedMethod::kNormal:
-      return std::make_unique<NormalSystem>(architecture, points, weights, options.isa);
+      return std::make_unique<NormalSystem>(architecture, points, weights, options);
     case DampedMethod::kResiduals:
-      return std::make_unique<ResidualSystem>(architecture, points, weights, options.isa);
+      return std::make_unique<ResidualSystem>(architecture, points, weights, options);
     case DampedMethod::kIterative:
       break;
   }

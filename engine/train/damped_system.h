@@ -8,11 +8,20 @@
 
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
+#include "engine/nn/constrained_sweep.h"
+#include "engine/nn/constraints.h"
 #include "engine/nn/gram_sweep.h"
 #include "engine/nn/network.h"
 #include "engine/surrogate/labelled_points.h"
 
 namespace sobolev::train {
+
+struct DampedSystemOptions {
+  Index max_dense = 3000;               // The largest matrix that is factored.
+  Index max_conjugate_gradients = 200;  // Iterations for a right-hand side.
+  nn::ShapeConstraints shape;           // θ are the free parameters of such a network.
+  Isa isa = BestIsa();
+};
 
 // (RᵀR + λI) z = −b at one θ, for some λ after one another. Methods throw Error(kCancelled) soon
 // after `stop` fires; Linearize() then has to be called again. None but the constructor allocates.
@@ -20,7 +29,7 @@ class DampedSystem {
  public:
   virtual ~DampedSystem() = default;
 
-  nn::GramSweep& sweep() { return sweep_; }
+  nn::ConstrainedSweep& sweep() { return sweep_; }
 
   // Whether Solve costs no more than a few gradients.
   virtual bool SolvesCheaply() const { return true; }
@@ -36,10 +45,11 @@ class DampedSystem {
 
  protected:
   DampedSystem(const nn::Architecture& architecture, const LabelledPoints& points,
-               const LossWeights& weights, nn::GramSweep::Use use, Isa isa)
-      : sweep_(architecture, points, weights, {.use = use, .isa = isa}) {}
+               const LossWeights& weights, nn::GramSweep::Use use,
+               const DampedSystemOptions& options)
+      : sweep_(architecture, options.shape, points, weights, {.use = use, .isa = options.isa}) {}
 
-  nn::GramSweep sweep_;
+  nn::ConstrainedSweep sweep_;
 };
 
 // How a system is solved:
@@ -47,12 +57,6 @@ enum class DampedMethod {
   kNormal,     // RᵀR is assembled and factored: for more residuals than parameters.
   kResiduals,  // R Rᵀ is: for fewer.
   kIterative,  // Conjugate gradients without either matrix: for many of both.
-};
-
-struct DampedSystemOptions {
-  Index max_dense = 3000;               // The largest matrix that is factored.
-  Index max_conjugate_gradients = 200;  // Iterations for a right-hand side.
-  Isa isa = BestIsa();
 };
 
 DampedMethod ChooseDampedMethod(Index num_parameters, Index residual_size,

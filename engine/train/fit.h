@@ -9,6 +9,7 @@
 
 #include "engine/base/byte_codec.h"
 #include "engine/base/matrix.h"
+#include "engine/nn/constraints.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
@@ -25,6 +26,7 @@ struct FitData {
   LabelledPoints validation;
   nn::Scaling scaling;
   LossOptions loss;
+  nn::ShapeConstraints shape;  // Networks obey; other families know none.
   std::uint64_t seed = 1;
 };
 

@@ -97,7 +97,7 @@ FitData FirstPart(const FitData& data, double share) {
   const LabelledPoints& points = data.training;
   const Index count =
       std::max<Index>(1, std::lround(share * static_cast<double>(points.NumPoints())));
-  FitData part{.scaling = data.scaling, .loss = data.loss, .seed = data.seed};
+  FitData part{.scaling = data.scaling, .loss = data.loss, .shape = data.shape, .seed = data.seed};
   part.validation = data.validation;
   LabelledPoints& some = part.training;
   some.X = points.X.leftCols(count);

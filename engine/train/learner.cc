@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
@@ -15,6 +16,7 @@
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
 #include "engine/nn/twin_sweep.h"
 #include "engine/train/adam.h"
@@ -107,18 +109,25 @@ class TypedLearner : public Learner {
         beta_(*resolved.beta),
         row_data_(MakeRows<T>(samples, split, standardisation, stop)),
         rows_{.data = row_data_.data(), .stride = nn::RowSize(n_, m_)},
-        sweep_(ArchitectureOf(resolved), Converted<T>(standardisation.lambda),
+        map_(ArchitectureOf(resolved, n_, m_), resolved.shape),
+        sweep_(ArchitectureOf(resolved, n_, m_), Converted<T>(standardisation.lambda),
                *resolved.batch_size),
         theta_(InitialTheta(resolved)),
         best_theta_(theta_),
+        weights_(map_.IsIdentity() ? 0 : theta_.size()),
         gradient_(theta_.size()),
         adam_(theta_.size()) {}
 
   nn::TwinLoss Step(std::span<const std::uint32_t> batch, double learning_rate,
                     const std::stop_token& stop) override {
-    sweep_.SetParameters(theta_);
+    sweep_.SetParameters(WeightsAt(theta_));
     const nn::TwinLoss loss = sweep_.LossAndGradient(rows_, batch, alpha_, beta_, gradient_, stop);
     if (std::isfinite(loss.value) && std::isfinite(loss.gradient)) {
+      if (!map_.IsIdentity()) {
+        std::vector<T>& slopes = weights_;
+        map_.template Slopes<T>(theta_, slopes);
+        std::ranges::transform(gradient_, slopes, gradient_.begin(), std::multiplies<>{});
+      }
       adam_.Step(theta_, gradient_, learning_rate);
     }
     return loss;
@@ -126,7 +135,7 @@ class TypedLearner : public Learner {
 
   Evaluation Evaluate(Parameters which, std::span<const std::uint32_t> numbers,
                       const std::stop_token& stop) override {
-    sweep_.SetParameters(ThetaOf(which));
+    sweep_.SetParameters(WeightsAt(ThetaOf(which)));
     Evaluation evaluation{.loss = {},
                           .value_square = Vector::Zero(m_),
                           .jacobian_square = Vector::Zero(m_),
@@ -142,9 +151,10 @@ class TypedLearner : public Learner {
   void KeepAsBest() override { best_theta_ = theta_; }
 
   Vector Theta(Parameters which) const override {
-    const std::vector<T>& theta = ThetaOf(which);
-    Vector converted(static_cast<Index>(theta.size()));
-    std::copy(theta.begin(), theta.end(), converted.begin());
+    std::vector<T> weights = ThetaOf(which);
+    if (!map_.IsIdentity()) map_.template Weights<T>(weights, weights);
+    Vector converted(static_cast<Index>(weights.size()));
+    std::copy(weights.begin(), weights.end(), converted.begin());
     return converted;
   }
 
@@ -175,17 +185,22 @@ class TypedLearner : public Learner {
   }
 
  private:
-  nn::Architecture ArchitectureOf(const Options& resolved) const {
-    return {.n = n_, .m = m_, .hidden = resolved.hidden, .activation = resolved.activation};
-  }
-
   std::vector<T> InitialTheta(const Options& resolved) const {
-    const Vector theta = nn::InitialParameters(ArchitectureOf(resolved), resolved.seed);
+    const nn::Architecture architecture = ArchitectureOf(resolved, n_, m_);
+    const Vector theta =
+        map_.InitialParameters(architecture, nn::InitialParameters(architecture, resolved.seed));
     return std::vector<T>(theta.begin(), theta.end());
   }
 
   const std::vector<T>& ThetaOf(Parameters which) const {
     return which == Parameters::kBest ? best_theta_ : theta_;
+  }
+
+  // The network's weights at θ; valid until the next step.
+  const std::vector<T>& WeightsAt(const std::vector<T>& theta) {
+    if (map_.IsIdentity()) return theta;
+    map_.template Weights<T>(theta, weights_);
+    return weights_;
   }
 
   static std::span<double> SpanOf(Vector& vector) {
@@ -216,10 +231,12 @@ class TypedLearner : public Learner {
   const double beta_;
   const std::vector<T> row_data_;
   const nn::SampleRows<T> rows_;
+  const nn::WeightMap map_;
   nn::TwinSweep<T> sweep_;
 
   std::vector<T> theta_;
   std::vector<T> best_theta_;
+  std::vector<T> weights_;  // At the last θ asked for, then their slopes; empty if they are θ.
   std::vector<T> gradient_;
   Adam<T> adam_;
 };

@@ -45,7 +45,7 @@ class Learner {
                               const std::stop_token& stop) = 0;
   // Makes the current parameters the best ones, which at first are the initial ones.
   virtual void KeepAsBest() = 0;
-  // θ, p values.
+  // The network's θ, p values; with shape constraints the weights, not their free parameters.
   virtual Vector Theta(Parameters which) const = 0;
 
   // A hash of the standardised samples.

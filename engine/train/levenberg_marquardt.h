@@ -19,6 +19,7 @@
 #include "engine/base/byte_codec.h"
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
+#include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
 #include "engine/surrogate/labelled_points.h"
 
@@ -34,6 +35,7 @@ struct LevenbergMarquardtOptions {
   // More parameters and residuals than this, and the steps come from conjugate gradients.
   Index max_dense_parameters = 3000;
   Index max_conjugate_gradients = 200;  // Iterations per step.
+  nn::ShapeConstraints shape;           // θ are the free parameters of nn/constraints.h.
   Isa isa = BestIsa();
 };
 

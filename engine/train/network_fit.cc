@@ -16,6 +16,7 @@
 #include "engine/base/byte_codec.h"
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
+#include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
@@ -51,7 +52,8 @@ constexpr Index kSliceSamples = 65536;
 constexpr Index kLeastBatch = 256;
 constexpr Index kBatches = 16;
 
-Vector InitialTheta(const nn::Architecture& architecture, std::uint64_t seed) {
+Vector InitialTheta(const nn::Architecture& architecture, const nn::WeightMap& map,
+                    std::uint64_t seed) {
   Vector theta = nn::InitialParameters(architecture, seed);
   Rng rng(seed, kInitialBiasStream);
   Index end = 0;
@@ -59,25 +61,37 @@ Vector InitialTheta(const nn::Architecture& architecture, std::uint64_t seed) {
     end += architecture.Rows(l) * (architecture.Cols(l) + 1);
     for (Index i = end - architecture.Rows(l); i < end; ++i) theta[i] = kBiasSpread * rng.Normal();
   }
-  return theta;
+  return map.InitialParameters(architecture, std::move(theta));
 }
 
 // The network of x̃ = A x + c and ỹ = f(x̃), y = d + e∘ỹ, as a network of x.
 Vector FoldAffine(const nn::Architecture& architecture, const Vector& theta, const Matrix& A,
                   const Vector& c, const Vector& d, const Vector& e) {
-  const Index width = architecture.Rows(1);
-  const Index r = architecture.n;
-  const Index n = A.cols();
-  Vector folded(theta.size() + width * (n - r));
-  const Eigen::Map<const RowMajor> first(theta.data(), width, r);
-  Eigen::Map<RowMajor>(folded.data(), width, n) = first * A;
-  folded.tail(theta.size() - width * r) = theta.tail(theta.size() - width * r);
-  folded.segment(width * n, width) += first * c;
-  const Index m = architecture.m;
-  const Index cols = architecture.Cols(architecture.Depth());
-  Eigen::Map<RowMajor> last(folded.data() + folded.size() - m * (cols + 1), m, cols);
-  last = e.asDiagonal() * last;
-  folded.tail(m) = d + e.cwiseProduct(folded.tail(m));
+  nn::Architecture result = architecture;
+  result.n = A.cols();
+  Vector folded(result.NumParameters());
+  Index from = 0;
+  Index to = 0;
+  for (Index l = 1; l <= architecture.Depth(); ++l) {
+    const Index rows = architecture.Rows(l);
+    const Index cols = architecture.Cols(l);
+    const Index inputs = l == 1 ? cols : architecture.SkipCols(l);
+    const Eigen::Map<const RowMajor> W(theta.data() + from, rows, cols);
+    Eigen::Map<RowMajor> folded_W(folded.data() + to, rows, result.Cols(l));
+    Eigen::Map<Vector> b(folded.data() + to + folded_W.size(), rows);
+    folded_W.leftCols(cols - inputs) = W.leftCols(cols - inputs);
+    b = theta.segment(from + W.size(), rows);
+    if (inputs > 0) {
+      folded_W.rightCols(result.n) = W.rightCols(inputs) * A;
+      b += W.rightCols(inputs) * c;
+    }
+    if (l == architecture.Depth()) {
+      folded_W = e.asDiagonal() * folded_W;
+      b = d + e.cwiseProduct(b);
+    }
+    from += rows * (cols + 1);
+    to += rows * (result.Cols(l) + 1);
+  }
   return folded;
 }
 
@@ -111,12 +125,11 @@ class NetworkFit : public Fit {
         projection_(ProjectionFor(recipe, data.training)),
         training_(projection_ ? Project(data.training, *projection_) : LabelledPoints()),
         weights_(LossFor(recipe, data, Training())),
-        architecture_{.n = Training().n(),
-                      .m = data.training.m(),
-                      .hidden = recipe.hidden,
-                      .activation = recipe.activation},
+        architecture_(ArchitectureOf(recipe, Training().n(), data.training.m())),
+        shape_(ShapeFor(recipe, data.shape)),
+        map_(architecture_, shape_),
         seed_(data.seed + static_cast<std::uint64_t>(recipe.restart) * kRestartStride),
-        theta_(InitialTheta(architecture_, seed_)),
+        theta_(InitialTheta(architecture_, map_, seed_)),
         best_theta_(theta_) {}
 
   bool Advance(const std::stop_token& stop) override {
@@ -187,15 +200,22 @@ class NetworkFit : public Fit {
     return MakeProjection(AnalyseGradients(points), recipe.rank, points.X);
   }
 
+  // Directions have no slopes; convexity in them is convexity in the inputs.
+  static nn::ShapeConstraints ShapeFor(const Recipe& recipe, nn::ShapeConstraints shape) {
+    if (recipe.rank > 0) shape.slopes.clear();
+    return shape;
+  }
+
   const LabelledPoints& Training() const { return projection_ ? training_ : data_.training; }
 
   nn::NetworkSurrogate SurrogateOf(const Vector& theta) const {
     nn::Architecture architecture = architecture_;
     architecture.n = data_.training.n();
-    if (!projection_) return {architecture, data_.scaling, theta};
+    const Vector weights = map_.Weights(theta);
+    if (!projection_) return {architecture, data_.scaling, weights};
     const Index m = architecture_.m;
     return {architecture, data_.scaling,
-            FoldAffine(architecture_, theta, projection_->B, Vector::Zero(architecture_.n),
+            FoldAffine(architecture_, weights, projection_->B, Vector::Zero(architecture_.n),
                        Vector::Zero(m), Vector::Ones(m))};
   }
 
@@ -226,7 +246,11 @@ class NetworkFit : public Fit {
     }
     const Index batch = std::min(std::max(kLeastBatch, num_training / kBatches), num_training);
     const Index steps = (num_training + batch - 1) / batch;
-    Options options{.hidden = recipe_.hidden, .activation = recipe_.activation};
+    Options options{.hidden = recipe_.hidden,
+                    .activation = recipe_.activation,
+                    .skip = recipe_.skip,
+                    .residual = recipe_.residual,
+                    .shape = shape_};
     options.epochs = std::max<Index>(1, (recipe_.adam_steps + steps - 1) / steps);
     options.batch_size = batch;
     options.alpha = weights_.alpha;
@@ -247,9 +271,9 @@ class NetworkFit : public Fit {
     if (status == Status::kRunning || status == Status::kEpochDone) return;
     const nn::NetworkSurrogate trained = adam_->MakeSurrogate();
     const nn::Scaling& scaling = trained.scaling();
-    theta_ = FoldAffine(
+    theta_ = map_.Parameters(FoldAffine(
         architecture_, trained.theta(), Matrix(scaling.x_scale.cwiseInverse().asDiagonal()),
-        -scaling.x_mean.cwiseQuotient(scaling.x_scale), scaling.y_mean, scaling.y_scale);
+        -scaling.x_mean.cwiseQuotient(scaling.x_scale), scaling.y_mean, scaling.y_scale));
     best_theta_ = theta_;
     best_iteration_ = 0;
     has_model_ = true;
@@ -267,7 +291,8 @@ class NetworkFit : public Fit {
   // ---- Levenberg-Marquardt ----
 
   void StartNewton() {
-    newton_.emplace(architecture_, Training(), weights_, theta_, LevenbergMarquardtOptions{});
+    newton_.emplace(architecture_, Training(), weights_, theta_,
+                    LevenbergMarquardtOptions{.shape = shape_});
   }
 
   bool AdvanceNewton(const std::stop_token& stop) {
@@ -306,6 +331,8 @@ class NetworkFit : public Fit {
   const LabelledPoints training_;  // Projected; empty without projection.
   const LossWeights weights_;
   const nn::Architecture architecture_;
+  const nn::ShapeConstraints shape_;
+  const nn::WeightMap map_;  // θ below are its free parameters.
 
   const std::uint64_t seed_;
 
@@ -326,10 +353,8 @@ class NetworkFit : public Fit {
 }  // namespace
 
 double EstimateNetworkWork(const Recipe& recipe, const LabelledPoints& training) {
-  const nn::Architecture architecture{.n = recipe.rank > 0 ? recipe.rank : training.n(),
-                                      .m = training.m(),
-                                      .hidden = recipe.hidden,
-                                      .activation = recipe.activation};
+  const nn::Architecture architecture =
+      ArchitectureOf(recipe, recipe.rank > 0 ? recipe.rank : training.n(), training.m());
   const auto p = static_cast<double>(architecture.NumParameters());
   const auto samples = static_cast<double>(training.NumPoints());
   const auto m = static_cast<double>(training.m());

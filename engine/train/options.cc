@@ -10,6 +10,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
 #include "engine/nn/twin_sweep.h"
 #include "engine/train/loss_weights.h"
@@ -96,7 +97,9 @@ void CheckSamples(const Options& options, Index num_samples, Index num_jacobians
 
 Options ResolveOptions(const Options& options, Index n, Index m, Index num_samples,
                        Index num_jacobians, std::size_t memory_limit) {
-  nn::Validate({.n = n, .m = m, .hidden = options.hidden, .activation = options.activation});
+  const nn::Architecture architecture = ArchitectureOf(options, n, m);
+  nn::Validate(architecture);
+  nn::CheckConstraints(architecture, options.shape);
   CheckValues(options);
   CheckSamples(options, num_samples, num_jacobians);
 
@@ -136,21 +139,30 @@ Options ResolveOptions(const Options& options, Index n, Index m, Index num_sampl
 std::size_t MemoryBytes(const Options& resolved, Index n, Index m, Index num_samples) {
   const bool single = resolved.precision == Precision::kFloat32;
   const double number = single ? sizeof(float) : sizeof(double);
-  const nn::Architecture architecture{
-      .n = n, .m = m, .hidden = resolved.hidden, .activation = resolved.activation};
+  const nn::Architecture architecture = ArchitectureOf(resolved, n, m);
   const Index batch = *resolved.batch_size;
 
   // In floating point, which does not overflow. The rows, the split and the order of an epoch:
   const double samples =
       static_cast<double>(num_samples) * (number * static_cast<double>(nn::RowSize(n, m)) + 8.2);
-  // θ, its gradient, two moments and the best θ:
-  const double parameters = 5 * number * static_cast<double>(architecture.NumParameters());
+  // θ, its gradient, two moments and the best θ, and with constraints the weights:
+  const double vectors = resolved.shape.IsFree() ? 5 : 6;
+  const double parameters = vectors * number * static_cast<double>(architecture.NumParameters());
   const double history = static_cast<double>(*resolved.epochs) * sizeof(EpochRecord);
   const auto sweep =
       static_cast<double>(single ? nn::TwinSweep<float>::MemoryBytes(architecture, batch)
                                  : nn::TwinSweep<double>::MemoryBytes(architecture, batch));
   const double total = samples + parameters + history + sweep;
   return total < 0x1p63 ? static_cast<std::size_t>(total) : std::numeric_limits<std::size_t>::max();
+}
+
+nn::Architecture ArchitectureOf(const Options& options, Index n, Index m) {
+  return {.n = n,
+          .m = m,
+          .hidden = options.hidden,
+          .activation = options.activation,
+          .skip = options.skip,
+          .residual = options.residual};
 }
 
 Index StepsPerEpoch(const Options& resolved, Index num_training) {

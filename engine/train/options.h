@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/base/matrix.h"
+#include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
 
 namespace sobolev::train {
@@ -26,6 +27,9 @@ enum class Precision { kFloat32, kFloat64 };
 struct Options {
   std::vector<Index> hidden = {20, 20, 20, 20};
   nn::Activation activation = nn::Activation::kSoftplus;
+  bool skip = false;            // As in nn::Architecture.
+  bool residual = false;        // Likewise.
+  nn::ShapeConstraints shape;   // Of the network.
   std::optional<double> alpha;  // 1/(1+n), or 1 if β = 0.
   std::optional<double> beta;   // n/(1+n), or 0 without Jacobians.
   DerivativeScale derivative_scale = DerivativeScale::kBalanced;
@@ -48,6 +52,9 @@ Options ResolveOptions(const Options& options, Index n, Index m, Index num_sampl
 
 // About what a Trainer with these resolved options holds.
 std::size_t MemoryBytes(const Options& resolved, Index n, Index m, Index num_samples);
+
+// The network of these options.
+nn::Architecture ArchitectureOf(const Options& options, Index n, Index m);
 
 // Steps of the optimiser in an epoch of resolved options.
 Index StepsPerEpoch(const Options& resolved, Index num_training);

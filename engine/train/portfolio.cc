@@ -113,6 +113,17 @@ std::vector<Recipe> Variations(const TriedRecipe& tried) {
   return recipes;
 }
 
+// Makes a network of the recipe that can obey. Returns false if there is none. For slopes alone
+// tanh is right: softplus units with weights that are not negative make convex functions.
+bool Adapt(const nn::ShapeConstraints& shape, Recipe& recipe) {
+  if (shape.IsFree()) return true;
+  if (recipe.family != Family::kNetwork || (recipe.rank > 0 && shape.IsMonotone())) return false;
+  const bool curved = shape.convexity != nn::Convexity::kFree;
+  recipe.activation = curved ? Activation::kSoftplus : Activation::kTanh;
+  recipe.skip = recipe.skip || curved;
+  return true;
+}
+
 }  // namespace
 
 Recipe NewtonRecipe() { return Newton({20, 20}); }
@@ -121,17 +132,27 @@ Recipe HybridRecipe() { return Hybrid(); }
 
 std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<TriedRecipe>& tried,
                                 const std::function<double(const Recipe&)>& work) {
-  const auto without_tried = [&](std::vector<Recipe> recipes) {
-    std::erase_if(recipes, [&](const Recipe& recipe) {
-      return std::ranges::count(tried, recipe, &TriedRecipe::recipe) > 0;
-    });
-    return recipes;
+  const auto without_tried = [&](const std::vector<Recipe>& recipes) {
+    std::vector<Recipe> result;
+    for (const Recipe& recipe : recipes) {
+      if (std::ranges::count(tried, recipe, &TriedRecipe::recipe) > 0) continue;
+      if (std::ranges::count(result, recipe) == 0) result.push_back(recipe);
+    }
+    return result;
   };
   if (!facts.recipes.empty()) return without_tried(facts.recipes);
+  const auto untried = [&](const std::vector<Recipe>& recipes) {
+    std::vector<Recipe> obeying;
+    for (Recipe recipe : recipes) {
+      if (Adapt(facts.shape, recipe)) obeying.push_back(recipe);
+    }
+    return without_tried(obeying);
+  };
   double best = std::numeric_limits<double>::infinity();
   for (const TriedRecipe& trial : tried) best = std::min(best, trial.score);
   if (best < kExact) return {};
-  const auto within = [&](const Recipe& recipe, double factor) {
+  const auto within = [&](Recipe recipe, double factor) {
+    Adapt(facts.shape, recipe);
     return std::ranges::any_of(tried, [&](const TriedRecipe& trial) {
       return trial.recipe == recipe && trial.score <= factor * best;
     });
@@ -145,7 +166,7 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
   const bool is_noise = std::ranges::count_if(tried, [&](const TriedRecipe& trial) {
                           return trial.score <= (1 + kNoise) * best;
                         }) >= kAlike;
-  if (is_noise) return without_tried(std::move(recipes));
+  if (is_noise) return untried(recipes);
   for (const TriedRecipe& trial : tried) {
     if (trial.recipe.family != Family::kPolynomial || trial.score > kClose * best) continue;
     recipes.push_back(trial.recipe);
@@ -170,7 +191,7 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
   }
   std::ranges::stable_sort(variations, {}, work);
   recipes.insert(recipes.end(), variations.begin(), variations.end());
-  return without_tried(std::move(recipes));
+  return untried(recipes);
 }
 
 }  // namespace sobolev::train

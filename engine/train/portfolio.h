@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/matrix.h"
+#include "engine/nn/constraints.h"
 #include "engine/train/recipe.h"
 
 namespace sobolev::train {
@@ -15,6 +16,7 @@ namespace sobolev::train {
 struct PortfolioFacts {
   std::vector<Index> ranks;     // PromisingRanks of the gradients.
   std::vector<Recipe> recipes;  // If any, only these are tried.
+  nn::ShapeConstraints shape;   // Else recipes are made to obey these.
 };
 
 // Networks as they are trained unless something else is known.

@@ -14,6 +14,8 @@ std::string NetworkName(const Recipe& recipe) {
   for (const Index width : recipe.hidden) name += std::to_string(width) + "-";
   name.back() = ' ';
   name += nn::Name(recipe.activation);
+  if (recipe.skip) name += " skip";
+  if (recipe.residual) name += " residual";
   name += ",";
   if (recipe.adam_steps > 0) name += " adam " + std::to_string(recipe.adam_steps);
   if (recipe.adam_steps > 0 && recipe.newton_iterations > 0) name += " +";
@@ -23,6 +25,15 @@ std::string NetworkName(const Recipe& recipe) {
 }
 
 }  // namespace
+
+nn::Architecture ArchitectureOf(const Recipe& recipe, Index n, Index m) {
+  return {.n = n,
+          .m = m,
+          .hidden = recipe.hidden,
+          .activation = recipe.activation,
+          .skip = recipe.skip,
+          .residual = recipe.residual};
+}
 
 std::string Name(const Recipe& recipe) {
   std::string name;

@@ -8,6 +8,7 @@
 
 #include "engine/base/matrix.h"
 #include "engine/nn/activation.h"
+#include "engine/nn/network.h"
 
 namespace sobolev::train {
 
@@ -30,6 +31,8 @@ struct Recipe {
   // Of networks.
   std::vector<Index> hidden;
   nn::Activation activation = nn::Activation::kTanh;
+  bool skip = false;            // As in nn::Architecture.
+  bool residual = false;        // Likewise.
   Index adam_steps = 0;         // First, on a one-cycle schedule.
   Index newton_iterations = 0;  // Then, at most, of Levenberg-Marquardt.
   Index restart = 0;            // From other initial weights for each number.
@@ -37,9 +40,12 @@ struct Recipe {
   friend bool operator==(const Recipe&, const Recipe&) = default;
 };
 
+// The network of a recipe.
+nn::Architecture ArchitectureOf(const Recipe& recipe, Index n, Index m);
+
 // In words, different for different recipes: "polynomial", "gaussian process, 2 directions",
 // "network 20-20 tanh, lm 100" (at most so many iterations), "…, adam 1600" (steps),
-// "…, adam 800 + lm 40".
+// "…, adam 800 + lm 40", "network 20-20 tanh skip residual, …".
 std::string Name(const Recipe& recipe);
 
 }  // namespace sobolev::train

@@ -17,6 +17,7 @@
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
+#include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/ensemble.h"
@@ -40,7 +41,7 @@ namespace sobolev::train {
 namespace {
 
 // Changes with everything that makes old states continue to other bits.
-constexpr std::uint64_t kStateVersion = 1;
+constexpr std::uint64_t kStateVersion = 2;
 
 // A recipe that is worse than the best by this factor on its first fold is abandoned.
 constexpr double kHopeless = 2;
@@ -61,9 +62,18 @@ void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num
                               ", got " + std::to_string(options.ensemble_size) +
                               "; 5 is usual, 1 makes no ensemble");
   }
+  nn::CheckConstraints({.n = n, .m = m}, options.shape);
   for (const Recipe& recipe : options.recipes) {
-    if (recipe.family != Family::kNetwork) continue;
-    nn::Validate({.n = n, .m = m, .hidden = recipe.hidden, .activation = recipe.activation});
+    if (recipe.family == Family::kNetwork) {
+      const nn::Architecture architecture = ArchitectureOf(recipe, n, m);
+      nn::Validate(architecture);
+      nn::CheckConstraints(architecture, options.shape);
+    } else if (!options.shape.IsFree()) {
+      throw InvalidArgument("NOT_APPLICABLE", "spec.kind",
+                            "expected auto or network, because only networks can be monotone, "
+                            "convex or concave by construction, got " +
+                                Name(recipe) + "; change the kind or unset the constraints");
+    }
   }
   if (num_samples > 0) return;
   throw FailedPrecondition("TOO_FEW_SAMPLES", "dataset",
@@ -85,8 +95,11 @@ struct Selection::Impl {
     FoldedData dealt = DealFolds(sample_set, scaling, options.loss, options.seed, stop);
     all = std::move(dealt.all);
     folds = std::move(dealt.folds);
+    for (FitData& fold : folds) fold.shape = options.shape;
+    all.shape = options.shape;
     facts = {.ranks = PromisingRanks(AnalyseGradients(folds.front().training)),
-             .recipes = options.recipes};
+             .recipes = options.recipes,
+             .shape = options.shape};
     loss = WeightsFor(all.training, options.loss);
     if (loss.beta == 0 && options.loss.beta.value_or(0) > 0) {
       throw FailedPrecondition("NO_JACOBIANS", "spec.beta",
@@ -345,6 +358,8 @@ struct Selection::Impl {
     hasher.Add(options.seed);
     hasher.Add(options.budget);
     hasher.Add(options.ensemble_size);
+    for (const nn::Slope slope : options.shape.slopes) hasher.Add(slope);
+    hasher.Add(options.shape.convexity);
     for (const Recipe& recipe : options.recipes) {
       const std::string name = Name(recipe);
       hasher.Add(name.data(), name.size());

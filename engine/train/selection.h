@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "engine/base/matrix.h"
+#include "engine/nn/constraints.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
@@ -40,11 +41,14 @@ struct SelectionOptions {
   double budget = 3e11;
   // More than 1: the best network is fitted from so many starts, and the ensemble is the surrogate.
   Index ensemble_size = 1;
+  // What the surrogate obeys by construction. Only networks can.
+  nn::ShapeConstraints shape;
   std::uint64_t seed = 1;
 };
 
-// The checks that need only the sizes: throws Error(kInvalidArgument) naming "spec.network.hidden"
-// or Error(kFailedPrecondition) naming "dataset" if there is no sample.
+// The checks that need only the sizes: throws Error(kInvalidArgument) naming "spec.network.hidden",
+// "spec.monotone", "spec.network.activation" or "spec.kind", or Error(kFailedPrecondition) naming
+// "dataset" if there is no sample.
 void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num_samples);
 
 enum class SelectionStatus {

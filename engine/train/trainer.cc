@@ -205,6 +205,10 @@ struct Trainer::Impl {
     for (const Index size : {n, m, NumTraining(), NumValidation()}) hasher.Add(size);
     for (const Index width : options.hidden) hasher.Add(width);
     hasher.Add(options.activation);
+    hasher.Add(options.skip);
+    hasher.Add(options.residual);
+    for (const nn::Slope slope : options.shape.slopes) hasher.Add(slope);
+    hasher.Add(options.shape.convexity);
     hasher.Add(*options.alpha);
     hasher.Add(*options.beta);
     hasher.Add(options.derivative_scale);
@@ -311,9 +315,9 @@ Errors Trainer::ValidationErrors() const {
 
 nn::NetworkSurrogate Trainer::MakeSurrogate() const {
   const Options& options = impl_->options;
-  return nn::NetworkSurrogate(
-      {.n = impl_->n, .m = impl_->m, .hidden = options.hidden, .activation = options.activation},
-      impl_->standardisation.scaling, impl_->learner->Theta(Parameters::kBest));
+  return nn::NetworkSurrogate(ArchitectureOf(options, impl_->n, impl_->m),
+                              impl_->standardisation.scaling,
+                              impl_->learner->Theta(Parameters::kBest));
 }
 
 std::string Trainer::SaveState() const { return impl_->SaveState(); }

@@ -28,6 +28,8 @@ void Write(ByteWriter& writer, const Recipe& recipe) {
   writer.Write(recipe.hidden.size());
   writer.WriteAll(std::span<const Index>(recipe.hidden));
   writer.Write(recipe.activation);
+  writer.Write(recipe.skip);
+  writer.Write(recipe.residual);
   writer.Write(recipe.adam_steps);
   writer.Write(recipe.newton_iterations);
   writer.Write(recipe.restart);
@@ -41,6 +43,8 @@ Recipe ReadRecipe(ByteReader& reader) {
   recipe.search = reader.Read<double>();
   recipe.hidden = reader.ReadAll<Index>(reader.Read<std::size_t>());
   recipe.activation = reader.Read<nn::Activation>();
+  recipe.skip = reader.Read<bool>();
+  recipe.residual = reader.Read<bool>();
   recipe.adam_steps = reader.Read<Index>();
   recipe.newton_iterations = reader.Read<Index>();
   recipe.restart = reader.Read<Index>();

@@ -1,11 +1,15 @@
 #include "engine/train/surrogate_codec.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
+#include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
+#include "engine/base/matrix.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
 
@@ -34,6 +38,36 @@ TEST(SurrogateCodecTest, ASurrogateComesBackBitForBit) {
   EXPECT_EQ(decoded.scaling().x_scale, surrogate.scaling().x_scale);
   EXPECT_EQ(decoded.scaling().y_mean, surrogate.scaling().y_mean);
   EXPECT_EQ(decoded.scaling().y_scale, surrogate.scaling().y_scale);
+}
+
+TEST(SurrogateCodecTest, EveryFormOfNetworkComesBack) {
+  for (const auto& [skip, residual] : {std::pair(true, false), {false, true}, {true, true}}) {
+    nn::Architecture architecture = MakeSurrogate().architecture();
+    architecture.hidden = {4, 4};
+    architecture.skip = skip;
+    architecture.residual = residual;
+    const nn::NetworkSurrogate surrogate(architecture, MakeSurrogate().scaling(),
+                                         nn::InitialParameters(architecture, 8));
+    const std::shared_ptr<const Surrogate> any = DecodeSurrogate(EncodeSurrogate(surrogate));
+    const auto& decoded = static_cast<const nn::NetworkSurrogate&>(*any);
+    EXPECT_EQ(decoded.architecture(), architecture);
+    EXPECT_EQ(decoded.theta(), surrogate.theta());
+  }
+}
+
+// The form in which networks without skips and residual layers have always been stored.
+TEST(SurrogateCodecTest, APlainNetworkIsStoredAsBeforeThereWereOthers) {
+  const nn::NetworkSurrogate surrogate = MakeSurrogate();
+  ByteWriter writer;
+  writer.Write(std::uint64_t{0x324c444d564c4253});
+  // Kind, activation, n, m, hidden layers and their widths.
+  for (const std::int64_t number : {1, 3, 3, 2, 2, 5, 4}) writer.Write(number);
+  const nn::Scaling& scaling = surrogate.scaling();
+  for (const Vector& numbers :
+       {scaling.x_mean, scaling.x_scale, scaling.y_mean, scaling.y_scale, surrogate.theta()}) {
+    writer.WriteVector(numbers);
+  }
+  EXPECT_EQ(std::move(writer).Finish(), EncodeSurrogate(surrogate));
 }
 
 TEST(SurrogateCodecTest, EveryTruncationExtensionAndDamageIsDataLoss) {
