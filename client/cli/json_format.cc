@@ -267,7 +267,10 @@ Json ToJson(const client::JobStatus& job) {
 Json ToJson(const client::ModelVersion& version) {
   Json json = {{"name", version.name}, {"kind", Name(version.kind)}};
   if (version.kind == client::ModelKind::kNetwork) {
-    json["network"] = {{"hidden", version.hidden}, {"activation", Name(version.activation)}};
+    json["network"] = {{"hidden", version.hidden},
+                       {"activation", Name(version.activation)},
+                       {"skip", version.skip},
+                       {"residual", version.residual}};
   }
   json["schema"] = ToJson(version.schema);
   json["domain"] = ListToJson(version.domain);

@@ -12,7 +12,8 @@
 namespace sobolev::cli {
 namespace {
 
-// "network 2-20-20-1 softplus, 521 parameters", "polynomial, 15 parameters".
+// "network 2-20-20-1 softplus, 521 parameters", "network 2-20-20-1 tanh skip residual, …",
+// "polynomial, 15 parameters".
 std::string Kind(const client::ModelVersion& version) {
   std::string text = WithSpaces(Name(version.kind));
   if (version.kind == client::ModelKind::kNetwork) {
@@ -20,6 +21,8 @@ std::string Kind(const client::ModelVersion& version) {
     for (const int units : version.hidden) sizes.push_back(std::to_string(units));
     sizes.push_back(std::to_string(version.schema.outputs.size()));
     text += " " + Join(sizes, "-") + " " + std::string(Name(version.activation));
+    if (version.skip) text += " skip";
+    if (version.residual) text += " residual";
   }
   return text + ", " + std::to_string(version.parameter_count) + " parameters";
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "client/cli/commands.h"
 #include "client/cli/interrupt.h"
@@ -15,6 +16,8 @@ namespace {
 struct TrainArguments {
   std::string dataset;
   client::TrainingSpec spec;
+  std::vector<std::string> increasing;
+  std::vector<std::string> decreasing;
   client::TrainOptions options;
   bool detach = false;
 };
@@ -30,6 +33,39 @@ void Train(const TrainArguments& arguments, Context& context) {
     std::cout << Json{{"job", ToJson(job.Get())}}.dump(2) << '\n';
   } else {
     std::cout << job.name() << '\n';
+  }
+}
+
+// What the model obeys by construction.
+void AddShapeOptions(CLI::App& train, TrainArguments& arguments) {
+  const std::map<std::string, client::Convexity> shapes = {
+      {"convex", client::Convexity::kConvex},
+      {"concave", client::Convexity::kConcave},
+  };
+  train
+      .add_option("--increasing", arguments.increasing,
+                  "Inputs, as in a,b, in which no output of the model ever falls")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  train
+      .add_option("--decreasing", arguments.decreasing,
+                  "Inputs in which no output of the model ever grows")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  train
+      .add_option("--convexity", arguments.spec.convexity,
+                  "convex or concave: the model's shape as a function of all inputs")
+      ->transform(CLI::CheckedTransformer(shapes).description(""));
+}
+
+void TakeSlopes(TrainArguments& arguments) {
+  for (const std::string& input : arguments.increasing) {
+    arguments.spec.monotone[input] = client::Slope::kIncreasing;
+  }
+  for (const std::string& input : arguments.decreasing) {
+    if (!arguments.spec.monotone.emplace(input, client::Slope::kDecreasing).second) {
+      throw CLI::ValidationError("--decreasing", input + " is in --increasing, too");
+    }
   }
 }
 
@@ -61,6 +97,9 @@ void AddNetworkOptions(CLI::App& train, client::TrainingSpec& spec) {
       ->allow_extra_args(false);
   train.add_option("--activation", spec.activation, "softplus, tanh, silu, gelu or sin")
       ->transform(CLI::CheckedTransformer(activations).description(""));
+  train.add_flag("--skip", spec.skip, "Every layer after the first also sees the inputs");
+  train.add_flag("--residual", spec.residual,
+                 "A hidden layer as wide as the one before is added to that");
   train
       .add_option("--optimizer", spec.optimizer,
                   "adam (default), levenberg-marquardt (smooth functions, up to some thousand "
@@ -117,6 +156,7 @@ void AddTrainCommand(CLI::App& app, Context& context) {
   train->add_option("--ensemble-size", spec.ensemble_size,
                     "Networks from so many starts whose mean is predicted, with its spread; not "
                     "with --optimizer adam");
+  AddShapeOptions(*train, *arguments);
   train->add_option("--alpha", spec.alpha, "Weight of the value loss");
   train->add_option("--beta", spec.beta, "Weight of the gradient loss; 0: learn from values alone");
   train->add_option("--seed", spec.seed, "Of split, initial weights and order of samples")
@@ -126,11 +166,15 @@ void AddTrainCommand(CLI::App& app, Context& context) {
   train->footer(
       "Without options the server tries polynomials, Gaussian processes and networks, judges them\n"
       "by held-out values and derivatives, and takes the best; options of networks mean\n"
-      "--kind network. With --optimizer levenberg-marquardt or hybrid only --hidden and\n"
-      "--activation apply. The report says what was tried and chosen. Progress goes to standard\n"
+      "--kind network. With --optimizer levenberg-marquardt or hybrid only --hidden,\n"
+      "--activation, --skip and --residual apply. The report says what was tried and chosen. "
+      "Progress goes to standard\n"
       "error. Ctrl-C leaves the job running and says how to follow or stop it.\n"
       "Exit code 0 if the job succeeds, 4 if it fails or is cancelled, 130 after Ctrl-C.");
-  train->callback([arguments, &context] { Train(*arguments, context); });
+  train->callback([arguments, &context] {
+    TakeSlopes(*arguments);
+    Train(*arguments, context);
+  });
 }
 
 }  // namespace sobolev::cli

@@ -171,6 +171,8 @@ ModelVersion FromProto(const v1::ModelVersion& proto) {
           .kind = FromProto(proto.kind()),
           .hidden = {proto.network().hidden().begin(), proto.network().hidden().end()},
           .activation = FromProto(proto.network().activation()),
+          .skip = proto.network().skip(),
+          .residual = proto.network().residual(),
           .schema = FromProto(proto.schema()),
           .domain = FromProto(proto.domain()),
           .parameter_count = proto.parameter_count(),

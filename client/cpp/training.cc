@@ -171,6 +171,18 @@ v1::TrainingSpec ToProto(const TrainingSpec& spec) {
     proto.mutable_network()->mutable_hidden()->Assign(spec.hidden.begin(), spec.hidden.end());
   }
   if (spec.activation) proto.mutable_network()->set_activation(ToProto(*spec.activation));
+  if (spec.skip) proto.mutable_network()->set_skip(*spec.skip);
+  if (spec.residual) proto.mutable_network()->set_residual(*spec.residual);
+  for (const auto& [input, slope] : spec.monotone) {
+    (*proto.mutable_monotone())[input] = slope == Slope::kIncreasing
+                                             ? v1::TrainingSpec::SLOPE_INCREASING
+                                             : v1::TrainingSpec::SLOPE_DECREASING;
+  }
+  if (spec.convexity) {
+    proto.set_convexity(*spec.convexity == Convexity::kConvex
+                            ? v1::TrainingSpec::CONVEXITY_CONVEX
+                            : v1::TrainingSpec::CONVEXITY_CONCAVE);
+  }
   if (spec.optimizer) proto.set_optimizer(ToProto(*spec.optimizer));
   if (spec.effort) proto.set_effort(*spec.effort);
   if (spec.time_limit_seconds) proto.set_time_limit_seconds(*spec.time_limit_seconds);

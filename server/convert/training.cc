@@ -1,11 +1,16 @@
 #include "server/convert/training.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <string>
 #include <vector>
 
+#include <absl/strings/str_join.h>
+
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/surrogate.h"
@@ -144,16 +149,82 @@ void RequireNoAdamOptions(const Spec& spec) {
   }
 }
 
+nn::Slope ToSlope(int slope, const std::string& field) {
+  switch (slope) {
+    case Spec::SLOPE_UNSPECIFIED:
+      return nn::Slope::kFree;
+    case Spec::SLOPE_INCREASING:
+      return nn::Slope::kIncreasing;
+    case Spec::SLOPE_DECREASING:
+      return nn::Slope::kDecreasing;
+    default:
+      break;
+  }
+  throw InvalidArgument("UNKNOWN_ENUM_VALUE", field.c_str(),
+                        "expected increasing or decreasing, got number " + std::to_string(slope));
+}
+
+nn::Convexity ToConvexity(Spec::Convexity convexity) {
+  switch (convexity) {
+    case Spec::CONVEXITY_UNSPECIFIED:
+      return nn::Convexity::kFree;
+    case Spec::CONVEXITY_CONVEX:
+      return nn::Convexity::kConvex;
+    case Spec::CONVEXITY_CONCAVE:
+      return nn::Convexity::kConcave;
+    default:
+      break;
+  }
+  throw InvalidArgument(
+      "UNKNOWN_ENUM_VALUE", "spec.convexity",
+      "expected convex or concave, got number " + std::to_string(static_cast<int>(convexity)));
+}
+
+nn::ShapeConstraints ToShape(const Spec& spec, const v1::Schema& schema) {
+  nn::ShapeConstraints shape{.slopes = {}, .convexity = ToConvexity(spec.convexity())};
+  if (spec.monotone().empty()) return shape;
+  std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(schema.inputs_size()));
+  for (const v1::Variable& input : schema.inputs()) names.push_back(input.name());
+  shape.slopes.assign(names.size(), nn::Slope::kFree);
+  for (const auto& [name, slope] : spec.monotone()) {
+    const std::string field = "spec.monotone[" + name + "]";
+    const auto found = std::ranges::find(names, name);
+    if (found == names.end()) {
+      throw InvalidArgument("UNKNOWN_INPUT", field.c_str(),
+                            "expected an input of the dataset, got \"" + name +
+                                "\"; the inputs are " + absl::StrJoin(names, ", "));
+    }
+    shape.slopes[static_cast<std::size_t>(found - names.begin())] = ToSlope(slope, field);
+  }
+  return shape;
+}
+
+// The activation of the spec, or the one to choose.
+nn::Activation ActivationOf(const Spec& spec, const nn::ShapeConstraints& shape,
+                            nn::Activation otherwise) {
+  if (spec.network().activation() != v1::Network::ACTIVATION_UNSPECIFIED) {
+    return ToActivation(spec.network().activation());
+  }
+  if (shape.convexity != nn::Convexity::kFree) return nn::Activation::kSoftplus;
+  return shape.IsMonotone() ? nn::Activation::kTanh : otherwise;
+}
+
+bool SkipOf(const Spec& spec, const nn::ShapeConstraints& shape) {
+  return spec.network().has_skip() ? spec.network().skip()
+                                   : shape.convexity != nn::Convexity::kFree;
+}
+
 // The network of the spec as a recipe for a selection.
-train::Recipe NetworkRecipe(const Spec& spec) {
+train::Recipe NetworkRecipe(const Spec& spec, const nn::ShapeConstraints& shape) {
   train::Recipe recipe =
       spec.optimizer() == Spec::OPTIMIZER_HYBRID ? train::HybridRecipe() : train::NewtonRecipe();
   if (!spec.network().hidden().empty()) {
     recipe.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
   }
-  if (spec.network().activation() != v1::Network::ACTIVATION_UNSPECIFIED) {
-    recipe.activation = ToActivation(spec.network().activation());
-  }
+  recipe.activation = ActivationOf(spec, shape, recipe.activation);
+  recipe.skip = SkipOf(spec, shape);
+  recipe.residual = spec.network().residual();
   return recipe;
 }
 
@@ -189,8 +260,9 @@ bool IsSelection(const Spec& spec) {
   }
 }
 
-train::SelectionOptions ToSelectionOptions(const Spec& spec) {
+train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& schema) {
   train::SelectionOptions options;
+  options.shape = ToShape(spec, schema);
   if (spec.has_alpha()) options.loss.alpha = spec.alpha();
   if (spec.has_beta()) options.loss.beta = spec.beta();
   train::CheckLoss(options.loss);
@@ -208,7 +280,7 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec) {
     options.budget = spec.effort() * kEffortUnit;
   }
   if (kind == Spec::KIND_NETWORK) {
-    options.recipes = {NetworkRecipe(spec)};
+    options.recipes = {NetworkRecipe(spec, options.shape)};
     return options;
   }
   RequireUnset(spec.has_network(), "spec.network", "KIND_NETWORK");
@@ -222,7 +294,7 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec) {
   return options;
 }
 
-train::Options ToOptions(const v1::TrainingSpec& spec) {
+train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema) {
   RequireUnset(spec.has_effort(), "spec.effort", "KIND_AUTO");
   RequireUnset(spec.has_time_limit_seconds(), "spec.time_limit_seconds", "KIND_AUTO");
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
@@ -231,7 +303,10 @@ train::Options ToOptions(const v1::TrainingSpec& spec) {
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
   }
-  options.activation = ToActivation(spec.network().activation());
+  options.shape = ToShape(spec, schema);
+  options.activation = ActivationOf(spec, options.shape, options.activation);
+  options.skip = SkipOf(spec, options.shape);
+  options.residual = spec.network().residual();
   if (spec.has_alpha()) options.alpha = spec.alpha();
   if (spec.has_beta()) options.beta = spec.beta();
   options.derivative_scale = ToDerivativeScale(spec.derivative_scale());
@@ -270,6 +345,8 @@ v1::Network ToProto(const nn::Architecture& architecture) {
   v1::Network proto;
   for (const Index width : architecture.hidden) proto.add_hidden(static_cast<std::int32_t>(width));
   proto.set_activation(ToProto(architecture.activation));
+  if (architecture.skip) proto.set_skip(true);
+  proto.set_residual(architecture.residual);
   return proto;
 }
 

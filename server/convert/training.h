@@ -21,13 +21,13 @@ namespace sobolev::server {
 // Error(kInvalidArgument UNKNOWN_ENUM_VALUE) naming "spec.kind" or "spec.optimizer".
 bool IsSelection(const v1::TrainingSpec& spec);
 
-// Throws Error(kInvalidArgument UNKNOWN_ENUM_VALUE) naming "spec.<field>"; ranges are the engine's
-// to check (train::ResolveOptions).
-train::Options ToOptions(const v1::TrainingSpec& spec);
+// Throws Error(kInvalidArgument UNKNOWN_ENUM_VALUE) naming "spec.<field>", or UNKNOWN_INPUT if
+// `schema` does not name an input; ranges are the engine's to check (train::ResolveOptions).
+train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema);
 
-// Throws Error(kInvalidArgument) naming "spec.<field>" for numbers out of range and for fields that
-// do not apply.
-train::SelectionOptions ToSelectionOptions(const v1::TrainingSpec& spec);
+// Throws Error(kInvalidArgument) naming "spec.<field>" for numbers out of range, for inputs that
+// `schema` does not name and for fields that do not apply.
+train::SelectionOptions ToSelectionOptions(const v1::TrainingSpec& spec, const v1::Schema& schema);
 
 v1::EpochRecord ToProto(const train::EpochRecord& record);
 v1::ErrorReport ToProto(const train::Errors& errors);

@@ -97,12 +97,12 @@ class Attempt {
         .metrics = environment_.metrics,
         .memory_limit = environment_.memory_limit,
         .compute_seconds = [this] { return ComputeSeconds(); }};
+    v1::Schema schema;
+    schema.ParseFromString(environment_.store.GetDataset(job_.dataset_id).schema);
     if (IsSelection(request_.spec())) {
-      v1::Schema schema;
-      schema.ParseFromString(environment_.store.GetDataset(job_.dataset_id).schema);
       return MakeSelectionRun(environment, snapshot_->samples(), request_.spec(), schema, stop_);
     }
-    return MakeNetworkRun(environment, snapshot_->samples(), request_.spec(), stop_);
+    return MakeNetworkRun(environment, snapshot_->samples(), request_.spec(), schema, stop_);
   }
 
   double ComputeSeconds() const {

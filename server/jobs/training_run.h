@@ -52,13 +52,13 @@ struct TrainingRunEnvironment {
   std::function<double()> compute_seconds;  // Spent on the job so far, over all attempts.
 };
 
-// A network trained with Adam. `samples` are those whose labels are known.
+// A network trained with Adam. `samples` are those whose labels are known; `schema` is theirs.
 std::unique_ptr<TrainingRun> MakeNetworkRun(const TrainingRunEnvironment& environment,
                                             const train::SampleSet& samples,
-                                            const v1::TrainingSpec& spec,
+                                            const v1::TrainingSpec& spec, const v1::Schema& schema,
                                             const std::stop_token& stop);
 
-// A choice among recipes, or a single one. `samples` outlive the run; `schema` is theirs.
+// A choice among recipes, or a single one. `samples` outlive the run.
 std::unique_ptr<TrainingRun> MakeSelectionRun(const TrainingRunEnvironment& environment,
                                               const train::SampleSet& samples,
                                               const v1::TrainingSpec& spec,

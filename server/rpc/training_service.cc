@@ -58,12 +58,14 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
     snapshot = store_.OpenSnapshot(dataset_id, version);
     samples = snapshot->samples();
   }
+  v1::Schema schema;
+  schema.ParseFromString(dataset.schema);
   if (is_selection) {
-    train::CheckSelection(ToSelectionOptions(request.spec()), samples.n, samples.m,
+    train::CheckSelection(ToSelectionOptions(request.spec(), schema), samples.n, samples.m,
                           samples.NumSamples());
   } else {
-    train::ResolveOptions(ToOptions(request.spec()), samples.n, samples.m, samples.NumSamples(),
-                          samples.NumJacobians(),
+    train::ResolveOptions(ToOptions(request.spec(), schema), samples.n, samples.m,
+                          samples.NumSamples(), samples.NumJacobians(),
                           static_cast<std::size_t>(config_.job_memory_bytes));
   }
 

@@ -90,6 +90,25 @@ BAD_SPECS = {
         "spec.network.activation",
         "77",
     ),
+    "monotone in nobody": (
+        {"monotone": {"nobody": Spec.SLOPE_INCREASING}},
+        "UNKNOWN_INPUT",
+        "spec.monotone[nobody]",
+        "the inputs are",
+    ),
+    "unknown convexity": ({"convexity": 7}, "UNKNOWN_ENUM_VALUE", "spec.convexity", "7"),
+    "convex sines": (
+        {**network(4, activation=5), "convexity": Spec.CONVEXITY_CONVEX},
+        "NOT_APPLICABLE",
+        "spec.network.activation",
+        "softplus",
+    ),
+    "convex polynomial": (
+        {**POLYNOMIAL, "convexity": Spec.CONVEXITY_CONVEX},
+        "NOT_APPLICABLE",
+        "spec.kind",
+        "polynomial",
+    ),
     "unknown derivative scale": (
         {"derivative_scale": 9},
         "UNKNOWN_ENUM_VALUE",

@@ -158,6 +158,9 @@ def test_a_selection_is_cancelled(cli):
         ("--optimizer hybrid --epochs 3", 1, "spec.epochs: expected unset"),
         ("--optimizer adam --effort 3", 1, "spec.effort: expected unset"),
         ("--kind polynomial --ensemble-size 3", 1, "spec.ensemble_size: expected unset"),
+        ("--kind polynomial --convexity convex", 1, "unset the constraints"),
+        ("--convexity flat", 2, "--convexity"),
+        ("--increasing x1 --decreasing x1", 2, "--decreasing"),
         ("--validation-fraction 0.2", 1, "spec.validation_fraction: expected unset"),
     ],
 )

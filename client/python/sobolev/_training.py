@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sobolev import records
@@ -18,6 +18,7 @@ _ENUMS = {
     "optimizer": training_pb2.TrainingSpec.Optimizer,
     "derivative_scale": training_pb2.TrainingSpec.DerivativeScale,
     "precision": training_pb2.TrainingSpec.Precision,
+    "convexity": training_pb2.TrainingSpec.Convexity,
 }
 
 
@@ -45,6 +46,9 @@ def to_spec(
     *,
     hidden: Iterable[int] | None = None,
     activation: str | None = None,
+    skip: bool | None = None,
+    residual: bool | None = None,
+    monotone: Mapping[str, str] | None = None,
     time_limit: float | None = None,
     **options: Any,
 ) -> training_pb2.TrainingSpec:
@@ -55,6 +59,11 @@ def to_spec(
     given = {name: value for name, value in options.items() if value is not None}
     for name in _ENUMS.keys() & given.keys():
         given[name] = records.enum_number(_ENUMS[name], given[name], name)
+    if monotone is not None:
+        given["monotone"] = {
+            name: records.enum_number(training_pb2.TrainingSpec.Slope, slope, f"monotone[{name}]")
+            for name, slope in monotone.items()
+        }
     network: dict[str, Any] = {}
     if hidden is not None:
         network["hidden"] = hidden
@@ -62,6 +71,10 @@ def to_spec(
         network["activation"] = records.enum_number(
             models_pb2.Network.Activation, activation, "activation"
         )
+    if skip is not None:
+        network["skip"] = skip
+    if residual is not None:
+        network["residual"] = residual
     try:
         if network:
             # A network, be it empty, asks for a network.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -106,6 +106,10 @@ class Client:
         ensemble_size: int | None = None,
         hidden: Iterable[int] | None = None,
         activation: str | None = None,
+        skip: bool | None = None,
+        residual: bool | None = None,
+        monotone: Mapping[str, str] | None = None,
+        convexity: str | None = None,
         alpha: float | None = None,
         beta: float | None = None,
         derivative_scale: str | None = None,
@@ -137,11 +141,12 @@ class Client:
           dataset_version: The snapshot of `dataset` to train on; 0 for the current one.
           model: The model that gets the new version, made if missing. Empty: the server chooses.
           kind: "auto", "network", "polynomial" or "gaussian_process". Default "network" if an
-            option of networks is given (hidden, activation, optimizer, derivative_scale, epochs,
-            batch_size, learning_rate, patience, precision), else "auto".
+            option of networks is given (hidden, activation, skip, residual, optimizer,
+            derivative_scale, epochs, batch_size, learning_rate, patience, precision), else "auto".
           optimizer: Of a network: "adam" (default), "levenberg_marquardt" (far more accurate on
             smooth functions, for up to some thousand weights) or "hybrid", one after the other. The
-            latter two take hidden and activation, and no other option of networks.
+            latter two take hidden, activation, skip and residual, and no other option of
+            networks.
           effort: Of "auto": work to spend, about in seconds of one core. Default 30. The same
             effort gives the same model.
           time_limit: Seconds of computing after which the best so far is taken. Default: none.
@@ -150,6 +155,14 @@ class Client:
           hidden: Width of each hidden layer. Default (20, 20, 20, 20) with "adam", else (20, 20).
           activation: "softplus" (default with "adam"), "tanh" (default else), "silu", "gelu" or
             "sin".
+          skip: Every layer after the first also sees the inputs. Default False, or True with
+            `convexity`.
+          residual: A hidden layer as wide as the one before is added to that. Default False.
+          monotone: By name of the input "increasing" or "decreasing": what the model does by
+            construction, whatever the labels say. Of "auto" and of networks with "tanh" or
+            "softplus". Inputs of arrays are named "x0", "x1", ...
+          convexity: "convex" or "concave": the model's shape as a function of all inputs, likewise.
+            Of "auto" and of networks with "softplus".
           alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
           beta: Weight of the gradient loss. Default n / (1 + n), or 0 without Jacobians.
           derivative_scale: "balanced" (default), "per_output" or "per_input": how Jacobian entries
@@ -177,6 +190,10 @@ class Client:
             ensemble_size=ensemble_size,
             hidden=hidden,
             activation=activation,
+            skip=skip,
+            residual=residual,
+            monotone=monotone,
+            convexity=convexity,
             alpha=alpha,
             beta=beta,
             derivative_scale=derivative_scale,

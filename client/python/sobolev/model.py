@@ -116,6 +116,16 @@ class Model:
         return records.enum_name(models_pb2.Network.Activation, self._message.network.activation)
 
     @property
+    def skip(self) -> bool:
+        """Whether the layers of a network after the first see the inputs, too."""
+        return self._message.network.skip
+
+    @property
+    def residual(self) -> bool:
+        """Whether hidden layers of a network are added to those before, if as wide."""
+        return self._message.network.residual
+
+    @property
     def parameter_count(self) -> int:
         """Number of weights, biases or coefficients."""
         return self._message.parameter_count

@@ -149,6 +149,27 @@ TEST_F(TrainingTest, ANetworkIsTrainedByTheOptimizerThatIsAskedFor) {
   EXPECT_EQ(adam.report.epochs, 3);
 }
 
+// u = a² + … grows and falls in a, so that the model that must grow cannot follow.
+TEST_F(TrainingTest, AModelIsMonotoneAndConvexWhereItIsAskedTo) {
+  const TrainingSpec spec{.hidden = {6},
+                          .residual = true,
+                          .monotone = {{"a", Slope::kIncreasing}, {"b", Slope::kDecreasing}},
+                          .convexity = Convexity::kConvex,
+                          .optimizer = Optimizer::kLevenbergMarquardt};
+  const ModelVersion version = client_.Train("d", spec, {.model = "shaped"}).Wait();
+  EXPECT_EQ(version.activation, Activation::kSoftplus);
+  EXPECT_TRUE(version.skip);
+  EXPECT_TRUE(version.residual);
+  const Samples samples = MakeSamples(50, 3);
+  const Prediction prediction = client_.Predict(
+      "shaped", samples.X, {.jacobian = true, .hessian = true, .tangents = {}, .adjoints = {}});
+  for (Index s = 0; s < samples.X.cols(); ++s) {
+    EXPECT_GE(prediction.JacobianAt(s).col(0).minCoeff(), 0);
+    EXPECT_LE(prediction.JacobianAt(s).col(1).maxCoeff(), 0);
+    EXPECT_GE(prediction.HessianAt(s, 0).diagonal().minCoeff(), 0);
+  }
+}
+
 TEST_F(TrainingTest, AnEnsembleTellsItsSpread) {
   const TrainingSpec spec{.hidden = {6},
                           .activation = Activation::kTanh,
@@ -194,6 +215,9 @@ TEST_F(TrainingTest, OptionsThatDoNotApplyAreRefused) {
       {.kind = TrainingKind::kAuto, .optimizer = Optimizer::kAdam},
       {.hidden = {4}, .optimizer = Optimizer::kHybrid, .epochs = 3},
       {.effort = 0},
+      {.kind = TrainingKind::kPolynomial, .convexity = Convexity::kConvex},
+      {.activation = Activation::kSin, .monotone = {{"a", Slope::kIncreasing}}},
+      {.monotone = {{"nobody", Slope::kIncreasing}}},
       {.time_limit_seconds = -1}};
   for (const TrainingSpec& spec : specs) {
     EXPECT_EQ(CodeOf([&] { client_.Train("d", spec); }), StatusCode::kInvalidArgument);

@@ -122,6 +122,28 @@ def test_a_network_has_hessians(client):
     assert np.abs(model.hessian(points)[:, 0] - wave(points)[2]).max() < 1
 
 
+def test_a_model_is_monotone_and_concave_where_it_is_asked_to(client):
+    x, y, jacobian = wave_samples(60)
+    model = client.train(
+        x,
+        y,
+        jacobian=jacobian,
+        hidden=[8],
+        residual=True,
+        optimizer="levenberg-marquardt",
+        monotone={"x0": "increasing", "x1": "decreasing"},
+        convexity="concave",
+    ).wait(progress=False)
+    assert (model.activation, model.skip, model.residual) == ("softplus", True, True)
+    points = np.random.default_rng(3).uniform(-2, 2, (200, 2))
+    slopes = model.jacobian(points)[:, 0]
+    assert (slopes[:, 0] >= 0).all()
+    assert (slopes[:, 1] <= 0).all()
+    middle = model.predict((points[:100] + points[100:]) / 2)
+    chord = (model.predict(points[:100]) + model.predict(points[100:])) / 2
+    assert (middle >= chord - 1e-12 * np.abs(chord).max()).all()
+
+
 def test_spreads_tell_where_the_model_knows_little(process):
     inside, outside = process.spread([[0.1, 0.2], [4.0, 4.0]])
     assert inside.shape == (1,)
@@ -225,6 +247,10 @@ def test_a_cancelled_selection_raises(client):
         ({"kind": "forest"}, "kind", "auto, network, polynomial, gaussian_process, got 'forest'"),
         ({"optimizer": "sgd"}, "optimizer", "adam, levenberg_marquardt, hybrid, got 'sgd'"),
         ({"precision": "float16"}, "precision", "float32, float64"),
+        ({"monotone": {"x0": "up"}}, "monotone[x0]", "increasing, decreasing, got 'up'"),
+        ({"monotone": {"z": "increasing"}}, "spec.monotone[z]", "the inputs are x0, x1"),
+        ({"convexity": "flat"}, "convexity", "convex, concave, got 'flat'"),
+        ({"activation": "sin", "convexity": "convex"}, "spec.network.activation", "softplus"),
         ({"effort": 0}, "spec.effort", "more than 0"),
         ({"effort": 2e6}, "spec.effort", "at most 1e+06"),
         ({"effort": float("nan")}, "spec.effort", "got nan"),

@@ -4,6 +4,7 @@
 #define SOBOLEV_TRAINING_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,12 +37,23 @@ enum class Optimizer {
   kHybrid,              // Adam, then Levenberg-Marquardt.
 };
 
+// How the outputs respond to an input: none falls when it grows, or none grows.
+enum class Slope { kIncreasing, kDecreasing };
+
+// The shape of the outputs as functions of all inputs together.
+enum class Convexity { kConvex, kConcave };
+
 // What to train and how; unset fields get the server's defaults (sobolev/v1/training.proto). An
 // empty spec lets the server choose. The loss is alpha · value loss + beta · gradient loss.
 struct TrainingSpec {
   std::optional<TrainingKind> kind = {};  // Unset: kNetwork if an option of networks is set.
   std::vector<int> hidden = {};           // Units of each hidden layer.
   std::optional<Activation> activation = {};
+  std::optional<bool> skip = {};      // Layers after the first see the inputs, too.
+  std::optional<bool> residual = {};  // Hidden layers are added to those before, if as wide.
+  // What the model obeys by construction, whatever the labels say: slopes by name of the input.
+  std::map<std::string, Slope> monotone = {};
+  std::optional<Convexity> convexity = {};
   std::optional<Optimizer> optimizer = {};
   std::optional<double> effort = {};  // Of kAuto: work to spend, about in seconds of one core.
   std::optional<double> time_limit_seconds = {};  // Then the best so far is taken.

@@ -145,7 +145,9 @@ struct ModelVersion {
   std::string name;  // "models/{id}/versions/{n}"
   ModelKind kind = ModelKind::kUnknown;
   std::vector<int> hidden;                        // Of networks, ...
-  Activation activation = Activation::kSoftplus;  // ... as is this.
+  Activation activation = Activation::kSoftplus;  // ... as are this,
+  bool skip = false;                              // this,
+  bool residual = false;                          // and this.
   Schema schema;
   std::vector<Range> domain;         // n: the box of the training samples.
   std::int64_t parameter_count = 0;  // Weights, biases or coefficients.

@@ -166,7 +166,7 @@ class ModelVersion(_message.Message):
     def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Network(_message.Message):
-    __slots__ = ["activation", "hidden"]
+    __slots__ = ["activation", "hidden", "residual", "skip"]
     class Activation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     ACTIVATION_FIELD_NUMBER: _ClassVar[int]
@@ -177,9 +177,13 @@ class Network(_message.Message):
     ACTIVATION_TANH: Network.Activation
     ACTIVATION_UNSPECIFIED: Network.Activation
     HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    RESIDUAL_FIELD_NUMBER: _ClassVar[int]
+    SKIP_FIELD_NUMBER: _ClassVar[int]
     activation: Network.Activation
     hidden: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, hidden: _Optional[_Iterable[int]] = ..., activation: _Optional[_Union[Network.Activation, str]] = ...) -> None: ...
+    residual: bool
+    skip: bool
+    def __init__(self, hidden: _Optional[_Iterable[int]] = ..., activation: _Optional[_Union[Network.Activation, str]] = ..., skip: bool = ..., residual: bool = ...) -> None: ...
 
 class TrainingReport(_message.Message):
     __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "history", "instruction_set", "jacobian_samples", "job", "leaderboard", "learning_curve", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples", "value_only", "warnings"]

@@ -1,5 +1,6 @@
 from . import jobs_pb2 as _jobs_pb2
 from . import models_pb2 as _models_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -24,7 +25,9 @@ class TrainRequest(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model_id: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class TrainingSpec(_message.Message):
-    __slots__ = ["alpha", "batch_size", "beta", "derivative_scale", "effort", "ensemble_size", "epochs", "kind", "learning_rate", "network", "optimizer", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
+    __slots__ = ["alpha", "batch_size", "beta", "convexity", "derivative_scale", "effort", "ensemble_size", "epochs", "kind", "learning_rate", "monotone", "network", "optimizer", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
+    class Convexity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
     class DerivativeScale(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -33,9 +36,22 @@ class TrainingSpec(_message.Message):
         __slots__ = []
     class Precision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
+    class Slope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    class MonotoneEntry(_message.Message):
+        __slots__ = ["key", "value"]
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: TrainingSpec.Slope
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[TrainingSpec.Slope, str]] = ...) -> None: ...
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     BETA_FIELD_NUMBER: _ClassVar[int]
+    CONVEXITY_CONCAVE: TrainingSpec.Convexity
+    CONVEXITY_CONVEX: TrainingSpec.Convexity
+    CONVEXITY_FIELD_NUMBER: _ClassVar[int]
+    CONVEXITY_UNSPECIFIED: TrainingSpec.Convexity
     DERIVATIVE_SCALE_BALANCED: TrainingSpec.DerivativeScale
     DERIVATIVE_SCALE_FIELD_NUMBER: _ClassVar[int]
     DERIVATIVE_SCALE_PER_INPUT: TrainingSpec.DerivativeScale
@@ -51,6 +67,7 @@ class TrainingSpec(_message.Message):
     KIND_POLYNOMIAL: TrainingSpec.Kind
     KIND_UNSPECIFIED: TrainingSpec.Kind
     LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    MONOTONE_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
     OPTIMIZER_ADAM: TrainingSpec.Optimizer
     OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
@@ -63,17 +80,22 @@ class TrainingSpec(_message.Message):
     PRECISION_FLOAT64: TrainingSpec.Precision
     PRECISION_UNSPECIFIED: TrainingSpec.Precision
     SEED_FIELD_NUMBER: _ClassVar[int]
+    SLOPE_DECREASING: TrainingSpec.Slope
+    SLOPE_INCREASING: TrainingSpec.Slope
+    SLOPE_UNSPECIFIED: TrainingSpec.Slope
     TIME_LIMIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_FRACTION_FIELD_NUMBER: _ClassVar[int]
     alpha: float
     batch_size: int
     beta: float
+    convexity: TrainingSpec.Convexity
     derivative_scale: TrainingSpec.DerivativeScale
     effort: float
     ensemble_size: int
     epochs: int
     kind: TrainingSpec.Kind
     learning_rate: float
+    monotone: _containers.ScalarMap[str, TrainingSpec.Slope]
     network: _models_pb2.Network
     optimizer: TrainingSpec.Optimizer
     patience: int
@@ -81,4 +103,4 @@ class TrainingSpec(_message.Message):
     seed: int
     time_limit_seconds: float
     validation_fraction: float
-    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ..., monotone: _Optional[_Mapping[str, TrainingSpec.Slope]] = ..., convexity: _Optional[_Union[TrainingSpec.Convexity, str]] = ...) -> None: ...
