@@ -97,9 +97,11 @@ void AddNetworkOptions(CLI::App& train, client::TrainingSpec& spec) {
       ->allow_extra_args(false);
   train.add_option("--activation", spec.activation, "softplus, tanh, silu, gelu or sin")
       ->transform(CLI::CheckedTransformer(activations).description(""));
-  train.add_flag("--skip", spec.skip, "Every layer after the first also sees the inputs");
-  train.add_flag("--residual", spec.residual,
-                 "A hidden layer as wide as the one before is added to that");
+  train.add_flag_callback(
+      "--skip", [&spec] { spec.skip = true; }, "Every layer after the first also sees the inputs");
+  train.add_flag_callback(
+      "--residual", [&spec] { spec.residual = true; },
+      "A hidden layer as wide as the one before is added to that");
   train
       .add_option("--optimizer", spec.optimizer,
                   "adam (default), levenberg-marquardt (smooth functions, up to some thousand "

@@ -54,16 +54,16 @@ class Units {
   const bool mixed_;
 };
 
-}  // namespace
-
-bool ShapeConstraints::IsMonotone() const {
-  return std::ranges::any_of(slopes, [](Slope slope) { return slope != Slope::kFree; });
-}
-
 bool CanObey(Activation activation, const ShapeConstraints& constraints) {
   if (constraints.convexity != Convexity::kFree) return activation == Activation::kSoftplus;
   if (!constraints.IsMonotone()) return true;
   return activation == Activation::kSoftplus || activation == Activation::kTanh;
+}
+
+}  // namespace
+
+bool ShapeConstraints::IsMonotone() const {
+  return std::ranges::any_of(slopes, [](Slope slope) { return slope != Slope::kFree; });
 }
 
 void CheckConstraints(const Architecture& architecture, const ShapeConstraints& constraints) {

@@ -35,12 +35,7 @@ struct ShapeConstraints {
 
   bool IsMonotone() const;
   bool IsFree() const { return !IsMonotone() && convexity == Convexity::kFree; }
-
-  friend bool operator==(const ShapeConstraints&, const ShapeConstraints&) = default;
 };
-
-// Whether networks with this activation can obey.
-bool CanObey(Activation activation, const ShapeConstraints& constraints);
 
 // Throws Error(kInvalidArgument) naming "spec.monotone" unless there is a slope for each input or
 // none at all, and "spec.network.activation" if the activation cannot obey.

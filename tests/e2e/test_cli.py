@@ -127,7 +127,8 @@ def test_training_reports_progress_on_stderr_and_the_result_on_stdout(cli, model
     )
     version = report["model_version"]
     assert report["job"]["state"] == "succeeded"
-    assert version["network"] == {"hidden": [8, 4], "activation": "tanh"}
+    form = {"skip": False, "residual": False}
+    assert version["network"] == {"hidden": [8, 4], "activation": "tanh", **form}
     assert (version["report"]["alpha"], version["report"]["beta"]) == (1, 0.5)
     assert (version["report"]["seed"], version["report"]["epochs"]) == (9, 7)
     assert version["report"]["validation_samples"] == 250

@@ -86,9 +86,37 @@ def test_networks_are_trained_by_newton_steps(cli, dataset, optimizer):
         *("train", dataset, "--model", "newton", "--optimizer", optimizer),
         *("--hidden", "6", "--activation", "tanh", "--seed", "3"),
     )["model_version"]
-    assert version["network"] == {"hidden": [6], "activation": "tanh"}
+    form = {"skip": False, "residual": False}
+    assert version["network"] == {"hidden": [6], "activation": "tanh", **form}
     assert version["report"]["seed"] == 3
     assert version["report"]["validation"]["value_relative"] < 0.1
+
+
+def test_a_network_is_monotone_and_convex_where_it_is_asked_to(cli, dataset):
+    version = cli.json(
+        *("train", dataset, "--model", "shaped", "--optimizer", "levenberg-marquardt"),
+        *("--hidden", "5,5", "--residual", "--increasing", "a", "--decreasing", "b"),
+        *("--convexity", "convex"),
+    )["model_version"]
+    form = {"skip": True, "residual": True}
+    assert version["network"] == {"hidden": [5, 5], "activation": "softplus", **form}
+    assert "network 2-5-5-1 softplus skip residual" in cli.ok("model", "show", "shaped")
+    for point in ("0.3,-0.4", "-0.9,-0.9", "4,4"):
+        arguments = ("predict", "shaped", f"--point={point}", "--jacobian", "--hessian")
+        (row,) = csv.DictReader(io.StringIO(cli.ok(*arguments, "--format", "csv")))
+        assert float(row["du/da"]) >= 0
+        assert float(row["du/db"]) <= 0
+        assert float(row["d2u/dada"]) >= 0
+        assert float(row["d2u/dbdb"]) >= 0
+
+
+def test_skips_and_residual_layers_are_asked_for_by_flags(cli, dataset):
+    for flags, name in (("--skip", "tanh skip,"), ("--residual", "tanh residual,")):
+        cli.ok(
+            *("train", dataset, "--model", "formed", "--hidden", "4,4", "--activation", "tanh"),
+            *("--epochs", "3", flags),
+        )
+        assert name in cli.ok("model", "show", "formed")
 
 
 @pytest.mark.parametrize("kind", ["polynomial", "gaussian-process"])

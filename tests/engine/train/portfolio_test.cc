@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/base/matrix.h"
+#include "engine/nn/constraints.h"
 #include "engine/train/recipe.h"
 
 namespace sobolev::train {
@@ -48,6 +49,27 @@ TEST(PortfolioTest, ItEndsWithoutRepetition) {
       const auto count = static_cast<double>(tried.size());
       const double score = order == 0 ? 1 : order == 1 ? 1 / (1 + count) : kInfinite;
       tried.push_back({recipe, score, recipe.newton_iterations});
+      ASSERT_LT(tried.size(), 500U);
+    }
+    EXPECT_GT(tried.size(), 5U);
+  }
+}
+
+// However they fare, and each one only once.
+TEST(PortfolioTest, WithConstraintsOnlyNetworksThatObeyAreTried) {
+  const nn::ShapeConstraints monotone{.slopes = {nn::Slope::kIncreasing, nn::Slope::kFree}};
+  const nn::ShapeConstraints concave{.convexity = nn::Convexity::kConcave};
+  for (const nn::ShapeConstraints& shape : {monotone, concave}) {
+    const PortfolioFacts facts{.ranks = {1}, .shape = shape};
+    std::vector<TriedRecipe> tried;
+    for (std::vector<Recipe> next = NextRecipes(facts, tried, Work); !next.empty();
+         next = NextRecipes(facts, tried, Work)) {
+      const Recipe& recipe = next.front();
+      ASSERT_EQ(std::ranges::count(tried, recipe, &TriedRecipe::recipe), 0) << Name(recipe);
+      EXPECT_EQ(recipe.family, Family::kNetwork);
+      EXPECT_TRUE(recipe.rank == 0 || !shape.IsMonotone()) << Name(recipe);
+      EXPECT_NO_THROW(nn::CheckConstraints(ArchitectureOf(recipe, 2, 1), shape)) << Name(recipe);
+      tried.push_back({recipe, 1 / (1 + static_cast<double>(tried.size())), 1});
       ASSERT_LT(tried.size(), 500U);
     }
     EXPECT_GT(tried.size(), 5U);

@@ -165,8 +165,8 @@ TEST(ShapeTest, FunctionsThatObeyAreFitted) {
     return RelativeError(*Select(Sample(f, 100, 1), {.recipes = {recipe}, .shape = shape}),
                          Sample(f, 1000, 2));
   };
-  EXPECT_LT(error(Monotone, kMonotone), 3e-3);
-  EXPECT_LT(error(Convex, kConvex), 3e-3);
+  EXPECT_LT(error(Monotone, kMonotone), 3e-4);
+  EXPECT_LT(error(Convex, kConvex), 3e-4);
 }
 
 TEST(ShapeTest, TheChoiceAmongRecipesObeysToo) {
