@@ -22,6 +22,11 @@ constexpr double kExact = 1e-15;
 
 }  // namespace
 
+Errors UnknownErrors() {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  return {.value_rmse = {}, .value_relative = nan, .jacobian_rmse = {}, .jacobian_relative = nan};
+}
+
 Errors MeanOf(const std::vector<Errors>& sets) {
   Errors mean = sets.front();
   for (std::size_t k = 1; k < sets.size(); ++k) {

@@ -21,6 +21,9 @@ struct Errors {
   double jacobian_relative = 0;  // ‖J − J*‖ / ‖J*‖, standardised; 0 if J* is.
 };
 
+// Of a fit that nothing was held out from: no squares, and NaN for ratios.
+Errors UnknownErrors();
+
 // The mean of each number, over one or more sets of samples with the same kinds of labels.
 Errors MeanOf(const std::vector<Errors>& sets);
 

@@ -185,6 +185,7 @@ struct Selection::Impl {
     Append(by_point, point_errors);
     trial.errors = MeanOf(fold_errors);
     trial.score = Score(trial.errors);
+    if (JudgedByItself()) trial.errors = UnknownErrors();
     std::ranges::sort(fold_iterations);
     trial.iterations = fold_iterations[fold_iterations.size() / 2];
     if (!std::isfinite(trial.score)) {
@@ -211,6 +212,9 @@ struct Selection::Impl {
   }
 
   const Trial& BestTrial() const { return trials[*best]; }
+
+  // A single sample cannot be held out: how good a fit is then remains unknown.
+  bool JudgedByItself() const { return all.training.NumPoints() == 1; }
 
   // Whether a fit to all samples takes about as long as may be added to a time limit.
   bool FinalFitIsShort() const {
@@ -264,7 +268,7 @@ struct Selection::Impl {
         best_surrogate = refitted;
       }
     }
-    phase = hurried ? Phase::kFinished : Phase::kCurve;
+    phase = hurried || JudgedByItself() ? Phase::kFinished : Phase::kCurve;
     fold_errors.clear();
     return SelectionStatus::kRunning;
   }
@@ -311,7 +315,7 @@ struct Selection::Impl {
 
   // The fit that the phase works on.
   void StartFit() {
-    Recipe recipe = phase == Phase::kTrials ? trials.back().recipe : BestTrial().recipe;
+    Recipe recipe = phase == Phase::kTrials ? trials.back().recipe : FinalTrial().recipe;
     const FitData* data = &all;
     switch (phase) {
       case Phase::kTrials:
@@ -501,6 +505,7 @@ const std::vector<SuspectLabel>& Selection::Suspects() const { return impl_->sus
 Index Selection::NumTrainingSamples() const { return impl_->all.training.NumPoints(); }
 
 Index Selection::NumValidationSamples() const {
+  if (impl_->JudgedByItself()) return 0;
   Index count = 0;
   for (const FitData& fold : impl_->folds) count += fold.validation.NumPoints();
   return count;

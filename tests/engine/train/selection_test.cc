@@ -220,6 +220,18 @@ TEST_P(OddSamplesTest, AFewSamplesMakeAFiniteModel) {
 
 INSTANTIATE_TEST_SUITE_P(FromOne, OddSamplesTest, testing::Values(1, 2, 3, 5, 8));
 
+TEST(SelectionTest, HowGoodAFitToOneSampleIsRemainsUnknown) {
+  const OwnedSamples samples = Smooth::Sample(1, 1);
+  const SampleSet view = samples.View();
+  Selection selection(view, SmallOptions());
+  ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+  EXPECT_EQ(selection.NumTrainingSamples(), 1);
+  EXPECT_EQ(selection.NumValidationSamples(), 0);
+  EXPECT_TRUE(std::isnan(selection.Best()->errors.value_relative));
+  EXPECT_TRUE(std::isnan(selection.Best()->errors.jacobian_relative));
+  EXPECT_THAT(selection.LearningCurve(), testing::IsEmpty());
+}
+
 TEST(SelectionTest, NoSamplesAreRefused) {
   const SampleSet none{.n = 2, .m = 1, .blocks = {}};
   try {
