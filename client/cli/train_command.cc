@@ -44,6 +44,7 @@ void AddNetworkOptions(CLI::App& train, client::TrainingSpec& spec) {
       {"adam", client::Optimizer::kAdam},
       {"levenberg-marquardt", client::Optimizer::kLevenbergMarquardt},
       {"hybrid", client::Optimizer::kHybrid},
+      {"lbfgs", client::Optimizer::kLbfgs},
   };
   const std::map<std::string, client::Precision> precisions = {
       {"float32", client::Precision::kFloat32},
@@ -62,9 +63,10 @@ void AddNetworkOptions(CLI::App& train, client::TrainingSpec& spec) {
   train.add_option("--activation", spec.activation, "softplus, tanh, silu, gelu or sin")
       ->transform(CLI::CheckedTransformer(activations).description(""));
   train
-      .add_option("--optimizer", spec.optimizer,
-                  "adam (default), levenberg-marquardt (smooth functions, up to some thousand "
-                  "weights) or hybrid (one after the other)")
+      .add_option(
+          "--optimizer", spec.optimizer,
+          "adam (default), levenberg-marquardt (smooth functions, up to some thousand "
+          "weights), hybrid (one after the other) or lbfgs (smooth functions, more weights)")
       ->transform(CLI::CheckedTransformer(optimizers).description(""));
   train.add_option("--epochs", spec.epochs, "Passes over the training samples");
   train
@@ -126,7 +128,7 @@ void AddTrainCommand(CLI::App& app, Context& context) {
   train->footer(
       "Without options the server tries polynomials, Gaussian processes and networks, judges them\n"
       "by held-out values and derivatives, and takes the best; options of networks mean\n"
-      "--kind network. With --optimizer levenberg-marquardt or hybrid only --hidden and\n"
+      "--kind network. With another --optimizer than adam only --hidden and\n"
       "--activation apply. The report says what was tried and chosen. Progress goes to standard\n"
       "error. Ctrl-C leaves the job running and says how to follow or stop it.\n"
       "Exit code 0 if the job succeeds, 4 if it fails or is cancelled, 130 after Ctrl-C.");

@@ -63,6 +63,8 @@ v1::TrainingSpec::Optimizer ToProto(Optimizer optimizer) {
       return v1::TrainingSpec::OPTIMIZER_LEVENBERG_MARQUARDT;
     case Optimizer::kHybrid:
       return v1::TrainingSpec::OPTIMIZER_HYBRID;
+    case Optimizer::kLbfgs:
+      return v1::TrainingSpec::OPTIMIZER_LBFGS;
   }
   return v1::TrainingSpec::OPTIMIZER_UNSPECIFIED;
 }

@@ -22,6 +22,7 @@
 #include "engine/train/differential_pca.h"
 #include "engine/train/errors.h"
 #include "engine/train/fit.h"
+#include "engine/train/lbfgs.h"
 #include "engine/train/levenberg_marquardt.h"
 #include "engine/train/loss_weights.h"
 #include "engine/train/options.h"
@@ -36,9 +37,14 @@ namespace {
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-// Levenberg-Marquardt ends when the held-out score has not improved by this share for so long.
+// Levenberg-Marquardt ends when the held-out score has not improved by this share for so many
+// steps, L-BFGS for so many slices.
 constexpr double kImprovement = 0.01;
 constexpr Index kPatience = 15;
+// Steps of L-BFGS from one look at the held-out score to the next.
+constexpr Index kLbfgsSlice = 20;
+// L-BFGS ends where the Gauss-Newton model can be trusted.
+constexpr double kDampingAfterLbfgs = 1e-4;
 // Standard deviation of the initial biases: without them all tanh units bend at the mean.
 constexpr double kBiasSpread = 0.5;
 // Between the seeds of restarts; odd, so that they do not repeat.
@@ -95,6 +101,13 @@ LossWeights LossFor(const Recipe& recipe, const FitData& data, const LabelledPoi
   return WeightsFor(points, options);
 }
 
+// Multiply-adds of a gradient of the loss of all points.
+double GradientWork(const nn::Architecture& architecture, Index num_points, bool derivatives) {
+  const Index sweeps = derivatives ? 3 + 3 * architecture.m : 3;
+  return static_cast<double>(sweeps) * static_cast<double>(architecture.NumParameters()) *
+         static_cast<double>(num_points);
+}
+
 // The Gauss-Newton matrix of all points, and its factorisation.
 double NewtonWorkPerStep(const nn::Architecture& architecture, const LabelledPoints& points) {
   const auto p = static_cast<double>(architecture.NumParameters());
@@ -122,11 +135,15 @@ class NetworkFit : public Fit {
   bool Advance(const std::stop_token& stop) override {
     if (recipe_.adam_steps > 0 && Training().NumPoints() < kLeastAdamSamples) {
       adam_left_ = false;
-      if (recipe_.newton_iterations == 0) return false;
+      if (recipe_.lbfgs_steps == 0 && recipe_.newton_iterations == 0) return false;
     }
     if (adam_left_ && recipe_.adam_steps > 0) {
       AdvanceAdam(stop);
-      return adam_left_ || recipe_.newton_iterations > 0;
+      return adam_left_ || recipe_.lbfgs_steps > 0 || recipe_.newton_iterations > 0;
+    }
+    if (lbfgs_left_ && recipe_.lbfgs_steps > 0) {
+      AdvanceLbfgs(stop);
+      return lbfgs_left_ || recipe_.newton_iterations > 0;
     }
     return AdvanceNewton(stop);
   }
@@ -141,6 +158,7 @@ class NetworkFit : public Fit {
 
   void Save(ByteWriter& writer) const override {
     writer.Write(adam_left_);
+    writer.Write(lbfgs_left_);
     writer.Write(has_model_);
     writer.Write(patience_score_);
     writer.Write(patience_iteration_);
@@ -150,6 +168,8 @@ class NetworkFit : public Fit {
     writer.Write(best_score_);
     writer.WriteVector(theta_);
     writer.WriteVector(best_theta_);
+    writer.Write(lbfgs_.has_value());
+    if (lbfgs_) lbfgs_->Save(writer);
     writer.Write(newton_.has_value());
     if (newton_) newton_->Save(writer);
     const std::string adam = adam_ ? adam_->SaveState() : std::string();
@@ -159,6 +179,7 @@ class NetworkFit : public Fit {
 
   void Load(ByteReader& reader) override {
     adam_left_ = reader.Read<bool>();
+    lbfgs_left_ = reader.Read<bool>();
     has_model_ = reader.Read<bool>();
     patience_score_ = reader.Read<double>();
     patience_iteration_ = reader.Read<Index>();
@@ -168,6 +189,10 @@ class NetworkFit : public Fit {
     best_score_ = reader.Read<double>();
     theta_ = reader.ReadVector(theta_.size());
     best_theta_ = reader.ReadVector(theta_.size());
+    if (reader.Read<bool>()) {
+      StartLbfgs();
+      lbfgs_->Load(reader);
+    }
     if (reader.Read<bool>()) {
       StartNewton();
       newton_->Load(reader);
@@ -260,14 +285,41 @@ class NetworkFit : public Fit {
 
   // In double-precision multiply-adds; Adam runs in single precision.
   double AdamWorkPerSample() const {
-    const Index sweeps = weights_.beta > 0 ? 3 + 3 * architecture_.m : 3;
-    return 0.5 * static_cast<double>(sweeps * architecture_.NumParameters());
+    return 0.5 * GradientWork(architecture_, 1, weights_.beta > 0);
+  }
+
+  // ---- L-BFGS ----
+
+  void StartLbfgs() { lbfgs_.emplace(architecture_, Training(), weights_, theta_, LbfgsOptions{}); }
+
+  void AdvanceLbfgs(const std::stop_token& stop) {
+    if (!lbfgs_) StartLbfgs();
+    const Index evaluations = lbfgs_->num_evaluations();
+    Index left = std::min(kLbfgsSlice, recipe_.lbfgs_steps - lbfgs_->num_steps());
+    while (left-- > 0 && lbfgs_->Step(stop) == Lbfgs::Status::kRunning) {
+    }
+    work_ += static_cast<double>(lbfgs_->num_evaluations() - evaluations) *
+             GradientWork(architecture_, Training().NumPoints(), weights_.beta > 0);
+    theta_ = lbfgs_->theta();
+    const bool improves = Judge(lbfgs_->num_steps(), kPatience * kLbfgsSlice, stop);
+    if (improves && lbfgs_->status() == Lbfgs::Status::kRunning &&
+        lbfgs_->num_steps() < recipe_.lbfgs_steps) {
+      return;
+    }
+    if (recipe_.newton_iterations > 0) {
+      best_iteration_ = 0;
+      patience_iteration_ = 0;
+    }
+    lbfgs_.reset();
+    lbfgs_left_ = false;
   }
 
   // ---- Levenberg-Marquardt ----
 
   void StartNewton() {
-    newton_.emplace(architecture_, Training(), weights_, theta_, LevenbergMarquardtOptions{});
+    LevenbergMarquardtOptions options;
+    if (recipe_.lbfgs_steps > 0) options.initial_damping = kDampingAfterLbfgs;
+    newton_.emplace(architecture_, Training(), weights_, theta_, options);
   }
 
   bool AdvanceNewton(const std::stop_token& stop) {
@@ -275,25 +327,32 @@ class NetworkFit : public Fit {
     const LevenbergMarquardt::Status status = newton_->Step(stop);
     work_ += NewtonWorkPerStep(architecture_, Training());
     theta_ = newton_->theta();
-    has_model_ = true;
     ++iteration_;
+    const bool improves = Judge(iteration_, kPatience, stop);
+    return improves && status == LevenbergMarquardt::Status::kRunning &&
+           iteration_ < recipe_.newton_iterations;
+  }
+
+  // Keeps the parameters if they are the best so far. Returns whether held-out errors have improved
+  // within `patience` iterations.
+  bool Judge(Index iteration, Index patience, const std::stop_token& stop) {
+    has_model_ = true;
     if (data_.validation.NumPoints() == 0) {
       best_theta_ = theta_;
-      best_iteration_ = iteration_;
-    } else {
-      const double score = ScoreOf(theta_, stop);
-      if (score < best_score_) {
-        if (score < (1 - kImprovement) * patience_score_) {
-          patience_score_ = score;
-          patience_iteration_ = iteration_;
-        }
-        best_score_ = score;
-        best_theta_ = theta_;
-        best_iteration_ = iteration_;
-      }
-      if (iteration_ - patience_iteration_ >= kPatience) return false;
+      best_iteration_ = iteration;
+      return true;
     }
-    return status == LevenbergMarquardt::Status::kRunning && iteration_ < recipe_.newton_iterations;
+    const double score = ScoreOf(theta_, stop);
+    if (score < best_score_) {
+      if (score < (1 - kImprovement) * patience_score_) {
+        patience_score_ = score;
+        patience_iteration_ = iteration;
+      }
+      best_score_ = score;
+      best_theta_ = theta_;
+      best_iteration_ = iteration;
+    }
+    return iteration - patience_iteration_ < patience;
   }
 
   double ScoreOf(const Vector& theta, const std::stop_token& stop) const {
@@ -318,8 +377,10 @@ class NetworkFit : public Fit {
   Index iteration_ = 0;  // Of Levenberg-Marquardt.
   double work_ = 0;
   bool adam_left_ = true;
+  bool lbfgs_left_ = true;
   bool has_model_ = false;  // Whether the parameters are more than initial ones.
   std::optional<Trainer> adam_;
+  std::optional<Lbfgs> lbfgs_;
   std::optional<LevenbergMarquardt> newton_;
 };
 
@@ -330,14 +391,11 @@ double EstimateNetworkWork(const Recipe& recipe, const LabelledPoints& training)
                                       .m = training.m(),
                                       .hidden = recipe.hidden,
                                       .activation = recipe.activation};
-  const auto p = static_cast<double>(architecture.NumParameters());
-  const auto samples = static_cast<double>(training.NumPoints());
-  const auto m = static_cast<double>(training.m());
-  const double batch = std::min(samples, std::max<double>(kLeastBatch, samples / kBatches));
-  const double adam = static_cast<double>(recipe.adam_steps) * batch * 0.5 * (3 + 3 * m) * p;
-  const double newton =
-      static_cast<double>(recipe.newton_iterations) * NewtonWorkPerStep(architecture, training);
-  return adam + newton;
+  const Index samples = training.NumPoints();
+  const Index batch = std::min(samples, std::max(kLeastBatch, samples / kBatches));
+  return static_cast<double>(recipe.adam_steps) * 0.5 * GradientWork(architecture, batch, true) +
+         static_cast<double>(recipe.lbfgs_steps) * GradientWork(architecture, samples, true) +
+         static_cast<double>(recipe.newton_iterations) * NewtonWorkPerStep(architecture, training);
 }
 
 std::unique_ptr<Fit> MakeNetworkFit(const Recipe& recipe, const FitData& data) {

@@ -20,6 +20,9 @@ using nn::Activation;
 
 constexpr Index kNewtonIterations = 100;
 constexpr Index kAdamSteps = 1600;
+constexpr Index kLbfgsSteps = 4000;
+// Cheap ones that save Levenberg-Marquardt its first ten or twenty.
+constexpr Index kLbfgsStart = 200;
 // After Adam found the basin.
 constexpr Index kPolishIterations = 40;
 
@@ -30,6 +33,7 @@ Recipe Newton(std::vector<Index> hidden, Activation activation = Activation::kTa
   return {.rank = rank,
           .hidden = std::move(hidden),
           .activation = activation,
+          .lbfgs_steps = kLbfgsStart,
           .newton_iterations = kNewtonIterations};
 }
 
@@ -50,6 +54,8 @@ Recipe Hybrid(Index rank = 0) {
           .adam_steps = kAdamSteps / 2,
           .newton_iterations = kPolishIterations};
 }
+
+bool IsNewton(const Recipe& recipe) { return recipe.newton_iterations > 0; }
 
 // Scores within this factor of the best are worth a second look.
 constexpr double kClose = 2;
@@ -95,7 +101,7 @@ std::vector<Recipe> Variations(const TriedRecipe& tried) {
     recipes.push_back(std::move(recipe));
   };
   // More iterations if they ended too soon.
-  if (network.newton_iterations > 0 && tried.iterations >= network.newton_iterations * 9 / 10) {
+  if (IsNewton(network) && tried.iterations >= network.newton_iterations * 9 / 10) {
     vary([](Recipe& recipe) { recipe.newton_iterations *= 3; });
   }
   vary([](Recipe& recipe) { recipe.hidden = Scaled(recipe.hidden, 1.5); });
@@ -105,11 +111,11 @@ std::vector<Recipe> Variations(const TriedRecipe& tried) {
     vary([&](Recipe& recipe) { recipe.activation = activation; });
   }
   vary([](Recipe& recipe) { recipe.hidden.push_back(recipe.hidden.back()); });
-  if (network.newton_iterations > 0) {
+  if (IsNewton(network)) {
     vary([](Recipe& recipe) { recipe.restart = 1; });
     vary([](Recipe& recipe) { recipe.restart = 2; });
   }
-  if (network.newton_iterations == 0) vary([](Recipe& recipe) { recipe.adam_steps *= 4; });
+  if (!IsNewton(network)) vary([](Recipe& recipe) { recipe.adam_steps *= 4; });
   return recipes;
 }
 
@@ -118,6 +124,10 @@ std::vector<Recipe> Variations(const TriedRecipe& tried) {
 Recipe NewtonRecipe() { return Newton({20, 20}); }
 
 Recipe HybridRecipe() { return Hybrid(); }
+
+Recipe LbfgsRecipe() {
+  return {.hidden = {20, 20}, .activation = Activation::kTanh, .lbfgs_steps = kLbfgsSteps};
+}
 
 std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<TriedRecipe>& tried,
                                 const std::function<double(const Recipe&)>& work) {
@@ -163,7 +173,7 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
   std::vector<Recipe> variations;
   bool varied_adam = false;
   for (std::size_t i = 0; i < networks.size(); ++i) {
-    const bool adam = networks[i].recipe.newton_iterations == 0;
+    const bool adam = !IsNewton(networks[i].recipe);
     if (i >= kVaried && (!adam || varied_adam)) continue;
     varied_adam = varied_adam || adam;
     for (Recipe& recipe : Variations(networks[i])) variations.push_back(std::move(recipe));

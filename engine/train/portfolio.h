@@ -20,6 +20,7 @@ struct PortfolioFacts {
 // Networks as they are trained unless something else is known.
 Recipe NewtonRecipe();
 Recipe HybridRecipe();
+Recipe LbfgsRecipe();
 
 struct TriedRecipe {
   Recipe recipe;

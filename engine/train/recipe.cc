@@ -14,10 +14,15 @@ std::string NetworkName(const Recipe& recipe) {
   for (const Index width : recipe.hidden) name += std::to_string(width) + "-";
   name.back() = ' ';
   name += nn::Name(recipe.activation);
-  name += ",";
-  if (recipe.adam_steps > 0) name += " adam " + std::to_string(recipe.adam_steps);
-  if (recipe.adam_steps > 0 && recipe.newton_iterations > 0) name += " +";
-  if (recipe.newton_iterations > 0) name += " lm " + std::to_string(recipe.newton_iterations);
+  const char* before = ", ";
+  const auto add = [&](const char* optimiser, Index steps) {
+    if (steps == 0) return;
+    name.append(before).append(optimiser).append(std::to_string(steps));
+    before = " + ";
+  };
+  add("adam ", recipe.adam_steps);
+  add("lbfgs ", recipe.lbfgs_steps);
+  add("lm ", recipe.newton_iterations);
   if (recipe.restart > 0) name += ", start " + std::to_string(recipe.restart + 1);
   return name;
 }

@@ -31,6 +31,7 @@ struct Recipe {
   std::vector<Index> hidden;
   nn::Activation activation = nn::Activation::kTanh;
   Index adam_steps = 0;         // First, on a one-cycle schedule.
+  Index lbfgs_steps = 0;        // Then, at most.
   Index newton_iterations = 0;  // Then, at most, of Levenberg-Marquardt.
   Index restart = 0;            // From other initial weights for each number.
 
@@ -38,7 +39,7 @@ struct Recipe {
 };
 
 // In words, different for different recipes: "polynomial", "gaussian process, 2 directions",
-// "network 20-20 tanh, lm 100" (at most so many iterations), "…, adam 1600" (steps),
+// "network 20-20 tanh, lbfgs 200 + lm 100" (at most so many iterations), "…, adam 1600" (steps),
 // "…, adam 800 + lm 40".
 std::string Name(const Recipe& recipe);
 

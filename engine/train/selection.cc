@@ -239,8 +239,10 @@ struct Selection::Impl {
   Recipe FinalRecipe() const {
     Recipe recipe = FinalTrial().recipe;
     if (recipe.newton_iterations > 0) {
-      const Index least = recipe.adam_steps > 0 ? 0 : 1;
+      const Index least = recipe.adam_steps > 0 || recipe.lbfgs_steps > 0 ? 0 : 1;
       recipe.newton_iterations = std::max(least, FinalTrial().iterations);
+    } else if (recipe.lbfgs_steps > 0) {
+      recipe.lbfgs_steps = std::max<Index>(1, FinalTrial().iterations);
     }
     recipe.restart += static_cast<Index>(members.size());
     return recipe;

@@ -29,6 +29,7 @@ void Write(ByteWriter& writer, const Recipe& recipe) {
   writer.WriteAll(std::span<const Index>(recipe.hidden));
   writer.Write(recipe.activation);
   writer.Write(recipe.adam_steps);
+  writer.Write(recipe.lbfgs_steps);
   writer.Write(recipe.newton_iterations);
   writer.Write(recipe.restart);
 }
@@ -42,6 +43,7 @@ Recipe ReadRecipe(ByteReader& reader) {
   recipe.hidden = reader.ReadAll<Index>(reader.Read<std::size_t>());
   recipe.activation = reader.Read<nn::Activation>();
   recipe.adam_steps = reader.Read<Index>();
+  recipe.lbfgs_steps = reader.Read<Index>();
   recipe.newton_iterations = reader.Read<Index>();
   recipe.restart = reader.Read<Index>();
   return recipe;

@@ -144,10 +144,20 @@ void RequireNoAdamOptions(const Spec& spec) {
   }
 }
 
+train::Recipe RecipeFor(Spec::Optimizer optimizer) {
+  switch (optimizer) {
+    case Spec::OPTIMIZER_HYBRID:
+      return train::HybridRecipe();
+    case Spec::OPTIMIZER_LBFGS:
+      return train::LbfgsRecipe();
+    default:
+      return train::NewtonRecipe();
+  }
+}
+
 // The network of the spec as a recipe for a selection.
 train::Recipe NetworkRecipe(const Spec& spec) {
-  train::Recipe recipe =
-      spec.optimizer() == Spec::OPTIMIZER_HYBRID ? train::HybridRecipe() : train::NewtonRecipe();
+  train::Recipe recipe = RecipeFor(spec.optimizer());
   if (!spec.network().hidden().empty()) {
     recipe.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
   }
@@ -181,10 +191,11 @@ bool IsSelection(const Spec& spec) {
       return false;
     case Spec::OPTIMIZER_LEVENBERG_MARQUARDT:
     case Spec::OPTIMIZER_HYBRID:
+    case Spec::OPTIMIZER_LBFGS:
       return true;
     default:
       throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.optimizer",
-                            "expected adam, levenberg-marquardt or hybrid, got number " +
+                            "expected adam, levenberg-marquardt, hybrid or lbfgs, got number " +
                                 std::to_string(static_cast<int>(spec.optimizer())));
   }
 }
@@ -226,7 +237,7 @@ train::Options ToOptions(const v1::TrainingSpec& spec) {
   RequireUnset(spec.has_effort(), "spec.effort", "KIND_AUTO");
   RequireUnset(spec.has_time_limit_seconds(), "spec.time_limit_seconds", "KIND_AUTO");
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
-               "KIND_AUTO, OPTIMIZER_LEVENBERG_MARQUARDT and OPTIMIZER_HYBRID");
+               "KIND_AUTO, and KIND_NETWORK with another optimizer than OPTIMIZER_ADAM");
   train::Options options;
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());

@@ -136,7 +136,7 @@ BAD_SPECS = {
         {"optimizer": 9},
         "UNKNOWN_ENUM_VALUE",
         "spec.optimizer",
-        "hybrid, got number 9",
+        "hybrid or lbfgs, got number 9",
     ),
     "no effort": ({"effort": 0}, "OUT_OF_RANGE", "spec.effort", "got 0; leave it unset"),
     "negative effort": ({"effort": -1}, "OUT_OF_RANGE", "spec.effort", "got -1"),

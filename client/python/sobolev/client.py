@@ -140,8 +140,9 @@ class Client:
             option of networks is given (hidden, activation, optimizer, derivative_scale, epochs,
             batch_size, learning_rate, patience, precision), else "auto".
           optimizer: Of a network: "adam" (default), "levenberg_marquardt" (far more accurate on
-            smooth functions, for up to some thousand weights) or "hybrid", one after the other. The
-            latter two take hidden and activation, and no other option of networks.
+            smooth functions, for up to some thousand weights), "hybrid", one after the other, or
+            "lbfgs" (smooth functions, more weights). All but "adam" take hidden and activation, and
+            no other option of networks.
           effort: Of "auto": work to spend, about in seconds of one core. Default 30. The same
             effort gives the same model.
           time_limit: Seconds of computing after which the best so far is taken. Default: none.

@@ -133,7 +133,8 @@ TEST_F(TrainingTest, APolynomialHasHessiansAndNoSpread) {
 }
 
 TEST_F(TrainingTest, ANetworkIsTrainedByTheOptimizerThatIsAskedFor) {
-  for (const Optimizer optimizer : {Optimizer::kLevenbergMarquardt, Optimizer::kHybrid}) {
+  for (const Optimizer optimizer :
+       {Optimizer::kLevenbergMarquardt, Optimizer::kHybrid, Optimizer::kLbfgs}) {
     const TrainingSpec spec{
         .hidden = {6}, .activation = Activation::kTanh, .optimizer = optimizer, .seed = 4};
     const ModelVersion version = client_.Train("d", spec, {.model = "n"}).Wait();

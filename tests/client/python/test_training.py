@@ -223,7 +223,7 @@ def test_a_cancelled_selection_raises(client):
     ("options", "field", "says"),
     [
         ({"kind": "forest"}, "kind", "auto, network, polynomial, gaussian_process, got 'forest'"),
-        ({"optimizer": "sgd"}, "optimizer", "adam, levenberg_marquardt, hybrid, got 'sgd'"),
+        ({"optimizer": "sgd"}, "optimizer", "adam, levenberg_marquardt, hybrid, lbfgs, got 'sgd'"),
         ({"precision": "float16"}, "precision", "float32, float64"),
         ({"effort": 0}, "spec.effort", "more than 0"),
         ({"effort": 2e6}, "spec.effort", "at most 1e+06"),

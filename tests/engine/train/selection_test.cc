@@ -41,7 +41,11 @@ SelectionStatus RunToEnd(Selection& selection) {
 SelectionOptions SmallOptions() {
   Recipe newton = NewtonRecipe();
   newton.hidden = {6};
+  newton.lbfgs_steps = 30;
   newton.newton_iterations = 8;
+  Recipe lbfgs = LbfgsRecipe();
+  lbfgs.hidden = {4};
+  lbfgs.lbfgs_steps = 50;
   Recipe hybrid = HybridRecipe();
   hybrid.hidden = {5, 4};
   hybrid.adam_steps = 40;
@@ -49,6 +53,7 @@ SelectionOptions SmallOptions() {
   return {.recipes = {{.family = Family::kPolynomial, .search = 1e7},
                       {.family = Family::kGaussianProcess},
                       newton,
+                      lbfgs,
                       hybrid}};
 }
 
@@ -101,7 +106,7 @@ TEST(SelectionTest, TheLeaderboardIsInOrderAndTheBestIsTheFirst) {
   Selection selection(view, SmallOptions());
   ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
   const std::vector<Trial> board = selection.Leaderboard();
-  ASSERT_EQ(board.size(), 4U);
+  ASSERT_EQ(board.size(), SmallOptions().recipes.size());
   for (std::size_t i = 1; i < board.size(); ++i) {
     if (board[i].state != Trial::State::kFinished) continue;
     EXPECT_LE(board[i - 1].score, board[i].score);

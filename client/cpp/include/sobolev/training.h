@@ -34,6 +34,7 @@ enum class Optimizer {
   kAdam,                // Stochastic; for large, kinked or noisy problems.
   kLevenbergMarquardt,  // Far more accurate on smooth functions with few weights.
   kHybrid,              // Adam, then Levenberg-Marquardt.
+  kLbfgs,               // Smooth functions, any number of weights.
 };
 
 // What to train and how; unset fields get the server's defaults (sobolev/v1/training.proto). An
