@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_ENGINE_TRAIN_ERRORS_H_
 #define SOBOLEV_ENGINE_TRAIN_ERRORS_H_
 
+#include <optional>
 #include <stop_token>
 #include <vector>
 
@@ -19,9 +20,12 @@ struct Errors {
   double value_relative = 0;     // RMS over outputs of value_rmse / σ_y.
   Vector jacobian_rmse;          // m, standardised; empty without Jacobians.
   double jacobian_relative = 0;  // ‖J − J*‖ / ‖J*‖, standardised; 0 if J* is.
+  // ‖h − h*‖ / ‖h*‖ over curvature labels, standardised; 0 if h* is. Unset without labels.
+  std::optional<double> curvature_relative;
 };
 
-// The mean of each number, over one or more sets of samples with the same kinds of labels.
+// The mean of each number, over one or more sets of samples with the same kinds of labels; of
+// curvatures over the sets that have some.
 Errors MeanOf(const std::vector<Errors>& sets);
 
 // What each point adds to the errors: its weighted squares, standardised.
