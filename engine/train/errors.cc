@@ -69,48 +69,14 @@ std::optional<double> CurvatureError(const Surrogate& surrogate, const LabelledP
   return Relative(error_square, label_square);
 }
 
-}  // namespace
-
-Errors MeanOf(const std::vector<Errors>& sets) {
-  Errors mean = sets.front();
-  for (std::size_t k = 1; k < sets.size(); ++k) {
-    mean.value_rmse += sets[k].value_rmse;
-    mean.value_relative += sets[k].value_relative;
-    mean.jacobian_rmse += sets[k].jacobian_rmse;
-    mean.jacobian_relative += sets[k].jacobian_relative;
-  }
-  double curvature = 0;
-  Index num_curvatures = 0;
-  for (const Errors& set : sets) {
-    if (!set.curvature_relative) continue;
-    curvature += *set.curvature_relative;
-    ++num_curvatures;
-  }
-  if (num_curvatures > 0) mean.curvature_relative = curvature / static_cast<double>(num_curvatures);
-  const auto count = static_cast<double>(sets.size());
-  mean.value_rmse /= count;
-  mean.value_relative /= count;
-  mean.jacobian_rmse /= count;
-  mean.jacobian_relative /= count;
-  return mean;
-}
-
-void Append(const PointErrors& more, PointErrors& errors) {
-  const auto append = [](const Vector& tail, Vector& vector) {
-    vector.conservativeResize(vector.size() + tail.size());
-    vector.tail(tail.size()) = tail;
-  };
-  append(more.value, errors.value);
-  append(more.jacobian, errors.jacobian);
-}
-
-Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
-                const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop) {
+// Of values and Jacobians, at points that are X in the user's units.
+Errors FirstOrderErrors(const Surrogate& surrogate, const LabelledPoints& points, const Matrix& X,
+                        const nn::Scaling& scaling, PointErrors* by_point,
+                        const std::stop_token& stop) {
   const Index n = points.n();
   const Index m = points.m();
   const Index num_points = points.NumPoints();
   const bool jacobian = points.J.cols() > 0;
-  const Matrix X = ((scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean).eval();
   Matrix Y(m, num_points);
   Matrix J(n, jacobian ? m * num_points : 0);
   surrogate.Predict(ConstMatrixMap(X.data(), n, num_points), std::nullopt, std::nullopt,
@@ -152,8 +118,61 @@ Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
     errors.jacobian_rmse = jacobian_square.cwiseQuotient(num_entries.cwiseMax(1)).cwiseSqrt();
     errors.jacobian_relative = Relative(jacobian_square.sum(), label_square);
   }
+  return errors;
+}
+
+// In the user's units.
+Matrix InputsOf(const LabelledPoints& points, const nn::Scaling& scaling) {
+  return (scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean;
+}
+
+}  // namespace
+
+Errors MeanOf(const std::vector<Errors>& sets) {
+  Errors mean = sets.front();
+  for (std::size_t k = 1; k < sets.size(); ++k) {
+    mean.value_rmse += sets[k].value_rmse;
+    mean.value_relative += sets[k].value_relative;
+    mean.jacobian_rmse += sets[k].jacobian_rmse;
+    mean.jacobian_relative += sets[k].jacobian_relative;
+  }
+  double curvature = 0;
+  Index num_curvatures = 0;
+  for (const Errors& set : sets) {
+    if (!set.curvature_relative) continue;
+    curvature += *set.curvature_relative;
+    ++num_curvatures;
+  }
+  if (num_curvatures > 0) mean.curvature_relative = curvature / static_cast<double>(num_curvatures);
+  const auto count = static_cast<double>(sets.size());
+  mean.value_rmse /= count;
+  mean.value_relative /= count;
+  mean.jacobian_rmse /= count;
+  mean.jacobian_relative /= count;
+  return mean;
+}
+
+void Append(const PointErrors& more, PointErrors& errors) {
+  const auto append = [](const Vector& tail, Vector& vector) {
+    vector.conservativeResize(vector.size() + tail.size());
+    vector.tail(tail.size()) = tail;
+  };
+  append(more.value, errors.value);
+  append(more.jacobian, errors.jacobian);
+}
+
+Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
+                const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop) {
+  const Matrix X = InputsOf(points, scaling);
+  Errors errors = FirstOrderErrors(surrogate, points, X, scaling, by_point, stop);
   errors.curvature_relative = CurvatureError(surrogate, points, X, scaling, stop);
   return errors;
+}
+
+double ScoreOn(const Surrogate& surrogate, const LabelledPoints& points, const nn::Scaling& scaling,
+               const std::stop_token& stop) {
+  return Score(
+      FirstOrderErrors(surrogate, points, InputsOf(points, scaling), scaling, nullptr, stop));
 }
 
 bool ClearlyLower(const PointErrors& first, const PointErrors& second) {

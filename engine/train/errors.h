@@ -43,13 +43,18 @@ Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
                 const nn::Scaling& scaling, PointErrors* by_point,
                 const std::stop_token& stop = {});
 
+// Score(ErrorsOn(…)) without what that does not count.
+double ScoreOn(const Surrogate& surrogate, const LabelledPoints& points, const nn::Scaling& scaling,
+               const std::stop_token& stop = {});
+
 // Whether the first are lower than the second by more than chance: the mean over points of the
 // difference, in units of the second's means, is below zero by its standard error. Labels with
 // noise have a floor of error that hides differences of single points but not of their mean.
 bool ClearlyLower(const PointErrors& first, const PointErrors& second);
 
 // One number to rank by: the geometric mean of the relative errors of values and Jacobians, or the
-// one that is known. Infinite if an error is not finite.
+// one that is known. Curvatures do not count: they are seldom labelled but by differences, whose
+// noise would hide the others. Infinite if an error is not finite.
 double Score(const Errors& errors);
 
 }  // namespace sobolev::train

@@ -299,7 +299,7 @@ class NetworkFit : public Fit {
   }
 
   double ScoreOf(const Vector& theta, const std::stop_token& stop) const {
-    return Score(ErrorsOn(SurrogateOf(theta), data_.validation, data_.scaling, nullptr, stop));
+    return ScoreOn(SurrogateOf(theta), data_.validation, data_.scaling, stop);
   }
 
   const Recipe recipe_;

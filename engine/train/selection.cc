@@ -264,8 +264,8 @@ struct Selection::Impl {
       // A fit to all samples knows those of the first fold; if it is not better there, it went
       // wrong.
       const LabelledPoints& known = folds.front().validation;
-      const double score = Score(ErrorsOn(*refitted, known, scaling, nullptr, stop));
-      if (score <= Score(ErrorsOn(*best_surrogate, known, scaling, nullptr, stop))) {
+      const double score = ScoreOn(*refitted, known, scaling, stop);
+      if (score <= ScoreOn(*best_surrogate, known, scaling, stop)) {
         best_surrogate = refitted;
       }
     }
