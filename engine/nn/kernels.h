@@ -62,6 +62,8 @@ struct Kernels {
   // Indexed by Activation. In place over `count` elements, a multiple of `width`: z becomes φ(z);
   // φ′(z) goes to p and φ″(z) to h. h may be null, and p too if h is.
   void (*activate[kNumActivations])(T* z, T* p, T* h, ptrdiff_t count);
+  // The same with φ‴(z) in k; none is null.
+  void (*activate_third[kNumActivations])(T* z, T* p, T* h, T* k, ptrdiff_t count);
 
   // out = acc + bias; bias may be null.
   void (*affine)(const Product<T>& product, const T* bias, T* out);

@@ -56,6 +56,7 @@ void Validate(const LabelledPoints& points, const LossWeights& weights) {
   check("curvatures", points.curvatures.point, points.curvatures.Y_bar, m, points.curvatures.H_v,
         n);
   check("curvatures", points.curvatures.point, points.curvatures.V, n, points.curvatures.H_v, n);
+  if (weights.kappa.size() > 0) RequireSize("kappa", weights.kappa.size(), m);
 }
 
 // Visits every label that is there: visit(label, w) with w null for w = e_output.
@@ -70,11 +71,12 @@ void ForEachLabel(const LabelledPoints& points, const LossWeights& weights, cons
     label.weight *= label.point_weight;
     if (std::isfinite(label.target) && label.weight > 0) visit(label, outputs);
   };
-  // 1/Σ_i ȳ_i²/λ_ij².
-  const auto adjoint_weight = [&](const double* y_bar, Index j) {
+  const Vector kappa = weights.kappa.size() > 0 ? weights.kappa : Vector::Ones(m).eval();
+  // 1/Σ_i ȳ_i²/scale_i².
+  const auto adjoint_weight = [&](const double* y_bar, const auto& scale) {
     double sum = 0;
     for (Index i = 0; i < m; ++i) {
-      if (y_bar[i] != 0) sum += y_bar[i] * y_bar[i] / (lambda(j, i) * lambda(j, i));
+      if (y_bar[i] != 0) sum += y_bar[i] * y_bar[i] / (scale(i) * scale(i));
     }
     return sum > 0 && std::isfinite(sum) ? 1 / sum : 0;
   };
@@ -119,7 +121,7 @@ void ForEachLabel(const LabelledPoints& points, const LossWeights& weights, cons
            .kind = LabelKind::kPartial,
            .axis = j,
            .target = adjoints.X_bar(j, column),
-           .weight = weights.beta * per_input * adjoint_weight(y_bar, j)},
+           .weight = weights.beta * per_input * adjoint_weight(y_bar, lambda.row(j))},
           y_bar);
     }
   }
@@ -135,7 +137,7 @@ void ForEachLabel(const LabelledPoints& points, const LossWeights& weights, cons
            .axis = j,
            .direction = curvatures.V.col(column).data(),
            .target = curvatures.H_v(j, column),
-           .weight = weights.gamma * per_input * adjoint_weight(y_bar, j) / squares},
+           .weight = weights.gamma * per_input * adjoint_weight(y_bar, kappa) / squares},
           y_bar);
     }
   }

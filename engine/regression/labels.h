@@ -26,7 +26,7 @@ struct Label {
   double target = 0;
   // Of the squared residual in the loss, > 0:
   //   α for values, β λ_ij²/n for ∂_j y_i, β/n Σ_j λ_ij² ẋ_j²/|ẋ|⁴ for ẋ·∇y_i,
-  //   β/n / Σ_i ȳ_i²/λ_ij² for entry j of Jᵀ ȳ and γ/n / (|v|² Σ_i ȳ_i²/λ_ij²) for curvatures,
+  //   β/n / Σ_i ȳ_i²/λ_ij² for entry j of Jᵀ ȳ and γ/n / (|v|² Σ_i ȳ_i²/κ_i²) for curvatures,
   // times the weight of the point. Scaling a direction and its label by a number changes nothing.
   double weight = 0;
   double point_weight = 1;

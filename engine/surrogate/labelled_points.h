@@ -49,13 +49,16 @@ struct LabelledPoints {
 };
 
 // The loss that fits minimise, over labels that are there:
-//   L = Σ_s weight_s [ α/m Σ_i (y_i − y*_i)² + β/(mn) Σ_ij λ_ij² (J_ij − J*_ij)² ] / N
-// with the terms of directional labels as documented where they are used.
+//   L = Σ_s weight_s [ α/m Σ_i (y_i − y*_i)² + β/(mn) Σ_ij λ_ij² (J_ij − J*_ij)²
+//                      + γ/(mn) Σ_k |κ∘ȳ_k|²/(|ȳ_k|⁴ |v_k|²) |∇²(ȳ_kᵀy) v_k − h_k|² ] / N
+// with the terms of directional first derivatives as documented where they are used. The lengths of
+// ȳ and v do not matter.
 struct LossWeights {
   double alpha = 1;
   double beta = 0;
   double gamma = 0;
   Matrix lambda;  // n×m, >= 0
+  Vector kappa;   // m, >= 0: the scale of curvatures; empty: 1.
 };
 
 }  // namespace sobolev

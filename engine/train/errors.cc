@@ -19,46 +19,64 @@ namespace {
 
 // Below that a relative error is as good as none; it keeps the logarithm finite.
 constexpr double kExact = 1e-15;
+// Numbers of Hessians that are evaluated at a time.
+constexpr Index kHessianNumbers = Index{1} << 20;
 
-}  // namespace
-
-Errors UnknownErrors() {
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  return {.value_rmse = {}, .value_relative = nan, .jacobian_rmse = {}, .jacobian_relative = nan};
+double Relative(double error_square, double label_square) {
+  return label_square > 0 ? std::sqrt(error_square / label_square) : 0;
 }
 
-Errors MeanOf(const std::vector<Errors>& sets) {
-  Errors mean = sets.front();
-  for (std::size_t k = 1; k < sets.size(); ++k) {
-    mean.value_rmse += sets[k].value_rmse;
-    mean.value_relative += sets[k].value_relative;
-    mean.jacobian_rmse += sets[k].jacobian_rmse;
-    mean.jacobian_relative += sets[k].jacobian_relative;
+// ‖h − h*‖ / ‖h*‖ over the entries of curvature labels that are there, of points at X.
+std::optional<double> CurvatureError(const Surrogate& surrogate, const LabelledPoints& points,
+                                     const Matrix& X, const nn::Scaling& scaling,
+                                     const std::stop_token& stop) {
+  const CurvatureLabels& labels = points.curvatures;
+  const auto num_labels = static_cast<Index>(labels.point.size());
+  if (num_labels == 0) return std::nullopt;
+  const Index n = points.n();
+  const Index m = points.m();
+  const Index most = std::clamp<Index>(kHessianNumbers / (m * n * n), 1, num_labels);
+  Matrix at(n, most);
+  Matrix H(n, n * m * most);
+  double error_square = 0;
+  double label_square = 0;
+  bool known = false;
+  for (Index first = 0; first < num_labels; first += most) {
+    const Index count = std::min(most, num_labels - first);
+    for (Index k = 0; k < count; ++k) {
+      at.col(k) = X.col(labels.point[static_cast<std::size_t>(first + k)]);
+    }
+    surrogate.Predict(ConstMatrixMap(at.data(), n, count), std::nullopt, std::nullopt,
+                      {.H = H.data()}, stop);
+    for (Index k = 0; k < count; ++k) {
+      const Vector v = scaling.x_scale.cwiseProduct(labels.V.col(first + k));
+      Vector h = Vector::Zero(n);
+      for (Index i = 0; i < m; ++i) {
+        h += labels.Y_bar(i, first + k) / scaling.y_scale[i] *
+             (H.middleCols((k * m + i) * n, n) * v);
+      }
+      for (Index j = 0; j < n; ++j) {
+        const double label = labels.H_v(j, first + k);
+        if (std::isnan(label)) continue;
+        const double error = h[j] * scaling.x_scale[j] - label;
+        error_square += error * error;
+        label_square += label * label;
+        known = true;
+      }
+    }
   }
-  const auto count = static_cast<double>(sets.size());
-  mean.value_rmse /= count;
-  mean.value_relative /= count;
-  mean.jacobian_rmse /= count;
-  mean.jacobian_relative /= count;
-  return mean;
+  if (!known) return std::nullopt;
+  return Relative(error_square, label_square);
 }
 
-void Append(const PointErrors& more, PointErrors& errors) {
-  const auto append = [](const Vector& tail, Vector& vector) {
-    vector.conservativeResize(vector.size() + tail.size());
-    vector.tail(tail.size()) = tail;
-  };
-  append(more.value, errors.value);
-  append(more.jacobian, errors.jacobian);
-}
-
-Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
-                const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop) {
+// Of values and Jacobians, at points that are X in the user's units.
+Errors FirstOrderErrors(const Surrogate& surrogate, const LabelledPoints& points, const Matrix& X,
+                        const nn::Scaling& scaling, PointErrors* by_point,
+                        const std::stop_token& stop) {
   const Index n = points.n();
   const Index m = points.m();
   const Index num_points = points.NumPoints();
   const bool jacobian = points.J.cols() > 0;
-  const Matrix X = ((scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean).eval();
   Matrix Y(m, num_points);
   Matrix J(n, jacobian ? m * num_points : 0);
   surrogate.Predict(ConstMatrixMap(X.data(), n, num_points), std::nullopt, std::nullopt,
@@ -98,11 +116,72 @@ Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
   }
   if (num_entries.sum() > 0) {
     errors.jacobian_rmse = jacobian_square.cwiseQuotient(num_entries.cwiseMax(1)).cwiseSqrt();
-    if (label_square > 0) {
-      errors.jacobian_relative = std::sqrt(jacobian_square.sum() / label_square);
-    }
+    errors.jacobian_relative = Relative(jacobian_square.sum(), label_square);
   }
   return errors;
+}
+
+// In the user's units.
+Matrix InputsOf(const LabelledPoints& points, const nn::Scaling& scaling) {
+  return (scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean;
+}
+
+}  // namespace
+
+Errors UnknownErrors() {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  return {.value_rmse = {},
+          .value_relative = nan,
+          .jacobian_rmse = {},
+          .jacobian_relative = nan,
+          .curvature_relative = {}};
+}
+
+Errors MeanOf(const std::vector<Errors>& sets) {
+  Errors mean = sets.front();
+  for (std::size_t k = 1; k < sets.size(); ++k) {
+    mean.value_rmse += sets[k].value_rmse;
+    mean.value_relative += sets[k].value_relative;
+    mean.jacobian_rmse += sets[k].jacobian_rmse;
+    mean.jacobian_relative += sets[k].jacobian_relative;
+  }
+  double curvature = 0;
+  Index num_curvatures = 0;
+  for (const Errors& set : sets) {
+    if (!set.curvature_relative) continue;
+    curvature += *set.curvature_relative;
+    ++num_curvatures;
+  }
+  if (num_curvatures > 0) mean.curvature_relative = curvature / static_cast<double>(num_curvatures);
+  const auto count = static_cast<double>(sets.size());
+  mean.value_rmse /= count;
+  mean.value_relative /= count;
+  mean.jacobian_rmse /= count;
+  mean.jacobian_relative /= count;
+  return mean;
+}
+
+void Append(const PointErrors& more, PointErrors& errors) {
+  const auto append = [](const Vector& tail, Vector& vector) {
+    vector.conservativeResize(vector.size() + tail.size());
+    vector.tail(tail.size()) = tail;
+  };
+  append(more.value, errors.value);
+  append(more.jacobian, errors.jacobian);
+}
+
+Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
+                const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop) {
+  const Matrix X = InputsOf(points, scaling);
+  Errors errors = FirstOrderErrors(surrogate, points, X, scaling, by_point, stop);
+  errors.curvature_relative = CurvatureError(surrogate, points, X, scaling, stop);
+  return errors;
+}
+
+double ScoreOn(const Surrogate& surrogate, const LabelledPoints& points, const nn::Scaling& scaling,
+               const std::stop_token& stop) {
+  return Score(
+      FirstOrderErrors(surrogate, points, InputsOf(points, scaling), scaling, nullptr, stop));
 }
 
 bool ClearlyLower(const PointErrors& first, const PointErrors& second) {

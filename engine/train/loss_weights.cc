@@ -12,17 +12,19 @@ namespace sobolev::train {
 namespace {
 
 constexpr double kMaxLossWeight = 1e6;
+// What an entry of a curvature label weighs, of what an entry of a gradient does.
+constexpr double kCurvatureShare = 0.1;
 
 // A NaN fails every comparison.
 void CheckWeight(const char* field, double weight) {
   if (weight >= 0 && weight <= kMaxLossWeight) return;
   std::ostringstream text;
   text << "expected 0 to " << kMaxLossWeight << ", got " << weight
-       << "; only the ratio of alpha and beta matters, so scale both or leave them unset";
+       << "; only the ratios of alpha, beta and gamma matter, so scale all or leave them unset";
   throw InvalidArgument("OUT_OF_RANGE", field, text.str());
 }
 
-// Sums of squares of the derivative entries of each output.
+// Sums of squares of derivative entries of each output.
 struct Energy {
   explicit Energy(Index m) : square(Vector::Zero(m)), count(Vector::Zero(m)) {}
 
@@ -30,6 +32,11 @@ struct Energy {
     if (std::isnan(entry)) return;
     square[output] += entry * entry * scale;
     count[output] += 1;
+  }
+
+  // 1 over the root mean square of an output's entries; 1 if that is not known.
+  double Scale(Index output) const {
+    return square[output] > 0 ? std::sqrt(count[output] / square[output]) : 1;
   }
 
   Vector square;
@@ -61,28 +68,51 @@ Energy EnergyOf(const LabelledPoints& points) {
   return energy;
 }
 
+Energy CurvatureOf(const LabelledPoints& points) {
+  const Index m = points.m();
+  Energy energy(m);
+  const CurvatureLabels& curvatures = points.curvatures;
+  for (Index k = 0; k < curvatures.H_v.cols(); ++k) {
+    const double scale =
+        1 / (curvatures.Y_bar.col(k).squaredNorm() * curvatures.V.col(k).squaredNorm());
+    if (!std::isfinite(scale)) continue;
+    for (Index i = 0; i < m; ++i) {
+      if (curvatures.Y_bar(i, k) == 0) continue;
+      for (Index j = 0; j < points.n(); ++j) energy.Add(i, curvatures.H_v(j, k), scale);
+    }
+  }
+  return energy;
+}
+
 }  // namespace
 
 void CheckLoss(const LossOptions& options) {
   if (options.alpha) CheckWeight("spec.alpha", *options.alpha);
   if (options.beta) CheckWeight("spec.beta", *options.beta);
-  if (options.alpha.value_or(1) + options.beta.value_or(1) > 0) return;
+  if (options.gamma) CheckWeight("spec.gamma", *options.gamma);
+  if (options.alpha.value_or(1) + options.beta.value_or(1) + options.gamma.value_or(0) > 0) return;
   throw InvalidArgument("OUT_OF_RANGE", "spec.alpha",
-                        "expected alpha + beta > 0, got 0; give the value loss or the gradient "
-                        "loss a weight");
+                        "expected alpha + beta + gamma > 0, got 0; give the value loss or the "
+                        "gradient loss a weight");
 }
 
 LossWeights WeightsFor(const LabelledPoints& points, const LossOptions& options) {
   const auto n = static_cast<double>(points.n());
-  const Energy energy = EnergyOf(points);
-  const bool derivatives = options.derivatives && energy.count.sum() > 0;
+  const Energy gradients = EnergyOf(points);
+  const Energy curvatures = CurvatureOf(points);
+  const bool has_gradients = options.derivatives && gradients.count.sum() > 0;
+  const bool has_curvatures = options.derivatives && curvatures.count.sum() > 0;
+  const double share = has_curvatures ? kCurvatureShare : 0;
+  const double sum = 1 + n + n * share;
   LossWeights weights;
-  weights.beta = derivatives ? options.beta.value_or(n / (1 + n)) : 0;
-  weights.alpha = options.alpha.value_or(weights.beta > 0 ? 1 / (1 + n) : 1);
+  weights.beta = has_gradients ? options.beta.value_or(n / sum) : 0;
+  weights.gamma = has_curvatures ? options.gamma.value_or(n * share / sum) : 0;
+  weights.alpha = options.alpha.value_or(weights.beta + weights.gamma > 0 ? 1 / sum : 1);
   weights.lambda = Matrix::Ones(points.n(), points.m());
+  weights.kappa = Vector::Ones(points.m());
   for (Index i = 0; i < points.m(); ++i) {
-    if (energy.square[i] <= 0) continue;
-    weights.lambda.col(i).setConstant(std::sqrt(energy.count[i] / energy.square[i]));
+    weights.lambda.col(i).setConstant(gradients.Scale(i));
+    weights.kappa[i] = curvatures.Scale(i);
   }
   return weights;
 }

@@ -113,7 +113,9 @@ double NewtonWorkPerStep(const nn::Architecture& architecture, const LabelledPoi
   const auto p = static_cast<double>(architecture.NumParameters());
   const auto samples = static_cast<double>(points.NumPoints());
   const auto m = static_cast<double>(architecture.m);
-  return (1 + m) * samples * p * p + p * p * p / 3;
+  const auto curvatures =
+      static_cast<double>(architecture.n) * static_cast<double>(points.curvatures.point.size());
+  return (1 + m) * samples * p * p + 0.5 * curvatures * p * p + p * p * p / 3;
 }
 
 class NetworkFit : public Fit {
@@ -356,7 +358,7 @@ class NetworkFit : public Fit {
   }
 
   double ScoreOf(const Vector& theta, const std::stop_token& stop) const {
-    return Score(ErrorsOn(SurrogateOf(theta), data_.validation, data_.scaling, nullptr, stop));
+    return ScoreOn(SurrogateOf(theta), data_.validation, data_.scaling, stop);
   }
 
   const Recipe recipe_;

@@ -40,7 +40,7 @@ namespace sobolev::train {
 namespace {
 
 // Changes with everything that makes old states continue to other bits.
-constexpr std::uint64_t kStateVersion = 1;
+constexpr std::uint64_t kStateVersion = 2;
 
 // A recipe that is worse than the best by this factor on its first fold is abandoned.
 constexpr double kHopeless = 2;
@@ -92,6 +92,11 @@ struct Selection::Impl {
       throw FailedPrecondition("NO_JACOBIANS", "spec.beta",
                                "expected 0 or unset because no sample has a derivative label; "
                                "append samples with derivatives or train with beta = 0");
+    }
+    if (loss.gamma == 0 && options.loss.gamma.value_or(0) > 0) {
+      throw FailedPrecondition("NO_CURVATURES", "spec.gamma",
+                               "expected 0 or unset because no sample has a Hessian-vector label; "
+                               "append samples with hvp or train with gamma = 0");
     }
     suspects = CompareWithNeighbours(all.training, stop);
     fingerprint = Fingerprint();
@@ -265,8 +270,8 @@ struct Selection::Impl {
       // A fit to all samples knows those of the first fold; if it is not better there, it went
       // wrong.
       const LabelledPoints& known = folds.front().validation;
-      const double score = Score(ErrorsOn(*refitted, known, scaling, nullptr, stop));
-      if (score <= Score(ErrorsOn(*best_surrogate, known, scaling, nullptr, stop))) {
+      const double score = ScoreOn(*refitted, known, scaling, stop);
+      if (score <= ScoreOn(*best_surrogate, known, scaling, stop)) {
         best_surrogate = refitted;
       }
     }
@@ -357,6 +362,7 @@ struct Selection::Impl {
     }
     hasher.Add(options.loss.alpha.value_or(-1));
     hasher.Add(options.loss.beta.value_or(-1));
+    hasher.Add(options.loss.gamma.value_or(-1));
     hasher.Add(options.loss.derivatives);
     const LabelledPoints& points = all.training;
     for (const Matrix* matrix :

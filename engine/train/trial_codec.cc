@@ -78,6 +78,8 @@ void Write(ByteWriter& writer, const Errors& errors) {
   writer.Write(errors.value_relative);
   Write(writer, errors.jacobian_rmse);
   writer.Write(errors.jacobian_relative);
+  writer.Write(errors.curvature_relative.has_value());
+  writer.Write(errors.curvature_relative.value_or(0));
 }
 
 Errors ReadErrors(ByteReader& reader) {
@@ -86,6 +88,9 @@ Errors ReadErrors(ByteReader& reader) {
   errors.value_relative = reader.Read<double>();
   errors.jacobian_rmse = ReadSizedVector(reader);
   errors.jacobian_relative = reader.Read<double>();
+  const bool has_curvature = reader.Read<bool>();
+  const auto curvature_relative = reader.Read<double>();
+  if (has_curvature) errors.curvature_relative = curvature_relative;
   return errors;
 }
 

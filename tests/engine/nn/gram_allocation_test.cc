@@ -48,7 +48,8 @@ TEST(GramAllocationTest, OnlyTheConstructorAllocates) {
   const Architecture architecture{
       .n = 4, .m = 2, .hidden = {12, 9}, .activation = Activation::kTanh};
   const reference::GramProblem problem = reference::RandomGramProblem(
-      architecture, 300, {.missing = 0.1, .num_tangents = 50, .num_adjoints = 50}, 3);
+      architecture, 300,
+      {.missing = 0.1, .num_tangents = 50, .num_adjoints = 50, .num_curvatures = 50}, 3);
   const int at_start = num_allocations;
   GramSweep sweep(architecture, problem.points, problem.weights);
   EXPECT_GT(num_allocations, at_start);

@@ -87,6 +87,28 @@ VectorOf<S> StackedResiduals(const nn::Architecture& architecture, const VectorO
           points.adjoints.X_bar(j, column));
     }
   }
+  // The tangent of the Jacobian along v.
+  const Vector kappa =
+      weights.kappa.size() > 0 ? weights.kappa : Vector::Ones(architecture.m).eval();
+  for (std::size_t k = 0; k < points.curvatures.point.size(); ++k) {
+    using Dual = ad::Tangent<S>;
+    const auto column = static_cast<Index>(k);
+    const Index s = points.curvatures.point[k];
+    const Vector y_bar = points.curvatures.Y_bar.col(column);
+    const Vector v = points.curvatures.V.col(column);
+    if (y_bar.squaredNorm() == 0 || v.squaredNorm() == 0) continue;
+    VectorOf<Dual> x = points.X.col(s).template cast<Dual>();
+    for (Index j = 0; j < architecture.n; ++j) x[j].dot = S(v[j]);
+    const MatrixOf<Dual> J = Jacobian<Dual>(architecture, theta.template cast<Dual>(), x);
+    const double weight = points.weight[s] * weights.gamma / (m * n * num_points) *
+                          kappa.cwiseProduct(y_bar).squaredNorm() /
+                          (std::pow(y_bar.squaredNorm(), 2) * v.squaredNorm());
+    for (Index j = 0; j < architecture.n; ++j) {
+      S h{};
+      for (Index i = 0; i < architecture.m; ++i) h += J(i, j).dot * S(y_bar[i]);
+      add(weight, h, points.curvatures.H_v(j, column));
+    }
+  }
   return Eigen::Map<VectorOf<S>>(r.data(), static_cast<Index>(r.size()));
 }
 
@@ -112,6 +134,7 @@ struct LabelChoice {
   bool rank_one_lambda = true;
   Index num_tangents = 0;
   Index num_adjoints = 0;
+  Index num_curvatures = 0;
 };
 
 struct GramProblem {
@@ -158,11 +181,16 @@ inline GramProblem RandomGramProblem(const nn::Architecture& architecture, Index
                      labels(m, choice.num_tangents)};
   points.adjoints = {some_points(choice.num_adjoints), normal(m, choice.num_adjoints),
                      labels(n, choice.num_adjoints)};
-  problem.weights = {.alpha = 0.3, .beta = 0.7, .gamma = 0, .lambda = Matrix(n, m)};
+  problem.weights = {.alpha = 0.3, .beta = 0.7, .gamma = 0.4, .lambda = Matrix(n, m), .kappa = {}};
   const Vector of_input = normal(n, 1).cwiseAbs();
   const Vector of_output = normal(m, 1).cwiseAbs();
   problem.weights.lambda = choice.rank_one_lambda ? Matrix(of_input * of_output.transpose())
                                                   : Matrix(normal(n, m).cwiseAbs());
+  if (choice.num_curvatures > 0) {
+    points.curvatures = {some_points(choice.num_curvatures), normal(m, choice.num_curvatures),
+                         normal(n, choice.num_curvatures), labels(n, choice.num_curvatures)};
+    problem.weights.kappa = normal(m, 1).cwiseAbs();
+  }
   return problem;
 }
 
