@@ -334,6 +334,7 @@ constexpr Kernels<T> Table() {
           .outer = &Outer<T>,
           .row_sums = &RowSums<T>,
           .residual = &Residual<T>,
+          .weighted_residual = &WeightedResidual<T>,
           .gather = &Gather<T>,
           .scatter = &Scatter<T>,
           .apply = &Apply<T>};

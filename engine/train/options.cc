@@ -146,9 +146,9 @@ std::size_t MemoryBytes(const Options& resolved, Index n, Index m, Index num_sam
   // θ, its gradient, two moments and the best θ:
   const double parameters = 5 * number * static_cast<double>(architecture.NumParameters());
   const double history = static_cast<double>(*resolved.epochs) * sizeof(EpochRecord);
-  const auto sweep =
-      static_cast<double>(single ? nn::TwinSweep<float>::MemoryBytes(architecture, batch)
-                                 : nn::TwinSweep<double>::MemoryBytes(architecture, batch));
+  const auto sweep = static_cast<double>(
+      single ? nn::TwinSweep<float>::MemoryBytes(architecture, {.n = n, .m = m}, batch)
+             : nn::TwinSweep<double>::MemoryBytes(architecture, {.n = n, .m = m}, batch));
   const double total = samples + parameters + history + sweep;
   return total < 0x1p63 ? static_cast<std::size_t>(total) : std::numeric_limits<std::size_t>::max();
 }
