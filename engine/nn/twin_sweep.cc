@@ -264,7 +264,7 @@ TwinLoss TwinSweep<T>::LossAndGradient(const SampleRows<T>& rows,
       .indices = indices,
       .stop = stop,
       .gradient = true,
-      .derivatives = beta != 0,
+      .derivatives = beta != 0 && impl.layout.NumSweeps() > 0,
       .value_factor = static_cast<T>(2 * alpha / num_values),
       .gradient_factor = static_cast<T>(2 * beta / (num_values * static_cast<double>(impl.n)))};
   impl.ForEachShard(task, [&](Index first, Index num_chunks, T* shard, auto& slot) {
