@@ -23,10 +23,11 @@ struct RowLayout {
   Index num_tangents = 0;      // Of each sample.
   Index num_adjoints = 0;      // Of each sample.
 
+  constexpr Index NumDirections() const { return num_tangents + num_adjoints; }
   constexpr Index NumEntries() const { return jacobian ? m * n : 0; }
   // Sweeps for derivatives: one per output if there is J, one per tangent label, one per adjoint
   // label.
-  constexpr Index NumSweeps() const { return (jacobian ? m : 0) + num_tangents + num_adjoints; }
+  constexpr Index NumSweeps() const { return (jacobian ? m : 0) + NumDirections(); }
 
   constexpr Index Y() const { return n; }
   constexpr Index Jacobian() const { return n + m; }

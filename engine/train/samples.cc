@@ -72,6 +72,26 @@ Index SampleSet::NumHvps() const {
   });
 }
 
+SampleShape ShapeOf(const SampleSet& samples) {
+  SampleShape shape{
+      .layout = {.n = samples.n, .m = samples.m},
+      .num_samples = samples.NumSamples(),
+      .num_derivatives = samples.NumJacobians() + samples.NumTangents() + samples.NumAdjoints()};
+  bool jacobian = false;
+  for (const SampleBlock& block : samples.blocks) {
+    jacobian = jacobian || block.jacobian != nullptr;
+    shape.layout.num_tangents = std::max(shape.layout.num_tangents, block.num_tangents);
+    shape.layout.num_adjoints = std::max(shape.layout.num_adjoints, block.num_adjoints);
+  }
+  // Rows of values alone have an empty Jacobian.
+  shape.layout.jacobian = jacobian || shape.layout.NumDirections() == 0;
+  return shape;
+}
+
+bool HasDerivatives(const Sample& sample) {
+  return sample.jacobian != nullptr || sample.num_tangents > 0 || sample.num_adjoints > 0;
+}
+
 Sample SampleAt(const SampleBlock& block, Index row, Index n, Index m) {
   const auto at = [row](const double* numbers, Index width) {
     return numbers == nullptr ? nullptr : numbers + row * width;

@@ -31,19 +31,19 @@ using ::testing::HasSubstr;
 class Fixture {
  public:
   explicit Fixture(const SampleSet& samples)
-      : options_(ResolveOptions({.hidden = {6, 5}, .precision = Precision::kFloat64}, samples.n,
-                                samples.m, samples.NumSamples(), samples.NumJacobians(),
-                                std::numeric_limits<std::size_t>::max())),
+      : options_(ResolveOptions({.hidden = {6, 5}, .precision = Precision::kFloat64},
+                                ShapeOf(samples), std::numeric_limits<std::size_t>::max())),
         num_samples_(samples.NumSamples()) {
     for (std::uint32_t s = 0; s + 1 < num_samples_; ++s) split_.training.push_back(s);
     split_.validation = {static_cast<std::uint32_t>(num_samples_ - 1)};
     split_.held_out.assign(static_cast<std::size_t>(num_samples_), false);
     split_.held_out.back() = true;
+    options_.batch_size = num_samples_;  // One step.
     standardisation_ = Standardise(samples, split_, options_.derivative_scale);
     learner_ = MakeLearner(samples, split_, standardisation_, options_);
   }
 
-  nn::TwinLoss StepOnAll() { return learner_->Step(split_.training, 0.01, {}); }
+  nn::TwinLoss StepOnAll() { return learner_->Step(0, 0, 0.01, {}); }
 
   nn::NetworkSurrogate Surrogate(const SampleSet& samples) const {
     return nn::NetworkSurrogate({.n = samples.n,
