@@ -38,14 +38,13 @@ Index RowBytes(const nn::RowLayout& layout, const Options& resolved) {
   return layout.Size() * static_cast<Index>(number);
 }
 
-StreamOrder OrderOf(const nn::RowLayout& layout, const Split& split, const Options& resolved) {
-  const auto num_training = static_cast<Index>(split.training.size());
-  const StreamShape shape = StreamShapeOf(layout, resolved, num_training);
-  return {num_training, StepsPerEpoch(resolved, num_training), shape.steps_per_window,
-          shape.block_samples, resolved.seed};
-}
-
-}  // namespace
+// How an epoch is cut: a property of the samples and the options, never of the machine, because it
+// decides on the order.
+struct StreamShape {
+  Index steps_per_window = 1;
+  Index window_samples = 1;  // At most.
+  Index block_samples = 1;
+};
 
 StreamShape StreamShapeOf(const nn::RowLayout& layout, const Options& resolved,
                           Index num_training) {
@@ -60,6 +59,15 @@ StreamShape StreamShapeOf(const nn::RowLayout& layout, const Options& resolved,
                                           std::max<Index>(1, shape.window_samples / kLeastBlocks));
   return shape;
 }
+
+StreamOrder OrderOf(const nn::RowLayout& layout, const Split& split, const Options& resolved) {
+  const auto num_training = static_cast<Index>(split.training.size());
+  const StreamShape shape = StreamShapeOf(layout, resolved, num_training);
+  return {num_training, StepsPerEpoch(resolved, num_training), shape.steps_per_window,
+          shape.block_samples, resolved.seed};
+}
+
+}  // namespace
 
 std::size_t StreamBytes(const SampleShape& shape, const Options& resolved) {
   const nn::RowLayout layout = LayoutOf(shape, resolved);

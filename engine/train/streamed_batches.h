@@ -24,15 +24,6 @@
 
 namespace sobolev::train {
 
-// How an epoch is cut: a property of the samples and the options, never of the machine, because it
-// decides on the order.
-struct StreamShape {
-  Index steps_per_window = 1;
-  Index block_samples = 1;
-  Index window_samples = 1;  // About; the largest may have a few more.
-};
-StreamShape StreamShapeOf(const nn::RowLayout& layout, const Options& resolved, Index num_training);
-
 template <class T>
 class StreamedBatches : public Batches<T> {
  public:

@@ -19,6 +19,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/rng.h"
 #include "engine/nn/network.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
@@ -121,7 +122,8 @@ TEST(BatchesTest, StreamedRowsAreTheResidentOnes) {
   const auto resident = MakeBatches<double>(view, split, standardisation, options, {});
   options.streamed = true;
   const auto streamed = MakeBatches<double>(view, split, standardisation, options, {});
-  EXPECT_EQ(streamed->Fingerprint(), streamed->Fingerprint());
+  const auto again = MakeBatches<double>(view, split, standardisation, options, {});
+  EXPECT_EQ(again->Fingerprint(), streamed->Fingerprint());
   for (Index epoch = 0; epoch < 2; ++epoch) {
     std::vector<std::vector<double>> expected;
     std::vector<std::vector<double>> actual;
@@ -134,6 +136,60 @@ TEST(BatchesTest, StreamedRowsAreTheResidentOnes) {
     std::ranges::sort(actual);
     EXPECT_EQ(actual, expected);
     EXPECT_EQ(RowsOf(streamed->OfValidation(0, {})), RowsOf(resident->OfValidation(0, {})));
+  }
+}
+
+TEST(BatchesTest, TheFingerprintOfAStreamTellsSamplesApart) {
+  OwnedSamples samples = Smooth::Sample(100, 1);
+  const SampleSet view = samples.View();
+  Options options = Resolved(view, {});
+  options.streamed = true;
+  const Split split = SplitSamples(100, options.validation_fraction, options.seed);
+  const Standardisation standardisation = Standardise(view, split, options.derivative_scale);
+  const auto fingerprint = [&] {
+    return MakeBatches<double>(view, split, standardisation, options, {})->Fingerprint();
+  };
+  const std::uint64_t before = fingerprint();
+  samples.J(1, 5) *= 1 + 1e-15;
+  EXPECT_NE(fingerprint(), before);
+}
+
+// Rows of 16 kB: the training samples fill three windows, the held-out ones more than one part.
+TEST(BatchesTest, WindowsFollowEachOther) {
+  constexpr Index kSamples = 1800;
+  OwnedSamples samples{.X = Matrix(50, kSamples),
+                       .Y = Matrix(40, kSamples),
+                       .J = Matrix(50, 40 * kSamples),
+                       .weight = {}};
+  Rng rng(1);
+  for (double& x : samples.X.reshaped()) x = rng.Normal();
+  for (double& y : samples.Y.reshaped()) y = rng.Normal();
+  for (double& entry : samples.J.reshaped()) entry = rng.Uniform();
+  const SampleSet view = samples.View();
+  Options options =
+      Resolved(view, {.batch_size = 100, .validation_fraction = 0.4, .derivative_sketch = 0});
+  options.precision = Precision::kFloat64;
+  const Split split = SplitSamples(kSamples, options.validation_fraction, options.seed);
+  const Standardisation standardisation = Standardise(view, split, options.derivative_scale);
+  const auto resident = MakeBatches<double>(view, split, standardisation, options, {});
+  options.streamed = true;
+  const auto streamed = MakeBatches<double>(view, split, standardisation, options, {});
+  EXPECT_GT(streamed->NumValidationParts(), 1);
+  for (Index epoch = 0; epoch < 2; ++epoch) {
+    std::vector<std::vector<double>> expected;
+    std::vector<std::vector<double>> actual;
+    for (Index step = 0; step < StepsPerEpoch(options, 1080); ++step) {
+      for (auto& row : RowsOf(resident->OfStep(epoch, step, {}))) expected.push_back(row);
+      for (auto& row : RowsOf(streamed->OfStep(epoch, step, {}))) actual.push_back(row);
+    }
+    std::ranges::sort(expected);
+    std::ranges::sort(actual);
+    EXPECT_TRUE(actual == expected);
+    std::vector<std::vector<double>> held_out;
+    for (Index part = 0; part < streamed->NumValidationParts(); ++part) {
+      for (auto& row : RowsOf(streamed->OfValidation(part, {}))) held_out.push_back(row);
+    }
+    EXPECT_TRUE(held_out == RowsOf(resident->OfValidation(0, {})));
   }
 }
 
