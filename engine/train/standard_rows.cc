@@ -189,10 +189,11 @@ void StandardRows<T>::WriteSketch(const Sample& sample, Index number, std::uint6
 template <class T>
 void StandardRows<T>::RequireFinite(Index number, const T* row) const {
   // Labels may be NaN; the inputs may not.
-  bool finite = true;
-  for (Index k = 0; k < layout_.Size(); ++k) finite &= !std::isinf(row[k]);
-  for (Index k = 0; k < layout_.n; ++k) finite &= !std::isnan(row[k]);
-  if (finite) return;
+  constexpr T kLargest = std::numeric_limits<T>::max();
+  std::int32_t bad = 0;
+  for (Index k = 0; k < layout_.Size(); ++k) bad |= std::abs(row[k]) > kLargest ? 1 : 0;
+  for (Index k = 0; k < layout_.n; ++k) bad |= std::abs(row[k]) <= kLargest ? 0 : 1;
+  if (bad == 0) return;
   throw FailedPrecondition(
       "NOT_REPRESENTABLE", "dataset",
       "expected samples that are finite once they are scaled by the spread of their columns, but "
