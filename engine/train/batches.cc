@@ -90,7 +90,7 @@ template <class T>
 std::unique_ptr<Batches<T>> MakeBatches(const SampleSet& samples, const Split& split,
                                         const Standardisation& standardisation,
                                         const Options& resolved, const std::stop_token& stop) {
-  const StandardRows<T> rows(samples, split, standardisation, resolved);
+  const StandardRows<T> rows(samples, split, standardisation, resolved, stop);
   if (resolved.streamed) return std::make_unique<StreamedBatches<T>>(rows, split, resolved, stop);
   return std::make_unique<ResidentBatches<T>>(rows, split, resolved, stop);
 }

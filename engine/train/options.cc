@@ -166,7 +166,7 @@ Options ResolveOptions(const Options& options, const SampleShape& shape, std::si
 std::size_t MemoryBytes(const Options& resolved, const SampleShape& shape) {
   const bool single = resolved.precision == Precision::kFloat32;
   const double number = single ? sizeof(float) : sizeof(double);
-  const nn::RowLayout layout = LayoutOf(shape, resolved);
+  const nn::RowLayout layout = LayoutOf(shape.layout, resolved);
   const nn::Architecture architecture{
       .n = layout.n, .m = layout.m, .hidden = resolved.hidden, .activation = resolved.activation};
   const Index batch = *resolved.batch_size;

@@ -72,20 +72,26 @@ Index SampleSet::NumHvps() const {
   });
 }
 
-SampleShape ShapeOf(const SampleSet& samples) {
-  SampleShape shape{
-      .layout = {.n = samples.n, .m = samples.m},
-      .num_samples = samples.NumSamples(),
-      .num_derivatives = samples.NumJacobians() + samples.NumTangents() + samples.NumAdjoints()};
+nn::RowLayout LayoutOfLabels(const SampleSet& samples) {
+  nn::RowLayout layout{.n = samples.n, .m = samples.m};
   bool jacobian = false;
   for (const SampleBlock& block : samples.blocks) {
     jacobian = jacobian || block.jacobian != nullptr;
-    shape.layout.num_tangents = std::max(shape.layout.num_tangents, block.num_tangents);
-    shape.layout.num_adjoints = std::max(shape.layout.num_adjoints, block.num_adjoints);
+    layout.entry_weights =
+        layout.entry_weights || block.y_variance != nullptr || block.jacobian_variance != nullptr;
+    layout.num_tangents = std::max(layout.num_tangents, block.num_tangents);
+    layout.num_adjoints = std::max(layout.num_adjoints, block.num_adjoints);
   }
   // Rows of values alone have an empty Jacobian.
-  shape.layout.jacobian = jacobian || shape.layout.NumDirections() == 0;
-  return shape;
+  layout.jacobian = jacobian || layout.NumDirections() == 0;
+  return layout;
+}
+
+SampleShape ShapeOf(const SampleSet& samples) {
+  return {
+      .layout = LayoutOfLabels(samples),
+      .num_samples = samples.NumSamples(),
+      .num_derivatives = samples.NumJacobians() + samples.NumTangents() + samples.NumAdjoints()};
 }
 
 bool HasDerivatives(const Sample& sample) {

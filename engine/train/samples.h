@@ -50,9 +50,12 @@ struct SampleSet {
   Index NumHvps() const;
 };
 
+// Rows with room for every label of a sample.
+nn::RowLayout LayoutOfLabels(const SampleSet& samples);
+
 // What a training needs to know of samples before it reads them.
 struct SampleShape {
-  nn::RowLayout layout;  // With room for every label of a sample.
+  nn::RowLayout layout;  // LayoutOfLabels
   Index num_samples = 0;
   Index num_derivatives = 0;  // Labels of first derivatives with at least one known entry.
 };

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -60,8 +61,8 @@ std::vector<Index> DrawSet(Index bound, Index count, Rng& rng) {
 
 }  // namespace
 
-nn::RowLayout LayoutOf(const SampleShape& shape, const Options& resolved) {
-  nn::RowLayout layout = shape.layout;
+nn::RowLayout LayoutOf(const nn::RowLayout& labels, const Options& resolved) {
+  nn::RowLayout layout = labels;
   if (*resolved.derivative_sketch > 0) {
     layout.jacobian = false;
     layout.num_adjoints += *resolved.derivative_sketch;
@@ -71,8 +72,9 @@ nn::RowLayout LayoutOf(const SampleShape& shape, const Options& resolved) {
 
 template <class T>
 StandardRows<T>::StandardRows(const SampleSet& samples, const Split& split,
-                              const Standardisation& standardisation, const Options& resolved)
-    : layout_(LayoutOf(ShapeOf(samples), resolved)),
+                              const Standardisation& standardisation, const Options& resolved,
+                              const std::stop_token& stop)
+    : layout_(LayoutOf(LayoutOfLabels(samples), resolved)),
       sketch_(*resolved.derivative_sketch),
       seed_(resolved.seed),
       blocks_(samples.blocks),
@@ -84,6 +86,7 @@ StandardRows<T>::StandardRows(const SampleSet& samples, const Split& split,
   first_.push_back(0);
   for (const SampleBlock& block : blocks_) first_.push_back(first_.back() + block.rows);
   const nn::Scaling& scaling = standardisation_.scaling;
+  if (layout_.entry_weights) label_weights_ = LabelWeights(samples, split, scaling, stop);
   jacobian_scale_.resize(samples.n, samples.m);
   for (Index i = 0; i < samples.m; ++i) {
     jacobian_scale_.col(i) = scaling.x_scale / scaling.y_scale[i];
@@ -103,6 +106,7 @@ void StandardRows<T>::Write(Index number, std::uint64_t draw, T* row) const {
     WriteScaled(sample.y, scaling.y_mean, scaling.y_scale, row + layout_.Y());
   }
   if (layout_.jacobian) WriteJacobian(sample, row);
+  if (layout_.entry_weights) WriteEntryWeights(sample, row);
   WriteTangents(sample, row);
   WriteAdjoints(sample, row);
   if (sketch_ > 0) WriteSketch(sample, number, draw, row);
@@ -122,6 +126,17 @@ void StandardRows<T>::WriteJacobian(const Sample& sample, T* row) const {
   }
   WriteProducts(sample.jacobian, jacobian_scale_.data(), layout_.NumEntries(),
                 row + layout_.Jacobian());
+}
+
+template <class T>
+void StandardRows<T>::WriteEntryWeights(const Sample& sample, T* row) const {
+  for (Index i = 0; i < layout_.m; ++i) {
+    row[layout_.YWeights() + i] = static_cast<T>(label_weights_.OfValue(sample, i));
+    T* const weights = row + layout_.JacobianWeights() + i * layout_.n;
+    for (Index j = 0; j < layout_.n && layout_.jacobian; ++j) {
+      weights[j] = static_cast<T>(lambda_squared_(j, i) * label_weights_.OfEntry(sample, i, j));
+    }
+  }
 }
 
 template <class T>
@@ -182,7 +197,10 @@ void StandardRows<T>::WriteSketch(const Sample& sample, Index number, std::uint6
     T* const label = row + layout_.Adjoint(layout_.num_adjoints - sketch_ + k);
     label[i] = T{1};
     WriteProducts(sample.jacobian + i * n, jacobian_scale_.col(i).data(), n, label + m);
-    WriteVector(lambda_squared_.col(i) * weight, label + m + n);
+    for (Index j = 0; j < n; ++j) {
+      label[m + n + j] =
+          static_cast<T>(weight * lambda_squared_(j, i) * label_weights_.OfEntry(sample, i, j));
+    }
   }
 }
 

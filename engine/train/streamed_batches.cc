@@ -70,7 +70,7 @@ StreamOrder OrderOf(const nn::RowLayout& layout, const Split& split, const Optio
 }  // namespace
 
 std::size_t StreamBytes(const SampleShape& shape, const Options& resolved) {
-  const nn::RowLayout layout = LayoutOf(shape, resolved);
+  const nn::RowLayout layout = LayoutOf(shape.layout, resolved);
   const Index num_training =
       shape.num_samples - NumHeldOut(shape.num_samples, resolved.validation_fraction);
   const Index window = StreamShapeOf(layout, resolved, num_training).window_samples;

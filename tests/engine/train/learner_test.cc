@@ -253,6 +253,66 @@ TEST(LearnerTest, DerivativesAloneAreEnough) {
   EXPECT_EQ(fixture.learner_->Evaluate(Parameters::kBest, {}).num_values.sum(), 0);
 }
 
+// ---- Variances ----------------------------------------------------------------------------------
+
+// The loss with weights written out: inverse variances, of which none is far from the geometric
+// mean, with mean 1 over the training labels of an output.
+TEST(LearnerTest, VariancesWeighLabelsByTheirInverses) {
+  const OwnedSamples samples = Smooth::Sample(30, 1);
+  Rng rng(4);
+  Matrix y_variance(2, 30);
+  Matrix jacobian_variance(2, 60);
+  for (double& variance : y_variance.reshaped()) variance = 1 + 9 * rng.Uniform();
+  for (Index column = 0; column < 60; ++column) {
+    // Standardised, those of both inputs are alike.
+    jacobian_variance.col(column) << 1 + 9 * rng.Uniform(), 0.01 * (1 + 9 * rng.Uniform());
+  }
+  SampleSet view = samples.View();
+  view.blocks.front().y_variance = y_variance.data();
+  view.blocks.front().jacobian_variance = jacobian_variance.data();
+  for (const bool sketch : {false, true}) {
+    Fixture fixture(view, {.derivative_sketch = 0});
+    if (sketch) {
+      fixture.options_.derivative_sketch = 2;  // Both outputs.
+      fixture.options_.streamed = true;
+      fixture.learner_ =
+          MakeLearner(view, fixture.split_, fixture.standardisation_, fixture.options_);
+    }
+    const nn::Scaling& scaling = fixture.standardisation_.scaling;
+    Matrix Y(2, 30);
+    Matrix J(2, 60);
+    fixture.Surrogate(view).Predict(ConstMatrixMap(samples.X.data(), 2, 30), std::nullopt,
+                                    std::nullopt, {.Y = Y.data(), .J = J.data()});
+    double value = 0;
+    double gradient = 0;
+    for (Index i = 0; i < 2; ++i) {
+      double value_weight = 0;
+      double value_sum = 0;
+      double entry_weight = 0;
+      double entry_sum = 0;
+      for (Index s = 0; s < 29; ++s) {
+        const double weight = 1 / y_variance(i, s);
+        value_weight += weight / 29;
+        value_sum += weight * std::pow((Y(i, s) - samples.Y(i, s)) / scaling.y_scale[i], 2);
+        for (Index j = 0; j < 2; ++j) {
+          const double scale = scaling.x_scale[j] / scaling.y_scale[i];
+          const double lambda =
+              fixture.standardisation_.lambda[static_cast<std::size_t>(i * 2 + j)];
+          const double error = J(j, s * 2 + i) - samples.J(j, s * 2 + i);
+          const double inverse = 1 / (jacobian_variance(j, s * 2 + i) * scale * scale);
+          entry_weight += inverse / 58;
+          entry_sum += inverse * std::pow(lambda * scale * error, 2);
+        }
+      }
+      value += value_sum / value_weight / 29 / 2;
+      gradient += entry_sum / entry_weight / 29 / 4;
+    }
+    const nn::TwinLoss loss = fixture.StepOnAll();
+    EXPECT_NEAR(loss.value / value, 1, 1e-12);
+    EXPECT_NEAR(loss.gradient / gradient, 1, 1e-12);
+  }
+}
+
 // ---- Sketches -----------------------------------------------------------------------------------
 
 // n = 3 inputs and m = 24 outputs, some labels missing.
