@@ -75,6 +75,8 @@ void AddNetworkOptions(CLI::App& train, client::TrainingSpec& spec) {
       ->transform(CLI::CheckedTransformer(scales).description(""));
   train.add_option("--precision", spec.precision, "float32 or float64: arithmetic of training")
       ->transform(CLI::CheckedTransformer(precisions).description(""));
+  train.add_option("--derivative-sketch", spec.derivative_sketch,
+                   "Fit the derivatives of so many outputs in each step, drawn anew; 0: of all");
   train.add_option("--learning-rate", spec.learning_rate, "Peak of the one-cycle schedule");
   train.add_option("--batch-size", spec.batch_size, "Samples in a step of the optimiser");
   train.add_option("--validation-fraction", spec.validation_fraction, "Share held out");

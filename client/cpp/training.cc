@@ -187,6 +187,7 @@ v1::TrainingSpec ToProto(const TrainingSpec& spec) {
   if (spec.patience) proto.set_patience(*spec.patience);
   if (spec.seed) proto.set_seed(*spec.seed);
   if (spec.precision) proto.set_precision(ToProto(*spec.precision));
+  if (spec.derivative_sketch) proto.set_derivative_sketch(*spec.derivative_sketch);
   return proto;
 }
 

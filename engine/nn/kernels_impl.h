@@ -348,6 +348,7 @@ constexpr Kernels<T> Table() {
       .outer = &Outer<T>,
       .row_sums = &RowSums<T>,
       .residual = &Residual<T>,
+      .weighted_residual = &WeightedResidual<T>,
       .gather = &Gather<T>,
       .scatter = &Scatter<T>,
       .apply = &Apply<T>};

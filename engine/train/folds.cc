@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <numeric>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
 #include "engine/nn/network_surrogate.h"
@@ -25,6 +28,9 @@ namespace {
 
 // Points that are used at most; of more, a random part.
 constexpr Index kMaxPoints = 20'000;
+// How often a point is kept: in all points, in each fold, in a part of one, and by the fit that
+// runs, which lays out its labels anew.
+constexpr double kCopies = 8;
 // Up to so many points every recipe is cross-validated.
 constexpr Index kFewPoints = 200;
 constexpr Index kFolds = 4;
@@ -44,14 +50,37 @@ std::vector<std::uint32_t> PartOf(const std::vector<std::uint32_t>& numbers,
 
 }  // namespace
 
+Index MostPoints(const SampleSet& samples, std::size_t memory_limit) {
+  const auto n = static_cast<double>(samples.n);
+  const auto m = static_cast<double>(samples.m);
+  double numbers = 0;  // Of the sample with the most.
+  for (const SampleBlock& block : samples.blocks) {
+    const double jacobian = block.jacobian == nullptr ? 0 : m * n;
+    const double directions =
+        static_cast<double>(block.num_tangents + block.num_adjoints) * (n + m) +
+        static_cast<double>(block.num_hvps) * (2 * n + m);
+    numbers = std::max(numbers, n + m + 1 + jacobian + directions);
+  }
+  const double bytes = std::max(1.0, kCopies * numbers * sizeof(double));
+  const double most = static_cast<double>(memory_limit) / bytes;
+  if (most < 1) {
+    throw Error(ErrorCode::kResourceExhausted, "JOB_MEMORY", "dataset",
+                "expected samples of which one takes at most " + std::to_string(memory_limit) +
+                    " bytes with its copies, got some that take " +
+                    std::to_string(static_cast<std::int64_t>(bytes)) +
+                    "; raise the server's limit or append samples with fewer labels");
+  }
+  return most < static_cast<double>(kMaxPoints) ? static_cast<Index>(most) : kMaxPoints;
+}
+
 FoldedData DealFolds(const SampleSet& samples, const nn::Scaling& scaling, const LossOptions& loss,
-                     std::uint64_t seed, const std::stop_token& stop) {
+                     std::uint64_t seed, std::size_t memory_limit, const std::stop_token& stop) {
   const Index num_samples = samples.NumSamples();
   std::vector<std::uint32_t> order(static_cast<std::size_t>(num_samples));
   std::iota(order.begin(), order.end(), 0U);
   Rng rng(seed, kSplitStream);
   Shuffle(std::span(order), rng);
-  const Index used = std::min(num_samples, kMaxPoints);
+  const Index used = std::min(num_samples, MostPoints(samples, memory_limit));
   order.resize(static_cast<std::size_t>(used));
 
   // Folds by position in the shuffled order.

@@ -87,13 +87,61 @@ Vector FoldAffine(const nn::Architecture& architecture, const Vector& theta, con
   return folded;
 }
 
-SampleBlock BlockOf(const LabelledPoints& points, bool derivatives) {
-  return {.rows = points.NumPoints(),
-          .x = points.X.data(),
-          .y = points.Y.data(),
-          .jacobian = derivatives && points.J.cols() > 0 ? points.J.data() : nullptr,
-          .weight = points.weight.data()};
-}
+// Points as a block of samples. Directional labels, which belong to points in any number, are laid
+// out as many to each point; those without are missing.
+class SampleView {
+ public:
+  SampleView(const LabelledPoints& points, bool derivatives)
+      : block_{.rows = points.NumPoints(),
+               .x = points.X.data(),
+               .y = points.Y.data(),
+               .jacobian = derivatives && points.J.cols() > 0 ? points.J.data() : nullptr,
+               .weight = points.weight.data()} {
+    if (!derivatives) return;
+    const TangentLabels& tangents = points.tangents;
+    if (!tangents.point.empty()) {
+      block_.num_tangents = Lay(tangents.point, tangents.X_dot, tangents.Y_dot, tangents_);
+      block_.tangents = tangents_.directions.data();
+      block_.jvp = tangents_.results.data();
+    }
+    const AdjointLabels& adjoints = points.adjoints;
+    if (!adjoints.point.empty()) {
+      block_.num_adjoints = Lay(adjoints.point, adjoints.Y_bar, adjoints.X_bar, adjoints_);
+      block_.adjoints = adjoints_.directions.data();
+      block_.vjp = adjoints_.results.data();
+    }
+  }
+
+  const SampleBlock& block() const { return block_; }
+
+ private:
+  struct Directions {
+    Matrix directions;
+    Matrix results;
+  };
+
+  // Returns how many each point has room for.
+  Index Lay(const std::vector<Index>& point, const Matrix& directions, const Matrix& results,
+            Directions& laid) const {
+    std::vector<Index> count(static_cast<std::size_t>(block_.rows));
+    for (const Index s : point) ++count[static_cast<std::size_t>(s)];
+    const Index most = *std::ranges::max_element(count);
+    laid.directions = Matrix::Zero(directions.rows(), most * block_.rows);
+    laid.results = Matrix::Constant(results.rows(), most * block_.rows,
+                                    std::numeric_limits<double>::quiet_NaN());
+    std::ranges::fill(count, 0);
+    for (std::size_t k = 0; k < point.size(); ++k) {
+      const Index column = point[k] * most + count[static_cast<std::size_t>(point[k])]++;
+      laid.directions.col(column) = directions.col(static_cast<Index>(k));
+      laid.results.col(column) = results.col(static_cast<Index>(k));
+    }
+    return most;
+  }
+
+  SampleBlock block_;
+  Directions tangents_;
+  Directions adjoints_;
+};
 
 LossWeights LossFor(const Recipe& recipe, const FitData& data, const LabelledPoints& points) {
   LossOptions options = data.loss;
@@ -230,15 +278,19 @@ class NetworkFit : public Fit {
 
   void StartAdam(const std::stop_token& stop) {
     const LabelledPoints& points = Training();
-    const LabelledPoints validation = projection_ && data_.validation.NumPoints() > 0
-                                          ? Project(data_.validation, *projection_)
-                                          : LabelledPoints();
-    const LabelledPoints& held_out = projection_ ? validation : data_.validation;
+    if (projection_ && data_.validation.NumPoints() > 0) {
+      validation_ = Project(data_.validation, *projection_);
+    }
+    const LabelledPoints& held_out = projection_ ? validation_ : data_.validation;
     const bool derivatives = recipe_.derivatives && weights_.beta > 0;
-    SampleSet samples{.n = points.n(), .m = points.m(), .blocks = {BlockOf(points, derivatives)}};
+    adam_samples_.clear();
+    adam_samples_.reserve(2);
+    adam_samples_.emplace_back(points, derivatives);
     const Index num_training = points.NumPoints();
     const Index num_held_out = held_out.NumPoints();
-    if (num_held_out > 0) samples.blocks.push_back(BlockOf(held_out, derivatives));
+    if (num_held_out > 0) adam_samples_.emplace_back(held_out, derivatives);
+    SampleSet samples{.n = points.n(), .m = points.m(), .blocks = {}};
+    for (const SampleView& view : adam_samples_) samples.blocks.push_back(view.block());
     Split split;
     split.held_out.assign(static_cast<std::size_t>(num_training + num_held_out), false);
     split.training.resize(static_cast<std::size_t>(num_training));
@@ -282,6 +334,7 @@ class NetworkFit : public Fit {
     has_model_ = true;
     if (data_.validation.NumPoints() > 0) best_score_ = ScoreOf(theta_, stop);
     adam_.reset();
+    adam_samples_.clear();
     adam_left_ = false;
   }
 
@@ -381,6 +434,9 @@ class NetworkFit : public Fit {
   bool adam_left_ = true;
   bool lbfgs_left_ = true;
   bool has_model_ = false;  // Whether the parameters are more than initial ones.
+  // What the trainer may read while it runs.
+  LabelledPoints validation_;  // Projected; empty without projection.
+  std::vector<SampleView> adam_samples_;
   std::optional<Trainer> adam_;
   std::optional<Lbfgs> lbfgs_;
   std::optional<LevenbergMarquardt> newton_;

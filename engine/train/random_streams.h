@@ -8,6 +8,8 @@
 namespace sobolev::train {
 
 inline constexpr std::uint64_t kSplitStream = 1;
+// Draw d of sketches, from 0, takes stream kSketchStream + d.
+inline constexpr std::uint64_t kSketchStream = std::uint64_t{1} << 62;
 inline constexpr std::uint64_t kInitialBiasStream = std::uint64_t{1} << 63;
 // Epoch e = 0, 1, … shuffles with stream kFirstEpochStream + e.
 inline constexpr std::uint64_t kFirstEpochStream = 2;

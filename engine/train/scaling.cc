@@ -16,17 +16,19 @@ namespace sobolev::train {
 
 namespace {
 
+using ConstVectorMap = Eigen::Map<const Vector>;
+
 // Over one part of the split, with weights in units of the largest, so that no sum overflows.
 struct WeightSums {
   double largest = 0;
   double all = 0;
-  double with_jacobian = 0;
+  double with_derivatives = 0;
   Index count = 0;
 
   WeightFactors Factors() const {
     if (count == 0) return {};
     const double scale = static_cast<double>(count) / largest;
-    return {.value = scale / all, .gradient = with_jacobian > 0 ? scale / with_jacobian : 0};
+    return {.value = scale / all, .gradient = with_derivatives > 0 ? scale / with_derivatives : 0};
   }
 };
 
@@ -93,6 +95,55 @@ struct Columns {
   Vector square;
 };
 
+// The mean over samples of Ĵ², n×m.
+struct DerivativeSquares {
+  DerivativeSquares(Index n, Index m) : sum(Matrix::Zero(n, m)), weight(Matrix::Zero(n, m)) {}
+
+  void Add(const Sample& sample, double share, const Vector& x_scale, const Vector& y_scale) {
+    const Index n = sum.rows();
+    const Index m = sum.cols();
+    directional = directional || sample.num_tangents + sample.num_adjoints > 0;
+    for (Index i = 0; i < m && sample.jacobian != nullptr; ++i) {
+      for (Index j = 0; j < n; ++j) {
+        AddTo(j, i, share, sample.jacobian[i * n + j] * (x_scale[j] / y_scale[i]));
+      }
+    }
+    for (Index k = 0; k < sample.num_tangents; ++k) {
+      const double norm = ConstVectorMap(sample.tangents + k * n, n).cwiseQuotient(x_scale).norm();
+      for (Index i = 0; i < m && norm > 0; ++i) {
+        const double entry = sample.jvp[k * m + i] / y_scale[i] / norm;
+        for (Index j = 0; j < n; ++j) AddTo(j, i, share, entry);
+      }
+    }
+    for (Index k = 0; k < sample.num_adjoints; ++k) {
+      const double* const seed = sample.adjoints + k * m;
+      const double norm = ConstVectorMap(seed, m).cwiseProduct(y_scale).norm();
+      for (Index i = 0; i < m; ++i) {
+        for (Index j = 0; j < n && seed[i] != 0; ++j) {
+          AddTo(j, i, share, sample.vjp[k * n + j] * x_scale[j] / norm);
+        }
+      }
+    }
+  }
+
+  // Missing entries of Jacobians count as zeros, since shares of samples with derivatives sum to 1;
+  // how many directional labels speak for an entry is only known by counting.
+  Matrix Mean() const {
+    if (!directional) return sum;
+    return (weight.array() > 0).select(sum.cwiseQuotient(weight), sum);
+  }
+
+  void AddTo(Index j, Index i, double share, double entry) {
+    if (std::isnan(entry)) return;
+    sum(j, i) += share * entry * entry;
+    weight(j, i) += share;
+  }
+
+  Matrix sum;
+  Matrix weight;
+  bool directional = false;
+};
+
 // λ of one output from r, the RMS over samples of Ĵ by each input.
 Vector Lambda(const Vector& r, DerivativeScale derivative_scale) {
   constexpr double kDead = 1e-7;
@@ -136,7 +187,7 @@ Standardisation Standardise(const SampleSet& samples, const Split& split,
     WeightSums& sums = sums_of(number);
     const double weight = sample.weight / sums.largest;
     sums.all += weight;
-    sums.with_jacobian += sample.jacobian != nullptr ? weight : 0;
+    sums.with_derivatives += HasDerivatives(sample) ? weight : 0;
   });
   Standardisation result;
   result.training = training.Factors();
@@ -161,17 +212,12 @@ Standardisation Standardise(const SampleSet& samples, const Split& split,
   Vector x_scale = x.Scale();
   const Vector y_scale = y.Scale();
 
-  Matrix square = Matrix::Zero(n, m);  // Mean over samples of Ĵ².
+  DerivativeSquares derivatives(n, m);
   visit_training([&](const Sample& sample) {
-    if (sample.jacobian == nullptr) return;
     const double share = sample.weight * result.training.gradient / num_training;
-    for (Index i = 0; i < m; ++i) {
-      for (Index j = 0; j < n; ++j) {
-        const double scaled = sample.jacobian[i * n + j] * (x_scale[j] / y_scale[i]);
-        if (!std::isnan(scaled)) square(j, i) += share * scaled * scaled;
-      }
-    }
+    derivatives.Add(sample, share, x_scale, y_scale);
   });
+  const Matrix square = derivatives.Mean();
   Matrix rms = square.cwiseSqrt();
   for (Index j = 0; j < n; ++j) {
     const double over_outputs = std::sqrt(square.row(j).mean());

@@ -18,10 +18,10 @@ namespace sobolev::train {
 
 // What turns the weight of a sample into its weights in the losses: w = value·weight has mean 1
 // over all samples of a part, v = gradient·weight over all samples of a part means 1 as well but is
-// only given to those with a Jacobian.
+// only given to those with derivative labels.
 struct WeightFactors {
   double value = 0;
-  double gradient = 0;  // 0 if no sample of the part has a Jacobian.
+  double gradient = 0;  // 0 if no sample of the part has derivative labels.
 };
 
 struct Standardisation {
@@ -37,7 +37,9 @@ struct Standardisation {
   //   kBalanced   1/max(r_ij, max_j r_ij / 10). The noise of pathwise derivatives is about
   //               proportional to r_ij, so that the first term weighs by precision; the second
   //               keeps an input that barely matters from taking over.
-  // An output whose derivatives are all 0 has λ = 1.
+  // An output whose derivatives are all 0 has λ = 1. Directional labels speak for the entries that
+  // they are made of: (ẏ_i/|ẋ|)² for all Ĵ_ij of output i, (x̄_j/|ȳ|)² for the Ĵ_ij of all outputs
+  // with ȳ_i ≠ 0; r_ij is then the RMS over all labels that speak for it.
   std::vector<double> lambda;
   WeightFactors training;
   WeightFactors validation;

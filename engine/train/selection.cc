@@ -82,7 +82,8 @@ struct Selection::Impl {
     none.held_out.assign(static_cast<std::size_t>(num_samples), false);
     scaling = Standardise(sample_set, none, DerivativeScale::kPerOutput, stop).scaling;
 
-    FoldedData dealt = DealFolds(sample_set, scaling, options.loss, options.seed, stop);
+    FoldedData dealt =
+        DealFolds(sample_set, scaling, options.loss, options.seed, options.memory_limit, stop);
     all = std::move(dealt.all);
     folds = std::move(dealt.folds);
     facts = {.ranks = PromisingRanks(AnalyseGradients(folds.front().training)),

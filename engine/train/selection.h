@@ -12,7 +12,9 @@
 #ifndef SOBOLEV_ENGINE_TRAIN_SELECTION_H_
 #define SOBOLEV_ENGINE_TRAIN_SELECTION_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -41,6 +43,8 @@ struct SelectionOptions {
   // More than 1: the best network is fitted from so many starts, and the ensemble is the surrogate.
   Index ensemble_size = 1;
   std::uint64_t seed = 1;
+  // Bytes that the points may take with all their copies; of more a random part is used.
+  std::size_t memory_limit = std::numeric_limits<std::size_t>::max();
 };
 
 // The checks that need only the sizes: throws Error(kInvalidArgument) naming "spec.network.hidden"

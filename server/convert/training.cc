@@ -109,6 +109,7 @@ Spec::Kind KindOf(const Spec& spec) {
   }
   const bool network = spec.has_network() || spec.has_epochs() || spec.has_batch_size() ||
                        spec.has_learning_rate() || spec.has_patience() ||
+                       spec.has_derivative_sketch() ||
                        spec.precision() != Spec::PRECISION_UNSPECIFIED ||
                        spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED ||
                        spec.optimizer() != Spec::OPTIMIZER_UNSPECIFIED;
@@ -138,6 +139,7 @@ void RequireNoAdamOptions(const Spec& spec) {
         std::pair(spec.has_patience(), "spec.patience"),
         std::pair(spec.has_validation_fraction(), "spec.validation_fraction"),
         std::pair(spec.precision() != Spec::PRECISION_UNSPECIFIED, "spec.precision"),
+        std::pair(spec.has_derivative_sketch(), "spec.derivative_sketch"),
         std::pair(spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED,
                   "spec.derivative_scale")}) {
     RequireUnset(is_set, field, "KIND_NETWORK with OPTIMIZER_ADAM");
@@ -253,6 +255,7 @@ train::Options ToOptions(const v1::TrainingSpec& spec) {
   if (spec.has_patience()) options.patience = spec.patience();
   if (spec.has_seed()) options.seed = spec.seed();
   options.precision = ToPrecision(spec.precision());
+  if (spec.has_derivative_sketch()) options.derivative_sketch = spec.derivative_sketch();
   return options;
 }
 

@@ -150,8 +150,7 @@ std::unique_ptr<TrainingRun> MakeNetworkRun(const TrainingRunEnvironment& enviro
                                             const v1::TrainingSpec& spec,
                                             const std::stop_token& stop) {
   const train::Options options =
-      train::ResolveOptions(ToOptions(spec), samples.n, samples.m, samples.NumSamples(),
-                            samples.NumJacobians(), environment.memory_limit);
+      train::ResolveOptions(ToOptions(spec), train::ShapeOf(samples), environment.memory_limit);
   return std::make_unique<NetworkRun>(environment, samples, options, stop);
 }
 

@@ -13,6 +13,13 @@
 namespace sobolev::server {
 namespace {
 
+train::SelectionOptions OptionsFor(const TrainingRunEnvironment& environment,
+                                   const v1::TrainingSpec& spec) {
+  train::SelectionOptions options = ToSelectionOptions(spec);
+  options.memory_limit = environment.memory_limit;
+  return options;
+}
+
 class SelectionRun : public TrainingRun {
  public:
   SelectionRun(const TrainingRunEnvironment& environment, const train::SampleSet& samples,
@@ -21,7 +28,7 @@ class SelectionRun : public TrainingRun {
         spec_(spec),
         schema_(schema),
         num_jacobians_(samples.NumJacobians()),
-        selection_(samples, ToSelectionOptions(spec), stop) {}
+        selection_(samples, OptionsFor(environment, spec), stop) {}
 
   Status Advance(const std::stop_token& stop) override {
     if (spec_.has_time_limit_seconds() && !out_of_time_ &&

@@ -62,8 +62,7 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
     train::CheckSelection(ToSelectionOptions(request.spec()), samples.n, samples.m,
                           samples.NumSamples());
   } else {
-    train::ResolveOptions(ToOptions(request.spec()), samples.n, samples.m, samples.NumSamples(),
-                          samples.NumJacobians(),
+    train::ResolveOptions(ToOptions(request.spec()), train::ShapeOf(samples),
                           static_cast<std::size_t>(config_.job_memory_bytes));
   }
 

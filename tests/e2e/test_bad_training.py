@@ -130,6 +130,18 @@ BAD_SPECS = {
         "spec.validation_fraction",
         "0.9",
     ),
+    "negative sketch": (
+        {"derivative_sketch": -1},
+        "OUT_OF_RANGE",
+        "spec.derivative_sketch",
+        "got -1; choose",
+    ),
+    "sketch of a hybrid": (
+        {**HYBRID, "derivative_sketch": 2},
+        "NOT_APPLICABLE",
+        "spec.derivative_sketch",
+        "OPTIMIZER_ADAM alone; unset it",
+    ),
     "negative patience": ({"patience": -1}, "OUT_OF_RANGE", "spec.patience", "got -1"),
     "unknown kind": ({"kind": 9}, "UNKNOWN_ENUM_VALUE", "spec.kind", "gaussian-process, got"),
     "unknown optimizer": (

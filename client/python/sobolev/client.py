@@ -116,6 +116,7 @@ class Client:
         patience: int | None = None,
         seed: int | None = None,
         precision: str | None = None,
+        derivative_sketch: int | None = None,
         request_id: str | None = None,
     ) -> Job:
         """Starts training a new version of a model; Job.wait gives the model.
@@ -137,8 +138,8 @@ class Client:
           dataset_version: The snapshot of `dataset` to train on; 0 for the current one.
           model: The model that gets the new version, made if missing. Empty: the server chooses.
           kind: "auto", "network", "polynomial" or "gaussian_process". Default "network" if an
-            option of networks is given (hidden, activation, optimizer, derivative_scale, epochs,
-            batch_size, learning_rate, patience, precision), else "auto".
+            option of networks is given (hidden, activation, optimizer, derivative_scale,
+            derivative_sketch, epochs, batch_size, learning_rate, patience, precision), else "auto".
           optimizer: Of a network: "adam" (default), "levenberg_marquardt" (far more accurate on
             smooth functions, for up to some thousand weights), "hybrid", one after the other, or
             "lbfgs" (smooth functions, more weights). All but "adam" take hidden and activation, and
@@ -163,6 +164,9 @@ class Client:
           seed: The same seed, samples and options give the same weights. Default 1.
           precision: "float32" (default) or "float64", of the training; models are served in
             float64.
+          derivative_sketch: With "adam": fit, in each step, the derivatives of so many outputs,
+            drawn anew for every sample, instead of all; 0: all. Default: 0 for up to 16 outputs,
+            else 4.
           request_id: Repeating a call with the same id returns the first call's job. Default: a
             new one.
 
@@ -188,6 +192,7 @@ class Client:
             patience=patience,
             seed=seed,
             precision=precision,
+            derivative_sketch=derivative_sketch,
         )
         if dataset is None:
             if x is None or y is None:

@@ -86,6 +86,26 @@ TEST(SelectionTest, ASmoothFunctionIsLearntToFarBelowAPercent) {
   EXPECT_THAT(selection.Suspects(), IsEmpty());
 }
 
+// A point with its Jacobian is 9 numbers, and is kept eight times at most.
+TEST(SelectionTest, AsManyPointsAreUsedAsThereIsMemoryFor) {
+  const OwnedSamples samples = Smooth::Sample(1000, 1);
+  const SampleSet view = samples.View();
+  SelectionOptions options = SmallOptions();
+  for (const Index num_points : {1, 100, 700}) {
+    options.memory_limit = static_cast<std::size_t>(num_points) * 9 * sizeof(double) * 8;
+    const Selection selection(view, options);
+    EXPECT_EQ(selection.NumTrainingSamples(), num_points);
+  }
+  options.memory_limit = 9 * sizeof(double);
+  try {
+    const Selection selection(view, options);
+    FAIL() << "expected an Error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kResourceExhausted);
+    EXPECT_EQ(error.reason(), "JOB_MEMORY");
+  }
+}
+
 // What is held out is a fair judge: the error on fresh samples is about the one reported.
 TEST(SelectionTest, HeldOutErrorsPredictErrorsOnFreshSamples) {
   const OwnedSamples samples = Smooth::Sample(400, 1);

@@ -58,6 +58,8 @@ struct TrainingSpec {
   std::optional<int> patience = {};
   std::optional<std::uint64_t> seed = {};
   std::optional<Precision> precision = {};
+  // Of kAdam: outputs whose rows of the Jacobian a step fits; 0: all.
+  std::optional<int> derivative_sketch = {};
 };
 
 struct TrainOptions {
