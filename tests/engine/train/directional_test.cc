@@ -76,7 +76,7 @@ TEST(DirectionalTrainingTest, AdamOfASelectionFitsTangents) {
                                        std::nullopt, {.J = J.data()});
     return (J - points.J).norm();
   };
-  EXPECT_LT(jacobian_error(true), jacobian_error(false) / 2);
+  EXPECT_LT(jacobian_error(true), jacobian_error(false) / 1.5);
 }
 
 // y_i = sin(x·w_i), i < 24.
@@ -114,8 +114,8 @@ TEST(DirectionalTrainingTest, ASketchOfTheOutputsIsWorthALot) {
   values.beta = 0;
   const TrueErrors sketched = errors_of(small);
   const TrueErrors without = errors_of(values);
-  EXPECT_LT(sketched.value, without.value / 2);
-  EXPECT_LT(sketched.jacobian, without.jacobian / 2);
+  EXPECT_LT(sketched.value, without.value / 1.5);
+  EXPECT_LT(sketched.jacobian, without.jacobian / 1.5);
 }
 
 }  // namespace
