@@ -106,6 +106,71 @@ TEST(SelectionTest, AsManyPointsAreUsedAsThereIsMemoryFor) {
   }
 }
 
+// Values of sin(2 x₁) exp(x₂ / 2) and both columns of its Hessian at every sample.
+struct Curved {
+  Curved(Index num_samples, std::uint64_t seed)
+      : X(2, num_samples), Y(1, num_samples), V(2, 2 * num_samples), H_v(2, 2 * num_samples) {
+    Rng rng(seed);
+    for (Index s = 0; s < num_samples; ++s) {
+      X.col(s) << -2 + 4 * rng.Uniform(), -2 + 4 * rng.Uniform();
+      const double growth = std::exp(X(1, s) / 2);
+      const double sine = std::sin(2 * X(0, s)) * growth;
+      const double cosine = std::cos(2 * X(0, s)) * growth;
+      Y(0, s) = sine;
+      V.middleCols(2 * s, 2).setIdentity();
+      H_v.middleCols(2 * s, 2) << -4 * sine, cosine, cosine, sine / 4;
+    }
+  }
+
+  SampleSet View(bool curvatures) const {
+    SampleSet view{.n = 2, .m = 1, .blocks = {{.rows = X.cols(), .x = X.data(), .y = Y.data()}}};
+    if (curvatures) {
+      view.blocks.front().num_hvps = 2;
+      view.blocks.front().hvp_tangents = V.data();
+      view.blocks.front().hvp = H_v.data();
+    }
+    return view;
+  }
+
+  Matrix X, Y, V, H_v;
+};
+
+TEST(SelectionTest, CurvaturesHelpAndTheirErrorIsReported) {
+  const Curved curved(40, 1);
+  const Curved test(500, 2);
+  Recipe newton = NewtonRecipe();
+  newton.hidden = {10};
+  newton.newton_iterations = 60;
+  for (const Recipe& recipe : {newton, Recipe{.family = Family::kPolynomial, .search = 1e9}}) {
+    SCOPED_TRACE(Name(recipe));
+    const SampleSet with = curved.View(true);
+    Selection selection(with, {.recipes = {recipe}});
+    ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+    const SampleSet without = curved.View(false);
+    Selection blind(without, {.recipes = {recipe}});
+    ASSERT_EQ(RunToEnd(blind), SelectionStatus::kFinished);
+    EXPECT_LT((Predict(*selection.MakeSurrogate(), test.X) - test.Y).norm(),
+              0.5 * (Predict(*blind.MakeSurrogate(), test.X) - test.Y).norm());
+    ASSERT_TRUE(selection.Best()->errors.curvature_relative.has_value());
+    EXPECT_LT(*selection.Best()->errors.curvature_relative, 0.3);
+    EXPECT_FALSE(blind.Best()->errors.curvature_relative.has_value());
+  }
+}
+
+TEST(SelectionTest, AWeightForCurvaturesNeedsSome) {
+  const Curved curved(20, 1);
+  const SampleSet view = curved.View(false);
+  try {
+    const Selection selection(view, {.loss = {.gamma = 1}});
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(error.what()),
+                testing::HasSubstr("spec.gamma: expected 0 or unset because no sample has a "
+                                   "Hessian-vector label"));
+  }
+}
+
 // What is held out is a fair judge: the error on fresh samples is about the one reported.
 TEST(SelectionTest, HeldOutErrorsPredictErrorsOnFreshSamples) {
   const OwnedSamples samples = Smooth::Sample(400, 1);
