@@ -62,25 +62,27 @@ Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
   Vector square = Vector::Zero(m);
   Vector weight = Vector::Zero(m);
   Vector jacobian_square = Vector::Zero(m);
-  Vector num_entries = Vector::Zero(m);
+  Vector jacobian_weight = Vector::Zero(m);
   double label_square = 0;
   PointErrors of_points{.value = Vector::Zero(num_points), .jacobian = Vector::Zero(num_points)};
   for (Index s = 0; s < num_points; ++s) {
     for (Index i = 0; i < m; ++i) {
       if (!std::isnan(points.Y(i, s))) {
         const double error = (Y(i, s) - scaling.y_mean[i]) / scaling.y_scale[i] - points.Y(i, s);
-        square[i] += points.weight[s] * error * error;
-        of_points.value[s] += points.weight[s] * error * error;
-        weight[i] += points.weight[s];
+        const double of_label = points.weight[s] * points.ValueWeight(i, s);
+        square[i] += of_label * error * error;
+        of_points.value[s] += of_label * error * error;
+        weight[i] += of_label;
       }
       for (Index j = 0; j < n && jacobian; ++j) {
         const double label = points.J(j, s * m + i);
         if (std::isnan(label)) continue;
         const double error = J(j, s * m + i) * (scaling.x_scale[j] / scaling.y_scale[i]) - label;
-        jacobian_square[i] += error * error;
-        of_points.jacobian[s] += error * error;
-        label_square += label * label;
-        num_entries[i] += 1;
+        const double of_label = points.GradientWeight(j, s * m + i);
+        jacobian_square[i] += of_label * error * error;
+        of_points.jacobian[s] += of_label * error * error;
+        label_square += of_label * label * label;
+        jacobian_weight[i] += of_label;
       }
     }
   }
@@ -91,8 +93,9 @@ Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
     errors.value_rmse = rmse.cwiseProduct(scaling.y_scale);
     errors.value_relative = std::sqrt(rmse.squaredNorm() / static_cast<double>(m));
   }
-  if (num_entries.sum() > 0) {
-    errors.jacobian_rmse = jacobian_square.cwiseQuotient(num_entries.cwiseMax(1)).cwiseSqrt();
+  if (jacobian_weight.sum() > 0) {
+    errors.jacobian_rmse =
+        jacobian_square.cwiseQuotient(jacobian_weight.cwiseMax(1e-300)).cwiseSqrt();
     if (label_square > 0) {
       errors.jacobian_relative = std::sqrt(jacobian_square.sum() / label_square);
     }

@@ -33,7 +33,8 @@ struct PointErrors {
 // The errors of more points after those of some.
 void Append(const PointErrors& more, PointErrors& errors);
 
-// Over the labels that are there, at standardised points, of a surrogate in the user's units. Fills
+// Over the labels that are there, at standardised points, of a surrogate in the user's units. Means
+// are weighted by the weights of points (of values) and of single labels. Fills
 // `by_point` unless it is null.
 Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
                 const nn::Scaling& scaling, PointErrors* by_point,

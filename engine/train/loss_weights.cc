@@ -22,14 +22,14 @@ void CheckWeight(const char* field, double weight) {
   throw InvalidArgument("OUT_OF_RANGE", field, text.str());
 }
 
-// Sums of squares of the derivative entries of each output.
+// Sums of squares of the derivative entries of each output, and of their weights.
 struct Energy {
   explicit Energy(Index m) : square(Vector::Zero(m)), count(Vector::Zero(m)) {}
 
-  void Add(Index output, double entry, double scale) {
+  void Add(Index output, double entry, double scale, double weight = 1) {
     if (std::isnan(entry)) return;
-    square[output] += entry * entry * scale;
-    count[output] += 1;
+    square[output] += weight * (entry * entry * scale);
+    count[output] += weight;
   }
 
   Vector square;
@@ -41,7 +41,9 @@ Energy EnergyOf(const LabelledPoints& points) {
   const Index m = points.m();
   Energy energy(m);
   for (Index column = 0; column < points.J.cols(); ++column) {
-    for (Index j = 0; j < n; ++j) energy.Add(column % m, points.J(j, column), 1);
+    for (Index j = 0; j < n; ++j) {
+      energy.Add(column % m, points.J(j, column), 1, points.GradientWeight(j, column));
+    }
   }
   // A directional derivative along v has |v|² times the mean square of an entry.
   const TangentLabels& tangents = points.tangents;

@@ -353,9 +353,9 @@ struct Selection::Impl {
     hasher.Add(options.loss.beta.value_or(-1));
     hasher.Add(options.loss.derivatives);
     const LabelledPoints& points = all.training;
-    for (const Matrix* matrix :
-         {&points.X, &points.Y, &points.J, &points.tangents.X_dot, &points.tangents.Y_dot,
-          &points.adjoints.X_bar, &points.curvatures.H_v}) {
+    for (const Matrix* matrix : {&points.X, &points.Y, &points.J, &points.Y_weight,
+                                 &points.J_weight, &points.tangents.X_dot, &points.tangents.Y_dot,
+                                 &points.adjoints.X_bar, &points.curvatures.H_v}) {
       hasher.Add(matrix->data(), static_cast<std::size_t>(matrix->size()) * sizeof(double));
     }
     for (const Vector* vector :
