@@ -12,6 +12,7 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
+#include "engine/train/robust_errors.h"
 
 namespace sobolev::train {
 
@@ -19,6 +20,13 @@ namespace {
 
 // Below that a relative error is as good as none; it keeps the logarithm finite.
 constexpr double kExact = 1e-15;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// The error of a label of that weight, cut where its size passes the limit.
+double Limited(double error, double weight, double limit) {
+  if (!(std::abs(error) * std::sqrt(weight) > limit)) return error;
+  return std::copysign(limit / std::sqrt(weight), error);
+}
 
 }  // namespace
 
@@ -48,44 +56,56 @@ void Append(const PointErrors& more, PointErrors& errors) {
 }
 
 Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
-                const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop) {
+                const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop,
+                std::optional<double> huber) {
   const Index n = points.n();
   const Index m = points.m();
   const Index num_points = points.NumPoints();
   const bool jacobian = points.J.cols() > 0;
-  const Matrix X = ((scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean).eval();
-  Matrix Y(m, num_points);
-  Matrix J(n, jacobian ? m * num_points : 0);
-  surrogate.Predict(ConstMatrixMap(X.data(), n, num_points), std::nullopt, std::nullopt,
-                    {.Y = Y.data(), .J = jacobian ? J.data() : nullptr}, stop);
+  const LabelErrors of_labels = LabelErrorsOn(surrogate, points, scaling, stop);
+  ErrorSpread limit{Vector::Constant(m, kInfinity), Matrix::Constant(n, m, kInfinity)};
+  if (huber) {
+    limit = SpreadOf(of_labels, points);
+    limit.Y *= *huber;
+    limit.J *= *huber;
+  }
 
   Vector square = Vector::Zero(m);
   Vector weight = Vector::Zero(m);
   Vector jacobian_square = Vector::Zero(m);
   Vector jacobian_weight = Vector::Zero(m);
   double label_square = 0;
+  double outlier_weight = 0;
   PointErrors of_points{.value = Vector::Zero(num_points), .jacobian = Vector::Zero(num_points)};
   for (Index s = 0; s < num_points; ++s) {
     for (Index i = 0; i < m; ++i) {
       if (!std::isnan(points.Y(i, s))) {
-        const double error = (Y(i, s) - scaling.y_mean[i]) / scaling.y_scale[i] - points.Y(i, s);
         const double of_label = points.weight[s] * points.ValueWeight(i, s);
+        const double error = Limited(of_labels.Y(i, s), points.ValueWeight(i, s), limit.Y[i]);
         square[i] += of_label * error * error;
         of_points.value[s] += of_label * error * error;
         weight[i] += of_label;
       }
       for (Index j = 0; j < n && jacobian; ++j) {
-        const double label = points.J(j, s * m + i);
+        const Index column = s * m + i;
+        const double label = points.J(j, column);
         if (std::isnan(label)) continue;
-        const double error = J(j, s * m + i) * (scaling.x_scale[j] / scaling.y_scale[i]) - label;
-        const double of_label = points.GradientWeight(j, s * m + i);
+        const double of_label = points.GradientWeight(j, column);
+        const double error = Limited(of_labels.J(j, column), of_label, limit.J(j, i));
         jacobian_square[i] += of_label * error * error;
         of_points.jacobian[s] += of_label * error * error;
-        label_square += of_label * label * label;
         jacobian_weight[i] += of_label;
+        if (std::abs(error) < std::abs(of_labels.J(j, column))) {
+          outlier_weight += of_label;
+        } else {
+          label_square += of_label * label * label;
+        }
       }
     }
   }
+  // What outliers would be if they were not.
+  const double sound_weight = jacobian_weight.sum() - outlier_weight;
+  if (outlier_weight > 0) label_square *= jacobian_weight.sum() / sound_weight;
   if (by_point != nullptr) *by_point = std::move(of_points);
   Errors errors;
   if (weight.sum() > 0) {

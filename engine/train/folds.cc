@@ -75,8 +75,10 @@ FoldedData DealFolds(const SampleSet& samples, const nn::Scaling& scaling, const
                         const std::vector<std::uint32_t>& validation) {
     FitData part{.scaling = scaling, .loss = loss, .seed = seed};
     part.training = StandardPoints(samples, training, scaling, stop);
+    WeighLabels(loss, part.training);
     if (!validation.empty()) {
       part.validation = StandardPoints(samples, validation, scaling, stop);
+      WeighLabels(loss, part.validation);
     }
     return part;
   };

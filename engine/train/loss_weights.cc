@@ -1,17 +1,29 @@
 #include "engine/train/loss_weights.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/surrogate/labelled_points.h"
+#include "engine/train/options.h"
+#include "engine/train/robust_errors.h"
+#include "engine/train/scaling.h"
 
 namespace sobolev::train {
 
 namespace {
 
 constexpr double kMaxLossWeight = 1e6;
+constexpr double kLeastHuber = 0.1;
+constexpr double kMostHuber = 100;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// Robust deviations beyond which a gradient entry says nothing about the size of gradients.
+constexpr double kGross = 5;
 
 // A NaN fails every comparison.
 void CheckWeight(const char* field, double weight) {
@@ -22,45 +34,98 @@ void CheckWeight(const char* field, double weight) {
   throw InvalidArgument("OUT_OF_RANGE", field, text.str());
 }
 
-// Sums of squares of the derivative entries of each output, and of their weights.
+// Sums of squares of the derivative entries by each input of each output, and of their weights.
 struct Energy {
-  explicit Energy(Index m) : square(Vector::Zero(m)), count(Vector::Zero(m)) {}
+  Energy(Index n, Vector most_of_outputs)
+      : most(std::move(most_of_outputs)),
+        square(Matrix::Zero(n, most.size())),
+        weight(Matrix::Zero(n, most.size())) {}
 
-  void Add(Index output, double entry, double scale, double weight = 1) {
+  void Add(Index input, Index output, double entry, double of_entry) {
     if (std::isnan(entry)) return;
-    square[output] += weight * (entry * entry * scale);
-    count[output] += weight;
+    entry = std::min(std::abs(entry), most[output]);
+    square(input, output) += of_entry * (entry * entry);
+    weight(input, output) += of_entry;
   }
 
-  Vector square;
-  Vector count;
+  Vector most;    // m: entries are cut to that size.
+  Matrix square;  // n×m
+  Matrix weight;  // n×m
 };
 
-Energy EnergyOf(const LabelledPoints& points) {
+// Beyond what size the entries of Jacobians are gross errors; infinite if most of them are 0.
+Vector GrossSizes(const LabelledPoints& points) {
+  const Index m = points.m();
+  Vector sizes(m);
+  for (Index i = 0; i < m; ++i) {
+    std::vector<double> entries;
+    for (Index column = i; column < points.J.cols(); column += m) {
+      const auto gradient = points.J.col(column);
+      entries.insert(entries.end(), gradient.begin(), gradient.end());
+    }
+    const double deviation = RobustDeviation(entries);
+    sizes[i] = deviation > 0 ? kGross * deviation : kInfinity;
+  }
+  return sizes;
+}
+
+Energy EnergyOf(const LabelledPoints& points, bool outliers) {
   const Index n = points.n();
   const Index m = points.m();
-  Energy energy(m);
+  Energy energy(n, outliers ? GrossSizes(points) : Vector::Constant(m, kInfinity));
   for (Index column = 0; column < points.J.cols(); ++column) {
     for (Index j = 0; j < n; ++j) {
-      energy.Add(column % m, points.J(j, column), 1, points.GradientWeight(j, column));
+      energy.Add(j, column % m, points.J(j, column), points.GradientWeight(j, column));
     }
   }
   // A directional derivative along v has |v|² times the mean square of an entry.
   const TangentLabels& tangents = points.tangents;
   for (Index k = 0; k < tangents.Y_dot.cols(); ++k) {
-    const double scale = 1 / tangents.X_dot.col(k).squaredNorm();
-    for (Index i = 0; i < m; ++i) energy.Add(i, tangents.Y_dot(i, k), scale);
+    const double norm = tangents.X_dot.col(k).norm();
+    for (Index i = 0; i < m; ++i) {
+      for (Index j = 0; j < n; ++j) {
+        const double cosine = tangents.X_dot(j, k) / norm;
+        energy.Add(j, i, tangents.Y_dot(i, k) / norm, cosine * cosine);
+      }
+    }
   }
   // An adjoint mixes the outputs; it speaks for each of them.
   const AdjointLabels& adjoints = points.adjoints;
   for (Index k = 0; k < adjoints.X_bar.cols(); ++k) {
-    const double scale = 1 / adjoints.Y_bar.col(k).squaredNorm();
+    const double norm = adjoints.Y_bar.col(k).norm();
     for (Index i = 0; i < m; ++i) {
       if (adjoints.Y_bar(i, k) == 0) continue;
-      for (Index j = 0; j < n; ++j) energy.Add(i, adjoints.X_bar(j, k), scale);
+      for (Index j = 0; j < n; ++j) energy.Add(j, i, adjoints.X_bar(j, k) / norm, 1);
     }
   }
   return energy;
+}
+
+// An output without derivative labels, or whose derivatives are all 0, has λ = 1.
+Vector LambdaOf(const Vector& square, const Vector& weight, DerivativeScale scale) {
+  if (square.sum() <= 0) return Vector::Ones(square.size());
+  if (scale == DerivativeScale::kPerOutput) {
+    return Vector::Constant(square.size(), std::sqrt(weight.sum() / square.sum()));
+  }
+  return Lambda(square.cwiseQuotient(weight.cwiseMax(1e-300)).cwiseSqrt(), scale);
+}
+
+void CheckLabelWeight(const char* field, double weight, bool may_be_zero) {
+  if (weight >= 1 / kMaxLossWeight && weight <= kMaxLossWeight) return;
+  if (may_be_zero && weight == 0) return;
+  std::ostringstream text;
+  text << "expected " << 1 / kMaxLossWeight << " to " << kMaxLossWeight
+       << (may_be_zero ? ", or 0 to leave the derivative out" : "") << ", got " << weight
+       << "; only ratios of weights matter";
+  throw InvalidArgument("OUT_OF_RANGE", field, text.str());
+}
+
+void CheckCount(const char* field, Index count, Index expected, const char* what) {
+  if (count == 0 || count == expected) return;
+  std::ostringstream text;
+  text << "expected no weights or " << expected << ", " << what << ", got " << count
+       << "; give all of them or leave them unset";
+  throw InvalidArgument("WRONG_SIZE", field, text.str());
 }
 
 }  // namespace
@@ -68,23 +133,66 @@ Energy EnergyOf(const LabelledPoints& points) {
 void CheckLoss(const LossOptions& options) {
   if (options.alpha) CheckWeight("spec.alpha", *options.alpha);
   if (options.beta) CheckWeight("spec.beta", *options.beta);
+  if (options.huber && !(*options.huber >= kLeastHuber && *options.huber <= kMostHuber)) {
+    std::ostringstream text;
+    text << "expected " << kLeastHuber << " to " << kMostHuber << ", got " << *options.huber
+         << "; 1.345 is usual, leave it unset if there are no outliers";
+    throw InvalidArgument("OUT_OF_RANGE", "spec.huber", text.str());
+  }
   if (options.alpha.value_or(1) + options.beta.value_or(1) > 0) return;
   throw InvalidArgument("OUT_OF_RANGE", "spec.alpha",
                         "expected alpha + beta > 0, got 0; give the value loss or the gradient "
                         "loss a weight");
 }
 
-LossWeights WeightsFor(const LabelledPoints& points, const LossOptions& options) {
-  const auto n = static_cast<double>(points.n());
-  const Energy energy = EnergyOf(points);
-  const bool derivatives = options.derivatives && energy.count.sum() > 0;
+void CheckLabelWeights(const LossOptions& options, Index n, Index m) {
+  constexpr const char* kOutputs = "spec.output_weights";
+  constexpr const char* kDerivatives = "spec.derivative_weights";
+  CheckCount(kOutputs, static_cast<Index>(options.output_weights.size()), m, "one per output");
+  CheckCount(kDerivatives, static_cast<Index>(options.derivative_weights.size()), n * m,
+             "one per output and input, output by output");
+  for (const double weight : options.output_weights) CheckLabelWeight(kOutputs, weight, false);
+  for (const double weight : options.derivative_weights) {
+    CheckLabelWeight(kDerivatives, weight, true);
+  }
+}
+
+void WeighLabels(const LossOptions& options, LabelledPoints& points) {
+  const Index n = points.n();
+  const Index m = points.m();
+  const bool outputs = !options.output_weights.empty();
+  const bool entries = !options.derivative_weights.empty();
+  if (!outputs && !entries) return;
+  Vector of_output = Vector::Ones(m);
+  if (outputs) {
+    of_output = ConstMatrixMap(options.output_weights.data(), m, 1);
+    of_output /= of_output.mean();
+    if (points.Y_weight.cols() == 0) points.Y_weight.setOnes(m, points.NumPoints());
+    points.Y_weight.array().colwise() *= of_output.array();
+  }
+  if (points.J.cols() == 0) return;
+  Matrix of_entry = Matrix::Ones(n, m);
+  if (entries) of_entry = ConstMatrixMap(options.derivative_weights.data(), n, m);
+  of_entry *= of_output.asDiagonal();
+  if (points.J_weight.cols() == 0) points.J_weight.setOnes(n, points.J.cols());
+  for (Index column = 0; column < points.J.cols(); ++column) {
+    points.J_weight.col(column).array() *= of_entry.col(column % m).array();
+  }
+}
+
+LossWeights WeightsFor(const LabelledPoints& points, const LossOptions& options, double balance) {
+  const double derivatives_per_value = balance * static_cast<double>(points.n());
+  const Energy energy = EnergyOf(points, options.huber.has_value());
+  const bool derivatives = options.derivatives && energy.weight.sum() > 0;
+  const double alpha = 1 / (1 + derivatives_per_value);
   LossWeights weights;
-  weights.beta = derivatives ? options.beta.value_or(n / (1 + n)) : 0;
-  weights.alpha = options.alpha.value_or(weights.beta > 0 ? 1 / (1 + n) : 1);
+  weights.beta = derivatives ? options.beta.value_or(derivatives_per_value * alpha) : 0;
+  weights.alpha = options.alpha.value_or(weights.beta > 0 ? alpha : 1);
   weights.lambda = Matrix::Ones(points.n(), points.m());
   for (Index i = 0; i < points.m(); ++i) {
-    if (energy.square[i] <= 0) continue;
-    weights.lambda.col(i).setConstant(std::sqrt(energy.count[i] / energy.square[i]));
+    weights.lambda.col(i) =
+        LambdaOf(energy.square.col(i), energy.weight.col(i),
+                 options.derivative_scale.value_or(DerivativeScale::kPerOutput));
   }
   return weights;
 }

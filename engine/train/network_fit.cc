@@ -22,7 +22,7 @@
 #include "engine/train/differential_pca.h"
 #include "engine/train/errors.h"
 #include "engine/train/fit.h"
-#include "engine/train/levenberg_marquardt.h"
+#include "engine/train/full_batch.h"
 #include "engine/train/loss_weights.h"
 #include "engine/train/options.h"
 #include "engine/train/random_streams.h"
@@ -92,7 +92,7 @@ SampleBlock BlockOf(const LabelledPoints& points, bool derivatives) {
 LossWeights LossFor(const Recipe& recipe, const FitData& data, const LabelledPoints& points) {
   LossOptions options = data.loss;
   options.derivatives = options.derivatives && recipe.derivatives;
-  return WeightsFor(points, options);
+  return WeightsFor(points, options, recipe.balance);
 }
 
 // The Gauss-Newton matrix of all points, and its factorisation.
@@ -117,7 +117,8 @@ class NetworkFit : public Fit {
                       .activation = recipe.activation},
         seed_(data.seed + static_cast<std::uint64_t>(recipe.restart) * kRestartStride),
         theta_(InitialTheta(architecture_, seed_)),
-        best_theta_(theta_) {}
+        best_theta_(theta_),
+        newton_(architecture_, Training(), weights_, data.loss.huber) {}
 
   bool Advance(const std::stop_token& stop) override {
     if (recipe_.adam_steps > 0 && Training().NumPoints() < kLeastAdamSamples) {
@@ -150,8 +151,7 @@ class NetworkFit : public Fit {
     writer.Write(best_score_);
     writer.WriteVector(theta_);
     writer.WriteVector(best_theta_);
-    writer.Write(newton_.has_value());
-    if (newton_) newton_->Save(writer);
+    newton_.Save(writer);
     const std::string adam = adam_ ? adam_->SaveState() : std::string();
     writer.Write(adam.size());
     writer.WriteAll(std::span(adam));
@@ -168,10 +168,7 @@ class NetworkFit : public Fit {
     best_score_ = reader.Read<double>();
     theta_ = reader.ReadVector(theta_.size());
     best_theta_ = reader.ReadVector(theta_.size());
-    if (reader.Read<bool>()) {
-      StartNewton();
-      newton_->Load(reader);
-    }
+    newton_.Load(reader);
     const auto adam_size = reader.Read<std::size_t>();
     const std::vector<char> adam = reader.ReadAll<char>(adam_size);
     if (!adam.empty()) {
@@ -231,6 +228,7 @@ class NetworkFit : public Fit {
     options.batch_size = batch;
     options.alpha = weights_.alpha;
     options.beta = weights_.beta;
+    if (data_.loss.derivative_scale) options.derivative_scale = *data_.loss.derivative_scale;
     options.patience = 0;
     options.validation_fraction = std::max(
         1e-6, static_cast<double>(num_held_out) / static_cast<double>(num_training + num_held_out));
@@ -266,15 +264,11 @@ class NetworkFit : public Fit {
 
   // ---- Levenberg-Marquardt ----
 
-  void StartNewton() {
-    newton_.emplace(architecture_, Training(), weights_, theta_, LevenbergMarquardtOptions{});
-  }
-
   bool AdvanceNewton(const std::stop_token& stop) {
-    if (!newton_) StartNewton();
-    const LevenbergMarquardt::Status status = newton_->Step(stop);
+    if (!newton_.started()) newton_.Start(theta_, stop);
+    const bool more = newton_.Step(stop);
     work_ += NewtonWorkPerStep(architecture_, Training());
-    theta_ = newton_->theta();
+    theta_ = newton_.theta();
     has_model_ = true;
     ++iteration_;
     if (data_.validation.NumPoints() == 0) {
@@ -293,11 +287,12 @@ class NetworkFit : public Fit {
       }
       if (iteration_ - patience_iteration_ >= kPatience) return false;
     }
-    return status == LevenbergMarquardt::Status::kRunning && iteration_ < recipe_.newton_iterations;
+    return more && iteration_ < recipe_.newton_iterations;
   }
 
   double ScoreOf(const Vector& theta, const std::stop_token& stop) const {
-    return Score(ErrorsOn(SurrogateOf(theta), data_.validation, data_.scaling, nullptr, stop));
+    return Score(ErrorsOn(SurrogateOf(theta), data_.validation, data_.scaling, nullptr, stop,
+                          data_.loss.huber));
   }
 
   const Recipe recipe_;
@@ -320,7 +315,7 @@ class NetworkFit : public Fit {
   bool adam_left_ = true;
   bool has_model_ = false;  // Whether the parameters are more than initial ones.
   std::optional<Trainer> adam_;
-  std::optional<LevenbergMarquardt> newton_;
+  FullBatch newton_;
 };
 
 }  // namespace

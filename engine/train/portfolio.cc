@@ -62,6 +62,9 @@ constexpr double kExact = 1e-12;
 constexpr std::ptrdiff_t kAlike = 8;
 constexpr double kNoise = 0.02;
 
+// Weights of derivatives, in parts of the usual one, that now and then are better.
+constexpr double kBalances[] = {10, 0.1};
+
 // One of each kind.
 std::vector<Recipe> FirstRound(const PortfolioFacts& facts) {
   std::vector<Recipe> recipes = {Closed(Family::kPolynomial)};
@@ -86,7 +89,7 @@ std::vector<Index> Scaled(std::vector<Index> hidden, double factor) {
 }
 
 // Neighbours of a network that may be better.
-std::vector<Recipe> Variations(const TriedRecipe& tried) {
+std::vector<Recipe> Variations(const TriedRecipe& tried, bool balance) {
   const Recipe& network = tried.recipe;
   std::vector<Recipe> recipes;
   const auto vary = [&](const auto& change) {
@@ -108,6 +111,11 @@ std::vector<Recipe> Variations(const TriedRecipe& tried) {
   if (network.newton_iterations > 0) {
     vary([](Recipe& recipe) { recipe.restart = 1; });
     vary([](Recipe& recipe) { recipe.restart = 2; });
+  }
+  if (balance && network.balance == 1) {
+    for (const double factor : kBalances) {
+      vary([&](Recipe& recipe) { recipe.balance = factor; });
+    }
   }
   if (network.newton_iterations == 0) vary([](Recipe& recipe) { recipe.adam_steps *= 4; });
   return recipes;
@@ -166,7 +174,8 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
     const bool adam = networks[i].recipe.newton_iterations == 0;
     if (i >= kVaried && (!adam || varied_adam)) continue;
     varied_adam = varied_adam || adam;
-    for (Recipe& recipe : Variations(networks[i])) variations.push_back(std::move(recipe));
+    for (Recipe& recipe : Variations(networks[i], facts.balance))
+      variations.push_back(std::move(recipe));
   }
   std::ranges::stable_sort(variations, {}, work);
   recipes.insert(recipes.end(), variations.begin(), variations.end());

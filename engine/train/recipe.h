@@ -23,6 +23,9 @@ struct Recipe {
   Index rank = 0;
   // Whether derivative labels are fitted; without them the recipe is a value-only comparison.
   bool derivatives = true;
+  // Factor of the weight of the gradient loss, in parts of that of the value loss, where the
+  // options say neither (loss_weights.h).
+  double balance = 1;
 
   // Of polynomials: multiply-adds of the search for terms.
   double search = kShortSearch;
@@ -39,7 +42,7 @@ struct Recipe {
 
 // In words, different for different recipes: "polynomial", "gaussian process, 2 directions",
 // "network 20-20 tanh, lm 100" (at most so many iterations), "…, adam 1600" (steps),
-// "…, adam 800 + lm 40".
+// "…, adam 800 + lm 40", "…, derivatives x10".
 std::string Name(const Recipe& recipe);
 
 }  // namespace sobolev::train

@@ -98,7 +98,8 @@ struct Columns {
   Vector square;
 };
 
-// λ of one output from r, the RMS over samples of Ĵ by each input.
+}  // namespace
+
 Vector Lambda(const Vector& r, DerivativeScale derivative_scale) {
   constexpr double kDead = 1e-7;
   constexpr double kBalance = 10;
@@ -114,8 +115,6 @@ Vector Lambda(const Vector& r, DerivativeScale derivative_scale) {
   }
   return (r.array() < kDead * largest).select(0, r.cwiseInverse());
 }
-
-}  // namespace
 
 Standardisation Standardise(const SampleSet& samples, const Split& split,
                             DerivativeScale derivative_scale, const std::stop_token& stop) {

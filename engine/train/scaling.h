@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "engine/base/matrix.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
@@ -43,6 +44,9 @@ struct Standardisation {
   WeightFactors training;
   WeightFactors validation;
 };
+
+// λ of one output as above from r, the RMS over samples of its Ĵ by each input.
+Vector Lambda(const Vector& r, DerivativeScale derivative_scale);
 
 // Throws Error(kCancelled) soon after `stop` fires.
 Standardisation Standardise(const SampleSet& samples, const Split& split,
