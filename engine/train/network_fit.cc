@@ -36,7 +36,7 @@ namespace {
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-// Levenberg-Marquardt ends when the held-out score has not improved by this share for so long.
+// Steps end when the held-out score has not improved by this share for so many slices.
 constexpr double kImprovement = 0.01;
 constexpr Index kPatience = 15;
 // Standard deviation of the initial biases: without them all tanh units bend at the mean.
@@ -103,6 +103,17 @@ double NewtonWorkPerStep(const nn::Architecture& architecture, const LabelledPoi
   return (1 + m) * samples * p * p + p * p * p / 3;
 }
 
+FullBatch::Method MethodOf(const Recipe& recipe) {
+  return recipe.lbfgs_iterations > 0 ? FullBatch::Method::kLbfgs
+                                     : FullBatch::Method::kLevenbergMarquardt;
+}
+
+// A step of limited-memory BFGS is little more than a gradient.
+double LbfgsWorkPerStep(const nn::Architecture& architecture, const LabelledPoints& points) {
+  return static_cast<double>(points.NumPoints()) * static_cast<double>(3 + 3 * architecture.m) *
+         static_cast<double>(architecture.NumParameters());
+}
+
 class NetworkFit : public Fit {
  public:
   NetworkFit(const Recipe& recipe, const FitData& data)
@@ -118,18 +129,18 @@ class NetworkFit : public Fit {
         seed_(data.seed + static_cast<std::uint64_t>(recipe.restart) * kRestartStride),
         theta_(InitialTheta(architecture_, seed_)),
         best_theta_(theta_),
-        newton_(architecture_, Training(), weights_, data.loss.huber) {}
+        full_batch_(architecture_, Training(), weights_, MethodOf(recipe), data.loss.huber) {}
 
   bool Advance(const std::stop_token& stop) override {
     if (recipe_.adam_steps > 0 && Training().NumPoints() < kLeastAdamSamples) {
       adam_left_ = false;
-      if (recipe_.newton_iterations == 0) return false;
+      if (!recipe_.TakesAllLabels()) return false;
     }
     if (adam_left_ && recipe_.adam_steps > 0) {
       AdvanceAdam(stop);
-      return adam_left_ || recipe_.newton_iterations > 0;
+      return adam_left_ || recipe_.TakesAllLabels();
     }
-    return AdvanceNewton(stop);
+    return AdvanceFullBatch(stop);
   }
 
   double Work() const override { return work_; }
@@ -144,14 +155,15 @@ class NetworkFit : public Fit {
     writer.Write(adam_left_);
     writer.Write(has_model_);
     writer.Write(patience_score_);
-    writer.Write(patience_iteration_);
+    writer.Write(patience_advance_);
     writer.Write(work_);
     writer.Write(iteration_);
+    writer.Write(advances_);
     writer.Write(best_iteration_);
     writer.Write(best_score_);
     writer.WriteVector(theta_);
     writer.WriteVector(best_theta_);
-    newton_.Save(writer);
+    full_batch_.Save(writer);
     const std::string adam = adam_ ? adam_->SaveState() : std::string();
     writer.Write(adam.size());
     writer.WriteAll(std::span(adam));
@@ -161,14 +173,15 @@ class NetworkFit : public Fit {
     adam_left_ = reader.Read<bool>();
     has_model_ = reader.Read<bool>();
     patience_score_ = reader.Read<double>();
-    patience_iteration_ = reader.Read<Index>();
+    patience_advance_ = reader.Read<Index>();
     work_ = reader.Read<double>();
     iteration_ = reader.Read<Index>();
+    advances_ = reader.Read<Index>();
     best_iteration_ = reader.Read<Index>();
     best_score_ = reader.Read<double>();
     theta_ = reader.ReadVector(theta_.size());
     best_theta_ = reader.ReadVector(theta_.size());
-    newton_.Load(reader);
+    full_batch_.Load(reader);
     const auto adam_size = reader.Read<std::size_t>();
     const std::vector<char> adam = reader.ReadAll<char>(adam_size);
     if (!adam.empty()) {
@@ -262,15 +275,18 @@ class NetworkFit : public Fit {
     return 0.5 * static_cast<double>(sweeps * architecture_.NumParameters());
   }
 
-  // ---- Levenberg-Marquardt ----
+  // ---- All labels at once ----
 
-  bool AdvanceNewton(const std::stop_token& stop) {
-    if (!newton_.started()) newton_.Start(theta_, stop);
-    const bool more = newton_.Step(stop);
-    work_ += NewtonWorkPerStep(architecture_, Training());
-    theta_ = newton_.theta();
+  bool AdvanceFullBatch(const std::stop_token& stop) {
+    if (!full_batch_.started()) full_batch_.Start(theta_, stop);
+    const bool more = full_batch_.Step(stop);
+    const auto num_steps = static_cast<double>(full_batch_.num_steps() - iteration_);
+    work_ += recipe_.lbfgs_iterations > 0 ? num_steps * LbfgsWorkPerStep(architecture_, Training())
+                                          : NewtonWorkPerStep(architecture_, Training());
+    theta_ = full_batch_.theta();
     has_model_ = true;
-    ++iteration_;
+    iteration_ = full_batch_.num_steps();
+    ++advances_;
     if (data_.validation.NumPoints() == 0) {
       best_theta_ = theta_;
       best_iteration_ = iteration_;
@@ -279,15 +295,15 @@ class NetworkFit : public Fit {
       if (score < best_score_) {
         if (score < (1 - kImprovement) * patience_score_) {
           patience_score_ = score;
-          patience_iteration_ = iteration_;
+          patience_advance_ = advances_;
         }
         best_score_ = score;
         best_theta_ = theta_;
         best_iteration_ = iteration_;
       }
-      if (iteration_ - patience_iteration_ >= kPatience) return false;
+      if (advances_ - patience_advance_ >= kPatience) return false;
     }
-    return more && iteration_ < recipe_.newton_iterations;
+    return more && iteration_ < recipe_.newton_iterations + recipe_.lbfgs_iterations;
   }
 
   double ScoreOf(const Vector& theta, const std::stop_token& stop) const {
@@ -308,14 +324,15 @@ class NetworkFit : public Fit {
   Vector best_theta_;
   double best_score_ = std::numeric_limits<double>::infinity();
   double patience_score_ = std::numeric_limits<double>::infinity();
-  Index patience_iteration_ = 0;
+  Index patience_advance_ = 0;
   Index best_iteration_ = 0;
-  Index iteration_ = 0;  // Of Levenberg-Marquardt.
+  Index iteration_ = 0;  // Steps that take all labels.
+  Index advances_ = 0;   // Slices of them.
   double work_ = 0;
   bool adam_left_ = true;
   bool has_model_ = false;  // Whether the parameters are more than initial ones.
   std::optional<Trainer> adam_;
-  FullBatch newton_;
+  FullBatch full_batch_;
 };
 
 }  // namespace
@@ -332,7 +349,9 @@ double EstimateNetworkWork(const Recipe& recipe, const LabelledPoints& training)
   const double adam = static_cast<double>(recipe.adam_steps) * batch * 0.5 * (3 + 3 * m) * p;
   const double newton =
       static_cast<double>(recipe.newton_iterations) * NewtonWorkPerStep(architecture, training);
-  return adam + newton;
+  const double lbfgs =
+      static_cast<double>(recipe.lbfgs_iterations) * LbfgsWorkPerStep(architecture, training);
+  return adam + newton + lbfgs;
 }
 
 std::unique_ptr<Fit> MakeNetworkFit(const Recipe& recipe, const FitData& data) {

@@ -20,6 +20,7 @@ using nn::Activation;
 
 constexpr Index kNewtonIterations = 100;
 constexpr Index kAdamSteps = 1600;
+constexpr Index kLbfgsIterations = 2000;
 // After Adam found the basin.
 constexpr Index kPolishIterations = 40;
 
@@ -108,7 +109,7 @@ std::vector<Recipe> Variations(const TriedRecipe& tried, bool balance) {
     vary([&](Recipe& recipe) { recipe.activation = activation; });
   }
   vary([](Recipe& recipe) { recipe.hidden.push_back(recipe.hidden.back()); });
-  if (network.newton_iterations > 0) {
+  if (network.TakesAllLabels()) {
     vary([](Recipe& recipe) { recipe.restart = 1; });
     vary([](Recipe& recipe) { recipe.restart = 2; });
   }
@@ -117,7 +118,7 @@ std::vector<Recipe> Variations(const TriedRecipe& tried, bool balance) {
       vary([&](Recipe& recipe) { recipe.balance = factor; });
     }
   }
-  if (network.newton_iterations == 0) vary([](Recipe& recipe) { recipe.adam_steps *= 4; });
+  if (!network.TakesAllLabels()) vary([](Recipe& recipe) { recipe.adam_steps *= 4; });
   return recipes;
 }
 
@@ -126,6 +127,11 @@ std::vector<Recipe> Variations(const TriedRecipe& tried, bool balance) {
 Recipe NewtonRecipe() { return Newton({20, 20}); }
 
 Recipe HybridRecipe() { return Hybrid(); }
+
+Recipe LbfgsRecipe() {
+  return {
+      .hidden = {20, 20}, .activation = Activation::kTanh, .lbfgs_iterations = kLbfgsIterations};
+}
 
 std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<TriedRecipe>& tried,
                                 const std::function<double(const Recipe&)>& work) {
@@ -171,7 +177,7 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
   std::vector<Recipe> variations;
   bool varied_adam = false;
   for (std::size_t i = 0; i < networks.size(); ++i) {
-    const bool adam = networks[i].recipe.newton_iterations == 0;
+    const bool adam = !networks[i].recipe.TakesAllLabels();
     if (i >= kVaried && (!adam || varied_adam)) continue;
     varied_adam = varied_adam || adam;
     for (Recipe& recipe : Variations(networks[i], facts.balance))

@@ -21,6 +21,8 @@ struct PortfolioFacts {
 // Networks as they are trained unless something else is known.
 Recipe NewtonRecipe();
 Recipe HybridRecipe();
+// For networks too large for Newton's method.
+Recipe LbfgsRecipe();
 
 struct TriedRecipe {
   Recipe recipe;

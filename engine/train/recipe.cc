@@ -19,6 +19,10 @@ std::string NetworkName(const Recipe& recipe) {
   if (recipe.adam_steps > 0) name += " adam " + std::to_string(recipe.adam_steps);
   if (recipe.adam_steps > 0 && recipe.newton_iterations > 0) name += " +";
   if (recipe.newton_iterations > 0) name += " lm " + std::to_string(recipe.newton_iterations);
+  if (recipe.lbfgs_iterations > 0) {
+    if (recipe.adam_steps > 0) name += " +";
+    name += " lbfgs " + std::to_string(recipe.lbfgs_iterations);
+  }
   if (recipe.restart > 0) name += ", start " + std::to_string(recipe.restart + 1);
   return name;
 }

@@ -35,14 +35,19 @@ struct Recipe {
   nn::Activation activation = nn::Activation::kTanh;
   Index adam_steps = 0;         // First, on a one-cycle schedule.
   Index newton_iterations = 0;  // Then, at most, of Levenberg-Marquardt.
+  Index lbfgs_iterations = 0;   // Or, at most, of limited-memory BFGS; then no Newton iterations.
   Index restart = 0;            // From other initial weights for each number.
+
+  // Whether the network ends with steps that take all labels at once (full_batch.h), until held-out
+  // points say stop.
+  bool TakesAllLabels() const { return newton_iterations > 0 || lbfgs_iterations > 0; }
 
   friend bool operator==(const Recipe&, const Recipe&) = default;
 };
 
 // In words, different for different recipes: "polynomial", "gaussian process, 2 directions",
 // "network 20-20 tanh, lm 100" (at most so many iterations), "…, adam 1600" (steps),
-// "…, adam 800 + lm 40", "…, derivatives x10".
+// "…, adam 800 + lm 40", "…, lbfgs 2000", "…, derivatives x10".
 std::string Name(const Recipe& recipe);
 
 }  // namespace sobolev::train

@@ -240,9 +240,9 @@ struct Selection::Impl {
   // an ensemble from a start of its own.
   Recipe FinalRecipe() const {
     Recipe recipe = FinalTrial().recipe;
-    if (recipe.newton_iterations > 0) {
-      const Index least = recipe.adam_steps > 0 ? 0 : 1;
-      recipe.newton_iterations = std::max(least, FinalTrial().iterations);
+    const Index least = recipe.adam_steps > 0 ? 0 : 1;
+    for (Index* iterations : {&recipe.newton_iterations, &recipe.lbfgs_iterations}) {
+      if (*iterations > 0) *iterations = std::max(least, FinalTrial().iterations);
     }
     recipe.restart += static_cast<Index>(members.size());
     return recipe;

@@ -31,6 +31,7 @@ void Write(ByteWriter& writer, const Recipe& recipe) {
   writer.Write(recipe.activation);
   writer.Write(recipe.adam_steps);
   writer.Write(recipe.newton_iterations);
+  writer.Write(recipe.lbfgs_iterations);
   writer.Write(recipe.restart);
 }
 
@@ -45,6 +46,7 @@ Recipe ReadRecipe(ByteReader& reader) {
   recipe.activation = reader.Read<nn::Activation>();
   recipe.adam_steps = reader.Read<Index>();
   recipe.newton_iterations = reader.Read<Index>();
+  recipe.lbfgs_iterations = reader.Read<Index>();
   recipe.restart = reader.Read<Index>();
   return recipe;
 }
