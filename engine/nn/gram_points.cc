@@ -50,6 +50,14 @@ void RequireShapes(const Architecture& architecture, const LabelledPoints& point
     RequireSize("J columns", points.J.cols(), m * num_points);
   }
   RequireSize("weight", points.weight.size(), num_points);
+  if (points.Y_weight.cols() != 0) {
+    RequireSize("Y_weight rows", points.Y_weight.rows(), m);
+    RequireSize("Y_weight columns", points.Y_weight.cols(), num_points);
+  }
+  if (points.J_weight.cols() != 0) {
+    RequireSize("J_weight rows", points.J_weight.rows(), n);
+    RequireSize("J_weight columns", points.J_weight.cols(), points.J.cols());
+  }
   RequireSize("lambda rows", weights.lambda.rows(), n);
   RequireSize("lambda columns", weights.lambda.cols(), m);
   const auto num_tangents = static_cast<Index>(points.tangents.point.size());
@@ -141,12 +149,16 @@ class Builder {
     const double weight = points_.weight[s];
     Vector y = points_.Y.col(s);
     Vector value_weight = Vector::Constant(m_, value_factor_ * weight);
+    if (points_.Y_weight.cols() != 0) value_weight.array() *= points_.Y_weight.col(s).array();
     Mask(y, value_weight);
     Matrix W = Matrix::Zero(n_, m_);
     Vector gradients = Vector::Zero(n_ * m_);
     if (points_.J.cols() != 0 && gradient_factor_ > 0) {
       gradients = points_.J.middleCols(s * m_, m_).reshaped();
       Vector flat = gradient_factor_ * weight * lambda_squared_.reshaped();
+      if (points_.J_weight.cols() != 0) {
+        flat.array() *= points_.J_weight.middleCols(s * m_, m_).reshaped().array();
+      }
       Mask(gradients, flat);
       W = flat.reshaped(n_, m_);
     }

@@ -1,9 +1,9 @@
 // The stacked residuals of a fit, and their Gauss-Newton matrix, without their Jacobian.
 //
 // L(θ) = Σ r² over labels that are there, with r = √weight·(prediction − label). Weights, for N
-// points, n inputs, m outputs and the point's own weight ω_s:
-//   value        ω_s α/(m N)
-//   Jacobian     ω_s β/(m n N) λ_ij²
+// points, n inputs, m outputs, the point's own weight ω_s and those of single labels v and w:
+//   value        ω_s v_is α/(m N)
+//   Jacobian     ω_s w_jis β/(m n N) λ_ij²
 //   tangent      ω_s β/(m n N) Σ_j λ_ij² ẋ_j² / |ẋ|⁴      of ẏ_i = J_i ẋ
 //   adjoint      ω_s β/(m n N) Σ_i λ_ij² ȳ_i² / |ȳ|⁴      of x̄_j = ȳᵀJ_j
 //   curvature    ω_s γ/(m n N) Σ_i κ_i² ȳ_i² / (|ȳ|⁴ |v|²)   of entries of Σ_i ȳ_i ∇²y_i v

@@ -34,6 +34,14 @@ void Validate(const LabelledPoints& points, const LossWeights& weights) {
     RequireSize("J columns", points.J.cols(), m * num_points);
   }
   RequireSize("weight", points.weight.size(), num_points);
+  if (points.Y_weight.cols() > 0) {
+    RequireSize("Y_weight rows", points.Y_weight.rows(), m);
+    RequireSize("Y_weight columns", points.Y_weight.cols(), num_points);
+  }
+  if (points.J_weight.cols() > 0) {
+    RequireSize("J_weight rows", points.J_weight.rows(), n);
+    RequireSize("J_weight columns", points.J_weight.cols(), points.J.cols());
+  }
   if (weights.lambda.size() > 0) {
     RequireSize("lambda rows", weights.lambda.rows(), n);
     RequireSize("lambda columns", weights.lambda.cols(), m);
@@ -67,8 +75,8 @@ void ForEachLabel(const LabelledPoints& points, const LossWeights& weights, cons
   const Matrix lambda = weights.lambda.size() > 0 ? weights.lambda : Matrix::Ones(n, m);
   const double per_input = 1 / static_cast<double>(n);
   const auto add = [&](Label label, const double* outputs) {
-    label.point_weight = points.weight(label.point);
-    label.weight *= label.point_weight;
+    label.precision *= points.weight(label.point);
+    label.weight *= label.precision;
     if (std::isfinite(label.target) && label.weight > 0) visit(label, outputs);
   };
   const Vector kappa = weights.kappa.size() > 0 ? weights.kappa : Vector::Ones(m).eval();
@@ -83,7 +91,12 @@ void ForEachLabel(const LabelledPoints& points, const LossWeights& weights, cons
 
   for (Index s = 0; s < points.NumPoints(); ++s) {
     for (Index i = 0; i < m; ++i) {
-      add({.point = s, .output = i, .target = points.Y(i, s), .weight = weights.alpha}, nullptr);
+      add({.point = s,
+           .output = i,
+           .target = points.Y(i, s),
+           .weight = weights.alpha,
+           .precision = points.ValueWeight(i, s)},
+          nullptr);
       if (points.J.cols() == 0) continue;
       for (Index j = 0; j < n; ++j) {
         add({.point = s,
@@ -91,7 +104,8 @@ void ForEachLabel(const LabelledPoints& points, const LossWeights& weights, cons
              .axis = j,
              .output = i,
              .target = points.J(j, s * m + i),
-             .weight = weights.beta * per_input * lambda(j, i) * lambda(j, i)},
+             .weight = weights.beta * per_input * lambda(j, i) * lambda(j, i),
+             .precision = points.GradientWeight(j, s * m + i)},
             nullptr);
       }
     }

@@ -12,6 +12,7 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
+#include "engine/train/robust_errors.h"
 
 namespace sobolev::train {
 
@@ -19,17 +20,24 @@ namespace {
 
 // Below that a relative error is as good as none; it keeps the logarithm finite.
 constexpr double kExact = 1e-15;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // Numbers of Hessians that are evaluated at a time.
 constexpr Index kHessianNumbers = Index{1} << 20;
+
+// The error of a label of that weight, cut where its size passes the limit.
+double Limited(double error, double weight, double limit) {
+  if (!(std::abs(error) * std::sqrt(weight) > limit)) return error;
+  return std::copysign(limit / std::sqrt(weight), error);
+}
 
 double Relative(double error_square, double label_square) {
   return label_square > 0 ? std::sqrt(error_square / label_square) : 0;
 }
 
-// ‖h − h*‖ / ‖h*‖ over the entries of curvature labels that are there, of points at X.
+// ‖h − h*‖ / ‖h*‖ over the entries of curvature labels that are there.
 std::optional<double> CurvatureError(const Surrogate& surrogate, const LabelledPoints& points,
-                                     const Matrix& X, const nn::Scaling& scaling,
-                                     const std::stop_token& stop) {
+                                     const nn::Scaling& scaling, const std::stop_token& stop) {
+  const Matrix X = (scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean;
   const CurvatureLabels& labels = points.curvatures;
   const auto num_labels = static_cast<Index>(labels.point.size());
   if (num_labels == 0) return std::nullopt;
@@ -69,44 +77,58 @@ std::optional<double> CurvatureError(const Surrogate& surrogate, const LabelledP
   return Relative(error_square, label_square);
 }
 
-// Of values and Jacobians, at points that are X in the user's units.
-Errors FirstOrderErrors(const Surrogate& surrogate, const LabelledPoints& points, const Matrix& X,
+// Of values and Jacobians.
+Errors FirstOrderErrors(const Surrogate& surrogate, const LabelledPoints& points,
                         const nn::Scaling& scaling, PointErrors* by_point,
-                        const std::stop_token& stop) {
+                        const std::stop_token& stop, std::optional<double> huber) {
   const Index n = points.n();
   const Index m = points.m();
   const Index num_points = points.NumPoints();
   const bool jacobian = points.J.cols() > 0;
-  Matrix Y(m, num_points);
-  Matrix J(n, jacobian ? m * num_points : 0);
-  surrogate.Predict(ConstMatrixMap(X.data(), n, num_points), std::nullopt, std::nullopt,
-                    {.Y = Y.data(), .J = jacobian ? J.data() : nullptr}, stop);
+  const LabelErrors of_labels = LabelErrorsOn(surrogate, points, scaling, stop);
+  ErrorSpread limit{Vector::Constant(m, kInfinity), Matrix::Constant(n, m, kInfinity)};
+  if (huber) {
+    limit = SpreadOf(of_labels, points);
+    limit.Y *= *huber;
+    limit.J *= *huber;
+  }
 
   Vector square = Vector::Zero(m);
   Vector weight = Vector::Zero(m);
   Vector jacobian_square = Vector::Zero(m);
-  Vector num_entries = Vector::Zero(m);
+  Vector jacobian_weight = Vector::Zero(m);
   double label_square = 0;
+  double outlier_weight = 0;
   PointErrors of_points{.value = Vector::Zero(num_points), .jacobian = Vector::Zero(num_points)};
   for (Index s = 0; s < num_points; ++s) {
     for (Index i = 0; i < m; ++i) {
       if (!std::isnan(points.Y(i, s))) {
-        const double error = (Y(i, s) - scaling.y_mean[i]) / scaling.y_scale[i] - points.Y(i, s);
-        square[i] += points.weight[s] * error * error;
-        of_points.value[s] += points.weight[s] * error * error;
-        weight[i] += points.weight[s];
+        const double of_label = points.weight[s] * points.ValueWeight(i, s);
+        const double error = Limited(of_labels.Y(i, s), points.ValueWeight(i, s), limit.Y[i]);
+        square[i] += of_label * error * error;
+        of_points.value[s] += of_label * error * error;
+        weight[i] += of_label;
       }
       for (Index j = 0; j < n && jacobian; ++j) {
-        const double label = points.J(j, s * m + i);
+        const Index column = s * m + i;
+        const double label = points.J(j, column);
         if (std::isnan(label)) continue;
-        const double error = J(j, s * m + i) * (scaling.x_scale[j] / scaling.y_scale[i]) - label;
-        jacobian_square[i] += error * error;
-        of_points.jacobian[s] += error * error;
-        label_square += label * label;
-        num_entries[i] += 1;
+        const double of_label = points.GradientWeight(j, column);
+        const double error = Limited(of_labels.J(j, column), of_label, limit.J(j, i));
+        jacobian_square[i] += of_label * error * error;
+        of_points.jacobian[s] += of_label * error * error;
+        jacobian_weight[i] += of_label;
+        if (std::abs(error) < std::abs(of_labels.J(j, column))) {
+          outlier_weight += of_label;
+        } else {
+          label_square += of_label * label * label;
+        }
       }
     }
   }
+  // What outliers would be if they were not.
+  const double sound_weight = jacobian_weight.sum() - outlier_weight;
+  if (outlier_weight > 0) label_square *= jacobian_weight.sum() / sound_weight;
   if (by_point != nullptr) *by_point = std::move(of_points);
   Errors errors;
   if (weight.sum() > 0) {
@@ -114,16 +136,12 @@ Errors FirstOrderErrors(const Surrogate& surrogate, const LabelledPoints& points
     errors.value_rmse = rmse.cwiseProduct(scaling.y_scale);
     errors.value_relative = std::sqrt(rmse.squaredNorm() / static_cast<double>(m));
   }
-  if (num_entries.sum() > 0) {
-    errors.jacobian_rmse = jacobian_square.cwiseQuotient(num_entries.cwiseMax(1)).cwiseSqrt();
+  if (jacobian_weight.sum() > 0) {
+    errors.jacobian_rmse =
+        jacobian_square.cwiseQuotient(jacobian_weight.cwiseMax(1e-300)).cwiseSqrt();
     errors.jacobian_relative = Relative(jacobian_square.sum(), label_square);
   }
   return errors;
-}
-
-// In the user's units.
-Matrix InputsOf(const LabelledPoints& points, const nn::Scaling& scaling) {
-  return (scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean;
 }
 
 }  // namespace
@@ -171,17 +189,16 @@ void Append(const PointErrors& more, PointErrors& errors) {
 }
 
 Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
-                const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop) {
-  const Matrix X = InputsOf(points, scaling);
-  Errors errors = FirstOrderErrors(surrogate, points, X, scaling, by_point, stop);
-  errors.curvature_relative = CurvatureError(surrogate, points, X, scaling, stop);
+                const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop,
+                std::optional<double> huber) {
+  Errors errors = FirstOrderErrors(surrogate, points, scaling, by_point, stop, huber);
+  errors.curvature_relative = CurvatureError(surrogate, points, scaling, stop);
   return errors;
 }
 
 double ScoreOn(const Surrogate& surrogate, const LabelledPoints& points, const nn::Scaling& scaling,
-               const std::stop_token& stop) {
-  return Score(
-      FirstOrderErrors(surrogate, points, InputsOf(points, scaling), scaling, nullptr, stop));
+               const std::stop_token& stop, std::optional<double> huber) {
+  return Score(FirstOrderErrors(surrogate, points, scaling, nullptr, stop, huber));
 }
 
 bool ClearlyLower(const PointErrors& first, const PointErrors& second) {

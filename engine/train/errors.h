@@ -40,15 +40,16 @@ struct PointErrors {
 // The errors of more points after those of some.
 void Append(const PointErrors& more, PointErrors& errors);
 
-// Over the labels that are there, at standardised points, of a surrogate in the user's units. Fills
-// `by_point` unless it is null.
+// Over the labels that are there, at standardised points, of a surrogate in the user's units. Means
+// are weighted by the weights of points (of values) and of single labels. Fills `by_point` unless
+// it is null. With a threshold `huber` (robust_errors.h) errors beyond it count as the threshold.
 Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
-                const nn::Scaling& scaling, PointErrors* by_point,
-                const std::stop_token& stop = {});
+                const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop = {},
+                std::optional<double> huber = std::nullopt);
 
 // Score(ErrorsOn(…)) without what that does not count.
 double ScoreOn(const Surrogate& surrogate, const LabelledPoints& points, const nn::Scaling& scaling,
-               const std::stop_token& stop = {});
+               const std::stop_token& stop = {}, std::optional<double> huber = std::nullopt);
 
 // Whether the first are lower than the second by more than chance: the mean over points of the
 // difference, in units of the second's means, is below zero by its standard error. Labels with

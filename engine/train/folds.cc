@@ -104,8 +104,10 @@ FoldedData DealFolds(const SampleSet& samples, const nn::Scaling& scaling, const
                         const std::vector<std::uint32_t>& validation) {
     FitData part{.scaling = scaling, .loss = loss, .seed = seed};
     part.training = StandardPoints(samples, training, scaling, stop);
+    WeighLabels(loss, part.training);
     if (!validation.empty()) {
       part.validation = StandardPoints(samples, validation, scaling, stop);
+      WeighLabels(loss, part.validation);
     }
     return part;
   };
@@ -133,6 +135,8 @@ FitData FirstPart(const FitData& data, double share) {
   some.Y = points.Y.leftCols(count);
   if (points.J.cols() > 0) some.J = points.J.leftCols(count * points.m());
   some.weight = points.weight.head(count) / points.weight.head(count).mean();
+  if (points.Y_weight.cols() > 0) some.Y_weight = points.Y_weight.leftCols(count);
+  if (points.J_weight.cols() > 0) some.J_weight = points.J_weight.leftCols(count * points.m());
   const auto keep = [count](const std::vector<Index>& point) {
     return std::ranges::count_if(point, [count](Index s) { return s < count; });
   };

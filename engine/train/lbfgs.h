@@ -1,102 +1,82 @@
-// Limited-memory BFGS for networks on values and derivatives, over all samples at once.
+// Limited-memory BFGS for networks on values and derivatives.
 //
-// Minimises F(θ) = |r(θ)|² + ridge·|θ|² with the stacked residuals r(θ) of nn/gram_sweep.h. Steps
-// go along −H ∇F, H being the inverse Hessian that the last pairs of steps and differences of
-// gradients tell (Nocedal and Wright 2006, algorithm 7.4), to a point that meets the strong Wolfe
-// conditions (their algorithms 3.5 and 3.6). A step costs a gradient or two and a few products of
-// vectors, so that it suits networks whose Gauss-Newton matrix is too large, and takes any network
-// to the neighbourhood of a minimum in less time than Levenberg-Marquardt.
+// Minimises F(θ) = |r(θ)|² + ridge·|θ|² by steps along −H ∇F (dense/limited_memory.h) whose lengths
+// fulfil the strong Wolfe conditions (Nocedal and Wright 2006, algorithms 3.5, 3.6 and 7.5). A step
+// takes little more than one gradient, and memory for some vectors of parameters: for networks too
+// large for the Gauss-Newton matrix of levenberg_marquardt.h.
 
 #ifndef SOBOLEV_ENGINE_TRAIN_LBFGS_H_
 #define SOBOLEV_ENGINE_TRAIN_LBFGS_H_
 
-#include <memory>
 #include <stop_token>
 
 #include "engine/base/byte_codec.h"
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
+#include "engine/dense/limited_memory.h"
+#include "engine/nn/gram_sweep.h"
 #include "engine/nn/network.h"
 #include "engine/surrogate/labelled_points.h"
+#include "engine/train/minimiser.h"
 
 namespace sobolev::train {
 
 struct LbfgsOptions {
   double ridge = 1e-10;
-  Index memory = 20;  // Pairs.
-  // Converged when ten steps in a row together decrease F by less than this fraction of it.
+  // Converged when so many steps in a row decrease F by less than this fraction of it.
   double tolerance = 1e-9;
+  Index num_small_steps = 5;
+  Index memory = 20;           // Pairs.
+  Index max_evaluations = 25;  // Of F and its gradient in the search for the length of a step.
   Isa isa = BestIsa();
 };
 
-class Lbfgs {
+class Lbfgs : public Minimiser {
  public:
-  enum class Status {
-    kRunning,
-    kConverged,  // F hardly decreases any more, or its gradient is 0.
-    kStalled,    // No step along −∇F decreases F: what rounding allows is reached.
-    kDiverged,   // F is not finite at the initial θ.
-  };
-
   // Copies the labels. Throws Error(kInvalidArgument) as nn::GramSweep does, or if `theta` has
   // another size than the architecture's parameters.
   Lbfgs(const nn::Architecture& architecture, const LabelledPoints& points,
         const LossWeights& weights, Vector theta, const LbfgsOptions& options);
-  ~Lbfgs();
 
-  // One step; nothing unless running. Does not allocate. Throws Error(kCancelled) soon after `stop`
-  // fires and leaves everything as before the call.
-  Status Step(const std::stop_token& stop = {});
-
-  Status status() const { return status_; }
-  // Always finite if the initial θ was.
-  const Vector& theta() const { return theta_; }
-  // |r(θ)|², without the ridge.
-  double loss() const;
-  Index num_steps() const { return num_steps_; }
-  // Of F and its gradient, the first one included.
-  Index num_evaluations() const { return num_evaluations_; }
-
-  // Everything that steps depend on but the arguments of the constructor: loaded into an object
-  // made with the same arguments, further steps give the same bits. Load throws Error(kDataLoss) if
-  // the bytes are not those of such an object.
-  void Save(ByteWriter& writer) const;
-  void Load(ByteReader& reader);
+  Status Step(const std::stop_token& stop) override;
+  Status status() const override { return status_; }
+  const Vector& theta() const override { return here_.theta; }
+  double loss() const override { return here_.loss; }
+  Index num_steps() const override { return num_steps_; }
+  void Save(ByteWriter& writer) const override;
+  void Load(ByteReader& reader) override;
 
  private:
-  struct Workspace;
-  // A point on the line θ + step·direction.
-  struct Trial {
-    double step = 0;
+  struct Place {
+    Vector theta;
+    Vector gradient;   // ∇F
+    double loss = 0;   // |r|²
     double value = 0;  // F
-    double slope = 0;  // Of F along the direction.
+  };
+  // A place on the line, and what F does there along it.
+  struct OnLine {
+    double length = 0;
+    double value = 0;
+    double slope = 0;
   };
 
-  // F and its gradient at θ.
-  double Evaluate(const Vector& theta, Vector& gradient, const std::stop_token& stop);
-  Trial At(double step, const std::stop_token& stop);
-  // A step that meets the strong Wolfe conditions, or at least decreases F; 0 if none is found. Its
-  // point and gradient are then the last that At() computed.
-  Trial Search(const Trial& start, double first, const std::stop_token& stop);
-  Trial Zoom(const Trial& start, Trial low, Trial high, const std::stop_token& stop);
-  // direction = −H gradient.
-  void Direct();
-  void Accept(const Trial& trial);
+  void Evaluate(Place& place, const std::stop_token& stop);
+  OnLine Try(double length, const Vector& direction, const std::stop_token& stop);
+  // Whether there_ is a place of lower F, by the strong Wolfe conditions if they can be met.
+  bool Search(const Vector& direction, double first, const std::stop_token& stop);
+  bool Zoom(const OnLine& start, OnLine low, OnLine high, Index tries, const Vector& direction,
+            const std::stop_token& stop);
+  void Accept();
 
   LbfgsOptions options_;
-  std::unique_ptr<Workspace> workspace_;
+  nn::GramSweep sweep_;
+  dense::LimitedMemory memory_;
 
   Status status_ = Status::kRunning;
-  Vector theta_;
-  double value_ = 0;  // F
-  Vector gradient_;   // ∇F
-  Matrix steps_;      // p×memory: differences of θ; a ring.
-  Matrix changes_;    // p×memory: of gradients.
-  Index num_pairs_ = 0;
-  Index next_pair_ = 0;
+  Place here_;
+  Place there_;
   Index num_steps_ = 0;
-  Index num_evaluations_ = 0;
-  double checkpoint_value_ = 0;  // F at the last step whose number is a multiple of ten.
+  Index num_small_ = 0;  // Last steps in a row that hardly decreased F.
 };
 
 }  // namespace sobolev::train

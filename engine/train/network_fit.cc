@@ -22,7 +22,7 @@
 #include "engine/train/differential_pca.h"
 #include "engine/train/errors.h"
 #include "engine/train/fit.h"
-#include "engine/train/lbfgs.h"
+#include "engine/train/full_batch.h"
 #include "engine/train/levenberg_marquardt.h"
 #include "engine/train/loss_weights.h"
 #include "engine/train/options.h"
@@ -38,12 +38,10 @@ namespace {
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-// Levenberg-Marquardt ends when the held-out score has not improved by this share for so many
-// steps, L-BFGS for so many slices.
+// Steps that take all labels end when the held-out score has not improved by this share for so many
+// slices.
 constexpr double kImprovement = 0.01;
 constexpr Index kPatience = 15;
-// Steps of L-BFGS from one look at the held-out score to the next.
-constexpr Index kLbfgsSlice = 20;
 // L-BFGS ends where the Gauss-Newton model can be trusted.
 constexpr double kDampingAfterLbfgs = 1e-4;
 // Standard deviation of the initial biases: without them all tanh units bend at the mean.
@@ -91,7 +89,7 @@ Vector FoldAffine(const nn::Architecture& architecture, const Vector& theta, con
 LossWeights LossFor(const Recipe& recipe, const FitData& data, const LabelledPoints& points) {
   LossOptions options = data.loss;
   options.derivatives = options.derivatives && recipe.derivatives;
-  return WeightsFor(points, options);
+  return WeightsFor(points, options, recipe.balance);
 }
 
 // Multiply-adds of a gradient of the loss of all points.
@@ -130,17 +128,13 @@ class NetworkFit : public Fit {
   bool Advance(const std::stop_token& stop) override {
     if (recipe_.adam_steps > 0 && Training().NumPoints() < kLeastAdamSamples) {
       adam_left_ = false;
-      if (recipe_.lbfgs_steps == 0 && recipe_.newton_iterations == 0) return false;
+      if (!recipe_.TakesAllLabels()) return false;
     }
     if (adam_left_ && recipe_.adam_steps > 0) {
       AdvanceAdam(stop);
-      return adam_left_ || recipe_.lbfgs_steps > 0 || recipe_.newton_iterations > 0;
+      return adam_left_ || recipe_.TakesAllLabels();
     }
-    if (lbfgs_left_ && recipe_.lbfgs_steps > 0) {
-      AdvanceLbfgs(stop);
-      return lbfgs_left_ || recipe_.newton_iterations > 0;
-    }
-    return AdvanceNewton(stop);
+    return AdvanceFullBatch(stop);
   }
 
   double Work() const override { return work_; }
@@ -156,17 +150,15 @@ class NetworkFit : public Fit {
     writer.Write(lbfgs_left_);
     writer.Write(has_model_);
     writer.Write(patience_score_);
-    writer.Write(patience_iteration_);
+    writer.Write(patience_slice_);
     writer.Write(work_);
-    writer.Write(iteration_);
+    writer.Write(slice_);
     writer.Write(best_iteration_);
     writer.Write(best_score_);
     writer.WriteVector(theta_);
     writer.WriteVector(best_theta_);
-    writer.Write(lbfgs_.has_value());
-    if (lbfgs_) lbfgs_->Save(writer);
-    writer.Write(newton_.has_value());
-    if (newton_) newton_->Save(writer);
+    writer.Write(full_batch_.has_value());
+    if (full_batch_) full_batch_->Save(writer);
     const std::string adam = adam_ ? adam_->SaveState() : std::string();
     writer.Write(adam.size());
     writer.WriteAll(std::span(adam));
@@ -177,20 +169,16 @@ class NetworkFit : public Fit {
     lbfgs_left_ = reader.Read<bool>();
     has_model_ = reader.Read<bool>();
     patience_score_ = reader.Read<double>();
-    patience_iteration_ = reader.Read<Index>();
+    patience_slice_ = reader.Read<Index>();
     work_ = reader.Read<double>();
-    iteration_ = reader.Read<Index>();
+    slice_ = reader.Read<Index>();
     best_iteration_ = reader.Read<Index>();
     best_score_ = reader.Read<double>();
     theta_ = reader.ReadVector(theta_.size());
     best_theta_ = reader.ReadVector(theta_.size());
     if (reader.Read<bool>()) {
-      StartLbfgs();
-      lbfgs_->Load(reader);
-    }
-    if (reader.Read<bool>()) {
-      StartNewton();
-      newton_->Load(reader);
+      MakeFullBatch();
+      full_batch_->Load(reader);
     }
     const auto adam_size = reader.Read<std::size_t>();
     const std::vector<char> adam = reader.ReadAll<char>(adam_size);
@@ -255,6 +243,7 @@ class NetworkFit : public Fit {
     options.batch_size = batch;
     options.alpha = weights_.alpha;
     options.beta = weights_.beta;
+    if (data_.loss.derivative_scale) options.derivative_scale = *data_.loss.derivative_scale;
     options.patience = 0;
     options.validation_fraction = std::max(
         1e-6, static_cast<double>(num_held_out) / static_cast<double>(num_training + num_held_out));
@@ -288,54 +277,47 @@ class NetworkFit : public Fit {
     return 0.5 * GradientWork(architecture_, 1, weights_.beta > 0);
   }
 
-  // ---- L-BFGS ----
+  // ---- Steps that take all labels: L-BFGS, then Levenberg-Marquardt ----
 
-  void StartLbfgs() { lbfgs_.emplace(architecture_, Training(), weights_, theta_, LbfgsOptions{}); }
+  bool InLbfgs() const { return lbfgs_left_ && recipe_.lbfgs_steps > 0; }
 
-  void AdvanceLbfgs(const std::stop_token& stop) {
-    if (!lbfgs_) StartLbfgs();
-    const Index evaluations = lbfgs_->num_evaluations();
-    Index left = std::min(kLbfgsSlice, recipe_.lbfgs_steps - lbfgs_->num_steps());
-    while (left-- > 0 && lbfgs_->Step(stop) == Lbfgs::Status::kRunning) {
+  void MakeFullBatch() {
+    if (InLbfgs()) {
+      full_batch_.emplace(architecture_, Training(), weights_, FullBatch::Method::kLbfgs,
+                          data_.loss.huber);
+    } else {
+      full_batch_.emplace(architecture_, Training(), weights_,
+                          FullBatch::Method::kLevenbergMarquardt, data_.loss.huber,
+                          recipe_.lbfgs_steps > 0 ? kDampingAfterLbfgs
+                                                  : LevenbergMarquardtOptions().initial_damping);
     }
-    work_ += static_cast<double>(lbfgs_->num_evaluations() - evaluations) *
-             GradientWork(architecture_, Training().NumPoints(), weights_.beta > 0);
-    theta_ = lbfgs_->theta();
-    const bool improves = Judge(lbfgs_->num_steps(), kPatience * kLbfgsSlice, stop);
-    if (improves && lbfgs_->status() == Lbfgs::Status::kRunning &&
-        lbfgs_->num_steps() < recipe_.lbfgs_steps) {
-      return;
-    }
-    if (recipe_.newton_iterations > 0) {
-      best_iteration_ = 0;
-      patience_iteration_ = 0;
-    }
-    lbfgs_.reset();
+  }
+
+  bool AdvanceFullBatch(const std::stop_token& stop) {
+    if (!full_batch_) MakeFullBatch();
+    if (!full_batch_->started()) full_batch_->Start(theta_, stop);
+    const Index before = full_batch_->num_steps();
+    bool more = full_batch_->Step(stop);
+    const Index now = full_batch_->num_steps();
+    const bool lbfgs = InLbfgs();
+    work_ += lbfgs ? static_cast<double>(now - before) *
+                         GradientWork(architecture_, Training().NumPoints(), weights_.beta > 0)
+                   : NewtonWorkPerStep(architecture_, Training());
+    theta_ = full_batch_->theta();
+    ++slice_;
+    more = Judge(now, stop) && more;
+    if (more && now < (lbfgs ? recipe_.lbfgs_steps : recipe_.newton_iterations)) return true;
+    full_batch_.reset();
+    if (!lbfgs || recipe_.newton_iterations == 0) return false;
     lbfgs_left_ = false;
-  }
-
-  // ---- Levenberg-Marquardt ----
-
-  void StartNewton() {
-    LevenbergMarquardtOptions options;
-    if (recipe_.lbfgs_steps > 0) options.initial_damping = kDampingAfterLbfgs;
-    newton_.emplace(architecture_, Training(), weights_, theta_, options);
-  }
-
-  bool AdvanceNewton(const std::stop_token& stop) {
-    if (!newton_) StartNewton();
-    const LevenbergMarquardt::Status status = newton_->Step(stop);
-    work_ += NewtonWorkPerStep(architecture_, Training());
-    theta_ = newton_->theta();
-    ++iteration_;
-    const bool improves = Judge(iteration_, kPatience, stop);
-    return improves && status == LevenbergMarquardt::Status::kRunning &&
-           iteration_ < recipe_.newton_iterations;
+    best_iteration_ = 0;
+    patience_slice_ = slice_;
+    return true;
   }
 
   // Keeps the parameters if they are the best so far. Returns whether held-out errors have improved
-  // within `patience` iterations.
-  bool Judge(Index iteration, Index patience, const std::stop_token& stop) {
+  // not long ago.
+  bool Judge(Index iteration, const std::stop_token& stop) {
     has_model_ = true;
     if (data_.validation.NumPoints() == 0) {
       best_theta_ = theta_;
@@ -346,17 +328,17 @@ class NetworkFit : public Fit {
     if (score < best_score_) {
       if (score < (1 - kImprovement) * patience_score_) {
         patience_score_ = score;
-        patience_iteration_ = iteration;
+        patience_slice_ = slice_;
       }
       best_score_ = score;
       best_theta_ = theta_;
       best_iteration_ = iteration;
     }
-    return iteration - patience_iteration_ < patience;
+    return slice_ - patience_slice_ < kPatience;
   }
 
   double ScoreOf(const Vector& theta, const std::stop_token& stop) const {
-    return ScoreOn(SurrogateOf(theta), data_.validation, data_.scaling, stop);
+    return ScoreOn(SurrogateOf(theta), data_.validation, data_.scaling, stop, data_.loss.huber);
   }
 
   const Recipe recipe_;
@@ -372,9 +354,9 @@ class NetworkFit : public Fit {
   Vector best_theta_;
   double best_score_ = std::numeric_limits<double>::infinity();
   double patience_score_ = std::numeric_limits<double>::infinity();
-  Index patience_iteration_ = 0;
+  Index patience_slice_ = 0;
   Index best_iteration_ = 0;
-  Index iteration_ = 0;  // Of Levenberg-Marquardt.
+  Index slice_ = 0;  // Of steps that take all labels.
   double work_ = 0;
   bool adam_left_ = true;
   bool lbfgs_left_ = true;
@@ -383,8 +365,7 @@ class NetworkFit : public Fit {
   LabelledPoints validation_;  // Projected; empty without projection.
   std::vector<SampleView> adam_samples_;
   std::optional<Trainer> adam_;
-  std::optional<Lbfgs> lbfgs_;
-  std::optional<LevenbergMarquardt> newton_;
+  std::optional<FullBatch> full_batch_;  // Of the optimiser that is at work.
 };
 
 }  // namespace

@@ -20,7 +20,7 @@ using nn::Activation;
 
 constexpr Index kNewtonIterations = 100;
 constexpr Index kAdamSteps = 1600;
-constexpr Index kLbfgsSteps = 4000;
+constexpr Index kLbfgsSteps = 2000;
 // Cheap ones that save Levenberg-Marquardt its first ten or twenty.
 constexpr Index kLbfgsStart = 200;
 // After Adam found the basin.
@@ -68,6 +68,9 @@ constexpr double kExact = 1e-12;
 constexpr std::ptrdiff_t kAlike = 8;
 constexpr double kNoise = 0.02;
 
+// Weights of derivatives, in parts of the usual one, that now and then are better.
+constexpr double kBalances[] = {10, 0.1};
+
 // One of each kind.
 std::vector<Recipe> FirstRound(const PortfolioFacts& facts) {
   std::vector<Recipe> recipes = {Closed(Family::kPolynomial)};
@@ -92,7 +95,7 @@ std::vector<Index> Scaled(std::vector<Index> hidden, double factor) {
 }
 
 // Neighbours of a network that may be better.
-std::vector<Recipe> Variations(const TriedRecipe& tried) {
+std::vector<Recipe> Variations(const TriedRecipe& tried, bool balance) {
   const Recipe& network = tried.recipe;
   std::vector<Recipe> recipes;
   const auto vary = [&](const auto& change) {
@@ -111,11 +114,16 @@ std::vector<Recipe> Variations(const TriedRecipe& tried) {
     vary([&](Recipe& recipe) { recipe.activation = activation; });
   }
   vary([](Recipe& recipe) { recipe.hidden.push_back(recipe.hidden.back()); });
-  if (IsNewton(network)) {
+  if (network.TakesAllLabels()) {
     vary([](Recipe& recipe) { recipe.restart = 1; });
     vary([](Recipe& recipe) { recipe.restart = 2; });
   }
-  if (!IsNewton(network)) vary([](Recipe& recipe) { recipe.adam_steps *= 4; });
+  if (balance && network.balance == 1) {
+    for (const double factor : kBalances) {
+      vary([&](Recipe& recipe) { recipe.balance = factor; });
+    }
+  }
+  if (!network.TakesAllLabels()) vary([](Recipe& recipe) { recipe.adam_steps *= 4; });
   return recipes;
 }
 
@@ -173,10 +181,11 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
   std::vector<Recipe> variations;
   bool varied_adam = false;
   for (std::size_t i = 0; i < networks.size(); ++i) {
-    const bool adam = !IsNewton(networks[i].recipe);
+    const bool adam = !networks[i].recipe.TakesAllLabels();
     if (i >= kVaried && (!adam || varied_adam)) continue;
     varied_adam = varied_adam || adam;
-    for (Recipe& recipe : Variations(networks[i])) variations.push_back(std::move(recipe));
+    for (Recipe& recipe : Variations(networks[i], facts.balance))
+      variations.push_back(std::move(recipe));
   }
   std::ranges::stable_sort(variations, {}, work);
   recipes.insert(recipes.end(), variations.begin(), variations.end());

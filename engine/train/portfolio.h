@@ -15,11 +15,13 @@ namespace sobolev::train {
 struct PortfolioFacts {
   std::vector<Index> ranks;     // PromisingRanks of the gradients.
   std::vector<Recipe> recipes;  // If any, only these are tried.
+  bool balance = false;         // Whether the recipe chooses the weight of derivatives.
 };
 
 // Networks as they are trained unless something else is known.
 Recipe NewtonRecipe();
 Recipe HybridRecipe();
+// For networks too large for Newton's method.
 Recipe LbfgsRecipe();
 
 struct TriedRecipe {

@@ -1,5 +1,6 @@
 #include "engine/train/recipe.h"
 
+#include <sstream>
 #include <string>
 
 #include "engine/base/matrix.h"
@@ -44,6 +45,11 @@ std::string Name(const Recipe& recipe) {
   }
   if (recipe.rank > 0) {
     name += ", " + std::to_string(recipe.rank) + (recipe.rank == 1 ? " direction" : " directions");
+  }
+  if (recipe.balance != 1) {
+    std::ostringstream text;
+    text << ", derivatives x" << recipe.balance;
+    name += text.str();
   }
   if (!recipe.derivatives) name += ", values only";
   return name;

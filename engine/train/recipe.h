@@ -23,6 +23,9 @@ struct Recipe {
   Index rank = 0;
   // Whether derivative labels are fitted; without them the recipe is a value-only comparison.
   bool derivatives = true;
+  // Factor of the weight of the gradient loss, in parts of that of the value loss, where the
+  // options say neither (loss_weights.h).
+  double balance = 1;
 
   // Of polynomials: multiply-adds of the search for terms.
   double search = kShortSearch;
@@ -31,16 +34,20 @@ struct Recipe {
   std::vector<Index> hidden;
   nn::Activation activation = nn::Activation::kTanh;
   Index adam_steps = 0;         // First, on a one-cycle schedule.
-  Index lbfgs_steps = 0;        // Then, at most.
+  Index lbfgs_steps = 0;        // Then, at most, of limited-memory BFGS.
   Index newton_iterations = 0;  // Then, at most, of Levenberg-Marquardt.
   Index restart = 0;            // From other initial weights for each number.
+
+  // Whether the network ends with steps that take all labels at once (full_batch.h), until held-out
+  // points say stop.
+  bool TakesAllLabels() const { return lbfgs_steps > 0 || newton_iterations > 0; }
 
   friend bool operator==(const Recipe&, const Recipe&) = default;
 };
 
 // In words, different for different recipes: "polynomial", "gaussian process, 2 directions",
 // "network 20-20 tanh, lbfgs 200 + lm 100" (at most so many iterations), "…, adam 1600" (steps),
-// "…, adam 800 + lm 40".
+// "…, adam 800 + lm 40", "…, derivatives x10".
 std::string Name(const Recipe& recipe);
 
 }  // namespace sobolev::train

@@ -11,6 +11,7 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
+#include "engine/train/variance_scale.h"
 
 namespace sobolev::train {
 
@@ -43,12 +44,13 @@ struct Columns {
         highest(-lowest),
         square(Vector::Zero(size)) {}
 
-  void AddToMean(const double* column, double share) {
+  // `share` is a number, or one for each entry.
+  void AddToMean(const double* column, const auto& share) {
     if (column == nullptr) return;
     for (Index i = 0; i < mean.size(); ++i) {
       if (std::isnan(column[i])) continue;
-      mean[i] += share * column[i];
-      weight[i] += share;
+      mean[i] += Of(share, i) * column[i];
+      weight[i] += Of(share, i);
       lowest[i] = std::min(lowest[i], column[i]);
       highest[i] = std::max(highest[i], column[i]);
     }
@@ -67,14 +69,17 @@ struct Columns {
     }
   }
 
-  void AddToSpread(const double* column, double share) {
+  void AddToSpread(const double* column, const auto& share) {
     if (column == nullptr) return;
     for (Index i = 0; i < range.size(); ++i) {
       if (IsConstant(i) || std::isnan(column[i])) continue;
       const double deviation = (column[i] - mean[i]) / range[i];
-      square[i] += share / weight[i] * deviation * deviation;
+      square[i] += Of(share, i) / weight[i] * deviation * deviation;
     }
   }
+
+  static double Of(double share, Index /*entry*/) { return share; }
+  static double Of(const Vector& shares, Index entry) { return shares[entry]; }
 
   bool IsConstant(Index i) const { return range[i] == 0; }
 
@@ -144,7 +149,8 @@ struct DerivativeSquares {
   bool directional = false;
 };
 
-// λ of one output from r, the RMS over samples of Ĵ by each input.
+}  // namespace
+
 Vector Lambda(const Vector& r, DerivativeScale derivative_scale) {
   constexpr double kDead = 1e-7;
   constexpr double kBalance = 10;
@@ -160,8 +166,6 @@ Vector Lambda(const Vector& r, DerivativeScale derivative_scale) {
   }
   return (r.array() < kDead * largest).select(0, r.cwiseInverse());
 }
-
-}  // namespace
 
 Standardisation Standardise(const SampleSet& samples, const Split& split,
                             DerivativeScale derivative_scale, const std::stop_token& stop) {
@@ -193,6 +197,27 @@ Standardisation Standardise(const SampleSet& samples, const Split& split,
   result.training = training.Factors();
   result.validation = validation.Factors();
 
+  std::vector<VarianceScale> of_outputs(static_cast<std::size_t>(m));
+  visit_training([&](const Sample& sample) {
+    if (sample.y == nullptr || sample.y_variance == nullptr) return;
+    for (Index i = 0; i < m; ++i) {
+      if (!std::isnan(sample.y[i])) {
+        of_outputs[static_cast<std::size_t>(i)].Add(sample.y_variance[i]);
+      }
+    }
+  });
+  Vector shares(m);
+  const auto shares_of_values = [&](const Sample& sample, double share) -> const Vector& {
+    for (Index i = 0; i < m; ++i) {
+      const double weight =
+          sample.y_variance == nullptr
+              ? 1
+              : of_outputs[static_cast<std::size_t>(i)].Weight(sample.y_variance[i]);
+      shares[i] = share * weight;
+    }
+    return shares;
+  };
+
   // Shares sum to 1 over the training samples, or over those with a Jacobian.
   const auto num_training = static_cast<double>(training.count);
   Columns x(n);
@@ -200,14 +225,14 @@ Standardisation Standardise(const SampleSet& samples, const Split& split,
   visit_training([&](const Sample& sample) {
     const double share = sample.weight * result.training.value / num_training;
     x.AddToMean(sample.x, share);
-    y.AddToMean(sample.y, share);
+    y.AddToMean(sample.y, shares_of_values(sample, share));
   });
   x.FinishMean();
   y.FinishMean();
   visit_training([&](const Sample& sample) {
     const double share = sample.weight * result.training.value / num_training;
     x.AddToSpread(sample.x, share);
-    y.AddToSpread(sample.y, share);
+    y.AddToSpread(sample.y, shares_of_values(sample, share));
   });
   Vector x_scale = x.Scale();
   const Vector y_scale = y.Scale();

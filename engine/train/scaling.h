@@ -1,8 +1,9 @@
 // How samples are brought to comparable size before a network sees them.
 //
 // All statistics are weighted means over the training samples, the weights being normalised to mean
-// 1. With μ and σ the mean and standard deviation of a column, x̂ = (x − μ_x)/σ_x,
-// ŷ = (y − μ_y)/σ_y, and so Ĵ_ij = ∂ŷ_i/∂x̂_j = J_ij σ_xj/σ_yi (Huge and Savine 2020).
+// 1; those of values weigh by inverse variances too, where they are known (variance_scale.h). With
+// μ and σ the mean and standard deviation of a column, x̂ = (x − μ_x)/σ_x, ŷ = (y − μ_y)/σ_y, and so
+// Ĵ_ij = ∂ŷ_i/∂x̂_j = J_ij σ_xj/σ_yi (Huge and Savine 2020).
 
 #ifndef SOBOLEV_ENGINE_TRAIN_SCALING_H_
 #define SOBOLEV_ENGINE_TRAIN_SCALING_H_
@@ -10,6 +11,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "engine/base/matrix.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
@@ -44,6 +46,9 @@ struct Standardisation {
   WeightFactors training;
   WeightFactors validation;
 };
+
+// λ of one output as above from r, the RMS over samples of its Ĵ by each input.
+Vector Lambda(const Vector& r, DerivativeScale derivative_scale);
 
 // Throws Error(kCancelled) soon after `stop` fires.
 Standardisation Standardise(const SampleSet& samples, const Split& split,

@@ -30,6 +30,7 @@
 #include "engine/train/loss_weights.h"
 #include "engine/train/portfolio.h"
 #include "engine/train/recipe.h"
+#include "engine/train/robust_errors.h"
 #include "engine/train/samples.h"
 #include "engine/train/scaling.h"
 #include "engine/train/trial.h"
@@ -55,6 +56,7 @@ constexpr double kCurveShares[] = {0.25, 0.5};
 
 void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num_samples) {
   CheckLoss(options.loss);
+  CheckLabelWeights(options.loss, n, m);
   if (options.ensemble_size < 1 || options.ensemble_size > EnsembleSurrogate::kMaxMembers) {
     throw InvalidArgument("OUT_OF_RANGE", "spec.ensemble_size",
                           "expected 1 to " + std::to_string(EnsembleSurrogate::kMaxMembers) +
@@ -82,12 +84,15 @@ struct Selection::Impl {
     none.held_out.assign(static_cast<std::size_t>(num_samples), false);
     scaling = Standardise(sample_set, none, DerivativeScale::kPerOutput, stop).scaling;
 
+    if (options.loss.huber) UseRobustSpread(sample_set, scaling);
+
     FoldedData dealt =
         DealFolds(sample_set, scaling, options.loss, options.seed, options.memory_limit, stop);
     all = std::move(dealt.all);
     folds = std::move(dealt.folds);
     facts = {.ranks = PromisingRanks(AnalyseGradients(folds.front().training)),
-             .recipes = options.recipes};
+             .recipes = options.recipes,
+             .balance = !options.loss.alpha && !options.loss.beta};
     loss = WeightsFor(all.training, options.loss);
     if (loss.beta == 0 && options.loss.beta.value_or(0) > 0) {
       throw FailedPrecondition("NO_JACOBIANS", "spec.beta",
@@ -183,7 +188,8 @@ struct Selection::Impl {
       return;
     }
     PointErrors by_point;
-    fold_errors.push_back(ErrorsOn(*surrogate, data.validation, scaling, &by_point, stop));
+    fold_errors.push_back(
+        ErrorsOn(*surrogate, data.validation, scaling, &by_point, stop, options.loss.huber));
     if (fold_errors.size() == 1) {
       first_fold = surrogate;
       point_errors = {};
@@ -271,8 +277,8 @@ struct Selection::Impl {
       // A fit to all samples knows those of the first fold; if it is not better there, it went
       // wrong.
       const LabelledPoints& known = folds.front().validation;
-      const double score = ScoreOn(*refitted, known, scaling, stop);
-      if (score <= ScoreOn(*best_surrogate, known, scaling, stop)) {
+      const double score = ScoreOn(*refitted, known, scaling, stop, options.loss.huber);
+      if (score <= ScoreOn(*best_surrogate, known, scaling, stop, options.loss.huber)) {
         best_surrogate = refitted;
       }
     }
@@ -298,7 +304,8 @@ struct Selection::Impl {
       FinishComparison();
       return SelectionStatus::kRunning;
     }
-    fold_errors.push_back(ErrorsOn(*surrogate, data.validation, scaling, nullptr, stop));
+    fold_errors.push_back(
+        ErrorsOn(*surrogate, data.validation, scaling, nullptr, stop, options.loss.huber));
     if (phase == Phase::kValueOnly && suspects.empty()) {
       suspects = CompareWithValues(data.validation, *surrogate, scaling,
                                    fold_errors.back().value_relative, stop);
@@ -365,10 +372,13 @@ struct Selection::Impl {
     hasher.Add(options.loss.beta.value_or(-1));
     hasher.Add(options.loss.gamma.value_or(-1));
     hasher.Add(options.loss.derivatives);
+    hasher.Add(options.loss.huber.value_or(0));
+    hasher.Add(options.loss.derivative_scale.has_value());
+    hasher.Add(options.loss.derivative_scale.value_or(DerivativeScale::kPerOutput));
     const LabelledPoints& points = all.training;
-    for (const Matrix* matrix :
-         {&points.X, &points.Y, &points.J, &points.tangents.X_dot, &points.tangents.Y_dot,
-          &points.adjoints.X_bar, &points.curvatures.H_v}) {
+    for (const Matrix* matrix : {&points.X, &points.Y, &points.J, &points.Y_weight,
+                                 &points.J_weight, &points.tangents.X_dot, &points.tangents.Y_dot,
+                                 &points.adjoints.X_bar, &points.curvatures.H_v}) {
       hasher.Add(matrix->data(), static_cast<std::size_t>(matrix->size()) * sizeof(double));
     }
     for (const Vector* vector :

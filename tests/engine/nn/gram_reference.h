@@ -42,14 +42,16 @@ VectorOf<S> StackedResiduals(const nn::Architecture& architecture, const VectorO
     const VectorOf<S> x = points.X.col(s).template cast<S>();
     const VectorOf<S> y = Value<S>(architecture, theta, x);
     for (Index i = 0; i < architecture.m; ++i) {
-      add(points.weight[s] * weights.alpha / (m * num_points), y[i], points.Y(i, s));
+      add(points.weight[s] * points.ValueWeight(i, s) * weights.alpha / (m * num_points), y[i],
+          points.Y(i, s));
     }
     if (points.J.cols() == 0) continue;
     const MatrixOf<S> J = jacobian_at(s);
     for (Index i = 0; i < architecture.m; ++i) {
       for (Index j = 0; j < architecture.n; ++j) {
-        add(points.weight[s] * gradient_factor * squares(j, i), J(i, j),
-            points.J(j, s * architecture.m + i));
+        const Index column = s * architecture.m + i;
+        add(points.weight[s] * points.GradientWeight(j, column) * gradient_factor * squares(j, i),
+            J(i, j), points.J(j, column));
       }
     }
   }
@@ -135,6 +137,7 @@ struct LabelChoice {
   Index num_tangents = 0;
   Index num_adjoints = 0;
   Index num_curvatures = 0;
+  bool label_weights = false;
 };
 
 struct GramProblem {
@@ -190,6 +193,10 @@ inline GramProblem RandomGramProblem(const nn::Architecture& architecture, Index
     points.curvatures = {some_points(choice.num_curvatures), normal(m, choice.num_curvatures),
                          normal(n, choice.num_curvatures), labels(n, choice.num_curvatures)};
     problem.weights.kappa = normal(m, 1).cwiseAbs();
+  }
+  if (choice.label_weights) {
+    points.Y_weight = normal(m, num_points).cwiseAbs();
+    points.J_weight = normal(n, points.J.cols()).cwiseAbs();
   }
   return problem;
 }

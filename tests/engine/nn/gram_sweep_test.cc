@@ -119,6 +119,7 @@ class GramSweepTest : public testing::TestWithParam<Architecture> {
 TEST_P(GramSweepTest, ValuesAndJacobians) { Check({}); }
 TEST_P(GramSweepTest, ValuesOnly) { Check({.jacobians = false}); }
 TEST_P(GramSweepTest, WeightsOfEveryEntry) { Check({.rank_one_lambda = false}); }
+TEST_P(GramSweepTest, WeightsOfEveryLabel) { Check({.missing = 0.2, .label_weights = true}); }
 TEST_P(GramSweepTest, MissingLabels) { Check({.missing = 0.4}); }
 TEST_P(GramSweepTest, Tangents) { Check({.jacobians = false, .num_tangents = 40}); }
 TEST_P(GramSweepTest, Adjoints) { Check({.jacobians = false, .num_adjoints = 40}); }

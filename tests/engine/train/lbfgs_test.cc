@@ -9,11 +9,13 @@
 #include <Eigen/Cholesky>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/task_arena.h>
 
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/dense/limited_memory.h"
+#include "engine/nn/gram_sweep.h"
 #include "tests/engine/nn/gram_reference.h"
 #include "tests/engine/train/teacher.h"
 #include "tests/support/matrix_matchers.h"
@@ -21,14 +23,14 @@
 namespace sobolev::train {
 namespace {
 
-using Status = Lbfgs::Status;
+using Status = Minimiser::Status;
 
 Lbfgs Fit(const Teacher& teacher, const LbfgsOptions& options = {}) {
   return {teacher.architecture, teacher.points, teacher.weights, teacher.start, options};
 }
 
 Status Advance(Lbfgs& fit, int max_steps) {
-  for (int i = 0; i < max_steps && fit.Step() == Status::kRunning; ++i) {
+  for (int i = 0; i < max_steps && fit.Step({}) == Status::kRunning; ++i) {
   }
   return fit.status();
 }
@@ -39,15 +41,42 @@ std::string Saved(const Lbfgs& fit) {
   return std::move(writer).Finish();
 }
 
-// Superlinear convergence, not quadratic: the loss of a problem without residuals falls by twelve
-// orders.
+// On a quadratic with as many exact steps as variables, H is the inverse of its matrix; with any,
+// it maps the last change of the gradient to the last step.
+TEST(LimitedMemoryTest, LearnsTheInverseHessian) {
+  const Matrix root = Matrix::Random(6, 6);
+  const Matrix A = root * root.transpose() + Matrix::Identity(6, 6);
+  dense::LimitedMemory memory(6);
+  EXPECT_TRUE(memory.empty());
+  // Conjugate steps.
+  Matrix S = Matrix::Random(6, 6);
+  for (Index k = 0; k < 6; ++k) {
+    for (Index j = 0; j < k; ++j) {
+      S.col(k) -= S.col(j).dot(A * S.col(k)) / S.col(j).dot(A * S.col(j)) * S.col(j);
+    }
+    memory.Add(S.col(k), A * S.col(k));
+    EXPECT_THAT(memory.Apply(A * S.col(k)), IsNearMatrix(S.col(k), 1e-10));
+  }
+  const Vector g = Vector::Random(6);
+  EXPECT_THAT(memory.Apply(g), IsNearMatrix(Vector(A.ldlt().solve(g)), 1e-9));
+}
+
+TEST(LimitedMemoryTest, LeavesOutNegativeCurvatureAndForgetsTheOldest) {
+  dense::LimitedMemory memory(2);
+  memory.Add(Vector::Unit(3, 0), -Vector::Unit(3, 0));
+  memory.Add(Vector::Unit(3, 0), Vector::Zero(3));
+  EXPECT_TRUE(memory.empty());
+  for (Index k = 0; k < 3; ++k) memory.Add(Vector::Unit(3, k), 2 * Vector::Unit(3, k));
+  ASSERT_EQ(memory.pairs().size(), 2U);
+  EXPECT_EQ(memory.pairs().front().s, Vector::Unit(3, 1));
+}
+
 TEST(LbfgsTest, FindsATeacher) {
   const Teacher teacher(Tanh(2, 2, {4}), 60, 1);
-  Lbfgs fit = Fit(teacher, {.ridge = 0, .tolerance = 1e-6});
-  const double before = fit.loss();
+  Lbfgs fit = Fit(teacher, {.ridge = 0});
+  EXPECT_GT(fit.loss(), 1e-2);
   Advance(fit, 3000);
-  EXPECT_LT(fit.loss(), 1e-12 * before);
-  EXPECT_GT(before, 1e-2);
+  EXPECT_LT(fit.loss(), 1e-12);
 }
 
 // A network without hidden layers is linear in θ, so that the minimum is that of a linear system.
@@ -57,85 +86,76 @@ TEST(LbfgsTest, ALinearModelEndsAtTheNormalEquations) {
   const double ridge = 1e-3;
   Lbfgs fit(problem.architecture, problem.points, problem.weights, problem.theta,
             {.ridge = ridge, .tolerance = 1e-14});
-  EXPECT_NE(Advance(fit, 300), Status::kRunning);
+  EXPECT_NE(Advance(fit, 500), Status::kRunning);
   const Matrix R = reference::ResidualJacobian(problem.architecture, problem.theta, problem.points,
                                                problem.weights);
   const Vector r = reference::StackedResiduals<double>(problem.architecture, problem.theta,
                                                        problem.points, problem.weights);
   const Index p = problem.theta.size();
   const Matrix A = R.transpose() * R + ridge * Matrix::Identity(p, p);
-  const Vector b = R.transpose() * (R * problem.theta - r);
-  EXPECT_THAT(fit.theta(), IsNearMatrix(Matrix(A.ldlt().solve(b)), 1e-5));
+  const Vector solution = A.ldlt().solve(R.transpose() * (R * problem.theta - r));
+  EXPECT_THAT(fit.theta(), IsNearMatrix(solution, 1e-4));
 }
 
-// By residuals and their Jacobian computed independently.
-TEST(LbfgsTest, EveryStepMeetsTheStrongWolfeConditions) {
-  const Teacher teacher(Tanh(2, 1, {5}), 40, 3);
-  const double ridge = 1e-6;
-  const auto at = [&](const Vector& theta) {
+// Nocedal and Wright 2006, eq. 3.7, with F and its gradient from the stacked residuals.
+TEST(LbfgsTest, EveryStepFulfilsTheStrongWolfeConditions) {
+  const Teacher teacher(Tanh(2, 1, {5}), 20, 3);
+  const double ridge = 1e-4;
+  Lbfgs fit = Fit(teacher, {.ridge = ridge});
+  struct Place {
+    Vector theta;
+    double value;
+    Vector gradient;
+  };
+  const auto here = [&] {
+    const Vector theta = fit.theta();
     const Vector r = reference::StackedResiduals<double>(teacher.architecture, theta,
                                                          teacher.points, teacher.weights);
     const Matrix R =
         reference::ResidualJacobian(teacher.architecture, theta, teacher.points, teacher.weights);
-    const Vector gradient = 2 * (R.transpose() * r + ridge * theta);
-    return std::pair(r.squaredNorm() + ridge * theta.squaredNorm(), gradient);
+    EXPECT_NEAR(fit.loss(), r.squaredNorm(), 1e-12);
+    return Place{theta, r.squaredNorm() + ridge * theta.squaredNorm(),
+                 2 * (R.transpose() * r + ridge * theta)};
   };
-  Lbfgs fit = Fit(teacher, {.ridge = ridge});
-  for (int i = 0; i < 60; ++i) {
-    const Vector before = fit.theta();
-    const auto [value, gradient] = at(before);
-    ASSERT_EQ(fit.Step(), Status::kRunning);
-    const auto [new_value, new_gradient] = at(fit.theta());
-    const Vector step = fit.theta() - before;
-    ASSERT_LE(new_value, value + 1e-4 * gradient.dot(step) + 1e-14) << i;
-    ASSERT_LE(std::abs(new_gradient.dot(step)), 0.9 * std::abs(gradient.dot(step)) * 1.001) << i;
-    ASSERT_NEAR(fit.loss(), new_value - ridge * fit.theta().squaredNorm(), 1e-12 * new_value);
+  Place before = here();
+  for (int k = 0; k < 25; ++k) {
+    ASSERT_EQ(fit.Step({}), Status::kRunning);
+    const Place after = here();
+    const Vector step = after.theta - before.theta;
+    const double slope = before.gradient.dot(step);
+    EXPECT_LT(slope, 0);
+    EXPECT_LE(after.value, before.value + 1e-4 * slope + 1e-14);
+    EXPECT_LE(std::abs(after.gradient.dot(step)), -0.9 * slope + 1e-14);
+    before = after;
   }
 }
 
-TEST(LbfgsTest, ContinuesToTheSameBits) {
-  const Teacher teacher(Tanh(3, 2, {5, 5}), 50, 5);
+TEST(LbfgsTest, ContinuesToTheSameBitsWithAnyNumberOfThreads) {
+  const Teacher teacher(Tanh(3, 2, {5, 5}), 300, 5);
   Lbfgs whole = Fit(teacher);
-  Advance(whole, 37);  // The ring of pairs has gone round.
+  Advance(whole, 27);
   const std::string saved = Saved(whole);
-  Advance(whole, 16);
+  Advance(whole, 30);
   Lbfgs resumed = Fit(teacher);
-  ByteReader reader(saved);
-  resumed.Load(reader);
-  reader.Finish();
-  EXPECT_EQ(Saved(resumed), saved);
-  EXPECT_EQ(resumed.num_steps(), 37);
-  Advance(resumed, 16);
+  oneapi::tbb::task_arena arena(3);
+  arena.execute([&] {
+    ByteReader reader(saved);
+    resumed.Load(reader);
+    reader.Finish();
+    EXPECT_EQ(Saved(resumed), saved);
+    EXPECT_EQ(resumed.num_steps(), 27);
+    Advance(resumed, 30);
+  });
+  EXPECT_EQ(resumed.theta(), whole.theta());
   EXPECT_EQ(Saved(resumed), Saved(whole));
 }
 
-TEST(LbfgsTest, ThreadsChangeNoBits) {
-  const Teacher teacher(Tanh(3, 2, {5, 5}), 500, 5);
-  std::string alone;
-  {
-    const oneapi::tbb::global_control one(oneapi::tbb::global_control::max_allowed_parallelism, 1);
-    Lbfgs fit = Fit(teacher);
-    Advance(fit, 20);
-    alone = Saved(fit);
-  }
-  Lbfgs fit = Fit(teacher);
-  Advance(fit, 20);
-  EXPECT_EQ(Saved(fit), alone);
-}
-
 TEST(LbfgsTest, RefusesTheBytesOfAnotherNetwork) {
-  const Teacher teacher(Tanh(3, 2, {5}), 20, 5);
-  const Teacher other(Tanh(3, 2, {4}), 20, 5);
-  const std::string saved = Saved(Fit(other));
-  Lbfgs fit = Fit(teacher);
+  const std::string saved = Saved(Fit(Teacher(Tanh(3, 2, {4}), 20, 5)));
+  Lbfgs fit = Fit(Teacher(Tanh(3, 2, {5}), 20, 5));
   const std::string before = Saved(fit);
   ByteReader reader(saved);
-  try {
-    fit.Load(reader);
-    ADD_FAILURE() << "loaded";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kDataLoss);
-  }
+  EXPECT_THROW(fit.Load(reader), Error);
   EXPECT_EQ(Saved(fit), before);
 }
 
@@ -146,12 +166,7 @@ TEST(LbfgsTest, ACancelledStepLeavesEverythingAsItWas) {
   const std::string before = Saved(fit);
   std::stop_source source;
   source.request_stop();
-  try {
-    fit.Step(source.get_token());
-    ADD_FAILURE() << "not stopped";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kCancelled);
-  }
+  EXPECT_THROW(fit.Step(source.get_token()), Error);
   EXPECT_EQ(Saved(fit), before);
   Lbfgs undisturbed = Fit(teacher);
   Advance(undisturbed, 5);
@@ -159,27 +174,18 @@ TEST(LbfgsTest, ACancelledStepLeavesEverythingAsItWas) {
   EXPECT_EQ(Saved(fit), Saved(undisturbed));
 }
 
-TEST(LbfgsTest, NothingToFitConverges) {
-  Teacher teacher(Tanh(2, 1, {4}), 5, 7);
-  teacher.points.Y.setConstant(std::numeric_limits<double>::quiet_NaN());
-  teacher.points.J.resize(2, 0);
-  Lbfgs fit = Fit(teacher, {.ridge = 0});
-  EXPECT_EQ(fit.Step(), Status::kConverged);
-  EXPECT_EQ(fit.loss(), 0);
-  EXPECT_EQ(fit.theta(), teacher.start);
-}
+TEST(LbfgsTest, AnOverflowingStartHasDivergedAndNothingToFitConverges) {
+  Teacher teacher(Tanh(2, 1, {3}), 10, 7);
+  teacher.start.setConstant(std::numeric_limits<double>::max());
+  Lbfgs diverged = Fit(teacher);
+  EXPECT_EQ(diverged.status(), Status::kDiverged);
+  EXPECT_EQ(diverged.Step({}), Status::kDiverged);
 
-TEST(LbfgsTest, AnOverflowingStartHasDiverged) {
-  Teacher teacher(Tanh(2, 1, {4}), 5, 7);
-  teacher.start.tail(5).setConstant(1e200);
-  Lbfgs fit = Fit(teacher);
-  EXPECT_EQ(fit.Step(), Status::kDiverged);
-}
-
-TEST(LbfgsTest, RefusesParametersOfAnotherSize) {
-  Teacher teacher(Tanh(2, 1, {4}), 5, 7);
-  teacher.start.conservativeResize(teacher.start.size() - 1);
-  EXPECT_THROW(Fit(teacher), Error);
+  teacher.start.setZero();
+  teacher.points.Y.setZero();
+  teacher.points.J.setZero();
+  Lbfgs done = Fit(teacher);
+  EXPECT_EQ(done.Step({}), Status::kConverged);
 }
 
 }  // namespace

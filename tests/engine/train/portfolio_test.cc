@@ -85,7 +85,7 @@ TEST(RecipeTest, NamesTellRecipesApart) {
   newton.rank = 3;
   EXPECT_EQ(Name(newton), "network 20-20 tanh, lbfgs 200 + lm 100, start 2, 3 directions");
   EXPECT_EQ(Name(HybridRecipe()), "network 20-20 tanh, adam 800 + lm 40");
-  EXPECT_EQ(Name(LbfgsRecipe()), "network 20-20 tanh, lbfgs 4000");
+  EXPECT_EQ(Name(LbfgsRecipe()), "network 20-20 tanh, lbfgs 2000");
   EXPECT_EQ(Name({.family = Family::kPolynomial, .rank = 1, .derivatives = false}),
             "polynomial, 1 direction, values only");
 }

@@ -53,8 +53,8 @@ SelectionOptions SmallOptions() {
   return {.recipes = {{.family = Family::kPolynomial, .search = 1e7},
                       {.family = Family::kGaussianProcess},
                       newton,
-                      lbfgs,
-                      hybrid}};
+                      hybrid,
+                      lbfgs}};
 }
 
 Matrix Predict(const Surrogate& surrogate, const Matrix& X) {

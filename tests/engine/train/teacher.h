@@ -1,4 +1,4 @@
-// A problem that a network can solve exactly, for the optimisers.
+// Labels that a network fits exactly.
 
 #ifndef SOBOLEV_TESTS_ENGINE_TRAIN_TEACHER_H_
 #define SOBOLEV_TESTS_ENGINE_TRAIN_TEACHER_H_

@@ -1,0 +1,108 @@
+#include "engine/train/full_batch.h"
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include "engine/base/byte_codec.h"
+#include "engine/base/matrix.h"
+#include "engine/nn/network.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/labelled_points.h"
+#include "engine/train/lbfgs.h"
+#include "engine/train/levenberg_marquardt.h"
+#include "engine/train/minimiser.h"
+#include "engine/train/robust_errors.h"
+
+namespace sobolev::train {
+
+namespace {
+
+// Steps of a round of reweighting, and of a call: one of Levenberg-Marquardt takes as long as many
+// of limited-memory BFGS.
+constexpr Index kNewtonRound = 5;
+constexpr Index kLbfgsRound = 50;
+constexpr Index kLbfgsSteps = 10;
+
+}  // namespace
+
+FullBatch::FullBatch(const nn::Architecture& architecture, const LabelledPoints& points,
+                     const LossWeights& weights, Method method, std::optional<double> huber,
+                     double initial_damping)
+    : architecture_(architecture),
+      points_(points),
+      weights_(weights),
+      method_(method),
+      huber_(huber),
+      initial_damping_(initial_damping) {}
+
+// Outliers would take over the first steps too.
+void FullBatch::Start(const Vector& theta, const std::stop_token& stop) {
+  StartRound(theta, huber_ ? theta : Vector(), stop);
+}
+
+std::unique_ptr<Minimiser> FullBatch::MakeMinimiser(const LabelledPoints& points,
+                                                    const Vector& theta) const {
+  if (method_ == Method::kLbfgs) {
+    return std::make_unique<Lbfgs>(architecture_, points, weights_, theta, LbfgsOptions{});
+  }
+  LevenbergMarquardtOptions options{.initial_damping = initial_damping_};
+  if (minimiser_) {
+    options.initial_damping = static_cast<const LevenbergMarquardt&>(*minimiser_).damping();
+  }
+  return std::make_unique<LevenbergMarquardt>(architecture_, points, weights_, theta, options);
+}
+
+void FullBatch::StartRound(const Vector& theta, Vector of_errors, const std::stop_token& stop) {
+  if (of_errors.size() == 0) {
+    minimiser_ = MakeMinimiser(points_, theta);
+  } else {
+    const Index n = architecture_.n;
+    const Index m = architecture_.m;
+    const nn::Scaling none{Vector::Zero(n), Vector::Ones(n), Vector::Zero(m), Vector::Ones(m)};
+    const nn::NetworkSurrogate surrogate(architecture_, none, of_errors);
+    const LabelErrors errors = LabelErrorsOn(surrogate, points_, none, stop);
+    minimiser_ = MakeMinimiser(WithoutOutliers(points_, errors, *huber_), theta);
+  }
+  of_errors_ = std::move(of_errors);
+}
+
+bool FullBatch::Step(const std::stop_token& stop) {
+  using Status = Minimiser::Status;
+  const bool lbfgs = method_ == Method::kLbfgs;
+  const bool round_is_over = minimiser_->num_steps() >= (lbfgs ? kLbfgsRound : kNewtonRound) ||
+                             minimiser_->status() != Status::kRunning;
+  if (huber_ && round_is_over) {
+    const Vector theta = minimiser_->theta();
+    const Index num_steps = minimiser_->num_steps();
+    StartRound(theta, theta, stop);
+    num_steps_before_ += num_steps;
+  }
+  for (Index left = lbfgs ? kLbfgsSteps : 1; left > 0; --left) {
+    if (minimiser_->Step(stop) == Status::kRunning) continue;
+    // A round that ends where it began was the last.
+    return huber_ && minimiser_->num_steps() > 1;
+  }
+  return true;
+}
+
+void FullBatch::Save(ByteWriter& writer) const {
+  writer.Write(started());
+  if (!started()) return;
+  writer.Write(num_steps_before_);
+  writer.Write(of_errors_.size());
+  writer.WriteVector(of_errors_);
+  minimiser_->Save(writer);
+}
+
+void FullBatch::Load(ByteReader& reader) {
+  minimiser_.reset();
+  if (!reader.Read<bool>()) return;
+  const Index p = architecture_.NumParameters();
+  num_steps_before_ = reader.Read<Index>();
+  StartRound(Vector::Zero(p), reader.ReadVector(reader.ReadInt(0, p)), {});
+  minimiser_->Load(reader);
+}
+
+}  // namespace sobolev::train
