@@ -103,9 +103,11 @@ double NewtonWorkPerStep(const nn::Architecture& architecture, const LabelledPoi
   return (1 + m) * samples * p * p + p * p * p / 3;
 }
 
-FullBatch::Method MethodOf(const Recipe& recipe) {
-  return recipe.lbfgs_iterations > 0 ? FullBatch::Method::kLbfgs
-                                     : FullBatch::Method::kLevenbergMarquardt;
+FullBatch::Options FullBatchOptions(const Recipe& recipe, const LossOptions& loss) {
+  return {.method = recipe.lbfgs_iterations > 0 ? FullBatch::Method::kLbfgs
+                                                : FullBatch::Method::kLevenbergMarquardt,
+          .huber = loss.huber,
+          .local_variance = recipe.local_variance};
 }
 
 // A step of limited-memory BFGS is little more than a gradient.
@@ -129,7 +131,7 @@ class NetworkFit : public Fit {
         seed_(data.seed + static_cast<std::uint64_t>(recipe.restart) * kRestartStride),
         theta_(InitialTheta(architecture_, seed_)),
         best_theta_(theta_),
-        full_batch_(architecture_, Training(), weights_, MethodOf(recipe), data.loss.huber) {}
+        full_batch_(architecture_, Training(), weights_, FullBatchOptions(recipe, data.loss)) {}
 
   bool Advance(const std::stop_token& stop) override {
     if (recipe_.adam_steps > 0 && Training().NumPoints() < kLeastAdamSamples) {
@@ -279,7 +281,14 @@ class NetworkFit : public Fit {
 
   bool AdvanceFullBatch(const std::stop_token& stop) {
     if (!full_batch_.started()) full_batch_.Start(theta_, stop);
+    const bool was_preliminary = full_batch_.Preliminary();
     const bool more = full_batch_.Step(stop);
+    // What was best for another aim does not count.
+    if (was_preliminary && !full_batch_.Preliminary()) {
+      best_score_ = std::numeric_limits<double>::infinity();
+      patience_score_ = best_score_;
+      patience_advance_ = advances_;
+    }
     const auto num_steps = static_cast<double>(full_batch_.num_steps() - iteration_);
     work_ += recipe_.lbfgs_iterations > 0 ? num_steps * LbfgsWorkPerStep(architecture_, Training())
                                           : NewtonWorkPerStep(architecture_, Training());
@@ -301,7 +310,8 @@ class NetworkFit : public Fit {
         best_theta_ = theta_;
         best_iteration_ = iteration_;
       }
-      if (advances_ - patience_advance_ >= kPatience) return false;
+      const bool patient = advances_ - patience_advance_ < kPatience;
+      if (!patient && !full_batch_.Preliminary()) return false;
     }
     return more && iteration_ < recipe_.newton_iterations + recipe_.lbfgs_iterations;
   }

@@ -23,6 +23,7 @@ std::string NetworkName(const Recipe& recipe) {
     if (recipe.adam_steps > 0) name += " +";
     name += " lbfgs " + std::to_string(recipe.lbfgs_iterations);
   }
+  if (recipe.local_variance) name += ", local variances";
   if (recipe.restart > 0) name += ", start " + std::to_string(recipe.restart + 1);
   return name;
 }
