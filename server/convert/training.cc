@@ -137,17 +137,50 @@ void RequireNoAdamOptions(const Spec& spec) {
         std::pair(spec.has_learning_rate(), "spec.learning_rate"),
         std::pair(spec.has_patience(), "spec.patience"),
         std::pair(spec.has_validation_fraction(), "spec.validation_fraction"),
-        std::pair(spec.precision() != Spec::PRECISION_UNSPECIFIED, "spec.precision"),
-        std::pair(spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED,
-                  "spec.derivative_scale")}) {
+        std::pair(spec.precision() != Spec::PRECISION_UNSPECIFIED, "spec.precision")}) {
     RequireUnset(is_set, field, "KIND_NETWORK with OPTIMIZER_ADAM");
+  }
+}
+
+// What Adam does not know.
+void RequireNoLabelWeights(const Spec& spec) {
+  for (const auto& [is_set, field] :
+       {std::pair(!spec.output_weights().empty(), "spec.output_weights"),
+        std::pair(!spec.derivative_weights().empty(), "spec.derivative_weights"),
+        std::pair(spec.has_huber(), "spec.huber")}) {
+    RequireUnset(is_set, field,
+                 "KIND_AUTO, KIND_POLYNOMIAL, KIND_GAUSSIAN_PROCESS, "
+                 "OPTIMIZER_LEVENBERG_MARQUARDT and OPTIMIZER_LBFGS");
+  }
+}
+
+train::LossOptions ToLossOptions(const Spec& spec) {
+  train::LossOptions loss;
+  if (spec.has_alpha()) loss.alpha = spec.alpha();
+  if (spec.has_beta()) loss.beta = spec.beta();
+  if (spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED) {
+    loss.derivative_scale = ToDerivativeScale(spec.derivative_scale());
+  }
+  loss.output_weights = {spec.output_weights().begin(), spec.output_weights().end()};
+  loss.derivative_weights = {spec.derivative_weights().begin(), spec.derivative_weights().end()};
+  if (spec.has_huber()) loss.huber = spec.huber();
+  return loss;
+}
+
+train::Recipe RecipeOf(Spec::Optimizer optimizer) {
+  switch (optimizer) {
+    case Spec::OPTIMIZER_HYBRID:
+      return train::HybridRecipe();
+    case Spec::OPTIMIZER_LBFGS:
+      return train::LbfgsRecipe();
+    default:
+      return train::NewtonRecipe();
   }
 }
 
 // The network of the spec as a recipe for a selection.
 train::Recipe NetworkRecipe(const Spec& spec) {
-  train::Recipe recipe =
-      spec.optimizer() == Spec::OPTIMIZER_HYBRID ? train::HybridRecipe() : train::NewtonRecipe();
+  train::Recipe recipe = RecipeOf(spec.optimizer());
   if (!spec.network().hidden().empty()) {
     recipe.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
   }
@@ -181,18 +214,18 @@ bool IsSelection(const Spec& spec) {
       return false;
     case Spec::OPTIMIZER_LEVENBERG_MARQUARDT:
     case Spec::OPTIMIZER_HYBRID:
+    case Spec::OPTIMIZER_LBFGS:
       return true;
     default:
       throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.optimizer",
-                            "expected adam, levenberg-marquardt or hybrid, got number " +
+                            "expected adam, levenberg-marquardt, hybrid or lbfgs, got number " +
                                 std::to_string(static_cast<int>(spec.optimizer())));
   }
 }
 
 train::SelectionOptions ToSelectionOptions(const Spec& spec) {
   train::SelectionOptions options;
-  if (spec.has_alpha()) options.loss.alpha = spec.alpha();
-  if (spec.has_beta()) options.loss.beta = spec.beta();
+  options.loss = ToLossOptions(spec);
   train::CheckLoss(options.loss);
   RequireNoAdamOptions(spec);
   if (spec.has_seed()) options.seed = spec.seed();
@@ -226,7 +259,8 @@ train::Options ToOptions(const v1::TrainingSpec& spec) {
   RequireUnset(spec.has_effort(), "spec.effort", "KIND_AUTO");
   RequireUnset(spec.has_time_limit_seconds(), "spec.time_limit_seconds", "KIND_AUTO");
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
-               "KIND_AUTO, OPTIMIZER_LEVENBERG_MARQUARDT and OPTIMIZER_HYBRID");
+               "KIND_AUTO, OPTIMIZER_LEVENBERG_MARQUARDT, OPTIMIZER_LBFGS and OPTIMIZER_HYBRID");
+  RequireNoLabelWeights(spec);
   train::Options options;
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());

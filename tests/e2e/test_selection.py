@@ -80,7 +80,7 @@ def test_options_of_networks_still_mean_a_network(cli, dataset):
     assert "winner" not in version["report"]
 
 
-@pytest.mark.parametrize("optimizer", ["levenberg-marquardt", "hybrid"])
+@pytest.mark.parametrize("optimizer", ["levenberg-marquardt", "hybrid", "lbfgs"])
 def test_networks_are_trained_by_newton_steps(cli, dataset, optimizer):
     version = cli.json(
         *("train", dataset, "--model", "newton", "--optimizer", optimizer),
