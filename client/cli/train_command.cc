@@ -66,7 +66,8 @@ void AddNetworkOptions(CLI::App& train, client::TrainingSpec& spec) {
       .add_option(
           "--optimizer", spec.optimizer,
           "adam (default), levenberg-marquardt (smooth functions, up to some thousand "
-          "weights), hybrid (one after the other) or lbfgs (smooth functions, more weights)")
+          "weights), hybrid (one after the other) or lbfgs (as levenberg-marquardt, slower, "
+          "for more weights)")
       ->transform(CLI::CheckedTransformer(optimizers).description(""));
   train.add_option("--epochs", spec.epochs, "Passes over the training samples");
   train
@@ -123,6 +124,20 @@ void AddTrainCommand(CLI::App& app, Context& context) {
                     "with --optimizer adam");
   train->add_option("--alpha", spec.alpha, "Weight of the value loss");
   train->add_option("--beta", spec.beta, "Weight of the gradient loss; 0: learn from values alone");
+  train
+      ->add_option("--output-weights", spec.output_weights,
+                   "Factors of the squared errors of each output, as in 1,10")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  train
+      ->add_option("--derivative-weights", spec.derivative_weights,
+                   "Factors of the squared errors of Jacobian entries, output by output; 0 leaves "
+                   "one out")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  train->add_option("--huber", spec.huber,
+                    "Robust standard deviations beyond which errors count less; 1.345 is usual "
+                    "where there are outliers");
   train->add_option("--seed", spec.seed, "Of split, initial weights and order of samples")
       ->check(IsSeed);
   train->add_flag("--detach", arguments->detach, "Print the job's name and leave it running");
@@ -130,8 +145,9 @@ void AddTrainCommand(CLI::App& app, Context& context) {
   train->footer(
       "Without options the server tries polynomials, Gaussian processes and networks, judges them\n"
       "by held-out values and derivatives, and takes the best; options of networks mean\n"
-      "--kind network. With another --optimizer than adam only --hidden and\n"
-      "--activation apply. The report says what was tried and chosen. Progress goes to standard\n"
+      "--kind network. With another --optimizer than adam only --hidden, --activation and\n"
+      "--derivative-scale apply. The report says what was tried and chosen. Progress goes to "
+      "standard\n"
       "error. Ctrl-C leaves the job running and says how to follow or stop it.\n"
       "Exit code 0 if the job succeeds, 4 if it fails or is cancelled, 130 after Ctrl-C.");
   train->callback([arguments, &context] { Train(*arguments, context); });

@@ -180,6 +180,10 @@ v1::TrainingSpec ToProto(const TrainingSpec& spec) {
   if (spec.alpha) proto.set_alpha(*spec.alpha);
   if (spec.beta) proto.set_beta(*spec.beta);
   if (spec.derivative_scale) proto.set_derivative_scale(ToProto(*spec.derivative_scale));
+  proto.mutable_output_weights()->Assign(spec.output_weights.begin(), spec.output_weights.end());
+  proto.mutable_derivative_weights()->Assign(spec.derivative_weights.begin(),
+                                             spec.derivative_weights.end());
+  if (spec.huber) proto.set_huber(*spec.huber);
   if (spec.epochs) proto.set_epochs(*spec.epochs);
   if (spec.batch_size) proto.set_batch_size(*spec.batch_size);
   if (spec.learning_rate) proto.set_learning_rate(*spec.learning_rate);

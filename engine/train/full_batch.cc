@@ -12,6 +12,7 @@
 #include "engine/surrogate/labelled_points.h"
 #include "engine/train/lbfgs.h"
 #include "engine/train/levenberg_marquardt.h"
+#include "engine/train/local_variance.h"
 #include "engine/train/minimiser.h"
 #include "engine/train/robust_errors.h"
 
@@ -24,30 +25,26 @@ namespace {
 constexpr Index kNewtonRound = 5;
 constexpr Index kLbfgsRound = 50;
 constexpr Index kLbfgsSteps = 10;
+// Steps that find the errors for local variances: of noisy labels it takes few.
+constexpr Index kFirstRound = 20;
 
 }  // namespace
 
 FullBatch::FullBatch(const nn::Architecture& architecture, const LabelledPoints& points,
-                     const LossWeights& weights, Method method, std::optional<double> huber,
-                     double initial_damping)
-    : architecture_(architecture),
-      points_(points),
-      weights_(weights),
-      method_(method),
-      huber_(huber),
-      initial_damping_(initial_damping) {}
+                     const LossWeights& weights, const Options& options)
+    : architecture_(architecture), points_(points), weights_(weights), options_(options) {}
 
 // Outliers would take over the first steps too.
 void FullBatch::Start(const Vector& theta, const std::stop_token& stop) {
-  StartRound(theta, huber_ ? theta : Vector(), stop);
+  StartRound(theta, options_.huber && !options_.local_variance ? theta : Vector(), stop);
 }
 
 std::unique_ptr<Minimiser> FullBatch::MakeMinimiser(const LabelledPoints& points,
                                                     const Vector& theta) const {
-  if (method_ == Method::kLbfgs) {
+  if (options_.method == Method::kLbfgs) {
     return std::make_unique<Lbfgs>(architecture_, points, weights_, theta, LbfgsOptions{});
   }
-  LevenbergMarquardtOptions options{.initial_damping = initial_damping_};
+  LevenbergMarquardtOptions options{.initial_damping = options_.initial_damping};
   if (minimiser_) {
     options.initial_damping = static_cast<const LevenbergMarquardt&>(*minimiser_).damping();
   }
@@ -63,17 +60,21 @@ void FullBatch::StartRound(const Vector& theta, Vector of_errors, const std::sto
     const nn::Scaling none{Vector::Zero(n), Vector::Ones(n), Vector::Zero(m), Vector::Ones(m)};
     const nn::NetworkSurrogate surrogate(architecture_, none, of_errors);
     const LabelErrors errors = LabelErrorsOn(surrogate, points_, none, stop);
-    minimiser_ = MakeMinimiser(WithoutOutliers(points_, errors, *huber_), theta);
+    minimiser_ =
+        MakeMinimiser(options_.local_variance ? WeighByLocalVariance(points_, errors)
+                                              : WithoutOutliers(points_, errors, *options_.huber),
+                      theta);
   }
   of_errors_ = std::move(of_errors);
 }
 
 bool FullBatch::Step(const std::stop_token& stop) {
   using Status = Minimiser::Status;
-  const bool lbfgs = method_ == Method::kLbfgs;
-  const bool round_is_over = minimiser_->num_steps() >= (lbfgs ? kLbfgsRound : kNewtonRound) ||
-                             minimiser_->status() != Status::kRunning;
-  if (huber_ && round_is_over) {
+  const bool lbfgs = options_.method == Method::kLbfgs;
+  const bool ended = minimiser_->status() != Status::kRunning;
+  const Index round = options_.local_variance ? kFirstRound : lbfgs ? kLbfgsRound : kNewtonRound;
+  const bool reweigh = options_.local_variance ? Preliminary() : options_.huber.has_value();
+  if (reweigh && (ended || minimiser_->num_steps() >= round)) {
     const Vector theta = minimiser_->theta();
     const Index num_steps = minimiser_->num_steps();
     StartRound(theta, theta, stop);
@@ -82,7 +83,7 @@ bool FullBatch::Step(const std::stop_token& stop) {
   for (Index left = lbfgs ? kLbfgsSteps : 1; left > 0; --left) {
     if (minimiser_->Step(stop) == Status::kRunning) continue;
     // A round that ends where it began was the last.
-    return huber_ && minimiser_->num_steps() > 1;
+    return Preliminary() || (reweigh && minimiser_->num_steps() > 1);
   }
   return true;
 }

@@ -20,12 +20,17 @@ namespace sobolev::train {
 class FullBatch {
  public:
   enum class Method { kLevenbergMarquardt, kLbfgs };
+  struct Options {
+    Method method = Method::kLevenbergMarquardt;
+    std::optional<double> huber;  // robust_errors.h
+    bool local_variance = false;  // local_variance.h; then huber is not used.
+    double initial_damping = LevenbergMarquardtOptions().initial_damping;
+  };
 
-  // With a threshold `huber` (robust_errors.h) every few steps the labels get new weights from
-  // their errors. Refers to the points, which outlive it.
+  // With a threshold `huber` every few steps the labels get new weights from their errors; with
+  // local variances once, after the first of two rounds. Refers to the points, which outlive it.
   FullBatch(const nn::Architecture& architecture, const LabelledPoints& points,
-            const LossWeights& weights, Method method, std::optional<double> huber,
-            double initial_damping = LevenbergMarquardtOptions().initial_damping);
+            const LossWeights& weights, const Options& options);
 
   // Steps will go on from there. Throws as the method does, and Error(kCancelled) soon
   // after `stop` fires.
@@ -35,6 +40,9 @@ class FullBatch {
   // One step, or some if they are cheap. Returns whether there is more to do. Throws
   // Error(kCancelled) soon after `stop` fires, after which it can be called again.
   bool Step(const std::stop_token& stop);
+
+  // Whether steps until now did not yet minimise what they shall in the end.
+  bool Preliminary() const { return options_.local_variance && of_errors_.size() == 0; }
 
   // Once started.
   const Vector& theta() const { return minimiser_->theta(); }
@@ -52,9 +60,7 @@ class FullBatch {
   const nn::Architecture architecture_;
   const LabelledPoints& points_;
   const LossWeights weights_;
-  const Method method_;
-  const std::optional<double> huber_;
-  const double initial_damping_;
+  const Options options_;
 
   std::unique_ptr<Minimiser> minimiser_;  // Of this round.
   Index num_steps_before_ = 0;            // Of earlier rounds.

@@ -23,7 +23,6 @@
 #include "engine/train/errors.h"
 #include "engine/train/fit.h"
 #include "engine/train/full_batch.h"
-#include "engine/train/levenberg_marquardt.h"
 #include "engine/train/loss_weights.h"
 #include "engine/train/options.h"
 #include "engine/train/random_streams.h"
@@ -282,22 +281,30 @@ class NetworkFit : public Fit {
   bool InLbfgs() const { return lbfgs_left_ && recipe_.lbfgs_steps > 0; }
 
   void MakeFullBatch() {
+    FullBatch::Options options{.huber = data_.loss.huber};
     if (InLbfgs()) {
-      full_batch_.emplace(architecture_, Training(), weights_, FullBatch::Method::kLbfgs,
-                          data_.loss.huber);
-    } else {
-      full_batch_.emplace(architecture_, Training(), weights_,
-                          FullBatch::Method::kLevenbergMarquardt, data_.loss.huber,
-                          recipe_.lbfgs_steps > 0 ? kDampingAfterLbfgs
-                                                  : LevenbergMarquardtOptions().initial_damping);
+      options.method = FullBatch::Method::kLbfgs;
+    } else if (recipe_.lbfgs_steps > 0) {
+      options.initial_damping = kDampingAfterLbfgs;
     }
+    // Only of the optimiser that ends the fit.
+    options.local_variance =
+        recipe_.local_variance && !(InLbfgs() && recipe_.newton_iterations > 0);
+    full_batch_.emplace(architecture_, Training(), weights_, options);
   }
 
   bool AdvanceFullBatch(const std::stop_token& stop) {
     if (!full_batch_) MakeFullBatch();
     if (!full_batch_->started()) full_batch_->Start(theta_, stop);
     const Index before = full_batch_->num_steps();
+    const bool was_preliminary = full_batch_->Preliminary();
     bool more = full_batch_->Step(stop);
+    if (was_preliminary && !full_batch_->Preliminary()) {
+      // What was best for another aim does not count.
+      best_score_ = std::numeric_limits<double>::infinity();
+      patience_score_ = best_score_;
+      patience_slice_ = slice_;
+    }
     const Index now = full_batch_->num_steps();
     const bool lbfgs = InLbfgs();
     work_ += lbfgs ? static_cast<double>(now - before) *
@@ -305,7 +312,8 @@ class NetworkFit : public Fit {
                    : NewtonWorkPerStep(architecture_, Training());
     theta_ = full_batch_->theta();
     ++slice_;
-    more = Judge(now, stop) && more;
+    const bool patient = Judge(now, stop);
+    more = more && (patient || full_batch_->Preliminary());
     if (more && now < (lbfgs ? recipe_.lbfgs_steps : recipe_.newton_iterations)) return true;
     full_batch_.reset();
     if (!lbfgs || recipe_.newton_iterations == 0) return false;

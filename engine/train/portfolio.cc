@@ -67,6 +67,8 @@ constexpr double kExact = 1e-12;
 // error is not the recipe's.
 constexpr std::ptrdiff_t kAlike = 8;
 constexpr double kNoise = 0.02;
+// From how many on errors tell the noise nearby.
+constexpr Index kManyPoints = 2000;
 
 // Weights of derivatives, in parts of the usual one, that now and then are better.
 constexpr double kBalances[] = {10, 0.1};
@@ -75,7 +77,7 @@ constexpr double kBalances[] = {10, 0.1};
 std::vector<Recipe> FirstRound(const PortfolioFacts& facts) {
   std::vector<Recipe> recipes = {Closed(Family::kPolynomial)};
   for (const Index rank : facts.ranks) recipes.push_back(Scout(rank));
-  recipes.push_back(Newton({20, 20}));
+  recipes.push_back(NewtonRecipe());
   recipes.push_back(Closed(Family::kGaussianProcess));
   recipes.push_back(Adam());
   return recipes;
@@ -127,14 +129,26 @@ std::vector<Recipe> Variations(const TriedRecipe& tried, bool balance) {
   return recipes;
 }
 
+// Of noisy labels, networks that are as good as any, with weights from the noise nearby.
+std::vector<Recipe> WithLocalVariances(const std::vector<TriedRecipe>& tried, double best) {
+  std::vector<Recipe> recipes;
+  for (const TriedRecipe& trial : tried) {
+    if (trial.recipe.newton_iterations == 0 || trial.recipe.local_variance) continue;
+    if (trial.score > (1 + kNoise) * best) continue;
+    recipes.push_back(trial.recipe);
+    recipes.back().local_variance = true;
+  }
+  return recipes;
+}
+
 }  // namespace
 
-Recipe NewtonRecipe() { return Newton({20, 20}); }
+Recipe NewtonRecipe() { return Newton({16, 16}); }
 
 Recipe HybridRecipe() { return Hybrid(); }
 
 Recipe LbfgsRecipe() {
-  return {.hidden = {20, 20}, .activation = Activation::kTanh, .lbfgs_steps = kLbfgsSteps};
+  return {.hidden = {16, 16}, .activation = Activation::kTanh, .lbfgs_steps = kLbfgsSteps};
 }
 
 std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<TriedRecipe>& tried,
@@ -163,7 +177,12 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
   const bool is_noise = std::ranges::count_if(tried, [&](const TriedRecipe& trial) {
                           return trial.score <= (1 + kNoise) * best;
                         }) >= kAlike;
-  if (is_noise) return without_tried(std::move(recipes));
+  if (is_noise) {
+    if (facts.num_points >= kManyPoints) {
+      for (Recipe& recipe : WithLocalVariances(tried, best)) recipes.push_back(std::move(recipe));
+    }
+    return without_tried(std::move(recipes));
+  }
   for (const TriedRecipe& trial : tried) {
     if (trial.recipe.family != Family::kPolynomial || trial.score > kClose * best) continue;
     recipes.push_back(trial.recipe);

@@ -15,6 +15,7 @@ namespace sobolev::train {
 struct PortfolioFacts {
   std::vector<Index> ranks;     // PromisingRanks of the gradients.
   std::vector<Recipe> recipes;  // If any, only these are tried.
+  Index num_points = 0;         // To fit.
   bool balance = false;         // Whether the recipe chooses the weight of derivatives.
 };
 

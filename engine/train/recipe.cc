@@ -24,6 +24,7 @@ std::string NetworkName(const Recipe& recipe) {
   add("adam ", recipe.adam_steps);
   add("lbfgs ", recipe.lbfgs_steps);
   add("lm ", recipe.newton_iterations);
+  if (recipe.local_variance) name += ", local variances";
   if (recipe.restart > 0) name += ", start " + std::to_string(recipe.restart + 1);
   return name;
 }

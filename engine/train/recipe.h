@@ -36,7 +36,10 @@ struct Recipe {
   Index adam_steps = 0;         // First, on a one-cycle schedule.
   Index lbfgs_steps = 0;        // Then, at most, of limited-memory BFGS.
   Index newton_iterations = 0;  // Then, at most, of Levenberg-Marquardt.
-  Index restart = 0;            // From other initial weights for each number.
+  // Whether the labels get weights from the errors of their neighbours, once a fit without has
+  // found them (local_variance.h).
+  bool local_variance = false;
+  Index restart = 0;  // From other initial weights for each number.
 
   // Whether the network ends with steps that take all labels at once (full_batch.h), until held-out
   // points say stop.
@@ -46,8 +49,8 @@ struct Recipe {
 };
 
 // In words, different for different recipes: "polynomial", "gaussian process, 2 directions",
-// "network 20-20 tanh, lbfgs 200 + lm 100" (at most so many iterations), "…, adam 1600" (steps),
-// "…, adam 800 + lm 40", "…, derivatives x10".
+// "network 16-16 tanh, lbfgs 200 + lm 100" (at most so many iterations), "…, adam 1600" (steps),
+// "…, adam 800 + lm 40", "…, derivatives x10", "…, local variances".
 std::string Name(const Recipe& recipe);
 
 }  // namespace sobolev::train

@@ -92,6 +92,7 @@ struct Selection::Impl {
     folds = std::move(dealt.folds);
     facts = {.ranks = PromisingRanks(AnalyseGradients(folds.front().training)),
              .recipes = options.recipes,
+             .num_points = options.loss.huber ? 0 : folds.front().training.NumPoints(),
              .balance = !options.loss.alpha && !options.loss.beta};
     loss = WeightsFor(all.training, options.loss);
     if (loss.beta == 0 && options.loss.beta.value_or(0) > 0) {

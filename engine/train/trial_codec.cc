@@ -32,6 +32,7 @@ void Write(ByteWriter& writer, const Recipe& recipe) {
   writer.Write(recipe.adam_steps);
   writer.Write(recipe.lbfgs_steps);
   writer.Write(recipe.newton_iterations);
+  writer.Write(recipe.local_variance);
   writer.Write(recipe.restart);
 }
 
@@ -47,6 +48,7 @@ Recipe ReadRecipe(ByteReader& reader) {
   recipe.adam_steps = reader.Read<Index>();
   recipe.lbfgs_steps = reader.Read<Index>();
   recipe.newton_iterations = reader.Read<Index>();
+  recipe.local_variance = reader.Read<bool>();
   recipe.restart = reader.Read<Index>();
   return recipe;
 }

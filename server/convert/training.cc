@@ -139,14 +139,37 @@ void RequireNoAdamOptions(const Spec& spec) {
         std::pair(spec.has_patience(), "spec.patience"),
         std::pair(spec.has_validation_fraction(), "spec.validation_fraction"),
         std::pair(spec.precision() != Spec::PRECISION_UNSPECIFIED, "spec.precision"),
-        std::pair(spec.has_derivative_sketch(), "spec.derivative_sketch"),
-        std::pair(spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED,
-                  "spec.derivative_scale")}) {
+        std::pair(spec.has_derivative_sketch(), "spec.derivative_sketch")}) {
     RequireUnset(is_set, field, "KIND_NETWORK with OPTIMIZER_ADAM");
   }
 }
 
-train::Recipe RecipeFor(Spec::Optimizer optimizer) {
+// What Adam does not know.
+void RequireNoLabelWeights(const Spec& spec) {
+  for (const auto& [is_set, field] :
+       {std::pair(!spec.output_weights().empty(), "spec.output_weights"),
+        std::pair(!spec.derivative_weights().empty(), "spec.derivative_weights"),
+        std::pair(spec.has_huber(), "spec.huber")}) {
+    RequireUnset(is_set, field,
+                 "KIND_AUTO, KIND_POLYNOMIAL, KIND_GAUSSIAN_PROCESS, "
+                 "OPTIMIZER_LEVENBERG_MARQUARDT and OPTIMIZER_LBFGS");
+  }
+}
+
+train::LossOptions ToLossOptions(const Spec& spec) {
+  train::LossOptions loss;
+  if (spec.has_alpha()) loss.alpha = spec.alpha();
+  if (spec.has_beta()) loss.beta = spec.beta();
+  if (spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED) {
+    loss.derivative_scale = ToDerivativeScale(spec.derivative_scale());
+  }
+  loss.output_weights = {spec.output_weights().begin(), spec.output_weights().end()};
+  loss.derivative_weights = {spec.derivative_weights().begin(), spec.derivative_weights().end()};
+  if (spec.has_huber()) loss.huber = spec.huber();
+  return loss;
+}
+
+train::Recipe RecipeOf(Spec::Optimizer optimizer) {
   switch (optimizer) {
     case Spec::OPTIMIZER_HYBRID:
       return train::HybridRecipe();
@@ -159,7 +182,7 @@ train::Recipe RecipeFor(Spec::Optimizer optimizer) {
 
 // The network of the spec as a recipe for a selection.
 train::Recipe NetworkRecipe(const Spec& spec) {
-  train::Recipe recipe = RecipeFor(spec.optimizer());
+  train::Recipe recipe = RecipeOf(spec.optimizer());
   if (!spec.network().hidden().empty()) {
     recipe.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
   }
@@ -204,8 +227,7 @@ bool IsSelection(const Spec& spec) {
 
 train::SelectionOptions ToSelectionOptions(const Spec& spec) {
   train::SelectionOptions options;
-  if (spec.has_alpha()) options.loss.alpha = spec.alpha();
-  if (spec.has_beta()) options.loss.beta = spec.beta();
+  options.loss = ToLossOptions(spec);
   train::CheckLoss(options.loss);
   RequireNoAdamOptions(spec);
   if (spec.has_seed()) options.seed = spec.seed();
@@ -240,6 +262,7 @@ train::Options ToOptions(const v1::TrainingSpec& spec) {
   RequireUnset(spec.has_time_limit_seconds(), "spec.time_limit_seconds", "KIND_AUTO");
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
                "KIND_AUTO, and KIND_NETWORK with another optimizer than OPTIMIZER_ADAM");
+  RequireNoLabelWeights(spec);
   train::Options options;
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());

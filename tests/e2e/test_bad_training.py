@@ -184,6 +184,28 @@ BAD_SPECS = {
         "spec.optimizer",
         "KIND_NETWORK alone; unset it",
     ),
+    "output weights of Adam": (
+        {**ADAM, "output_weights": [1]},
+        "NOT_APPLICABLE",
+        "spec.output_weights",
+        "unset it",
+    ),
+    "robust Adam": ({**ADAM, "huber": 2}, "NOT_APPLICABLE", "spec.huber", "unset it"),
+    "too many output weights": (
+        {"output_weights": [1] * 9},
+        "WRONG_SIZE",
+        "spec.output_weights",
+        "got 9",
+    ),
+    "no output weight": ({"output_weights": [0]}, "OUT_OF_RANGE", "spec.output_weights", "got 0"),
+    "too many derivative weights": (
+        {**POLYNOMIAL, "derivative_weights": [1] * 99},
+        "WRONG_SIZE",
+        "spec.derivative_weights",
+        "got 99",
+    ),
+    "huber NaN": ({"huber": math.nan}, "OUT_OF_RANGE", "spec.huber", "1.345"),
+    "no threshold": ({"huber": 0}, "OUT_OF_RANGE", "spec.huber", "got 0"),
     "epochs of a hybrid": (
         {**HYBRID, "epochs": 5},
         "NOT_APPLICABLE",

@@ -6,6 +6,9 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from sobolev import records
 from sobolev._connection import Connection
 from sobolev._stubs import models_pb2, training_pb2
@@ -45,6 +48,7 @@ def to_spec(
     *,
     hidden: Iterable[int] | None = None,
     activation: str | None = None,
+    derivative_weights: npt.ArrayLike | None = None,
     time_limit: float | None = None,
     **options: Any,
 ) -> training_pb2.TrainingSpec:
@@ -66,6 +70,8 @@ def to_spec(
         if network:
             # A network, be it empty, asks for a network.
             given["network"] = models_pb2.Network(**network)
+        if derivative_weights is not None:
+            given["derivative_weights"] = np.asarray(derivative_weights, dtype=float).ravel()
         return training_pb2.TrainingSpec(time_limit_seconds=time_limit, **given)
     except (TypeError, ValueError) as error:
         raise invalid_argument(

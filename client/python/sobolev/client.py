@@ -109,6 +109,9 @@ class Client:
         alpha: float | None = None,
         beta: float | None = None,
         derivative_scale: str | None = None,
+        output_weights: Iterable[float] | None = None,
+        derivative_weights: npt.ArrayLike | None = None,
+        huber: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
@@ -142,20 +145,27 @@ class Client:
             derivative_sketch, epochs, batch_size, learning_rate, patience, precision), else "auto".
           optimizer: Of a network: "adam" (default), "levenberg_marquardt" (far more accurate on
             smooth functions, for up to some thousand weights), "hybrid", one after the other, or
-            "lbfgs" (smooth functions, more weights). All but "adam" take hidden and activation, and
-            no other option of networks.
+            "lbfgs" (as "levenberg_marquardt", slower, for more weights). All but "adam" take
+            hidden, activation and derivative_scale, and no other option of networks.
           effort: Of "auto": work to spend, about in seconds of one core. Default 30. The same
             effort gives the same model.
           time_limit: Seconds of computing after which the best so far is taken. Default: none.
           ensemble_size: Networks from so many starts whose mean is predicted; they also tell the
             spread. Default 1. Not with "adam", polynomials and Gaussian processes.
-          hidden: Width of each hidden layer. Default (20, 20, 20, 20) with "adam", else (20, 20).
+          hidden: Width of each hidden layer. Default (20, 20, 20, 20) with "adam", (20, 20) with
+            "hybrid", else (16, 16).
           activation: "softplus" (default with "adam"), "tanh" (default else), "silu", "gelu" or
             "sin".
           alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
           beta: Weight of the gradient loss. Default n / (1 + n), or 0 without Jacobians.
-          derivative_scale: "balanced" (default), "per_output" or "per_input": how Jacobian entries
-            are made comparable.
+          derivative_scale: "balanced" (default of "adam"), "per_output" (default else) or
+            "per_input": how Jacobian entries are made comparable.
+          output_weights: [m], factors of the squared errors of outputs. Default all 1. Not with
+            "adam", as the next two.
+          derivative_weights: [m, n], further factors of those of Jacobian entries; 0 leaves a
+            derivative out. Default all 1.
+          huber: Robust standard deviations beyond which errors of labels count less; 1.345 is usual
+            where there are outliers. Default: all squared errors count alike.
           epochs: Passes over the samples.
           batch_size: Samples in a step of the optimiser.
           learning_rate: Peak of the one-cycle schedule.
@@ -185,6 +195,9 @@ class Client:
             alpha=alpha,
             beta=beta,
             derivative_scale=derivative_scale,
+            output_weights=output_weights,
+            derivative_weights=derivative_weights,
+            huber=huber,
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,

@@ -46,7 +46,7 @@ class Trial:
     """One way to fit that was tried.
 
     Attributes:
-      recipe: In words, such as "network 20-20 tanh, lbfgs 200 + lm 100, 3 directions".
+      recipe: In words, such as "network 16-16 tanh, lbfgs 200 + lm 100, 3 directions".
       state: "running", "finished", "abandoned" (clearly worse than the best on the first part of
         the samples) or "failed" (made no model from these samples).
       validation: Errors on held-out samples, mean over the folds of a cross-validation; None if it

@@ -166,6 +166,33 @@ TEST_F(TrainingTest, AnEnsembleTellsItsSpread) {
   EXPECT_EQ(prediction.hessian.cols(), 8);
 }
 
+TEST_F(TrainingTest, WeightsAndAHuberThresholdReachTheFit) {
+  Samples samples = MakeSamples(200, 2);
+  for (Index s = 0; s < 200; s += 20) samples.Y(0, s) += 1e4;
+  Upload("outliers", samples);
+  const auto error = [&](std::optional<double> huber) {
+    const TrainingSpec spec{.kind = TrainingKind::kPolynomial,
+                            .output_weights = {1, 2},
+                            .derivative_weights = {1, 1, 0.5, 1},
+                            .huber = huber};
+    return client_.Train("outliers", spec, {}).Wait().report.validation.value_relative;
+  };
+  EXPECT_LT(error(1.345), 0.1);
+  EXPECT_GT(error(std::nullopt), 0.5);
+
+  const TrainingSpec adam{.optimizer = Optimizer::kAdam, .huber = 1};
+  EXPECT_EQ(CodeOf([&] { client_.Train("outliers", adam, {}); }), StatusCode::kInvalidArgument);
+}
+
+TEST_F(TrainingTest, LimitedMemoryBfgsTrainsANetwork) {
+  const TrainingSpec spec{.hidden = {6}, .optimizer = Optimizer::kLbfgs};
+  const ModelVersion version = client_.Train("d", spec, {.model = "lbfgs"}).Wait();
+  EXPECT_EQ(version.kind, ModelKind::kNetwork);
+  ASSERT_EQ(version.report.leaderboard.size(), 1U);
+  EXPECT_GT(version.report.leaderboard[0].iterations, 0);
+  EXPECT_LT(version.report.validation.value_relative, 0.1);
+}
+
 TEST_F(TrainingTest, ATimeLimitEndsASelectionWithTheBestSoFar) {
   const ModelVersion version =
       client_.Train("d", {.time_limit_seconds = 1e-9}, {.model = "hurried"}).Wait();

@@ -236,6 +236,11 @@ def test_a_cancelled_selection_raises(client):
         ({"ensemble_size": 0}, "spec.ensemble_size", "got 0"),
         ({"kind": "polynomial", "ensemble_size": 3}, "spec.ensemble_size", "unset it"),
         ({"optimizer": "hybrid", "epochs": 3}, "spec.epochs", "OPTIMIZER_ADAM"),
+        ({"optimizer": "adam", "huber": 2}, "spec.huber", "unset it"),
+        ({"huber": 0}, "spec.huber", "1.345"),
+        ({"output_weights": [1, 2, 3]}, "spec.output_weights", "got 3"),
+        ({"derivative_weights": [[1, -1]]}, "spec.derivative_weights", "got -1"),
+        ({"derivative_weights": "none"}, "spec", "wrong type"),
         ({"kind": "auto", "validation_fraction": 0.2}, "spec.validation_fraction", "unset it"),
     ],
 )

@@ -80,12 +80,15 @@ TEST(PortfolioTest, GivenRecipesAreTheOnlyOnes) {
 
 TEST(RecipeTest, NamesTellRecipesApart) {
   Recipe newton = NewtonRecipe();
-  EXPECT_EQ(Name(newton), "network 20-20 tanh, lbfgs 200 + lm 100");
+  EXPECT_EQ(Name(newton), "network 16-16 tanh, lbfgs 200 + lm 100");
   newton.restart = 1;
   newton.rank = 3;
-  EXPECT_EQ(Name(newton), "network 20-20 tanh, lbfgs 200 + lm 100, start 2, 3 directions");
+  EXPECT_EQ(Name(newton), "network 16-16 tanh, lbfgs 200 + lm 100, start 2, 3 directions");
   EXPECT_EQ(Name(HybridRecipe()), "network 20-20 tanh, adam 800 + lm 40");
-  EXPECT_EQ(Name(LbfgsRecipe()), "network 20-20 tanh, lbfgs 2000");
+  Recipe lbfgs = LbfgsRecipe();
+  lbfgs.local_variance = true;
+  lbfgs.balance = 0.1;
+  EXPECT_EQ(Name(lbfgs), "network 16-16 tanh, lbfgs 2000, local variances, derivatives x0.1");
   EXPECT_EQ(Name({.family = Family::kPolynomial, .rank = 1, .derivatives = false}),
             "polynomial, 1 direction, values only");
 }

@@ -34,7 +34,7 @@ enum class Optimizer {
   kAdam,                // Stochastic; for large, kinked or noisy problems.
   kLevenbergMarquardt,  // Far more accurate on smooth functions with few weights.
   kHybrid,              // Adam, then Levenberg-Marquardt.
-  kLbfgs,               // Smooth functions, any number of weights.
+  kLbfgs,               // As Levenberg-Marquardt, slower, for more weights.
 };
 
 // What to train and how; unset fields get the server's defaults (sobolev/v1/training.proto). An
@@ -51,6 +51,9 @@ struct TrainingSpec {
   std::optional<double> alpha = {};
   std::optional<double> beta = {};
   std::optional<DerivativeScale> derivative_scale = {};
+  std::vector<double> output_weights = {};      // m: factors of the errors of outputs.
+  std::vector<double> derivative_weights = {};  // m×n row-major: those of Jacobian entries.
+  std::optional<double> huber = {};  // Robust standard deviations beyond which errors count less.
   std::optional<int> epochs = {};
   std::optional<int> batch_size = {};
   std::optional<double> learning_rate = {};
