@@ -50,15 +50,20 @@ Index StreamOrder::FirstOfWindow(Index window) const {
   return FirstOfStep(std::min(window * steps_per_window_, num_steps_));
 }
 
-void StreamOrder::Window(Index epoch, Index window, std::vector<std::uint32_t>& positions,
-                         std::vector<std::uint32_t>& order) const {
-  const Index first = FirstOfWindow(window);
-  const Index end = FirstOfWindow(window + 1);
+std::vector<std::uint32_t> StreamOrder::BlocksOf(Index epoch) const {
   std::vector<std::uint32_t> blocks(
       static_cast<std::size_t>((num_samples_ + block_samples_ - 1) / block_samples_));
   std::iota(blocks.begin(), blocks.end(), 0U);
   Rng rng(seed_, kFirstEpochStream + static_cast<std::uint64_t>(epoch));
   Shuffle(std::span(blocks), rng);
+  return blocks;
+}
+
+void StreamOrder::Window(Index epoch, Index window, std::span<const std::uint32_t> blocks,
+                         std::vector<std::uint32_t>& positions,
+                         std::vector<std::uint32_t>& order) const {
+  const Index first = FirstOfWindow(window);
+  const Index end = FirstOfWindow(window + 1);
   positions.clear();
   Index visited = 0;
   for (const std::uint32_t block : blocks) {
@@ -73,8 +78,9 @@ void StreamOrder::Window(Index epoch, Index window, std::vector<std::uint32_t>& 
   std::ranges::sort(positions);
   order.resize(positions.size());
   std::iota(order.begin(), order.end(), 0U);
-  Rng window_rng(rng.Next(), static_cast<std::uint64_t>(window));
-  Shuffle(std::span(order), window_rng);
+  Rng of_epoch(seed_, kWindowStream + static_cast<std::uint64_t>(epoch));
+  Rng rng(of_epoch.Next(), static_cast<std::uint64_t>(window));
+  Shuffle(std::span(order), rng);
 }
 
 }  // namespace sobolev::train

@@ -7,12 +7,14 @@
 #define SOBOLEV_ENGINE_TRAIN_STREAM_ORDER_H_
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/base/matrix.h"
 
 namespace sobolev::train {
 
+// Thread-safe.
 class StreamOrder {
  public:
   // N = `num_samples` in `num_steps` steps of an epoch, `steps_per_window` of them in a window, in
@@ -28,9 +30,12 @@ class StreamOrder {
   Index FirstInWindow(Index step) const;
   Index SizeOfStep(Index step) const;
 
-  // The positions of a window, ascending, and the order in which its steps take them. Thread-safe.
-  void Window(Index epoch, Index window, std::vector<std::uint32_t>& positions,
-              std::vector<std::uint32_t>& order) const;
+  // The blocks in the order of an epoch.
+  std::vector<std::uint32_t> BlocksOf(Index epoch) const;
+  // The positions of a window, ascending, and the order in which its steps take them. `blocks` are
+  // those of the epoch.
+  void Window(Index epoch, Index window, std::span<const std::uint32_t> blocks,
+              std::vector<std::uint32_t>& positions, std::vector<std::uint32_t>& order) const;
 
  private:
   Index FirstOfStep(Index step) const;

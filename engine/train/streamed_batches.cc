@@ -145,6 +145,7 @@ void StreamedBatches<T>::Show(const Key& key, const Key& next, const std::stop_t
 template <class T>
 void StreamedBatches<T>::Request(const Key& key) {
   back_.key = key;
+  back_.error = nullptr;
   const std::lock_guard lock(mutex_);
   busy_ = true;
   changed_.notify_all();
@@ -174,7 +175,7 @@ void StreamedBatches<T>::Run(const std::stop_token& stop) {
 }
 
 template <class T>
-void StreamedBatches<T>::Fill(Window& window, const std::stop_token& stop) const {
+void StreamedBatches<T>::Fill(Window& window, const std::stop_token& stop) {
   const bool validation = window.key->epoch == kValidation;
   if (validation) {
     const Index first = window.key->window * part_samples_;
@@ -185,7 +186,11 @@ void StreamedBatches<T>::Fill(Window& window, const std::stop_token& stop) const
     window.order.resize(static_cast<std::size_t>(count));
     std::iota(window.order.begin(), window.order.end(), 0U);
   } else {
-    order_.Window(window.key->epoch, window.key->window, window.positions, window.order);
+    if (window.key->epoch != blocks_epoch_) {
+      blocks_epoch_ = window.key->epoch;
+      blocks_ = order_.BlocksOf(blocks_epoch_);
+    }
+    order_.Window(blocks_epoch_, window.key->window, blocks_, window.positions, window.order);
   }
   const std::vector<std::uint32_t>& numbers = validation ? split_.validation : split_.training;
   // Held-out samples are judged by the same sketch always.

@@ -62,7 +62,7 @@ class StreamedBatches : public Batches<T> {
   void WaitForThread(const std::stop_token& stop);
   // The thread's work.
   void Run(const std::stop_token& stop);
-  void Fill(Window& window, const std::stop_token& stop) const;
+  void Fill(Window& window, const std::stop_token& stop);
   std::uint64_t HashAll(const std::stop_token& stop) const;
 
   const StandardRows<T> samples_;
@@ -74,6 +74,10 @@ class StreamedBatches : public Batches<T> {
   Index epoch_ = -1;  // Of the latest step.
   Window front_;
   Window back_;  // The thread's while busy_.
+
+  // The thread's: the blocks in the order of an epoch.
+  Index blocks_epoch_ = -1;
+  std::vector<std::uint32_t> blocks_;
 
   std::mutex mutex_;
   std::condition_variable_any changed_;

@@ -71,6 +71,7 @@ def test_a_dataset_larger_than_the_memory_of_a_job_is_streamed(make_server: Call
         # Half as much again for the server's own threads, checks and journals.
         assert memory.peak - memory.start < LIMIT * 1.5
         test = samples(1000)
-        assert np.sqrt(np.mean((model.predict(test["x"]) - test["y"]) ** 2)) < 0.05
+        error = model.predict(test["x"])[:, 0] - test["y"]
+        assert np.sqrt(np.mean(error**2)) < 0.05
         with pytest.raises(sobolev.ResourceExhaustedError, match="a smaller network or batch"):
             client.train(dataset=dataset, optimizer="adam", batch_size=200_000)

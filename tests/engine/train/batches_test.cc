@@ -49,8 +49,9 @@ class StreamOrderTest : public testing::TestWithParam<OrderCase> {
     std::vector<std::uint32_t> visited;
     std::vector<std::uint32_t> positions;
     std::vector<std::uint32_t> of_window;
+    const std::vector<std::uint32_t> blocks = order.BlocksOf(epoch);
     for (Index step = 0; step < std::get<1>(GetParam()); ++step) {
-      order.Window(epoch, order.WindowOfStep(step), positions, of_window);
+      order.Window(epoch, order.WindowOfStep(step), blocks, positions, of_window);
       EXPECT_TRUE(std::ranges::is_sorted(positions));
       EXPECT_LE(static_cast<Index>(positions.size()), order.MostPositions());
       for (Index k = 0; k < order.SizeOfStep(step); ++k) {
@@ -86,7 +87,7 @@ TEST(StreamOrderBlocksTest, AWindowIsMadeOfWholeBlocksButForItsEnds) {
   const StreamOrder order(10'000, 20, 1, 50, 3);
   std::vector<std::uint32_t> positions;
   std::vector<std::uint32_t> of_window;
-  order.Window(0, 4, positions, of_window);
+  order.Window(0, 4, order.BlocksOf(0), positions, of_window);
   int runs = 1;
   for (std::size_t i = 1; i < positions.size(); ++i) {
     runs += positions[i] == positions[i - 1] + 1 ? 0 : 1;
