@@ -119,6 +119,8 @@ void AddTrainCommand(CLI::App& app, Context& context) {
                     "with --optimizer adam");
   train->add_option("--alpha", spec.alpha, "Weight of the value loss");
   train->add_option("--beta", spec.beta, "Weight of the gradient loss; 0: learn from values alone");
+  train->add_option("--gamma", spec.gamma,
+                    "Weight of the loss of Hessian-vector labels; 0: leave them out");
   train->add_option("--seed", spec.seed, "Of split, initial weights and order of samples")
       ->check(IsSeed);
   train->add_flag("--detach", arguments->detach, "Print the job's name and leave it running");

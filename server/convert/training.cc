@@ -193,6 +193,7 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec) {
   train::SelectionOptions options;
   if (spec.has_alpha()) options.loss.alpha = spec.alpha();
   if (spec.has_beta()) options.loss.beta = spec.beta();
+  if (spec.has_gamma()) options.loss.gamma = spec.gamma();
   train::CheckLoss(options.loss);
   RequireNoAdamOptions(spec);
   if (spec.has_seed()) options.seed = spec.seed();
@@ -215,6 +216,8 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec) {
   RequireUnset(spec.optimizer() != Spec::OPTIMIZER_UNSPECIFIED, "spec.optimizer", "KIND_NETWORK");
   RequireUnset(spec.has_ensemble_size() && kind != Spec::KIND_AUTO, "spec.ensemble_size",
                "KIND_AUTO and KIND_NETWORK");
+  RequireUnset(spec.has_gamma() && kind == Spec::KIND_GAUSSIAN_PROCESS, "spec.gamma",
+               "KIND_AUTO, KIND_POLYNOMIAL and KIND_NETWORK");
   if (kind == Spec::KIND_POLYNOMIAL) options.recipes = {{.family = train::Family::kPolynomial}};
   if (kind == Spec::KIND_GAUSSIAN_PROCESS) {
     options.recipes = {{.family = train::Family::kGaussianProcess}};
@@ -227,6 +230,8 @@ train::Options ToOptions(const v1::TrainingSpec& spec) {
   RequireUnset(spec.has_time_limit_seconds(), "spec.time_limit_seconds", "KIND_AUTO");
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
                "KIND_AUTO, OPTIMIZER_LEVENBERG_MARQUARDT and OPTIMIZER_HYBRID");
+  RequireUnset(spec.has_gamma(), "spec.gamma",
+               "KIND_AUTO, KIND_POLYNOMIAL, OPTIMIZER_LEVENBERG_MARQUARDT and OPTIMIZER_HYBRID");
   train::Options options;
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
@@ -263,6 +268,7 @@ v1::ErrorReport ToProto(const train::Errors& errors) {
   proto.set_value_relative(errors.value_relative);
   proto.mutable_jacobian_rmse()->Add(errors.jacobian_rmse.begin(), errors.jacobian_rmse.end());
   proto.set_jacobian_relative(errors.jacobian_relative);
+  if (errors.curvature_relative) proto.set_hvp_relative(*errors.curvature_relative);
   return proto;
 }
 

@@ -37,7 +37,8 @@ enum class Optimizer {
 };
 
 // What to train and how; unset fields get the server's defaults (sobolev/v1/training.proto). An
-// empty spec lets the server choose. The loss is alpha · value loss + beta · gradient loss.
+// empty spec lets the server choose. The loss is alpha · value loss + beta · gradient loss
+// + gamma · loss of Hessian-vector labels.
 struct TrainingSpec {
   std::optional<TrainingKind> kind = {};  // Unset: kNetwork if an option of networks is set.
   std::vector<int> hidden = {};           // Units of each hidden layer.
@@ -49,6 +50,7 @@ struct TrainingSpec {
   std::optional<int> ensemble_size = {};
   std::optional<double> alpha = {};
   std::optional<double> beta = {};
+  std::optional<double> gamma = {};
   std::optional<DerivativeScale> derivative_scale = {};
   std::optional<int> epochs = {};
   std::optional<int> batch_size = {};
@@ -71,6 +73,8 @@ struct ErrorReport {
   double value_relative = 0;          // RMS over outputs of value_rmse / σ_y.
   std::vector<double> jacobian_rmse;  // m, standardised; empty without Jacobians.
   double jacobian_relative = 0;       // ‖J − J*‖ / ‖J*‖, standardised.
+  // ‖h − h*‖ / ‖h*‖ over Hessian-vector labels, standardised; unset without such labels.
+  std::optional<double> hvp_relative = {};
 
   bool operator==(const ErrorReport&) const = default;
 };
@@ -137,6 +141,7 @@ struct TrainingReport {
   std::int64_t jacobian_samples = 0;
   double alpha = 0;
   double beta = 0;
+  double gamma = 0;
   std::uint64_t seed = 0;
   int epochs = 0;
   int best_epoch = 0;

@@ -24,7 +24,7 @@ class TrainRequest(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model_id: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class TrainingSpec(_message.Message):
-    __slots__ = ["alpha", "batch_size", "beta", "derivative_scale", "effort", "ensemble_size", "epochs", "kind", "learning_rate", "network", "optimizer", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
+    __slots__ = ["alpha", "batch_size", "beta", "derivative_scale", "effort", "ensemble_size", "epochs", "gamma", "kind", "learning_rate", "network", "optimizer", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
     class DerivativeScale(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -44,6 +44,7 @@ class TrainingSpec(_message.Message):
     EFFORT_FIELD_NUMBER: _ClassVar[int]
     ENSEMBLE_SIZE_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    GAMMA_FIELD_NUMBER: _ClassVar[int]
     KIND_AUTO: TrainingSpec.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     KIND_GAUSSIAN_PROCESS: TrainingSpec.Kind
@@ -72,6 +73,7 @@ class TrainingSpec(_message.Message):
     effort: float
     ensemble_size: int
     epochs: int
+    gamma: float
     kind: TrainingSpec.Kind
     learning_rate: float
     network: _models_pb2.Network
@@ -81,4 +83,4 @@ class TrainingSpec(_message.Message):
     seed: int
     time_limit_seconds: float
     validation_fraction: float
-    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., gamma: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ...) -> None: ...
