@@ -138,6 +138,8 @@ void AddTrainCommand(CLI::App& app, Context& context) {
   train->add_option("--huber", spec.huber,
                     "Robust standard deviations beyond which errors count less; 1.345 is usual "
                     "where there are outliers");
+  train->add_option("--gamma", spec.gamma,
+                    "Weight of the loss of Hessian-vector labels; 0: leave them out");
   train->add_option("--seed", spec.seed, "Of split, initial weights and order of samples")
       ->check(IsSeed);
   train->add_flag("--detach", arguments->detach, "Print the job's name and leave it running");

@@ -116,7 +116,9 @@ ErrorReport FromProto(const v1::ErrorReport& proto) {
   return {.value_rmse = {proto.value_rmse().begin(), proto.value_rmse().end()},
           .value_relative = proto.value_relative(),
           .jacobian_rmse = {proto.jacobian_rmse().begin(), proto.jacobian_rmse().end()},
-          .jacobian_relative = proto.jacobian_relative()};
+          .jacobian_relative = proto.jacobian_relative(),
+          .hvp_relative =
+              proto.has_hvp_relative() ? std::optional(proto.hvp_relative()) : std::nullopt};
 }
 
 EpochRecord FromProto(const v1::EpochRecord& proto) {
@@ -179,6 +181,7 @@ v1::TrainingSpec ToProto(const TrainingSpec& spec) {
   if (spec.ensemble_size) proto.set_ensemble_size(*spec.ensemble_size);
   if (spec.alpha) proto.set_alpha(*spec.alpha);
   if (spec.beta) proto.set_beta(*spec.beta);
+  if (spec.gamma) proto.set_gamma(*spec.gamma);
   if (spec.derivative_scale) proto.set_derivative_scale(ToProto(*spec.derivative_scale));
   proto.mutable_output_weights()->Assign(spec.output_weights.begin(), spec.output_weights.end());
   proto.mutable_derivative_weights()->Assign(spec.derivative_weights.begin(),
@@ -244,6 +247,7 @@ TrainingReport FromProto(const v1::TrainingReport& proto) {
                         .jacobian_samples = proto.jacobian_samples(),
                         .alpha = proto.alpha(),
                         .beta = proto.beta(),
+                        .gamma = proto.gamma(),
                         .seed = proto.seed(),
                         .epochs = proto.epochs(),
                         .best_epoch = proto.best_epoch(),

@@ -1,6 +1,7 @@
 #include "engine/nn/gram_curvature.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <stop_token>
 #include <vector>
 
@@ -29,6 +30,7 @@ GramCurvature::GramCurvature(const GramNetwork& network, Index num_workers, Isa 
       rows_(network.num_parameters, slice_ * kChunks * kernels_.lanes),
       left_(gemm_, dense::Panels::Side::kLeft, network.num_parameters, rows_.cols()),
       right_(gemm_, dense::Panels::Side::kRight, network.num_parameters, rows_.cols()) {
+  scratch_.reserve(static_cast<std::size_t>(num_workers));
   for (Index i = 0; i < num_workers; ++i) {
     scratch_.emplace_back(RowScratchSize(network, kernels_.lanes));
   }

@@ -219,11 +219,12 @@ LossWeights WeightsFor(const LabelledPoints& points, const LossOptions& options,
   const CurvatureEnergy curvatures(points);
   const bool has_gradients = options.derivatives && gradients.weight.sum() > 0;
   const bool has_curvatures = options.derivatives && curvatures.count.sum() > 0;
-  const double share = has_curvatures ? kCurvatureShare : 0;
-  const double sum = 1 + gradient + gradient * share;
+  const double of_gradients = has_gradients ? gradient : 0;
+  const double of_curvatures = has_curvatures ? gradient * kCurvatureShare : 0;
+  const double sum = 1 + of_gradients + of_curvatures;
   LossWeights weights;
-  weights.beta = has_gradients ? options.beta.value_or(gradient / sum) : 0;
-  weights.gamma = has_curvatures ? options.gamma.value_or(gradient * share / sum) : 0;
+  weights.beta = has_gradients ? options.beta.value_or(of_gradients / sum) : 0;
+  weights.gamma = has_curvatures ? options.gamma.value_or(of_curvatures / sum) : 0;
   weights.alpha = options.alpha.value_or(weights.beta + weights.gamma > 0 ? 1 / sum : 1);
   weights.lambda = Matrix::Ones(points.n(), points.m());
   weights.kappa = Vector::Ones(points.m());

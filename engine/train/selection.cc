@@ -326,7 +326,7 @@ struct Selection::Impl {
     if (phase == Phase::kCurve && comparisons < std::size(kCurveShares)) return;
     const bool was_curve = phase == Phase::kCurve;
     // Without derivative labels everything was fitted to values alone.
-    phase = was_curve && loss.beta > 0 ? Phase::kValueOnly : Phase::kFinished;
+    phase = was_curve && loss.beta + loss.gamma > 0 ? Phase::kValueOnly : Phase::kFinished;
   }
 
   // The fit that the phase works on.

@@ -160,6 +160,7 @@ train::LossOptions ToLossOptions(const Spec& spec) {
   train::LossOptions loss;
   if (spec.has_alpha()) loss.alpha = spec.alpha();
   if (spec.has_beta()) loss.beta = spec.beta();
+  if (spec.has_gamma()) loss.gamma = spec.gamma();
   if (spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED) {
     loss.derivative_scale = ToDerivativeScale(spec.derivative_scale());
   }
@@ -250,6 +251,8 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec) {
   RequireUnset(spec.optimizer() != Spec::OPTIMIZER_UNSPECIFIED, "spec.optimizer", "KIND_NETWORK");
   RequireUnset(spec.has_ensemble_size() && kind != Spec::KIND_AUTO, "spec.ensemble_size",
                "KIND_AUTO and KIND_NETWORK");
+  RequireUnset(spec.has_gamma() && kind == Spec::KIND_GAUSSIAN_PROCESS, "spec.gamma",
+               "KIND_AUTO, KIND_POLYNOMIAL and KIND_NETWORK");
   if (kind == Spec::KIND_POLYNOMIAL) options.recipes = {{.family = train::Family::kPolynomial}};
   if (kind == Spec::KIND_GAUSSIAN_PROCESS) {
     options.recipes = {{.family = train::Family::kGaussianProcess}};
@@ -263,6 +266,9 @@ train::Options ToOptions(const v1::TrainingSpec& spec) {
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
                "KIND_AUTO, and KIND_NETWORK with another optimizer than OPTIMIZER_ADAM");
   RequireNoLabelWeights(spec);
+  RequireUnset(spec.has_gamma(), "spec.gamma",
+               "KIND_AUTO, KIND_POLYNOMIAL, and KIND_NETWORK with another optimizer than "
+               "OPTIMIZER_ADAM");
   train::Options options;
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
@@ -300,6 +306,7 @@ v1::ErrorReport ToProto(const train::Errors& errors) {
   proto.set_value_relative(errors.value_relative);
   proto.mutable_jacobian_rmse()->Add(errors.jacobian_rmse.begin(), errors.jacobian_rmse.end());
   proto.set_jacobian_relative(errors.jacobian_relative);
+  if (errors.curvature_relative) proto.set_hvp_relative(*errors.curvature_relative);
   return proto;
 }
 

@@ -84,6 +84,7 @@ class SelectionRun : public TrainingRun {
     report.set_jacobian_samples(num_jacobians_);
     report.set_alpha(selection_.loss().alpha);
     report.set_beta(selection_.loss().beta);
+    report.set_gamma(selection_.loss().gamma);
     report.set_seed(spec_.has_seed() ? spec_.seed() : train::SelectionOptions().seed);
     report.set_stop_reason(out_of_time_ ? v1::TrainingReport::STOP_REASON_TIME_LIMIT
                                         : v1::TrainingReport::STOP_REASON_SELECTION_DONE);

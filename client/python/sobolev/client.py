@@ -108,6 +108,7 @@ class Client:
         activation: str | None = None,
         alpha: float | None = None,
         beta: float | None = None,
+        gamma: float | None = None,
         derivative_scale: str | None = None,
         output_weights: Iterable[float] | None = None,
         derivative_weights: npt.ArrayLike | None = None,
@@ -127,8 +128,8 @@ class Client:
         Unless told what to fit, the server tries polynomials, Gaussian processes and networks, and
         takes what predicts held-out values and derivatives best; Model.report says what was tried.
 
-        The loss is alpha * l_value + beta * l_gradient, both scaled to be comparable. Options left
-        at None take the server's defaults.
+        The loss is alpha * l_value + beta * l_gradient + gamma * l_curvature, all scaled to be
+        comparable. Options left at None take the server's defaults.
 
         Args:
           x: Samples [N, n] or [N], to be uploaded; a DataFrame's columns name the inputs. The same
@@ -158,6 +159,9 @@ class Client:
             "sin".
           alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
           beta: Weight of the gradient loss. Default n / (1 + n), or 0 without Jacobians.
+          gamma: Weight of the loss of Hessian-vector labels. Default 0 without such labels; with
+            them alpha : beta : gamma = 1 : n : n / 10. Not with "adam" and Gaussian processes, which
+            leave such labels out.
           derivative_scale: "balanced" (default of "adam"), "per_output" (default else) or
             "per_input": how Jacobian entries are made comparable.
           output_weights: [m], factors of the squared errors of outputs. Default all 1. Not with
@@ -194,6 +198,7 @@ class Client:
             activation=activation,
             alpha=alpha,
             beta=beta,
+            gamma=gamma,
             derivative_scale=derivative_scale,
             output_weights=output_weights,
             derivative_weights=derivative_weights,

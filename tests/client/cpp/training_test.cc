@@ -221,6 +221,9 @@ TEST_F(TrainingTest, OptionsThatDoNotApplyAreRefused) {
       {.kind = TrainingKind::kPolynomial, .effort = 1},
       {.kind = TrainingKind::kAuto, .optimizer = Optimizer::kAdam},
       {.hidden = {4}, .optimizer = Optimizer::kHybrid, .epochs = 3},
+      {.hidden = {4}, .gamma = 1},
+      {.kind = TrainingKind::kGaussianProcess, .gamma = 1},
+      {.gamma = -1},
       {.effort = 0},
       {.time_limit_seconds = -1}};
   for (const TrainingSpec& spec : specs) {

@@ -97,6 +97,40 @@ def test_every_kind_answers_values_and_derivatives(client, kind):
     assert np.allclose(answer.hessian, np.swapaxes(answer.hessian, 2, 3), atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "spec", [{"hidden": (12,), "optimizer": "levenberg_marquardt"}, {"kind": "polynomial"}]
+)
+def test_hessian_vector_labels_are_fitted_and_their_error_is_reported(client, spec):
+    x, y, _ = wave_samples(40)
+    curvature = wave(x)[2]
+    models = []
+    for name, labels in (
+        ("plain", {}),
+        ("curved", {"hvp_tangents": np.eye(2)[None], "hvp": curvature}),
+    ):
+        dataset = client.create_dataset(name, ["a", "b"], ["v"])
+        dataset.append(x, y, **labels)
+        models.append(client.train(dataset=dataset, **spec).wait(progress=False))
+        dataset.delete()
+    plain, curved = models
+    assert plain.report.gamma == 0
+    assert plain.report.validation.hvp_relative is None
+    # alpha : gamma = 1 : n / 10.
+    assert curved.report.gamma == pytest.approx(0.2 / 1.2)
+    assert 0 < curved.report.validation.hvp_relative < 0.5
+    test = np.random.default_rng(3).uniform(-1, 1, (200, 2))
+    errors = [np.linalg.norm(model.predict(test)[:, 0] - wave(test)[0]) for model in models]
+    assert errors[1] < 0.5 * errors[0]
+
+
+def test_a_weight_for_curvatures_needs_labels(client):
+    x, y, _ = wave_samples(20)
+    job = client.train(x, y, gamma=1.0)
+    with pytest.raises(sobolev.JobFailedError) as info:
+        job.wait(progress=False, timeout=60)
+    assert "spec.gamma" in str(info.value)
+
+
 def test_a_hessian_is_the_derivative_of_the_jacobian(process):
     x = np.random.default_rng(4).uniform(-0.9, 0.9, (20, 2))
     hessian = process.hessian(x)
@@ -242,6 +276,9 @@ def test_a_cancelled_selection_raises(client):
         ({"derivative_weights": [[1, -1]]}, "spec.derivative_weights", "got -1"),
         ({"derivative_weights": "none"}, "spec", "wrong type"),
         ({"kind": "auto", "validation_fraction": 0.2}, "spec.validation_fraction", "unset it"),
+        ({"gamma": -1}, "spec.gamma", "got -1"),
+        ({"kind": "gaussian_process", "gamma": 1}, "spec.gamma", "KIND_POLYNOMIAL"),
+        ({"optimizer": "adam", "gamma": 1}, "spec.gamma", "OPTIMIZER_HYBRID"),
     ],
 )
 def test_bad_options_are_refused_with_field_and_fix(client, options, field, says):

@@ -51,6 +51,11 @@ TEST(LossWeightsTest, CurvaturesGetATenthOfTheWeightOfGradients) {
   EXPECT_DOUBLE_EQ(weights.alpha + weights.beta + weights.gamma, 1);
   EXPECT_DOUBLE_EQ(weights.beta / weights.alpha, 3);
   EXPECT_DOUBLE_EQ(weights.gamma / weights.alpha, 0.3);
+  points.J.setConstant(kMissing);
+  const LossWeights no_gradients = WeightsFor(points, {});
+  EXPECT_EQ(no_gradients.beta, 0);
+  EXPECT_DOUBLE_EQ(no_gradients.alpha + no_gradients.gamma, 1);
+  EXPECT_DOUBLE_EQ(no_gradients.gamma / no_gradients.alpha, 0.3);
   EXPECT_EQ(WeightsFor(points, {.gamma = 7}).gamma, 7);
   EXPECT_EQ(WeightsFor(points, {.gamma = 7, .derivatives = false}).gamma, 0);
   points.curvatures.H_v.setConstant(kMissing);

@@ -154,6 +154,11 @@ TEST(SelectionTest, CurvaturesHelpAndTheirErrorIsReported) {
     ASSERT_TRUE(selection.Best()->errors.curvature_relative.has_value());
     EXPECT_LT(*selection.Best()->errors.curvature_relative, 0.3);
     EXPECT_FALSE(blind.Best()->errors.curvature_relative.has_value());
+    // The comparison with values alone says what they were worth.
+    ASSERT_EQ(selection.ValueOnly().size(), 1U);
+    EXPECT_GT(*selection.ValueOnly()[0].errors.curvature_relative,
+              2 * *selection.Best()->errors.curvature_relative);
+    EXPECT_THAT(blind.ValueOnly(), IsEmpty());
   }
 }
 

@@ -38,7 +38,8 @@ enum class Optimizer {
 };
 
 // What to train and how; unset fields get the server's defaults (sobolev/v1/training.proto). An
-// empty spec lets the server choose. The loss is alpha · value loss + beta · gradient loss.
+// empty spec lets the server choose. The loss is alpha · value loss + beta · gradient loss
+// + gamma · loss of Hessian-vector labels.
 struct TrainingSpec {
   std::optional<TrainingKind> kind = {};  // Unset: kNetwork if an option of networks is set.
   std::vector<int> hidden = {};           // Units of each hidden layer.
@@ -50,6 +51,7 @@ struct TrainingSpec {
   std::optional<int> ensemble_size = {};
   std::optional<double> alpha = {};
   std::optional<double> beta = {};
+  std::optional<double> gamma = {};
   std::optional<DerivativeScale> derivative_scale = {};
   std::vector<double> output_weights = {};      // m: factors of the errors of outputs.
   std::vector<double> derivative_weights = {};  // m×n row-major: those of Jacobian entries.
@@ -77,6 +79,8 @@ struct ErrorReport {
   double value_relative = 0;          // RMS over outputs of value_rmse / σ_y.
   std::vector<double> jacobian_rmse;  // m, standardised; empty without Jacobians.
   double jacobian_relative = 0;       // ‖J − J*‖ / ‖J*‖, standardised.
+  // ‖h − h*‖ / ‖h*‖ over Hessian-vector labels, standardised; unset without such labels.
+  std::optional<double> hvp_relative = {};
 
   bool operator==(const ErrorReport&) const = default;
 };
@@ -143,6 +147,7 @@ struct TrainingReport {
   std::int64_t jacobian_samples = 0;
   double alpha = 0;
   double beta = 0;
+  double gamma = 0;
   std::uint64_t seed = 0;
   int epochs = 0;
   int best_epoch = 0;

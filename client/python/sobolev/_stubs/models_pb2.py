@@ -15,7 +15,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from . import datasets_pb2 as sobolev_dot_v1_dot_datasets__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sobolev/v1/models.proto\x12\nsobolev.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19sobolev/v1/datasets.proto\"\xc0\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x0elatest_version\x18\x02 \x01(\x0b\x32\x18.sobolev.v1.ModelVersion\x12\x15\n\rversion_count\x18\x03 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb7\x03\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x04kind\x18\t \x01(\x0e\x32\x1d.sobolev.v1.ModelVersion.Kind\x12$\n\x07network\x18\x02 \x01(\x0b\x32\x13.sobolev.v1.Network\x12\"\n\x06schema\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Schema\x12!\n\x06\x64omain\x18\x04 \x03(\x0b\x32\x11.sobolev.v1.Range\x12\x17\n\x0fparameter_count\x18\x05 \x01(\x03\x12\x16\n\x0eweights_sha256\x18\x06 \x01(\t\x12*\n\x06report\x18\x07 \x01(\x0b\x32\x1a.sobolev.v1.TrainingReport\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_NETWORK\x10\x01\x12\x13\n\x0fKIND_POLYNOMIAL\x10\x02\x12\x19\n\x15KIND_GAUSSIAN_PROCESS\x10\x03\x12\x11\n\rKIND_ENSEMBLE\x10\x04\"\xe4\x01\n\x07Network\x12\x0e\n\x06hidden\x18\x01 \x03(\x05\x12\x32\n\nactivation\x18\x02 \x01(\x0e\x32\x1e.sobolev.v1.Network.Activation\"\x94\x01\n\nActivation\x12\x1a\n\x16\x41\x43TIVATION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41\x43TIVATION_SOFTPLUS\x10\x01\x12\x13\n\x0f\x41\x43TIVATION_TANH\x10\x02\x12\x13\n\x0f\x41\x43TIVATION_SILU\x10\x03\x12\x13\n\x0f\x41\x43TIVATION_GELU\x10\x04\x12\x12\n\x0e\x41\x43TIVATION_SIN\x10\x05\"k\n\x0b\x45rrorReport\x12\x12\n\nvalue_rmse\x18\x01 \x03(\x01\x12\x16\n\x0evalue_relative\x18\x02 \x01(\x01\x12\x15\n\rjacobian_rmse\x18\x03 \x03(\x01\x12\x19\n\x11jacobian_relative\x18\x04 \x01(\x01\"\xc0\x01\n\x0b\x45pochRecord\x12\r\n\x05\x65poch\x18\x01 \x01(\x05\x12\x12\n\nvalue_loss\x18\x02 \x01(\x01\x12\x15\n\rgradient_loss\x18\x03 \x01(\x01\x12\x17\n\x0fvalidation_loss\x18\x04 \x01(\x01\x12!\n\x19validation_value_relative\x18\x05 \x01(\x01\x12$\n\x1cvalidation_jacobian_relative\x18\x06 \x01(\x01\x12\x15\n\rlearning_rate\x18\x07 \x01(\x01\"\x8b\x02\n\x05Trial\x12\x0e\n\x06recipe\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.sobolev.v1.Trial.State\x12+\n\nvalidation\x18\x03 \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\x12\r\n\x05score\x18\x04 \x01(\x01\x12\x0c\n\x04work\x18\x05 \x01(\x01\x12\x12\n\niterations\x18\x06 \x01(\x03\"l\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_RUNNING\x10\x01\x12\x12\n\x0eSTATE_FINISHED\x10\x02\x12\x13\n\x0fSTATE_ABANDONED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"T\n\x0f\x43omparisonPoint\x12\x14\n\x0csample_count\x18\x01 \x01(\x03\x12+\n\nvalidation\x18\x02 \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\"\xc7\x01\n\x0cLabelWarning\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\x12+\n\x04kind\x18\x03 \x01(\x0e\x32\x1d.sobolev.v1.LabelWarning.Kind\x12\x0e\n\x06\x66\x61\x63tor\x18\x04 \x01(\x01\x12\x0f\n\x07message\x18\x05 \x01(\t\"J\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_SIGN\x10\x01\x12\x0e\n\nKIND_SCALE\x10\x02\x12\r\n\tKIND_BIAS\x10\x03\"\xc0\x06\n\x0eTrainingReport\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x03 \x01(\x03\x12\x1b\n\x13\x64\x61taset_fingerprint\x18\x04 \x01(\t\x12\x18\n\x10training_samples\x18\x05 \x01(\x03\x12\x1a\n\x12validation_samples\x18\x06 \x01(\x03\x12\x18\n\x10jacobian_samples\x18\x07 \x01(\x03\x12\r\n\x05\x61lpha\x18\x08 \x01(\x01\x12\x0c\n\x04\x62\x65ta\x18\t \x01(\x01\x12\x0c\n\x04seed\x18\n \x01(\x04\x12\x0e\n\x06\x65pochs\x18\x0b \x01(\x05\x12\x12\n\nbest_epoch\x18\x0c \x01(\x05\x12:\n\x0bstop_reason\x18\r \x01(\x0e\x32%.sobolev.v1.TrainingReport.StopReason\x12\x15\n\rtrain_seconds\x18\x0e \x01(\x01\x12\x1a\n\x12samples_per_second\x18\x0f \x01(\x01\x12+\n\nvalidation\x18\x10 \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\x12(\n\x07history\x18\x11 \x03(\x0b\x32\x17.sobolev.v1.EpochRecord\x12\x17\n\x0finstruction_set\x18\x12 \x01(\t\x12&\n\x0bleaderboard\x18\x13 \x03(\x0b\x32\x11.sobolev.v1.Trial\x12\x33\n\x0elearning_curve\x18\x14 \x03(\x0b\x32\x1b.sobolev.v1.ComparisonPoint\x12/\n\nvalue_only\x18\x15 \x01(\x0b\x32\x1b.sobolev.v1.ComparisonPoint\x12*\n\x08warnings\x18\x16 \x03(\x0b\x32\x18.sobolev.v1.LabelWarning\"\xa1\x01\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16STOP_REASON_MAX_EPOCHS\x10\x01\x12\x1e\n\x1aSTOP_REASON_EARLY_STOPPING\x10\x02\x12\x1e\n\x1aSTOP_REASON_SELECTION_DONE\x10\x03\x12\x1a\n\x16STOP_REASON_TIME_LIMIT\x10\x04\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"P\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.sobolev.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12\x44\x65leteModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13\x44\x65leteModelResponse\"&\n\x16GetModelVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Q\n\x18ListModelVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"f\n\x19ListModelVersionsResponse\x12\x30\n\x0emodel_versions\x18\x01 \x03(\x0b\x32\x18.sobolev.v1.ModelVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9a\x03\n\x0cModelService\x12:\n\x08GetModel\x12\x1b.sobolev.v1.GetModelRequest\x1a\x11.sobolev.v1.Model\x12K\n\nListModels\x12\x1d.sobolev.v1.ListModelsRequest\x1a\x1e.sobolev.v1.ListModelsResponse\x12N\n\x0b\x44\x65leteModel\x12\x1e.sobolev.v1.DeleteModelRequest\x1a\x1f.sobolev.v1.DeleteModelResponse\x12O\n\x0fGetModelVersion\x12\".sobolev.v1.GetModelVersionRequest\x1a\x18.sobolev.v1.ModelVersion\x12`\n\x11ListModelVersions\x12$.sobolev.v1.ListModelVersionsRequest\x1a%.sobolev.v1.ListModelVersionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sobolev/v1/models.proto\x12\nsobolev.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19sobolev/v1/datasets.proto\"\xc0\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x0elatest_version\x18\x02 \x01(\x0b\x32\x18.sobolev.v1.ModelVersion\x12\x15\n\rversion_count\x18\x03 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb7\x03\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x04kind\x18\t \x01(\x0e\x32\x1d.sobolev.v1.ModelVersion.Kind\x12$\n\x07network\x18\x02 \x01(\x0b\x32\x13.sobolev.v1.Network\x12\"\n\x06schema\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Schema\x12!\n\x06\x64omain\x18\x04 \x03(\x0b\x32\x11.sobolev.v1.Range\x12\x17\n\x0fparameter_count\x18\x05 \x01(\x03\x12\x16\n\x0eweights_sha256\x18\x06 \x01(\t\x12*\n\x06report\x18\x07 \x01(\x0b\x32\x1a.sobolev.v1.TrainingReport\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_NETWORK\x10\x01\x12\x13\n\x0fKIND_POLYNOMIAL\x10\x02\x12\x19\n\x15KIND_GAUSSIAN_PROCESS\x10\x03\x12\x11\n\rKIND_ENSEMBLE\x10\x04\"\xe4\x01\n\x07Network\x12\x0e\n\x06hidden\x18\x01 \x03(\x05\x12\x32\n\nactivation\x18\x02 \x01(\x0e\x32\x1e.sobolev.v1.Network.Activation\"\x94\x01\n\nActivation\x12\x1a\n\x16\x41\x43TIVATION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41\x43TIVATION_SOFTPLUS\x10\x01\x12\x13\n\x0f\x41\x43TIVATION_TANH\x10\x02\x12\x13\n\x0f\x41\x43TIVATION_SILU\x10\x03\x12\x13\n\x0f\x41\x43TIVATION_GELU\x10\x04\x12\x12\n\x0e\x41\x43TIVATION_SIN\x10\x05\"\x97\x01\n\x0b\x45rrorReport\x12\x12\n\nvalue_rmse\x18\x01 \x03(\x01\x12\x16\n\x0evalue_relative\x18\x02 \x01(\x01\x12\x15\n\rjacobian_rmse\x18\x03 \x03(\x01\x12\x19\n\x11jacobian_relative\x18\x04 \x01(\x01\x12\x19\n\x0chvp_relative\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x0f\n\r_hvp_relative\"\xc0\x01\n\x0b\x45pochRecord\x12\r\n\x05\x65poch\x18\x01 \x01(\x05\x12\x12\n\nvalue_loss\x18\x02 \x01(\x01\x12\x15\n\rgradient_loss\x18\x03 \x01(\x01\x12\x17\n\x0fvalidation_loss\x18\x04 \x01(\x01\x12!\n\x19validation_value_relative\x18\x05 \x01(\x01\x12$\n\x1cvalidation_jacobian_relative\x18\x06 \x01(\x01\x12\x15\n\rlearning_rate\x18\x07 \x01(\x01\"\x8b\x02\n\x05Trial\x12\x0e\n\x06recipe\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.sobolev.v1.Trial.State\x12+\n\nvalidation\x18\x03 \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\x12\r\n\x05score\x18\x04 \x01(\x01\x12\x0c\n\x04work\x18\x05 \x01(\x01\x12\x12\n\niterations\x18\x06 \x01(\x03\"l\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_RUNNING\x10\x01\x12\x12\n\x0eSTATE_FINISHED\x10\x02\x12\x13\n\x0fSTATE_ABANDONED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"T\n\x0f\x43omparisonPoint\x12\x14\n\x0csample_count\x18\x01 \x01(\x03\x12+\n\nvalidation\x18\x02 \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\"\xc7\x01\n\x0cLabelWarning\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\x12+\n\x04kind\x18\x03 \x01(\x0e\x32\x1d.sobolev.v1.LabelWarning.Kind\x12\x0e\n\x06\x66\x61\x63tor\x18\x04 \x01(\x01\x12\x0f\n\x07message\x18\x05 \x01(\t\"J\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_SIGN\x10\x01\x12\x0e\n\nKIND_SCALE\x10\x02\x12\r\n\tKIND_BIAS\x10\x03\"\xcf\x06\n\x0eTrainingReport\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x03 \x01(\x03\x12\x1b\n\x13\x64\x61taset_fingerprint\x18\x04 \x01(\t\x12\x18\n\x10training_samples\x18\x05 \x01(\x03\x12\x1a\n\x12validation_samples\x18\x06 \x01(\x03\x12\x18\n\x10jacobian_samples\x18\x07 \x01(\x03\x12\r\n\x05\x61lpha\x18\x08 \x01(\x01\x12\x0c\n\x04\x62\x65ta\x18\t \x01(\x01\x12\x0c\n\x04seed\x18\n \x01(\x04\x12\x0e\n\x06\x65pochs\x18\x0b \x01(\x05\x12\x12\n\nbest_epoch\x18\x0c \x01(\x05\x12:\n\x0bstop_reason\x18\r \x01(\x0e\x32%.sobolev.v1.TrainingReport.StopReason\x12\x15\n\rtrain_seconds\x18\x0e \x01(\x01\x12\x1a\n\x12samples_per_second\x18\x0f \x01(\x01\x12+\n\nvalidation\x18\x10 \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\x12(\n\x07history\x18\x11 \x03(\x0b\x32\x17.sobolev.v1.EpochRecord\x12\x17\n\x0finstruction_set\x18\x12 \x01(\t\x12&\n\x0bleaderboard\x18\x13 \x03(\x0b\x32\x11.sobolev.v1.Trial\x12\x33\n\x0elearning_curve\x18\x14 \x03(\x0b\x32\x1b.sobolev.v1.ComparisonPoint\x12/\n\nvalue_only\x18\x15 \x01(\x0b\x32\x1b.sobolev.v1.ComparisonPoint\x12*\n\x08warnings\x18\x16 \x03(\x0b\x32\x18.sobolev.v1.LabelWarning\x12\r\n\x05gamma\x18\x17 \x01(\x01\"\xa1\x01\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16STOP_REASON_MAX_EPOCHS\x10\x01\x12\x1e\n\x1aSTOP_REASON_EARLY_STOPPING\x10\x02\x12\x1e\n\x1aSTOP_REASON_SELECTION_DONE\x10\x03\x12\x1a\n\x16STOP_REASON_TIME_LIMIT\x10\x04\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"P\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.sobolev.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12\x44\x65leteModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13\x44\x65leteModelResponse\"&\n\x16GetModelVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Q\n\x18ListModelVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"f\n\x19ListModelVersionsResponse\x12\x30\n\x0emodel_versions\x18\x01 \x03(\x0b\x32\x18.sobolev.v1.ModelVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9a\x03\n\x0cModelService\x12:\n\x08GetModel\x12\x1b.sobolev.v1.GetModelRequest\x1a\x11.sobolev.v1.Model\x12K\n\nListModels\x12\x1d.sobolev.v1.ListModelsRequest\x1a\x1e.sobolev.v1.ListModelsResponse\x12N\n\x0b\x44\x65leteModel\x12\x1e.sobolev.v1.DeleteModelRequest\x1a\x1f.sobolev.v1.DeleteModelResponse\x12O\n\x0fGetModelVersion\x12\".sobolev.v1.GetModelVersionRequest\x1a\x18.sobolev.v1.ModelVersion\x12`\n\x11ListModelVersions\x12$.sobolev.v1.ListModelVersionsRequest\x1a%.sobolev.v1.ListModelVersionsResponseb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sobolev.v1.models_pb2', globals())
@@ -32,40 +32,40 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _NETWORK._serialized_end=965
   _NETWORK_ACTIVATION._serialized_start=817
   _NETWORK_ACTIVATION._serialized_end=965
-  _ERRORREPORT._serialized_start=967
-  _ERRORREPORT._serialized_end=1074
-  _EPOCHRECORD._serialized_start=1077
-  _EPOCHRECORD._serialized_end=1269
-  _TRIAL._serialized_start=1272
-  _TRIAL._serialized_end=1539
-  _TRIAL_STATE._serialized_start=1431
-  _TRIAL_STATE._serialized_end=1539
-  _COMPARISONPOINT._serialized_start=1541
-  _COMPARISONPOINT._serialized_end=1625
-  _LABELWARNING._serialized_start=1628
-  _LABELWARNING._serialized_end=1827
-  _LABELWARNING_KIND._serialized_start=1753
-  _LABELWARNING_KIND._serialized_end=1827
-  _TRAININGREPORT._serialized_start=1830
-  _TRAININGREPORT._serialized_end=2662
-  _TRAININGREPORT_STOPREASON._serialized_start=2501
-  _TRAININGREPORT_STOPREASON._serialized_end=2662
-  _GETMODELREQUEST._serialized_start=2664
-  _GETMODELREQUEST._serialized_end=2695
-  _LISTMODELSREQUEST._serialized_start=2697
-  _LISTMODELSREQUEST._serialized_end=2755
-  _LISTMODELSRESPONSE._serialized_start=2757
-  _LISTMODELSRESPONSE._serialized_end=2837
-  _DELETEMODELREQUEST._serialized_start=2839
-  _DELETEMODELREQUEST._serialized_end=2873
-  _DELETEMODELRESPONSE._serialized_start=2875
-  _DELETEMODELRESPONSE._serialized_end=2896
-  _GETMODELVERSIONREQUEST._serialized_start=2898
-  _GETMODELVERSIONREQUEST._serialized_end=2936
-  _LISTMODELVERSIONSREQUEST._serialized_start=2938
-  _LISTMODELVERSIONSREQUEST._serialized_end=3019
-  _LISTMODELVERSIONSRESPONSE._serialized_start=3021
-  _LISTMODELVERSIONSRESPONSE._serialized_end=3123
-  _MODELSERVICE._serialized_start=3126
-  _MODELSERVICE._serialized_end=3536
+  _ERRORREPORT._serialized_start=968
+  _ERRORREPORT._serialized_end=1119
+  _EPOCHRECORD._serialized_start=1122
+  _EPOCHRECORD._serialized_end=1314
+  _TRIAL._serialized_start=1317
+  _TRIAL._serialized_end=1584
+  _TRIAL_STATE._serialized_start=1476
+  _TRIAL_STATE._serialized_end=1584
+  _COMPARISONPOINT._serialized_start=1586
+  _COMPARISONPOINT._serialized_end=1670
+  _LABELWARNING._serialized_start=1673
+  _LABELWARNING._serialized_end=1872
+  _LABELWARNING_KIND._serialized_start=1798
+  _LABELWARNING_KIND._serialized_end=1872
+  _TRAININGREPORT._serialized_start=1875
+  _TRAININGREPORT._serialized_end=2722
+  _TRAININGREPORT_STOPREASON._serialized_start=2561
+  _TRAININGREPORT_STOPREASON._serialized_end=2722
+  _GETMODELREQUEST._serialized_start=2724
+  _GETMODELREQUEST._serialized_end=2755
+  _LISTMODELSREQUEST._serialized_start=2757
+  _LISTMODELSREQUEST._serialized_end=2815
+  _LISTMODELSRESPONSE._serialized_start=2817
+  _LISTMODELSRESPONSE._serialized_end=2897
+  _DELETEMODELREQUEST._serialized_start=2899
+  _DELETEMODELREQUEST._serialized_end=2933
+  _DELETEMODELRESPONSE._serialized_start=2935
+  _DELETEMODELRESPONSE._serialized_end=2956
+  _GETMODELVERSIONREQUEST._serialized_start=2958
+  _GETMODELVERSIONREQUEST._serialized_end=2996
+  _LISTMODELVERSIONSREQUEST._serialized_start=2998
+  _LISTMODELVERSIONSREQUEST._serialized_end=3079
+  _LISTMODELVERSIONSRESPONSE._serialized_start=3081
+  _LISTMODELVERSIONSRESPONSE._serialized_end=3183
+  _MODELSERVICE._serialized_start=3186
+  _MODELSERVICE._serialized_end=3596
 # @@protoc_insertion_point(module_scope)
