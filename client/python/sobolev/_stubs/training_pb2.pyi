@@ -1,9 +1,10 @@
 from . import jobs_pb2 as _jobs_pb2
 from . import models_pb2 as _models_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import ClassVar as _ClassVar, Mapping as _Mapping, Optional as _Optional, Union as _Union
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -24,7 +25,7 @@ class TrainRequest(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model_id: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class TrainingSpec(_message.Message):
-    __slots__ = ["alpha", "batch_size", "beta", "derivative_scale", "derivative_sketch", "effort", "ensemble_size", "epochs", "kind", "learning_rate", "network", "optimizer", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
+    __slots__ = ["alpha", "batch_size", "beta", "derivative_scale", "derivative_sketch", "derivative_weights", "effort", "ensemble_size", "epochs", "gamma", "huber", "kind", "learning_rate", "network", "optimizer", "output_weights", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
     class DerivativeScale(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -42,9 +43,12 @@ class TrainingSpec(_message.Message):
     DERIVATIVE_SCALE_PER_OUTPUT: TrainingSpec.DerivativeScale
     DERIVATIVE_SCALE_UNSPECIFIED: TrainingSpec.DerivativeScale
     DERIVATIVE_SKETCH_FIELD_NUMBER: _ClassVar[int]
+    DERIVATIVE_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     EFFORT_FIELD_NUMBER: _ClassVar[int]
     ENSEMBLE_SIZE_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    GAMMA_FIELD_NUMBER: _ClassVar[int]
+    HUBER_FIELD_NUMBER: _ClassVar[int]
     KIND_AUTO: TrainingSpec.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     KIND_GAUSSIAN_PROCESS: TrainingSpec.Kind
@@ -56,8 +60,10 @@ class TrainingSpec(_message.Message):
     OPTIMIZER_ADAM: TrainingSpec.Optimizer
     OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
     OPTIMIZER_HYBRID: TrainingSpec.Optimizer
+    OPTIMIZER_LBFGS: TrainingSpec.Optimizer
     OPTIMIZER_LEVENBERG_MARQUARDT: TrainingSpec.Optimizer
     OPTIMIZER_UNSPECIFIED: TrainingSpec.Optimizer
+    OUTPUT_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     PATIENCE_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FLOAT32: TrainingSpec.Precision
@@ -71,16 +77,20 @@ class TrainingSpec(_message.Message):
     beta: float
     derivative_scale: TrainingSpec.DerivativeScale
     derivative_sketch: int
+    derivative_weights: _containers.RepeatedScalarFieldContainer[float]
     effort: float
     ensemble_size: int
     epochs: int
+    gamma: float
+    huber: float
     kind: TrainingSpec.Kind
     learning_rate: float
     network: _models_pb2.Network
     optimizer: TrainingSpec.Optimizer
+    output_weights: _containers.RepeatedScalarFieldContainer[float]
     patience: int
     precision: TrainingSpec.Precision
     seed: int
     time_limit_seconds: float
     validation_fraction: float
-    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ..., derivative_sketch: _Optional[int] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., gamma: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., output_weights: _Optional[_Iterable[float]] = ..., derivative_weights: _Optional[_Iterable[float]] = ..., huber: _Optional[float] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ..., derivative_sketch: _Optional[int] = ...) -> None: ...
