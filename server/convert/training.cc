@@ -336,6 +336,9 @@ void Describe(const Surrogate& surrogate, v1::ModelVersion& version) {
     case SurrogateKind::kEnsemble:
       version.set_kind(v1::ModelVersion::KIND_ENSEMBLE);
       break;
+    case SurrogateKind::kComposed:
+      version.set_kind(v1::ModelVersion::KIND_COMPOSED);
+      break;
   }
 }
 
