@@ -147,10 +147,6 @@ FeatureMap::FeatureMap(std::vector<Feature> features, std::vector<SoftClamp> cla
   }
 }
 
-FeatureMap FeatureMap::WithClamps(std::vector<SoftClamp> clamps) const {
-  return {features_, std::move(clamps)};
-}
-
 void FeatureMap::Evaluate(const double* x, double* phi, double* gradient, double* hessian) const {
   std::array<ScalarJet, kMaxFactors> jets;
   for (std::size_t a = 0; a < features_.size(); ++a) {

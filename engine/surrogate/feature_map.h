@@ -80,8 +80,6 @@ class FeatureMap {
   bool Diagonal() const { return diagonal_; }
   const std::vector<Feature>& features() const { return features_; }
   const std::vector<SoftClamp>& clamps() const { return clamps_; }
-  // The same features of inputs that are clamped otherwise.
-  FeatureMap WithClamps(std::vector<SoftClamp> clamps) const;
 
   // Derivatives that are not always 0, in order of features: ∂φ_a/∂x_j and ∂²φ_a/∂x_j∂x_k.
   const std::vector<GradientEntry>& gradient_entries() const { return gradient_entries_; }

@@ -51,6 +51,11 @@ Recipe Hybrid(Index rank = 0) {
           .newton_iterations = kPolishIterations};
 }
 
+Recipe InLogarithms(Recipe recipe, Logarithms logarithms) {
+  recipe.logarithms = logarithms;
+  return recipe;
+}
+
 // Scores within this factor of the best are worth a second look.
 constexpr double kClose = 2;
 // Networks within this factor of the best may overtake it when varied.
@@ -65,6 +70,9 @@ constexpr double kNoise = 0.02;
 // One of each kind.
 std::vector<Recipe> FirstRound(const PortfolioFacts& facts) {
   std::vector<Recipe> recipes = {Closed(Family::kPolynomial)};
+  if (facts.logarithms != Logarithms::kNone) {
+    recipes.push_back(InLogarithms(Closed(Family::kPolynomial), facts.logarithms));
+  }
   for (const Index rank : facts.ranks) recipes.push_back(Scout(rank));
   recipes.push_back(Newton({20, 20}));
   recipes.push_back(Closed(Family::kGaussianProcess));
@@ -140,6 +148,15 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
   for (const Index rank : facts.ranks) {
     if (!within(Scout(rank), kClose)) continue;
     for (Recipe& recipe : OnDirections(rank)) recipes.push_back(std::move(recipe));
+  }
+  if (facts.logarithms != Logarithms::kNone) {
+    // Networks and processes may like logarithms where the polynomial does not.
+    const Recipe newton = InLogarithms(Newton({20, 20}), facts.logarithms);
+    recipes.push_back(newton);
+    if (within(newton, kClose) ||
+        within(InLogarithms(Closed(Family::kPolynomial), facts.logarithms), kClose)) {
+      recipes.push_back(InLogarithms(Closed(Family::kGaussianProcess), facts.logarithms));
+    }
   }
   recipes.push_back(Hybrid());
   const bool is_noise = std::ranges::count_if(tried, [&](const TriedRecipe& trial) {

@@ -15,6 +15,8 @@ namespace sobolev::train {
 struct PortfolioFacts {
   std::vector<Index> ranks;     // PromisingRanks of the gradients.
   std::vector<Recipe> recipes;  // If any, only these are tried.
+  // What the signs of the samples allow; of products of powers logarithms make sums.
+  Logarithms logarithms = Logarithms::kNone;
 };
 
 // Networks as they are trained unless something else is known.

@@ -40,6 +40,8 @@ std::string Name(const Recipe& recipe) {
   if (recipe.rank > 0) {
     name += ", " + std::to_string(recipe.rank) + (recipe.rank == 1 ? " direction" : " directions");
   }
+  if (recipe.logarithms == Logarithms::kOutputs) name += ", log outputs";
+  if (recipe.logarithms == Logarithms::kInputsAndOutputs) name += ", log inputs and outputs";
   if (!recipe.derivatives) name += ", values only";
   return name;
 }

@@ -13,6 +13,10 @@ namespace sobolev::train {
 
 enum class Family { kPolynomial, kGaussianProcess, kNetwork };
 
+// What is replaced by its logarithm before the fit (train/composition.h): outputs that are positive
+// throughout, also inputs that are.
+enum class Logarithms { kNone, kOutputs, kInputsAndOutputs };
+
 // Multiply-adds of a search for the terms of a polynomial.
 inline constexpr double kShortSearch = 4e9;
 inline constexpr double kLongSearch = 5e10;
@@ -23,6 +27,7 @@ struct Recipe {
   Index rank = 0;
   // Whether derivative labels are fitted; without them the recipe is a value-only comparison.
   bool derivatives = true;
+  Logarithms logarithms = Logarithms::kNone;
 
   // Of polynomials: multiply-adds of the search for terms.
   double search = kShortSearch;
@@ -39,7 +44,7 @@ struct Recipe {
 
 // In words, different for different recipes: "polynomial", "gaussian process, 2 directions",
 // "network 20-20 tanh, lm 100" (at most so many iterations), "…, adam 1600" (steps),
-// "…, adam 800 + lm 40".
+// "…, adam 800 + lm 40", "polynomial, log outputs".
 std::string Name(const Recipe& recipe);
 
 }  // namespace sobolev::train
