@@ -1,13 +1,17 @@
 #include "engine/train/coordinates.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <numeric>
+#include <span>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
 #include "engine/base/matrix.h"
+#include "engine/base/rng.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/composed_surrogate.h"
 #include "engine/surrogate/output_map.h"
@@ -17,6 +21,7 @@
 #include "engine/train/folds.h"
 #include "engine/train/loss_weights.h"
 #include "engine/train/options.h"
+#include "engine/train/random_streams.h"
 #include "engine/train/samples.h"
 #include "engine/train/scaling.h"
 
@@ -25,7 +30,7 @@ namespace sobolev::train {
 namespace {
 
 // Points over which the slopes at an edge are averaged.
-constexpr Index kAnchors = 32;
+constexpr std::size_t kAnchors = 64;
 
 // Whether the core is to see anything but the user's inputs and outputs.
 bool MapsAnything(const CompositionOptions& options) {
@@ -34,16 +39,15 @@ bool MapsAnything(const CompositionOptions& options) {
   return !inside.IsIdentity();
 }
 
-// Evenly spread over the points, in the user's units.
+// Some of the points, in the user's units; drawn, because points may lie on a grid.
 Matrix AnchorsOf(const FitData& data) {
-  const Index num_points = data.training.NumPoints();
-  const Index count = std::min(kAnchors, num_points);
-  Matrix anchors(data.training.n(), count);
-  for (Index k = 0; k < count; ++k) {
-    anchors.col(k) = data.scaling.x_mean +
-                     data.scaling.x_scale.cwiseProduct(data.training.X.col(k * num_points / count));
-  }
-  return anchors;
+  std::vector<Index> order(static_cast<std::size_t>(data.training.NumPoints()));
+  std::iota(order.begin(), order.end(), Index{0});
+  Rng rng(data.seed, kAnchorStream);
+  Shuffle(std::span(order), rng);
+  order.resize(std::min(order.size(), kAnchors));
+  const Matrix X = data.training.X(Eigen::all, order);
+  return (data.scaling.x_scale.asDiagonal() * X).colwise() + data.scaling.x_mean;
 }
 
 }  // namespace

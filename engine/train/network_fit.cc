@@ -229,8 +229,10 @@ class NetworkFit : public Fit {
     Options options{.hidden = recipe_.hidden, .activation = recipe_.activation};
     options.epochs = std::max<Index>(1, (recipe_.adam_steps + steps - 1) / steps);
     options.batch_size = batch;
-    options.alpha = weights_.alpha;
-    options.beta = weights_.beta;
+    // Of derivative labels Adam knows Jacobians alone; without them it fits values.
+    const bool jacobians = samples.NumJacobians() > 0;
+    options.alpha = jacobians ? weights_.alpha : 1;
+    options.beta = jacobians ? weights_.beta : 0;
     options.patience = 0;
     options.validation_fraction = std::max(
         1e-6, static_cast<double>(num_held_out) / static_cast<double>(num_training + num_held_out));

@@ -9,6 +9,7 @@ namespace sobolev::train {
 
 inline constexpr std::uint64_t kSplitStream = 1;
 inline constexpr std::uint64_t kInitialBiasStream = std::uint64_t{1} << 63;
+inline constexpr std::uint64_t kAnchorStream = kInitialBiasStream + 1;
 // Epoch e = 0, 1, … shuffles with stream kFirstEpochStream + e.
 inline constexpr std::uint64_t kFirstEpochStream = 2;
 

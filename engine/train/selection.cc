@@ -90,9 +90,7 @@ struct Selection::Impl {
     user = MakeFolds(samples, deal, scaling, options.loss, options.seed, stop);
     const Coordinates& plain = CoordinatesOf(Logarithms::kNone, stop);
     facts = {.ranks = {}, .recipes = options.recipes};
-    if (facts.recipes.empty()) {
-      facts.logarithms = PromisingLogarithms(options.composition, samples, stop);
-    }
+    if (facts.recipes.empty()) facts.logarithms = UsableLogarithms(stop);
     if (plain.Diagonal()) {
       facts.ranks = PromisingRanks(AnalyseGradients(plain.data().folds.front().training));
     }
@@ -115,6 +113,18 @@ struct Selection::Impl {
           options.loss, options.seed, stop);
     }
     return *made;
+  }
+
+  // Those that are promising, unless derivatives relative to tiny values cannot be scaled.
+  Logarithms UsableLogarithms(const std::stop_token& stop) {
+    const Logarithms logarithms = PromisingLogarithms(options.composition, samples, stop);
+    try {
+      CoordinatesOf(logarithms, stop);
+      return logarithms;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kFailedPrecondition) throw;
+      return Logarithms::kNone;
+    }
   }
 
   SelectionStatus Advance(const std::stop_token& stop) {

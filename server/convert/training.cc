@@ -8,10 +8,12 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/composed_surrogate.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/portfolio.h"
 #include "engine/train/recipe.h"
 #include "engine/train/selection.h"
+#include "server/convert/composition.h"
 #include "server/convert/tensor.h"
 
 namespace sobolev::server {
@@ -189,8 +191,8 @@ bool IsSelection(const Spec& spec) {
   }
 }
 
-train::SelectionOptions ToSelectionOptions(const Spec& spec) {
-  train::SelectionOptions options;
+train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& schema) {
+  train::SelectionOptions options{.composition = ToComposition(spec, schema)};
   if (spec.has_alpha()) options.loss.alpha = spec.alpha();
   if (spec.has_beta()) options.loss.beta = spec.beta();
   train::CheckLoss(options.loss);
@@ -227,6 +229,15 @@ train::Options ToOptions(const v1::TrainingSpec& spec) {
   RequireUnset(spec.has_time_limit_seconds(), "spec.time_limit_seconds", "KIND_AUTO");
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
                "KIND_AUTO, OPTIMIZER_LEVENBERG_MARQUARDT and OPTIMIZER_HYBRID");
+  for (const auto& [is_set, field] :
+       {std::pair(!spec.input_maps().empty(), "spec.input_maps"),
+        std::pair(spec.has_feature_degree(), "spec.feature_degree"),
+        std::pair(!spec.output_maps().empty(), "spec.output_maps"),
+        std::pair(spec.extrapolation() != Spec::EXTRAPOLATION_UNSPECIFIED, "spec.extrapolation")}) {
+    RequireUnset(is_set, field,
+                 "KIND_AUTO, KIND_POLYNOMIAL, KIND_GAUSSIAN_PROCESS, "
+                 "OPTIMIZER_LEVENBERG_MARQUARDT and OPTIMIZER_HYBRID");
+  }
   train::Options options;
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
@@ -337,6 +348,8 @@ void Describe(const Surrogate& surrogate, v1::ModelVersion& version) {
       version.set_kind(v1::ModelVersion::KIND_ENSEMBLE);
       break;
     case SurrogateKind::kComposed:
+      Describe(static_cast<const ComposedSurrogate&>(surrogate).core(), version);
+      version.set_parameter_count(surrogate.NumParameters());
       version.set_kind(v1::ModelVersion::KIND_COMPOSED);
       break;
   }

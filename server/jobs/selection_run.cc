@@ -21,7 +21,7 @@ class SelectionRun : public TrainingRun {
         spec_(spec),
         schema_(schema),
         num_jacobians_(samples.NumJacobians()),
-        selection_(samples, ToSelectionOptions(spec), stop) {}
+        selection_(samples, ToSelectionOptions(spec, schema), stop) {}
 
   Status Advance(const std::stop_token& stop) override {
     if (spec_.has_time_limit_seconds() && !out_of_time_ &&

@@ -158,6 +158,18 @@ TEST(CompositionTest, APeriodicInputRepeatsAndIsLearntFarOutside) {
   }
 }
 
+// Adam alone sees no derivatives of several features of an input, but it does not fail for that.
+TEST(CompositionTest, AdamFindsTheBasinOfFeaturesToo) {
+  const OwnedSamples samples = Periodic().Sample(80, 1);
+  Recipe hybrid = SmallNetwork();
+  hybrid.adam_steps = 100;
+  const auto surrogate =
+      Fit(samples, {.composition = {.inputs = {{.period = 3}, {}}}, .recipes = {hybrid}});
+  ASSERT_NE(surrogate, nullptr);
+  const OwnedSamples fresh = Periodic().Sample(200, 2);
+  EXPECT_LT(RelativeError(Predict(*surrogate, fresh.X).Y, fresh.Y), 1e-2);
+}
+
 // With squares and products as features a linear core, a network without curvature to speak of,
 // would do; here every family gets a quadratic right to rounding or nearly so.
 TEST(CompositionTest, ProductsOfInputsAreFeatures) {
@@ -300,6 +312,12 @@ TEST(CompositionTest, LogarithmsAreFoundWhereTheyHelp) {
   OwnedSamples negative = samples;
   negative.Y(0, 7) = 0;
   EXPECT_EQ(PromisingLogarithms({}, negative.View()), Logarithms::kNone);
+  // Relative to the smallest number that derivative is infinite; logarithms are then left alone.
+  OwnedSamples tiny = Powers().Sample(8, 1);
+  tiny.Y(0, 3) = std::numeric_limits<double>::denorm_min();
+  const SampleSet of_tiny = tiny.View();
+  Selection careful(of_tiny, {.budget = 1});
+  EXPECT_NE(Winner(careful), nullptr);
   // Bounds of the user come first.
   EXPECT_EQ(PromisingLogarithms({.outputs = {{.upper = 1e9}}}, view), Logarithms::kNone);
 }
