@@ -57,7 +57,7 @@ class ComposedBlock {
 
   // ∂u_i/∂x_j of the wings.
   double WingSlope(Index i, Index j, Index s) const;
-  // Adds φ′ᵀ g and the slopes Σ_i ū_i ∂wings_i/∂x to what x_bar (n) holds.
+  // Adds φ′ᵀ φ̄ to x_bar (n).
   void AddBack(const double* phi_bar, Index s, double* x_bar) const;
   // ∇u_i (n).
   void GradientOfU(Index i, Index s, double* gradient) const;

@@ -69,6 +69,7 @@ void Composition::Save(ByteWriter& writer) const {
 Composition Composition::Load(ByteReader& reader) {
   Composition composition{.features = FeatureMap::Load(reader), .outputs = {}, .wings = {}};
   const Index m = reader.ReadInt(1, kMaxSize);
+  composition.outputs.reserve(static_cast<std::size_t>(m));
   for (Index i = 0; i < m; ++i) composition.outputs.push_back(OutputMap::Load(reader));
   if (reader.ReadInt(0, 1) == 1) {
     const Index n = composition.features.n();

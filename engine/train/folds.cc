@@ -63,6 +63,8 @@ Deal DealSamples(Index num_samples, std::uint64_t seed) {
   }
   std::ranges::sort(dealt);
   Deal deal{.numbers = {}, .fold_of = {}, .num_folds = num_folds};
+  deal.numbers.reserve(dealt.size());
+  deal.fold_of.reserve(dealt.size());
   for (const auto& [number, fold] : dealt) {
     deal.numbers.push_back(number);
     deal.fold_of.push_back(fold);

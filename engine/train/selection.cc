@@ -51,6 +51,8 @@ constexpr double kHopeless = 2;
 constexpr double kWorthwhile = 0.05;
 // Multiply-adds that are done in about a second.
 constexpr double kShortWork = 1e10;
+// Entries of Jacobians up to which logarithms are tried, because they need a copy of all labels.
+constexpr double kMaxCopied = 2e7;
 // Shares of the training points of the learning curve.
 constexpr double kCurveShares[] = {0.25, 0.5};
 
@@ -117,6 +119,9 @@ struct Selection::Impl {
 
   // Those that are promising, unless derivatives relative to tiny values cannot be scaled.
   Logarithms UsableLogarithms(const std::stop_token& stop) {
+    const auto entries = static_cast<double>(samples.n) * static_cast<double>(samples.m) *
+                         static_cast<double>(deal.numbers.size());
+    if (entries > kMaxCopied) return Logarithms::kNone;
     const Logarithms logarithms = PromisingLogarithms(options.composition, samples, stop);
     try {
       CoordinatesOf(logarithms, stop);
