@@ -180,6 +180,8 @@ std::string_view Name(client::ModelKind kind) {
       return "gaussian_process";
     case client::ModelKind::kEnsemble:
       return "ensemble";
+    case client::ModelKind::kComposed:
+      return "composed";
   }
   return "unknown";
 }

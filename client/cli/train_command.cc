@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "client/cli/commands.h"
+#include "client/cli/composition_options.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/json_format.h"
 
@@ -16,10 +17,12 @@ struct TrainArguments {
   std::string dataset;
   client::TrainingSpec spec;
   client::TrainOptions options;
+  CompositionArguments composition;
   bool detach = false;
 };
 
-void Train(const TrainArguments& arguments, Context& context) {
+void Train(TrainArguments& arguments, Context& context) {
+  ReadMaps(arguments.composition, arguments.spec);
   const InterruptToken interrupt;
   const client::Client client = context.Connect();
   const client::Job job = client.Train(arguments.dataset, arguments.spec, arguments.options);
@@ -143,6 +146,7 @@ void AddTrainCommand(CLI::App& app, Context& context) {
   train->add_option("--seed", spec.seed, "Of split, initial weights and order of samples")
       ->check(IsSeed);
   train->add_flag("--detach", arguments->detach, "Print the job's name and leave it running");
+  AddCompositionOptions(*train, arguments->composition, spec);
   AddNetworkOptions(*train, spec);
   train->footer(
       "Without options the server tries polynomials, Gaussian processes and networks, judges them\n"

@@ -69,6 +69,32 @@ v1::TrainingSpec::Optimizer ToProto(Optimizer optimizer) {
   return v1::TrainingSpec::OPTIMIZER_UNSPECIFIED;
 }
 
+v1::TrainingSpec::Extrapolation ToProto(Extrapolation extrapolation) {
+  switch (extrapolation) {
+    case Extrapolation::kOwn:
+      return v1::TrainingSpec::EXTRAPOLATION_OWN;
+    case Extrapolation::kConstant:
+      return v1::TrainingSpec::EXTRAPOLATION_CONSTANT;
+    case Extrapolation::kLinear:
+      return v1::TrainingSpec::EXTRAPOLATION_LINEAR;
+  }
+  return v1::TrainingSpec::EXTRAPOLATION_UNSPECIFIED;
+}
+
+void ToProto(const InputMap& map, v1::InputMap& proto) {
+  proto.set_input(map.input);
+  if (map.period) proto.set_period(*map.period);
+  if (map.harmonics) proto.set_harmonics(*map.harmonics);
+  proto.set_logarithmic(map.logarithmic);
+}
+
+void ToProto(const OutputMap& map, v1::OutputMap& proto) {
+  proto.set_output(map.output);
+  if (map.lower) proto.set_lower(*map.lower);
+  if (map.upper) proto.set_upper(*map.upper);
+  proto.set_logarithmic(map.logarithmic);
+}
+
 StopReason FromProto(v1::TrainingReport::StopReason reason) {
   switch (reason) {
     case v1::TrainingReport::STOP_REASON_MAX_EPOCHS:
@@ -195,6 +221,10 @@ v1::TrainingSpec ToProto(const TrainingSpec& spec) {
   if (spec.seed) proto.set_seed(*spec.seed);
   if (spec.precision) proto.set_precision(ToProto(*spec.precision));
   if (spec.derivative_sketch) proto.set_derivative_sketch(*spec.derivative_sketch);
+  for (const InputMap& map : spec.input_maps) ToProto(map, *proto.add_input_maps());
+  if (spec.feature_degree) proto.set_feature_degree(*spec.feature_degree);
+  for (const OutputMap& map : spec.output_maps) ToProto(map, *proto.add_output_maps());
+  if (spec.extrapolation) proto.set_extrapolation(ToProto(*spec.extrapolation));
   return proto;
 }
 
@@ -223,6 +253,8 @@ ModelKind FromProto(v1::ModelVersion::Kind kind) {
       return ModelKind::kGaussianProcess;
     case v1::ModelVersion::KIND_ENSEMBLE:
       return ModelKind::kEnsemble;
+    case v1::ModelVersion::KIND_COMPOSED:
+      return ModelKind::kComposed;
     default:
       return ModelKind::kUnknown;
   }

@@ -38,12 +38,11 @@ constexpr Index kFolds = 4;
 constexpr double kHeldOutShare = 0.2;
 constexpr Index kMostHeldOut = 4000;
 
-// Numbers 0 … count − 1 except those of the fold; or, with inside, only those.
-std::vector<std::uint32_t> PartOf(const std::vector<std::uint32_t>& numbers,
-                                  const std::vector<Index>& fold_of, Index fold, bool inside) {
+// The numbers outside the fold; or, with inside, only those in it.
+std::vector<std::uint32_t> PartOf(const Deal& deal, Index fold, bool inside) {
   std::vector<std::uint32_t> part;
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    if ((fold_of[i] == fold) == inside) part.push_back(numbers[i]);
+  for (std::size_t i = 0; i < deal.numbers.size(); ++i) {
+    if ((deal.fold_of[i] == fold) == inside) part.push_back(deal.numbers[i]);
   }
   return part;
 }
@@ -73,14 +72,12 @@ Index MostPoints(const SampleSet& samples, std::size_t memory_limit) {
   return most < static_cast<double>(kMaxPoints) ? static_cast<Index>(most) : kMaxPoints;
 }
 
-FoldedData DealFolds(const SampleSet& samples, const nn::Scaling& scaling, const LossOptions& loss,
-                     std::uint64_t seed, std::size_t memory_limit, const std::stop_token& stop) {
-  const Index num_samples = samples.NumSamples();
+Deal DealSamples(Index num_samples, Index most, std::uint64_t seed) {
   std::vector<std::uint32_t> order(static_cast<std::size_t>(num_samples));
   std::iota(order.begin(), order.end(), 0U);
   Rng rng(seed, kSplitStream);
   Shuffle(std::span(order), rng);
-  const Index used = std::min(num_samples, MostPoints(samples, memory_limit));
+  const Index used = std::min(num_samples, most);
   order.resize(static_cast<std::size_t>(used));
 
   // Folds by position in the shuffled order.
@@ -94,12 +91,18 @@ FoldedData DealFolds(const SampleSet& samples, const nn::Scaling& scaling, const
     dealt.emplace_back(order[static_cast<std::size_t>(i)], fold);
   }
   std::ranges::sort(dealt);
-  std::vector<std::uint32_t> numbers;
-  std::vector<Index> fold_of;
+  Deal deal{.numbers = {}, .fold_of = {}, .num_folds = num_folds};
+  deal.numbers.reserve(dealt.size());
+  deal.fold_of.reserve(dealt.size());
   for (const auto& [number, fold] : dealt) {
-    numbers.push_back(number);
-    fold_of.push_back(fold);
+    deal.numbers.push_back(number);
+    deal.fold_of.push_back(fold);
   }
+  return deal;
+}
+
+FoldedData MakeFolds(const SampleSet& samples, const Deal& deal, const nn::Scaling& scaling,
+                     const LossOptions& loss, std::uint64_t seed, const std::stop_token& stop) {
   const auto data = [&](const std::vector<std::uint32_t>& training,
                         const std::vector<std::uint32_t>& validation) {
     FitData part{.scaling = scaling, .loss = loss, .seed = seed};
@@ -111,14 +114,12 @@ FoldedData DealFolds(const SampleSet& samples, const nn::Scaling& scaling, const
     }
     return part;
   };
-  FoldedData result{.all = data(numbers, {}), .folds = {}};
-  for (Index fold = 0; fold < num_folds; ++fold) {
-    result.folds.push_back(
-        data(PartOf(numbers, fold_of, fold, false), PartOf(numbers, fold_of, fold, true)));
+  FoldedData result{.all = data(deal.numbers, {}), .folds = {}};
+  for (Index fold = 0; fold < deal.num_folds; ++fold) {
+    result.folds.push_back(data(PartOf(deal, fold, false), PartOf(deal, fold, true)));
   }
-  // A single point cannot be held out; it is then judged by itself.
   if (result.folds.empty()) {
-    result.folds.push_back(data(numbers, {}));
+    result.folds.push_back(data(deal.numbers, {}));
     result.folds.back().validation = result.all.training;
   }
   return result;

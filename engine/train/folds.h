@@ -16,6 +16,17 @@
 
 namespace sobolev::train {
 
+// Which samples are used, and where they are held out.
+struct Deal {
+  std::vector<std::uint32_t> numbers;  // Ascending.
+  std::vector<Index> fold_of;          // One per number; num_folds or more: never held out.
+  Index num_folds = 0;                 // 0: a single point, which cannot be held out.
+};
+
+// Of more samples than `most` a random part is used. Few points are dealt to folds for a
+// cross-validation; of more, one share is held out. The same seed deals alike.
+Deal DealSamples(Index num_samples, Index most, std::uint64_t seed);
+
 struct FoldedData {
   FitData all;                 // Every point that is used, nothing held out.
   std::vector<FitData> folds;  // At least one.
@@ -26,12 +37,9 @@ struct FoldedData {
 // if there is no room for one.
 Index MostPoints(const SampleSet& samples, std::size_t memory_limit);
 
-// Of many samples a random part of MostPoints is used. Few points are dealt to folds for a
-// cross-validation; of more, one share is held out. A single point, which cannot be held out, is
-// judged by itself. The same seed deals alike. Throws as StandardPoints and MostPoints.
-FoldedData DealFolds(const SampleSet& samples, const nn::Scaling& scaling, const LossOptions& loss,
-                     std::uint64_t seed, std::size_t memory_limit,
-                     const std::stop_token& stop = {});
+// The samples as dealt. A single point is judged by itself. Throws as StandardPoints.
+FoldedData MakeFolds(const SampleSet& samples, const Deal& deal, const nn::Scaling& scaling,
+                     const LossOptions& loss, std::uint64_t seed, const std::stop_token& stop = {});
 
 // The data with that share of the training points, at least one; the first ones.
 FitData FirstPart(const FitData& data, double share);

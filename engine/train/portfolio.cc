@@ -57,6 +57,11 @@ Recipe Hybrid(Index rank = 0) {
 
 bool IsNewton(const Recipe& recipe) { return recipe.newton_iterations > 0; }
 
+Recipe InLogarithms(Recipe recipe, Logarithms logarithms) {
+  recipe.logarithms = logarithms;
+  return recipe;
+}
+
 // Scores within this factor of the best are worth a second look.
 constexpr double kClose = 2;
 // Networks within this factor of the best may overtake it when varied.
@@ -76,6 +81,9 @@ constexpr double kBalances[] = {10, 0.1};
 // One of each kind.
 std::vector<Recipe> FirstRound(const PortfolioFacts& facts) {
   std::vector<Recipe> recipes = {Closed(Family::kPolynomial)};
+  if (facts.logarithms != Logarithms::kNone) {
+    recipes.push_back(InLogarithms(Closed(Family::kPolynomial), facts.logarithms));
+  }
   for (const Index rank : facts.ranks) recipes.push_back(Scout(rank));
   recipes.push_back(NewtonRecipe());
   recipes.push_back(Closed(Family::kGaussianProcess));
@@ -172,6 +180,15 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
   for (const Index rank : facts.ranks) {
     if (!within(Scout(rank), kClose)) continue;
     for (Recipe& recipe : OnDirections(rank)) recipes.push_back(std::move(recipe));
+  }
+  if (facts.logarithms != Logarithms::kNone) {
+    // Networks and processes may like logarithms where the polynomial does not.
+    const Recipe newton = InLogarithms(Newton({20, 20}), facts.logarithms);
+    recipes.push_back(newton);
+    if (within(newton, kClose) ||
+        within(InLogarithms(Closed(Family::kPolynomial), facts.logarithms), kClose)) {
+      recipes.push_back(InLogarithms(Closed(Family::kGaussianProcess), facts.logarithms));
+    }
   }
   recipes.push_back(Hybrid());
   const bool is_noise = std::ranges::count_if(tried, [&](const TriedRecipe& trial) {

@@ -17,6 +17,8 @@ struct PortfolioFacts {
   std::vector<Recipe> recipes;  // If any, only these are tried.
   Index num_points = 0;         // To fit.
   bool balance = false;         // Whether the recipe chooses the weight of derivatives.
+  // What the signs of the samples allow; of products of powers logarithms make sums.
+  Logarithms logarithms = Logarithms::kNone;
 };
 
 // Networks as they are trained unless something else is known.

@@ -52,6 +52,8 @@ std::string Name(const Recipe& recipe) {
     text << ", derivatives x" << recipe.balance;
     name += text.str();
   }
+  if (recipe.logarithms == Logarithms::kOutputs) name += ", log outputs";
+  if (recipe.logarithms == Logarithms::kInputsAndOutputs) name += ", log inputs and outputs";
   if (!recipe.derivatives) name += ", values only";
   return name;
 }

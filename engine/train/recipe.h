@@ -13,6 +13,10 @@ namespace sobolev::train {
 
 enum class Family { kPolynomial, kGaussianProcess, kNetwork };
 
+// What is replaced by its logarithm before the fit (train/composition.h): outputs that are positive
+// throughout, also inputs that are.
+enum class Logarithms { kNone, kOutputs, kInputsAndOutputs };
+
 // Multiply-adds of a search for the terms of a polynomial.
 inline constexpr double kShortSearch = 4e9;
 inline constexpr double kLongSearch = 5e10;
@@ -26,6 +30,7 @@ struct Recipe {
   // Factor of the weight of the gradient loss, in parts of that of the value loss, where the
   // options say neither (loss_weights.h).
   double balance = 1;
+  Logarithms logarithms = Logarithms::kNone;
 
   // Of polynomials: multiply-adds of the search for terms.
   double search = kShortSearch;
@@ -50,7 +55,7 @@ struct Recipe {
 
 // In words, different for different recipes: "polynomial", "gaussian process, 2 directions",
 // "network 16-16 tanh, lbfgs 200 + lm 100" (at most so many iterations), "…, adam 1600" (steps),
-// "…, adam 800 + lm 40", "…, derivatives x10", "…, local variances".
+// "…, adam 800 + lm 40", "…, derivatives x10", "…, local variances", "polynomial, log outputs".
 std::string Name(const Recipe& recipe);
 
 }  // namespace sobolev::train

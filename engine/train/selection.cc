@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,6 +23,8 @@
 #include "engine/surrogate/ensemble.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
+#include "engine/train/composition.h"
+#include "engine/train/coordinates.h"
 #include "engine/train/differential_pca.h"
 #include "engine/train/errors.h"
 #include "engine/train/fit.h"
@@ -49,6 +52,8 @@ constexpr double kHopeless = 2;
 constexpr double kWorthwhile = 0.05;
 // Multiply-adds that are done in about a second.
 constexpr double kShortWork = 1e10;
+// Entries of Jacobians up to which logarithms are tried, because they need a copy of all labels.
+constexpr double kMaxCopied = 2e7;
 // Shares of the training points of the learning curve.
 constexpr double kCurveShares[] = {0.25, 0.5};
 
@@ -57,6 +62,7 @@ constexpr double kCurveShares[] = {0.25, 0.5};
 void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num_samples) {
   CheckLoss(options.loss);
   CheckLabelWeights(options.loss, n, m);
+  CheckComposition(options.composition, n);
   if (options.ensemble_size < 1 || options.ensemble_size > EnsembleSurrogate::kMaxMembers) {
     throw InvalidArgument("OUT_OF_RANGE", "spec.ensemble_size",
                           "expected 1 to " + std::to_string(EnsembleSurrogate::kMaxMembers) +
@@ -78,23 +84,26 @@ struct Selection::Impl {
 
   Impl(const SampleSet& sample_set, const SelectionOptions& selection_options,
        const std::stop_token& stop)
-      : options(selection_options), num_samples(sample_set.NumSamples()) {
-    CheckSelection(options, sample_set.n, sample_set.m, num_samples);
+      : options(selection_options), samples(sample_set), num_samples(sample_set.NumSamples()) {
+    CheckSelection(options, samples.n, samples.m, num_samples);
     Split none;
     none.held_out.assign(static_cast<std::size_t>(num_samples), false);
-    scaling = Standardise(sample_set, none, DerivativeScale::kPerOutput, stop).scaling;
+    scaling = Standardise(samples, none, DerivativeScale::kPerOutput, stop).scaling;
 
-    if (options.loss.huber) UseRobustSpread(sample_set, scaling);
+    if (options.loss.huber) UseRobustSpread(samples, scaling);
 
-    FoldedData dealt =
-        DealFolds(sample_set, scaling, options.loss, options.seed, options.memory_limit, stop);
-    all = std::move(dealt.all);
-    folds = std::move(dealt.folds);
-    facts = {.ranks = PromisingRanks(AnalyseGradients(folds.front().training)),
+    deal = DealSamples(num_samples, MostPoints(samples, options.memory_limit), options.seed);
+    user = MakeFolds(samples, deal, scaling, options.loss, options.seed, stop);
+    const Coordinates& plain = CoordinatesOf(Logarithms::kNone, stop);
+    facts = {.ranks = {},
              .recipes = options.recipes,
-             .num_points = options.loss.huber ? 0 : folds.front().training.NumPoints(),
+             .num_points = options.loss.huber ? 0 : user.folds.front().training.NumPoints(),
              .balance = !options.loss.alpha && !options.loss.beta};
-    loss = WeightsFor(all.training, options.loss);
+    if (facts.recipes.empty()) facts.logarithms = UsableLogarithms(stop);
+    if (plain.Diagonal()) {
+      facts.ranks = PromisingRanks(AnalyseGradients(plain.data().folds.front().training));
+    }
+    loss = WeightsFor(user.all.training, options.loss);
     if (loss.beta == 0 && options.loss.beta.value_or(0) > 0) {
       throw FailedPrecondition("NO_JACOBIANS", "spec.beta",
                                "expected 0 or unset because no sample has a derivative label; "
@@ -105,8 +114,34 @@ struct Selection::Impl {
                                "expected 0 or unset because no sample has a Hessian-vector label; "
                                "append samples with hvp or train with gamma = 0");
     }
-    suspects = CompareWithNeighbours(all.training, stop);
+    suspects = CompareWithNeighbours(user.all.training, stop);
     fingerprint = Fingerprint();
+  }
+
+  // Made when first asked for.
+  const Coordinates& CoordinatesOf(Logarithms logarithms, const std::stop_token& stop) {
+    std::unique_ptr<Coordinates>& made = coordinates[logarithms];
+    if (made == nullptr) {
+      made = std::make_unique<Coordinates>(
+          samples, deal, user, WithLogarithms(options.composition, logarithms, samples, stop),
+          options.loss, options.seed, stop);
+    }
+    return *made;
+  }
+
+  // Those that are promising, unless derivatives relative to tiny values cannot be scaled.
+  Logarithms UsableLogarithms(const std::stop_token& stop) {
+    const auto entries = static_cast<double>(samples.n) * static_cast<double>(samples.m) *
+                         static_cast<double>(deal.numbers.size());
+    if (entries > kMaxCopied) return Logarithms::kNone;
+    const Logarithms logarithms = PromisingLogarithms(options.composition, samples, stop);
+    try {
+      CoordinatesOf(logarithms, stop);
+      return logarithms;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kFailedPrecondition) throw;
+      return Logarithms::kNone;
+    }
   }
 
   SelectionStatus Advance(const std::stop_token& stop) {
@@ -140,7 +175,7 @@ struct Selection::Impl {
       phase = FinalFitIsShort() ? Phase::kFinalFit : Phase::kFinished;
       return SelectionStatus::kRunning;
     }
-    if (!fit && !StartTrial()) {
+    if (!fit && !StartTrial(stop)) {
       phase = best ? Phase::kFinalFit : Phase::kFailed;
       return SelectionStatus::kRunning;
     }
@@ -160,27 +195,29 @@ struct Selection::Impl {
   }
 
   // The next recipe that fits the budget, if any.
-  bool StartTrial() {
+  bool StartTrial(const std::stop_token& stop) {
     std::vector<TriedRecipe> tried;
     for (const Trial& trial : trials)
       tried.push_back({trial.recipe, trial.score, trial.iterations});
     const auto work = [&](const Recipe& recipe) {
-      return EstimateWork(recipe, folds.front().training) * static_cast<double>(folds.size());
+      const FoldedData& data = CoordinatesOf(Logarithms::kNone, stop).data();
+      return EstimateWork(recipe, data.folds.front().training) *
+             static_cast<double>(data.folds.size());
     };
     for (const Recipe& recipe : NextRecipes(facts, tried, work)) {
       if (best && spent + work(recipe) > options.budget) continue;
       trials.push_back({.recipe = recipe});
       fold_errors.clear();
       fold_iterations.clear();
-      StartFit();
+      StartFit(stop);
       return true;
     }
     return false;
   }
 
   void FinishFold(Trial& trial, const std::stop_token& stop) {
-    const FitData& data = folds[fold_errors.size()];
-    std::shared_ptr<const Surrogate> surrogate = fit->MakeSurrogate();
+    const FitData& data = user.folds[fold_errors.size()];
+    std::shared_ptr<const Surrogate> surrogate = MakeFitted(trial.recipe, stop);
     fold_iterations.push_back(fit->BestIteration());
     fit.reset();
     if (surrogate == nullptr) {
@@ -203,7 +240,7 @@ struct Selection::Impl {
     trial.iterations = fold_iterations[fold_iterations.size() / 2];
     if (!std::isfinite(trial.score)) {
       trial.state = Trial::State::kFailed;
-    } else if (fold_errors.size() == folds.size()) {
+    } else if (fold_errors.size() == user.folds.size()) {
       trial.state = Trial::State::kFinished;
       if (!best || IsBetter(trial)) {
         best = trials.size() - 1;
@@ -213,8 +250,13 @@ struct Selection::Impl {
     } else if (best && trial.score > kHopeless * BestTrial().score) {
       trial.state = Trial::State::kAbandoned;
     } else {
-      StartFit();
+      StartFit(stop);
     }
+  }
+
+  // What the fit made, in coordinates of the user.
+  std::shared_ptr<const Surrogate> MakeFitted(const Recipe& recipe, const std::stop_token& stop) {
+    return CoordinatesOf(recipe.logarithms, stop).Around(fit->MakeSurrogate(), stop);
   }
 
   // Earlier trials are cheaper, so that a later one must be better clearly or by much.
@@ -227,11 +269,11 @@ struct Selection::Impl {
   const Trial& BestTrial() const { return trials[*best]; }
 
   // A single sample cannot be held out: how good a fit is then remains unknown.
-  bool JudgedByItself() const { return all.training.NumPoints() == 1; }
+  bool JudgedByItself() const { return user.all.training.NumPoints() == 1; }
 
   // Whether a fit to all samples takes about as long as may be added to a time limit.
   bool FinalFitIsShort() const {
-    return FinalTrial().work <= kShortWork * static_cast<double>(folds.size());
+    return FinalTrial().work <= kShortWork * static_cast<double>(user.folds.size());
   }
 
   // ---- The winner on all samples ----
@@ -262,9 +304,9 @@ struct Selection::Impl {
   }
 
   SelectionStatus AdvanceFinalFit(const std::stop_token& stop) {
-    if (!fit) StartFit();
+    if (!fit) StartFit(stop);
     if (fit->Advance(stop)) return SelectionStatus::kRunning;
-    std::shared_ptr<const Surrogate> refitted = fit->MakeSurrogate();
+    std::shared_ptr<const Surrogate> refitted = MakeFitted(FinalTrial().recipe, stop);
     fit.reset();
     const bool ensemble =
         options.ensemble_size > 1 && FinalTrial().recipe.family == Family::kNetwork;
@@ -277,7 +319,7 @@ struct Selection::Impl {
     } else if (refitted != nullptr) {
       // A fit to all samples knows those of the first fold; if it is not better there, it went
       // wrong.
-      const LabelledPoints& known = folds.front().validation;
+      const LabelledPoints& known = user.folds.front().validation;
       const double score = ScoreOn(*refitted, known, scaling, stop, options.loss.huber);
       if (score <= ScoreOn(*best_surrogate, known, scaling, stop, options.loss.huber)) {
         best_surrogate = refitted;
@@ -296,10 +338,10 @@ struct Selection::Impl {
       fit.reset();
       return SelectionStatus::kFinished;
     }
-    if (!fit) StartFit();
+    if (!fit) StartFit(stop);
     if (fit->Advance(stop)) return SelectionStatus::kRunning;
-    const FitData& data = phase == Phase::kCurve ? comparison : folds[fold_errors.size()];
-    const std::shared_ptr<const Surrogate> surrogate = fit->MakeSurrogate();
+    const FitData& data = user.folds[fold_errors.size()];
+    const std::shared_ptr<const Surrogate> surrogate = MakeFitted(BestTrial().recipe, stop);
     fit.reset();
     if (surrogate == nullptr) {
       FinishComparison();
@@ -311,9 +353,11 @@ struct Selection::Impl {
       suspects = CompareWithValues(data.validation, *surrogate, scaling,
                                    fold_errors.back().value_relative, stop);
     }
-    if (fold_errors.size() == folds.size()) {
+    if (fold_errors.size() == user.folds.size()) {
       std::vector<CurvePoint>& points = phase == Phase::kCurve ? curve : value_only;
-      points.push_back({.num_samples = data.training.NumPoints(), .errors = MeanOf(fold_errors)});
+      const Index num_points =
+          phase == Phase::kCurve ? comparison.training.NumPoints() : data.training.NumPoints();
+      points.push_back({.num_samples = num_points, .errors = MeanOf(fold_errors)});
       FinishComparison();
     }
     return SelectionStatus::kRunning;
@@ -330,15 +374,17 @@ struct Selection::Impl {
   }
 
   // The fit that the phase works on.
-  void StartFit() {
-    Recipe recipe = phase == Phase::kTrials ? trials.back().recipe : FinalTrial().recipe;
+  void StartFit(const std::stop_token& stop) {
+    Recipe recipe = phase == Phase::kTrials     ? trials.back().recipe
+                    : phase == Phase::kFinalFit ? FinalRecipe()
+                                                : FinalTrial().recipe;
+    const auto& [all, folds] = CoordinatesOf(recipe.logarithms, stop).data();
     const FitData* data = &all;
     switch (phase) {
       case Phase::kTrials:
         data = &folds[fold_errors.size()];
         break;
       case Phase::kFinalFit:
-        recipe = FinalRecipe();
         break;
       case Phase::kCurve:
         comparison = FirstPart(folds[fold_errors.size()], kCurveShares[comparisons]);
@@ -376,7 +422,8 @@ struct Selection::Impl {
     hasher.Add(options.loss.huber.value_or(0));
     hasher.Add(options.loss.derivative_scale.has_value());
     hasher.Add(options.loss.derivative_scale.value_or(DerivativeScale::kPerOutput));
-    const LabelledPoints& points = all.training;
+    Add(options.composition, hasher);
+    const LabelledPoints& points = user.all.training;
     for (const Matrix* matrix : {&points.X, &points.Y, &points.J, &points.Y_weight,
                                  &points.J_weight, &points.tangents.X_dot, &points.tangents.Y_dot,
                                  &points.adjoints.X_bar, &points.curvatures.H_v}) {
@@ -444,15 +491,17 @@ struct Selection::Impl {
     point_errors = ReadPointErrors(reader);
     fit.reset();
     if (!reader.Read<bool>()) return;
-    StartFit();
+    StartFit({});
     fit->Load(reader);
   }
 
   const SelectionOptions options;
+  const SampleSet& samples;
   const Index num_samples;
   nn::Scaling scaling;
-  std::vector<FitData> folds;
-  FitData all;
+  Deal deal;
+  FoldedData user;  // In the user's coordinates, in which everything is judged.
+  std::map<Logarithms, std::unique_ptr<Coordinates>> coordinates;
   PortfolioFacts facts;
   LossWeights loss;
   std::vector<SuspectLabel> suspects;
@@ -522,12 +571,12 @@ const std::vector<CurvePoint>& Selection::ValueOnly() const { return impl_->valu
 
 const std::vector<SuspectLabel>& Selection::Suspects() const { return impl_->suspects; }
 
-Index Selection::NumTrainingSamples() const { return impl_->all.training.NumPoints(); }
+Index Selection::NumTrainingSamples() const { return impl_->user.all.training.NumPoints(); }
 
 Index Selection::NumValidationSamples() const {
   if (impl_->JudgedByItself()) return 0;
   Index count = 0;
-  for (const FitData& fold : impl_->folds) count += fold.validation.NumPoints();
+  for (const FitData& fold : impl_->user.folds) count += fold.validation.NumPoints();
   return count;
 }
 

@@ -25,6 +25,7 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
+#include "engine/train/composition.h"
 #include "engine/train/errors.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/loss_weights.h"
@@ -36,6 +37,8 @@ namespace sobolev::train {
 
 struct SelectionOptions {
   LossOptions loss;
+  // Put around whatever is fitted.
+  CompositionOptions composition;
   // What to try; empty: whatever is promising (portfolio.h).
   std::vector<Recipe> recipes;
   // About the multiply-adds to spend; the first recipe is always tried.
@@ -48,7 +51,8 @@ struct SelectionOptions {
 };
 
 // The checks that need only the sizes: throws Error(kInvalidArgument) naming "spec.network.hidden"
-// or Error(kFailedPrecondition) naming "dataset" if there is no sample.
+// or a field of CheckComposition, or Error(kFailedPrecondition) naming "dataset" if there is no
+// sample.
 void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num_samples);
 
 enum class SelectionStatus {
@@ -62,8 +66,8 @@ enum class SelectionStatus {
 class Selection {
  public:
   // `samples` must outlive the selection. Throws Error(kFailedPrecondition) naming "dataset" if
-  // there are no labels at all or numbers that cannot be scaled, and Error(kCancelled) once `stop`
-  // fires.
+  // there are no labels at all or numbers that cannot be scaled, the errors of Coordinates, and
+  // Error(kCancelled) once `stop` fires.
   Selection(const SampleSet& samples, const SelectionOptions& options,
             const std::stop_token& stop = {});
   ~Selection();

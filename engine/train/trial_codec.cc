@@ -25,6 +25,7 @@ void Write(ByteWriter& writer, const Recipe& recipe) {
   writer.Write(recipe.rank);
   writer.Write(recipe.derivatives);
   writer.Write(recipe.balance);
+  writer.Write(recipe.logarithms);
   writer.Write(recipe.search);
   writer.Write(recipe.hidden.size());
   writer.WriteAll(std::span<const Index>(recipe.hidden));
@@ -42,6 +43,7 @@ Recipe ReadRecipe(ByteReader& reader) {
   recipe.rank = reader.Read<Index>();
   recipe.derivatives = reader.Read<bool>();
   recipe.balance = reader.Read<double>();
+  recipe.logarithms = reader.Read<Logarithms>();
   recipe.search = reader.Read<double>();
   recipe.hidden = reader.ReadAll<Index>(reader.Read<std::size_t>());
   recipe.activation = reader.Read<nn::Activation>();

@@ -8,10 +8,12 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/composed_surrogate.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/portfolio.h"
 #include "engine/train/recipe.h"
 #include "engine/train/selection.h"
+#include "server/convert/composition.h"
 #include "server/convert/tensor.h"
 
 namespace sobolev::server {
@@ -226,8 +228,8 @@ bool IsSelection(const Spec& spec) {
   }
 }
 
-train::SelectionOptions ToSelectionOptions(const Spec& spec) {
-  train::SelectionOptions options;
+train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& schema) {
+  train::SelectionOptions options{.composition = ToComposition(spec, schema)};
   options.loss = ToLossOptions(spec);
   train::CheckLoss(options.loss);
   RequireNoAdamOptions(spec);
@@ -269,6 +271,13 @@ train::Options ToOptions(const v1::TrainingSpec& spec) {
   RequireUnset(spec.has_gamma(), "spec.gamma",
                "KIND_AUTO, KIND_POLYNOMIAL, and KIND_NETWORK with another optimizer than "
                "OPTIMIZER_ADAM");
+  for (const auto& [is_set, field] :
+       {std::pair(!spec.input_maps().empty(), "spec.input_maps"),
+        std::pair(spec.has_feature_degree(), "spec.feature_degree"),
+        std::pair(!spec.output_maps().empty(), "spec.output_maps"),
+        std::pair(spec.extrapolation() != Spec::EXTRAPOLATION_UNSPECIFIED, "spec.extrapolation")}) {
+    RequireUnset(is_set, field, "all kinds but KIND_NETWORK with OPTIMIZER_ADAM");
+  }
   train::Options options;
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
@@ -379,6 +388,11 @@ void Describe(const Surrogate& surrogate, v1::ModelVersion& version) {
       break;
     case SurrogateKind::kEnsemble:
       version.set_kind(v1::ModelVersion::KIND_ENSEMBLE);
+      break;
+    case SurrogateKind::kComposed:
+      Describe(static_cast<const ComposedSurrogate&>(surrogate).core(), version);
+      version.set_parameter_count(surrogate.NumParameters());
+      version.set_kind(v1::ModelVersion::KIND_COMPOSED);
       break;
   }
 }

@@ -26,8 +26,8 @@ bool IsSelection(const v1::TrainingSpec& spec);
 train::Options ToOptions(const v1::TrainingSpec& spec);
 
 // Throws Error(kInvalidArgument) naming "spec.<field>" for numbers out of range and for fields that
-// do not apply.
-train::SelectionOptions ToSelectionOptions(const v1::TrainingSpec& spec);
+// do not apply. `schema` is that of the dataset.
+train::SelectionOptions ToSelectionOptions(const v1::TrainingSpec& spec, const v1::Schema& schema);
 
 v1::EpochRecord ToProto(const train::EpochRecord& record);
 v1::ErrorReport ToProto(const train::Errors& errors);

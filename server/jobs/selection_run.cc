@@ -14,8 +14,8 @@ namespace sobolev::server {
 namespace {
 
 train::SelectionOptions OptionsFor(const TrainingRunEnvironment& environment,
-                                   const v1::TrainingSpec& spec) {
-  train::SelectionOptions options = ToSelectionOptions(spec);
+                                   const v1::TrainingSpec& spec, const v1::Schema& schema) {
+  train::SelectionOptions options = ToSelectionOptions(spec, schema);
   options.memory_limit = environment.memory_limit;
   return options;
 }
@@ -28,7 +28,7 @@ class SelectionRun : public TrainingRun {
         spec_(spec),
         schema_(schema),
         num_jacobians_(samples.NumJacobians()),
-        selection_(samples, OptionsFor(environment, spec), stop) {}
+        selection_(samples, OptionsFor(environment, spec, schema), stop) {}
 
   Status Advance(const std::stop_token& stop) override {
     if (spec_.has_time_limit_seconds() && !out_of_time_ &&

@@ -59,7 +59,9 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
     samples = snapshot->samples();
   }
   if (is_selection) {
-    train::CheckSelection(ToSelectionOptions(request.spec()), samples.n, samples.m,
+    v1::Schema schema;
+    schema.ParseFromString(dataset.schema);
+    train::CheckSelection(ToSelectionOptions(request.spec(), schema), samples.n, samples.m,
                           samples.NumSamples());
   } else {
     train::ResolveOptions(ToOptions(request.spec()), train::ShapeOf(samples),

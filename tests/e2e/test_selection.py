@@ -91,6 +91,22 @@ def test_networks_are_trained_by_newton_steps(cli, dataset, optimizer):
     assert version["report"]["validation"]["value_relative"] < 0.1
 
 
+def test_what_is_known_of_inputs_and_outputs_holds(cli, dataset):
+    options = "--kind polynomial --period a=8 --harmonics a=2 --lower u=-2 --upper u=2"
+    version = cli.json(
+        *("train", dataset, "--model", "known", *options.split(), "--extrapolation", "linear")
+    )["model_version"]
+    assert version["kind"] == "composed"
+    points = "0.3,-0.4 8.3,-0.4 0.3,1000 0.3,-1000".split()
+    arguments = [f"--point={point}" for point in points]
+    inside, repeated, above, below = cli.json("predict", "known", *arguments, "--hessian")["points"]
+    assert inside["value"][0] == pytest.approx(math.sin(0.6) * -0.4, abs=0.05)
+    assert repeated["value"] == pytest.approx(inside["value"], abs=1e-9)
+    assert repeated["hessian"][0][0][0] == pytest.approx(inside["hessian"][0][0][0], abs=1e-9)
+    assert above["value"][0] == pytest.approx(2)
+    assert below["value"][0] == pytest.approx(-2)
+
+
 @pytest.mark.parametrize("kind", ["polynomial", "gaussian-process"])
 def test_each_kind_predicts_values_and_derivatives(cli, dataset, kind):
     version = cli.json("train", dataset, "--model", kind, "--kind", kind)["model_version"]
@@ -158,6 +174,10 @@ def test_a_selection_is_cancelled(cli):
         ("--optimizer hybrid --epochs 3", 1, "spec.epochs: expected unset"),
         ("--optimizer adam --effort 3", 1, "spec.effort: expected unset"),
         ("--kind polynomial --ensemble-size 3", 1, "spec.ensemble_size: expected unset"),
+        ("--period a", 2, "--period: expected NAME=NUMBER, got"),
+        ("--lower u=low", 2, "--lower: expected NAME=NUMBER, got"),
+        ("--extrapolation wild", 2, "--extrapolation"),
+        ("--hidden 4 --log-output u", 1, "spec.output_maps: expected unset"),
         ("--validation-fraction 0.2", 1, "spec.validation_fraction: expected unset"),
     ],
 )

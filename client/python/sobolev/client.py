@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -121,6 +121,14 @@ class Client:
         seed: int | None = None,
         precision: str | None = None,
         derivative_sketch: int | None = None,
+        periods: Mapping[str, float] | None = None,
+        harmonics: Mapping[str, int] | None = None,
+        log_inputs: Iterable[str] | None = None,
+        feature_degree: int | None = None,
+        lower: Mapping[str, float] | None = None,
+        upper: Mapping[str, float] | None = None,
+        log_outputs: Iterable[str] | None = None,
+        extrapolation: str | None = None,
         request_id: str | None = None,
     ) -> Job:
         """Starts training a new version of a model; Job.wait gives the model.
@@ -181,6 +189,19 @@ class Client:
           derivative_sketch: With "adam": fit, in each step, the derivatives of so many outputs,
             drawn anew for every sample, instead of all; 0: all. Default: 0 for up to 16 outputs,
             else 4.
+          periods: Of inputs by name: after how much the function repeats; so does the model. This
+            and what follows needs another optimizer than "adam".
+          harmonics: Of inputs with a period: sines and cosines of so many multiples of the
+            frequency, 1 to 8. Default 1.
+          log_inputs: Names of positive inputs of which the model sees the logarithm.
+          feature_degree: Products and powers of inputs up to this degree, 1 to 4, are inputs of the
+            model as well. Default 1: none.
+          lower: Of outputs by name: bounds that predictions stay above, as do all samples.
+          upper: The same for bounds that predictions stay below.
+          log_outputs: Names of outputs whose logarithm (above `lower`, else 0) is fitted: for
+            values over several decades.
+          extrapolation: "own" (default), "constant" or "linear": how the model goes on outside the
+            box of the samples.
           request_id: Repeating a call with the same id returns the first call's job. Default: a
             new one.
 
@@ -211,6 +232,14 @@ class Client:
             seed=seed,
             precision=precision,
             derivative_sketch=derivative_sketch,
+            periods=periods,
+            harmonics=harmonics,
+            log_inputs=log_inputs,
+            feature_degree=feature_degree,
+            lower=lower,
+            upper=upper,
+            log_outputs=log_outputs,
+            extrapolation=extrapolation,
         )
         if dataset is None:
             if x is None or y is None:

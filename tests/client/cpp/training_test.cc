@@ -193,6 +193,29 @@ TEST_F(TrainingTest, LimitedMemoryBfgsTrainsANetwork) {
   EXPECT_LT(version.report.validation.value_relative, 0.1);
 }
 
+TEST_F(TrainingTest, WhatIsKnownOfInputsAndOutputsHolds) {
+  const TrainingSpec spec{
+      .kind = TrainingKind::kPolynomial,
+      .input_maps = {{.input = "b", .period = 8, .harmonics = 2}},
+      .feature_degree = 2,
+      .output_maps = {{.output = "u", .lower = -3}, {.output = "v", .upper = 2}},
+      .extrapolation = Extrapolation::kLinear};
+  const ModelVersion version = client_.Train("d", spec, {.model = "known"}).Wait();
+  EXPECT_EQ(version.kind, ModelKind::kComposed);
+  const Matrix X{{0.3, 0.3, 1e4, -1e4}, {-0.2, 7.8, 0, 0}};
+  const Prediction prediction =
+      client_.Predict("known", X, {.jacobian = true, .tangents = {}, .adjoints = {}});
+  EXPECT_NEAR(prediction.value(0, 0), 0.03, 0.05);
+  EXPECT_NEAR(prediction.value(1, 0), std::sin(-0.2), 0.05);
+  EXPECT_TRUE(prediction.value.col(1).isApprox(prediction.value.col(0), 1e-9));
+  EXPECT_TRUE((prediction.value.row(0).array() >= -3).all());
+  EXPECT_TRUE((prediction.value.row(1).array() <= 2).all());
+  const TrainingSpec logarithmic{.kind = TrainingKind::kPolynomial,
+                                 .output_maps = {{.output = "u", .lower = -9, .logarithmic = true}},
+                                 .extrapolation = Extrapolation::kConstant};
+  EXPECT_EQ(client_.Train("d", logarithmic, {.model = "log"}).Wait().kind, ModelKind::kComposed);
+}
+
 TEST_F(TrainingTest, ATimeLimitEndsASelectionWithTheBestSoFar) {
   const ModelVersion version =
       client_.Train("d", {.time_limit_seconds = 1e-9}, {.model = "hurried"}).Wait();
@@ -225,6 +248,11 @@ TEST_F(TrainingTest, OptionsThatDoNotApplyAreRefused) {
       {.kind = TrainingKind::kGaussianProcess, .gamma = 1},
       {.gamma = -1},
       {.effort = 0},
+      {.input_maps = {{.input = "a", .period = -1}}},
+      {.input_maps = {{.input = "nobody", .logarithmic = true}}},
+      {.output_maps = {{.output = "u", .lower = 1, .upper = 0}}},
+      {.feature_degree = 7},
+      {.optimizer = Optimizer::kAdam, .extrapolation = Extrapolation::kOwn},
       {.time_limit_seconds = -1}};
   for (const TrainingSpec& spec : specs) {
     EXPECT_EQ(CodeOf([&] { client_.Train("d", spec); }), StatusCode::kInvalidArgument);

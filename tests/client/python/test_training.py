@@ -178,6 +178,32 @@ def test_an_ensemble_tells_its_spread(client):
     assert 0 <= inside[0] < outside[0]
 
 
+def test_what_is_known_of_inputs_and_outputs_holds(client):
+    x = np.random.default_rng(3).uniform(0.5, 2, (80, 2))
+    # exp(sin(pi a)) / b, positive, of period 2 in a.
+    y = np.exp(np.sin(np.pi * x[:, 0])) / x[:, 1]
+    jacobian = np.stack([np.pi * np.cos(np.pi * x[:, 0]) * y, -y / x[:, 1]], axis=1)
+    dataset = client.create_dataset(unique("known"), ["a", "b"], ["u"])
+    dataset.append(x, y, jacobian)
+    model = dataset.train(
+        kind="polynomial",
+        periods={"a": 2},
+        harmonics={"a": 1},
+        log_inputs=["b"],
+        lower={"u": 0},
+        log_outputs=["u"],
+        extrapolation="constant",
+    ).wait(progress=False)
+    assert model.kind == "composed"
+    # log u is linear in sin, cos and log b, so nothing is left to learn.
+    assert np.allclose(model.predict(x)[:, 0], y, rtol=1e-6)
+    assert np.allclose(model.predict(x + np.array([6, 0])), model.predict(x), rtol=1e-9)
+    assert np.allclose(model.jacobian(x)[:, 0], jacobian, rtol=1e-5, atol=1e-5)
+    assert (model.predict([[0.1, 1e3], [0.1, -1e3]]) > 0).all()
+    second = 2 * y[0] / x[0, 1] ** 2
+    assert model.hessian(x[0])[0, 1, 1] == pytest.approx(second, rel=1e-5)
+
+
 def test_models_without_spread_say_so(client):
     x, y, jacobian = wave_samples(40)
     model = client.train(x, y, jacobian=jacobian, kind="polynomial").wait(progress=False)
@@ -268,6 +294,14 @@ def test_a_cancelled_selection_raises(client):
         ({"kind": "polynomial", "hidden": [4]}, "spec.network", "KIND_NETWORK"),
         ({"kind": "auto", "optimizer": "adam"}, "spec.optimizer", "KIND_NETWORK"),
         ({"ensemble_size": 0}, "spec.ensemble_size", "got 0"),
+        ({"periods": {"x0": 0}}, "spec.input_maps", "period > 0 of input 'x0', got 0"),
+        ({"log_inputs": ["x9"]}, "spec.input_maps[0].input", "the inputs are x0"),
+        ({"log_inputs": "x0"}, "spec", "expected a list of inputs"),
+        ({"lower": {"y0": 2}, "upper": {"y0": 1}}, "spec.output_maps", "lower < upper"),
+        ({"lower": ["y0"]}, "spec", "wrong type"),
+        ({"feature_degree": 5}, "spec.feature_degree", "got 5"),
+        ({"extrapolation": "wild"}, "extrapolation", "own, constant, linear, got 'wild'"),
+        ({"epochs": 1, "extrapolation": "linear"}, "spec.extrapolation", "expected unset"),
         ({"kind": "polynomial", "ensemble_size": 3}, "spec.ensemble_size", "unset it"),
         ({"optimizer": "hybrid", "epochs": 3}, "spec.epochs", "OPTIMIZER_ADAM"),
         ({"optimizer": "adam", "huber": 2}, "spec.huber", "unset it"),

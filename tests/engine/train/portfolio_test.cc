@@ -66,6 +66,26 @@ TEST(PortfolioTest, DirectionsAreFollowedUpWhereTheScoutDidWell) {
   EXPECT_THAT(next, Not(Contains(Recipe{.family = Family::kPolynomial, .rank = 1})));
 }
 
+TEST(PortfolioTest, LogarithmsAreFollowedUpWhereTheyDidWell) {
+  const auto is_logarithmic = Field(&Recipe::logarithms, Logarithms::kOutputs);
+  const Recipe process{.family = Family::kGaussianProcess, .logarithms = Logarithms::kOutputs};
+  for (const double score : {0.01, 0.9}) {
+    const PortfolioFacts facts{.logarithms = Logarithms::kOutputs};
+    std::vector<TriedRecipe> tried;
+    std::vector<Recipe> next = NextRecipes(facts, tried, Work);
+    EXPECT_THAT(next, Contains(is_logarithmic));
+    while (!next.empty() && tried.size() < 6) {
+      const bool logarithmic = next.front().logarithms == Logarithms::kOutputs;
+      tried.push_back({next.front(), logarithmic ? score : 0.1, 10});
+      next = NextRecipes(facts, tried, Work);
+    }
+    EXPECT_EQ(std::ranges::count(next, process) +
+                  std::ranges::count(tried, process, &TriedRecipe::recipe),
+              score < 0.1 ? 1 : 0);
+  }
+  EXPECT_THAT(NextRecipes({}, {}, Work), Not(Contains(is_logarithmic)));
+}
+
 TEST(PortfolioTest, AnExactModelEndsTheSearch) {
   const PortfolioFacts facts{};
   EXPECT_THAT(NextRecipes(facts, {{{.family = Family::kPolynomial}, 1e-15, 0}}, Work), IsEmpty());

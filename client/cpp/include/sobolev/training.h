@@ -37,6 +37,29 @@ enum class Optimizer {
   kLbfgs,               // As Levenberg-Marquardt, slower, for more weights.
 };
 
+// What an input is to the function, so that no surrogate has to learn it.
+struct InputMap {
+  std::string input;                  // Its name.
+  std::optional<double> period = {};  // > 0: the function repeats, and so does the model.
+  std::optional<int> harmonics = {};  // Of the period: sines and cosines, 1 to 8; 1 unless set.
+  bool logarithmic = false;           // The model sees the logarithm of an input that is > 0.
+};
+
+// What an output never leaves, whatever the model predicts.
+struct OutputMap {
+  std::string output;  // Its name.
+  std::optional<double> lower = {};
+  std::optional<double> upper = {};
+  bool logarithmic = false;  // For values above `lower`, else 0, over several decades.
+};
+
+// How a model goes on outside the box of its samples. Inside, nothing changes.
+enum class Extrapolation {
+  kOwn,       // By the formula of the model.
+  kConstant,  // Smoothly to a constant.
+  kLinear,    // Smoothly to the mean slope at that side of the box.
+};
+
 // What to train and how; unset fields get the server's defaults (sobolev/v1/training.proto). An
 // empty spec lets the server choose. The loss is alpha · value loss + beta · gradient loss
 // + gamma · loss of Hessian-vector labels.
@@ -65,6 +88,11 @@ struct TrainingSpec {
   std::optional<Precision> precision = {};
   // Of kAdam: outputs whose rows of the Jacobian a step fits; 0: all.
   std::optional<int> derivative_sketch = {};
+  // None of these with kAdam alone.
+  std::vector<InputMap> input_maps = {};    // At most one for each input.
+  std::optional<int> feature_degree = {};   // Products of inputs up to it are inputs too; 1 to 4.
+  std::vector<OutputMap> output_maps = {};  // At most one for each output.
+  std::optional<Extrapolation> extrapolation = {};
 };
 
 struct TrainOptions {

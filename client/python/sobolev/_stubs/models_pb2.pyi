@@ -144,6 +144,7 @@ class ModelVersion(_message.Message):
         __slots__ = []
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    KIND_COMPOSED: ModelVersion.Kind
     KIND_ENSEMBLE: ModelVersion.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     KIND_GAUSSIAN_PROCESS: ModelVersion.Kind

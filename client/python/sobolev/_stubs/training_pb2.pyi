@@ -8,6 +8,30 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class InputMap(_message.Message):
+    __slots__ = ["harmonics", "input", "logarithmic", "period"]
+    HARMONICS_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    LOGARITHMIC_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_FIELD_NUMBER: _ClassVar[int]
+    harmonics: int
+    input: str
+    logarithmic: bool
+    period: float
+    def __init__(self, input: _Optional[str] = ..., period: _Optional[float] = ..., harmonics: _Optional[int] = ..., logarithmic: bool = ...) -> None: ...
+
+class OutputMap(_message.Message):
+    __slots__ = ["logarithmic", "lower", "output", "upper"]
+    LOGARITHMIC_FIELD_NUMBER: _ClassVar[int]
+    LOWER_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    UPPER_FIELD_NUMBER: _ClassVar[int]
+    logarithmic: bool
+    lower: float
+    output: str
+    upper: float
+    def __init__(self, output: _Optional[str] = ..., lower: _Optional[float] = ..., upper: _Optional[float] = ..., logarithmic: bool = ...) -> None: ...
+
 class TrainRequest(_message.Message):
     __slots__ = ["dataset", "dataset_version", "model_id", "request_id", "spec", "validate_only"]
     DATASET_FIELD_NUMBER: _ClassVar[int]
@@ -25,8 +49,10 @@ class TrainRequest(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model_id: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class TrainingSpec(_message.Message):
-    __slots__ = ["alpha", "batch_size", "beta", "derivative_scale", "derivative_sketch", "derivative_weights", "effort", "ensemble_size", "epochs", "gamma", "huber", "kind", "learning_rate", "network", "optimizer", "output_weights", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
+    __slots__ = ["alpha", "batch_size", "beta", "derivative_scale", "derivative_sketch", "derivative_weights", "effort", "ensemble_size", "epochs", "extrapolation", "feature_degree", "gamma", "huber", "input_maps", "kind", "learning_rate", "network", "optimizer", "output_maps", "output_weights", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
     class DerivativeScale(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    class Extrapolation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
@@ -47,8 +73,15 @@ class TrainingSpec(_message.Message):
     EFFORT_FIELD_NUMBER: _ClassVar[int]
     ENSEMBLE_SIZE_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    EXTRAPOLATION_CONSTANT: TrainingSpec.Extrapolation
+    EXTRAPOLATION_FIELD_NUMBER: _ClassVar[int]
+    EXTRAPOLATION_LINEAR: TrainingSpec.Extrapolation
+    EXTRAPOLATION_OWN: TrainingSpec.Extrapolation
+    EXTRAPOLATION_UNSPECIFIED: TrainingSpec.Extrapolation
+    FEATURE_DEGREE_FIELD_NUMBER: _ClassVar[int]
     GAMMA_FIELD_NUMBER: _ClassVar[int]
     HUBER_FIELD_NUMBER: _ClassVar[int]
+    INPUT_MAPS_FIELD_NUMBER: _ClassVar[int]
     KIND_AUTO: TrainingSpec.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     KIND_GAUSSIAN_PROCESS: TrainingSpec.Kind
@@ -63,6 +96,7 @@ class TrainingSpec(_message.Message):
     OPTIMIZER_LBFGS: TrainingSpec.Optimizer
     OPTIMIZER_LEVENBERG_MARQUARDT: TrainingSpec.Optimizer
     OPTIMIZER_UNSPECIFIED: TrainingSpec.Optimizer
+    OUTPUT_MAPS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     PATIENCE_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
@@ -81,16 +115,20 @@ class TrainingSpec(_message.Message):
     effort: float
     ensemble_size: int
     epochs: int
+    extrapolation: TrainingSpec.Extrapolation
+    feature_degree: int
     gamma: float
     huber: float
+    input_maps: _containers.RepeatedCompositeFieldContainer[InputMap]
     kind: TrainingSpec.Kind
     learning_rate: float
     network: _models_pb2.Network
     optimizer: TrainingSpec.Optimizer
+    output_maps: _containers.RepeatedCompositeFieldContainer[OutputMap]
     output_weights: _containers.RepeatedScalarFieldContainer[float]
     patience: int
     precision: TrainingSpec.Precision
     seed: int
     time_limit_seconds: float
     validation_fraction: float
-    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., gamma: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., output_weights: _Optional[_Iterable[float]] = ..., derivative_weights: _Optional[_Iterable[float]] = ..., huber: _Optional[float] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ..., derivative_sketch: _Optional[int] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., gamma: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., output_weights: _Optional[_Iterable[float]] = ..., derivative_weights: _Optional[_Iterable[float]] = ..., huber: _Optional[float] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ..., derivative_sketch: _Optional[int] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[TrainingSpec.Extrapolation, str]] = ...) -> None: ...
