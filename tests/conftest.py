@@ -87,6 +87,11 @@ class ServerProcess:
         self._process = None
         return code
 
+    @property
+    def process_id(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -43,10 +43,12 @@ Json ToJson(const client::ProgramVariable& variable) {
 }
 
 Json ToJson(const client::ErrorReport& errors) {
-  return {{"value_rmse", errors.value_rmse},
-          {"value_relative", errors.value_relative},
-          {"jacobian_rmse", errors.jacobian_rmse},
-          {"jacobian_relative", errors.jacobian_relative}};
+  Json json = {{"value_rmse", errors.value_rmse},
+               {"value_relative", errors.value_relative},
+               {"jacobian_rmse", errors.jacobian_rmse},
+               {"jacobian_relative", errors.jacobian_relative}};
+  if (errors.hvp_relative) json["hvp_relative"] = *errors.hvp_relative;
+  return json;
 }
 
 // What was not judged has no errors and no score.
@@ -96,6 +98,7 @@ Json ToJson(const client::TrainingReport& report) {
                {"jacobian_samples", report.jacobian_samples},
                {"alpha", report.alpha},
                {"beta", report.beta},
+               {"gamma", report.gamma},
                {"seed", report.seed},
                {"epochs", report.epochs},
                {"best_epoch", report.best_epoch},
@@ -177,6 +180,8 @@ std::string_view Name(client::ModelKind kind) {
       return "gaussian_process";
     case client::ModelKind::kEnsemble:
       return "ensemble";
+    case client::ModelKind::kComposed:
+      return "composed";
   }
   return "unknown";
 }

@@ -45,6 +45,13 @@ std::string Time(const client::TrainingReport& report) {
   return text;
 }
 
+std::string Weights(const client::TrainingReport& report) {
+  std::string text =
+      "value " + FormatShort(report.alpha) + ", gradient " + FormatShort(report.beta);
+  if (report.gamma > 0) text += ", curvature " + FormatShort(report.gamma);
+  return text;
+}
+
 void Show(const std::string& name, const Context& context) {
   const client::ModelVersion version = context.Connect().GetModelVersion(name);
   if (context.json) {
@@ -97,8 +104,7 @@ void PrintModelVersion(const client::ModelVersion& version) {
                {"samples", std::to_string(report.training_samples) + " for training (" +
                                std::to_string(report.jacobian_samples) + " with Jacobian), " +
                                std::to_string(report.validation_samples) + " held out"},
-               {"loss weights",
-                "value " + FormatShort(report.alpha) + ", gradient " + FormatShort(report.beta)},
+               {"loss weights", Weights(report)},
                Course(report),
                {"time", Time(report)},
                {"created", FormatTime(version.create_time)}});
@@ -116,6 +122,10 @@ void PrintModelVersion(const client::ModelVersion& version) {
   rows.push_back({"relative", ValueError(validation), JacobianError(validation)});
   std::cout << '\n';
   PrintTable(std::cout, rows);
+  if (validation.hvp_relative) {
+    std::cout << "relative error of Hessian-vector products: "
+              << FormatPercent(*validation.hvp_relative) << '\n';
+  }
   PrintSelection(std::cout, report);
 }
 

@@ -63,7 +63,7 @@ std::string JacobianError(const client::ErrorReport& errors) {
 
 std::string WorthOfDerivatives(const client::TrainingReport& report) {
   // Without a weight, or without labels, derivatives took no part, and only the folds differ.
-  if (!report.value_only || report.beta == 0) return "";
+  if (!report.value_only || report.beta + report.gamma == 0) return "";
   const client::ErrorReport& before = report.value_only->validation;
   const client::ErrorReport& after = report.validation;
   std::vector<std::string> parts;
@@ -75,6 +75,9 @@ std::string WorthOfDerivatives(const client::TrainingReport& report) {
   }
   if (!before.jacobian_rmse.empty() && !after.jacobian_rmse.empty()) {
     add("Jacobian error ", Change(before.jacobian_relative, after.jacobian_relative));
+  }
+  if (before.hvp_relative && after.hvp_relative) {
+    add("Hessian product error ", Change(*before.hvp_relative, *after.hvp_relative));
   }
   return Join(parts, ", ");
 }

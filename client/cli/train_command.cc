@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "client/cli/commands.h"
+#include "client/cli/composition_options.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/json_format.h"
 
@@ -19,10 +20,12 @@ struct TrainArguments {
   std::vector<std::string> increasing;
   std::vector<std::string> decreasing;
   client::TrainOptions options;
+  CompositionArguments composition;
   bool detach = false;
 };
 
-void Train(const TrainArguments& arguments, Context& context) {
+void Train(TrainArguments& arguments, Context& context) {
+  ReadMaps(arguments.composition, arguments.spec);
   const InterruptToken interrupt;
   const client::Client client = context.Connect();
   const client::Job job = client.Train(arguments.dataset, arguments.spec, arguments.options);
@@ -80,6 +83,7 @@ void AddNetworkOptions(CLI::App& train, client::TrainingSpec& spec) {
       {"adam", client::Optimizer::kAdam},
       {"levenberg-marquardt", client::Optimizer::kLevenbergMarquardt},
       {"hybrid", client::Optimizer::kHybrid},
+      {"lbfgs", client::Optimizer::kLbfgs},
   };
   const std::map<std::string, client::Precision> precisions = {
       {"float32", client::Precision::kFloat32},
@@ -103,9 +107,11 @@ void AddNetworkOptions(CLI::App& train, client::TrainingSpec& spec) {
       "--residual", [&spec] { spec.residual = true; },
       "A hidden layer as wide as the one before is added to that");
   train
-      .add_option("--optimizer", spec.optimizer,
-                  "adam (default), levenberg-marquardt (smooth functions, up to some thousand "
-                  "weights) or hybrid (one after the other)")
+      .add_option(
+          "--optimizer", spec.optimizer,
+          "adam (default), levenberg-marquardt (smooth functions, up to some thousand "
+          "weights), hybrid (one after the other) or lbfgs (as levenberg-marquardt, slower, "
+          "for more weights)")
       ->transform(CLI::CheckedTransformer(optimizers).description(""));
   train.add_option("--epochs", spec.epochs, "Passes over the training samples");
   train
@@ -114,6 +120,8 @@ void AddNetworkOptions(CLI::App& train, client::TrainingSpec& spec) {
       ->transform(CLI::CheckedTransformer(scales).description(""));
   train.add_option("--precision", spec.precision, "float32 or float64: arithmetic of training")
       ->transform(CLI::CheckedTransformer(precisions).description(""));
+  train.add_option("--derivative-sketch", spec.derivative_sketch,
+                   "Fit the derivatives of so many outputs in each step, drawn anew; 0: of all");
   train.add_option("--learning-rate", spec.learning_rate, "Peak of the one-cycle schedule");
   train.add_option("--batch-size", spec.batch_size, "Samples in a step of the optimiser");
   train.add_option("--validation-fraction", spec.validation_fraction, "Share held out");
@@ -161,15 +169,32 @@ void AddTrainCommand(CLI::App& app, Context& context) {
   AddShapeOptions(*train, *arguments);
   train->add_option("--alpha", spec.alpha, "Weight of the value loss");
   train->add_option("--beta", spec.beta, "Weight of the gradient loss; 0: learn from values alone");
+  train
+      ->add_option("--output-weights", spec.output_weights,
+                   "Factors of the squared errors of each output, as in 1,10")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  train
+      ->add_option("--derivative-weights", spec.derivative_weights,
+                   "Factors of the squared errors of Jacobian entries, output by output; 0 leaves "
+                   "one out")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  train->add_option("--huber", spec.huber,
+                    "Robust standard deviations beyond which errors count less; 1.345 is usual "
+                    "where there are outliers");
+  train->add_option("--gamma", spec.gamma,
+                    "Weight of the loss of Hessian-vector labels; 0: leave them out");
   train->add_option("--seed", spec.seed, "Of split, initial weights and order of samples")
       ->check(IsSeed);
   train->add_flag("--detach", arguments->detach, "Print the job's name and leave it running");
+  AddCompositionOptions(*train, arguments->composition, spec);
   AddNetworkOptions(*train, spec);
   train->footer(
       "Without options the server tries polynomials, Gaussian processes and networks, judges them\n"
       "by held-out values and derivatives, and takes the best; options of networks mean\n"
-      "--kind network. With --optimizer levenberg-marquardt or hybrid only --hidden,\n"
-      "--activation, --skip and --residual apply. The report says what was tried and chosen. "
+      "--kind network. With another --optimizer than adam only --hidden, --activation, --skip,\n"
+      "--residual and --derivative-scale apply. The report says what was tried and chosen. "
       "Progress goes to standard\n"
       "error. Ctrl-C leaves the job running and says how to follow or stop it.\n"
       "Exit code 0 if the job succeeds, 4 if it fails or is cancelled, 130 after Ctrl-C.");

@@ -63,8 +63,36 @@ v1::TrainingSpec::Optimizer ToProto(Optimizer optimizer) {
       return v1::TrainingSpec::OPTIMIZER_LEVENBERG_MARQUARDT;
     case Optimizer::kHybrid:
       return v1::TrainingSpec::OPTIMIZER_HYBRID;
+    case Optimizer::kLbfgs:
+      return v1::TrainingSpec::OPTIMIZER_LBFGS;
   }
   return v1::TrainingSpec::OPTIMIZER_UNSPECIFIED;
+}
+
+v1::TrainingSpec::Extrapolation ToProto(Extrapolation extrapolation) {
+  switch (extrapolation) {
+    case Extrapolation::kOwn:
+      return v1::TrainingSpec::EXTRAPOLATION_OWN;
+    case Extrapolation::kConstant:
+      return v1::TrainingSpec::EXTRAPOLATION_CONSTANT;
+    case Extrapolation::kLinear:
+      return v1::TrainingSpec::EXTRAPOLATION_LINEAR;
+  }
+  return v1::TrainingSpec::EXTRAPOLATION_UNSPECIFIED;
+}
+
+void ToProto(const InputMap& map, v1::InputMap& proto) {
+  proto.set_input(map.input);
+  if (map.period) proto.set_period(*map.period);
+  if (map.harmonics) proto.set_harmonics(*map.harmonics);
+  proto.set_logarithmic(map.logarithmic);
+}
+
+void ToProto(const OutputMap& map, v1::OutputMap& proto) {
+  proto.set_output(map.output);
+  if (map.lower) proto.set_lower(*map.lower);
+  if (map.upper) proto.set_upper(*map.upper);
+  proto.set_logarithmic(map.logarithmic);
 }
 
 StopReason FromProto(v1::TrainingReport::StopReason reason) {
@@ -114,7 +142,9 @@ ErrorReport FromProto(const v1::ErrorReport& proto) {
   return {.value_rmse = {proto.value_rmse().begin(), proto.value_rmse().end()},
           .value_relative = proto.value_relative(),
           .jacobian_rmse = {proto.jacobian_rmse().begin(), proto.jacobian_rmse().end()},
-          .jacobian_relative = proto.jacobian_relative()};
+          .jacobian_relative = proto.jacobian_relative(),
+          .hvp_relative =
+              proto.has_hvp_relative() ? std::optional(proto.hvp_relative()) : std::nullopt};
 }
 
 EpochRecord FromProto(const v1::EpochRecord& proto) {
@@ -189,7 +219,12 @@ v1::TrainingSpec ToProto(const TrainingSpec& spec) {
   if (spec.ensemble_size) proto.set_ensemble_size(*spec.ensemble_size);
   if (spec.alpha) proto.set_alpha(*spec.alpha);
   if (spec.beta) proto.set_beta(*spec.beta);
+  if (spec.gamma) proto.set_gamma(*spec.gamma);
   if (spec.derivative_scale) proto.set_derivative_scale(ToProto(*spec.derivative_scale));
+  proto.mutable_output_weights()->Assign(spec.output_weights.begin(), spec.output_weights.end());
+  proto.mutable_derivative_weights()->Assign(spec.derivative_weights.begin(),
+                                             spec.derivative_weights.end());
+  if (spec.huber) proto.set_huber(*spec.huber);
   if (spec.epochs) proto.set_epochs(*spec.epochs);
   if (spec.batch_size) proto.set_batch_size(*spec.batch_size);
   if (spec.learning_rate) proto.set_learning_rate(*spec.learning_rate);
@@ -197,6 +232,11 @@ v1::TrainingSpec ToProto(const TrainingSpec& spec) {
   if (spec.patience) proto.set_patience(*spec.patience);
   if (spec.seed) proto.set_seed(*spec.seed);
   if (spec.precision) proto.set_precision(ToProto(*spec.precision));
+  if (spec.derivative_sketch) proto.set_derivative_sketch(*spec.derivative_sketch);
+  for (const InputMap& map : spec.input_maps) ToProto(map, *proto.add_input_maps());
+  if (spec.feature_degree) proto.set_feature_degree(*spec.feature_degree);
+  for (const OutputMap& map : spec.output_maps) ToProto(map, *proto.add_output_maps());
+  if (spec.extrapolation) proto.set_extrapolation(ToProto(*spec.extrapolation));
   return proto;
 }
 
@@ -225,6 +265,8 @@ ModelKind FromProto(v1::ModelVersion::Kind kind) {
       return ModelKind::kGaussianProcess;
     case v1::ModelVersion::KIND_ENSEMBLE:
       return ModelKind::kEnsemble;
+    case v1::ModelVersion::KIND_COMPOSED:
+      return ModelKind::kComposed;
     default:
       return ModelKind::kUnknown;
   }
@@ -249,6 +291,7 @@ TrainingReport FromProto(const v1::TrainingReport& proto) {
                         .jacobian_samples = proto.jacobian_samples(),
                         .alpha = proto.alpha(),
                         .beta = proto.beta(),
+                        .gamma = proto.gamma(),
                         .seed = proto.seed(),
                         .epochs = proto.epochs(),
                         .best_epoch = proto.best_epoch(),

@@ -76,8 +76,13 @@ void GramChunk::Values(double* chunk) const {
     const GramLayout::Arrays& arrays = layout_.Layer(l);
     kernels_.affine(weights_.Times(l, chunk + layout_.A(l - 1)),
                     weights_.theta() + network_.Layer(l).bias, chunk + arrays.a);
-    kernels_.activate[activation_](chunk + arrays.a, chunk + arrays.p, chunk + arrays.h,
-                                   network_.Layer(l).rows * layout_.lanes);
+    const Index size = network_.Layer(l).rows * layout_.lanes;
+    if (layout_.kind == GramKind::kCurvature) {
+      kernels_.activate_third[activation_](chunk + arrays.a, chunk + arrays.p, chunk + arrays.h,
+                                           chunk + arrays.c_dot, size);
+    } else {
+      kernels_.activate[activation_](chunk + arrays.a, chunk + arrays.p, chunk + arrays.h, size);
+    }
     FinishLayer(l, chunk + layout_.A(l - 1), chunk + layout_.A(0), chunk + arrays.a);
   }
   if (!HasValues(layout_.kind)) return;
@@ -216,6 +221,10 @@ double GramChunk::Residuals(const double* data, double* chunk) const {
       InputAdjoint(0, chunk);
       compare(layout_.x_bar[0], n);
       break;
+    case GramKind::kCurvature:
+      Curvatures(chunk);
+      compare(layout_.x_bar[0], n);
+      break;
   }
   return sum;
 }
@@ -248,6 +257,10 @@ void GramChunk::Transposed(const double* u, double* chunk) const {
     case GramKind::kAdjoint:
       std::copy_n(u_bar, n * lanes, chunk + layout_.T(0, 0));
       break;
+    case GramKind::kCurvature:
+      std::copy_n(u_bar, n * lanes, chunk + layout_.T(0, 0));
+      TransposedCurvatures(chunk);
+      return;
   }
   for (Index i = 0; i < layout_.pairs; ++i) {
     for (Index l = 1; l < depth; ++l) {

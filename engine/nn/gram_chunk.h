@@ -71,8 +71,11 @@ class GramChunk {
   void Directional(const GramWeights& direction, double* chunk) const;
 
   // After Residuals (and Transposed, whose inputs this overwrites): ȧ, √c·g, √value weight·g and
-  // the tangents ḋ of the adjoints.
+  // the tangents ḋ of the adjoints. Not for kCurvature.
   void Factors(double* chunk) const;
+
+  // Of kCurvature, after Residuals: as Transposed, for u = 1 for residual q and 0 for the others.
+  void TransposedUnit(Index q, double* chunk) const;
 
  private:
   void Values(double* chunk) const;
@@ -81,6 +84,12 @@ class GramChunk {
   void FinishLayer(Index l, const double* before, const double* x, double* a) const;
   // In a network with residual layers: ā_l, in the place of ā_{l+1}, from z̄_{l+1}.
   void PullResidual(Index l, const double* z_bar, double* a_bar) const;
+  // Σ ȳ_i ∇²y_i v, and what a transposed sweep needs of it.
+  void Curvatures(double* chunk) const;
+  void CurvatureStep(Index l, const double* seed, double* chunk) const;
+  // From the cotangents of ∇²(ȳᵀy) v at t₀.
+  void TransposedCurvatures(double* chunk) const;
+  void DirectionalCurvatures(const GramWeights& direction, double* chunk, double* dx) const;
   // g_l, c_l of array i from the cotangents of the outputs at `y_bar`.
   void Adjoint(const double* y_bar, Index i, double* chunk) const;
   void UnitAdjoint(Index i, double* chunk) const;

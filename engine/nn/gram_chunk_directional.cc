@@ -49,6 +49,11 @@ void GramChunk::Directional(const GramWeights& direction, double* chunk) const {
     put(chunk + layout_.x_bar[0], network_.m);
     return;
   }
+  if (layout_.kind == GramKind::kCurvature) {
+    DirectionalCurvatures(direction, chunk, chunk + layout_.x_bar[0]);
+    put(chunk + layout_.x_bar[0], network_.n);
+    return;
+  }
   for (Index i = 0; i < layout_.pairs; ++i) {
     DirectionalAdjoint(direction, i, chunk, chunk + layout_.x_bar[i]);
     put(chunk + layout_.x_bar[i], network_.n);

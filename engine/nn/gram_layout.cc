@@ -46,9 +46,9 @@ GramLayout::GramLayout(const GramNetwork& network, GramKind group_kind, Index nu
       data(group_kind, network.n, network.m),
       lanes(num_lanes),
       seeds(HasUnitSeeds(kind) ? network.m : 1),
-      directions(HasUnitDirections(kind)      ? network.n
-                 : kind == GramKind::kTangent ? 1
-                                              : 0),
+      directions(HasUnitDirections(kind) ? network.n
+                 : HasDirection(kind)    ? 1
+                                         : 0),
       pairs(kind == GramKind::kFull     ? network.m
             : kind == GramKind::kValues ? 0
                                         : 1) {
@@ -76,12 +76,15 @@ GramLayout::GramLayout(const GramNetwork& network, GramKind group_kind, Index nu
   Index widest = std::max(network.n, network.m);
   for (const GramLayer& layer : network.layers) widest = std::max(widest, layer.rows);
   spare = take_arrays(2, widest);
-  if (network.residual) a_bar = take_arrays(std::max<Index>(1, directions), widest);
-  const bool differentiates = directions > 0;
+  if (network.residual) {
+    const Index count = kind == GramKind::kCurvature ? 2 : std::max<Index>(1, directions);
+    a_bar = take_arrays(count, widest);
+  }
+  const bool has_products = directions > 0 && kind != GramKind::kCurvature;
   for (Index l = 1; l < network.depth; ++l) {
     const Index rows = network.Layer(l).rows;
-    const Index inputs =
-        network.Layer(l + 1).cols;  // Of the next layer: with x if it is skipped to.
+    // Of the next layer: with x if it is skipped to.
+    const Index inputs = network.Layer(l + 1).cols;
     Arrays arrays{};
     arrays.a = take(inputs);
     arrays.p = take(rows);
@@ -93,17 +96,25 @@ GramLayout::GramLayout(const GramNetwork& network, GramKind group_kind, Index nu
     arrays.g = take_arrays(sweeps, rows);
     arrays.c = take_arrays(sweeps, rows);
     arrays.t = take_arrays(pairs, inputs);
-    // Residuals of kTangent need the tangents too.
-    if (assemble || kind == GramKind::kTangent) {
+    // Residuals along a direction need the tangents too.
+    if (assemble || HasDirection(kind)) {
       arrays.z_dot = take_arrays(directions, rows);
       arrays.a_dot = take_arrays(directions, inputs);
     }
     if (assemble) {
       if (HasValues(kind)) arrays.dv = take_arrays(seeds, rows);
-      if (differentiates) {
+      if (has_products) {
         arrays.dw = kind == GramKind::kAdjoint ? arrays.g : take_arrays(seeds, rows);
         arrays.d_dot = take_arrays(seeds * directions, rows);
       }
+    }
+    if (kind == GramKind::kCurvature) {
+      for (Index* const array :
+           {&arrays.p_dot, &arrays.c_dot, &arrays.g_dot, &arrays.z_bar_dot, &arrays.dz_dot}) {
+        *array = take(rows);
+      }
+      arrays.t_dot = take(inputs);
+      arrays.da_dot = take(inputs);
     }
     layers.push_back(arrays);
   }

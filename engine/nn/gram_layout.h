@@ -58,7 +58,7 @@ struct GramLayout {
   GramLayout(const GramNetwork& network, GramKind kind, Index lanes, bool assemble);
 
   Index A(Index l) const { return l == 0 ? data.x * lanes : layers[Hidden(l)].a; }
-  // ȧ_l of direction j; l = 0 for kTangent only.
+  // ȧ_l of direction j; l = 0 for kinds with a direction of their own only.
   Index ADot(Index l, Index j) const {
     return l == 0 ? data.direction * lanes : layers[Hidden(l)].a_dot[j];
   }
@@ -74,6 +74,8 @@ struct GramLayout {
     GramArrays z_dot, a_dot;  // Per direction.
     GramArrays dw, dv;        // Per seed: √c·g and √value weight·g.
     GramArrays d_dot;         // Per pair (i, j) of seed and direction, at i·directions + j.
+    // Of kCurvature, tangents along v: of φ′(z), c, g, t and z̄, and of dz and da.
+    Index p_dot, c_dot, g_dot, t_dot, z_bar_dot, dz_dot, da_dot;
   };
   const Arrays& Layer(Index l) const { return layers[Hidden(l)]; }
 
@@ -89,7 +91,9 @@ struct GramLayout {
   GramArrays x_bar;  // Per seed, n. For kTangent ẏ, m.
   GramArrays t_0;    // Per pair, n + 1.
   GramArrays spare;  // Two arrays of any size that occurs.
-  GramArrays a_bar;  // In networks with residual layers: ā_l per direction, at least one.
+  // In networks with residual layers: ā_l per direction, at least one; of kCurvature ā_l and its
+  // tangent along v.
+  GramArrays a_bar;
   std::vector<Arrays> layers;
   Index size = 0;
 

@@ -50,6 +50,14 @@ void RequireShapes(const Architecture& architecture, const LabelledPoints& point
     RequireSize("J columns", points.J.cols(), m * num_points);
   }
   RequireSize("weight", points.weight.size(), num_points);
+  if (points.Y_weight.cols() != 0) {
+    RequireSize("Y_weight rows", points.Y_weight.rows(), m);
+    RequireSize("Y_weight columns", points.Y_weight.cols(), num_points);
+  }
+  if (points.J_weight.cols() != 0) {
+    RequireSize("J_weight rows", points.J_weight.rows(), n);
+    RequireSize("J_weight columns", points.J_weight.cols(), points.J.cols());
+  }
   RequireSize("lambda rows", weights.lambda.rows(), n);
   RequireSize("lambda columns", weights.lambda.cols(), m);
   const auto num_tangents = static_cast<Index>(points.tangents.point.size());
@@ -66,8 +74,19 @@ void RequireShapes(const Architecture& architecture, const LabelledPoints& point
     RequireSize("adjoints.Y_bar columns", points.adjoints.Y_bar.cols(), num_adjoints);
     RequireSize("adjoints.X_bar columns", points.adjoints.X_bar.cols(), num_adjoints);
   }
+  const auto num_curvatures = static_cast<Index>(points.curvatures.point.size());
+  if (num_curvatures > 0) {
+    RequireSize("curvatures.Y_bar rows", points.curvatures.Y_bar.rows(), m);
+    RequireSize("curvatures.V rows", points.curvatures.V.rows(), n);
+    RequireSize("curvatures.H_v rows", points.curvatures.H_v.rows(), n);
+    RequireSize("curvatures.Y_bar columns", points.curvatures.Y_bar.cols(), num_curvatures);
+    RequireSize("curvatures.V columns", points.curvatures.V.cols(), num_curvatures);
+    RequireSize("curvatures.H_v columns", points.curvatures.H_v.cols(), num_curvatures);
+  }
+  if (weights.kappa.size() != 0) RequireSize("kappa", weights.kappa.size(), m);
   RequirePoints("tangents.point", points.tangents.point, num_points);
   RequirePoints("adjoints.point", points.adjoints.point, num_points);
+  RequirePoints("curvatures.point", points.curvatures.point, num_points);
 }
 
 // Takes the missing labels out of a vector of targets and one of weights.
@@ -113,9 +132,12 @@ class Builder {
     const auto num_values = static_cast<double>(points.NumPoints() * m_);
     value_factor_ = weights.alpha / num_values;
     gradient_factor_ = weights.beta / (num_values * static_cast<double>(n_));
+    curvature_factor_ = weights.gamma / (num_values * static_cast<double>(n_));
+    kappa_ = weights.kappa.size() > 0 ? weights.kappa : Vector::Ones(m_);
     for (Index s = 0; s < points.NumPoints(); ++s) AddPoint(s);
     AddTangents();
     AddAdjoints();
+    AddCurvatures();
   }
 
   std::vector<Group>& groups(GramKind kind) { return groups_[static_cast<std::size_t>(kind)]; }
@@ -127,12 +149,16 @@ class Builder {
     const double weight = points_.weight[s];
     Vector y = points_.Y.col(s);
     Vector value_weight = Vector::Constant(m_, value_factor_ * weight);
+    if (points_.Y_weight.cols() != 0) value_weight.array() *= points_.Y_weight.col(s).array();
     Mask(y, value_weight);
     Matrix W = Matrix::Zero(n_, m_);
     Vector gradients = Vector::Zero(n_ * m_);
     if (points_.J.cols() != 0 && gradient_factor_ > 0) {
       gradients = points_.J.middleCols(s * m_, m_).reshaped();
       Vector flat = gradient_factor_ * weight * lambda_squared_.reshaped();
+      if (points_.J_weight.cols() != 0) {
+        flat.array() *= points_.J_weight.middleCols(s * m_, m_).reshaped().array();
+      }
       Mask(gradients, flat);
       W = flat.reshaped(n_, m_);
     }
@@ -225,12 +251,39 @@ class Builder {
     }
   }
 
+  void AddCurvatures() {
+    const CurvatureLabels& labels = points_.curvatures;
+    for (std::size_t k = 0; k < labels.point.size(); ++k) {
+      const auto column = static_cast<Index>(k);
+      const Index s = labels.point[k];
+      const Vector y_bar = labels.Y_bar.col(column);
+      const Vector v = labels.V.col(column);
+      const double norm = y_bar.squaredNorm();
+      if (!(norm > 0 && v.squaredNorm() > 0 && curvature_factor_ > 0)) continue;
+      Vector target = labels.H_v.col(column);
+      Vector weight = Vector::Constant(n_, curvature_factor_ * points_.weight[s] *
+                                               kappa_.cwiseProduct(y_bar).squaredNorm() /
+                                               (norm * norm * v.squaredNorm()));
+      Mask(target, weight);
+      if (!(weight.array() > 0).any()) continue;
+      Add(GramKind::kCurvature, {.point = s,
+                                 .seed = y_bar,
+                                 .direction = v,
+                                 .seed_root = {},
+                                 .input_root = {},
+                                 .target = target,
+                                 .root_weight = weight.cwiseSqrt()});
+    }
+  }
+
   Index n_;
   Index m_;
   const LabelledPoints& points_;
   Matrix lambda_squared_;
+  Vector kappa_;
   double value_factor_ = 0;
   double gradient_factor_ = 0;
+  double curvature_factor_ = 0;
   std::vector<Group> groups_[std::size(kGramKinds)];
 };
 
@@ -244,7 +297,7 @@ GramRows::GramRows(GramKind kind, Index n, Index m) {
   };
   x = take(n + 1);
   if (!HasUnitSeeds(kind)) seed = take(m);
-  if (kind == GramKind::kTangent) direction = take(n + 1);
+  if (HasDirection(kind)) direction = take(n + 1);
   if (kind == GramKind::kFull || kind == GramKind::kTangent) seed_root = take(m);
   if (HasUnitDirections(kind)) input_root = take(n);
   num_residuals = kind == GramKind::kFull ? m + m * n : HasUnitSeeds(kind) ? m : n;

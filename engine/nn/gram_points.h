@@ -25,15 +25,24 @@ enum class GramKind {
   kValues,   // Unit seeds, values only: m residuals.
   kTangent,  // Unit seeds, one direction of its own: m residuals.
   kAdjoint,  // One seed of its own, unit directions: n residuals.
+  // One seed and one direction v of its own, unit directions besides: n residuals, the tangents
+  // along v of those of kAdjoint.
+  kCurvature,
 };
 
 inline constexpr GramKind kGramKinds[] = {GramKind::kFull, GramKind::kValues, GramKind::kTangent,
-                                          GramKind::kAdjoint};
+                                          GramKind::kAdjoint, GramKind::kCurvature};
 
 constexpr bool HasValues(GramKind kind) {
   return kind == GramKind::kFull || kind == GramKind::kValues;
 }
-constexpr bool HasUnitSeeds(GramKind kind) { return kind != GramKind::kAdjoint; }
+constexpr bool HasUnitSeeds(GramKind kind) {
+  return kind != GramKind::kAdjoint && kind != GramKind::kCurvature;
+}
+// Whether a group has a direction of its own.
+constexpr bool HasDirection(GramKind kind) {
+  return kind == GramKind::kTangent || kind == GramKind::kCurvature;
+}
 constexpr bool HasUnitDirections(GramKind kind) {
   return kind == GramKind::kFull || kind == GramKind::kAdjoint;
 }
@@ -43,8 +52,8 @@ struct GramRows {
   GramRows(GramKind kind, Index n, Index m);
 
   Index x = 0;            // n, then a row of ones.
-  Index seed = 0;         // m, kAdjoint
-  Index direction = 0;    // n, then a row of zeros, kTangent
+  Index seed = 0;         // m, kAdjoint and kCurvature
+  Index direction = 0;    // n, then a row of zeros, kTangent and kCurvature
   Index seed_root = 0;    // m: √c. kFull and kTangent
   Index input_root = 0;   // n: √w. kFull and kAdjoint
   Index target = 0;       // num_residuals

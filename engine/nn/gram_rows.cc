@@ -134,4 +134,37 @@ void WriteRows(const GramNetwork& network, const GramLayout& layout, const GramK
   RowWriter(network, layout, kernels, chunk, scratch, rows, stride).Write();
 }
 
+void WriteCurvatureRows(const GramNetwork& network, const GramLayout& layout,
+                        const GramKernels& kernels, const double* chunk, double* scratch,
+                        double* rows, Index lane_stride, Index stride) {
+  const Index lanes = kernels.lanes;
+  for (Index l = 1; l <= network.depth; ++l) {
+    const GramLayer& layer = network.Layer(l);
+    for (Index r = 0; r < layer.rows; ++r) {
+      PairSum sums[4];
+      Index num_sums = 0;
+      const auto add = [&](Index left, Index right) {
+        sums[num_sums++] = {chunk + left + r * lanes, 0, chunk + right, 0, 1};
+      };
+      if (l < network.depth) {
+        const GramLayout::Arrays& arrays = layout.Layer(l);
+        add(arrays.z_bar_dot, layout.A(l - 1));
+        add(arrays.z_bar, layout.ADot(l - 1, 0));
+        add(arrays.g_dot, layout.T(l - 1, 0));
+        if (l > 1) add(arrays.g[0], layout.Layer(l - 1).t_dot);
+      } else if (l > 1) {
+        add(layout.data.seed * lanes, layout.Layer(l - 1).t_dot);
+      }
+      kernels.pairs(sums, num_sums, 0, layer.cols + 1, scratch);
+      for (Index c = 0; c <= layer.cols; ++c) {
+        const Index column = c < layer.cols ? layer.weights + r * layer.cols + c : layer.bias + r;
+        double* const to = rows + column * stride;
+        for (Index lane = 0; lane < lanes; ++lane) {
+          to[lane * lane_stride] = scratch[c * lanes + lane];
+        }
+      }
+    }
+  }
+}
+
 }  // namespace sobolev::nn

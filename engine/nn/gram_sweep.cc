@@ -9,6 +9,8 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/gram_chunk.h"
+#include "engine/nn/gram_curvature.h"
+#include "engine/nn/gram_gradient.h"
 #include "engine/nn/gram_layout.h"
 #include "engine/nn/gram_matrix.h"
 #include "engine/nn/gram_points.h"
@@ -61,16 +63,20 @@ struct GramSweep::Impl {
                                           options.use != Use::kProducts, options.isa),
                        .products = {}});
       const GramLayout& layout = kinds.back().chunk.layout();
-      if (options.use == Use::kMatrix) {
+      if (options.use == Use::kMatrix && kind == GramKind::kCurvature) {
+        curvature = std::make_unique<GramCurvature>(network, workers.size(), options.isa);
+      } else if (options.use == Use::kMatrix) {
         kinds.back().products = MakeGramProducts(network, layout, blocks);
       }
       size = std::max(size, layout.size);
     }
     chunks_per_block = std::max<Index>(1, kBlockGroups / kernels.lanes);
-    const Index num_spaces = std::max(chunks_per_block, workers.size());
+    gradient_slots =
+        curvature ? std::max(chunks_per_block, GramCurvature::kChunks) : chunks_per_block;
+    const Index num_spaces = std::max(gradient_slots, workers.size());
     for (Index i = 0; i < num_spaces; ++i) spaces.emplace_back(size);
     prepared.assign(static_cast<std::size_t>(num_spaces), nullptr);
-    for (Index i = 0; i < std::max(kMaxSlots, chunks_per_block); ++i) {
+    for (Index i = 0; i < std::max(kMaxSlots, gradient_slots); ++i) {
       tiles.emplace_back(network.tiles_size);
     }
     losses.resize(static_cast<std::size_t>(num_chunks));
@@ -109,55 +115,10 @@ struct GramSweep::Impl {
     std::fill_n(tiles[static_cast<std::size_t>(slot)].data(), network.tiles_size, 0.0);
   }
 
-  // sums += the chunk's share of Rᵀu, after GramChunk::Transposed.
-  void AddGradient(const Kind& kind, const double* chunk, double* sums) const {
-    const GramLayout& layout = kind.chunk.layout();
-    const Index lanes = kernels.lanes;
-    for (Index l = 1; l <= network.depth; ++l) {
-      const GramLayer& layer = network.Layer(l);
-      double* const to = sums + layer.tiles;
-      const auto outer = [&](Index left, Index right) {
-        const OuterTerm<double> term{chunk + left, 0, chunk + right, 0};
-        kernels.outer(&term, 1, 1, layer.rows, layer.cols + 1, to);
-      };
-      if (l < network.depth) {
-        const GramLayout::Arrays& arrays = layout.Layer(l);
-        outer(arrays.z_bar, layout.A(l - 1));
-        for (Index i = 0; i < layout.pairs; ++i) {
-          const Index sweep = layout.kind == GramKind::kTangent ? layout.seeds : i;
-          outer(arrays.g[sweep], layout.T(l - 1, i));
-        }
-        continue;
-      }
-      if (HasValues(layout.kind)) outer(layout.y, layout.A(l - 1));
-      if (layout.kind == GramKind::kAdjoint) outer(layout.data.seed * lanes, layout.T(l - 1, 0));
-      if (layout.kind == GramKind::kTangent) outer(layout.u_bar, layout.T(l - 1, 0));
-      if (layout.kind != GramKind::kFull) continue;
-      // The adjoint of output i is the i-th unit vector here.
-      for (Index i = 0; i < network.m; ++i) {
-        const Index row = i / kTile * kTile * RoundUp(layer.cols + 1, kTile) + i % kTile * kTile;
-        kernels.row_sums(chunk + layout.T(l - 1, i), 0, 1, layer.cols + 1, to + row, kTile * kTile);
-      }
-    }
-  }
-
-  // Σ of the first `num_slots` tiles in order, in the order of θ.
-  void CollectGradient(Index num_slots, VectorRef gradient) const {
-    for (const GramLayer& layer : network.layers) {
-      const Index width = RoundUp(layer.cols + 1, kTile);
-      for (Index row = 0; row < layer.rows; ++row) {
-        for (Index col = 0; col <= layer.cols; ++col) {
-          const Index from = layer.tiles + row / kTile * kTile * width +
-                             col / kTile * kTile * kTile + row % kTile * kTile + col % kTile;
-          double sum = 0;
-          for (Index slot = 0; slot < num_slots; ++slot) {
-            sum += tiles[static_cast<std::size_t>(slot)].data()[from];
-          }
-          gradient[col < layer.cols ? layer.weights + row * layer.cols + col : layer.bias + row] =
-              sum;
-        }
-      }
-    }
+  // The gradient's share of a chunk, after one of its transposed sweeps, into a slot.
+  void AddToSlot(const Kind& kind, const double* space, Index slot) {
+    AddGradient(network, kind.chunk.layout(), kernels, space,
+                tiles[static_cast<std::size_t>(slot)].data());
   }
 
   void SetParameters(const ConstVectorRef& theta) {
@@ -236,9 +197,9 @@ struct GramSweep::Impl {
       const GramChunk& chunk = place.kind.chunk;
       losses[static_cast<std::size_t>(number)] = chunk.Residuals(place.data, space);
       chunk.Transposed(u == nullptr ? space + chunk.layout().sigma : u + place.residual, space);
-      AddGradient(place.kind, space, tiles[static_cast<std::size_t>(means.slot)].data());
+      AddToSlot(place.kind, space, means.slot);
     });
-    CollectGradient(NumSlots(), product);
+    CollectGradient(network, tiles, NumSlots(), product);
     return SumLosses();
   }
 
@@ -254,13 +215,21 @@ struct GramSweep::Impl {
       std::copy_n(space + layout.sigma, layout.data.num_residuals * kernels.lanes,
                   r + place.residual);
       chunk.Transposed(space + layout.sigma, space);
-      AddGradient(place.kind, space, tiles[static_cast<std::size_t>(means.slot)].data());
-      chunk.Factors(space);
-      WriteRows(network, layout, gram_kernels, space,
-                row_scratch[static_cast<std::size_t>(means.worker)].data(),
-                R.data() + place.residual, R.outerStride());
+      AddToSlot(place.kind, space, means.slot);
+      double* const scratch = row_scratch[static_cast<std::size_t>(means.worker)].data();
+      double* const rows = R.data() + place.residual;
+      if (layout.kind != GramKind::kCurvature) {
+        chunk.Factors(space);
+        WriteRows(network, layout, gram_kernels, space, scratch, rows, R.outerStride());
+        return;
+      }
+      for (Index q = 0; q < network.n; ++q) {
+        chunk.TransposedUnit(q, space);
+        WriteCurvatureRows(network, layout, gram_kernels, space, scratch, rows + q * kernels.lanes,
+                           1, R.outerStride());
+      }
     });
-    CollectGradient(NumSlots(), gradient);
+    CollectGradient(network, tiles, NumSlots(), gradient);
     return SumLosses();
   }
 
@@ -277,29 +246,48 @@ struct GramSweep::Impl {
     });
   }
 
-  double Assemble(double* r, const std::stop_token& stop) {
+  // Residuals and their gradient for all chunks of a kind, `size` at a time: visit(count) finds the
+  // results of so many in the first spaces. Returns the number of the next kind's first chunk.
+  template <class Visit>
+  Index ForEachBlock(const Kind& kind, Index number, Index size, double* r,
+                     const std::stop_token& stop, const Visit& visit) {
+    const GramLayout& layout = kind.chunk.layout();
+    const Index num_rows = layout.data.num_residuals * kernels.lanes;
+    for (Index first = 0; first < kind.groups.num_chunks; first += size) {
+      const Index count = std::min(size, kind.groups.num_chunks - first);
+      workers.ForEach(count, [&](Index i, Index /*worker*/) {
+        ThrowIfStopped(stop);
+        double* const space = Space(i, kind);
+        losses[static_cast<std::size_t>(number + first + i)] =
+            kind.chunk.Residuals(kind.groups.Chunk(first + i, kernels.lanes), space);
+        std::copy_n(space + layout.sigma, num_rows,
+                    r + kind.groups.first_residual + (first + i) * num_rows);
+        kind.chunk.Transposed(space + layout.sigma, space);
+        AddToSlot(kind, space, i);
+        if (layout.kind != GramKind::kCurvature) kind.chunk.Factors(space);
+      });
+      visit(count);
+    }
+    return number + kind.groups.num_chunks;
+  }
+
+  // Curvatures are the last of the kinds.
+  double Assemble(MatrixRef H, double* r, const std::stop_token& stop) {
     matrix->Clear(workers);
-    for (Index slot = 0; slot < chunks_per_block; ++slot) ClearTiles(slot);
+    for (Index slot = 0; slot < gradient_slots; ++slot) ClearTiles(slot);
+    const Kind* const last = curvature ? &kinds.back() : nullptr;
     Index number = 0;
     for (const Kind& kind : kinds) {
-      for (Index first = 0; first < kind.groups.num_chunks; first += chunks_per_block) {
-        const Index count = std::min(chunks_per_block, kind.groups.num_chunks - first);
-        workers.ForEach(count, [&](Index i, Index /*worker*/) {
-          ThrowIfStopped(stop);
-          double* const space = Space(i, kind);
-          losses[static_cast<std::size_t>(number + i)] =
-              kind.chunk.Residuals(kind.groups.Chunk(first + i, kernels.lanes), space);
-          const GramLayout& layout = kind.chunk.layout();
-          const Index num_rows = layout.data.num_residuals * kernels.lanes;
-          std::copy_n(space + layout.sigma, num_rows,
-                      r + kind.groups.first_residual + (first + i) * num_rows);
-          kind.chunk.Transposed(space + layout.sigma, space);
-          AddGradient(kind, space, tiles[static_cast<std::size_t>(i)].data());
-          kind.chunk.Factors(space);
-        });
+      if (&kind == last) break;
+      number = ForEachBlock(kind, number, chunks_per_block, r, stop, [&](Index count) {
         matrix->Add(kind.products, spaces, count, workers, stop);
-        number += count;
-      }
+      });
+    }
+    matrix->Collect(H, workers);
+    if (curvature) {
+      ForEachBlock(*last, number, GramCurvature::kChunks, r, stop, [&](Index count) {
+        curvature->Add(last->chunk, spaces, count, H, workers, stop);
+      });
     }
     return SumLosses();
   }
@@ -315,6 +303,7 @@ struct GramSweep::Impl {
   Index num_residuals = 0;
   Index residual_size = 0;
   Index chunks_per_block = 1;
+  Index gradient_slots = 1;  // That Assemble uses.
 
   std::vector<AlignedBuffer<double>> spaces;
   std::vector<const Kind*> prepared;  // What each space is prepared for.
@@ -322,6 +311,7 @@ struct GramSweep::Impl {
   std::vector<AlignedBuffer<double>> row_scratch;  // Per worker.
   std::vector<double> losses;                      // Per chunk.
   std::unique_ptr<GramMatrix> matrix;
+  std::unique_ptr<GramCurvature> curvature;  // Null without such labels.
 };
 
 GramSweep::GramSweep(const Architecture& architecture, const LabelledPoints& points,
@@ -359,9 +349,8 @@ double GramSweep::Assemble(const ConstVectorRef& theta, MatrixRef H, VectorRef g
     throw FailedPrecondition("NO_MATRIX", "", "this sweep was made without memory for a matrix");
   }
   impl.SetParameters(theta);
-  const double loss = impl.Assemble(r.data(), stop);
-  impl.CollectGradient(impl.chunks_per_block, gradient);
-  impl.matrix->Collect(H, impl.workers);
+  const double loss = impl.Assemble(H, r.data(), stop);
+  CollectGradient(impl.network, impl.tiles, impl.gradient_slots, gradient);
   return loss;
 }
 

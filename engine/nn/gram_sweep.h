@@ -1,19 +1,21 @@
 // The stacked residuals of a fit, and their Gauss-Newton matrix, without their Jacobian.
 //
 // L(θ) = Σ r² over labels that are there, with r = √weight·(prediction − label). Weights, for N
-// points, n inputs, m outputs and the point's own weight ω_s:
-//   value        ω_s α/(m N)
-//   Jacobian     ω_s β/(m n N) λ_ij²
+// points, n inputs, m outputs, the point's own weight ω_s and those of single labels v and w:
+//   value        ω_s v_is α/(m N)
+//   Jacobian     ω_s w_jis β/(m n N) λ_ij²
 //   tangent      ω_s β/(m n N) Σ_j λ_ij² ẋ_j² / |ẋ|⁴      of ẏ_i = J_i ẋ
 //   adjoint      ω_s β/(m n N) Σ_i λ_ij² ȳ_i² / |ȳ|⁴      of x̄_j = ȳᵀJ_j
+//   curvature    ω_s γ/(m n N) Σ_i κ_i² ȳ_i² / (|ȳ|⁴ |v|²)   of entries of Σ_i ȳ_i ∇²y_i v
 // so that a tangent in the direction of an input, or the adjoint of an output, weighs what the same
-// entries of a Jacobian weigh, and the length of ẋ and ȳ does not matter; those of length 0 are
-// left out. Curvature labels have no residuals here yet.
+// entries of a Jacobian weigh, and the length of ẋ, ȳ and v does not matter; those of length 0 are
+// left out.
 //
 // With R = ∂r/∂θ, assembly sums Kronecker products over points (gram_products.h): about 2(1 + m)
-// S p² operations for S points, whatever the number of inputs. All sums run in an order that
-// depends on the labels and the network only, so results have the same bits for any number of
-// threads.
+// S p² operations for S points, whatever the number of inputs. Curvatures are the exception: their
+// rows are made one by one (gram_curvature.h), n p²/2 operations for every label. All sums run in
+// an order that depends on the labels and the network only, so results have the same bits for any
+// number of threads.
 
 #ifndef SOBOLEV_ENGINE_NN_GRAM_SWEEP_H_
 #define SOBOLEV_ENGINE_NN_GRAM_SWEEP_H_

@@ -149,9 +149,10 @@ void RowSums(const T* in, ptrdiff_t stride, ptrdiff_t num_chunks, ptrdiff_t rows
   }
 }
 
-template <class T>
-ResidualSums<T> Residual(const T* predicted, const T* target, const T* weight,
-                         const T* lambda_squared, ptrdiff_t features, T factor, T* v) {
+// `weight_of(f, i)` is the weight of feature f at offset i, without that of the lane.
+template <class T, class WeightOf>
+inline ResidualSums<T> SumResiduals(const T* predicted, const T* target, const T* weight,
+                                    ptrdiff_t features, T factor, T* v, const WeightOf& weight_of) {
   Vec<T> weighted = {};
   Vec<T> plain = {};
   for (ptrdiff_t f = 0; f < features; ++f) {
@@ -162,13 +163,27 @@ ResidualSums<T> Residual(const T* predicted, const T* target, const T* weight,
       const Vec<T> label = Load(target + i);
       // NOLINTNEXTLINE(misc-redundant-expression): false where the label is NaN.
       const Vec<T> d = label == label ? Load(predicted + i) - label : Vec<T>{};
-      const Vec<T> wd = w * lambda_squared[f] * d;
+      const Vec<T> wd = w * weight_of(f, i) * d;
       weighted += wd * d;
       plain += w > T{0} ? d * d : Vec<T>{};
       Store<T>(v + i, wd * factor);
     }
   }
   return {SumOf<T>(weighted), SumOf<T>(plain)};
+}
+
+template <class T>
+ResidualSums<T> Residual(const T* predicted, const T* target, const T* weight,
+                         const T* lambda_squared, ptrdiff_t features, T factor, T* v) {
+  return SumResiduals<T>(predicted, target, weight, features, factor, v,
+                         [=](ptrdiff_t f, ptrdiff_t) { return lambda_squared[f]; });
+}
+
+template <class T>
+ResidualSums<T> WeightedResidual(const T* predicted, const T* target, const T* weight,
+                                 const T* entry_weight, ptrdiff_t features, T factor, T* v) {
+  return SumResiduals<T>(predicted, target, weight, features, factor, v,
+                         [=](ptrdiff_t, ptrdiff_t i) { return Load(entry_weight + i); });
 }
 
 }  // namespace sobolev::nn::SOBOLEV_ISA

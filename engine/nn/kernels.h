@@ -51,7 +51,7 @@ struct OuterTerm {
 template <class T>
 struct ResidualSums {
   T weighted;  // Σ w λ² (predicted − target)²
-  T plain;     // Σ_{w > 0} (predicted − target)²
+  T plain;     // Σ_{w > 0} (predicted − target)², whatever the entry's own weight
 };
 
 template <class T>
@@ -62,6 +62,8 @@ struct Kernels {
   // Indexed by Activation. In place over `count` elements, a multiple of `width`: z becomes φ(z);
   // φ′(z) goes to p and φ″(z) to h. h may be null, and p too if h is.
   void (*activate[kNumActivations])(T* z, T* p, T* h, ptrdiff_t count);
+  // The same with φ‴(z) in k; none is null.
+  void (*activate_third[kNumActivations])(T* z, T* p, T* h, T* k, ptrdiff_t count);
 
   // out = acc + bias; bias may be null.
   void (*affine)(const Product<T>& product, const T* bias, T* out);
@@ -98,6 +100,10 @@ struct Kernels {
   // the target is NaN.
   ResidualSums<T> (*residual)(const T* predicted, const T* target, const T* weight,
                               const T* lambda_squared, ptrdiff_t features, T factor, T* v);
+
+  // The same with a weight w·entry_weight, one of them per feature and lane.
+  ResidualSums<T> (*weighted_residual)(const T* predicted, const T* target, const T* weight,
+                                       const T* entry_weight, ptrdiff_t features, T factor, T* v);
 
   // Columns to lanes: out[f][lane] = rows[index·stride + f], index = indices[lane], or = lane if
   // `indices` is null. Lanes from `count` on become 0.

@@ -42,6 +42,17 @@ void Activate(T* z, T* p, T* h, ptrdiff_t count) {
   }
 }
 
+template <class T, class Phi>
+void ActivateThird(T* z, T* p, T* h, T* k, ptrdiff_t count) {
+  for (ptrdiff_t i = 0; i < count; i += kWidth<T>) {
+    const Jet<T> jet = Phi::template At<T>(Load(z + i));
+    Store(z + i, jet.a);
+    Store(p + i, jet.p);
+    Store(h + i, jet.h);
+    Store(k + i, jet.k);
+  }
+}
+
 // ---- Products ----------------------------------------------------------------------------------
 
 // kRows rows of a packed product stay in registers over all columns; `finish` then takes each
@@ -342,26 +353,30 @@ void Apply(const T* weights, ptrdiff_t padded_rows, ptrdiff_t cols, const T* in,
 
 template <class T>
 constexpr Kernels<T> Table() {
-  return {.lanes = kLanes<T>,
-          .width = kWidth<T>,
-          .activate = {&Activate<T, Softplus>, &Activate<T, Tanh>, &Activate<T, Silu>,
-                       &Activate<T, Gelu>, &Activate<T, Sin>},
-          .affine = &Affine<T>,
-          .scaled = &Scaled<T>,
-          .adjoint = &Adjoint<T>,
-          .first_adjoint = &FirstAdjoint<T>,
-          .accumulate = &Accumulate<T>,
-          .tangent = &Tangent<T>,
-          .tangent_add = &TangentAdd<T>,
-          .reverse = &Reverse<T>,
-          .add = &AddElements<T>,
-          .blend = &Blend<T>,
-          .outer = &Outer<T>,
-          .row_sums = &RowSums<T>,
-          .residual = &Residual<T>,
-          .gather = &Gather<T>,
-          .scatter = &Scatter<T>,
-          .apply = &Apply<T>};
+  return {
+      .lanes = kLanes<T>,
+      .width = kWidth<T>,
+      .activate = {&Activate<T, Softplus>, &Activate<T, Tanh>, &Activate<T, Silu>,
+                   &Activate<T, Gelu>, &Activate<T, Sin>},
+      .activate_third = {&ActivateThird<T, Softplus>, &ActivateThird<T, Tanh>,
+                         &ActivateThird<T, Silu>, &ActivateThird<T, Gelu>, &ActivateThird<T, Sin>},
+      .affine = &Affine<T>,
+      .scaled = &Scaled<T>,
+      .adjoint = &Adjoint<T>,
+      .first_adjoint = &FirstAdjoint<T>,
+      .accumulate = &Accumulate<T>,
+      .tangent = &Tangent<T>,
+      .tangent_add = &TangentAdd<T>,
+      .reverse = &Reverse<T>,
+      .add = &AddElements<T>,
+      .blend = &Blend<T>,
+      .outer = &Outer<T>,
+      .row_sums = &RowSums<T>,
+      .residual = &Residual<T>,
+      .weighted_residual = &WeightedResidual<T>,
+      .gather = &Gather<T>,
+      .scatter = &Scatter<T>,
+      .apply = &Apply<T>};
 }
 
 }  // namespace sobolev::nn::SOBOLEV_ISA

@@ -7,7 +7,7 @@
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/kernels.h"
 #include "engine/nn/network.h"
-#include "engine/nn/twin_sweep.h"
+#include "engine/nn/row_layout.h"
 
 namespace sobolev::nn {
 
@@ -23,7 +23,8 @@ constexpr Index kMaxSlotElements = Index{1} << 26;
 }  // namespace
 
 template <class T>
-TwinPlan MakeTwinPlan(const Architecture& architecture, Index lanes, Index max_batch) {
+TwinPlan MakeTwinPlan(const Architecture& architecture, const RowLayout& layout, Index lanes,
+                      Index max_batch) {
   TwinPlan plan;
   const auto take = [](Index& size, Index count) {
     const Index offset = size;
@@ -40,14 +41,16 @@ TwinPlan MakeTwinPlan(const Architecture& architecture, Index lanes, Index max_b
   };
   const Index n = architecture.n;
   const Index m = architecture.m;
-  plan.rows = take_features(RowSize(n, m));
+  plan.rows = take_features(layout.Size());
   plan.y = take_features(m);
-  plan.group = std::min(m, kMaxGroup);
+  plan.group = std::clamp<Index>(layout.NumSweeps(), 1, kMaxGroup);
   plan.x_bar = take_features(n, plan.group);
   plan.x_bar_stride = stride_of(n);
   if (architecture.residual && !architecture.hidden.empty()) {
     plan.a_bar = take_features(std::ranges::max(architecture.hidden));
   }
+  if (layout.num_tangents > 0) plan.seed = take_features(m, plan.group);
+  plan.seed_stride = stride_of(m);
   Index theta = 0;
   for (Index l = 1; l <= architecture.Depth(); ++l) {
     LayerPlan layer{};
@@ -71,9 +74,10 @@ TwinPlan MakeTwinPlan(const Architecture& architecture, Index lanes, Index max_b
       layer.g = take_features(features, plan.group);
       layer.t = take_features(features, plan.group);
       layer.stride = stride_of(features);
-      // A single output needs φ″ once: c takes its place, and q that of c.
-      layer.c = m == 1 ? layer.h : take_features(layer.rows);
-      layer.q = m == 1 ? layer.h : take_features(layer.rows);
+      // A single sweep needs φ″ once: c takes its place, and q that of c.
+      const bool single = layout.NumSweeps() <= 1;
+      layer.c = single ? layer.h : take_features(layer.rows);
+      layer.q = single ? layer.h : take_features(layer.rows);
     }
     plan.layers.push_back(layer);
   }
@@ -89,7 +93,7 @@ TwinPlan MakeTwinPlan(const Architecture& architecture, Index lanes, Index max_b
   return plan;
 }
 
-template TwinPlan MakeTwinPlan<float>(const Architecture&, Index, Index);
-template TwinPlan MakeTwinPlan<double>(const Architecture&, Index, Index);
+template TwinPlan MakeTwinPlan<float>(const Architecture&, const RowLayout&, Index, Index);
+template TwinPlan MakeTwinPlan<double>(const Architecture&, const RowLayout&, Index, Index);
 
 }  // namespace sobolev::nn

@@ -7,11 +7,12 @@
 
 #include "engine/base/matrix.h"
 #include "engine/nn/network.h"
+#include "engine/nn/row_layout.h"
 
 namespace sobolev::nn {
 
-// Outputs whose g and t are kept until they are added to the gradient together, because a longer
-// sum over samples and outputs amortises the sum over lanes at its end.
+// Sweeps (twin_chunk.h) whose g and t are kept until they are added to the gradient together,
+// because a longer sum over samples and sweeps amortises the sum over lanes at its end.
 inline constexpr Index kMaxGroup = 4;
 
 // Where the matrices of layer l lie.
@@ -27,7 +28,7 @@ struct LayerPlan {
   Index skip_transposed;  // and of the others.
   Index tiles;            // In a slot's gradient: W̄_l in blocks.
   Index bias_tiles;       // In a slot's gradient: b̄_l.
-  // In a chunk, in the notation of the header; q becomes z̄. g and t hold one array per output of a
+  // In a chunk, in the notation of the header; q becomes z̄. g and t hold one array per sweep of a
   // group, `stride` apart. With skips x follows a, and its tangent t.
   Index a, p, h, g, t, c, q, stride;
 };
@@ -37,14 +38,17 @@ struct TwinPlan {
   std::vector<LayerPlan> layers;  // layers[l − 1] is layer l.
   Index packed_size = 0;          // All packed weights.
   Index gradient_size = 0;        // The gradient of one slot.
-  // In a chunk: the gathered rows; the value, then z̄_D; for each output of a group, x_bar_stride
-  // apart, ∇y_k, then t₀.
+  // In a chunk: the gathered rows; the value, then z̄_D; for each sweep of a group, x_bar_stride
+  // apart, x̄, then t₀.
   Index rows = 0;
   Index y = 0;
   Index x_bar = 0;
   Index x_bar_stride = 0;
   Index a_bar = 0;  // ā_l of the layer that is swept, in networks with residual layers.
-  Index group = 1;  // Outputs in a group.
+  // In a chunk: ẏ of the tangent labels of a group, then their seeds, seed_stride apart.
+  Index seed = 0;
+  Index seed_stride = 0;
+  Index group = 1;  // Sweeps in a group.
   Index chunk_size = 0;
   Index chunks_per_shard = 1;
   Index num_slots = 1;       // Gradients that shards are dealt to; independent of the threads.
@@ -53,10 +57,11 @@ struct TwinPlan {
 
 // The plan for kernels with that many lanes of T, which is float or double.
 template <class T>
-TwinPlan MakeTwinPlan(const Architecture& architecture, Index lanes, Index max_batch);
+TwinPlan MakeTwinPlan(const Architecture& architecture, const RowLayout& layout, Index lanes,
+                      Index max_batch);
 
-extern template TwinPlan MakeTwinPlan<float>(const Architecture&, Index, Index);
-extern template TwinPlan MakeTwinPlan<double>(const Architecture&, Index, Index);
+extern template TwinPlan MakeTwinPlan<float>(const Architecture&, const RowLayout&, Index, Index);
+extern template TwinPlan MakeTwinPlan<double>(const Architecture&, const RowLayout&, Index, Index);
 
 }  // namespace sobolev::nn
 

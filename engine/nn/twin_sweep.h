@@ -11,7 +11,7 @@
 // With skips (network.h) a_l and t_l are followed by x and t₀, and ∇y_k = W₁ᵀ g₁ + Σ_l S_lᵀ g_l; in
 // residual layers a_{l−1} is added to a_l, t_{l−1} to t_l, and ā_l to ā_{l−1}.
 // The adjoint of the tangent is g itself, so no third derivative of φ appears: 3 + 3m matrix
-// products per layer.
+// products per layer. Directional labels are swept like outputs (twin_chunk.h).
 //
 // Samples lie in SIMD lanes: a chunk is [feature][lane], so that every product is a broadcast of a
 // weight against contiguous lanes. A batch is cut into shards of fixed size; each shard's gradient
@@ -29,24 +29,25 @@
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
 #include "engine/nn/network.h"
+#include "engine/nn/row_layout.h"
 
 namespace sobolev::nn {
 
-// Standardised samples of one training or validation set, one per row:
-// [x (n) | y (m) | J (m×n row-major) | value weight | gradient weight]. Labels that are NaN are
-// missing and have no residual. A sample without Jacobian has gradient weight 0.
+// Standardised samples of one training or validation set, one per row, as RowLayout says.
 template <class T>
 struct SampleRows {
   const T* data = nullptr;
-  Index stride = 0;  // Elements from row to row, >= RowSize(n, m).
+  Index stride = 0;  // Elements from row to row, >= the layout's Size().
 };
-
-constexpr Index RowSize(Index n, Index m) { return n + m + m * n + 2; }
 
 // Sums over a batch B of
 //   value     Σ_s w_s Σ_i (y_i − y*_i)² / (|B|·m)
-//   gradient  Σ_s v_s Σ_ij λ_ij² (J_ij − J*_ij)² / (|B|·m·n)
-// with the rows' value weights w and gradient weights v.
+//   gradient  Σ_s v_s Σ_ij λ_ij² (J_ij − J*_ij)² / (|B|·m·n), and the squared residuals of tangent
+//             and adjoint labels, weighted likewise,
+// with the rows' value weights w and gradient weights v. Where the rows have entry weights, these
+// multiply the squares of y and take the place of λ² in those of J; in the squares of directional
+// labels they always do. Labels weigh what gram_sweep.h says if the entry weights are
+// Σ_j λ_ij² ẋ_j² of ẏ_i and Σ_i λ_ij² ȳ_i² of x̄_j, for directions of length 1.
 struct TwinLoss {
   double value = 0;
   double gradient = 0;
@@ -61,12 +62,16 @@ class TwinSweep {
   // larger batches work as well, without further memory and on fewer threads. Throws
   // Error(kInvalidArgument) if the architecture is not valid, a size disagrees, or the processor
   // does not support `isa`.
+  TwinSweep(const Architecture& architecture, const RowLayout& layout, std::span<const T> lambda,
+            Index max_batch, Isa isa = BestIsa());
+  // Of rows of values and Jacobians.
   TwinSweep(const Architecture& architecture, std::span<const T> lambda, Index max_batch,
             Isa isa = BestIsa());
   ~TwinSweep();
 
   // About what the constructor allocates, without allocating it. Throws as it does.
-  static std::size_t MemoryBytes(const Architecture& architecture, Index max_batch);
+  static std::size_t MemoryBytes(const Architecture& architecture, const RowLayout& layout,
+                                 Index max_batch);
 
   // Packs θ (p values in the order of network.h) for the calls below. No call but the constructor
   // allocates.
@@ -82,7 +87,8 @@ class TwinSweep {
 
   // The squared residuals over rows[indices], without weights or λ, summed per output:
   // value_sse[i] += Σ_s (y_i − y*_i)², jacobian_sse[i] += Σ_{s: v_s > 0} Σ_j (J_ij − J*_ij)² (left
-  // alone if empty), and the weighted losses as above.
+  // alone if empty), and the weighted losses as above. A tangent label adds its (ẏ_i − ẏ*_i)² to
+  // the latter, an adjoint label ȳ_i² |x̄ − x̄*|².
   TwinLoss Residuals(const SampleRows<T>& rows, std::span<const std::uint32_t> indices,
                      std::span<double> value_sse, std::span<double> jacobian_sse,
                      const std::stop_token& stop = {});

@@ -152,16 +152,18 @@ struct Logistic {
   Vec<T> slope;       // σ′(z) = σ(z) σ(−z) = e / (1 + e)²
 };
 
-// φ(z), φ′(z) and φ″(z).
+// φ(z), φ′(z), φ″(z) and φ‴(z).
 template <class T>
 struct Jet {
   Vec<T> a;
   Vec<T> p;
   Vec<T> h;
+  Vec<T> k;
 };
 
 struct Softplus {
   // log(1 + eᶻ) = max(z, 0) + log(1 + e), and log(1 + e) = 2 atanh(e / (2 + e)).
+  // φ‴ = σ′(1 − 2σ), and |1 − 2σ| = (1 − e)/(1 + e).
   template <class T>
   static Jet<T> At(Vec<T> z) {
     const Vec<T> e = ExpOfNegative<T>(-Magnitude<T>(z));
@@ -173,35 +175,39 @@ struct Softplus {
     const Vec<T> s = e * (quotient * one_plus);
     const Vec<T> w = s * s;
     const Vec<T> log1p = (Polynomial(Simd<T>::kAtanh, w) * w + T{2}) * s;
-    return {(z < T{0} ? Vec<T>{} : z) + log1p, z < T{0} ? scaled : reciprocal, scaled * reciprocal};
+    const Vec<T> h = scaled * reciprocal;
+    const Vec<T> bend = h * (reciprocal - scaled);
+    return {(z < T{0} ? Vec<T>{} : z) + log1p, z < T{0} ? scaled : reciprocal, h,
+            z < T{0} ? bend : -bend};
   }
 };
 
 struct Tanh {
-  // With e = e^−2|z|: |tanh z| = (1 − e)/(1 + e) and tanh′ z = 4e/(1 + e)².
+  // With e = e^−2|z|: |tanh z| = (1 − e)/(1 + e) and tanh′ z = 4e/(1 + e)²; φ‴ = φ′(4 − 6φ′).
   template <class T>
   static Jet<T> At(Vec<T> z) {
     const Logistic<T> twice(z + z);
     const Vec<T> magnitude = (T{1} - twice.e) * twice.reciprocal;
     const Vec<T> a = z < T{0} ? -magnitude : magnitude;
     const Vec<T> p = twice.slope * T{4};
-    return {a, p, a * p * T{-2}};
+    return {a, p, a * p * T{-2}, p * (T{4} - T{6} * p)};
   }
 };
 
 struct Silu {
-  // φ = zσ, φ′ = σ + zσ′, φ″ = σ′(2 + z(1 − 2σ)).
+  // φ = zσ, φ′ = σ + zσ′, φ″ = σ′(2 + z(1 − 2σ)), φ‴ = σ′(3(1 − 2σ) + z(1 − 6σ′)).
   template <class T>
   static Jet<T> At(Vec<T> z) {
     const Logistic<T> logistic(z);
     return {z * logistic.value, logistic.value + z * logistic.slope,
-            logistic.slope * (T{2} + z * (T{1} - T{2} * logistic.value))};
+            logistic.slope * (T{2} + z * (T{1} - T{2} * logistic.value)),
+            logistic.slope * (T{3} - T{6} * logistic.value + z * (T{1} - T{6} * logistic.slope))};
   }
 };
 
 struct Gelu {
-  // With the normal density ϕ and distribution Φ: φ = zΦ, φ′ = Φ + zϕ, φ″ = ϕ(2 − z²), and
-  // Φ(−x) = ϕ(x) M(x) for x >= 0.
+  // With the normal density ϕ and distribution Φ: φ = zΦ, φ′ = Φ + zϕ, φ″ = ϕ(2 − z²),
+  // φ‴ = ϕz(z² − 4), and Φ(−x) = ϕ(x) M(x) for x >= 0.
   template <class T>
   static Jet<T> At(Vec<T> z) {
     using S = Simd<T>;
@@ -213,7 +219,8 @@ struct Gelu {
     const Vec<T> tail = density * Polynomial(S::kMills, (x - T{4}) * u) * u;
     const Vec<T> distribution = z < T{0} ? tail : T{1} - tail;
     const Vec<T> signed_x = z < T{0} ? -x : x;
-    return {z * distribution, distribution + signed_x * density, density * (T{2} - square)};
+    return {z * distribution, distribution + signed_x * density, density * (T{2} - square),
+            density * signed_x * (square - T{4})};
   }
 };
 
@@ -237,7 +244,7 @@ struct Sin {
     const Vec<T> cos_z = swapped ? sin_r : cos_r;
     const Vec<T> a = (quadrant & 2) == 2 ? -sin_z : sin_z;
     const Vec<T> p = ((quadrant + 1) & 2) == 2 ? -cos_z : cos_z;
-    return {a, p, -a};
+    return {a, p, -a, -p};
   }
 };
 

@@ -34,7 +34,7 @@ double CrossValidation::Gradient() const { return RootMeanSquare(gradient_nrmse)
 
 void CrossValidator::Add(const LabelGroup& group, const Label& label, double error) {
   if (label.kind == LabelKind::kCurvature) return;
-  const double weight = label.point_weight;
+  const double weight = label.precision;
   if (label.kind == LabelKind::kValue) {
     const Index i = label.output;
     value_errors_(i) += weight * error * error;

@@ -10,7 +10,7 @@
 namespace sobolev::regression {
 
 // Errors per output. NaN where an output has no label of the kind. Squares are weighted by the
-// weights of the points.
+// precisions of the labels.
 struct CrossValidation {
   Vector value_nrmse;     // m: RMS error / RMS of the values about their mean.
   Vector gradient_nrmse;  // m: |error| / |labels| over the labels of first derivatives.

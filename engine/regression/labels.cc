@@ -34,6 +34,14 @@ void Validate(const LabelledPoints& points, const LossWeights& weights) {
     RequireSize("J columns", points.J.cols(), m * num_points);
   }
   RequireSize("weight", points.weight.size(), num_points);
+  if (points.Y_weight.cols() > 0) {
+    RequireSize("Y_weight rows", points.Y_weight.rows(), m);
+    RequireSize("Y_weight columns", points.Y_weight.cols(), num_points);
+  }
+  if (points.J_weight.cols() > 0) {
+    RequireSize("J_weight rows", points.J_weight.rows(), n);
+    RequireSize("J_weight columns", points.J_weight.cols(), points.J.cols());
+  }
   if (weights.lambda.size() > 0) {
     RequireSize("lambda rows", weights.lambda.rows(), n);
     RequireSize("lambda columns", weights.lambda.cols(), m);
@@ -56,6 +64,7 @@ void Validate(const LabelledPoints& points, const LossWeights& weights) {
   check("curvatures", points.curvatures.point, points.curvatures.Y_bar, m, points.curvatures.H_v,
         n);
   check("curvatures", points.curvatures.point, points.curvatures.V, n, points.curvatures.H_v, n);
+  if (weights.kappa.size() > 0) RequireSize("kappa", weights.kappa.size(), m);
 }
 
 // Visits every label that is there: visit(label, w) with w null for w = e_output.
@@ -66,22 +75,28 @@ void ForEachLabel(const LabelledPoints& points, const LossWeights& weights, cons
   const Matrix lambda = weights.lambda.size() > 0 ? weights.lambda : Matrix::Ones(n, m);
   const double per_input = 1 / static_cast<double>(n);
   const auto add = [&](Label label, const double* outputs) {
-    label.point_weight = points.weight(label.point);
-    label.weight *= label.point_weight;
+    label.precision *= points.weight(label.point);
+    label.weight *= label.precision;
     if (std::isfinite(label.target) && label.weight > 0) visit(label, outputs);
   };
-  // 1/Σ_i ȳ_i²/λ_ij².
-  const auto adjoint_weight = [&](const double* y_bar, Index j) {
+  const Vector kappa = weights.kappa.size() > 0 ? weights.kappa : Vector::Ones(m).eval();
+  // 1/Σ_i ȳ_i²/scale_i².
+  const auto adjoint_weight = [&](const double* y_bar, const auto& scale) {
     double sum = 0;
     for (Index i = 0; i < m; ++i) {
-      if (y_bar[i] != 0) sum += y_bar[i] * y_bar[i] / (lambda(j, i) * lambda(j, i));
+      if (y_bar[i] != 0) sum += y_bar[i] * y_bar[i] / (scale(i) * scale(i));
     }
     return sum > 0 && std::isfinite(sum) ? 1 / sum : 0;
   };
 
   for (Index s = 0; s < points.NumPoints(); ++s) {
     for (Index i = 0; i < m; ++i) {
-      add({.point = s, .output = i, .target = points.Y(i, s), .weight = weights.alpha}, nullptr);
+      add({.point = s,
+           .output = i,
+           .target = points.Y(i, s),
+           .weight = weights.alpha,
+           .precision = points.ValueWeight(i, s)},
+          nullptr);
       if (points.J.cols() == 0) continue;
       for (Index j = 0; j < n; ++j) {
         add({.point = s,
@@ -89,7 +104,8 @@ void ForEachLabel(const LabelledPoints& points, const LossWeights& weights, cons
              .axis = j,
              .output = i,
              .target = points.J(j, s * m + i),
-             .weight = weights.beta * per_input * lambda(j, i) * lambda(j, i)},
+             .weight = weights.beta * per_input * lambda(j, i) * lambda(j, i),
+             .precision = points.GradientWeight(j, s * m + i)},
             nullptr);
       }
     }
@@ -119,7 +135,7 @@ void ForEachLabel(const LabelledPoints& points, const LossWeights& weights, cons
            .kind = LabelKind::kPartial,
            .axis = j,
            .target = adjoints.X_bar(j, column),
-           .weight = weights.beta * per_input * adjoint_weight(y_bar, j)},
+           .weight = weights.beta * per_input * adjoint_weight(y_bar, lambda.row(j))},
           y_bar);
     }
   }
@@ -135,7 +151,7 @@ void ForEachLabel(const LabelledPoints& points, const LossWeights& weights, cons
            .axis = j,
            .direction = curvatures.V.col(column).data(),
            .target = curvatures.H_v(j, column),
-           .weight = weights.gamma * per_input * adjoint_weight(y_bar, j) / squares},
+           .weight = weights.gamma * per_input * adjoint_weight(y_bar, kappa) / squares},
           y_bar);
     }
   }

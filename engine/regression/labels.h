@@ -25,11 +25,12 @@ struct Label {
   Index output = 0;                   // i, in groups of one output and for attribution if w = e_i.
   double target = 0;
   // Of the squared residual in the loss, > 0:
-  //   α for values, β λ_ij²/n for ∂_j y_i, β/n Σ_j λ_ij² ẋ_j²/|ẋ|⁴ for ẋ·∇y_i,
-  //   β/n / Σ_i ȳ_i²/λ_ij² for entry j of Jᵀ ȳ and γ/n / (|v|² Σ_i ȳ_i²/λ_ij²) for curvatures,
+  //   α v_is for values, β λ_ij² w_jis/n for ∂_j y_i, β/n Σ_j λ_ij² ẋ_j²/|ẋ|⁴ for ẋ·∇y_i,
+  //   β/n / Σ_i ȳ_i²/λ_ij² for entry j of Jᵀ ȳ and γ/n / (|v|² Σ_i ȳ_i²/κ_i²) for curvatures,
   // times the weight of the point. Scaling a direction and its label by a number changes nothing.
   double weight = 0;
-  double point_weight = 1;
+  // Of the point, times v_is or w_jis: its noise has a variance proportional to the inverse.
+  double precision = 1;
 };
 
 struct LabelGroup {

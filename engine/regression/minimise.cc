@@ -3,48 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <deque>
 #include <functional>
-#include <utility>
-#include <vector>
 
 #include "engine/base/matrix.h"
+#include "engine/dense/limited_memory.h"
 
 namespace sobolev::regression {
 
 namespace {
 
 constexpr std::size_t kMemory = 10;
-
-struct Pair {
-  Vector s;
-  Vector y;
-};
-
-// H g by the two-loop recursion, with pairs restricted to free variables.
-Vector TwoLoop(const std::deque<Pair>& pairs, const Vector& free, Vector g) {
-  std::vector<double> shares(pairs.size());
-  const auto dot = [&](const Vector& a, const Vector& b) { return a.cwiseProduct(free).dot(b); };
-  for (std::size_t k = pairs.size(); k-- > 0;) {
-    const double curvature = dot(pairs[k].s, pairs[k].y);
-    shares[k] = curvature > 0 ? dot(pairs[k].s, g) / curvature : 0;
-    g -= shares[k] * pairs[k].y.cwiseProduct(free);
-  }
-  for (std::size_t k = pairs.size(); k-- > 0;) {
-    const double curvature = dot(pairs[k].s, pairs[k].y);
-    if (curvature > 0) {
-      g *= curvature / dot(pairs[k].y, pairs[k].y);
-      break;
-    }
-  }
-  for (std::size_t k = 0; k < pairs.size(); ++k) {
-    const double curvature = dot(pairs[k].s, pairs[k].y);
-    if (curvature <= 0) continue;
-    const double share = dot(pairs[k].y, g) / curvature;
-    g += (shares[k] - share) * pairs[k].s.cwiseProduct(free);
-  }
-  return g;
-}
 
 }  // namespace
 
@@ -56,7 +24,7 @@ Minimum Minimise(const std::function<double(const Vector&, Vector&)>& f, const V
   best.value = f(best.x, gradient);
   best.evaluations = 1;
   if (!std::isfinite(best.value)) return best;
-  std::deque<Pair> pairs;
+  dense::LimitedMemory pairs(kMemory);
   int small_gains = 0;
   while (best.evaluations < max_evaluations && small_gains < 2) {
     Vector free(start.size());
@@ -67,9 +35,9 @@ Minimum Minimise(const std::function<double(const Vector&, Vector&)>& f, const V
     }
     const Vector descent = gradient.cwiseProduct(free);
     if (descent.cwiseAbs().maxCoeff() == 0) break;
-    Vector direction = -TwoLoop(pairs, free, descent);
+    Vector direction = -pairs.Apply(descent, &free);
     if (pairs.empty() || !(direction.dot(descent) < 0)) {
-      pairs.clear();
+      pairs.Clear();
       direction = -descent / std::max(1.0, descent.cwiseAbs().maxCoeff());
     }
     const double longest = direction.cwiseAbs().maxCoeff();
@@ -86,10 +54,7 @@ Minimum Minimise(const std::function<double(const Vector&, Vector&)>& f, const V
       if (std::isfinite(value) && value <= best.value + 1e-4 * slope) {
         const Vector s = x - best.x;
         const Vector y = new_gradient - gradient;
-        if (s.dot(y) > 1e-10 * s.norm() * y.norm()) {
-          pairs.push_back({s, y});
-          if (pairs.size() > kMemory) pairs.pop_front();
-        }
+        pairs.Add(s, y);
         small_gains = best.value - value < tolerance ? small_gains + 1 : 0;
         best.x = x;
         best.value = value;
@@ -106,7 +71,7 @@ Minimum Minimise(const std::function<double(const Vector&, Vector&)>& f, const V
     }
     if (moved) continue;
     if (pairs.empty()) break;
-    pairs.clear();  // Once more along the gradient.
+    pairs.Clear();  // Once more along the gradient.
   }
   return best;
 }

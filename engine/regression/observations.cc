@@ -24,7 +24,7 @@ bool SameFunctionals(const LabelGroup& a, const LabelGroup& b) {
   return std::equal(a.labels.begin(), a.labels.end(), b.labels.begin(),
                     [](const Label& x, const Label& y) {
                       return x.point == y.point && x.kind == y.kind && x.axis == y.axis &&
-                             x.direction == y.direction;
+                             x.direction == y.direction && x.precision == y.precision;
                     });
 }
 
@@ -122,7 +122,7 @@ void MakeObservations(const Labels& labels, const Matrix& X, Index max_labels,
   if (group.Coupled()) functionals.W.resize(group.Width(), num_labels);
   for (Index a = 0; a < num_labels; ++a) {
     const Index number = shared.label[static_cast<std::size_t>(a)];
-    functionals.weight(a) = group[number].point_weight;
+    functionals.weight(a) = group[number].precision;
     for (Index o = 0; o < num_groups; ++o) {
       const LabelGroup& other = labels.groups[shared.groups[static_cast<std::size_t>(o)]];
       shared.observations.T(a, o) = other[number].target;

@@ -14,7 +14,8 @@
 namespace sobolev::regression {
 
 struct SharedObservations {
-  std::vector<std::size_t> groups;  // Coupled outputs: one. Else groups with the same functionals.
+  std::vector<std::size_t> groups;  // Coupled outputs: one. Else groups with the same functionals
+                                    // and precisions.
   std::vector<Index> outputs;       // Of all groups.
   Observations observations;  // Points in a shuffled order, so that any head is a fair choice.
   std::vector<Index> label;   // Number in every group, per observation.

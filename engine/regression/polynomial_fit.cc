@@ -36,6 +36,13 @@ constexpr std::array<double, 3> kSearchRidges = {0, 1e-8, 1e-4};
 constexpr std::array<double, 9> kFinalRidges = {0,    1e-12, 1e-10, 1e-8, 1e-6,
                                                 1e-5, 1e-4,  1e-3,  1e-2};
 constexpr Index kMaxNeighbours = 4000;
+// Hyperbolic sets that are tried first, by their q.
+constexpr std::array<double, 3> kFamilies = {1.0, 0.75, 0.5};
+// So many degrees in a row that bring nothing end a family. An even function says nothing to odd
+// degrees, so a few are no reason to stop.
+constexpr int kMostFailures = 6;
+
+using NeighboursOf = Terms(const Terms& terms, Index n, Index max_degree, Index most);
 
 struct Candidate {
   Terms terms;
@@ -121,22 +128,29 @@ class Search {
   void TryFamilies() {
     const double most_cost = budget_ / 16;
     Keep(Try(HyperbolicTerms(n_, 0, 1, most_), kSearchRidges));
-    std::vector<Terms> families;
-    for (const double q : {1.0, 0.75, 0.5}) {
+    struct Member {
+      std::size_t family;
+      Terms terms;
+    };
+    std::vector<Member> members;
+    for (std::size_t f = 0; f < kFamilies.size(); ++f) {
+      const double q = kFamilies[f];
       for (Index degree = q == 1 ? 1 : 3; degree <= options_.max_degree && (q == 1 || n_ > 1);
            ++degree) {
         Terms terms = HyperbolicTerms(n_, degree, q, most_);
         if (terms.empty() || Cost(terms) > most_cost) break;
-        families.push_back(std::move(terms));
+        members.push_back({f, std::move(terms)});
       }
     }
-    std::stable_sort(families.begin(), families.end(),
-                     [](const Terms& a, const Terms& b) { return a.size() < b.size(); });
-    int failures = 0;
-    for (const Terms& terms : families) {
-      // An even function says nothing to odd degrees, so a few failures are no reason to stop.
-      if (best_.score <= kExact || failures == 8) return;
-      failures = Keep(Try(terms, kSearchRidges)) ? 0 : failures + 1;
+    std::stable_sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
+      return a.terms.size() < b.terms.size();
+    });
+    std::array<int, kFamilies.size()> failures = {};
+    for (const Member& member : members) {
+      if (best_.score <= kExact) return;
+      int& failed = failures[member.family];
+      if (failed == kMostFailures) continue;
+      failed = Keep(Try(member.terms, kSearchRidges)) ? 0 : failed + 1;
     }
   }
 
@@ -144,7 +158,7 @@ class Search {
     double share = 0.3;
     int failures = 0;
     for (int round = 0; round < options_.max_rounds && failures < 3; ++round) {
-      const bool grown = Grow(share);
+      const bool grown = Grow(Neighbours, share) || Grow(FarNeighbours, share);
       const bool shed = Shed();
       if (best_.score <= kExact) return;
       failures = grown || shed ? 0 : failures + 1;
@@ -152,8 +166,8 @@ class Search {
     }
   }
 
-  bool Grow(double share) {
-    Terms neighbours = Neighbours(best_.terms, n_, options_.max_degree, kMaxNeighbours);
+  bool Grow(NeighboursOf* neighbours_of, double share) {
+    Terms neighbours = neighbours_of(best_.terms, n_, options_.max_degree, kMaxNeighbours);
     const Vector explained = system_.Explained(neighbours, best_.errors, stop_);
     std::vector<Index> order(neighbours.size());
     std::iota(order.begin(), order.end(), Index{0});

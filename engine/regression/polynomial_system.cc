@@ -66,11 +66,8 @@ class Tables {
     return sum;
   }
 
-  // e_jᵀ ∇² v
+  // e_jᵀ ∇² v, for an axis j of the term.
   double Curvature(const Term& term, Index j, const double* v) const {
-    const bool has_axis =
-        std::any_of(term.begin(), term.end(), [&](const Factor& f) { return f.axis == j; });
-    if (!has_axis) return 0;
     double sum = 0;
     for (const Factor& other : term) {
       const Index k = other.axis;
@@ -136,18 +133,20 @@ void PolynomialSystem::FillPoint(const Terms& terms, Index max_degree, Index poi
   const auto num_terms = static_cast<Index>(terms.size());
   columns.middleCols(begin - first_column, end - begin).setZero();
 
-  // Values and partial derivatives are most labels. A term has partial derivatives along few axes,
-  // so each goes to the columns that want it, which are chained by axis (and values at the end).
-  std::vector<Index> head(static_cast<std::size_t>(points_.rows()) + 1, -1);
+  // Values, partial derivatives and curvatures are most labels. A term has partial derivatives
+  // along few axes, so each goes to the columns that want it, which are chained by kind and axis.
+  const auto stride = static_cast<std::size_t>(points_.rows());
+  std::vector<Index> head(2 * stride + 1, -1);
   std::vector<Index> next(static_cast<std::size_t>(end - begin), -1);
-  const auto head_of = [&](const Label& label) -> Index& {
-    return label.kind == LabelKind::kValue ? head.back()
-                                           : head[static_cast<std::size_t>(label.axis)];
+  const auto head_of = [&](LabelKind kind, Index axis) -> Index& {
+    if (kind == LabelKind::kValue) return head.back();
+    return head[static_cast<std::size_t>(axis) + (kind == LabelKind::kCurvature ? stride : 0)];
   };
   for (Index k = begin; k < end; ++k) {
-    if (group_[k].kind != LabelKind::kValue && group_[k].kind != LabelKind::kPartial) continue;
-    next[static_cast<std::size_t>(k - begin)] = head_of(group_[k]);
-    head_of(group_[k]) = k;
+    if (group_[k].kind == LabelKind::kDirectional) continue;
+    Index& first = head_of(group_[k].kind, group_[k].axis);
+    next[static_cast<std::size_t>(k - begin)] = first;
+    first = k;
   }
   const auto put = [&](Index k, Index p, double element) {
     const Label& label = group_[k];
@@ -156,34 +155,31 @@ void PolynomialSystem::FillPoint(const Terms& terms, Index max_degree, Index poi
           element * std::sqrt(label.weight) * group_.OutputWeight(label, o);
     }
   };
+  const auto put_all = [&](LabelKind kind, Index axis, Index p, const auto& element) {
+    for (Index k = head_of(kind, axis); k >= 0; k = next[static_cast<std::size_t>(k - begin)]) {
+      put(k, p, element(k));
+    }
+  };
   for (Index p = 0; p < num_terms; ++p) {
     const Term& term = terms[static_cast<std::size_t>(p)];
     if (head.back() >= 0) {
       const double value = tables.Value(term);
-      for (Index k = head.back(); k >= 0; k = next[static_cast<std::size_t>(k - begin)]) {
-        put(k, p, value);
-      }
+      put_all(LabelKind::kValue, 0, p, [&](Index) { return value; });
     }
     for (const Factor& factor : term) {
-      const Index first = head[static_cast<std::size_t>(factor.axis)];
-      if (first < 0) continue;
-      const double partial = tables.Partial(term, factor.axis);
-      for (Index k = first; k >= 0; k = next[static_cast<std::size_t>(k - begin)]) {
-        put(k, p, partial);
+      if (head_of(LabelKind::kPartial, factor.axis) >= 0) {
+        const double partial = tables.Partial(term, factor.axis);
+        put_all(LabelKind::kPartial, factor.axis, p, [&](Index) { return partial; });
       }
+      put_all(LabelKind::kCurvature, factor.axis, p,
+              [&](Index k) { return tables.Curvature(term, factor.axis, group_[k].direction); });
     }
   }
   for (Index k = begin; k < end; ++k) {
     const Label& label = group_[k];
-    if (label.kind == LabelKind::kDirectional) {
-      for (Index p = 0; p < num_terms; ++p) {
-        put(k, p, tables.Directional(terms[static_cast<std::size_t>(p)], label.direction));
-      }
-    } else if (label.kind == LabelKind::kCurvature) {
-      for (Index p = 0; p < num_terms; ++p) {
-        put(k, p,
-            tables.Curvature(terms[static_cast<std::size_t>(p)], label.axis, label.direction));
-      }
+    if (label.kind != LabelKind::kDirectional) continue;
+    for (Index p = 0; p < num_terms; ++p) {
+      put(k, p, tables.Directional(terms[static_cast<std::size_t>(p)], label.direction));
     }
   }
 }

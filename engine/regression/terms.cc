@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -51,6 +52,29 @@ bool AllDivisorsWithin(const Term& term, const std::set<Term>& members) {
   return true;
 }
 
+// Terms of the lowest total degrees, at most `most` of them.
+class Lowest {
+ public:
+  explicit Lowest(Index most) : most_(most) {}
+
+  void Add(Term term) {
+    const Index degree = TotalDegree(term);
+    found_.emplace(degree, std::move(term));
+    if (static_cast<Index>(found_.size()) > most_) found_.erase(std::prev(found_.end()));
+  }
+
+  Terms Take() const {
+    Terms terms;
+    terms.reserve(found_.size());
+    for (const auto& [degree, term] : found_) terms.push_back(term);
+    return terms;
+  }
+
+ private:
+  Index most_;
+  std::set<std::pair<Index, Term>> found_;
+};
+
 }  // namespace
 
 Index TotalDegree(const Term& term) {
@@ -68,21 +92,32 @@ Terms HyperbolicTerms(Index n, Index degree, double q, Index most) {
 
 Terms Neighbours(const Terms& terms, Index n, Index max_degree, Index most) {
   const std::set<Term> members(terms.begin(), terms.end());
-  std::set<std::pair<Index, Term>> found;
+  Lowest lowest(most);
   for (const Term& term : terms) {
-    const Index degree = TotalDegree(term) + 1;
-    if (degree > max_degree) continue;
+    if (TotalDegree(term) + 1 > max_degree) continue;
     for (Index j = 0; j < n; ++j) {
       Term raised = Raised(term, static_cast<std::int32_t>(j));
       if (members.contains(raised) || !AllDivisorsWithin(raised, members)) continue;
-      found.emplace(degree, std::move(raised));
-      if (static_cast<Index>(found.size()) > most) found.erase(std::prev(found.end()));
+      lowest.Add(std::move(raised));
     }
   }
-  Terms neighbours;
-  neighbours.reserve(found.size());
-  for (const auto& [degree, term] : found) neighbours.push_back(term);
-  return neighbours;
+  return lowest.Take();
+}
+
+Terms FarNeighbours(const Terms& terms, Index n, Index max_degree, Index most) {
+  const std::set<Term> members(terms.begin(), terms.end());
+  Lowest lowest(most);
+  for (const Term& term : terms) {
+    for (Index j = 0; j < n; ++j) {
+      Term raised = term;
+      for (Index degree = TotalDegree(term) + 1;
+           degree <= std::min(TotalDegree(term) + 2, max_degree); ++degree) {
+        raised = Raised(raised, static_cast<std::int32_t>(j));
+        if (!members.contains(raised)) lowest.Add(raised);
+      }
+    }
+  }
+  return lowest.Take();
 }
 
 }  // namespace sobolev::regression

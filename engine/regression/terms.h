@@ -36,6 +36,11 @@ Terms HyperbolicTerms(Index n, Index degree, double q, Index most);
 // divisors are within it. At most `most` of them, the lowest total degrees first.
 Terms Neighbours(const Terms& terms, Index n, Index max_degree, Index most);
 
+// Terms outside of any set that are one or two degrees higher in one input than a term of it: of an
+// odd function, a⁵b next to a³b, though a⁴b and a⁵ mean nothing to it. At most `most` of them, the
+// lowest total degrees first.
+Terms FarNeighbours(const Terms& terms, Index n, Index max_degree, Index most);
+
 Index TotalDegree(const Term& term);
 
 }  // namespace sobolev::regression

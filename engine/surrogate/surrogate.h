@@ -54,7 +54,13 @@ struct PredictionSize {
 };
 
 // The kinds; the numbers are stored.
-enum class SurrogateKind { kNetwork = 1, kPolynomial = 2, kGaussianProcess = 3, kEnsemble = 4 };
+enum class SurrogateKind {
+  kNetwork = 1,
+  kPolynomial = 2,
+  kGaussianProcess = 3,
+  kEnsemble = 4,
+  kComposed = 5,
+};
 
 // Immutable, so thread-safe.
 class Surrogate {

@@ -20,10 +20,14 @@
 #include "engine/train/fit.h"
 #include "engine/train/loss_weights.h"
 #include "engine/train/recipe.h"
+#include "engine/train/robust_errors.h"
 
 namespace sobolev::train {
 
 namespace {
+
+// With outliers: fits with weights from the errors of the fit before.
+constexpr int kRobustRounds = 4;
 
 regression::FitSizes SizesOf(const Recipe& recipe, const LabelledPoints& points) {
   const LossOptions options{.derivatives = recipe.derivatives};
@@ -42,25 +46,28 @@ class ClosedFormFit : public Fit {
   bool Advance(const std::stop_token& stop) override {
     AffineMaps maps = AffineMaps::Standard(data_.scaling.x_mean, data_.scaling.x_scale,
                                            data_.scaling.y_mean, data_.scaling.y_scale);
+    std::optional<Projection> projection;
     std::optional<LabelledPoints> projected;
     if (recipe_.rank > 0) {
-      const Projection projection =
-          MakeProjection(AnalyseGradients(data_.training), recipe_.rank, data_.training.X);
-      projected = Project(data_.training, projection);
-      maps.A = projection.B * maps.x_factor.asDiagonal();
+      projection = MakeProjection(AnalyseGradients(data_.training), recipe_.rank, data_.training.X);
+      projected = Project(data_.training, *projection);
+      maps.A = projection->B * maps.x_factor.asDiagonal();
       maps.x_factor.resize(0);
     }
     LossOptions loss = data_.loss;
     loss.derivatives = loss.derivatives && recipe_.derivatives;
     const LabelledPoints& points = projected ? *projected : data_.training;
-    const LossWeights weights = WeightsFor(points, loss);
+    const LossWeights weights = WeightsFor(points, loss, recipe_.balance);
     try {
-      if (recipe_.family == Family::kPolynomial) {
-        surrogate_ =
-            regression::FitPolynomial(points, weights, maps, {.max_cost = recipe_.search}, stop)
-                .surrogate;
-      } else {
-        surrogate_ = regression::FitGaussianProcess(points, weights, maps, {}, stop).surrogate;
+      const double power = recipe_.family == Family::kGaussianProcess ? 2 : 1;
+      if (!loss.huber) surrogate_ = FitTo(points, weights, maps, stop);
+      for (int round = 0; round < kRobustRounds && loss.huber; ++round) {
+        // In the coordinates of the data, whatever those of the fit are. The first model is 0.
+        const LabelErrors errors =
+            round == 0 ? LabelErrors{data_.training.Y, data_.training.J}
+                       : LabelErrorsOn(*surrogate_, data_.training, data_.scaling, stop);
+        const LabelledPoints sound = WithoutOutliers(data_.training, errors, *loss.huber, power);
+        surrogate_ = FitTo(projection ? Project(sound, *projection) : sound, weights, maps, stop);
       }
     } catch (const Error& error) {
       // Too few labels, or too many: this recipe makes no model.
@@ -69,7 +76,7 @@ class ClosedFormFit : public Fit {
         throw;
       }
     }
-    work_ = EstimateClosedFormWork(recipe_, data_.training);
+    work_ = EstimateClosedFormWork(recipe_, data_.training) * (loss.huber ? kRobustRounds : 1);
     return false;
   }
 
@@ -82,6 +89,16 @@ class ClosedFormFit : public Fit {
   void Load(ByteReader& /*reader*/) override {}
 
  private:
+  std::shared_ptr<const Surrogate> FitTo(const LabelledPoints& points, const LossWeights& weights,
+                                         const AffineMaps& maps,
+                                         const std::stop_token& stop) const {
+    if (recipe_.family == Family::kGaussianProcess) {
+      return regression::FitGaussianProcess(points, weights, maps, {}, stop).surrogate;
+    }
+    return regression::FitPolynomial(points, weights, maps, {.max_cost = recipe_.search}, stop)
+        .surrogate;
+  }
+
   const Recipe recipe_;
   const FitData& data_;
   std::shared_ptr<const Surrogate> surrogate_;

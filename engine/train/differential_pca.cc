@@ -87,6 +87,11 @@ LabelledPoints Project(const LabelledPoints& points, const Projection& projectio
   LabelledPoints projected = points;
   projected.X = projection.B * points.X;
   if (points.J.cols() > 0) projected.J = projection.L.transpose() * points.J;
+  if (points.J_weight.cols() > 0) {
+    // Independent errors of variance 1/w add up.
+    const Matrix squares = projection.L.cwiseAbs2();
+    projected.J_weight = (squares.transpose() * points.J_weight.cwiseInverse()).cwiseInverse();
+  }
   if (!points.tangents.point.empty()) {
     projected.tangents.X_dot = projection.B * points.tangents.X_dot;
   }

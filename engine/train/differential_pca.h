@@ -42,7 +42,8 @@ std::vector<Index> PromisingRanks(const DifferentialPca& pca);
 // The first r directions, scaled so that u has unit spread over the points.
 Projection MakeProjection(const DifferentialPca& pca, Index r, const Matrix& X);
 
-// The same labels in the coordinates u. Labels along what is dropped become noise.
+// The same labels in the coordinates u, with the weights of independent errors. Labels along what
+// is dropped become noise.
 LabelledPoints Project(const LabelledPoints& points, const Projection& projection);
 
 }  // namespace sobolev::train

@@ -12,6 +12,7 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
+#include "engine/train/robust_errors.h"
 
 namespace sobolev::train {
 
@@ -19,8 +20,140 @@ namespace {
 
 // Below that a relative error is as good as none; it keeps the logarithm finite.
 constexpr double kExact = 1e-15;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// Numbers of Hessians that are evaluated at a time.
+constexpr Index kHessianNumbers = Index{1} << 20;
+
+// The error of a label of that weight, cut where its size passes the limit.
+double Limited(double error, double weight, double limit) {
+  if (!(std::abs(error) * std::sqrt(weight) > limit)) return error;
+  return std::copysign(limit / std::sqrt(weight), error);
+}
+
+double Relative(double error_square, double label_square) {
+  return label_square > 0 ? std::sqrt(error_square / label_square) : 0;
+}
+
+// ‖h − h*‖ / ‖h*‖ over the entries of curvature labels that are there.
+std::optional<double> CurvatureError(const Surrogate& surrogate, const LabelledPoints& points,
+                                     const nn::Scaling& scaling, const std::stop_token& stop) {
+  const Matrix X = (scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean;
+  const CurvatureLabels& labels = points.curvatures;
+  const auto num_labels = static_cast<Index>(labels.point.size());
+  if (num_labels == 0) return std::nullopt;
+  const Index n = points.n();
+  const Index m = points.m();
+  const Index most = std::clamp<Index>(kHessianNumbers / (m * n * n), 1, num_labels);
+  Matrix at(n, most);
+  Matrix H(n, n * m * most);
+  double error_square = 0;
+  double label_square = 0;
+  bool known = false;
+  for (Index first = 0; first < num_labels; first += most) {
+    const Index count = std::min(most, num_labels - first);
+    for (Index k = 0; k < count; ++k) {
+      at.col(k) = X.col(labels.point[static_cast<std::size_t>(first + k)]);
+    }
+    surrogate.Predict(ConstMatrixMap(at.data(), n, count), std::nullopt, std::nullopt,
+                      {.H = H.data()}, stop);
+    for (Index k = 0; k < count; ++k) {
+      const Vector v = scaling.x_scale.cwiseProduct(labels.V.col(first + k));
+      Vector h = Vector::Zero(n);
+      for (Index i = 0; i < m; ++i) {
+        h += labels.Y_bar(i, first + k) / scaling.y_scale[i] *
+             (H.middleCols((k * m + i) * n, n) * v);
+      }
+      for (Index j = 0; j < n; ++j) {
+        const double label = labels.H_v(j, first + k);
+        if (std::isnan(label)) continue;
+        const double error = h[j] * scaling.x_scale[j] - label;
+        error_square += error * error;
+        label_square += label * label;
+        known = true;
+      }
+    }
+  }
+  if (!known) return std::nullopt;
+  return Relative(error_square, label_square);
+}
+
+// Of values and Jacobians.
+Errors FirstOrderErrors(const Surrogate& surrogate, const LabelledPoints& points,
+                        const nn::Scaling& scaling, PointErrors* by_point,
+                        const std::stop_token& stop, std::optional<double> huber) {
+  const Index n = points.n();
+  const Index m = points.m();
+  const Index num_points = points.NumPoints();
+  const bool jacobian = points.J.cols() > 0;
+  const LabelErrors of_labels = LabelErrorsOn(surrogate, points, scaling, stop);
+  ErrorSpread limit{Vector::Constant(m, kInfinity), Matrix::Constant(n, m, kInfinity)};
+  if (huber) {
+    limit = SpreadOf(of_labels, points);
+    limit.Y *= *huber;
+    limit.J *= *huber;
+  }
+
+  Vector square = Vector::Zero(m);
+  Vector weight = Vector::Zero(m);
+  Vector jacobian_square = Vector::Zero(m);
+  Vector jacobian_weight = Vector::Zero(m);
+  double label_square = 0;
+  double outlier_weight = 0;
+  PointErrors of_points{.value = Vector::Zero(num_points), .jacobian = Vector::Zero(num_points)};
+  for (Index s = 0; s < num_points; ++s) {
+    for (Index i = 0; i < m; ++i) {
+      if (!std::isnan(points.Y(i, s))) {
+        const double of_label = points.weight[s] * points.ValueWeight(i, s);
+        const double error = Limited(of_labels.Y(i, s), points.ValueWeight(i, s), limit.Y[i]);
+        square[i] += of_label * error * error;
+        of_points.value[s] += of_label * error * error;
+        weight[i] += of_label;
+      }
+      for (Index j = 0; j < n && jacobian; ++j) {
+        const Index column = s * m + i;
+        const double label = points.J(j, column);
+        if (std::isnan(label)) continue;
+        const double of_label = points.GradientWeight(j, column);
+        const double error = Limited(of_labels.J(j, column), of_label, limit.J(j, i));
+        jacobian_square[i] += of_label * error * error;
+        of_points.jacobian[s] += of_label * error * error;
+        jacobian_weight[i] += of_label;
+        if (std::abs(error) < std::abs(of_labels.J(j, column))) {
+          outlier_weight += of_label;
+        } else {
+          label_square += of_label * label * label;
+        }
+      }
+    }
+  }
+  // What outliers would be if they were not.
+  const double sound_weight = jacobian_weight.sum() - outlier_weight;
+  if (outlier_weight > 0) label_square *= jacobian_weight.sum() / sound_weight;
+  if (by_point != nullptr) *by_point = std::move(of_points);
+  Errors errors;
+  if (weight.sum() > 0) {
+    const Vector rmse = square.cwiseQuotient(weight.cwiseMax(1e-300)).cwiseSqrt();
+    errors.value_rmse = rmse.cwiseProduct(scaling.y_scale);
+    errors.value_relative = std::sqrt(rmse.squaredNorm() / static_cast<double>(m));
+  }
+  if (jacobian_weight.sum() > 0) {
+    errors.jacobian_rmse =
+        jacobian_square.cwiseQuotient(jacobian_weight.cwiseMax(1e-300)).cwiseSqrt();
+    errors.jacobian_relative = Relative(jacobian_square.sum(), label_square);
+  }
+  return errors;
+}
 
 }  // namespace
+
+Errors UnknownErrors() {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  return {.value_rmse = {},
+          .value_relative = nan,
+          .jacobian_rmse = {},
+          .jacobian_relative = nan,
+          .curvature_relative = {}};
+}
 
 Errors MeanOf(const std::vector<Errors>& sets) {
   Errors mean = sets.front();
@@ -30,6 +163,14 @@ Errors MeanOf(const std::vector<Errors>& sets) {
     mean.jacobian_rmse += sets[k].jacobian_rmse;
     mean.jacobian_relative += sets[k].jacobian_relative;
   }
+  double curvature = 0;
+  Index num_curvatures = 0;
+  for (const Errors& set : sets) {
+    if (!set.curvature_relative) continue;
+    curvature += *set.curvature_relative;
+    ++num_curvatures;
+  }
+  if (num_curvatures > 0) mean.curvature_relative = curvature / static_cast<double>(num_curvatures);
   const auto count = static_cast<double>(sets.size());
   mean.value_rmse /= count;
   mean.value_relative /= count;
@@ -48,56 +189,16 @@ void Append(const PointErrors& more, PointErrors& errors) {
 }
 
 Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
-                const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop) {
-  const Index n = points.n();
-  const Index m = points.m();
-  const Index num_points = points.NumPoints();
-  const bool jacobian = points.J.cols() > 0;
-  const Matrix X = ((scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean).eval();
-  Matrix Y(m, num_points);
-  Matrix J(n, jacobian ? m * num_points : 0);
-  surrogate.Predict(ConstMatrixMap(X.data(), n, num_points), std::nullopt, std::nullopt,
-                    {.Y = Y.data(), .J = jacobian ? J.data() : nullptr}, stop);
-
-  Vector square = Vector::Zero(m);
-  Vector weight = Vector::Zero(m);
-  Vector jacobian_square = Vector::Zero(m);
-  Vector num_entries = Vector::Zero(m);
-  double label_square = 0;
-  PointErrors of_points{.value = Vector::Zero(num_points), .jacobian = Vector::Zero(num_points)};
-  for (Index s = 0; s < num_points; ++s) {
-    for (Index i = 0; i < m; ++i) {
-      if (!std::isnan(points.Y(i, s))) {
-        const double error = (Y(i, s) - scaling.y_mean[i]) / scaling.y_scale[i] - points.Y(i, s);
-        square[i] += points.weight[s] * error * error;
-        of_points.value[s] += points.weight[s] * error * error;
-        weight[i] += points.weight[s];
-      }
-      for (Index j = 0; j < n && jacobian; ++j) {
-        const double label = points.J(j, s * m + i);
-        if (std::isnan(label)) continue;
-        const double error = J(j, s * m + i) * (scaling.x_scale[j] / scaling.y_scale[i]) - label;
-        jacobian_square[i] += error * error;
-        of_points.jacobian[s] += error * error;
-        label_square += label * label;
-        num_entries[i] += 1;
-      }
-    }
-  }
-  if (by_point != nullptr) *by_point = std::move(of_points);
-  Errors errors;
-  if (weight.sum() > 0) {
-    const Vector rmse = square.cwiseQuotient(weight.cwiseMax(1e-300)).cwiseSqrt();
-    errors.value_rmse = rmse.cwiseProduct(scaling.y_scale);
-    errors.value_relative = std::sqrt(rmse.squaredNorm() / static_cast<double>(m));
-  }
-  if (num_entries.sum() > 0) {
-    errors.jacobian_rmse = jacobian_square.cwiseQuotient(num_entries.cwiseMax(1)).cwiseSqrt();
-    if (label_square > 0) {
-      errors.jacobian_relative = std::sqrt(jacobian_square.sum() / label_square);
-    }
-  }
+                const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop,
+                std::optional<double> huber) {
+  Errors errors = FirstOrderErrors(surrogate, points, scaling, by_point, stop, huber);
+  errors.curvature_relative = CurvatureError(surrogate, points, scaling, stop);
   return errors;
+}
+
+double ScoreOn(const Surrogate& surrogate, const LabelledPoints& points, const nn::Scaling& scaling,
+               const std::stop_token& stop, std::optional<double> huber) {
+  return Score(FirstOrderErrors(surrogate, points, scaling, nullptr, stop, huber));
 }
 
 bool ClearlyLower(const PointErrors& first, const PointErrors& second) {

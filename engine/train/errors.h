@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_ENGINE_TRAIN_ERRORS_H_
 #define SOBOLEV_ENGINE_TRAIN_ERRORS_H_
 
+#include <optional>
 #include <stop_token>
 #include <vector>
 
@@ -19,9 +20,15 @@ struct Errors {
   double value_relative = 0;     // RMS over outputs of value_rmse / σ_y.
   Vector jacobian_rmse;          // m, standardised; empty without Jacobians.
   double jacobian_relative = 0;  // ‖J − J*‖ / ‖J*‖, standardised; 0 if J* is.
+  // ‖h − h*‖ / ‖h*‖ over curvature labels, standardised; 0 if h* is. Unset without labels.
+  std::optional<double> curvature_relative;
 };
 
-// The mean of each number, over one or more sets of samples with the same kinds of labels.
+// Of a fit that nothing was held out from: no squares, and NaN for ratios.
+Errors UnknownErrors();
+
+// The mean of each number, over one or more sets of samples with the same kinds of labels; of
+// curvatures over the sets that have some.
 Errors MeanOf(const std::vector<Errors>& sets);
 
 // What each point adds to the errors: its weighted squares, standardised.
@@ -33,11 +40,16 @@ struct PointErrors {
 // The errors of more points after those of some.
 void Append(const PointErrors& more, PointErrors& errors);
 
-// Over the labels that are there, at standardised points, of a surrogate in the user's units. Fills
-// `by_point` unless it is null.
+// Over the labels that are there, at standardised points, of a surrogate in the user's units. Means
+// are weighted by the weights of points (of values) and of single labels. Fills `by_point` unless
+// it is null. With a threshold `huber` (robust_errors.h) errors beyond it count as the threshold.
 Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
-                const nn::Scaling& scaling, PointErrors* by_point,
-                const std::stop_token& stop = {});
+                const nn::Scaling& scaling, PointErrors* by_point, const std::stop_token& stop = {},
+                std::optional<double> huber = std::nullopt);
+
+// Score(ErrorsOn(…)) without what that does not count.
+double ScoreOn(const Surrogate& surrogate, const LabelledPoints& points, const nn::Scaling& scaling,
+               const std::stop_token& stop = {}, std::optional<double> huber = std::nullopt);
 
 // Whether the first are lower than the second by more than chance: the mean over points of the
 // difference, in units of the second's means, is below zero by its standard error. Labels with
@@ -45,7 +57,8 @@ Errors ErrorsOn(const Surrogate& surrogate, const LabelledPoints& points,
 bool ClearlyLower(const PointErrors& first, const PointErrors& second);
 
 // One number to rank by: the geometric mean of the relative errors of values and Jacobians, or the
-// one that is known. Infinite if an error is not finite.
+// one that is known. Curvatures do not count: they are seldom labelled but by differences, whose
+// noise would hide the others. Infinite if an error is not finite.
 double Score(const Errors& errors);
 
 }  // namespace sobolev::train

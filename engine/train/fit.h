@@ -42,8 +42,8 @@ class Fit {
 
   // About the multiply-adds spent so far.
   virtual double Work() const = 0;
-  // Iterations of Levenberg-Marquardt after which the best parameters were found; 0 for other
-  // recipes, and if Adam had found them.
+  // Iterations of the recipe's last optimiser after which the best parameters were found; 0 for
+  // other recipes than networks, for Adam, and if an earlier optimiser had found them.
   virtual Index BestIteration() const = 0;
   // The best so far, in the user's units. Null before the first slice is done, and if the recipe
   // does not lead to a model on these points.

@@ -18,8 +18,10 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
+#include "engine/nn/row_layout.h"
 #include "engine/nn/twin_sweep.h"
 #include "engine/train/adam.h"
+#include "engine/train/batches.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
 #include "engine/train/scaling.h"
@@ -27,71 +29,6 @@
 namespace sobolev::train {
 
 namespace {
-
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-
-// Appends scaled numbers to a row.
-template <class T>
-struct RowWriter {
-  void Write(double number) {
-    *next = static_cast<T>(number);
-    finite = finite && std::isfinite(*next);
-    ++next;
-  }
-
-  // NaN is a missing label.
-  void WriteLabel(double number) {
-    if (!std::isnan(number)) return Write(number);
-    *next++ = std::numeric_limits<T>::quiet_NaN();
-  }
-
-  T* next;
-  bool finite = true;
-};
-
-// One standardised sample, laid out as nn::SampleRows says. Returns whether all of it is finite.
-template <class T>
-bool WriteRow(const Sample& sample, const nn::Scaling& scaling, const WeightFactors& factors,
-              T* row) {
-  RowWriter<T> writer{row};
-  const Index n = scaling.x_mean.size();
-  const Index m = scaling.y_mean.size();
-  for (Index j = 0; j < n; ++j) {
-    writer.Write((sample.x[j] - scaling.x_mean[j]) / scaling.x_scale[j]);
-  }
-  for (Index i = 0; i < m; ++i) {
-    writer.WriteLabel(sample.y == nullptr ? kMissing
-                                          : (sample.y[i] - scaling.y_mean[i]) / scaling.y_scale[i]);
-  }
-  for (Index i = 0; i < m; ++i) {
-    for (Index j = 0; j < n; ++j) {
-      writer.WriteLabel(sample.jacobian == nullptr ? kMissing
-                                                   : sample.jacobian[i * n + j] *
-                                                         (scaling.x_scale[j] / scaling.y_scale[i]));
-    }
-  }
-  writer.Write(factors.value * sample.weight);
-  writer.Write(sample.jacobian == nullptr ? 0 : factors.gradient * sample.weight);
-  return writer.finite;
-}
-
-template <class T>
-std::vector<T> MakeRows(const SampleSet& samples, const Split& split,
-                        const Standardisation& standardisation, const std::stop_token& stop) {
-  const Index stride = nn::RowSize(samples.n, samples.m);
-  std::vector<T> rows(static_cast<std::size_t>(samples.NumSamples() * stride));
-  ForEachSample(samples, stop, [&](Index number, const Sample& sample) {
-    const bool held_out = split.held_out[static_cast<std::size_t>(number)];
-    const WeightFactors& factors = held_out ? standardisation.validation : standardisation.training;
-    if (WriteRow(sample, standardisation.scaling, factors, rows.data() + number * stride)) return;
-    throw FailedPrecondition(
-        "NOT_REPRESENTABLE", "dataset",
-        "expected samples that are finite once they are scaled by the spread of their columns, but "
-        "sample " +
-            std::to_string(number) + " is not; remove outliers or train with precision float64");
-  });
-  return rows;
-}
 
 template <class T>
 std::vector<T> Converted(std::span<const double> numbers) {
@@ -107,21 +44,22 @@ class TypedLearner : public Learner {
         m_(samples.m),
         alpha_(*resolved.alpha),
         beta_(*resolved.beta),
-        row_data_(MakeRows<T>(samples, split, standardisation, stop)),
-        rows_{.data = row_data_.data(), .stride = nn::RowSize(n_, m_)},
+        batches_(MakeBatches<T>(samples, split, standardisation, resolved, stop)),
         map_(ArchitectureOf(resolved, n_, m_), resolved.shape),
-        sweep_(ArchitectureOf(resolved, n_, m_), Converted<T>(standardisation.lambda),
-               *resolved.batch_size),
+        sweep_(ArchitectureOf(resolved, n_, m_), batches_->layout(),
+               Converted<T>(standardisation.lambda), *resolved.batch_size),
         theta_(InitialTheta(resolved)),
         best_theta_(theta_),
         weights_(map_.IsIdentity() ? 0 : theta_.size()),
         gradient_(theta_.size()),
         adam_(theta_.size()) {}
 
-  nn::TwinLoss Step(std::span<const std::uint32_t> batch, double learning_rate,
+  nn::TwinLoss Step(Index epoch, Index step, double learning_rate,
                     const std::stop_token& stop) override {
+    const RowBatch<T> batch = batches_->OfStep(epoch, step, stop);
     sweep_.SetParameters(WeightsAt(theta_));
-    const nn::TwinLoss loss = sweep_.LossAndGradient(rows_, batch, alpha_, beta_, gradient_, stop);
+    const nn::TwinLoss loss =
+        sweep_.LossAndGradient(batch.rows, batch.indices, alpha_, beta_, gradient_, stop);
     if (std::isfinite(loss.value) && std::isfinite(loss.gradient)) {
       if (!map_.IsIdentity()) {
         std::vector<T>& slopes = weights_;
@@ -133,8 +71,7 @@ class TypedLearner : public Learner {
     return loss;
   }
 
-  Evaluation Evaluate(Parameters which, std::span<const std::uint32_t> numbers,
-                      const std::stop_token& stop) override {
+  Evaluation Evaluate(Parameters which, const std::stop_token& stop) override {
     sweep_.SetParameters(WeightsAt(ThetaOf(which)));
     Evaluation evaluation{.loss = {},
                           .value_square = Vector::Zero(m_),
@@ -142,9 +79,20 @@ class TypedLearner : public Learner {
                           .jacobian_label_square = Vector::Zero(m_),
                           .num_values = Vector::Zero(m_),
                           .num_entries = Vector::Zero(m_)};
-    CountLabels(numbers, evaluation);
-    evaluation.loss = sweep_.Residuals(rows_, numbers, SpanOf(evaluation.value_square),
-                                       SpanOf(evaluation.jacobian_square), stop);
+    double num_samples = 0;
+    for (Index part = 0; part < batches_->NumValidationParts(); ++part) {
+      const RowBatch<T> batch = batches_->OfValidation(part, stop);
+      for (const std::uint32_t index : batch.indices) {
+        CountLabels(batch.rows.data + index * batch.rows.stride, evaluation);
+      }
+      const nn::TwinLoss loss =
+          sweep_.Residuals(batch.rows, batch.indices, SpanOf(evaluation.value_square),
+                           SpanOf(evaluation.jacobian_square), stop);
+      const auto size = static_cast<double>(batch.indices.size());
+      num_samples += size;
+      evaluation.loss.value += size / num_samples * (loss.value - evaluation.loss.value);
+      evaluation.loss.gradient += size / num_samples * (loss.gradient - evaluation.loss.gradient);
+    }
     return evaluation;
   }
 
@@ -158,11 +106,7 @@ class TypedLearner : public Learner {
     return converted;
   }
 
-  std::uint64_t Fingerprint() const override {
-    Hasher hasher;
-    hasher.Add(row_data_.data(), row_data_.size() * sizeof(T));
-    return hasher.Finish();
-  }
+  std::uint64_t Fingerprint() const override { return batches_->Fingerprint(); }
 
   void Save(ByteWriter& writer) const override {
     writer.Write(adam_.steps());
@@ -207,30 +151,42 @@ class TypedLearner : public Learner {
     return {vector.data(), static_cast<std::size_t>(vector.size())};
   }
 
-  const T* RowOf(std::uint32_t number) const { return rows_.data + number * rows_.stride; }
-
-  void CountLabels(std::span<const std::uint32_t> numbers, Evaluation& evaluation) const {
-    for (const std::uint32_t number : numbers) {
-      const T* y = RowOf(number) + n_;
-      const T* J = y + m_;
+  // The labels of a row.
+  void CountLabels(const T* row, Evaluation& evaluation) const {
+    const nn::RowLayout& layout = batches_->layout();
+    for (Index i = 0; i < m_; ++i) {
+      evaluation.num_values[i] += std::isnan(row[layout.Y() + i]) ? 0 : 1;
+      for (Index j = 0; j < n_ && layout.jacobian; ++j) {
+        AddEntry(row[layout.Jacobian() + i * n_ + j], i, 1, evaluation);
+      }
+    }
+    for (Index k = 0; k < layout.num_tangents; ++k) {
+      const T* const y_dot = row + layout.Tangent(k) + n_;
+      for (Index i = 0; i < m_; ++i) AddEntry(y_dot[i], i, 1, evaluation);
+    }
+    for (Index k = 0; k < layout.num_adjoints; ++k) {
+      const T* const seed = row + layout.Adjoint(k);
       for (Index i = 0; i < m_; ++i) {
-        evaluation.num_values[i] += std::isnan(y[i]) ? 0 : 1;
-        for (Index j = 0; j < n_; ++j) {
-          if (std::isnan(J[i * n_ + j])) continue;
-          const auto entry = static_cast<double>(J[i * n_ + j]);
-          evaluation.jacobian_label_square[i] += entry * entry;
-          evaluation.num_entries[i] += 1;
+        const auto share = static_cast<double>(seed[i]) * static_cast<double>(seed[i]);
+        for (Index j = 0; j < n_ && share > 0; ++j) {
+          AddEntry(seed[m_ + j], i, share, evaluation);
         }
       }
     }
+  }
+
+  static void AddEntry(T label, Index output, double share, Evaluation& evaluation) {
+    if (std::isnan(label)) return;
+    const auto entry = static_cast<double>(label);
+    evaluation.jacobian_label_square[output] += share * entry * entry;
+    evaluation.num_entries[output] += share;
   }
 
   const Index n_;
   const Index m_;
   const double alpha_;
   const double beta_;
-  const std::vector<T> row_data_;
-  const nn::SampleRows<T> rows_;
+  const std::unique_ptr<Batches<T>> batches_;
   const nn::WeightMap map_;
   nn::TwinSweep<T> sweep_;
 

@@ -20,7 +20,8 @@ namespace sobolev::train {
 
 enum class Parameters { kCurrent, kBest };
 
-// Residuals over a set of samples, in standardised units.
+// Residuals over a set of samples, in standardised units. A tangent label of output i counts as an
+// entry of Ĵ_i, an adjoint label as one row with the share ȳ_i² in Ĵ_i.
 struct Evaluation {
   nn::TwinLoss loss;       // As the optimiser sees it, over the whole set.
   Vector value_square;     // m: Σ_s (ŷ_i − ŷ*_i)²
@@ -35,14 +36,13 @@ class Learner {
  public:
   virtual ~Learner() = default;
 
-  // One step of Adam on the loss over these samples, given by number. Returns the loss before it;
-  // the step is not taken when that is not finite. Throws Error(kCancelled), with nothing changed,
-  // soon after `stop` fires.
-  virtual nn::TwinLoss Step(std::span<const std::uint32_t> batch, double learning_rate,
+  // One step of Adam on the loss over the samples of this step of this epoch, both from 0. Returns
+  // the loss before it; the step is not taken when that is not finite. Throws Error(kCancelled),
+  // with nothing changed, soon after `stop` fires.
+  virtual nn::TwinLoss Step(Index epoch, Index step, double learning_rate,
                             const std::stop_token& stop) = 0;
-  // Throws Error(kCancelled) soon after `stop` fires.
-  virtual Evaluation Evaluate(Parameters which, std::span<const std::uint32_t> numbers,
-                              const std::stop_token& stop) = 0;
+  // Over the held-out samples. Throws Error(kCancelled) soon after `stop` fires.
+  virtual Evaluation Evaluate(Parameters which, const std::stop_token& stop) = 0;
   // Makes the current parameters the best ones, which at first are the initial ones.
   virtual void KeepAsBest() = 0;
   // The network's θ, p values; with shape constraints the weights, not their free parameters.
@@ -55,8 +55,9 @@ class Learner {
   virtual void Load(ByteReader& reader) = 0;
 };
 
-// With initial parameters by options.seed. `resolved` is what ResolveOptions returned; the samples
-// are copied. Throws Error(kFailedPrecondition) naming the sample if a standardised number is not
+// With initial parameters by options.seed. `resolved` is what ResolveOptions returned. The samples
+// are copied, unless they are streamed: then `split` and their memory must outlive the learner.
+// Throws Error(kFailedPrecondition) naming the sample if a standardised number is not
 // finite in the chosen precision, and Error(kCancelled) soon after `stop` fires.
 std::unique_ptr<Learner> MakeLearner(const SampleSet& samples, const Split& split,
                                      const Standardisation& standardisation,

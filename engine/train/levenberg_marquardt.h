@@ -22,6 +22,7 @@
 #include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
 #include "engine/surrogate/labelled_points.h"
+#include "engine/train/minimiser.h"
 
 namespace sobolev::train {
 
@@ -39,39 +40,26 @@ struct LevenbergMarquardtOptions {
   Isa isa = BestIsa();
 };
 
-class LevenbergMarquardt {
+class LevenbergMarquardt : public Minimiser {
  public:
-  enum class Status {
-    kRunning,
-    kConverged,  // F hardly decreases any more, or its gradient is 0.
-    kStalled,    // No damping gives a step that decreases F.
-    kDiverged,   // F is not finite at the initial θ.
-  };
-
   // Copies the labels. Throws Error(kInvalidArgument) as nn::GramSweep does, or if `theta` has
   // another size than the architecture's parameters.
   LevenbergMarquardt(const nn::Architecture& architecture, const LabelledPoints& points,
                      const LossWeights& weights, Vector theta,
                      const LevenbergMarquardtOptions& options);
-  ~LevenbergMarquardt();
+  ~LevenbergMarquardt() override;
 
-  // One step, whatever number of dampings it takes to find it; nothing unless running. Throws
-  // Error(kCancelled) soon after `stop` fires and leaves everything as before the call.
-  Status Step(const std::stop_token& stop = {});
+  // Whatever number of dampings it takes to find a step.
+  Status Step(const std::stop_token& stop = {}) override;
 
-  Status status() const { return status_; }
-  // Always finite if the initial θ was.
-  const Vector& theta() const { return theta_; }
-  // |r(θ)|², the loss of nn/gram_sweep.h, without the ridge.
-  double loss() const { return loss_; }
+  Status status() const override { return status_; }
+  const Vector& theta() const override { return theta_; }
+  double loss() const override { return loss_; }
   double damping() const { return damping_; }
-  Index num_steps() const { return num_steps_; }
+  Index num_steps() const override { return num_steps_; }
 
-  // Everything that steps depend on but the arguments of the constructor: loaded into an object
-  // made with the same arguments, further steps give the same bits. Load throws Error(kDataLoss) if
-  // the bytes are not those of such an object.
-  void Save(ByteWriter& writer) const;
-  void Load(ByteReader& reader);
+  void Save(ByteWriter& writer) const override;
+  void Load(ByteReader& reader) override;
 
  private:
   struct Workspace;

@@ -23,11 +23,12 @@
 #include "engine/train/differential_pca.h"
 #include "engine/train/errors.h"
 #include "engine/train/fit.h"
-#include "engine/train/levenberg_marquardt.h"
+#include "engine/train/full_batch.h"
 #include "engine/train/loss_weights.h"
 #include "engine/train/options.h"
 #include "engine/train/random_streams.h"
 #include "engine/train/recipe.h"
+#include "engine/train/sample_view.h"
 #include "engine/train/samples.h"
 #include "engine/train/trainer.h"
 
@@ -37,9 +38,12 @@ namespace {
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-// Levenberg-Marquardt ends when the held-out score has not improved by this share for so long.
+// Steps that take all labels end when the held-out score has not improved by this share for so many
+// slices.
 constexpr double kImprovement = 0.01;
 constexpr Index kPatience = 15;
+// L-BFGS ends where the Gauss-Newton model can be trusted.
+constexpr double kDampingAfterLbfgs = 1e-4;
 // Standard deviation of the initial biases: without them all tanh units bend at the mean.
 constexpr double kBiasSpread = 0.5;
 // Between the seeds of restarts; odd, so that they do not repeat.
@@ -95,18 +99,17 @@ Vector FoldAffine(const nn::Architecture& architecture, const Vector& theta, con
   return folded;
 }
 
-SampleBlock BlockOf(const LabelledPoints& points, bool derivatives) {
-  return {.rows = points.NumPoints(),
-          .x = points.X.data(),
-          .y = points.Y.data(),
-          .jacobian = derivatives && points.J.cols() > 0 ? points.J.data() : nullptr,
-          .weight = points.weight.data()};
-}
-
 LossWeights LossFor(const Recipe& recipe, const FitData& data, const LabelledPoints& points) {
   LossOptions options = data.loss;
   options.derivatives = options.derivatives && recipe.derivatives;
-  return WeightsFor(points, options);
+  return WeightsFor(points, options, recipe.balance);
+}
+
+// Multiply-adds of a gradient of the loss of all points.
+double GradientWork(const nn::Architecture& architecture, Index num_points, bool derivatives) {
+  const Index sweeps = derivatives ? 3 + 3 * architecture.m : 3;
+  return static_cast<double>(sweeps) * static_cast<double>(architecture.NumParameters()) *
+         static_cast<double>(num_points);
 }
 
 // The Gauss-Newton matrix of all points, and its factorisation.
@@ -114,7 +117,9 @@ double NewtonWorkPerStep(const nn::Architecture& architecture, const LabelledPoi
   const auto p = static_cast<double>(architecture.NumParameters());
   const auto samples = static_cast<double>(points.NumPoints());
   const auto m = static_cast<double>(architecture.m);
-  return (1 + m) * samples * p * p + p * p * p / 3;
+  const auto curvatures =
+      static_cast<double>(architecture.n) * static_cast<double>(points.curvatures.point.size());
+  return (1 + m) * samples * p * p + 0.5 * curvatures * p * p + p * p * p / 3;
 }
 
 class NetworkFit : public Fit {
@@ -135,13 +140,13 @@ class NetworkFit : public Fit {
   bool Advance(const std::stop_token& stop) override {
     if (recipe_.adam_steps > 0 && Training().NumPoints() < kLeastAdamSamples) {
       adam_left_ = false;
-      if (recipe_.newton_iterations == 0) return false;
+      if (!recipe_.TakesAllLabels()) return false;
     }
     if (adam_left_ && recipe_.adam_steps > 0) {
       AdvanceAdam(stop);
-      return adam_left_ || recipe_.newton_iterations > 0;
+      return adam_left_ || recipe_.TakesAllLabels();
     }
-    return AdvanceNewton(stop);
+    return AdvanceFullBatch(stop);
   }
 
   double Work() const override { return work_; }
@@ -154,17 +159,18 @@ class NetworkFit : public Fit {
 
   void Save(ByteWriter& writer) const override {
     writer.Write(adam_left_);
+    writer.Write(lbfgs_left_);
     writer.Write(has_model_);
     writer.Write(patience_score_);
-    writer.Write(patience_iteration_);
+    writer.Write(patience_slice_);
     writer.Write(work_);
-    writer.Write(iteration_);
+    writer.Write(slice_);
     writer.Write(best_iteration_);
     writer.Write(best_score_);
     writer.WriteVector(theta_);
     writer.WriteVector(best_theta_);
-    writer.Write(newton_.has_value());
-    if (newton_) newton_->Save(writer);
+    writer.Write(full_batch_.has_value());
+    if (full_batch_) full_batch_->Save(writer);
     const std::string adam = adam_ ? adam_->SaveState() : std::string();
     writer.Write(adam.size());
     writer.WriteAll(std::span(adam));
@@ -172,18 +178,19 @@ class NetworkFit : public Fit {
 
   void Load(ByteReader& reader) override {
     adam_left_ = reader.Read<bool>();
+    lbfgs_left_ = reader.Read<bool>();
     has_model_ = reader.Read<bool>();
     patience_score_ = reader.Read<double>();
-    patience_iteration_ = reader.Read<Index>();
+    patience_slice_ = reader.Read<Index>();
     work_ = reader.Read<double>();
-    iteration_ = reader.Read<Index>();
+    slice_ = reader.Read<Index>();
     best_iteration_ = reader.Read<Index>();
     best_score_ = reader.Read<double>();
     theta_ = reader.ReadVector(theta_.size());
     best_theta_ = reader.ReadVector(theta_.size());
     if (reader.Read<bool>()) {
-      StartNewton();
-      newton_->Load(reader);
+      MakeFullBatch();
+      full_batch_->Load(reader);
     }
     const auto adam_size = reader.Read<std::size_t>();
     const std::vector<char> adam = reader.ReadAll<char>(adam_size);
@@ -223,15 +230,19 @@ class NetworkFit : public Fit {
 
   void StartAdam(const std::stop_token& stop) {
     const LabelledPoints& points = Training();
-    const LabelledPoints validation = projection_ && data_.validation.NumPoints() > 0
-                                          ? Project(data_.validation, *projection_)
-                                          : LabelledPoints();
-    const LabelledPoints& held_out = projection_ ? validation : data_.validation;
+    if (projection_ && data_.validation.NumPoints() > 0) {
+      validation_ = Project(data_.validation, *projection_);
+    }
+    const LabelledPoints& held_out = projection_ ? validation_ : data_.validation;
     const bool derivatives = recipe_.derivatives && weights_.beta > 0;
-    SampleSet samples{.n = points.n(), .m = points.m(), .blocks = {BlockOf(points, derivatives)}};
+    adam_samples_.clear();
+    adam_samples_.reserve(2);
+    adam_samples_.emplace_back(points, derivatives);
     const Index num_training = points.NumPoints();
     const Index num_held_out = held_out.NumPoints();
-    if (num_held_out > 0) samples.blocks.push_back(BlockOf(held_out, derivatives));
+    if (num_held_out > 0) adam_samples_.emplace_back(held_out, derivatives);
+    SampleSet samples{.n = points.n(), .m = points.m(), .blocks = {}};
+    for (const SampleView& view : adam_samples_) samples.blocks.push_back(view.block());
     Split split;
     split.held_out.assign(static_cast<std::size_t>(num_training + num_held_out), false);
     split.training.resize(static_cast<std::size_t>(num_training));
@@ -255,6 +266,7 @@ class NetworkFit : public Fit {
     options.batch_size = batch;
     options.alpha = weights_.alpha;
     options.beta = weights_.beta;
+    if (data_.loss.derivative_scale) options.derivative_scale = *data_.loss.derivative_scale;
     options.patience = 0;
     options.validation_fraction = std::max(
         1e-6, static_cast<double>(num_held_out) / static_cast<double>(num_training + num_held_out));
@@ -279,50 +291,86 @@ class NetworkFit : public Fit {
     has_model_ = true;
     if (data_.validation.NumPoints() > 0) best_score_ = ScoreOf(theta_, stop);
     adam_.reset();
+    adam_samples_.clear();
     adam_left_ = false;
   }
 
   // In double-precision multiply-adds; Adam runs in single precision.
   double AdamWorkPerSample() const {
-    const Index sweeps = weights_.beta > 0 ? 3 + 3 * architecture_.m : 3;
-    return 0.5 * static_cast<double>(sweeps * architecture_.NumParameters());
+    return 0.5 * GradientWork(architecture_, 1, weights_.beta > 0);
   }
 
-  // ---- Levenberg-Marquardt ----
+  // ---- Steps that take all labels: L-BFGS, then Levenberg-Marquardt ----
 
-  void StartNewton() {
-    newton_.emplace(architecture_, Training(), weights_, theta_,
-                    LevenbergMarquardtOptions{.shape = shape_});
+  bool InLbfgs() const { return lbfgs_left_ && recipe_.lbfgs_steps > 0; }
+
+  void MakeFullBatch() {
+    FullBatch::Options options{.shape = shape_, .huber = data_.loss.huber};
+    if (InLbfgs()) {
+      options.method = FullBatch::Method::kLbfgs;
+    } else if (recipe_.lbfgs_steps > 0) {
+      options.initial_damping = kDampingAfterLbfgs;
+    }
+    // Only of the optimiser that ends the fit.
+    options.local_variance =
+        recipe_.local_variance && !(InLbfgs() && recipe_.newton_iterations > 0);
+    full_batch_.emplace(architecture_, Training(), weights_, options);
   }
 
-  bool AdvanceNewton(const std::stop_token& stop) {
-    if (!newton_) StartNewton();
-    const LevenbergMarquardt::Status status = newton_->Step(stop);
-    work_ += NewtonWorkPerStep(architecture_, Training());
-    theta_ = newton_->theta();
+  bool AdvanceFullBatch(const std::stop_token& stop) {
+    if (!full_batch_) MakeFullBatch();
+    if (!full_batch_->started()) full_batch_->Start(theta_, stop);
+    const Index before = full_batch_->num_steps();
+    const bool was_preliminary = full_batch_->Preliminary();
+    bool more = full_batch_->Step(stop);
+    if (was_preliminary && !full_batch_->Preliminary()) {
+      // What was best for another aim does not count.
+      best_score_ = std::numeric_limits<double>::infinity();
+      patience_score_ = best_score_;
+      patience_slice_ = slice_;
+    }
+    const Index now = full_batch_->num_steps();
+    const bool lbfgs = InLbfgs();
+    work_ += lbfgs ? static_cast<double>(now - before) *
+                         GradientWork(architecture_, Training().NumPoints(), weights_.beta > 0)
+                   : NewtonWorkPerStep(architecture_, Training());
+    theta_ = full_batch_->theta();
+    ++slice_;
+    const bool patient = Judge(now, stop);
+    more = more && (patient || full_batch_->Preliminary());
+    if (more && now < (lbfgs ? recipe_.lbfgs_steps : recipe_.newton_iterations)) return true;
+    full_batch_.reset();
+    if (!lbfgs || recipe_.newton_iterations == 0) return false;
+    lbfgs_left_ = false;
+    best_iteration_ = 0;
+    patience_slice_ = slice_;
+    return true;
+  }
+
+  // Keeps the parameters if they are the best so far. Returns whether held-out errors have improved
+  // not long ago.
+  bool Judge(Index iteration, const std::stop_token& stop) {
     has_model_ = true;
-    ++iteration_;
     if (data_.validation.NumPoints() == 0) {
       best_theta_ = theta_;
-      best_iteration_ = iteration_;
-    } else {
-      const double score = ScoreOf(theta_, stop);
-      if (score < best_score_) {
-        if (score < (1 - kImprovement) * patience_score_) {
-          patience_score_ = score;
-          patience_iteration_ = iteration_;
-        }
-        best_score_ = score;
-        best_theta_ = theta_;
-        best_iteration_ = iteration_;
-      }
-      if (iteration_ - patience_iteration_ >= kPatience) return false;
+      best_iteration_ = iteration;
+      return true;
     }
-    return status == LevenbergMarquardt::Status::kRunning && iteration_ < recipe_.newton_iterations;
+    const double score = ScoreOf(theta_, stop);
+    if (score < best_score_) {
+      if (score < (1 - kImprovement) * patience_score_) {
+        patience_score_ = score;
+        patience_slice_ = slice_;
+      }
+      best_score_ = score;
+      best_theta_ = theta_;
+      best_iteration_ = iteration;
+    }
+    return slice_ - patience_slice_ < kPatience;
   }
 
   double ScoreOf(const Vector& theta, const std::stop_token& stop) const {
-    return Score(ErrorsOn(SurrogateOf(theta), data_.validation, data_.scaling, nullptr, stop));
+    return ScoreOn(SurrogateOf(theta), data_.validation, data_.scaling, stop, data_.loss.huber);
   }
 
   const Recipe recipe_;
@@ -340,14 +388,18 @@ class NetworkFit : public Fit {
   Vector best_theta_;
   double best_score_ = std::numeric_limits<double>::infinity();
   double patience_score_ = std::numeric_limits<double>::infinity();
-  Index patience_iteration_ = 0;
+  Index patience_slice_ = 0;
   Index best_iteration_ = 0;
-  Index iteration_ = 0;  // Of Levenberg-Marquardt.
+  Index slice_ = 0;  // Of steps that take all labels.
   double work_ = 0;
   bool adam_left_ = true;
+  bool lbfgs_left_ = true;
   bool has_model_ = false;  // Whether the parameters are more than initial ones.
+  // What the trainer may read while it runs.
+  LabelledPoints validation_;  // Projected; empty without projection.
+  std::vector<SampleView> adam_samples_;
   std::optional<Trainer> adam_;
-  std::optional<LevenbergMarquardt> newton_;
+  std::optional<FullBatch> full_batch_;  // Of the optimiser that is at work.
 };
 
 }  // namespace
@@ -355,14 +407,11 @@ class NetworkFit : public Fit {
 double EstimateNetworkWork(const Recipe& recipe, const LabelledPoints& training) {
   const nn::Architecture architecture =
       ArchitectureOf(recipe, recipe.rank > 0 ? recipe.rank : training.n(), training.m());
-  const auto p = static_cast<double>(architecture.NumParameters());
-  const auto samples = static_cast<double>(training.NumPoints());
-  const auto m = static_cast<double>(training.m());
-  const double batch = std::min(samples, std::max<double>(kLeastBatch, samples / kBatches));
-  const double adam = static_cast<double>(recipe.adam_steps) * batch * 0.5 * (3 + 3 * m) * p;
-  const double newton =
-      static_cast<double>(recipe.newton_iterations) * NewtonWorkPerStep(architecture, training);
-  return adam + newton;
+  const Index samples = training.NumPoints();
+  const Index batch = std::min(samples, std::max(kLeastBatch, samples / kBatches));
+  return static_cast<double>(recipe.adam_steps) * 0.5 * GradientWork(architecture, batch, true) +
+         static_cast<double>(recipe.lbfgs_steps) * GradientWork(architecture, samples, true) +
+         static_cast<double>(recipe.newton_iterations) * NewtonWorkPerStep(architecture, training);
 }
 
 std::unique_ptr<Fit> MakeNetworkFit(const Recipe& recipe, const FitData& data) {

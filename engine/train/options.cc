@@ -12,9 +12,12 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
+#include "engine/nn/row_layout.h"
 #include "engine/nn/twin_sweep.h"
+#include "engine/train/batches.h"
 #include "engine/train/loss_weights.h"
 #include "engine/train/samples.h"
+#include "engine/train/standard_rows.h"
 #include "engine/train/trainer.h"
 
 namespace sobolev::train {
@@ -74,7 +77,7 @@ void CheckValues(const Options& options) {
 }
 
 // Checks the dataset against the options.
-void CheckSamples(const Options& options, Index num_samples, Index num_jacobians) {
+void CheckSamples(const Options& options, Index num_samples, Index num_derivatives) {
   const Index num_training = num_samples - NumHeldOut(num_samples, options.validation_fraction);
   if (num_training < kMinTrainingSamples) {
     throw FailedPrecondition("TOO_FEW_SAMPLES", "dataset",
@@ -85,27 +88,41 @@ void CheckSamples(const Options& options, Index num_samples, Index num_jacobians
                                  Text(num_samples - num_training) +
                                  "; append samples or lower spec.validation_fraction");
   }
-  if (num_jacobians == 0 && options.beta.value_or(0) > 0) {
-    throw FailedPrecondition("NO_JACOBIANS", "spec.beta",
-                             "expected 0 or unset because no sample has a Jacobian, got " +
-                                 Text(*options.beta) +
-                                 "; append samples with Jacobians or train with beta = 0");
+  if (num_derivatives == 0 && options.beta.value_or(0) > 0) {
+    throw FailedPrecondition(
+        "NO_JACOBIANS", "spec.beta",
+        "expected 0 or unset because no sample has a Jacobian or other labels of "
+        "first derivatives, got " +
+            Text(*options.beta) + "; append samples with Jacobians or train with beta = 0");
   }
+}
+
+// Fills in the sketch. More outputs than there are make no sketch, nor do labels without Jacobians.
+void ResolveSketch(const SampleShape& shape, Options& options) {
+  const Index m = shape.layout.m;
+  if (options.derivative_sketch) {
+    RequireWhole("spec.derivative_sketch", *options.derivative_sketch, 0,
+                 std::numeric_limits<std::int32_t>::max());
+  }
+  Index sketch = options.derivative_sketch.value_or(m > kManyOutputs ? kSketchedOutputs : 0);
+  if (sketch >= m || *options.beta == 0 || !shape.layout.jacobian) sketch = 0;
+  options.derivative_sketch = sketch;
 }
 
 }  // namespace
 
-Options ResolveOptions(const Options& options, Index n, Index m, Index num_samples,
-                       Index num_jacobians, std::size_t memory_limit) {
-  const nn::Architecture architecture = ArchitectureOf(options, n, m);
+Options ResolveOptions(const Options& options, const SampleShape& shape, std::size_t memory_limit) {
+  const Index n = shape.layout.n;
+  const Index num_samples = shape.num_samples;
+  const nn::Architecture architecture = ArchitectureOf(options, n, shape.layout.m);
   nn::Validate(architecture);
   nn::CheckConstraints(architecture, options.shape);
   CheckValues(options);
-  CheckSamples(options, num_samples, num_jacobians);
+  CheckSamples(options, num_samples, shape.num_derivatives);
 
   Options resolved = options;
   const auto inputs = static_cast<double>(n);
-  if (!resolved.beta) resolved.beta = num_jacobians > 0 ? inputs / (1 + inputs) : 0;
+  if (!resolved.beta) resolved.beta = shape.num_derivatives > 0 ? inputs / (1 + inputs) : 0;
   if (!resolved.alpha) resolved.alpha = *resolved.beta > 0 ? 1 / (1 + inputs) : 1;
   CheckLoss({.alpha = resolved.alpha, .beta = resolved.beta});
 
@@ -124,7 +141,19 @@ Options ResolveOptions(const Options& options, Index n, Index m, Index num_sampl
   }
   if (!resolved.patience) resolved.patience = std::max<Index>(10, *resolved.epochs / 3);
 
-  const std::size_t bytes = MemoryBytes(resolved, n, m, num_samples);
+  ResolveSketch(shape, resolved);
+  resolved.streamed = resolved.streamed || *resolved.derivative_sketch > 0;
+  std::size_t bytes = MemoryBytes(resolved, shape);
+  if (!resolved.streamed && bytes > memory_limit) {
+    Options streamed = resolved;
+    streamed.streamed = true;
+    const std::size_t streamed_bytes = MemoryBytes(streamed, shape);
+    // Of few samples two windows may take more than all rows.
+    if (streamed_bytes < bytes) {
+      resolved = streamed;
+      bytes = streamed_bytes;
+    }
+  }
   if (bytes > memory_limit || num_samples > std::numeric_limits<std::uint32_t>::max()) {
     throw Error(ErrorCode::kResourceExhausted, "JOB_MEMORY", "dataset",
                 "expected a training that needs at most " + Text(memory_limit) +
@@ -136,22 +165,25 @@ Options ResolveOptions(const Options& options, Index n, Index m, Index num_sampl
   return resolved;
 }
 
-std::size_t MemoryBytes(const Options& resolved, Index n, Index m, Index num_samples) {
+std::size_t MemoryBytes(const Options& resolved, const SampleShape& shape) {
   const bool single = resolved.precision == Precision::kFloat32;
   const double number = single ? sizeof(float) : sizeof(double);
-  const nn::Architecture architecture = ArchitectureOf(resolved, n, m);
+  const nn::RowLayout layout = LayoutOf(shape.layout, resolved);
+  const nn::Architecture architecture = ArchitectureOf(resolved, layout.n, layout.m);
   const Index batch = *resolved.batch_size;
 
   // In floating point, which does not overflow. The rows, the split and the order of an epoch:
-  const double samples =
-      static_cast<double>(num_samples) * (number * static_cast<double>(nn::RowSize(n, m)) + 8.2);
+  const auto num_samples = static_cast<double>(shape.num_samples);
+  const double samples = resolved.streamed
+                             ? static_cast<double>(StreamBytes(shape, resolved)) + num_samples * 8.2
+                             : num_samples * (number * static_cast<double>(layout.Size()) + 8.2);
   // θ, its gradient, two moments and the best θ, and with constraints the weights:
   const double vectors = resolved.shape.IsFree() ? 5 : 6;
   const double parameters = vectors * number * static_cast<double>(architecture.NumParameters());
   const double history = static_cast<double>(*resolved.epochs) * sizeof(EpochRecord);
   const auto sweep =
-      static_cast<double>(single ? nn::TwinSweep<float>::MemoryBytes(architecture, batch)
-                                 : nn::TwinSweep<double>::MemoryBytes(architecture, batch));
+      static_cast<double>(single ? nn::TwinSweep<float>::MemoryBytes(architecture, layout, batch)
+                                 : nn::TwinSweep<double>::MemoryBytes(architecture, layout, batch));
   const double total = samples + parameters + history + sweep;
   return total < 0x1p63 ? static_cast<std::size_t>(total) : std::numeric_limits<std::size_t>::max();
 }
@@ -167,6 +199,10 @@ nn::Architecture ArchitectureOf(const Options& options, Index n, Index m) {
 
 Index StepsPerEpoch(const Options& resolved, Index num_training) {
   return (num_training + *resolved.batch_size - 1) / *resolved.batch_size;
+}
+
+Index FirstOfStep(Index step, Index steps_per_epoch, Index num_training) {
+  return step * num_training / steps_per_epoch;
 }
 
 }  // namespace sobolev::train

@@ -11,6 +11,7 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
+#include "engine/train/samples.h"
 
 namespace sobolev::train {
 
@@ -40,24 +41,36 @@ struct Options {
   std::optional<Index> patience;  // See Trainer; 0: never stop. max(10, epochs/3).
   std::uint64_t seed = 1;
   Precision precision = Precision::kFloat32;
+  // Outputs whose rows of the Jacobian a step fits, drawn anew for every sample and epoch
+  // (standard_rows.h); 0: all of them. 0 for up to kManyOutputs outputs, else kSketchedOutputs.
+  std::optional<Index> derivative_sketch;
+  // Whether rows are made of the samples while they are needed (batches.h). Set by ResolveOptions
+  // when there is a sketch, or when rows of all samples would pass the memory limit.
+  bool streamed = false;
 };
 
-// The checks that need only the sizes: throws Error(kInvalidArgument) naming "spec.<field>" for a
-// bad option, Error(kFailedPrecondition) naming "dataset" when there are too few samples for the
-// split or "spec.beta" when there are no Jacobians to fit, and Error(kResourceExhausted) when
-// MemoryBytes passes `memory_limit`. Returns the options with every optional filled in; resolved
-// options resolve to themselves.
-Options ResolveOptions(const Options& options, Index n, Index m, Index num_samples,
-                       Index num_jacobians, std::size_t memory_limit);
+inline constexpr Index kManyOutputs = 16;
+inline constexpr Index kSketchedOutputs = 4;
+
+// The checks that need only the shape of the samples: throws Error(kInvalidArgument) naming
+// "spec.<field>" for a bad option, Error(kFailedPrecondition) naming "dataset" when there are too
+// few samples for the split or "spec.beta" when there are no derivatives to fit, and
+// Error(kResourceExhausted) when even a streamed training passes `memory_limit`. Returns the
+// options with every optional filled in; resolved options resolve to themselves.
+Options ResolveOptions(const Options& options, const SampleShape& shape, std::size_t memory_limit);
 
 // About what a Trainer with these resolved options holds.
-std::size_t MemoryBytes(const Options& resolved, Index n, Index m, Index num_samples);
+std::size_t MemoryBytes(const Options& resolved, const SampleShape& shape);
 
 // The network of these options.
 nn::Architecture ArchitectureOf(const Options& options, Index n, Index m);
 
 // Steps of the optimiser in an epoch of resolved options.
 Index StepsPerEpoch(const Options& resolved, Index num_training);
+
+// Where step `step` begins in the order of an epoch. The batches of an epoch differ in size by one
+// sample at most: a small last one would be noise at the full learning rate.
+Index FirstOfStep(Index step, Index steps_per_epoch, Index num_training);
 
 }  // namespace sobolev::train
 

@@ -20,6 +20,9 @@ using nn::Activation;
 
 constexpr Index kNewtonIterations = 100;
 constexpr Index kAdamSteps = 1600;
+constexpr Index kLbfgsSteps = 2000;
+// Cheap ones that save Levenberg-Marquardt its first ten or twenty.
+constexpr Index kLbfgsStart = 200;
 // After Adam found the basin.
 constexpr Index kPolishIterations = 40;
 
@@ -30,6 +33,7 @@ Recipe Newton(std::vector<Index> hidden, Activation activation = Activation::kTa
   return {.rank = rank,
           .hidden = std::move(hidden),
           .activation = activation,
+          .lbfgs_steps = kLbfgsStart,
           .newton_iterations = kNewtonIterations};
 }
 
@@ -51,6 +55,13 @@ Recipe Hybrid(Index rank = 0) {
           .newton_iterations = kPolishIterations};
 }
 
+bool IsNewton(const Recipe& recipe) { return recipe.newton_iterations > 0; }
+
+Recipe InLogarithms(Recipe recipe, Logarithms logarithms) {
+  recipe.logarithms = logarithms;
+  return recipe;
+}
+
 // Scores within this factor of the best are worth a second look.
 constexpr double kClose = 2;
 // Networks within this factor of the best may overtake it when varied.
@@ -61,12 +72,20 @@ constexpr double kExact = 1e-12;
 // error is not the recipe's.
 constexpr std::ptrdiff_t kAlike = 8;
 constexpr double kNoise = 0.02;
+// From how many on errors tell the noise nearby.
+constexpr Index kManyPoints = 2000;
+
+// Weights of derivatives, in parts of the usual one, that now and then are better.
+constexpr double kBalances[] = {10, 0.1};
 
 // One of each kind.
 std::vector<Recipe> FirstRound(const PortfolioFacts& facts) {
   std::vector<Recipe> recipes = {Closed(Family::kPolynomial)};
+  if (facts.logarithms != Logarithms::kNone) {
+    recipes.push_back(InLogarithms(Closed(Family::kPolynomial), facts.logarithms));
+  }
   for (const Index rank : facts.ranks) recipes.push_back(Scout(rank));
-  recipes.push_back(Newton({20, 20}));
+  recipes.push_back(NewtonRecipe());
   recipes.push_back(Closed(Family::kGaussianProcess));
   recipes.push_back(Adam());
   return recipes;
@@ -86,7 +105,7 @@ std::vector<Index> Scaled(std::vector<Index> hidden, double factor) {
 }
 
 // Neighbours of a network that may be better.
-std::vector<Recipe> Variations(const TriedRecipe& tried) {
+std::vector<Recipe> Variations(const TriedRecipe& tried, bool balance) {
   const Recipe& network = tried.recipe;
   std::vector<Recipe> recipes;
   const auto vary = [&](const auto& change) {
@@ -95,7 +114,7 @@ std::vector<Recipe> Variations(const TriedRecipe& tried) {
     recipes.push_back(std::move(recipe));
   };
   // More iterations if they ended too soon.
-  if (network.newton_iterations > 0 && tried.iterations >= network.newton_iterations * 9 / 10) {
+  if (IsNewton(network) && tried.iterations >= network.newton_iterations * 9 / 10) {
     vary([](Recipe& recipe) { recipe.newton_iterations *= 3; });
   }
   vary([](Recipe& recipe) { recipe.hidden = Scaled(recipe.hidden, 1.5); });
@@ -105,11 +124,28 @@ std::vector<Recipe> Variations(const TriedRecipe& tried) {
     vary([&](Recipe& recipe) { recipe.activation = activation; });
   }
   vary([](Recipe& recipe) { recipe.hidden.push_back(recipe.hidden.back()); });
-  if (network.newton_iterations > 0) {
+  if (network.TakesAllLabels()) {
     vary([](Recipe& recipe) { recipe.restart = 1; });
     vary([](Recipe& recipe) { recipe.restart = 2; });
   }
-  if (network.newton_iterations == 0) vary([](Recipe& recipe) { recipe.adam_steps *= 4; });
+  if (balance && network.balance == 1) {
+    for (const double factor : kBalances) {
+      vary([&](Recipe& recipe) { recipe.balance = factor; });
+    }
+  }
+  if (!network.TakesAllLabels()) vary([](Recipe& recipe) { recipe.adam_steps *= 4; });
+  return recipes;
+}
+
+// Of noisy labels, networks that are as good as any, with weights from the noise nearby.
+std::vector<Recipe> WithLocalVariances(const std::vector<TriedRecipe>& tried, double best) {
+  std::vector<Recipe> recipes;
+  for (const TriedRecipe& trial : tried) {
+    if (trial.recipe.newton_iterations == 0 || trial.recipe.local_variance) continue;
+    if (trial.score > (1 + kNoise) * best) continue;
+    recipes.push_back(trial.recipe);
+    recipes.back().local_variance = true;
+  }
   return recipes;
 }
 
@@ -126,9 +162,13 @@ bool Adapt(const nn::ShapeConstraints& shape, Recipe& recipe) {
 
 }  // namespace
 
-Recipe NewtonRecipe() { return Newton({20, 20}); }
+Recipe NewtonRecipe() { return Newton({16, 16}); }
 
 Recipe HybridRecipe() { return Hybrid(); }
+
+Recipe LbfgsRecipe() {
+  return {.hidden = {16, 16}, .activation = Activation::kTanh, .lbfgs_steps = kLbfgsSteps};
+}
 
 std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<TriedRecipe>& tried,
                                 const std::function<double(const Recipe&)>& work) {
@@ -162,11 +202,25 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
     if (!within(Scout(rank), kClose)) continue;
     for (Recipe& recipe : OnDirections(rank)) recipes.push_back(std::move(recipe));
   }
+  if (facts.logarithms != Logarithms::kNone) {
+    // Networks and processes may like logarithms where the polynomial does not.
+    const Recipe newton = InLogarithms(Newton({20, 20}), facts.logarithms);
+    recipes.push_back(newton);
+    if (within(newton, kClose) ||
+        within(InLogarithms(Closed(Family::kPolynomial), facts.logarithms), kClose)) {
+      recipes.push_back(InLogarithms(Closed(Family::kGaussianProcess), facts.logarithms));
+    }
+  }
   recipes.push_back(Hybrid());
   const bool is_noise = std::ranges::count_if(tried, [&](const TriedRecipe& trial) {
                           return trial.score <= (1 + kNoise) * best;
                         }) >= kAlike;
-  if (is_noise) return untried(recipes);
+  if (is_noise) {
+    if (facts.num_points >= kManyPoints) {
+      for (Recipe& recipe : WithLocalVariances(tried, best)) recipes.push_back(std::move(recipe));
+    }
+    return untried(recipes);
+  }
   for (const TriedRecipe& trial : tried) {
     if (trial.recipe.family != Family::kPolynomial || trial.score > kClose * best) continue;
     recipes.push_back(trial.recipe);
@@ -184,10 +238,11 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
   std::vector<Recipe> variations;
   bool varied_adam = false;
   for (std::size_t i = 0; i < networks.size(); ++i) {
-    const bool adam = networks[i].recipe.newton_iterations == 0;
+    const bool adam = !networks[i].recipe.TakesAllLabels();
     if (i >= kVaried && (!adam || varied_adam)) continue;
     varied_adam = varied_adam || adam;
-    for (Recipe& recipe : Variations(networks[i])) variations.push_back(std::move(recipe));
+    for (Recipe& recipe : Variations(networks[i], facts.balance))
+      variations.push_back(std::move(recipe));
   }
   std::ranges::stable_sort(variations, {}, work);
   recipes.insert(recipes.end(), variations.begin(), variations.end());

@@ -17,11 +17,17 @@ struct PortfolioFacts {
   std::vector<Index> ranks;     // PromisingRanks of the gradients.
   std::vector<Recipe> recipes;  // If any, only these are tried.
   nn::ShapeConstraints shape;   // Else recipes are made to obey these.
+  Index num_points = 0;         // To fit.
+  bool balance = false;         // Whether the recipe chooses the weight of derivatives.
+  // What the signs of the samples allow; of products of powers logarithms make sums.
+  Logarithms logarithms = Logarithms::kNone;
 };
 
 // Networks as they are trained unless something else is known.
 Recipe NewtonRecipe();
 Recipe HybridRecipe();
+// For networks too large for Newton's method.
+Recipe LbfgsRecipe();
 
 struct TriedRecipe {
   Recipe recipe;

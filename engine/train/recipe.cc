@@ -1,5 +1,6 @@
 #include "engine/train/recipe.h"
 
+#include <sstream>
 #include <string>
 
 #include "engine/base/matrix.h"
@@ -16,10 +17,16 @@ std::string NetworkName(const Recipe& recipe) {
   name += nn::Name(recipe.activation);
   if (recipe.skip) name += " skip";
   if (recipe.residual) name += " residual";
-  name += ",";
-  if (recipe.adam_steps > 0) name += " adam " + std::to_string(recipe.adam_steps);
-  if (recipe.adam_steps > 0 && recipe.newton_iterations > 0) name += " +";
-  if (recipe.newton_iterations > 0) name += " lm " + std::to_string(recipe.newton_iterations);
+  const char* before = ", ";
+  const auto add = [&](const char* optimiser, Index steps) {
+    if (steps == 0) return;
+    name.append(before).append(optimiser).append(std::to_string(steps));
+    before = " + ";
+  };
+  add("adam ", recipe.adam_steps);
+  add("lbfgs ", recipe.lbfgs_steps);
+  add("lm ", recipe.newton_iterations);
+  if (recipe.local_variance) name += ", local variances";
   if (recipe.restart > 0) name += ", start " + std::to_string(recipe.restart + 1);
   return name;
 }
@@ -51,6 +58,13 @@ std::string Name(const Recipe& recipe) {
   if (recipe.rank > 0) {
     name += ", " + std::to_string(recipe.rank) + (recipe.rank == 1 ? " direction" : " directions");
   }
+  if (recipe.balance != 1) {
+    std::ostringstream text;
+    text << ", derivatives x" << recipe.balance;
+    name += text.str();
+  }
+  if (recipe.logarithms == Logarithms::kOutputs) name += ", log outputs";
+  if (recipe.logarithms == Logarithms::kInputsAndOutputs) name += ", log inputs and outputs";
   if (!recipe.derivatives) name += ", values only";
   return name;
 }

@@ -14,6 +14,10 @@ namespace sobolev::train {
 
 enum class Family { kPolynomial, kGaussianProcess, kNetwork };
 
+// What is replaced by its logarithm before the fit (train/composition.h): outputs that are positive
+// throughout, also inputs that are.
+enum class Logarithms { kNone, kOutputs, kInputsAndOutputs };
+
 // Multiply-adds of a search for the terms of a polynomial.
 inline constexpr double kShortSearch = 4e9;
 inline constexpr double kLongSearch = 5e10;
@@ -24,6 +28,10 @@ struct Recipe {
   Index rank = 0;
   // Whether derivative labels are fitted; without them the recipe is a value-only comparison.
   bool derivatives = true;
+  // Factor of the weight of the gradient loss, in parts of that of the value loss, where the
+  // options say neither (loss_weights.h).
+  double balance = 1;
+  Logarithms logarithms = Logarithms::kNone;
 
   // Of polynomials: multiply-adds of the search for terms.
   double search = kShortSearch;
@@ -34,8 +42,16 @@ struct Recipe {
   bool skip = false;            // As in nn::Architecture.
   bool residual = false;        // Likewise.
   Index adam_steps = 0;         // First, on a one-cycle schedule.
+  Index lbfgs_steps = 0;        // Then, at most, of limited-memory BFGS.
   Index newton_iterations = 0;  // Then, at most, of Levenberg-Marquardt.
-  Index restart = 0;            // From other initial weights for each number.
+  // Whether the labels get weights from the errors of their neighbours, once a fit without has
+  // found them (local_variance.h).
+  bool local_variance = false;
+  Index restart = 0;  // From other initial weights for each number.
+
+  // Whether the network ends with steps that take all labels at once (full_batch.h), until held-out
+  // points say stop.
+  bool TakesAllLabels() const { return lbfgs_steps > 0 || newton_iterations > 0; }
 
   friend bool operator==(const Recipe&, const Recipe&) = default;
 };
@@ -44,8 +60,9 @@ struct Recipe {
 nn::Architecture ArchitectureOf(const Recipe& recipe, Index n, Index m);
 
 // In words, different for different recipes: "polynomial", "gaussian process, 2 directions",
-// "network 20-20 tanh, lm 100" (at most so many iterations), "…, adam 1600" (steps),
-// "…, adam 800 + lm 40", "network 20-20 tanh skip residual, …".
+// "network 16-16 tanh, lbfgs 200 + lm 100" (at most so many iterations), "…, adam 1600" (steps),
+// "…, adam 800 + lm 40", "network 16-16 tanh skip residual, …", "…, derivatives x10",
+// "…, local variances", "polynomial, log outputs".
 std::string Name(const Recipe& recipe);
 
 }  // namespace sobolev::train

@@ -72,6 +72,32 @@ Index SampleSet::NumHvps() const {
   });
 }
 
+nn::RowLayout LayoutOfLabels(const SampleSet& samples) {
+  nn::RowLayout layout{.n = samples.n, .m = samples.m};
+  bool jacobian = false;
+  for (const SampleBlock& block : samples.blocks) {
+    jacobian = jacobian || block.jacobian != nullptr;
+    layout.entry_weights =
+        layout.entry_weights || block.y_variance != nullptr || block.jacobian_variance != nullptr;
+    layout.num_tangents = std::max(layout.num_tangents, block.num_tangents);
+    layout.num_adjoints = std::max(layout.num_adjoints, block.num_adjoints);
+  }
+  // Rows of values alone have an empty Jacobian.
+  layout.jacobian = jacobian || layout.NumDirections() == 0;
+  return layout;
+}
+
+SampleShape ShapeOf(const SampleSet& samples) {
+  return {
+      .layout = LayoutOfLabels(samples),
+      .num_samples = samples.NumSamples(),
+      .num_derivatives = samples.NumJacobians() + samples.NumTangents() + samples.NumAdjoints()};
+}
+
+bool HasDerivatives(const Sample& sample) {
+  return sample.jacobian != nullptr || sample.num_tangents > 0 || sample.num_adjoints > 0;
+}
+
 Sample SampleAt(const SampleBlock& block, Index row, Index n, Index m) {
   const auto at = [row](const double* numbers, Index width) {
     return numbers == nullptr ? nullptr : numbers + row * width;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/matrix.h"
+#include "engine/nn/row_layout.h"
 
 namespace sobolev::train {
 
@@ -49,6 +50,17 @@ struct SampleSet {
   Index NumHvps() const;
 };
 
+// Rows with room for every label of a sample.
+nn::RowLayout LayoutOfLabels(const SampleSet& samples);
+
+// What a training needs to know of samples before it reads them.
+struct SampleShape {
+  nn::RowLayout layout;  // LayoutOfLabels
+  Index num_samples = 0;
+  Index num_derivatives = 0;  // Labels of first derivatives with at least one known entry.
+};
+SampleShape ShapeOf(const SampleSet& samples);
+
 // One of them, as in SampleBlock.
 struct Sample {
   const double* x;         // n
@@ -73,14 +85,19 @@ struct Sample {
 // Row `row` of a block of a set with these n and m.
 Sample SampleAt(const SampleBlock& block, Index row, Index n, Index m);
 
+// Whether the sample may have labels of first derivatives.
+bool HasDerivatives(const Sample& sample);
+
 // Throws Error(kCancelled) if `stop` has fired.
 void ThrowIfStopped(const std::stop_token& stop);
+
+// Loops over samples ask the stop token once in so many.
+inline constexpr Index kSamplesPerStopCheck = 256;
 
 // Calls visit(number, sample) in order of number = 0, 1, … Throws Error(kCancelled) soon after
 // `stop` fires.
 template <class Visit>
 void ForEachSample(const SampleSet& samples, const std::stop_token& stop, const Visit& visit) {
-  constexpr Index kSamplesPerStopCheck = 256;
   Index number = 0;
   for (const SampleBlock& block : samples.blocks) {
     for (Index row = 0; row < block.rows; ++row, ++number) {

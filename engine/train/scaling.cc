@@ -11,22 +11,25 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
+#include "engine/train/variance_scale.h"
 
 namespace sobolev::train {
 
 namespace {
 
+using ConstVectorMap = Eigen::Map<const Vector>;
+
 // Over one part of the split, with weights in units of the largest, so that no sum overflows.
 struct WeightSums {
   double largest = 0;
   double all = 0;
-  double with_jacobian = 0;
+  double with_derivatives = 0;
   Index count = 0;
 
   WeightFactors Factors() const {
     if (count == 0) return {};
     const double scale = static_cast<double>(count) / largest;
-    return {.value = scale / all, .gradient = with_jacobian > 0 ? scale / with_jacobian : 0};
+    return {.value = scale / all, .gradient = with_derivatives > 0 ? scale / with_derivatives : 0};
   }
 };
 
@@ -41,12 +44,13 @@ struct Columns {
         highest(-lowest),
         square(Vector::Zero(size)) {}
 
-  void AddToMean(const double* column, double share) {
+  // `share` is a number, or one for each entry.
+  void AddToMean(const double* column, const auto& share) {
     if (column == nullptr) return;
     for (Index i = 0; i < mean.size(); ++i) {
       if (std::isnan(column[i])) continue;
-      mean[i] += share * column[i];
-      weight[i] += share;
+      mean[i] += Of(share, i) * column[i];
+      weight[i] += Of(share, i);
       lowest[i] = std::min(lowest[i], column[i]);
       highest[i] = std::max(highest[i], column[i]);
     }
@@ -65,14 +69,17 @@ struct Columns {
     }
   }
 
-  void AddToSpread(const double* column, double share) {
+  void AddToSpread(const double* column, const auto& share) {
     if (column == nullptr) return;
     for (Index i = 0; i < range.size(); ++i) {
       if (IsConstant(i) || std::isnan(column[i])) continue;
       const double deviation = (column[i] - mean[i]) / range[i];
-      square[i] += share / weight[i] * deviation * deviation;
+      square[i] += Of(share, i) / weight[i] * deviation * deviation;
     }
   }
+
+  static double Of(double share, Index /*entry*/) { return share; }
+  static double Of(const Vector& shares, Index entry) { return shares[entry]; }
 
   bool IsConstant(Index i) const { return range[i] == 0; }
 
@@ -93,7 +100,57 @@ struct Columns {
   Vector square;
 };
 
-// λ of one output from r, the RMS over samples of Ĵ by each input.
+// The mean over samples of Ĵ², n×m.
+struct DerivativeSquares {
+  DerivativeSquares(Index n, Index m) : sum(Matrix::Zero(n, m)), weight(Matrix::Zero(n, m)) {}
+
+  void Add(const Sample& sample, double share, const Vector& x_scale, const Vector& y_scale) {
+    const Index n = sum.rows();
+    const Index m = sum.cols();
+    directional = directional || sample.num_tangents + sample.num_adjoints > 0;
+    for (Index i = 0; i < m && sample.jacobian != nullptr; ++i) {
+      for (Index j = 0; j < n; ++j) {
+        AddTo(j, i, share, sample.jacobian[i * n + j] * (x_scale[j] / y_scale[i]));
+      }
+    }
+    for (Index k = 0; k < sample.num_tangents; ++k) {
+      const double norm = ConstVectorMap(sample.tangents + k * n, n).cwiseQuotient(x_scale).norm();
+      for (Index i = 0; i < m && norm > 0; ++i) {
+        const double entry = sample.jvp[k * m + i] / y_scale[i] / norm;
+        for (Index j = 0; j < n; ++j) AddTo(j, i, share, entry);
+      }
+    }
+    for (Index k = 0; k < sample.num_adjoints; ++k) {
+      const double* const seed = sample.adjoints + k * m;
+      const double norm = ConstVectorMap(seed, m).cwiseProduct(y_scale).norm();
+      for (Index i = 0; i < m; ++i) {
+        for (Index j = 0; j < n && seed[i] != 0; ++j) {
+          AddTo(j, i, share, sample.vjp[k * n + j] * x_scale[j] / norm);
+        }
+      }
+    }
+  }
+
+  // Missing entries of Jacobians count as zeros, since shares of samples with derivatives sum to 1;
+  // how many directional labels speak for an entry is only known by counting.
+  Matrix Mean() const {
+    if (!directional) return sum;
+    return (weight.array() > 0).select(sum.cwiseQuotient(weight), sum);
+  }
+
+  void AddTo(Index j, Index i, double share, double entry) {
+    if (std::isnan(entry)) return;
+    sum(j, i) += share * entry * entry;
+    weight(j, i) += share;
+  }
+
+  Matrix sum;
+  Matrix weight;
+  bool directional = false;
+};
+
+}  // namespace
+
 Vector Lambda(const Vector& r, DerivativeScale derivative_scale) {
   constexpr double kDead = 1e-7;
   constexpr double kBalance = 10;
@@ -109,8 +166,6 @@ Vector Lambda(const Vector& r, DerivativeScale derivative_scale) {
   }
   return (r.array() < kDead * largest).select(0, r.cwiseInverse());
 }
-
-}  // namespace
 
 Standardisation Standardise(const SampleSet& samples, const Split& split,
                             DerivativeScale derivative_scale, const std::stop_token& stop) {
@@ -136,11 +191,32 @@ Standardisation Standardise(const SampleSet& samples, const Split& split,
     WeightSums& sums = sums_of(number);
     const double weight = sample.weight / sums.largest;
     sums.all += weight;
-    sums.with_jacobian += sample.jacobian != nullptr ? weight : 0;
+    sums.with_derivatives += HasDerivatives(sample) ? weight : 0;
   });
   Standardisation result;
   result.training = training.Factors();
   result.validation = validation.Factors();
+
+  std::vector<VarianceScale> of_outputs(static_cast<std::size_t>(m));
+  visit_training([&](const Sample& sample) {
+    if (sample.y == nullptr || sample.y_variance == nullptr) return;
+    for (Index i = 0; i < m; ++i) {
+      if (!std::isnan(sample.y[i])) {
+        of_outputs[static_cast<std::size_t>(i)].Add(sample.y_variance[i]);
+      }
+    }
+  });
+  Vector shares(m);
+  const auto shares_of_values = [&](const Sample& sample, double share) -> const Vector& {
+    for (Index i = 0; i < m; ++i) {
+      const double weight =
+          sample.y_variance == nullptr
+              ? 1
+              : of_outputs[static_cast<std::size_t>(i)].Weight(sample.y_variance[i]);
+      shares[i] = share * weight;
+    }
+    return shares;
+  };
 
   // Shares sum to 1 over the training samples, or over those with a Jacobian.
   const auto num_training = static_cast<double>(training.count);
@@ -149,29 +225,24 @@ Standardisation Standardise(const SampleSet& samples, const Split& split,
   visit_training([&](const Sample& sample) {
     const double share = sample.weight * result.training.value / num_training;
     x.AddToMean(sample.x, share);
-    y.AddToMean(sample.y, share);
+    y.AddToMean(sample.y, shares_of_values(sample, share));
   });
   x.FinishMean();
   y.FinishMean();
   visit_training([&](const Sample& sample) {
     const double share = sample.weight * result.training.value / num_training;
     x.AddToSpread(sample.x, share);
-    y.AddToSpread(sample.y, share);
+    y.AddToSpread(sample.y, shares_of_values(sample, share));
   });
   Vector x_scale = x.Scale();
   const Vector y_scale = y.Scale();
 
-  Matrix square = Matrix::Zero(n, m);  // Mean over samples of Ĵ².
+  DerivativeSquares derivatives(n, m);
   visit_training([&](const Sample& sample) {
-    if (sample.jacobian == nullptr) return;
     const double share = sample.weight * result.training.gradient / num_training;
-    for (Index i = 0; i < m; ++i) {
-      for (Index j = 0; j < n; ++j) {
-        const double scaled = sample.jacobian[i * n + j] * (x_scale[j] / y_scale[i]);
-        if (!std::isnan(scaled)) square(j, i) += share * scaled * scaled;
-      }
-    }
+    derivatives.Add(sample, share, x_scale, y_scale);
   });
+  const Matrix square = derivatives.Mean();
   Matrix rms = square.cwiseSqrt();
   for (Index j = 0; j < n; ++j) {
     const double over_outputs = std::sqrt(square.row(j).mean());

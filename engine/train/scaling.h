@@ -1,8 +1,9 @@
 // How samples are brought to comparable size before a network sees them.
 //
 // All statistics are weighted means over the training samples, the weights being normalised to mean
-// 1. With μ and σ the mean and standard deviation of a column, x̂ = (x − μ_x)/σ_x,
-// ŷ = (y − μ_y)/σ_y, and so Ĵ_ij = ∂ŷ_i/∂x̂_j = J_ij σ_xj/σ_yi (Huge and Savine 2020).
+// 1; those of values weigh by inverse variances too, where they are known (variance_scale.h). With
+// μ and σ the mean and standard deviation of a column, x̂ = (x − μ_x)/σ_x, ŷ = (y − μ_y)/σ_y, and so
+// Ĵ_ij = ∂ŷ_i/∂x̂_j = J_ij σ_xj/σ_yi (Huge and Savine 2020).
 
 #ifndef SOBOLEV_ENGINE_TRAIN_SCALING_H_
 #define SOBOLEV_ENGINE_TRAIN_SCALING_H_
@@ -10,6 +11,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "engine/base/matrix.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
@@ -18,10 +20,10 @@ namespace sobolev::train {
 
 // What turns the weight of a sample into its weights in the losses: w = value·weight has mean 1
 // over all samples of a part, v = gradient·weight over all samples of a part means 1 as well but is
-// only given to those with a Jacobian.
+// only given to those with derivative labels.
 struct WeightFactors {
   double value = 0;
-  double gradient = 0;  // 0 if no sample of the part has a Jacobian.
+  double gradient = 0;  // 0 if no sample of the part has derivative labels.
 };
 
 struct Standardisation {
@@ -37,11 +39,16 @@ struct Standardisation {
   //   kBalanced   1/max(r_ij, max_j r_ij / 10). The noise of pathwise derivatives is about
   //               proportional to r_ij, so that the first term weighs by precision; the second
   //               keeps an input that barely matters from taking over.
-  // An output whose derivatives are all 0 has λ = 1.
+  // An output whose derivatives are all 0 has λ = 1. Directional labels speak for the entries that
+  // they are made of: (ẏ_i/|ẋ|)² for all Ĵ_ij of output i, (x̄_j/|ȳ|)² for the Ĵ_ij of all outputs
+  // with ȳ_i ≠ 0; r_ij is then the RMS over all labels that speak for it.
   std::vector<double> lambda;
   WeightFactors training;
   WeightFactors validation;
 };
+
+// λ of one output as above from r, the RMS over samples of its Ĵ by each input.
+Vector Lambda(const Vector& r, DerivativeScale derivative_scale);
 
 // Throws Error(kCancelled) soon after `stop` fires.
 Standardisation Standardise(const SampleSet& samples, const Split& split,

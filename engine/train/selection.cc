@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -23,14 +24,18 @@
 #include "engine/surrogate/ensemble.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
+#include "engine/train/composition.h"
+#include "engine/train/coordinates.h"
 #include "engine/train/differential_pca.h"
 #include "engine/train/errors.h"
 #include "engine/train/fit.h"
 #include "engine/train/folds.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/loss_weights.h"
+#include "engine/train/mapped_shape.h"
 #include "engine/train/portfolio.h"
 #include "engine/train/recipe.h"
+#include "engine/train/robust_errors.h"
 #include "engine/train/samples.h"
 #include "engine/train/scaling.h"
 #include "engine/train/trial.h"
@@ -41,7 +46,7 @@ namespace sobolev::train {
 namespace {
 
 // Changes with everything that makes old states continue to other bits.
-constexpr std::uint64_t kStateVersion = 2;
+constexpr std::uint64_t kStateVersion = 3;
 
 // A recipe that is worse than the best by this factor on its first fold is abandoned.
 constexpr double kHopeless = 2;
@@ -49,6 +54,8 @@ constexpr double kHopeless = 2;
 constexpr double kWorthwhile = 0.05;
 // Multiply-adds that are done in about a second.
 constexpr double kShortWork = 1e10;
+// Entries of Jacobians up to which logarithms are tried, because they need a copy of all labels.
+constexpr double kMaxCopied = 2e7;
 // Shares of the training points of the learning curve.
 constexpr double kCurveShares[] = {0.25, 0.5};
 
@@ -56,6 +63,8 @@ constexpr double kCurveShares[] = {0.25, 0.5};
 
 void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num_samples) {
   CheckLoss(options.loss);
+  CheckLabelWeights(options.loss, n, m);
+  CheckComposition(options.composition, n);
   if (options.ensemble_size < 1 || options.ensemble_size > EnsembleSurrogate::kMaxMembers) {
     throw InvalidArgument("OUT_OF_RANGE", "spec.ensemble_size",
                           "expected 1 to " + std::to_string(EnsembleSurrogate::kMaxMembers) +
@@ -63,6 +72,7 @@ void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num
                               "; 5 is usual, 1 makes no ensemble");
   }
   nn::CheckConstraints({.n = n, .m = m}, options.shape);
+  CheckMappedShape(options.shape, options.composition);
   for (const Recipe& recipe : options.recipes) {
     if (recipe.family == Family::kNetwork) {
       const nn::Architecture architecture = ArchitectureOf(recipe, n, m);
@@ -86,28 +96,68 @@ struct Selection::Impl {
 
   Impl(const SampleSet& sample_set, const SelectionOptions& selection_options,
        const std::stop_token& stop)
-      : options(selection_options), num_samples(sample_set.NumSamples()) {
-    CheckSelection(options, sample_set.n, sample_set.m, num_samples);
+      : options(selection_options), samples(sample_set), num_samples(sample_set.NumSamples()) {
+    CheckSelection(options, samples.n, samples.m, num_samples);
     Split none;
     none.held_out.assign(static_cast<std::size_t>(num_samples), false);
-    scaling = Standardise(sample_set, none, DerivativeScale::kPerOutput, stop).scaling;
+    scaling = Standardise(samples, none, DerivativeScale::kPerOutput, stop).scaling;
 
-    FoldedData dealt = DealFolds(sample_set, scaling, options.loss, options.seed, stop);
-    all = std::move(dealt.all);
-    folds = std::move(dealt.folds);
-    for (FitData& fold : folds) fold.shape = options.shape;
-    all.shape = options.shape;
-    facts = {.ranks = PromisingRanks(AnalyseGradients(folds.front().training)),
+    if (options.loss.huber) UseRobustSpread(samples, scaling);
+
+    deal = DealSamples(num_samples, MostPoints(samples, options.memory_limit), options.seed);
+    user = MakeFolds(samples, deal, scaling, options.loss, options.seed, stop);
+    Constrain(options.shape, user);
+    const Coordinates& plain = CoordinatesOf(Logarithms::kNone, stop);
+    facts = {.ranks = {},
              .recipes = options.recipes,
-             .shape = options.shape};
-    loss = WeightsFor(all.training, options.loss);
+             .shape = options.shape,
+             .num_points = options.loss.huber ? 0 : user.folds.front().training.NumPoints(),
+             .balance = !options.loss.alpha && !options.loss.beta};
+    if (facts.recipes.empty() && AllowsLogarithms(options.shape)) {
+      facts.logarithms = UsableLogarithms(stop);
+    }
+    if (plain.Diagonal()) {
+      facts.ranks = PromisingRanks(AnalyseGradients(plain.data().folds.front().training));
+    }
+    loss = WeightsFor(user.all.training, options.loss);
     if (loss.beta == 0 && options.loss.beta.value_or(0) > 0) {
       throw FailedPrecondition("NO_JACOBIANS", "spec.beta",
                                "expected 0 or unset because no sample has a derivative label; "
                                "append samples with derivatives or train with beta = 0");
     }
-    suspects = CompareWithNeighbours(all.training, stop);
+    if (loss.gamma == 0 && options.loss.gamma.value_or(0) > 0) {
+      throw FailedPrecondition("NO_CURVATURES", "spec.gamma",
+                               "expected 0 or unset because no sample has a Hessian-vector label; "
+                               "append samples with hvp or train with gamma = 0");
+    }
+    suspects = CompareWithNeighbours(user.all.training, stop);
     fingerprint = Fingerprint();
+  }
+
+  // Made when first asked for.
+  const Coordinates& CoordinatesOf(Logarithms logarithms, const std::stop_token& stop) {
+    std::unique_ptr<Coordinates>& made = coordinates[logarithms];
+    if (made == nullptr) {
+      made = std::make_unique<Coordinates>(
+          samples, deal, user, WithLogarithms(options.composition, logarithms, samples, stop),
+          options.loss, options.seed, stop);
+    }
+    return *made;
+  }
+
+  // Those that are promising, unless derivatives relative to tiny values cannot be scaled.
+  Logarithms UsableLogarithms(const std::stop_token& stop) {
+    const auto entries = static_cast<double>(samples.n) * static_cast<double>(samples.m) *
+                         static_cast<double>(deal.numbers.size());
+    if (entries > kMaxCopied) return Logarithms::kNone;
+    const Logarithms logarithms = PromisingLogarithms(options.composition, samples, stop);
+    try {
+      CoordinatesOf(logarithms, stop);
+      return logarithms;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kFailedPrecondition) throw;
+      return Logarithms::kNone;
+    }
   }
 
   SelectionStatus Advance(const std::stop_token& stop) {
@@ -141,7 +191,7 @@ struct Selection::Impl {
       phase = FinalFitIsShort() ? Phase::kFinalFit : Phase::kFinished;
       return SelectionStatus::kRunning;
     }
-    if (!fit && !StartTrial()) {
+    if (!fit && !StartTrial(stop)) {
       phase = best ? Phase::kFinalFit : Phase::kFailed;
       return SelectionStatus::kRunning;
     }
@@ -161,27 +211,29 @@ struct Selection::Impl {
   }
 
   // The next recipe that fits the budget, if any.
-  bool StartTrial() {
+  bool StartTrial(const std::stop_token& stop) {
     std::vector<TriedRecipe> tried;
     for (const Trial& trial : trials)
       tried.push_back({trial.recipe, trial.score, trial.iterations});
     const auto work = [&](const Recipe& recipe) {
-      return EstimateWork(recipe, folds.front().training) * static_cast<double>(folds.size());
+      const FoldedData& data = CoordinatesOf(Logarithms::kNone, stop).data();
+      return EstimateWork(recipe, data.folds.front().training) *
+             static_cast<double>(data.folds.size());
     };
     for (const Recipe& recipe : NextRecipes(facts, tried, work)) {
       if (best && spent + work(recipe) > options.budget) continue;
       trials.push_back({.recipe = recipe});
       fold_errors.clear();
       fold_iterations.clear();
-      StartFit();
+      StartFit(stop);
       return true;
     }
     return false;
   }
 
   void FinishFold(Trial& trial, const std::stop_token& stop) {
-    const FitData& data = folds[fold_errors.size()];
-    std::shared_ptr<const Surrogate> surrogate = fit->MakeSurrogate();
+    const FitData& data = user.folds[fold_errors.size()];
+    std::shared_ptr<const Surrogate> surrogate = MakeFitted(trial.recipe, stop);
     fold_iterations.push_back(fit->BestIteration());
     fit.reset();
     if (surrogate == nullptr) {
@@ -190,7 +242,8 @@ struct Selection::Impl {
       return;
     }
     PointErrors by_point;
-    fold_errors.push_back(ErrorsOn(*surrogate, data.validation, scaling, &by_point, stop));
+    fold_errors.push_back(
+        ErrorsOn(*surrogate, data.validation, scaling, &by_point, stop, options.loss.huber));
     if (fold_errors.size() == 1) {
       first_fold = surrogate;
       point_errors = {};
@@ -198,11 +251,12 @@ struct Selection::Impl {
     Append(by_point, point_errors);
     trial.errors = MeanOf(fold_errors);
     trial.score = Score(trial.errors);
+    if (JudgedByItself()) trial.errors = UnknownErrors();
     std::ranges::sort(fold_iterations);
     trial.iterations = fold_iterations[fold_iterations.size() / 2];
     if (!std::isfinite(trial.score)) {
       trial.state = Trial::State::kFailed;
-    } else if (fold_errors.size() == folds.size()) {
+    } else if (fold_errors.size() == user.folds.size()) {
       trial.state = Trial::State::kFinished;
       if (!best || IsBetter(trial)) {
         best = trials.size() - 1;
@@ -212,8 +266,13 @@ struct Selection::Impl {
     } else if (best && trial.score > kHopeless * BestTrial().score) {
       trial.state = Trial::State::kAbandoned;
     } else {
-      StartFit();
+      StartFit(stop);
     }
+  }
+
+  // What the fit made, in coordinates of the user.
+  std::shared_ptr<const Surrogate> MakeFitted(const Recipe& recipe, const std::stop_token& stop) {
+    return CoordinatesOf(recipe.logarithms, stop).Around(fit->MakeSurrogate(), stop);
   }
 
   // Earlier trials are cheaper, so that a later one must be better clearly or by much.
@@ -225,9 +284,12 @@ struct Selection::Impl {
 
   const Trial& BestTrial() const { return trials[*best]; }
 
+  // A single sample cannot be held out: how good a fit is then remains unknown.
+  bool JudgedByItself() const { return user.all.training.NumPoints() == 1; }
+
   // Whether a fit to all samples takes about as long as may be added to a time limit.
   bool FinalFitIsShort() const {
-    return FinalTrial().work <= kShortWork * static_cast<double>(folds.size());
+    return FinalTrial().work <= kShortWork * static_cast<double>(user.folds.size());
   }
 
   // ---- The winner on all samples ----
@@ -248,17 +310,19 @@ struct Selection::Impl {
   Recipe FinalRecipe() const {
     Recipe recipe = FinalTrial().recipe;
     if (recipe.newton_iterations > 0) {
-      const Index least = recipe.adam_steps > 0 ? 0 : 1;
+      const Index least = recipe.adam_steps > 0 || recipe.lbfgs_steps > 0 ? 0 : 1;
       recipe.newton_iterations = std::max(least, FinalTrial().iterations);
+    } else if (recipe.lbfgs_steps > 0) {
+      recipe.lbfgs_steps = std::max<Index>(1, FinalTrial().iterations);
     }
     recipe.restart += static_cast<Index>(members.size());
     return recipe;
   }
 
   SelectionStatus AdvanceFinalFit(const std::stop_token& stop) {
-    if (!fit) StartFit();
+    if (!fit) StartFit(stop);
     if (fit->Advance(stop)) return SelectionStatus::kRunning;
-    std::shared_ptr<const Surrogate> refitted = fit->MakeSurrogate();
+    std::shared_ptr<const Surrogate> refitted = MakeFitted(FinalTrial().recipe, stop);
     fit.reset();
     const bool ensemble =
         options.ensemble_size > 1 && FinalTrial().recipe.family == Family::kNetwork;
@@ -271,13 +335,13 @@ struct Selection::Impl {
     } else if (refitted != nullptr) {
       // A fit to all samples knows those of the first fold; if it is not better there, it went
       // wrong.
-      const LabelledPoints& known = folds.front().validation;
-      const double score = Score(ErrorsOn(*refitted, known, scaling, nullptr, stop));
-      if (score <= Score(ErrorsOn(*best_surrogate, known, scaling, nullptr, stop))) {
+      const LabelledPoints& known = user.folds.front().validation;
+      const double score = ScoreOn(*refitted, known, scaling, stop, options.loss.huber);
+      if (score <= ScoreOn(*best_surrogate, known, scaling, stop, options.loss.huber)) {
         best_surrogate = refitted;
       }
     }
-    phase = hurried ? Phase::kFinished : Phase::kCurve;
+    phase = hurried || JudgedByItself() ? Phase::kFinished : Phase::kCurve;
     fold_errors.clear();
     return SelectionStatus::kRunning;
   }
@@ -290,23 +354,26 @@ struct Selection::Impl {
       fit.reset();
       return SelectionStatus::kFinished;
     }
-    if (!fit) StartFit();
+    if (!fit) StartFit(stop);
     if (fit->Advance(stop)) return SelectionStatus::kRunning;
-    const FitData& data = phase == Phase::kCurve ? comparison : folds[fold_errors.size()];
-    const std::shared_ptr<const Surrogate> surrogate = fit->MakeSurrogate();
+    const FitData& data = user.folds[fold_errors.size()];
+    const std::shared_ptr<const Surrogate> surrogate = MakeFitted(BestTrial().recipe, stop);
     fit.reset();
     if (surrogate == nullptr) {
       FinishComparison();
       return SelectionStatus::kRunning;
     }
-    fold_errors.push_back(ErrorsOn(*surrogate, data.validation, scaling, nullptr, stop));
+    fold_errors.push_back(
+        ErrorsOn(*surrogate, data.validation, scaling, nullptr, stop, options.loss.huber));
     if (phase == Phase::kValueOnly && suspects.empty()) {
       suspects = CompareWithValues(data.validation, *surrogate, scaling,
                                    fold_errors.back().value_relative, stop);
     }
-    if (fold_errors.size() == folds.size()) {
+    if (fold_errors.size() == user.folds.size()) {
       std::vector<CurvePoint>& points = phase == Phase::kCurve ? curve : value_only;
-      points.push_back({.num_samples = data.training.NumPoints(), .errors = MeanOf(fold_errors)});
+      const Index num_points =
+          phase == Phase::kCurve ? comparison.training.NumPoints() : data.training.NumPoints();
+      points.push_back({.num_samples = num_points, .errors = MeanOf(fold_errors)});
       FinishComparison();
     }
     return SelectionStatus::kRunning;
@@ -319,19 +386,21 @@ struct Selection::Impl {
     if (phase == Phase::kCurve && comparisons < std::size(kCurveShares)) return;
     const bool was_curve = phase == Phase::kCurve;
     // Without derivative labels everything was fitted to values alone.
-    phase = was_curve && loss.beta > 0 ? Phase::kValueOnly : Phase::kFinished;
+    phase = was_curve && loss.beta + loss.gamma > 0 ? Phase::kValueOnly : Phase::kFinished;
   }
 
   // The fit that the phase works on.
-  void StartFit() {
-    Recipe recipe = phase == Phase::kTrials ? trials.back().recipe : BestTrial().recipe;
+  void StartFit(const std::stop_token& stop) {
+    Recipe recipe = phase == Phase::kTrials     ? trials.back().recipe
+                    : phase == Phase::kFinalFit ? FinalRecipe()
+                                                : FinalTrial().recipe;
+    const auto& [all, folds] = CoordinatesOf(recipe.logarithms, stop).data();
     const FitData* data = &all;
     switch (phase) {
       case Phase::kTrials:
         data = &folds[fold_errors.size()];
         break;
       case Phase::kFinalFit:
-        recipe = FinalRecipe();
         break;
       case Phase::kCurve:
         comparison = FirstPart(folds[fold_errors.size()], kCurveShares[comparisons]);
@@ -366,11 +435,16 @@ struct Selection::Impl {
     }
     hasher.Add(options.loss.alpha.value_or(-1));
     hasher.Add(options.loss.beta.value_or(-1));
+    hasher.Add(options.loss.gamma.value_or(-1));
     hasher.Add(options.loss.derivatives);
-    const LabelledPoints& points = all.training;
-    for (const Matrix* matrix :
-         {&points.X, &points.Y, &points.J, &points.tangents.X_dot, &points.tangents.Y_dot,
-          &points.adjoints.X_bar, &points.curvatures.H_v}) {
+    hasher.Add(options.loss.huber.value_or(0));
+    hasher.Add(options.loss.derivative_scale.has_value());
+    hasher.Add(options.loss.derivative_scale.value_or(DerivativeScale::kPerOutput));
+    Add(options.composition, hasher);
+    const LabelledPoints& points = user.all.training;
+    for (const Matrix* matrix : {&points.X, &points.Y, &points.J, &points.Y_weight,
+                                 &points.J_weight, &points.tangents.X_dot, &points.tangents.Y_dot,
+                                 &points.adjoints.X_bar, &points.curvatures.H_v}) {
       hasher.Add(matrix->data(), static_cast<std::size_t>(matrix->size()) * sizeof(double));
     }
     for (const Vector* vector :
@@ -435,15 +509,17 @@ struct Selection::Impl {
     point_errors = ReadPointErrors(reader);
     fit.reset();
     if (!reader.Read<bool>()) return;
-    StartFit();
+    StartFit({});
     fit->Load(reader);
   }
 
   const SelectionOptions options;
+  const SampleSet& samples;
   const Index num_samples;
   nn::Scaling scaling;
-  std::vector<FitData> folds;
-  FitData all;
+  Deal deal;
+  FoldedData user;  // In the user's coordinates, in which everything is judged.
+  std::map<Logarithms, std::unique_ptr<Coordinates>> coordinates;
   PortfolioFacts facts;
   LossWeights loss;
   std::vector<SuspectLabel> suspects;
@@ -513,11 +589,12 @@ const std::vector<CurvePoint>& Selection::ValueOnly() const { return impl_->valu
 
 const std::vector<SuspectLabel>& Selection::Suspects() const { return impl_->suspects; }
 
-Index Selection::NumTrainingSamples() const { return impl_->all.training.NumPoints(); }
+Index Selection::NumTrainingSamples() const { return impl_->user.all.training.NumPoints(); }
 
 Index Selection::NumValidationSamples() const {
+  if (impl_->JudgedByItself()) return 0;
   Index count = 0;
-  for (const FitData& fold : impl_->folds) count += fold.validation.NumPoints();
+  for (const FitData& fold : impl_->user.folds) count += fold.validation.NumPoints();
   return count;
 }
 

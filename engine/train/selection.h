@@ -12,7 +12,9 @@
 #ifndef SOBOLEV_ENGINE_TRAIN_SELECTION_H_
 #define SOBOLEV_ENGINE_TRAIN_SELECTION_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -24,6 +26,7 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
+#include "engine/train/composition.h"
 #include "engine/train/errors.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/loss_weights.h"
@@ -35,6 +38,8 @@ namespace sobolev::train {
 
 struct SelectionOptions {
   LossOptions loss;
+  // Put around whatever is fitted.
+  CompositionOptions composition;
   // What to try; empty: whatever is promising (portfolio.h).
   std::vector<Recipe> recipes;
   // About the multiply-adds to spend; the first recipe is always tried.
@@ -44,11 +49,13 @@ struct SelectionOptions {
   // What the surrogate obeys by construction. Only networks can.
   nn::ShapeConstraints shape;
   std::uint64_t seed = 1;
+  // Bytes that the points may take with all their copies; of more a random part is used.
+  std::size_t memory_limit = std::numeric_limits<std::size_t>::max();
 };
 
 // The checks that need only the sizes: throws Error(kInvalidArgument) naming "spec.network.hidden",
-// "spec.monotone", "spec.network.activation" or "spec.kind", or Error(kFailedPrecondition) naming
-// "dataset" if there is no sample.
+// "spec.monotone", "spec.network.activation", "spec.kind" or a field of CheckComposition or
+// CheckMappedShape, or Error(kFailedPrecondition) naming "dataset" if there is no sample.
 void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num_samples);
 
 enum class SelectionStatus {
@@ -62,8 +69,8 @@ enum class SelectionStatus {
 class Selection {
  public:
   // `samples` must outlive the selection. Throws Error(kFailedPrecondition) naming "dataset" if
-  // there are no labels at all or numbers that cannot be scaled, and Error(kCancelled) once `stop`
-  // fires.
+  // there are no labels at all or numbers that cannot be scaled, the errors of Coordinates, and
+  // Error(kCancelled) once `stop` fires.
   Selection(const SampleSet& samples, const SelectionOptions& options,
             const std::stop_token& stop = {});
   ~Selection();

@@ -14,6 +14,7 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/train/samples.h"
+#include "engine/train/variance_scale.h"
 
 namespace sobolev::train {
 
@@ -39,6 +40,30 @@ void Append(const Vector& column, std::vector<double>& numbers) {
   numbers.insert(numbers.end(), column.begin(), column.end());
 }
 
+// Turns the variances of labels into weights of mean 1 for every output. Column s·m + i of both
+// matrices belongs to output i.
+void WeighByVariance(const Matrix& labels, Index m, Matrix& variances) {
+  for (Index i = 0; i < m; ++i) {
+    VarianceScale scale;
+    double sum = 0;
+    Index count = 0;
+    const auto for_each = [&](const auto& visit) {
+      for (Index column = i; column < labels.cols(); column += m) {
+        for (Index j = 0; j < labels.rows(); ++j) {
+          if (!std::isnan(labels(j, column))) visit(variances(j, column));
+        }
+      }
+    };
+    for_each([&](double& variance) { scale.Add(variance); });
+    for_each([&](double& variance) {
+      variance = scale.Weight(variance);
+      sum += variance;
+      ++count;
+    });
+    for_each([&](double& weight) { weight *= static_cast<double>(count) / sum; });
+  }
+}
+
 class Converter {
  public:
   Converter(const SampleSet& samples, Index num_points, const nn::Scaling& scaling)
@@ -49,6 +74,16 @@ class Converter {
     const auto with_jacobian = [](const SampleBlock& block) { return block.jacobian != nullptr; };
     if (std::ranges::any_of(samples.blocks, with_jacobian)) {
       points_.J.resize(n_, m_ * num_points);
+    }
+    const auto knows_y = [](const SampleBlock& block) { return block.y_variance != nullptr; };
+    if (std::ranges::any_of(samples.blocks, knows_y)) {
+      points_.Y_weight.setConstant(m_, num_points, kMissing);
+    }
+    const auto knows_j = [](const SampleBlock& block) {
+      return block.jacobian_variance != nullptr;
+    };
+    if (std::ranges::any_of(samples.blocks, knows_j)) {
+      points_.J_weight.setConstant(n_, m_ * num_points, kMissing);
     }
   }
 
@@ -71,6 +106,7 @@ class Converter {
                        .cwiseProduct(scaling_.x_scale / scaling_.y_scale[i]);
       }
     }
+    AddVariances(s, sample);
     for (Index k = 0; k < sample.num_tangents; ++k) AddTangent(s, sample, k);
     for (Index k = 0; k < sample.num_adjoints; ++k) AddAdjoint(s, sample, k);
     for (Index k = 0; k < sample.num_hvps; ++k) AddCurvature(s, sample, k);
@@ -89,6 +125,13 @@ class Converter {
 
   LabelledPoints Finish() {
     points_.weight /= points_.weight.mean();
+    if (points_.Y_weight.cols() > 0) {
+      // The values of an output as the one entry of columns of their own.
+      Matrix weights = points_.Y_weight.reshaped(1, points_.Y_weight.size());
+      WeighByVariance(points_.Y.reshaped(1, points_.Y.size()), m_, weights);
+      points_.Y_weight = weights.reshaped(m_, points_.Y.cols());
+    }
+    if (points_.J_weight.cols() > 0) WeighByVariance(points_.J, m_, points_.J_weight);
     points_.tangents = {.point = tangents_.point,
                         .X_dot = tangents_.Take(tangents_.directions, n_),
                         .Y_dot = tangents_.Take(tangents_.results, m_)};
@@ -103,6 +146,19 @@ class Converter {
   }
 
  private:
+  // Variances, until Finish turns them into weights.
+  void AddVariances(Index s, const Sample& sample) {
+    if (sample.y_variance != nullptr) {
+      points_.Y_weight.col(s) =
+          ConstVectorMap(sample.y_variance, m_).cwiseQuotient(scaling_.y_scale.cwiseAbs2());
+    }
+    for (Index i = 0; i < m_ && sample.jacobian_variance != nullptr; ++i) {
+      points_.J_weight.col(s * m_ + i) =
+          ConstVectorMap(sample.jacobian_variance + i * n_, n_)
+              .cwiseProduct((scaling_.x_scale / scaling_.y_scale[i]).cwiseAbs2());
+    }
+  }
+
   // J ẋ = ẏ.
   void AddTangent(Index s, const Sample& sample, Index k) {
     Vector direction = ConstVectorMap(sample.tangents + k * n_, n_).cwiseQuotient(scaling_.x_scale);

@@ -13,6 +13,7 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/regression/gaussian_process.h"
 #include "engine/regression/polynomial_surrogate.h"
+#include "engine/surrogate/composed_surrogate.h"
 #include "engine/surrogate/ensemble.h"
 #include "engine/surrogate/surrogate.h"
 
@@ -27,17 +28,31 @@ constexpr std::uint64_t kMagic = 0x324c444d564c4253;
               "the stored weights are damaged or of another format; train the model again");
 }
 
-std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader, bool is_member);
+// Kinds that hold others. None holds its own kind, so that damaged bytes lead to no deep recursion.
+struct Holders {
+  bool ensemble = true;  // Whether an ensemble may come.
+  bool composed = true;
+};
 
-std::shared_ptr<const Surrogate> ReadEnsemble(ByteReader& reader) {
+std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader, Holders allowed);
+
+std::shared_ptr<const Surrogate> ReadEnsemble(ByteReader& reader, Holders allowed) {
+  allowed.ensemble = false;
   std::vector<std::shared_ptr<const Surrogate>> members(
       static_cast<std::size_t>(reader.ReadInt(1, EnsembleSurrogate::kMaxMembers)));
-  for (auto& member : members) member = ReadSurrogate(reader, true);
+  for (auto& member : members) member = ReadSurrogate(reader, allowed);
   return std::make_shared<EnsembleSurrogate>(std::move(members));
 }
 
+std::shared_ptr<const Surrogate> ReadComposed(ByteReader& reader, Holders allowed) {
+  allowed.composed = false;
+  Composition composition = Composition::Load(reader);
+  return std::make_shared<ComposedSurrogate>(std::move(composition),
+                                             ReadSurrogate(reader, allowed));
+}
+
 // The kind, then what the kind saved.
-std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader, bool is_member) {
+std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader, Holders allowed) {
   switch (static_cast<SurrogateKind>(reader.Read<std::int64_t>())) {
     case SurrogateKind::kNetwork:
       return nn::NetworkSurrogate::Load(reader);
@@ -46,8 +61,10 @@ std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader, bool is_membe
     case SurrogateKind::kGaussianProcess:
       return regression::GaussianProcess::Load(reader);
     case SurrogateKind::kEnsemble:
-      // Ensembles hold no ensembles, so that damaged bytes lead to no deep recursion.
-      if (!is_member) return ReadEnsemble(reader);
+      if (allowed.ensemble) return ReadEnsemble(reader, allowed);
+      break;
+    case SurrogateKind::kComposed:
+      if (allowed.composed) return ReadComposed(reader, allowed);
       break;
   }
   ThrowDataLoss();
@@ -56,7 +73,7 @@ std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader, bool is_membe
 std::shared_ptr<const Surrogate> Decode(std::string_view bytes) {
   ByteReader reader(bytes);
   if (reader.Read<std::uint64_t>() != kMagic) ThrowDataLoss();
-  std::shared_ptr<const Surrogate> surrogate = ReadSurrogate(reader, false);
+  std::shared_ptr<const Surrogate> surrogate = ReadSurrogate(reader, {});
   reader.Finish();
   return surrogate;
 }

@@ -82,8 +82,7 @@ Errors ToErrors(const Evaluation& evaluation, const Vector& y_scale) {
 }
 
 Options Resolve(const SampleSet& samples, const Options& options) {
-  return ResolveOptions(options, samples.n, samples.m, samples.NumSamples(), samples.NumJacobians(),
-                        std::numeric_limits<std::size_t>::max());
+  return ResolveOptions(options, ShapeOf(samples), std::numeric_limits<std::size_t>::max());
 }
 
 }  // namespace
@@ -126,13 +125,9 @@ struct Trainer::Impl {
 
   // One step of the optimiser. False if the loss was not finite.
   bool Step(const std::stop_token& stop) {
-    ShuffleFor(cursor.epoch);
-    const Index first = FirstOfStep(cursor.step);
-    const Index size = FirstOfStep(cursor.step + 1) - first;
+    const Index size = FirstOf(cursor.step + 1) - FirstOf(cursor.step);
     const nn::TwinLoss loss =
-        learner->Step(std::span<const std::uint32_t>(order).subspan(static_cast<std::size_t>(first),
-                                                                    static_cast<std::size_t>(size)),
-                      LearningRate(cursor.epoch, cursor.step), stop);
+        learner->Step(cursor.epoch, cursor.step, LearningRate(cursor.epoch, cursor.step), stop);
     if (!std::isfinite(loss.value) || !std::isfinite(loss.gradient)) return false;
     const double share = static_cast<double>(size) / static_cast<double>(NumTraining());
     cursor.value_loss += share * loss.value;
@@ -143,7 +138,7 @@ struct Trainer::Impl {
 
   // Validates, records, keeps the best, and decides whether there is another epoch.
   Status FinishEpoch(const std::stop_token& stop) {
-    const Evaluation evaluation = learner->Evaluate(Parameters::kCurrent, split.validation, stop);
+    const Evaluation evaluation = learner->Evaluate(Parameters::kCurrent, stop);
     const double loss =
         *options.alpha * evaluation.loss.value + *options.beta * evaluation.loss.gradient;
     if (!std::isfinite(loss)) return cursor.status = Status::kDiverged;
@@ -173,19 +168,8 @@ struct Trainer::Impl {
     return Status::kEpochDone;
   }
 
-  // The order of an epoch depends on nothing but seed and epoch, so that training can resume in its
-  // midst.
-  void ShuffleFor(Index epoch) {
-    if (epoch == shuffled_epoch) return;
-    order = split.training;
-    Rng rng(options.seed, kFirstEpochStream + static_cast<std::uint64_t>(epoch));
-    Shuffle(std::span(order), rng);
-    shuffled_epoch = epoch;
-  }
-
-  // The batches of an epoch differ in size by one sample at most: a small last one would be noise
-  // at the full learning rate.
-  Index FirstOfStep(Index step) const { return step * NumTraining() / steps_per_epoch; }
+  // The samples of an epoch before this step.
+  Index FirstOf(Index step) const { return FirstOfStep(step, steps_per_epoch, NumTraining()); }
 
   double LearningRate(Index epoch, Index step) const {
     const auto done = static_cast<double>(epoch * steps_per_epoch + step);
@@ -195,7 +179,7 @@ struct Trainer::Impl {
 
   Index NumTraining() const { return static_cast<Index>(split.training.size()); }
   Index NumValidation() const { return static_cast<Index>(split.validation.size()); }
-  Index SamplesSeen() const { return cursor.epoch * NumTraining() + FirstOfStep(cursor.step); }
+  Index SamplesSeen() const { return cursor.epoch * NumTraining() + FirstOf(cursor.step); }
 
   // Of all that a state must find unchanged.
   std::uint64_t Fingerprint() const {
@@ -219,6 +203,8 @@ struct Trainer::Impl {
     hasher.Add(*options.patience);
     hasher.Add(options.seed);
     hasher.Add(options.precision);
+    hasher.Add(*options.derivative_sketch);
+    hasher.Add(options.streamed);
     const nn::Scaling& scaling = standardisation.scaling;
     for (const Vector& numbers :
          {scaling.x_mean, scaling.x_scale, scaling.y_mean, scaling.y_scale}) {
@@ -270,10 +256,6 @@ struct Trainer::Impl {
 
   Cursor cursor;
   std::vector<EpochRecord> history;
-
-  // The training samples in the order of one epoch.
-  std::vector<std::uint32_t> order;
-  Index shuffled_epoch = -1;
 };
 
 Trainer::Trainer(const SampleSet& samples, const Options& options, const std::stop_token& stop)
@@ -308,8 +290,7 @@ const std::vector<EpochRecord>& Trainer::History() const { return impl_->history
 Index Trainer::BestEpoch() const { return impl_->cursor.best_epoch; }
 
 Errors Trainer::ValidationErrors() const {
-  const Evaluation evaluation =
-      impl_->learner->Evaluate(Parameters::kBest, impl_->split.validation, {});
+  const Evaluation evaluation = impl_->learner->Evaluate(Parameters::kBest, {});
   return ToErrors(evaluation, impl_->standardisation.scaling.y_scale);
 }
 

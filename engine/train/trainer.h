@@ -49,7 +49,9 @@ enum class Status {
 
 class Trainer {
  public:
-  // Copies the samples, standardised, into its own memory; `samples` need not outlive the call.
+  // Copies the samples, standardised, into its own memory, so that they need not outlive the call;
+  // unless the resolved options say that they are streamed: then their memory must outlive the
+  // trainer.
   // Throws as ResolveOptions without a memory limit, Error(kFailedPrecondition) if a standardised
   // sample is not finite in the chosen precision, and Error(kCancelled) once `stop` fires.
   Trainer(const SampleSet& samples, const Options& options, const std::stop_token& stop = {});

@@ -20,7 +20,7 @@ struct Trial {
 
   Recipe recipe;
   State state = State::kRunning;
-  Errors errors;         // Held-out, mean over the folds so far.
+  Errors errors;         // Held-out, mean over the folds so far; of a single sample unknown.
   double score = 0;      // Of the errors; infinite if it failed.
   double work = 0;       // Multiply-adds.
   Index iterations = 0;  // As Fit::BestIteration, median over the folds.

@@ -24,6 +24,8 @@ void Write(ByteWriter& writer, const Recipe& recipe) {
   writer.Write(recipe.family);
   writer.Write(recipe.rank);
   writer.Write(recipe.derivatives);
+  writer.Write(recipe.balance);
+  writer.Write(recipe.logarithms);
   writer.Write(recipe.search);
   writer.Write(recipe.hidden.size());
   writer.WriteAll(std::span<const Index>(recipe.hidden));
@@ -31,7 +33,9 @@ void Write(ByteWriter& writer, const Recipe& recipe) {
   writer.Write(recipe.skip);
   writer.Write(recipe.residual);
   writer.Write(recipe.adam_steps);
+  writer.Write(recipe.lbfgs_steps);
   writer.Write(recipe.newton_iterations);
+  writer.Write(recipe.local_variance);
   writer.Write(recipe.restart);
 }
 
@@ -40,13 +44,17 @@ Recipe ReadRecipe(ByteReader& reader) {
   recipe.family = reader.Read<Family>();
   recipe.rank = reader.Read<Index>();
   recipe.derivatives = reader.Read<bool>();
+  recipe.balance = reader.Read<double>();
+  recipe.logarithms = reader.Read<Logarithms>();
   recipe.search = reader.Read<double>();
   recipe.hidden = reader.ReadAll<Index>(reader.Read<std::size_t>());
   recipe.activation = reader.Read<nn::Activation>();
   recipe.skip = reader.Read<bool>();
   recipe.residual = reader.Read<bool>();
   recipe.adam_steps = reader.Read<Index>();
+  recipe.lbfgs_steps = reader.Read<Index>();
   recipe.newton_iterations = reader.Read<Index>();
+  recipe.local_variance = reader.Read<bool>();
   recipe.restart = reader.Read<Index>();
   return recipe;
 }
@@ -80,6 +88,8 @@ void Write(ByteWriter& writer, const Errors& errors) {
   writer.Write(errors.value_relative);
   Write(writer, errors.jacobian_rmse);
   writer.Write(errors.jacobian_relative);
+  writer.Write(errors.curvature_relative.has_value());
+  writer.Write(errors.curvature_relative.value_or(0));
 }
 
 Errors ReadErrors(ByteReader& reader) {
@@ -88,6 +98,9 @@ Errors ReadErrors(ByteReader& reader) {
   errors.value_relative = reader.Read<double>();
   errors.jacobian_rmse = ReadSizedVector(reader);
   errors.jacobian_relative = reader.Read<double>();
+  const bool has_curvature = reader.Read<bool>();
+  const auto curvature_relative = reader.Read<double>();
+  if (has_curvature) errors.curvature_relative = curvature_relative;
   return errors;
 }
 

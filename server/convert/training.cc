@@ -9,10 +9,12 @@
 #include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/composed_surrogate.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/portfolio.h"
 #include "engine/train/recipe.h"
 #include "engine/train/selection.h"
+#include "server/convert/composition.h"
 #include "server/convert/shape_constraints.h"
 #include "server/convert/tensor.h"
 
@@ -111,6 +113,7 @@ Spec::Kind KindOf(const Spec& spec) {
   }
   const bool network = spec.has_network() || spec.has_epochs() || spec.has_batch_size() ||
                        spec.has_learning_rate() || spec.has_patience() ||
+                       spec.has_derivative_sketch() ||
                        spec.precision() != Spec::PRECISION_UNSPECIFIED ||
                        spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED ||
                        spec.optimizer() != Spec::OPTIMIZER_UNSPECIFIED;
@@ -140,8 +143,7 @@ void RequireNoAdamOptions(const Spec& spec) {
         std::pair(spec.has_patience(), "spec.patience"),
         std::pair(spec.has_validation_fraction(), "spec.validation_fraction"),
         std::pair(spec.precision() != Spec::PRECISION_UNSPECIFIED, "spec.precision"),
-        std::pair(spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED,
-                  "spec.derivative_scale")}) {
+        std::pair(spec.has_derivative_sketch(), "spec.derivative_sketch")}) {
     RequireUnset(is_set, field, "KIND_NETWORK with OPTIMIZER_ADAM");
   }
 }
@@ -161,10 +163,46 @@ bool SkipOf(const Spec& spec, const nn::ShapeConstraints& shape) {
                                    : shape.convexity != nn::Convexity::kFree;
 }
 
+// What Adam does not know.
+void RequireNoLabelWeights(const Spec& spec) {
+  for (const auto& [is_set, field] :
+       {std::pair(!spec.output_weights().empty(), "spec.output_weights"),
+        std::pair(!spec.derivative_weights().empty(), "spec.derivative_weights"),
+        std::pair(spec.has_huber(), "spec.huber")}) {
+    RequireUnset(is_set, field,
+                 "KIND_AUTO, KIND_POLYNOMIAL, KIND_GAUSSIAN_PROCESS, "
+                 "OPTIMIZER_LEVENBERG_MARQUARDT and OPTIMIZER_LBFGS");
+  }
+}
+
+train::LossOptions ToLossOptions(const Spec& spec) {
+  train::LossOptions loss;
+  if (spec.has_alpha()) loss.alpha = spec.alpha();
+  if (spec.has_beta()) loss.beta = spec.beta();
+  if (spec.has_gamma()) loss.gamma = spec.gamma();
+  if (spec.derivative_scale() != Spec::DERIVATIVE_SCALE_UNSPECIFIED) {
+    loss.derivative_scale = ToDerivativeScale(spec.derivative_scale());
+  }
+  loss.output_weights = {spec.output_weights().begin(), spec.output_weights().end()};
+  loss.derivative_weights = {spec.derivative_weights().begin(), spec.derivative_weights().end()};
+  if (spec.has_huber()) loss.huber = spec.huber();
+  return loss;
+}
+
+train::Recipe RecipeOf(Spec::Optimizer optimizer) {
+  switch (optimizer) {
+    case Spec::OPTIMIZER_HYBRID:
+      return train::HybridRecipe();
+    case Spec::OPTIMIZER_LBFGS:
+      return train::LbfgsRecipe();
+    default:
+      return train::NewtonRecipe();
+  }
+}
+
 // The network of the spec as a recipe for a selection.
 train::Recipe NetworkRecipe(const Spec& spec, const nn::ShapeConstraints& shape) {
-  train::Recipe recipe =
-      spec.optimizer() == Spec::OPTIMIZER_HYBRID ? train::HybridRecipe() : train::NewtonRecipe();
+  train::Recipe recipe = RecipeOf(spec.optimizer());
   if (!spec.network().hidden().empty()) {
     recipe.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
   }
@@ -198,19 +236,19 @@ bool IsSelection(const Spec& spec) {
       return false;
     case Spec::OPTIMIZER_LEVENBERG_MARQUARDT:
     case Spec::OPTIMIZER_HYBRID:
+    case Spec::OPTIMIZER_LBFGS:
       return true;
     default:
       throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.optimizer",
-                            "expected adam, levenberg-marquardt or hybrid, got number " +
+                            "expected adam, levenberg-marquardt, hybrid or lbfgs, got number " +
                                 std::to_string(static_cast<int>(spec.optimizer())));
   }
 }
 
 train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& schema) {
-  train::SelectionOptions options;
+  train::SelectionOptions options{.composition = ToComposition(spec, schema)};
   options.shape = ToShape(spec, schema);
-  if (spec.has_alpha()) options.loss.alpha = spec.alpha();
-  if (spec.has_beta()) options.loss.beta = spec.beta();
+  options.loss = ToLossOptions(spec);
   train::CheckLoss(options.loss);
   RequireNoAdamOptions(spec);
   if (spec.has_seed()) options.seed = spec.seed();
@@ -233,6 +271,8 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& s
   RequireUnset(spec.optimizer() != Spec::OPTIMIZER_UNSPECIFIED, "spec.optimizer", "KIND_NETWORK");
   RequireUnset(spec.has_ensemble_size() && kind != Spec::KIND_AUTO, "spec.ensemble_size",
                "KIND_AUTO and KIND_NETWORK");
+  RequireUnset(spec.has_gamma() && kind == Spec::KIND_GAUSSIAN_PROCESS, "spec.gamma",
+               "KIND_AUTO, KIND_POLYNOMIAL and KIND_NETWORK");
   if (kind == Spec::KIND_POLYNOMIAL) options.recipes = {{.family = train::Family::kPolynomial}};
   if (kind == Spec::KIND_GAUSSIAN_PROCESS) {
     options.recipes = {{.family = train::Family::kGaussianProcess}};
@@ -244,7 +284,18 @@ train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema)
   RequireUnset(spec.has_effort(), "spec.effort", "KIND_AUTO");
   RequireUnset(spec.has_time_limit_seconds(), "spec.time_limit_seconds", "KIND_AUTO");
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
-               "KIND_AUTO, OPTIMIZER_LEVENBERG_MARQUARDT and OPTIMIZER_HYBRID");
+               "KIND_AUTO, and KIND_NETWORK with another optimizer than OPTIMIZER_ADAM");
+  RequireNoLabelWeights(spec);
+  RequireUnset(spec.has_gamma(), "spec.gamma",
+               "KIND_AUTO, KIND_POLYNOMIAL, and KIND_NETWORK with another optimizer than "
+               "OPTIMIZER_ADAM");
+  for (const auto& [is_set, field] :
+       {std::pair(!spec.input_maps().empty(), "spec.input_maps"),
+        std::pair(spec.has_feature_degree(), "spec.feature_degree"),
+        std::pair(!spec.output_maps().empty(), "spec.output_maps"),
+        std::pair(spec.extrapolation() != Spec::EXTRAPOLATION_UNSPECIFIED, "spec.extrapolation")}) {
+    RequireUnset(is_set, field, "all kinds but KIND_NETWORK with OPTIMIZER_ADAM");
+  }
   train::Options options;
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
@@ -263,6 +314,7 @@ train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema)
   if (spec.has_patience()) options.patience = spec.patience();
   if (spec.has_seed()) options.seed = spec.seed();
   options.precision = ToPrecision(spec.precision());
+  if (spec.has_derivative_sketch()) options.derivative_sketch = spec.derivative_sketch();
   return options;
 }
 
@@ -284,6 +336,7 @@ v1::ErrorReport ToProto(const train::Errors& errors) {
   proto.set_value_relative(errors.value_relative);
   proto.mutable_jacobian_rmse()->Add(errors.jacobian_rmse.begin(), errors.jacobian_rmse.end());
   proto.set_jacobian_relative(errors.jacobian_relative);
+  if (errors.curvature_relative) proto.set_hvp_relative(*errors.curvature_relative);
   return proto;
 }
 
@@ -358,6 +411,11 @@ void Describe(const Surrogate& surrogate, v1::ModelVersion& version) {
       break;
     case SurrogateKind::kEnsemble:
       version.set_kind(v1::ModelVersion::KIND_ENSEMBLE);
+      break;
+    case SurrogateKind::kComposed:
+      Describe(static_cast<const ComposedSurrogate&>(surrogate).core(), version);
+      version.set_parameter_count(surrogate.NumParameters());
+      version.set_kind(v1::ModelVersion::KIND_COMPOSED);
       break;
   }
 }

@@ -25,8 +25,8 @@ bool IsSelection(const v1::TrainingSpec& spec);
 // `schema` does not name an input; ranges are the engine's to check (train::ResolveOptions).
 train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema);
 
-// Throws Error(kInvalidArgument) naming "spec.<field>" for numbers out of range, for inputs that
-// `schema` does not name and for fields that do not apply.
+// Throws Error(kInvalidArgument) naming "spec.<field>" for numbers out of range, for variables that
+// `schema`, that of the dataset, does not name and for fields that do not apply.
 train::SelectionOptions ToSelectionOptions(const v1::TrainingSpec& spec, const v1::Schema& schema);
 
 v1::EpochRecord ToProto(const train::EpochRecord& record);

@@ -149,9 +149,8 @@ std::unique_ptr<TrainingRun> MakeNetworkRun(const TrainingRunEnvironment& enviro
                                             const train::SampleSet& samples,
                                             const v1::TrainingSpec& spec, const v1::Schema& schema,
                                             const std::stop_token& stop) {
-  const train::Options options =
-      train::ResolveOptions(ToOptions(spec, schema), samples.n, samples.m, samples.NumSamples(),
-                            samples.NumJacobians(), environment.memory_limit);
+  const train::Options options = train::ResolveOptions(
+      ToOptions(spec, schema), train::ShapeOf(samples), environment.memory_limit);
   return std::make_unique<NetworkRun>(environment, samples, options, stop);
 }
 

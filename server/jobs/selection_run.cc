@@ -13,6 +13,13 @@
 namespace sobolev::server {
 namespace {
 
+train::SelectionOptions OptionsFor(const TrainingRunEnvironment& environment,
+                                   const v1::TrainingSpec& spec, const v1::Schema& schema) {
+  train::SelectionOptions options = ToSelectionOptions(spec, schema);
+  options.memory_limit = environment.memory_limit;
+  return options;
+}
+
 class SelectionRun : public TrainingRun {
  public:
   SelectionRun(const TrainingRunEnvironment& environment, const train::SampleSet& samples,
@@ -21,7 +28,7 @@ class SelectionRun : public TrainingRun {
         spec_(spec),
         schema_(schema),
         num_jacobians_(samples.NumJacobians()),
-        selection_(samples, ToSelectionOptions(spec, schema), stop) {}
+        selection_(samples, OptionsFor(environment, spec, schema), stop) {}
 
   Status Advance(const std::stop_token& stop) override {
     if (spec_.has_time_limit_seconds() && !out_of_time_ &&
@@ -77,6 +84,7 @@ class SelectionRun : public TrainingRun {
     report.set_jacobian_samples(num_jacobians_);
     report.set_alpha(selection_.loss().alpha);
     report.set_beta(selection_.loss().beta);
+    report.set_gamma(selection_.loss().gamma);
     report.set_seed(spec_.has_seed() ? spec_.seed() : train::SelectionOptions().seed);
     report.set_stop_reason(out_of_time_ ? v1::TrainingReport::STOP_REASON_TIME_LIMIT
                                         : v1::TrainingReport::STOP_REASON_SELECTION_DONE);

@@ -64,8 +64,7 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
     train::CheckSelection(ToSelectionOptions(request.spec(), schema), samples.n, samples.m,
                           samples.NumSamples());
   } else {
-    train::ResolveOptions(ToOptions(request.spec(), schema), samples.n, samples.m,
-                          samples.NumSamples(), samples.NumJacobians(),
+    train::ResolveOptions(ToOptions(request.spec(), schema), train::ShapeOf(samples),
                           static_cast<std::size_t>(config_.job_memory_bytes));
   }
 

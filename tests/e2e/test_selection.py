@@ -80,7 +80,7 @@ def test_options_of_networks_still_mean_a_network(cli, dataset):
     assert "winner" not in version["report"]
 
 
-@pytest.mark.parametrize("optimizer", ["levenberg-marquardt", "hybrid"])
+@pytest.mark.parametrize("optimizer", ["levenberg-marquardt", "hybrid", "lbfgs"])
 def test_networks_are_trained_by_newton_steps(cli, dataset, optimizer):
     version = cli.json(
         *("train", dataset, "--model", "newton", "--optimizer", optimizer),
@@ -117,6 +117,22 @@ def test_skips_and_residual_layers_are_asked_for_by_flags(cli, dataset):
             *("--epochs", "3", flags),
         )
         assert name in cli.ok("model", "show", "formed")
+
+
+def test_what_is_known_of_inputs_and_outputs_holds(cli, dataset):
+    options = "--kind polynomial --period a=8 --harmonics a=2 --lower u=-2 --upper u=2"
+    version = cli.json(
+        *("train", dataset, "--model", "known", *options.split(), "--extrapolation", "linear")
+    )["model_version"]
+    assert version["kind"] == "composed"
+    points = "0.3,-0.4 8.3,-0.4 0.3,1000 0.3,-1000".split()
+    arguments = [f"--point={point}" for point in points]
+    inside, repeated, above, below = cli.json("predict", "known", *arguments, "--hessian")["points"]
+    assert inside["value"][0] == pytest.approx(math.sin(0.6) * -0.4, abs=0.05)
+    assert repeated["value"] == pytest.approx(inside["value"], abs=1e-9)
+    assert repeated["hessian"][0][0][0] == pytest.approx(inside["hessian"][0][0][0], abs=1e-9)
+    assert above["value"][0] == pytest.approx(2)
+    assert below["value"][0] == pytest.approx(-2)
 
 
 @pytest.mark.parametrize("kind", ["polynomial", "gaussian-process"])
@@ -189,6 +205,10 @@ def test_a_selection_is_cancelled(cli):
         ("--kind polynomial --convexity convex", 1, "unset the constraints"),
         ("--convexity flat", 2, "--convexity"),
         ("--increasing x1 --decreasing x1", 2, "--decreasing"),
+        ("--period a", 2, "--period: expected NAME=NUMBER, got"),
+        ("--lower u=low", 2, "--lower: expected NAME=NUMBER, got"),
+        ("--extrapolation wild", 2, "--extrapolation"),
+        ("--hidden 4 --log-output u", 1, "spec.output_maps: expected unset"),
         ("--validation-fraction 0.2", 1, "spec.validation_fraction: expected unset"),
     ],
 )

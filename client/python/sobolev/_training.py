@@ -6,6 +6,9 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from sobolev import records
 from sobolev._connection import Connection
 from sobolev._stubs import models_pb2, training_pb2
@@ -19,6 +22,7 @@ _ENUMS = {
     "derivative_scale": training_pb2.TrainingSpec.DerivativeScale,
     "precision": training_pb2.TrainingSpec.Precision,
     "convexity": training_pb2.TrainingSpec.Convexity,
+    "extrapolation": training_pb2.TrainingSpec.Extrapolation,
 }
 
 
@@ -42,6 +46,21 @@ def start(
     return Job(connection, connection.call(connection.training.Train, request))
 
 
+def _maps(
+    message: Any, key: str, logarithmic: Iterable[str] | None, **fields: Mapping[str, Any] | None
+) -> list[Any]:
+    """One message for each variable that is named anywhere, with all that is said of it."""
+    if isinstance(logarithmic, str):
+        raise TypeError(f"expected a list of {key}s, got {logarithmic!r}")
+    maps: dict[str, dict[str, Any]] = {}
+    for field, numbers in fields.items():
+        for name, number in (numbers or {}).items():
+            maps.setdefault(name, {})[field] = number
+    for name in logarithmic or ():
+        maps.setdefault(name, {})["logarithmic"] = True
+    return [message(**{key: name}, **given) for name, given in maps.items()]
+
+
 def to_spec(
     *,
     hidden: Iterable[int] | None = None,
@@ -49,7 +68,14 @@ def to_spec(
     skip: bool | None = None,
     residual: bool | None = None,
     monotone: Mapping[str, str] | None = None,
+    derivative_weights: npt.ArrayLike | None = None,
     time_limit: float | None = None,
+    periods: Mapping[str, float] | None = None,
+    harmonics: Mapping[str, int] | None = None,
+    log_inputs: Iterable[str] | None = None,
+    lower: Mapping[str, float] | None = None,
+    upper: Mapping[str, float] | None = None,
+    log_outputs: Iterable[str] | None = None,
     **options: Any,
 ) -> training_pb2.TrainingSpec:
     """The spec of the options that are given, those of Client.train; None is not given.
@@ -76,11 +102,19 @@ def to_spec(
     if residual is not None:
         network["residual"] = residual
     try:
+        given["input_maps"] = _maps(
+            training_pb2.InputMap, "input", log_inputs, period=periods, harmonics=harmonics
+        )
+        given["output_maps"] = _maps(
+            training_pb2.OutputMap, "output", log_outputs, lower=lower, upper=upper
+        )
         if network:
             # A network, be it empty, asks for a network.
             given["network"] = models_pb2.Network(**network)
+        if derivative_weights is not None:
+            given["derivative_weights"] = np.asarray(derivative_weights, dtype=float).ravel()
         return training_pb2.TrainingSpec(time_limit_seconds=time_limit, **given)
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise invalid_argument(
             "INVALID_OPTION", "spec", f"option of the wrong type or size: {error}"
         ) from error

@@ -112,7 +112,11 @@ class Client:
         convexity: str | None = None,
         alpha: float | None = None,
         beta: float | None = None,
+        gamma: float | None = None,
         derivative_scale: str | None = None,
+        output_weights: Iterable[float] | None = None,
+        derivative_weights: npt.ArrayLike | None = None,
+        huber: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
@@ -120,6 +124,15 @@ class Client:
         patience: int | None = None,
         seed: int | None = None,
         precision: str | None = None,
+        derivative_sketch: int | None = None,
+        periods: Mapping[str, float] | None = None,
+        harmonics: Mapping[str, int] | None = None,
+        log_inputs: Iterable[str] | None = None,
+        feature_degree: int | None = None,
+        lower: Mapping[str, float] | None = None,
+        upper: Mapping[str, float] | None = None,
+        log_outputs: Iterable[str] | None = None,
+        extrapolation: str | None = None,
         request_id: str | None = None,
     ) -> Job:
         """Starts training a new version of a model; Job.wait gives the model.
@@ -127,8 +140,8 @@ class Client:
         Unless told what to fit, the server tries polynomials, Gaussian processes and networks, and
         takes what predicts held-out values and derivatives best; Model.report says what was tried.
 
-        The loss is alpha * l_value + beta * l_gradient, both scaled to be comparable. Options left
-        at None take the server's defaults.
+        The loss is alpha * l_value + beta * l_gradient + gamma * l_curvature, all scaled to be
+        comparable. Options left at None take the server's defaults.
 
         Args:
           x: Samples [N, n] or [N], to be uploaded; a DataFrame's columns name the inputs. The same
@@ -142,17 +155,20 @@ class Client:
           model: The model that gets the new version, made if missing. Empty: the server chooses.
           kind: "auto", "network", "polynomial" or "gaussian_process". Default "network" if an
             option of networks is given (hidden, activation, skip, residual, optimizer,
-            derivative_scale, epochs, batch_size, learning_rate, patience, precision), else "auto".
+            derivative_scale, derivative_sketch, epochs, batch_size, learning_rate, patience,
+            precision), else "auto".
           optimizer: Of a network: "adam" (default), "levenberg_marquardt" (far more accurate on
-            smooth functions, for up to some thousand weights) or "hybrid", one after the other. The
-            latter two take hidden, activation, skip and residual, and no other option of
+            smooth functions, for up to some thousand weights), "hybrid", one after the other, or
+            "lbfgs" (as "levenberg_marquardt", slower, for more weights). All but "adam" take
+            hidden, activation, skip, residual and derivative_scale, and no other option of
             networks.
           effort: Of "auto": work to spend, about in seconds of one core. Default 30. The same
             effort gives the same model.
           time_limit: Seconds of computing after which the best so far is taken. Default: none.
           ensemble_size: Networks from so many starts whose mean is predicted; they also tell the
             spread. Default 1. Not with "adam", polynomials and Gaussian processes.
-          hidden: Width of each hidden layer. Default (20, 20, 20, 20) with "adam", else (20, 20).
+          hidden: Width of each hidden layer. Default (20, 20, 20, 20) with "adam", (20, 20) with
+            "hybrid", else (16, 16).
           activation: "softplus" (default with "adam"), "tanh" (default else), "silu", "gelu" or
             "sin".
           skip: Every layer after the first also sees the inputs. Default False, or True with
@@ -160,13 +176,24 @@ class Client:
           residual: A hidden layer as wide as the one before is added to that. Default False.
           monotone: By name of the input "increasing" or "decreasing": what the model does by
             construction, whatever the labels say. Of "auto" and of networks with "tanh" or
-            "softplus". Inputs of arrays are named "x0", "x1", ...
+            "softplus". Inputs of arrays are named "x0", "x1", ... Not with feature_degree, nor with
+            a period of the same input.
           convexity: "convex" or "concave": the model's shape as a function of all inputs, likewise.
-            Of "auto" and of networks with "softplus".
+            Of "auto" and of networks with "softplus". Not with anything from periods to
+            extrapolation below.
           alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
           beta: Weight of the gradient loss. Default n / (1 + n), or 0 without Jacobians.
-          derivative_scale: "balanced" (default), "per_output" or "per_input": how Jacobian entries
-            are made comparable.
+          gamma: Weight of the loss of Hessian-vector labels. Default 0 without such labels; with
+            them alpha : beta : gamma = 1 : n : n / 10. Not with "adam" and Gaussian processes,
+            which leave such labels out.
+          derivative_scale: "balanced" (default of "adam"), "per_output" (default else) or
+            "per_input": how Jacobian entries are made comparable.
+          output_weights: [m], factors of the squared errors of outputs. Default all 1. Not with
+            "adam", as the next two.
+          derivative_weights: [m, n], further factors of those of Jacobian entries; 0 leaves a
+            derivative out. Default all 1.
+          huber: Robust standard deviations beyond which errors of labels count less; 1.345 is usual
+            where there are outliers. Default: all squared errors count alike.
           epochs: Passes over the samples.
           batch_size: Samples in a step of the optimiser.
           learning_rate: Peak of the one-cycle schedule.
@@ -175,6 +202,22 @@ class Client:
           seed: The same seed, samples and options give the same weights. Default 1.
           precision: "float32" (default) or "float64", of the training; models are served in
             float64.
+          derivative_sketch: With "adam": fit, in each step, the derivatives of so many outputs,
+            drawn anew for every sample, instead of all; 0: all. Default: 0 for up to 16 outputs,
+            else 4.
+          periods: Of inputs by name: after how much the function repeats; so does the model. This
+            and what follows needs another optimizer than "adam".
+          harmonics: Of inputs with a period: sines and cosines of so many multiples of the
+            frequency, 1 to 8. Default 1.
+          log_inputs: Names of positive inputs of which the model sees the logarithm.
+          feature_degree: Products and powers of inputs up to this degree, 1 to 4, are inputs of the
+            model as well. Default 1: none.
+          lower: Of outputs by name: bounds that predictions stay above, as do all samples.
+          upper: The same for bounds that predictions stay below.
+          log_outputs: Names of outputs whose logarithm (above `lower`, else 0) is fitted: for
+            values over several decades.
+          extrapolation: "own" (default), "constant" or "linear": how the model goes on outside the
+            box of the samples.
           request_id: Repeating a call with the same id returns the first call's job. Default: a
             new one.
 
@@ -196,7 +239,11 @@ class Client:
             convexity=convexity,
             alpha=alpha,
             beta=beta,
+            gamma=gamma,
             derivative_scale=derivative_scale,
+            output_weights=output_weights,
+            derivative_weights=derivative_weights,
+            huber=huber,
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
@@ -204,6 +251,15 @@ class Client:
             patience=patience,
             seed=seed,
             precision=precision,
+            derivative_sketch=derivative_sketch,
+            periods=periods,
+            harmonics=harmonics,
+            log_inputs=log_inputs,
+            feature_degree=feature_degree,
+            lower=lower,
+            upper=upper,
+            log_outputs=log_outputs,
+            extrapolation=extrapolation,
         )
         if dataset is None:
             if x is None or y is None:

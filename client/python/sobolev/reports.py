@@ -33,12 +33,15 @@ class Errors:
       value_relative: value_rmse over the output's standard deviation, over all outputs.
       jacobian_rmse: Of each output's Jacobian entries, standardised; empty without Jacobians.
       jacobian_relative: ||J - J_label|| / ||J_label||, standardised, over all entries.
+      hvp_relative: ||h - h_label|| / ||h_label|| over Hessian-vector labels, standardised; None
+        without such labels.
     """
 
     value_rmse: tuple[float, ...]
     value_relative: float
     jacobian_rmse: tuple[float, ...]
     jacobian_relative: float
+    hvp_relative: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Trial:
     """One way to fit that was tried.
 
     Attributes:
-      recipe: In words, such as "network 20-20 tanh, lm 100, 3 directions".
+      recipe: In words, such as "network 16-16 tanh, lbfgs 200 + lm 100, 3 directions".
       state: "running", "finished", "abandoned" (clearly worse than the best on the first part of
         the samples) or "failed" (made no model from these samples).
       validation: Errors on held-out samples, mean over the folds of a cross-validation; None if it
@@ -113,6 +116,7 @@ class TrainingReport:
       jacobian_samples: Samples with a Jacobian among those seen.
       alpha: Weight of the value loss as used.
       beta: Weight of the gradient loss as used.
+      gamma: Weight of the loss of Hessian-vector labels as used.
       seed: As used.
       epochs: Epochs run; 0 where there are none.
       best_epoch: Epoch whose weights were kept.
@@ -137,6 +141,7 @@ class TrainingReport:
     jacobian_samples: int
     alpha: float
     beta: float
+    gamma: float
     seed: int
     epochs: int
     best_epoch: int
@@ -218,6 +223,7 @@ def from_errors(errors: models_pb2.ErrorReport) -> Errors:
         value_relative=errors.value_relative,
         jacobian_rmse=tuple(errors.jacobian_rmse),
         jacobian_relative=errors.jacobian_relative,
+        hvp_relative=errors.hvp_relative if errors.HasField("hvp_relative") else None,
     )
 
 
@@ -269,6 +275,7 @@ def from_report(report: models_pb2.TrainingReport) -> TrainingReport:
         jacobian_samples=report.jacobian_samples,
         alpha=report.alpha,
         beta=report.beta,
+        gamma=report.gamma,
         seed=report.seed,
         epochs=report.epochs,
         best_epoch=report.best_epoch,

@@ -120,8 +120,14 @@ class Basket(Problem):
     def train(self, size, seed):
         wide = self.widening * math.sqrt(self.today / (self.horizon - self.today))
         spots = 1.0 + streams.normals(seed, 11, (size, self.n)) @ (self.factor * wide).T
-        moves = streams.normals(seed, 12, (size, self.n)) @ self.factor.T
-        return Samples(spots, *self.label(spots, moves))
+        return Samples(spots, *self.label(spots, self.moves(size, seed)))
+
+    def moves(self, size, seed):
+        return streams.normals(seed, 12, (size, self.n)) @ self.factor.T
+
+    def gradients(self, spots, seed):
+        """[N, n] of output 0 at other spots, along the paths of train(N, seed)."""
+        return self.label(spots, self.moves(len(spots), seed))[1][:, 0]
 
     def label(self, spots, moves):
         """Values [N, m] and Jacobians [N, m, n] at the spots, for one move [n] each."""
@@ -150,6 +156,11 @@ class Basket(Problem):
     def jacobian(self, x):
         delta = self.sign * normal_distribution(self.sign * self.moneyness(x))
         return delta[:, :, None] * self.weights
+
+    def curvatures(self, x, v, _step):
+        """[N, k, n]: the Hessian of output 0 times directions v [k, n]."""
+        gamma = normal_density(self.moneyness(x)[:, 0]) / self.deviation[0]
+        return gamma[:, None, None] * (v @ self.weights[0])[None, :, None] * self.weights[0]
 
 
 PROBLEMS = (

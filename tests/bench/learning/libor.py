@@ -112,10 +112,27 @@ class Libor(Problem):
 
     def train(self, size, seed):
         x = self.points(size, seed, 11)
+        y, gradient = self.label(x, seed)
+        return Samples(x, y[:, None], gradient[:, None, :])
+
+    def label(self, x, seed):
+        """Values [N] and gradients [N, 80] along the paths of train(N, seed)."""
+        size = len(x)
         z = streams.normals(seed, 12, (size, STEPS))
         parts = [label(x[i : i + BLOCK], z[i : i + BLOCK]) for i in range(0, size, BLOCK)]
-        y, gradient = map(np.concatenate, zip(*parts, strict=True))
-        return Samples(x, y[:, None], gradient[:, None, :])
+        return tuple(map(np.concatenate, zip(*parts, strict=True)))
+
+    def gradients(self, x, seed):
+        return self.label(x, seed)[1]
+
+    def curvatures(self, x, v, step):
+        """[N, k, 80]: the Hessian times directions v [k, 80], by central differences."""
+
+        def slope(w):
+            ahead, behind = (self.reference(x + sign * step * w)[1] for sign in (1, -1))
+            return (ahead - behind) / (2 * step)
+
+        return np.stack([slope(w) for w in v], 1)
 
     def reference(self, x, seed=3):
         """Values [N] and gradients [N, 80] to 0.4 %, with errors that are independent."""

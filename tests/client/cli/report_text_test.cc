@@ -77,6 +77,12 @@ TEST(ReportTextTest, DerivativesThatWereNotThereAreWorthNothingToReport) {
   report.beta = 0;
   EXPECT_EQ(WorthOfDerivatives(report), "");
   EXPECT_EQ(Text(report).find("values alone"), std::string::npos);
+  report.gamma = 0.1;
+  report.value_only->validation.hvp_relative = 0.3;
+  report.validation.hvp_relative = 0.1;
+  EXPECT_EQ(WorthOfDerivatives(report),
+            "value error 5 times lower, Jacobian error 2 times higher, Hessian product error 3 "
+            "times lower");
   // The winner made no model of values alone, so that nothing can be compared.
   report.beta = 0.5;
   report.value_only->validation = {};

@@ -133,7 +133,8 @@ TEST_F(TrainingTest, APolynomialHasHessiansAndNoSpread) {
 }
 
 TEST_F(TrainingTest, ANetworkIsTrainedByTheOptimizerThatIsAskedFor) {
-  for (const Optimizer optimizer : {Optimizer::kLevenbergMarquardt, Optimizer::kHybrid}) {
+  for (const Optimizer optimizer :
+       {Optimizer::kLevenbergMarquardt, Optimizer::kHybrid, Optimizer::kLbfgs}) {
     const TrainingSpec spec{
         .hidden = {6}, .activation = Activation::kTanh, .optimizer = optimizer, .seed = 4};
     const ModelVersion version = client_.Train("d", spec, {.model = "n"}).Wait();
@@ -186,6 +187,56 @@ TEST_F(TrainingTest, AnEnsembleTellsItsSpread) {
   EXPECT_EQ(prediction.hessian.cols(), 8);
 }
 
+TEST_F(TrainingTest, WeightsAndAHuberThresholdReachTheFit) {
+  Samples samples = MakeSamples(200, 2);
+  for (Index s = 0; s < 200; s += 20) samples.Y(0, s) += 1e4;
+  Upload("outliers", samples);
+  const auto error = [&](std::optional<double> huber) {
+    const TrainingSpec spec{.kind = TrainingKind::kPolynomial,
+                            .output_weights = {1, 2},
+                            .derivative_weights = {1, 1, 0.5, 1},
+                            .huber = huber};
+    return client_.Train("outliers", spec, {}).Wait().report.validation.value_relative;
+  };
+  EXPECT_LT(error(1.345), 0.1);
+  EXPECT_GT(error(std::nullopt), 0.5);
+
+  const TrainingSpec adam{.optimizer = Optimizer::kAdam, .huber = 1};
+  EXPECT_EQ(CodeOf([&] { client_.Train("outliers", adam, {}); }), StatusCode::kInvalidArgument);
+}
+
+TEST_F(TrainingTest, LimitedMemoryBfgsTrainsANetwork) {
+  const TrainingSpec spec{.hidden = {6}, .optimizer = Optimizer::kLbfgs};
+  const ModelVersion version = client_.Train("d", spec, {.model = "lbfgs"}).Wait();
+  EXPECT_EQ(version.kind, ModelKind::kNetwork);
+  ASSERT_EQ(version.report.leaderboard.size(), 1U);
+  EXPECT_GT(version.report.leaderboard[0].iterations, 0);
+  EXPECT_LT(version.report.validation.value_relative, 0.1);
+}
+
+TEST_F(TrainingTest, WhatIsKnownOfInputsAndOutputsHolds) {
+  const TrainingSpec spec{
+      .kind = TrainingKind::kPolynomial,
+      .input_maps = {{.input = "b", .period = 8, .harmonics = 2}},
+      .feature_degree = 2,
+      .output_maps = {{.output = "u", .lower = -3}, {.output = "v", .upper = 2}},
+      .extrapolation = Extrapolation::kLinear};
+  const ModelVersion version = client_.Train("d", spec, {.model = "known"}).Wait();
+  EXPECT_EQ(version.kind, ModelKind::kComposed);
+  const Matrix X{{0.3, 0.3, 1e4, -1e4}, {-0.2, 7.8, 0, 0}};
+  const Prediction prediction =
+      client_.Predict("known", X, {.jacobian = true, .tangents = {}, .adjoints = {}});
+  EXPECT_NEAR(prediction.value(0, 0), 0.03, 0.05);
+  EXPECT_NEAR(prediction.value(1, 0), std::sin(-0.2), 0.05);
+  EXPECT_TRUE(prediction.value.col(1).isApprox(prediction.value.col(0), 1e-9));
+  EXPECT_TRUE((prediction.value.row(0).array() >= -3).all());
+  EXPECT_TRUE((prediction.value.row(1).array() <= 2).all());
+  const TrainingSpec logarithmic{.kind = TrainingKind::kPolynomial,
+                                 .output_maps = {{.output = "u", .lower = -9, .logarithmic = true}},
+                                 .extrapolation = Extrapolation::kConstant};
+  EXPECT_EQ(client_.Train("d", logarithmic, {.model = "log"}).Wait().kind, ModelKind::kComposed);
+}
+
 TEST_F(TrainingTest, ATimeLimitEndsASelectionWithTheBestSoFar) {
   const ModelVersion version =
       client_.Train("d", {.time_limit_seconds = 1e-9}, {.model = "hurried"}).Wait();
@@ -214,10 +265,20 @@ TEST_F(TrainingTest, OptionsThatDoNotApplyAreRefused) {
       {.kind = TrainingKind::kPolynomial, .effort = 1},
       {.kind = TrainingKind::kAuto, .optimizer = Optimizer::kAdam},
       {.hidden = {4}, .optimizer = Optimizer::kHybrid, .epochs = 3},
+      {.hidden = {4}, .gamma = 1},
+      {.kind = TrainingKind::kGaussianProcess, .gamma = 1},
+      {.gamma = -1},
       {.effort = 0},
       {.kind = TrainingKind::kPolynomial, .convexity = Convexity::kConvex},
       {.activation = Activation::kSin, .monotone = {{"a", Slope::kIncreasing}}},
       {.monotone = {{"nobody", Slope::kIncreasing}}},
+      {.input_maps = {{.input = "a", .period = -1}}},
+      {.input_maps = {{.input = "nobody", .logarithmic = true}}},
+      {.output_maps = {{.output = "u", .lower = 1, .upper = 0}}},
+      {.feature_degree = 7},
+      {.monotone = {{"a", Slope::kIncreasing}}, .input_maps = {{.input = "a", .period = 1}}},
+      {.convexity = Convexity::kConvex, .extrapolation = Extrapolation::kLinear},
+      {.optimizer = Optimizer::kAdam, .extrapolation = Extrapolation::kOwn},
       {.time_limit_seconds = -1}};
   for (const TrainingSpec& spec : specs) {
     EXPECT_EQ(CodeOf([&] { client_.Train("d", spec); }), StatusCode::kInvalidArgument);

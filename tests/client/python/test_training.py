@@ -97,6 +97,40 @@ def test_every_kind_answers_values_and_derivatives(client, kind):
     assert np.allclose(answer.hessian, np.swapaxes(answer.hessian, 2, 3), atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "spec", [{"hidden": (12,), "optimizer": "levenberg_marquardt"}, {"kind": "polynomial"}]
+)
+def test_hessian_vector_labels_are_fitted_and_their_error_is_reported(client, spec):
+    x, y, _ = wave_samples(40)
+    curvature = wave(x)[2]
+    models = []
+    for name, labels in (
+        ("plain", {}),
+        ("curved", {"hvp_tangents": np.eye(2)[None], "hvp": curvature}),
+    ):
+        dataset = client.create_dataset(name, ["a", "b"], ["v"])
+        dataset.append(x, y, **labels)
+        models.append(client.train(dataset=dataset, **spec).wait(progress=False))
+        dataset.delete()
+    plain, curved = models
+    assert plain.report.gamma == 0
+    assert plain.report.validation.hvp_relative is None
+    # alpha : gamma = 1 : n / 10.
+    assert curved.report.gamma == pytest.approx(0.2 / 1.2)
+    assert 0 < curved.report.validation.hvp_relative < 0.5
+    test = np.random.default_rng(3).uniform(-1, 1, (200, 2))
+    errors = [np.linalg.norm(model.predict(test)[:, 0] - wave(test)[0]) for model in models]
+    assert errors[1] < 0.5 * errors[0]
+
+
+def test_a_weight_for_curvatures_needs_labels(client):
+    x, y, _ = wave_samples(20)
+    job = client.train(x, y, gamma=1.0)
+    with pytest.raises(sobolev.JobFailedError) as info:
+        job.wait(progress=False, timeout=60)
+    assert "spec.gamma" in str(info.value)
+
+
 def test_a_hessian_is_the_derivative_of_the_jacobian(process):
     x = np.random.default_rng(4).uniform(-0.9, 0.9, (20, 2))
     hessian = process.hessian(x)
@@ -164,6 +198,32 @@ def test_an_ensemble_tells_its_spread(client):
     assert model.kind == "ensemble"
     inside, outside = model.spread([[0.1, 0.2], [4.0, 4.0]])
     assert 0 <= inside[0] < outside[0]
+
+
+def test_what_is_known_of_inputs_and_outputs_holds(client):
+    x = np.random.default_rng(3).uniform(0.5, 2, (80, 2))
+    # exp(sin(pi a)) / b, positive, of period 2 in a.
+    y = np.exp(np.sin(np.pi * x[:, 0])) / x[:, 1]
+    jacobian = np.stack([np.pi * np.cos(np.pi * x[:, 0]) * y, -y / x[:, 1]], axis=1)
+    dataset = client.create_dataset(unique("known"), ["a", "b"], ["u"])
+    dataset.append(x, y, jacobian)
+    model = dataset.train(
+        kind="polynomial",
+        periods={"a": 2},
+        harmonics={"a": 1},
+        log_inputs=["b"],
+        lower={"u": 0},
+        log_outputs=["u"],
+        extrapolation="constant",
+    ).wait(progress=False)
+    assert model.kind == "composed"
+    # log u is linear in sin, cos and log b, so nothing is left to learn.
+    assert np.allclose(model.predict(x)[:, 0], y, rtol=1e-6)
+    assert np.allclose(model.predict(x + np.array([6, 0])), model.predict(x), rtol=1e-9)
+    assert np.allclose(model.jacobian(x)[:, 0], jacobian, rtol=1e-5, atol=1e-5)
+    assert (model.predict([[0.1, 1e3], [0.1, -1e3]]) > 0).all()
+    second = 2 * y[0] / x[0, 1] ** 2
+    assert model.hessian(x[0])[0, 1, 1] == pytest.approx(second, rel=1e-5)
 
 
 def test_models_without_spread_say_so(client):
@@ -245,7 +305,7 @@ def test_a_cancelled_selection_raises(client):
     ("options", "field", "says"),
     [
         ({"kind": "forest"}, "kind", "auto, network, polynomial, gaussian_process, got 'forest'"),
-        ({"optimizer": "sgd"}, "optimizer", "adam, levenberg_marquardt, hybrid, got 'sgd'"),
+        ({"optimizer": "sgd"}, "optimizer", "adam, levenberg_marquardt, hybrid, lbfgs, got 'sgd'"),
         ({"precision": "float16"}, "precision", "float32, float64"),
         ({"monotone": {"x0": "up"}}, "monotone[x0]", "increasing, decreasing, got 'up'"),
         ({"monotone": {"z": "increasing"}}, "spec.monotone[z]", "the inputs are x0, x1"),
@@ -260,9 +320,25 @@ def test_a_cancelled_selection_raises(client):
         ({"kind": "polynomial", "hidden": [4]}, "spec.network", "KIND_NETWORK"),
         ({"kind": "auto", "optimizer": "adam"}, "spec.optimizer", "KIND_NETWORK"),
         ({"ensemble_size": 0}, "spec.ensemble_size", "got 0"),
+        ({"periods": {"x0": 0}}, "spec.input_maps", "period > 0 of input 'x0', got 0"),
+        ({"log_inputs": ["x9"]}, "spec.input_maps[0].input", "the inputs are x0"),
+        ({"log_inputs": "x0"}, "spec", "expected a list of inputs"),
+        ({"lower": {"y0": 2}, "upper": {"y0": 1}}, "spec.output_maps", "lower < upper"),
+        ({"lower": ["y0"]}, "spec", "wrong type"),
+        ({"feature_degree": 5}, "spec.feature_degree", "got 5"),
+        ({"extrapolation": "wild"}, "extrapolation", "own, constant, linear, got 'wild'"),
+        ({"epochs": 1, "extrapolation": "linear"}, "spec.extrapolation", "expected unset"),
         ({"kind": "polynomial", "ensemble_size": 3}, "spec.ensemble_size", "unset it"),
         ({"optimizer": "hybrid", "epochs": 3}, "spec.epochs", "OPTIMIZER_ADAM"),
+        ({"optimizer": "adam", "huber": 2}, "spec.huber", "unset it"),
+        ({"huber": 0}, "spec.huber", "1.345"),
+        ({"output_weights": [1, 2, 3]}, "spec.output_weights", "got 3"),
+        ({"derivative_weights": [[1, -1]]}, "spec.derivative_weights", "got -1"),
+        ({"derivative_weights": "none"}, "spec", "wrong type"),
         ({"kind": "auto", "validation_fraction": 0.2}, "spec.validation_fraction", "unset it"),
+        ({"gamma": -1}, "spec.gamma", "got -1"),
+        ({"kind": "gaussian_process", "gamma": 1}, "spec.gamma", "KIND_POLYNOMIAL"),
+        ({"optimizer": "adam", "gamma": 1}, "spec.gamma", "OPTIMIZER_HYBRID"),
     ],
 )
 def test_bad_options_are_refused_with_field_and_fix(client, options, field, says):

@@ -51,7 +51,8 @@ namespace {
 template <class Make>
 void ExpectOnlyTheConstructorAllocates(const Architecture& architecture, const Make& make) {
   const reference::GramProblem problem = reference::RandomGramProblem(
-      architecture, 300, {.missing = 0.1, .num_tangents = 50, .num_adjoints = 50}, 3);
+      architecture, 300,
+      {.missing = 0.1, .num_tangents = 50, .num_adjoints = 50, .num_curvatures = 50}, 3);
   const int at_start = num_allocations;
   auto sweep = make(problem.points, problem.weights);
   EXPECT_GT(num_allocations, at_start);

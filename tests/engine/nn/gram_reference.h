@@ -42,14 +42,16 @@ VectorOf<S> StackedResiduals(const nn::Architecture& architecture, const VectorO
     const VectorOf<S> x = points.X.col(s).template cast<S>();
     const VectorOf<S> y = Value<S>(architecture, theta, x);
     for (Index i = 0; i < architecture.m; ++i) {
-      add(points.weight[s] * weights.alpha / (m * num_points), y[i], points.Y(i, s));
+      add(points.weight[s] * points.ValueWeight(i, s) * weights.alpha / (m * num_points), y[i],
+          points.Y(i, s));
     }
     if (points.J.cols() == 0) continue;
     const MatrixOf<S> J = jacobian_at(s);
     for (Index i = 0; i < architecture.m; ++i) {
       for (Index j = 0; j < architecture.n; ++j) {
-        add(points.weight[s] * gradient_factor * squares(j, i), J(i, j),
-            points.J(j, s * architecture.m + i));
+        const Index column = s * architecture.m + i;
+        add(points.weight[s] * points.GradientWeight(j, column) * gradient_factor * squares(j, i),
+            J(i, j), points.J(j, column));
       }
     }
   }
@@ -87,6 +89,28 @@ VectorOf<S> StackedResiduals(const nn::Architecture& architecture, const VectorO
           points.adjoints.X_bar(j, column));
     }
   }
+  // The tangent of the Jacobian along v.
+  const Vector kappa =
+      weights.kappa.size() > 0 ? weights.kappa : Vector::Ones(architecture.m).eval();
+  for (std::size_t k = 0; k < points.curvatures.point.size(); ++k) {
+    using Dual = ad::Tangent<S>;
+    const auto column = static_cast<Index>(k);
+    const Index s = points.curvatures.point[k];
+    const Vector y_bar = points.curvatures.Y_bar.col(column);
+    const Vector v = points.curvatures.V.col(column);
+    if (y_bar.squaredNorm() == 0 || v.squaredNorm() == 0) continue;
+    VectorOf<Dual> x = points.X.col(s).template cast<Dual>();
+    for (Index j = 0; j < architecture.n; ++j) x[j].dot = S(v[j]);
+    const MatrixOf<Dual> J = Jacobian<Dual>(architecture, theta.template cast<Dual>(), x);
+    const double weight = points.weight[s] * weights.gamma / (m * n * num_points) *
+                          kappa.cwiseProduct(y_bar).squaredNorm() /
+                          (std::pow(y_bar.squaredNorm(), 2) * v.squaredNorm());
+    for (Index j = 0; j < architecture.n; ++j) {
+      S h{};
+      for (Index i = 0; i < architecture.m; ++i) h += J(i, j).dot * S(y_bar[i]);
+      add(weight, h, points.curvatures.H_v(j, column));
+    }
+  }
   return Eigen::Map<VectorOf<S>>(r.data(), static_cast<Index>(r.size()));
 }
 
@@ -112,6 +136,8 @@ struct LabelChoice {
   bool rank_one_lambda = true;
   Index num_tangents = 0;
   Index num_adjoints = 0;
+  Index num_curvatures = 0;
+  bool label_weights = false;
 };
 
 struct GramProblem {
@@ -158,11 +184,20 @@ inline GramProblem RandomGramProblem(const nn::Architecture& architecture, Index
                      labels(m, choice.num_tangents)};
   points.adjoints = {some_points(choice.num_adjoints), normal(m, choice.num_adjoints),
                      labels(n, choice.num_adjoints)};
-  problem.weights = {.alpha = 0.3, .beta = 0.7, .gamma = 0, .lambda = Matrix(n, m)};
+  problem.weights = {.alpha = 0.3, .beta = 0.7, .gamma = 0.4, .lambda = Matrix(n, m), .kappa = {}};
   const Vector of_input = normal(n, 1).cwiseAbs();
   const Vector of_output = normal(m, 1).cwiseAbs();
   problem.weights.lambda = choice.rank_one_lambda ? Matrix(of_input * of_output.transpose())
                                                   : Matrix(normal(n, m).cwiseAbs());
+  if (choice.num_curvatures > 0) {
+    points.curvatures = {some_points(choice.num_curvatures), normal(m, choice.num_curvatures),
+                         normal(n, choice.num_curvatures), labels(n, choice.num_curvatures)};
+    problem.weights.kappa = normal(m, 1).cwiseAbs();
+  }
+  if (choice.label_weights) {
+    points.Y_weight = normal(m, num_points).cwiseAbs();
+    points.J_weight = normal(n, points.J.cols()).cwiseAbs();
+  }
   return problem;
 }
 

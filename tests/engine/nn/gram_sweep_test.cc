@@ -130,11 +130,16 @@ class GramSweepTest : public testing::TestWithParam<Architecture> {
 TEST_P(GramSweepTest, ValuesAndJacobians) { Check({}); }
 TEST_P(GramSweepTest, ValuesOnly) { Check({.jacobians = false}); }
 TEST_P(GramSweepTest, WeightsOfEveryEntry) { Check({.rank_one_lambda = false}); }
+TEST_P(GramSweepTest, WeightsOfEveryLabel) { Check({.missing = 0.2, .label_weights = true}); }
 TEST_P(GramSweepTest, MissingLabels) { Check({.missing = 0.4}); }
 TEST_P(GramSweepTest, Tangents) { Check({.jacobians = false, .num_tangents = 40}); }
 TEST_P(GramSweepTest, Adjoints) { Check({.jacobians = false, .num_adjoints = 40}); }
+TEST_P(GramSweepTest, Curvatures) { Check({.jacobians = false, .num_curvatures = 40}); }
+TEST_P(GramSweepTest, ManyCurvaturesPerPoint) {
+  Check({.jacobians = false, .missing = 0.5, .num_curvatures = 300});
+}
 TEST_P(GramSweepTest, AllKindsTogether) {
-  Check({.missing = 0.2, .num_tangents = 70, .num_adjoints = 70});
+  Check({.missing = 0.2, .num_tangents = 70, .num_adjoints = 70, .num_curvatures = 70});
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, GramSweepTest, testing::ValuesIn(kArchitectures),
@@ -179,12 +184,37 @@ TEST(GramSweepLabelsTest, UnitTangentsAndUnitAdjointsAreJacobians) {
   }
 }
 
+TEST(GramSweepLabelsTest, LengthsOfCurvatureDirectionsDoNotMatter) {
+  const Architecture architecture{
+      .n = 3, .m = 2, .hidden = {4, 4}, .activation = Activation::kSoftplus};
+  GramProblem problem =
+      RandomGramProblem(architecture, 10, {.jacobians = false, .num_curvatures = 12}, 5);
+  GramSweep expected(architecture, problem.points, problem.weights);
+  CurvatureLabels& labels = problem.points.curvatures;
+  for (Index k = 0; k < 12; ++k) {
+    const double of_seed = std::pow(10.0, static_cast<double>(k) - 6);
+    const double of_direction = -std::pow(7.0, static_cast<double>(3 - k));
+    labels.Y_bar.col(k) *= of_seed;
+    labels.V.col(k) *= of_direction;
+    labels.H_v.col(k) *= of_seed * of_direction;
+  }
+  GramSweep scaled(architecture, problem.points, problem.weights);
+  const Assembled want = Assemble(expected, problem.theta);
+  const Assembled got = Assemble(scaled, problem.theta);
+  EXPECT_NEAR(got.loss, want.loss, 1e-12 * want.loss);
+  EXPECT_THAT(got.gradient, IsNearMatrix(want.gradient, 1e-12));
+  EXPECT_THAT(got.H, IsNearMatrix(want.H, 1e-12));
+}
+
 TEST(GramSweepLabelsTest, DirectionsOfLengthZeroAreLeftOut) {
   const Architecture architecture{.n = 2, .m = 2, .hidden = {3}, .activation = Activation::kTanh};
   GramProblem problem = RandomGramProblem(architecture, 6, {}, 3);
   GramSweep without(architecture, problem.points, problem.weights);
   problem.points.tangents = {{1}, Matrix::Zero(2, 1), Matrix::Ones(2, 1)};
   problem.points.adjoints = {{2}, Matrix::Zero(2, 1), Matrix::Ones(2, 1)};
+  problem.points.curvatures = {{3, 4}, Matrix(2, 2), Matrix(2, 2), Matrix::Ones(2, 2)};
+  problem.points.curvatures.Y_bar << 0, 1, 0, 2;
+  problem.points.curvatures.V << 1, 0, 2, 0;
   GramSweep with(architecture, problem.points, problem.weights);
   EXPECT_EQ(with.NumResiduals(), without.NumResiduals());
   EXPECT_EQ(with.Loss(problem.theta), without.Loss(problem.theta));
@@ -205,7 +235,8 @@ TEST(GramSweepThreadsTest, SameBitsForAnyNumberOfThreads) {
   const Architecture architecture{
       .n = 5, .m = 2, .hidden = {13, 11}, .activation = Activation::kTanh};
   const GramProblem problem = RandomGramProblem(
-      architecture, 700, {.missing = 0.1, .num_tangents = 90, .num_adjoints = 90}, 9);
+      architecture, 700,
+      {.missing = 0.1, .num_tangents = 90, .num_adjoints = 90, .num_curvatures = 300}, 9);
   GramSweep sweep(architecture, problem.points, problem.weights);
   const oneapi::tbb::global_control allow(oneapi::tbb::global_control::max_allowed_parallelism, 4);
   std::vector<Assembled> results;
@@ -266,6 +297,9 @@ TEST(GramSweepErrorsTest, SayWhatIsWrong) {
   LabelledPoints points = good.points;
   points.tangents.point[1] = 4;
   EXPECT_EQ(message(points, good.weights), "tangents.point: expected a number below 4, got 4");
+  points = good.points;
+  points.curvatures = {{0}, Matrix::Ones(1, 1), Matrix::Ones(2, 2), Matrix::Ones(2, 1)};
+  EXPECT_EQ(message(points, good.weights), "curvatures.V columns: expected 1, got 2");
   points = good.points;
   points.J.resize(2, 3);
   EXPECT_EQ(message(points, good.weights), "J columns: expected 4, got 3");

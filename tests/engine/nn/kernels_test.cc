@@ -26,30 +26,33 @@ constexpr Activation kActivations[] = {Activation::kSoftplus, Activation::kTanh,
                                        Activation::kGelu, Activation::kSin};
 
 struct Jet {
-  long double a, p, h;
+  long double a, p, h, k;
 };
 
-// φ, φ′, φ″ in extended precision, from the C library.
+// φ, φ′, φ″, φ‴ in extended precision, from the C library.
 Jet ExactJet(Activation activation, long double z) {
   const long double sigma = 1 / (1 + std::exp(-z));
   const long double slope = sigma / (1 + std::exp(z));
+  const long double bend = -slope * std::tanh(z / 2);
   switch (activation) {
     case Activation::kSoftplus:
-      return {std::max(z, 0.0L) + std::log1p(std::exp(-std::abs(z))), sigma, slope};
+      return {std::max(z, 0.0L) + std::log1p(std::exp(-std::abs(z))), sigma, slope, bend};
     case Activation::kTanh: {
       const long double p = 1 / (std::cosh(z) * std::cosh(z));
-      return {std::tanh(z), p, -2 * std::tanh(z) * p};
+      return {std::tanh(z), p, -2 * std::tanh(z) * p, (2 * std::cosh(2 * z) - 4) * p * p};
     }
     case Activation::kSilu:
-      return {z * sigma, sigma + z * slope, slope * (2 + z * (1 - 2 * sigma))};
+      return {z * sigma, sigma + z * slope, slope * (2 + z * (1 - 2 * sigma)),
+              3 * bend + z * (bend * (1 - 2 * sigma) - 2 * slope * slope)};
     case Activation::kGelu: {
       const long double density =
           std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi_v<long double>);
       const long double distribution = std::erfc(-z / std::numbers::sqrt2_v<long double>) / 2;
-      return {z * distribution, distribution + z * density, density * (2 - z * z)};
+      return {z * distribution, distribution + z * density, density * (2 - z * z),
+              -z * density * (2 - z * z) - 2 * z * density};
     }
     case Activation::kSin:
-      return {std::sin(z), std::cos(z), -std::sin(z)};
+      return {std::sin(z), std::cos(z), -std::sin(z), -std::cos(z)};
   }
   return {};
 }
@@ -65,17 +68,28 @@ std::vector<Isa> SupportedIsas() {
 template <class T>
 class KernelsTest : public testing::Test {
  protected:
-  // φ, φ′, φ″ at every z, by the kernels.
+  // φ, φ′, φ″, φ‴ at every z, by the kernels.
   struct Computed {
-    AlignedBuffer<T> a, p, h;
+    AlignedBuffer<T> a, p, h, k;
   };
   static Computed Activate(const Kernels<T>& kernels, Activation activation,
                            const std::vector<T>& z) {
     const Index count = RoundUp(static_cast<Index>(z.size()), kernels.width);
-    Computed computed{AlignedBuffer<T>(count), AlignedBuffer<T>(count), AlignedBuffer<T>(count)};
+    Computed computed{AlignedBuffer<T>(count), AlignedBuffer<T>(count), AlignedBuffer<T>(count),
+                      AlignedBuffer<T>(0)};
     std::ranges::copy(z, computed.a.data());
     kernels.activate[static_cast<std::size_t>(activation)](computed.a.data(), computed.p.data(),
                                                            computed.h.data(), count);
+    return computed;
+  }
+  static Computed ActivateThird(const Kernels<T>& kernels, Activation activation,
+                                const std::vector<T>& z) {
+    const Index count = RoundUp(static_cast<Index>(z.size()), kernels.width);
+    Computed computed{AlignedBuffer<T>(count), AlignedBuffer<T>(count), AlignedBuffer<T>(count),
+                      AlignedBuffer<T>(count)};
+    std::ranges::copy(z, computed.a.data());
+    kernels.activate_third[static_cast<std::size_t>(activation)](
+        computed.a.data(), computed.p.data(), computed.h.data(), computed.k.data(), count);
     return computed;
   }
 };
@@ -101,6 +115,7 @@ TYPED_TEST(KernelsTest, ActivationsAndTheirDerivativesAreAccurate) {
     for (const Activation activation : kActivations) {
       SCOPED_TRACE(std::string(Name(isa)) + " " + std::string(Name(activation)));
       const auto computed = this->Activate(KernelsFor<T>(isa), activation, grid);
+      const auto third = this->ActivateThird(KernelsFor<T>(isa), activation, grid);
       Jet worst{};
       Jet where{};
       const auto record = [](long double actual, long double exact, long double z,
@@ -115,10 +130,33 @@ TYPED_TEST(KernelsTest, ActivationsAndTheirDerivativesAreAccurate) {
         record(computed.a.data()[i], exact.a, z, worst.a, where.a);
         record(computed.p.data()[i], exact.p, z, worst.p, where.p);
         record(computed.h.data()[i], exact.h, z, worst.h, where.h);
+        record(third.a.data()[i], exact.a, z, worst.a, where.a);
+        record(third.p.data()[i], exact.p, z, worst.p, where.p);
+        record(third.h.data()[i], exact.h, z, worst.h, where.h);
+        record(third.k.data()[i], exact.k, z, worst.k, where.k);
       }
       EXPECT_LE(worst.a, allowed) << "in the value at z = " << where.a;
       EXPECT_LE(worst.p, allowed) << "in the first derivative at z = " << where.p;
       EXPECT_LE(worst.h, allowed) << "in the second derivative at z = " << where.h;
+      // tanh‴ = p(4 − 6p) magnifies the error of p eight times.
+      EXPECT_LE(worst.k, 5 * allowed) << "in the third derivative at z = " << where.k;
+    }
+  }
+}
+
+// Differences of second derivatives, in extended precision: with a step of 1e-4 and one step of
+// Richardson's extrapolation, cutting off and rounding leave less than 1e-13.
+TEST(ActivationTest, ExactThirdDerivativesAreThoseOfTheSecond) {
+  const auto difference = [](Activation activation, long double z, long double step) {
+    return (ExactJet(activation, z + step).h - ExactJet(activation, z - step).h) / (2 * step);
+  };
+  for (const Activation activation : kActivations) {
+    for (int i = -80; i <= 80; ++i) {
+      const long double z = 0.1L * i;
+      const long double expected =
+          (4 * difference(activation, z, 1e-4L) - difference(activation, z, 2e-4L)) / 3;
+      EXPECT_NEAR(static_cast<double>(ExactJet(activation, z).k - expected), 0, 1e-13)
+          << Name(activation) << " at " << i;
     }
   }
 }
@@ -130,11 +168,14 @@ TYPED_TEST(KernelsTest, ActivationsOfLargeArgumentsAreTheirLimits) {
     for (const Activation activation : kActivations) {
       SCOPED_TRACE(std::string(Name(isa)) + " " + std::string(Name(activation)));
       const auto computed = this->Activate(KernelsFor<T>(isa), activation, large);
+      const auto third = this->ActivateThird(KernelsFor<T>(isa), activation, large);
       for (std::size_t i = 0; i < large.size(); ++i) {
         const T a = computed.a.data()[i];
         const T p = computed.p.data()[i];
         const T h = computed.h.data()[i];
-        ASSERT_TRUE(std::isfinite(a) && std::isfinite(p) && std::isfinite(h)) << large[i];
+        const T k = third.k.data()[i];
+        ASSERT_TRUE(std::isfinite(a) && std::isfinite(p) && std::isfinite(h) && std::isfinite(k))
+            << large[i];
         if (activation == Activation::kSin) {
           EXPECT_LE(std::max(std::abs(a), std::abs(p)), 1) << large[i];
           continue;
@@ -143,6 +184,7 @@ TYPED_TEST(KernelsTest, ActivationsOfLargeArgumentsAreTheirLimits) {
         const bool bounded = activation == Activation::kTanh;
         EXPECT_EQ(p, bounded || !positive ? T(0) : T(1)) << large[i];
         EXPECT_NEAR(h, 0, 1e-30) << large[i];
+        EXPECT_NEAR(k, 0, 1e-30) << large[i];
         EXPECT_NEAR(a, bounded ? (positive ? 1 : -1) : std::max(large[i], T(0)), 1e-30);
       }
     }

@@ -82,6 +82,14 @@ TEST(TermsTest, NeighboursKeepASetDownwardClosed) {
   EXPECT_THAT(Neighbours(corner, 3, 2, 2), testing::SizeIs(2));
 }
 
+TEST(TermsTest, FarNeighboursSkipADegree) {
+  const Terms odd = {{{0, 1}, {1, 1}}};
+  const Terms expected = {{{0, 2}, {1, 1}}, {{0, 3}, {1, 1}}, {{0, 1}, {1, 2}}, {{0, 1}, {1, 3}}};
+  EXPECT_THAT(FarNeighbours(odd, 2, 10, 100), testing::UnorderedElementsAreArray(expected));
+  EXPECT_THAT(FarNeighbours(odd, 2, 10, 3), testing::SizeIs(3));
+  EXPECT_THAT(FarNeighbours(odd, 2, 3, 100), testing::SizeIs(2));
+}
+
 TEST(LegendreTest, PolynomialsAreOrthonormalAndTheirDerivativesMatchDifferences) {
   constexpr Index kDegree = 6;
   constexpr int kPoints = 20000;
@@ -120,6 +128,21 @@ TEST(PolynomialTest, RosenbrockInTenInputsIsRecoveredFromFiftyPointsWithGradient
 }
 
 // Each kind of label alone determines a cubic, up to constants, which derivatives do not see.
+// Only odd powers of one input times the other: most terms next to the good ones mean nothing.
+TEST(PolynomialTest, TheSearchDoesNotStopAtOddFunctions) {
+  const Function odd = [](const std::vector<Second>& x) {
+    return std::vector<Second>{sin(2.0 * x[0]) * x[1]};
+  };
+  for (const Index num_points : {40, 60, 100, 200, 300}) {
+    for (const std::uint64_t seed : {1, 2, 3}) {
+      const LabelledPoints points = PointsOf(odd, UniformMatrix(2, num_points, seed));
+      const PolynomialFit fit =
+          FitPolynomial(points, AllWeights(points), AffineMaps::Identity(2, 1));
+      EXPECT_LT(ErrorOf(fit, odd, UniformMatrix(2, 200, 99)), 1e-3) << num_points << " " << seed;
+    }
+  }
+}
+
 TEST(PolynomialTest, EveryKindOfLabelDeterminesACubic) {
   const Matrix X = UniformMatrix(3, 90, 3);
   const Matrix test = UniformMatrix(3, 20, 4);

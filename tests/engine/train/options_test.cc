@@ -10,6 +10,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/train/samples.h"
 
 namespace sobolev::train {
 namespace {
@@ -20,15 +21,20 @@ using ::testing::StartsWith;
 
 constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
+// Of samples with Jacobians.
+SampleShape Shape(Index num_samples, Index num_jacobians, Index n = 3, Index m = 2) {
+  return {.layout = {.n = n, .m = m}, .num_samples = num_samples, .num_derivatives = num_jacobians};
+}
+
 Options Resolve(const Options& options, Index num_samples = 1000, Index num_jacobians = 1000) {
-  return ResolveOptions(options, 3, 2, num_samples, num_jacobians, kNoLimit);
+  return ResolveOptions(options, Shape(num_samples, num_jacobians), kNoLimit);
 }
 
 // The error that resolving throws for 1000 samples with Jacobians, 3 inputs and 2 outputs.
 Error ErrorOf(const Options& options, Index num_samples = 1000, Index num_jacobians = 1000,
               std::size_t memory_limit = kNoLimit) {
   try {
-    ResolveOptions(options, 3, 2, num_samples, num_jacobians, memory_limit);
+    ResolveOptions(options, Shape(num_samples, num_jacobians), memory_limit);
   } catch (const Error& error) {
     return error;
   }
@@ -157,13 +163,39 @@ TEST(OptionsTest, AGradientLossWithoutJacobiansIsAFailedPrecondition) {
   EXPECT_EQ(error.field(), "spec.beta");
 }
 
+TEST(OptionsTest, ATrainingWithoutMemoryForAllRowsIsStreamed) {
+  const SampleShape shape = Shape(1'000'000, 1'000'000, 20, 1);
+  const Options batch{.batch_size = 1000};
+  const Options resident = ResolveOptions(batch, shape, kNoLimit);
+  EXPECT_FALSE(resident.streamed);
+  EXPECT_FALSE(ResolveOptions(batch, shape, MemoryBytes(resident, shape)).streamed);
+  const Options streamed = ResolveOptions(batch, shape, MemoryBytes(resident, shape) - 1);
+  EXPECT_TRUE(streamed.streamed);
+  EXPECT_LT(MemoryBytes(streamed, shape), MemoryBytes(resident, shape) / 4);
+  EXPECT_TRUE(ResolveOptions(streamed, shape, kNoLimit).streamed);
+}
+
 TEST(OptionsTest, ATrainingThatNeedsTooMuchMemoryIsRefused) {
-  const std::size_t needed = MemoryBytes(Resolve({}), 3, 2, 1000);
-  EXPECT_NO_THROW(ResolveOptions({}, 3, 2, 1000, 1000, needed));
+  const std::size_t needed = MemoryBytes(Resolve({}), Shape(1000, 1000));
+  EXPECT_NO_THROW(ResolveOptions({}, Shape(1000, 1000), needed));
   const Error error = ErrorOf({}, 1000, 1000, needed - 1);
   EXPECT_EQ(error.code(), ErrorCode::kResourceExhausted);
   EXPECT_EQ(error.reason(), "JOB_MEMORY");
   EXPECT_THAT(std::string(error.what()), HasSubstr("needs about " + std::to_string(needed)));
+}
+
+TEST(OptionsTest, SketchesAreForManyOutputsWithJacobians) {
+  EXPECT_EQ(*ResolveOptions({}, Shape(1000, 1000, 3, kManyOutputs), kNoLimit).derivative_sketch, 0);
+  const SampleShape many = Shape(1000, 1000, 3, kManyOutputs + 1);
+  const Options resolved = ResolveOptions({}, many, kNoLimit);
+  EXPECT_EQ(*resolved.derivative_sketch, kSketchedOutputs);
+  EXPECT_TRUE(resolved.streamed);
+  EXPECT_EQ(*ResolveOptions(resolved, many, kNoLimit).derivative_sketch, kSketchedOutputs);
+  EXPECT_EQ(*ResolveOptions({.derivative_sketch = 0}, many, kNoLimit).derivative_sketch, 0);
+  EXPECT_EQ(*ResolveOptions({.derivative_sketch = 1000}, many, kNoLimit).derivative_sketch, 0);
+  EXPECT_EQ(*ResolveOptions({.beta = 0}, many, kNoLimit).derivative_sketch, 0);
+  EXPECT_EQ(*Resolve({.derivative_sketch = 1}).derivative_sketch, 1);
+  EXPECT_THAT(ErrorOf({.derivative_sketch = -1}).what(), HasSubstr("expected 0 to"));
 }
 
 TEST(OptionsTest, MoreSamplesThanCanBeNumberedAreRefused) {
@@ -173,14 +205,15 @@ TEST(OptionsTest, MoreSamplesThanCanBeNumberedAreRefused) {
 
 // The rows alone are 2000 bytes each in float32: n + m + m·n + 2 numbers with n = 98 and m = 4.
 TEST(OptionsTest, TheMemoryEstimateCoversTheSamplesAndGrowsWithPrecisionAndNetwork) {
-  Options options = ResolveOptions({}, 98, 4, 100'000, 100'000, kNoLimit);
-  const std::size_t bytes = MemoryBytes(options, 98, 4, 100'000);
+  const SampleShape shape = Shape(100'000, 100'000, 98, 4);
+  Options options = ResolveOptions({}, shape, kNoLimit);
+  const std::size_t bytes = MemoryBytes(options, shape);
   EXPECT_GT(bytes, 100'000U * 496U * 4U);
   EXPECT_LT(bytes, 2U * 100'000U * 496U * 4U);
   options.precision = Precision::kFloat64;
-  EXPECT_GT(MemoryBytes(options, 98, 4, 100'000), bytes * 19 / 10);
+  EXPECT_GT(MemoryBytes(options, shape), bytes * 19 / 10);
   options.hidden = {4096, 4096};
-  EXPECT_GT(MemoryBytes(options, 98, 4, 100'000), 4 * bytes);
+  EXPECT_GT(MemoryBytes(options, shape), 4 * bytes);
 }
 
 }  // namespace

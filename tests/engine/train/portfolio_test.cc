@@ -88,6 +88,26 @@ TEST(PortfolioTest, DirectionsAreFollowedUpWhereTheScoutDidWell) {
   EXPECT_THAT(next, Not(Contains(Recipe{.family = Family::kPolynomial, .rank = 1})));
 }
 
+TEST(PortfolioTest, LogarithmsAreFollowedUpWhereTheyDidWell) {
+  const auto is_logarithmic = Field(&Recipe::logarithms, Logarithms::kOutputs);
+  const Recipe process{.family = Family::kGaussianProcess, .logarithms = Logarithms::kOutputs};
+  for (const double score : {0.01, 0.9}) {
+    const PortfolioFacts facts{.logarithms = Logarithms::kOutputs};
+    std::vector<TriedRecipe> tried;
+    std::vector<Recipe> next = NextRecipes(facts, tried, Work);
+    EXPECT_THAT(next, Contains(is_logarithmic));
+    while (!next.empty() && tried.size() < 6) {
+      const bool logarithmic = next.front().logarithms == Logarithms::kOutputs;
+      tried.push_back({next.front(), logarithmic ? score : 0.1, 10});
+      next = NextRecipes(facts, tried, Work);
+    }
+    EXPECT_EQ(std::ranges::count(next, process) +
+                  std::ranges::count(tried, process, &TriedRecipe::recipe),
+              score < 0.1 ? 1 : 0);
+  }
+  EXPECT_THAT(NextRecipes({}, {}, Work), Not(Contains(is_logarithmic)));
+}
+
 TEST(PortfolioTest, AnExactModelEndsTheSearch) {
   const PortfolioFacts facts{};
   EXPECT_THAT(NextRecipes(facts, {{{.family = Family::kPolynomial}, 1e-15, 0}}, Work), IsEmpty());
@@ -102,11 +122,15 @@ TEST(PortfolioTest, GivenRecipesAreTheOnlyOnes) {
 
 TEST(RecipeTest, NamesTellRecipesApart) {
   Recipe newton = NewtonRecipe();
-  EXPECT_EQ(Name(newton), "network 20-20 tanh, lm 100");
+  EXPECT_EQ(Name(newton), "network 16-16 tanh, lbfgs 200 + lm 100");
   newton.restart = 1;
   newton.rank = 3;
-  EXPECT_EQ(Name(newton), "network 20-20 tanh, lm 100, start 2, 3 directions");
+  EXPECT_EQ(Name(newton), "network 16-16 tanh, lbfgs 200 + lm 100, start 2, 3 directions");
   EXPECT_EQ(Name(HybridRecipe()), "network 20-20 tanh, adam 800 + lm 40");
+  Recipe lbfgs = LbfgsRecipe();
+  lbfgs.local_variance = true;
+  lbfgs.balance = 0.1;
+  EXPECT_EQ(Name(lbfgs), "network 16-16 tanh, lbfgs 2000, local variances, derivatives x0.1");
   EXPECT_EQ(Name({.family = Family::kPolynomial, .rank = 1, .derivatives = false}),
             "polynomial, 1 direction, values only");
 }

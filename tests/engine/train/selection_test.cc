@@ -41,7 +41,11 @@ SelectionStatus RunToEnd(Selection& selection) {
 SelectionOptions SmallOptions() {
   Recipe newton = NewtonRecipe();
   newton.hidden = {6};
+  newton.lbfgs_steps = 30;
   newton.newton_iterations = 8;
+  Recipe lbfgs = LbfgsRecipe();
+  lbfgs.hidden = {4};
+  lbfgs.lbfgs_steps = 50;
   Recipe hybrid = HybridRecipe();
   hybrid.hidden = {5, 4};
   hybrid.adam_steps = 40;
@@ -49,7 +53,8 @@ SelectionOptions SmallOptions() {
   return {.recipes = {{.family = Family::kPolynomial, .search = 1e7},
                       {.family = Family::kGaussianProcess},
                       newton,
-                      hybrid}};
+                      hybrid,
+                      lbfgs}};
 }
 
 Matrix Predict(const Surrogate& surrogate, const Matrix& X) {
@@ -81,6 +86,96 @@ TEST(SelectionTest, ASmoothFunctionIsLearntToFarBelowAPercent) {
   EXPECT_THAT(selection.Suspects(), IsEmpty());
 }
 
+// A point with its Jacobian is 9 numbers, and is kept eight times at most.
+TEST(SelectionTest, AsManyPointsAreUsedAsThereIsMemoryFor) {
+  const OwnedSamples samples = Smooth::Sample(1000, 1);
+  const SampleSet view = samples.View();
+  SelectionOptions options = SmallOptions();
+  for (const Index num_points : {1, 100, 700}) {
+    options.memory_limit = static_cast<std::size_t>(num_points) * 9 * sizeof(double) * 8;
+    const Selection selection(view, options);
+    EXPECT_EQ(selection.NumTrainingSamples(), num_points);
+  }
+  options.memory_limit = 9 * sizeof(double);
+  try {
+    const Selection selection(view, options);
+    FAIL() << "expected an Error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kResourceExhausted);
+    EXPECT_EQ(error.reason(), "JOB_MEMORY");
+  }
+}
+
+// Values of sin(2 x₁) exp(x₂ / 2) and both columns of its Hessian at every sample.
+struct Curved {
+  Curved(Index num_samples, std::uint64_t seed)
+      : X(2, num_samples), Y(1, num_samples), V(2, 2 * num_samples), H_v(2, 2 * num_samples) {
+    Rng rng(seed);
+    for (Index s = 0; s < num_samples; ++s) {
+      X.col(s) << -2 + 4 * rng.Uniform(), -2 + 4 * rng.Uniform();
+      const double growth = std::exp(X(1, s) / 2);
+      const double sine = std::sin(2 * X(0, s)) * growth;
+      const double cosine = std::cos(2 * X(0, s)) * growth;
+      Y(0, s) = sine;
+      V.middleCols(2 * s, 2).setIdentity();
+      H_v.middleCols(2 * s, 2) << -4 * sine, cosine, cosine, sine / 4;
+    }
+  }
+
+  SampleSet View(bool curvatures) const {
+    SampleSet view{.n = 2, .m = 1, .blocks = {{.rows = X.cols(), .x = X.data(), .y = Y.data()}}};
+    if (curvatures) {
+      view.blocks.front().num_hvps = 2;
+      view.blocks.front().hvp_tangents = V.data();
+      view.blocks.front().hvp = H_v.data();
+    }
+    return view;
+  }
+
+  Matrix X, Y, V, H_v;
+};
+
+TEST(SelectionTest, CurvaturesHelpAndTheirErrorIsReported) {
+  const Curved curved(40, 1);
+  const Curved test(500, 2);
+  Recipe newton = NewtonRecipe();
+  newton.hidden = {10};
+  newton.newton_iterations = 60;
+  for (const Recipe& recipe : {newton, Recipe{.family = Family::kPolynomial, .search = 1e9}}) {
+    SCOPED_TRACE(Name(recipe));
+    const SampleSet with = curved.View(true);
+    Selection selection(with, {.recipes = {recipe}});
+    ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+    const SampleSet without = curved.View(false);
+    Selection blind(without, {.recipes = {recipe}});
+    ASSERT_EQ(RunToEnd(blind), SelectionStatus::kFinished);
+    EXPECT_LT((Predict(*selection.MakeSurrogate(), test.X) - test.Y).norm(),
+              0.5 * (Predict(*blind.MakeSurrogate(), test.X) - test.Y).norm());
+    ASSERT_TRUE(selection.Best()->errors.curvature_relative.has_value());
+    EXPECT_LT(*selection.Best()->errors.curvature_relative, 0.3);
+    EXPECT_FALSE(blind.Best()->errors.curvature_relative.has_value());
+    // The comparison with values alone says what they were worth.
+    ASSERT_EQ(selection.ValueOnly().size(), 1U);
+    EXPECT_GT(*selection.ValueOnly()[0].errors.curvature_relative,
+              2 * *selection.Best()->errors.curvature_relative);
+    EXPECT_THAT(blind.ValueOnly(), IsEmpty());
+  }
+}
+
+TEST(SelectionTest, AWeightForCurvaturesNeedsSome) {
+  const Curved curved(20, 1);
+  const SampleSet view = curved.View(false);
+  try {
+    const Selection selection(view, {.loss = {.gamma = 1}});
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(error.what()),
+                testing::HasSubstr("spec.gamma: expected 0 or unset because no sample has a "
+                                   "Hessian-vector label"));
+  }
+}
+
 // What is held out is a fair judge: the error on fresh samples is about the one reported.
 TEST(SelectionTest, HeldOutErrorsPredictErrorsOnFreshSamples) {
   const OwnedSamples samples = Smooth::Sample(400, 1);
@@ -101,7 +196,7 @@ TEST(SelectionTest, TheLeaderboardIsInOrderAndTheBestIsTheFirst) {
   Selection selection(view, SmallOptions());
   ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
   const std::vector<Trial> board = selection.Leaderboard();
-  ASSERT_EQ(board.size(), 4U);
+  ASSERT_EQ(board.size(), SmallOptions().recipes.size());
   for (std::size_t i = 1; i < board.size(); ++i) {
     if (board[i].state != Trial::State::kFinished) continue;
     EXPECT_LE(board[i - 1].score, board[i].score);
@@ -219,6 +314,18 @@ TEST_P(OddSamplesTest, AFewSamplesMakeAFiniteModel) {
 }
 
 INSTANTIATE_TEST_SUITE_P(FromOne, OddSamplesTest, testing::Values(1, 2, 3, 5, 8));
+
+TEST(SelectionTest, HowGoodAFitToOneSampleIsRemainsUnknown) {
+  const OwnedSamples samples = Smooth::Sample(1, 1);
+  const SampleSet view = samples.View();
+  Selection selection(view, SmallOptions());
+  ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+  EXPECT_EQ(selection.NumTrainingSamples(), 1);
+  EXPECT_EQ(selection.NumValidationSamples(), 0);
+  EXPECT_TRUE(std::isnan(selection.Best()->errors.value_relative));
+  EXPECT_TRUE(std::isnan(selection.Best()->errors.jacobian_relative));
+  EXPECT_THAT(selection.LearningCurve(), testing::IsEmpty());
+}
 
 TEST(SelectionTest, NoSamplesAreRefused) {
   const SampleSet none{.n = 2, .m = 1, .blocks = {}};

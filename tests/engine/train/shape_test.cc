@@ -16,11 +16,14 @@
 #include "engine/nn/constraints.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/surrogate.h"
+#include "engine/train/composition.h"
+#include "engine/train/options.h"
 #include "engine/train/portfolio.h"
 #include "engine/train/recipe.h"
 #include "engine/train/samples.h"
 #include "engine/train/selection.h"
 #include "engine/train/trainer.h"
+#include "engine/train/trial.h"
 #include "tests/engine/train/problems.h"
 
 namespace sobolev::train {
@@ -148,12 +151,35 @@ TEST(ShapeTest, TrainersWithAdamObeyInBothPrecisions) {
   const OwnedSamples samples = Sample(Contradiction, 300, 1);
   for (const nn::ShapeConstraints& shape : {kMonotone, kConvex, kConcaveAndMonotone}) {
     for (const Precision precision : {Precision::kFloat32, Precision::kFloat64}) {
-      Trainer trainer(
-          samples.View(),
-          {.hidden = {8, 8}, .skip = true, .shape = shape, .epochs = 20, .precision = precision});
-      while (trainer.Advance({}, 1 << 20) == Status::kEpochDone) {
+      for (const bool streamed : {false, true}) {
+        Trainer trainer(samples.View(), {.hidden = {8, 8},
+                                         .skip = true,
+                                         .shape = shape,
+                                         .epochs = 20,
+                                         .precision = precision,
+                                         .streamed = streamed});
+        while (trainer.Advance({}, 1 << 20) == Status::kEpochDone) {
+        }
+        ExpectObeys(trainer.MakeSurrogate(), shape);
       }
-      ExpectObeys(trainer.MakeSurrogate(), shape);
+    }
+  }
+}
+
+TEST(ShapeTest, OtherWaysToTakeAllLabelsObeyToo) {
+  const OwnedSamples samples = Sample(Contradiction, 60, 1);
+  for (const nn::ShapeConstraints& shape : {kMonotone, kConvex, kConcaveAndMonotone}) {
+    Recipe lbfgs = Network(shape, 0, 0);
+    lbfgs.lbfgs_steps = 40;
+    Recipe both = Network(shape, 0, 5);
+    both.lbfgs_steps = 20;
+    Recipe local = Network(shape, 0, 30);
+    local.local_variance = true;
+    for (const Recipe& recipe : {lbfgs, both, local}) {
+      const std::shared_ptr<const Surrogate> surrogate =
+          Select(samples, {.recipes = {recipe}, .shape = shape});
+      ASSERT_NE(surrogate, nullptr);
+      ExpectObeys(*surrogate, shape);
     }
   }
 }
@@ -167,6 +193,85 @@ TEST(ShapeTest, FunctionsThatObeyAreFitted) {
   };
   EXPECT_LT(error(Monotone, kMonotone), 3e-4);
   EXPECT_LT(error(Convex, kConvex), 3e-4);
+}
+
+// Outliers are found by the errors of the network, not of the parameters that its weights are made
+// of.
+TEST(ShapeTest, FunctionsThatObeyAreFittedAmongOutliers) {
+  OwnedSamples samples = Sample(Monotone, 100, 1);
+  for (Index s = 0; s < 100; s += 10) samples.Y(0, s) += 30;
+  const auto error = [&](std::optional<double> huber) {
+    Recipe recipe = Network(kMonotone, 0, 100);
+    recipe.lbfgs_steps = 200;
+    return RelativeError(
+        *Select(samples, {.loss = {.huber = huber}, .recipes = {recipe}, .shape = kMonotone}),
+        Sample(Monotone, 1000, 2));
+  };
+  EXPECT_LT(error(1.345), 0.2 * error(std::nullopt));
+}
+
+// The features of a periodic input come in its place, and wings go on as the core does.
+TEST(ShapeTest, CoresWithMappedInputsAndOutputsObey) {
+  OwnedSamples samples = Sample(Contradiction, 60, 1);
+  samples.X.row(2).array() += 4;
+  const nn::ShapeConstraints shape{
+      .slopes = {Slope::kFree, Slope::kIncreasing, Slope::kDecreasing}};
+  const CompositionOptions composition{.inputs = {{.name = "a", .period = 6, .harmonics = 2},
+                                                  {.name = "b"},
+                                                  {.name = "c", .logarithmic = true}},
+                                       .outputs = {{.name = "u", .lower = -20}},
+                                       .extrapolation = Extrapolation::kLinear};
+  const std::shared_ptr<const Surrogate> surrogate = Select(
+      samples, {.composition = composition, .recipes = {Network(shape, 0, 20)}, .shape = shape});
+  ASSERT_NE(surrogate, nullptr);
+  EXPECT_EQ(surrogate->kind(), SurrogateKind::kComposed);
+  ExpectObeys(*surrogate, shape);
+}
+
+// Logarithms of outputs may be tried of monotone surrogates, but not of convex ones.
+TEST(ShapeTest, LogarithmsAreTriedWhereTheyLeaveTheShape) {
+  OwnedSamples samples = Sample(Contradiction, 20, 1);
+  samples.Y.array() += 30;
+  for (const nn::ShapeConstraints& shape : {kMonotone, kConvex}) {
+    const SampleSet view = samples.View();
+    Selection selection(view, {.shape = shape});
+    while (selection.Leaderboard().size() < 4) selection.Advance({});
+    selection.Hurry();
+    while (selection.Advance({}) != SelectionStatus::kFinished) {
+    }
+    ASSERT_NE(selection.MakeSurrogate(), nullptr);
+    ExpectObeys(*selection.MakeSurrogate(), shape);
+    bool has_logarithms = false;
+    for (const Trial& trial : selection.Leaderboard()) {
+      has_logarithms = has_logarithms || trial.recipe.logarithms != Logarithms::kNone;
+    }
+    EXPECT_EQ(has_logarithms, shape.IsMonotone());
+  }
+}
+
+TEST(ShapeTest, MapsThatBreakTheShapeAreRefused) {
+  const auto check = [](const nn::ShapeConstraints& shape, const CompositionOptions& composition) {
+    return [=] { CheckSelection({.composition = composition, .shape = shape}, kInputs, 1, 10); };
+  };
+  const auto refuses = [](const char* start) {
+    return testing::ThrowsMessage<Error>(testing::StartsWith(start));
+  };
+  const std::vector<InputMapping> period_of_a = {{.name = "a", .period = 1}, {}, {}};
+  const std::vector<InputMapping> period_of_c = {{}, {}, {.name = "c", .period = 1}};
+  const std::vector<InputMapping> logarithm = {{.name = "a", .logarithmic = true}, {}, {}};
+  EXPECT_THAT(check(kMonotone, {.inputs = period_of_a}),
+              refuses("spec.input_maps: expected no period of input 'a'"));
+  EXPECT_NO_THROW(check(kMonotone, {.inputs = period_of_c})());
+  EXPECT_NO_THROW(check(kMonotone, {.inputs = logarithm})());
+  EXPECT_THAT(check(kMonotone, {.degree = 2}),
+              refuses("spec.feature_degree: expected no products of inputs"));
+  EXPECT_THAT(check(kConvex, {.inputs = period_of_c}), refuses("spec.input_maps: expected unset"));
+  EXPECT_THAT(check(kConvex, {.inputs = logarithm}), refuses("spec.input_maps: expected unset"));
+  EXPECT_THAT(check(kConvex, {.outputs = {{.name = "u", .lower = 0}}}),
+              refuses("spec.output_maps: expected unset"));
+  EXPECT_THAT(check(kConvex, {.degree = 2}), refuses("spec.feature_degree: expected unset"));
+  EXPECT_THAT(check(kConvex, {.extrapolation = Extrapolation::kLinear}),
+              refuses("spec.extrapolation: expected unset"));
 }
 
 TEST(ShapeTest, TheChoiceAmongRecipesObeysToo) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -105,6 +106,60 @@ TEST_F(StandardPointsTest, MissingLabelsStayMissing) {
   EXPECT_TRUE(std::isnan(points.J(1, 1)));
   EXPECT_EQ(points.J.array().isNaN().count(), 1);
   EXPECT_TRUE(std::isnan(points.adjoints.X_bar(0, 0)));
+}
+
+// Weights are inverse variances of the standardised labels, of mean 1 over those that are there.
+TEST_F(StandardPointsTest, VariancesBecomeWeights) {
+  const std::vector<double> xs(9, 0.5);
+  std::vector<double> ys(6, 1);
+  std::vector<double> jacobians(18, 1);
+  const std::vector<double> y_variance = {1, 1, 2, 4, 4, 1e300};
+  std::vector<double> jacobian_variance(18, 1);
+  jacobian_variance[1] = 0.1;  // ∂y_0/∂x_1 of the first sample.
+  ys[5] = kMissing;
+  jacobians[2] = kMissing;
+  jacobian_variance[2] = kMissing;
+  const SampleSet samples{.n = 3,
+                          .m = 2,
+                          .blocks = {{.rows = 3,
+                                      .x = xs.data(),
+                                      .y = ys.data(),
+                                      .jacobian = jacobians.data(),
+                                      .y_variance = y_variance.data(),
+                                      .jacobian_variance = jacobian_variance.data()}}};
+  const std::vector<std::uint32_t> all = {0, 1, 2};
+  const LabelledPoints points = StandardPoints(samples, all, scaling);
+  // 1 : 1/2 : 1/4, and 1 : 1/4 of the two that are known.
+  EXPECT_THAT(Matrix(points.Y_weight.row(0)),
+              IsNearMatrix(Matrix{{12. / 7, 6. / 7, 3. / 7}}, 1e-14));
+  EXPECT_THAT(Matrix(points.Y_weight.row(1).head(2)), IsNearMatrix(Matrix{{1.6, 0.4}}, 1e-14));
+  // Standardised entries have variances in proportion to σ_x².
+  double sum = 0;
+  for (Index s = 0; s < 3; ++s) {
+    for (Index j = 0; j < 3; ++j) sum += s == 0 && j == 2 ? 0 : points.J_weight(j, 2 * s);
+  }
+  EXPECT_NEAR(sum, 8, 1e-13);
+  EXPECT_NEAR(points.J_weight(0, 0) / points.J_weight(1, 2), 0.25 / 4, 1e-14);
+  EXPECT_NEAR(points.J_weight(1, 0) / points.J_weight(1, 2), 10, 1e-12);
+}
+
+// One label that claims to be exact counts as many others, but not for all of them.
+TEST_F(StandardPointsTest, OneTinyVarianceDoesNotTakeOver) {
+  constexpr Index kCount = 4000;
+  const std::vector<double> xs(3 * kCount, 0.5);
+  const std::vector<double> ys(2 * kCount, 1);
+  std::vector<double> variance(2 * kCount, 1);
+  variance[0] = 1e-300;
+  const SampleSet samples{
+      .n = 3,
+      .m = 2,
+      .blocks = {{.rows = kCount, .x = xs.data(), .y = ys.data(), .y_variance = variance.data()}}};
+  std::vector<std::uint32_t> all(kCount);
+  std::iota(all.begin(), all.end(), 0U);
+  const LabelledPoints points = StandardPoints(samples, all, scaling);
+  EXPECT_GT(points.Y_weight(0, 0), 100);
+  EXPECT_LT(points.Y_weight(0, 0), 0.5 * kCount);
+  EXPECT_NEAR(points.Y_weight(1, 0), 1, 1e-12);
 }
 
 TEST_F(StandardPointsTest, ADirectionOfZeroSaysNothing) {

@@ -1,6 +1,7 @@
 // The services through an in-process server: real engine, real store, requests over a real channel.
 // Bad input over the raw wire is tests/e2e's.
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
 #include <google/rpc/error_details.pb.h>
 #include <google/rpc/status.pb.h>
 #include <grpcpp/grpcpp.h>
@@ -390,6 +392,113 @@ TEST_F(ServicesTest, TrainingMakesAModelWhoseDerivativesAreRight) {
   EXPECT_NEAR(Values(response.vjp())[3], 4 * jacobian[3], 1e-12);
   EXPECT_TRUE(response.in_domain(0));
   EXPECT_FALSE(response.in_domain(1));
+}
+
+// A period, a bound and linear wings around a polynomial: all of it, Hessians too, over the wire.
+TEST_F(ServicesTest, AComposedModelKeepsWhatItsSpecSays) {
+  MakeGridDataset();
+  v1::TrainRequest training;
+  training.set_dataset("datasets/grid");
+  training.set_model_id("grid");
+  training.mutable_spec()->set_kind(v1::TrainingSpec::KIND_POLYNOMIAL);
+  v1::InputMap* input = training.mutable_spec()->add_input_maps();
+  input->set_input("a");
+  input->set_period(8);
+  input->set_harmonics(2);
+  v1::OutputMap* output = training.mutable_spec()->add_output_maps();
+  output->set_output("y");
+  output->set_lower(-3);
+  training.mutable_spec()->set_extrapolation(v1::TrainingSpec::EXTRAPOLATION_LINEAR);
+  v1::Job job;
+  const grpc::Status trained = Train(training, &job);
+  ASSERT_TRUE(trained.ok()) << trained.error_message();
+  job = Wait(job.name());
+  ASSERT_EQ(job.state(), v1::Job::STATE_SUCCEEDED) << job.error().message();
+  v1::GetModelVersionRequest of_version;
+  of_version.set_name(job.model());
+  grpc::ClientContext context;
+  v1::ModelVersion version;
+  ASSERT_TRUE(models_->GetModelVersion(&context, of_version, &version).ok());
+  EXPECT_EQ(version.kind(), v1::ModelVersion::KIND_COMPOSED);
+  EXPECT_LT(version.report().validation().value_relative(), 0.01);
+
+  // A point, the same one period further, its neighbours, and two far outside.
+  constexpr double kStep = 1e-4;
+  v1::PredictRequest request;
+  request.set_model("models/grid");
+  SetTensor({8, 2},
+            {0.3, -0.4, 8.3, -0.4, 0.3 + kStep, -0.4, 0.3 - kStep, -0.4, 0.3, -0.4 + kStep, 0.3,
+             -0.4 - kStep, 0.3, -1e6, 0.3, 1e6},
+            request.mutable_x());
+  for (const auto quantity : {v1::QUANTITY_VALUE, v1::QUANTITY_JACOBIAN, v1::QUANTITY_HESSIAN}) {
+    request.add_quantities(quantity);
+  }
+  v1::PredictResponse response;
+  const grpc::Status status = Predict(request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  const std::vector<double> value = Values(response.value());
+  const std::vector<double> jacobian = Values(response.jacobian());
+  const std::vector<double> hessian = Values(response.hessian());
+  EXPECT_NEAR(value[0], std::sin(0.3) - 0.12, 0.01);
+  EXPECT_NEAR(value[1], value[0], 1e-10);
+  EXPECT_NEAR(jacobian[2], jacobian[0], 1e-10);
+  for (std::size_t j = 0; j < 2; ++j) {
+    // Central differences: h² of a function of unit scale, and rounding/h.
+    const double second = (jacobian[4 + j] - jacobian[6 + j]) / (2 * kStep);
+    EXPECT_NEAR(hessian[j], second, 1e-6);
+    EXPECT_NEAR(hessian[2 + j], (jacobian[8 + j] - jacobian[10 + j]) / (2 * kStep), 1e-6);
+  }
+  // Wings take the mean slope, that of sin a + a b in b being the mean of a, which is about 0.
+  EXPECT_NEAR(jacobian[13], 0, 0.3);
+  EXPECT_NEAR(jacobian[15], 0, 0.3);
+  EXPECT_GE(*std::ranges::min_element(value), -3);
+}
+
+TEST_F(ServicesTest, WhatIsSaidOfInputsAndOutputsIsCheckedAtOnce) {
+  MakeGridDataset();
+  struct Case {
+    std::string spec;
+    std::string message;
+  };
+  for (const Case& bad : std::vector<Case>{
+           {"kind: KIND_POLYNOMIAL input_maps { input: 'c' period: 1 }",
+            "spec.input_maps[0].input: expected the name of an input of the dataset, got 'c'; the "
+            "inputs are a, b"},
+           {"output_maps { output: 'y' lower: 0 } output_maps { output: 'y' upper: 1 }",
+            "spec.output_maps[1].output: expected one map of each output"},
+           {"input_maps { input: 'a' period: -1 }",
+            "spec.input_maps: expected a finite period > 0 of input 'a', got -1"},
+           {"input_maps { input: 'a' logarithmic: true period: 1 }", "unset one of them"},
+           {"feature_degree: 9", "spec.feature_degree: expected 1 to 4, got 9"},
+           {"extrapolation: 17", "spec.extrapolation: expected own, constant or linear"},
+           {"epochs: 3 extrapolation: EXTRAPOLATION_LINEAR", "spec.extrapolation: expected unset"},
+           {"optimizer: OPTIMIZER_ADAM output_maps { output: 'y' lower: 0 }",
+            "spec.output_maps: expected unset"}}) {
+    v1::TrainRequest request;
+    request.set_dataset("datasets/grid");
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(bad.spec, request.mutable_spec()))
+        << bad.spec;
+    v1::Job job;
+    const grpc::Status status = Train(request, &job);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << bad.spec;
+    EXPECT_THAT(status.error_message(), HasSubstr(bad.message));
+  }
+}
+
+// Whether samples keep the bounds is seen when they are read.
+TEST_F(ServicesTest, AJobWithSamplesOutOfBoundsNamesTheFirst) {
+  MakeGridDataset();
+  v1::TrainRequest request;
+  request.set_dataset("datasets/grid");
+  v1::OutputMap* output = request.mutable_spec()->add_output_maps();
+  output->set_output("y");
+  output->set_lower(0);
+  v1::Job job;
+  ASSERT_TRUE(Train(request, &job).ok());
+  job = Wait(job.name());
+  EXPECT_EQ(job.state(), v1::Job::STATE_FAILED);
+  EXPECT_THAT(job.error().message(), HasSubstr("values of output 'y' above 0, got "));
+  EXPECT_THAT(job.error().message(), HasSubstr("in sample "));
 }
 
 TEST_F(ServicesTest, ARequestIdMakesTrainIdempotent) {

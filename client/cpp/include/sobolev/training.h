@@ -35,6 +35,30 @@ enum class Optimizer {
   kAdam,                // Stochastic; for large, kinked or noisy problems.
   kLevenbergMarquardt,  // Far more accurate on smooth functions with few weights.
   kHybrid,              // Adam, then Levenberg-Marquardt.
+  kLbfgs,               // As Levenberg-Marquardt, slower, for more weights.
+};
+
+// What an input is to the function, so that no surrogate has to learn it.
+struct InputMap {
+  std::string input;                  // Its name.
+  std::optional<double> period = {};  // > 0: the function repeats, and so does the model.
+  std::optional<int> harmonics = {};  // Of the period: sines and cosines, 1 to 8; 1 unless set.
+  bool logarithmic = false;           // The model sees the logarithm of an input that is > 0.
+};
+
+// What an output never leaves, whatever the model predicts.
+struct OutputMap {
+  std::string output;  // Its name.
+  std::optional<double> lower = {};
+  std::optional<double> upper = {};
+  bool logarithmic = false;  // For values above `lower`, else 0, over several decades.
+};
+
+// How a model goes on outside the box of its samples. Inside, nothing changes.
+enum class Extrapolation {
+  kOwn,       // By the formula of the model.
+  kConstant,  // Smoothly to a constant.
+  kLinear,    // Smoothly to the mean slope at that side of the box.
 };
 
 // How the outputs respond to an input: none falls when it grows, or none grows.
@@ -44,7 +68,8 @@ enum class Slope { kIncreasing, kDecreasing };
 enum class Convexity { kConvex, kConcave };
 
 // What to train and how; unset fields get the server's defaults (sobolev/v1/training.proto). An
-// empty spec lets the server choose. The loss is alpha · value loss + beta · gradient loss.
+// empty spec lets the server choose. The loss is alpha · value loss + beta · gradient loss
+// + gamma · loss of Hessian-vector labels.
 struct TrainingSpec {
   std::optional<TrainingKind> kind = {};  // Unset: kNetwork if an option of networks is set.
   std::vector<int> hidden = {};           // Units of each hidden layer.
@@ -61,7 +86,11 @@ struct TrainingSpec {
   std::optional<int> ensemble_size = {};
   std::optional<double> alpha = {};
   std::optional<double> beta = {};
+  std::optional<double> gamma = {};
   std::optional<DerivativeScale> derivative_scale = {};
+  std::vector<double> output_weights = {};      // m: factors of the errors of outputs.
+  std::vector<double> derivative_weights = {};  // m×n row-major: those of Jacobian entries.
+  std::optional<double> huber = {};  // Robust standard deviations beyond which errors count less.
   std::optional<int> epochs = {};
   std::optional<int> batch_size = {};
   std::optional<double> learning_rate = {};
@@ -69,6 +98,13 @@ struct TrainingSpec {
   std::optional<int> patience = {};
   std::optional<std::uint64_t> seed = {};
   std::optional<Precision> precision = {};
+  // Of kAdam: outputs whose rows of the Jacobian a step fits; 0: all.
+  std::optional<int> derivative_sketch = {};
+  // None of these with kAdam alone.
+  std::vector<InputMap> input_maps = {};    // At most one for each input.
+  std::optional<int> feature_degree = {};   // Products of inputs up to it are inputs too; 1 to 4.
+  std::vector<OutputMap> output_maps = {};  // At most one for each output.
+  std::optional<Extrapolation> extrapolation = {};
 };
 
 struct TrainOptions {
@@ -83,6 +119,8 @@ struct ErrorReport {
   double value_relative = 0;          // RMS over outputs of value_rmse / σ_y.
   std::vector<double> jacobian_rmse;  // m, standardised; empty without Jacobians.
   double jacobian_relative = 0;       // ‖J − J*‖ / ‖J*‖, standardised.
+  // ‖h − h*‖ / ‖h*‖ over Hessian-vector labels, standardised; unset without such labels.
+  std::optional<double> hvp_relative = {};
 
   bool operator==(const ErrorReport&) const = default;
 };
@@ -149,6 +187,7 @@ struct TrainingReport {
   std::int64_t jacobian_samples = 0;
   double alpha = 0;
   double beta = 0;
+  double gamma = 0;
   std::uint64_t seed = 0;
   int epochs = 0;
   int best_epoch = 0;

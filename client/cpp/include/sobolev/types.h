@@ -138,7 +138,7 @@ struct JobEvent {
 
 // ---- Models ---------------------------------------------------------------------------------
 
-enum class ModelKind { kUnknown, kNetwork, kPolynomial, kGaussianProcess, kEnsemble };
+enum class ModelKind { kUnknown, kNetwork, kPolynomial, kGaussianProcess, kEnsemble, kComposed };
 
 // One immutable, trained surrogate.
 struct ModelVersion {

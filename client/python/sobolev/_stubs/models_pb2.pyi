@@ -45,16 +45,18 @@ class EpochRecord(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., value_loss: _Optional[float] = ..., gradient_loss: _Optional[float] = ..., validation_loss: _Optional[float] = ..., validation_value_relative: _Optional[float] = ..., validation_jacobian_relative: _Optional[float] = ..., learning_rate: _Optional[float] = ...) -> None: ...
 
 class ErrorReport(_message.Message):
-    __slots__ = ["jacobian_relative", "jacobian_rmse", "value_relative", "value_rmse"]
+    __slots__ = ["hvp_relative", "jacobian_relative", "jacobian_rmse", "value_relative", "value_rmse"]
+    HVP_RELATIVE_FIELD_NUMBER: _ClassVar[int]
     JACOBIAN_RELATIVE_FIELD_NUMBER: _ClassVar[int]
     JACOBIAN_RMSE_FIELD_NUMBER: _ClassVar[int]
     VALUE_RELATIVE_FIELD_NUMBER: _ClassVar[int]
     VALUE_RMSE_FIELD_NUMBER: _ClassVar[int]
+    hvp_relative: float
     jacobian_relative: float
     jacobian_rmse: _containers.RepeatedScalarFieldContainer[float]
     value_relative: float
     value_rmse: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, value_rmse: _Optional[_Iterable[float]] = ..., value_relative: _Optional[float] = ..., jacobian_rmse: _Optional[_Iterable[float]] = ..., jacobian_relative: _Optional[float] = ...) -> None: ...
+    def __init__(self, value_rmse: _Optional[_Iterable[float]] = ..., value_relative: _Optional[float] = ..., jacobian_rmse: _Optional[_Iterable[float]] = ..., jacobian_relative: _Optional[float] = ..., hvp_relative: _Optional[float] = ...) -> None: ...
 
 class GetModelRequest(_message.Message):
     __slots__ = ["name"]
@@ -142,6 +144,7 @@ class ModelVersion(_message.Message):
         __slots__ = []
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    KIND_COMPOSED: ModelVersion.Kind
     KIND_ENSEMBLE: ModelVersion.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     KIND_GAUSSIAN_PROCESS: ModelVersion.Kind
@@ -186,7 +189,7 @@ class Network(_message.Message):
     def __init__(self, hidden: _Optional[_Iterable[int]] = ..., activation: _Optional[_Union[Network.Activation, str]] = ..., skip: bool = ..., residual: bool = ...) -> None: ...
 
 class TrainingReport(_message.Message):
-    __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "history", "instruction_set", "jacobian_samples", "job", "leaderboard", "learning_curve", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples", "value_only", "warnings"]
+    __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "gamma", "history", "instruction_set", "jacobian_samples", "job", "leaderboard", "learning_curve", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples", "value_only", "warnings"]
     class StopReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     ALPHA_FIELD_NUMBER: _ClassVar[int]
@@ -196,6 +199,7 @@ class TrainingReport(_message.Message):
     DATASET_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    GAMMA_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_SET_FIELD_NUMBER: _ClassVar[int]
     JACOBIAN_SAMPLES_FIELD_NUMBER: _ClassVar[int]
@@ -223,6 +227,7 @@ class TrainingReport(_message.Message):
     dataset_fingerprint: str
     dataset_version: int
     epochs: int
+    gamma: float
     history: _containers.RepeatedCompositeFieldContainer[EpochRecord]
     instruction_set: str
     jacobian_samples: int
@@ -238,7 +243,7 @@ class TrainingReport(_message.Message):
     validation_samples: int
     value_only: ComparisonPoint
     warnings: _containers.RepeatedCompositeFieldContainer[LabelWarning]
-    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[LabelWarning, _Mapping]]] = ...) -> None: ...
+    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[LabelWarning, _Mapping]]] = ..., gamma: _Optional[float] = ...) -> None: ...
 
 class Trial(_message.Message):
     __slots__ = ["iterations", "recipe", "score", "state", "validation", "work"]

@@ -4,9 +4,33 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import ClassVar as _ClassVar, Mapping as _Mapping, Optional as _Optional, Union as _Union
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class InputMap(_message.Message):
+    __slots__ = ["harmonics", "input", "logarithmic", "period"]
+    HARMONICS_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    LOGARITHMIC_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_FIELD_NUMBER: _ClassVar[int]
+    harmonics: int
+    input: str
+    logarithmic: bool
+    period: float
+    def __init__(self, input: _Optional[str] = ..., period: _Optional[float] = ..., harmonics: _Optional[int] = ..., logarithmic: bool = ...) -> None: ...
+
+class OutputMap(_message.Message):
+    __slots__ = ["logarithmic", "lower", "output", "upper"]
+    LOGARITHMIC_FIELD_NUMBER: _ClassVar[int]
+    LOWER_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    UPPER_FIELD_NUMBER: _ClassVar[int]
+    logarithmic: bool
+    lower: float
+    output: str
+    upper: float
+    def __init__(self, output: _Optional[str] = ..., lower: _Optional[float] = ..., upper: _Optional[float] = ..., logarithmic: bool = ...) -> None: ...
 
 class TrainRequest(_message.Message):
     __slots__ = ["dataset", "dataset_version", "model_id", "request_id", "spec", "validate_only"]
@@ -25,10 +49,12 @@ class TrainRequest(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model_id: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class TrainingSpec(_message.Message):
-    __slots__ = ["alpha", "batch_size", "beta", "convexity", "derivative_scale", "effort", "ensemble_size", "epochs", "kind", "learning_rate", "monotone", "network", "optimizer", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
+    __slots__ = ["alpha", "batch_size", "beta", "convexity", "derivative_scale", "derivative_sketch", "derivative_weights", "effort", "ensemble_size", "epochs", "extrapolation", "feature_degree", "gamma", "huber", "input_maps", "kind", "learning_rate", "monotone", "network", "optimizer", "output_maps", "output_weights", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
     class Convexity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class DerivativeScale(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    class Extrapolation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
@@ -57,9 +83,20 @@ class TrainingSpec(_message.Message):
     DERIVATIVE_SCALE_PER_INPUT: TrainingSpec.DerivativeScale
     DERIVATIVE_SCALE_PER_OUTPUT: TrainingSpec.DerivativeScale
     DERIVATIVE_SCALE_UNSPECIFIED: TrainingSpec.DerivativeScale
+    DERIVATIVE_SKETCH_FIELD_NUMBER: _ClassVar[int]
+    DERIVATIVE_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     EFFORT_FIELD_NUMBER: _ClassVar[int]
     ENSEMBLE_SIZE_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    EXTRAPOLATION_CONSTANT: TrainingSpec.Extrapolation
+    EXTRAPOLATION_FIELD_NUMBER: _ClassVar[int]
+    EXTRAPOLATION_LINEAR: TrainingSpec.Extrapolation
+    EXTRAPOLATION_OWN: TrainingSpec.Extrapolation
+    EXTRAPOLATION_UNSPECIFIED: TrainingSpec.Extrapolation
+    FEATURE_DEGREE_FIELD_NUMBER: _ClassVar[int]
+    GAMMA_FIELD_NUMBER: _ClassVar[int]
+    HUBER_FIELD_NUMBER: _ClassVar[int]
+    INPUT_MAPS_FIELD_NUMBER: _ClassVar[int]
     KIND_AUTO: TrainingSpec.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     KIND_GAUSSIAN_PROCESS: TrainingSpec.Kind
@@ -72,8 +109,11 @@ class TrainingSpec(_message.Message):
     OPTIMIZER_ADAM: TrainingSpec.Optimizer
     OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
     OPTIMIZER_HYBRID: TrainingSpec.Optimizer
+    OPTIMIZER_LBFGS: TrainingSpec.Optimizer
     OPTIMIZER_LEVENBERG_MARQUARDT: TrainingSpec.Optimizer
     OPTIMIZER_UNSPECIFIED: TrainingSpec.Optimizer
+    OUTPUT_MAPS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     PATIENCE_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FLOAT32: TrainingSpec.Precision
@@ -90,17 +130,26 @@ class TrainingSpec(_message.Message):
     beta: float
     convexity: TrainingSpec.Convexity
     derivative_scale: TrainingSpec.DerivativeScale
+    derivative_sketch: int
+    derivative_weights: _containers.RepeatedScalarFieldContainer[float]
     effort: float
     ensemble_size: int
     epochs: int
+    extrapolation: TrainingSpec.Extrapolation
+    feature_degree: int
+    gamma: float
+    huber: float
+    input_maps: _containers.RepeatedCompositeFieldContainer[InputMap]
     kind: TrainingSpec.Kind
     learning_rate: float
     monotone: _containers.ScalarMap[str, TrainingSpec.Slope]
     network: _models_pb2.Network
     optimizer: TrainingSpec.Optimizer
+    output_maps: _containers.RepeatedCompositeFieldContainer[OutputMap]
+    output_weights: _containers.RepeatedScalarFieldContainer[float]
     patience: int
     precision: TrainingSpec.Precision
     seed: int
     time_limit_seconds: float
     validation_fraction: float
-    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ..., monotone: _Optional[_Mapping[str, TrainingSpec.Slope]] = ..., convexity: _Optional[_Union[TrainingSpec.Convexity, str]] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., gamma: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., output_weights: _Optional[_Iterable[float]] = ..., derivative_weights: _Optional[_Iterable[float]] = ..., huber: _Optional[float] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ..., monotone: _Optional[_Mapping[str, TrainingSpec.Slope]] = ..., convexity: _Optional[_Union[TrainingSpec.Convexity, str]] = ..., derivative_sketch: _Optional[int] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[TrainingSpec.Extrapolation, str]] = ...) -> None: ...
