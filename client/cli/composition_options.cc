@@ -41,7 +41,9 @@ void ForEachAssignment(const std::string& option, const std::vector<std::string>
         continue;
       }
     }
-    throw UsageError(option + ": expected NAME=NUMBER, got \"" + text + "\"");
+    std::string problem = option;
+    problem.append(": expected NAME=NUMBER, got \"").append(text).append("\"");
+    throw UsageError(problem);
   }
 }
 

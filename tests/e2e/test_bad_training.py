@@ -137,7 +137,7 @@ BAD_SPECS = {
         {**ADAM, "gamma": 1},
         "NOT_APPLICABLE",
         "spec.gamma",
-        "OPTIMIZER_HYBRID alone; unset it",
+        "OPTIMIZER_ADAM alone; unset it",
     ),
     "gamma of a Gaussian process": (
         {"kind": Spec.KIND_GAUSSIAN_PROCESS, "gamma": 1},
