@@ -88,7 +88,7 @@ StreamedBatches<T>::StreamedBatches(const StandardRows<T>& samples, const Split&
       fingerprint_(HashAll(stop)) {
   const auto most = static_cast<std::size_t>(part_samples_);
   for (Window* const window : {&front_, &back_}) {
-    window->rows.resize(most * static_cast<std::size_t>(layout().Size()));
+    window->rows.resize(most * static_cast<std::size_t>(samples_.layout().Size()));
     window->positions.reserve(most);
     window->order.reserve(most);
   }
@@ -207,7 +207,7 @@ void StreamedBatches<T>::Fill(Window& window, const std::stop_token& stop) {
 template <class T>
 std::uint64_t StreamedBatches<T>::HashAll(const std::stop_token& stop) const {
   Hasher hasher;
-  std::vector<T> row(static_cast<std::size_t>(layout().Size()));
+  std::vector<T> row(static_cast<std::size_t>(samples_.layout().Size()));
   for (Index number = 0; number < samples_.NumSamples(); ++number) {
     if (number % kSamplesPerStopCheck == 0) ThrowIfStopped(stop);
     samples_.Write(number, 0, row.data());
