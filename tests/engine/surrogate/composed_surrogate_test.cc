@@ -303,6 +303,7 @@ TEST(ComposedSurrogateTest, TheSpreadOfTheJacobianScalesWithTheInputs) {
       .wings = {}};
   const std::vector<std::shared_ptr<const Surrogate>> cores = {core(1), core(2), core(3)};
   std::vector<std::shared_ptr<const Surrogate>> members;
+  members.reserve(cores.size());
   for (const auto& one : cores) {
     members.push_back(std::make_shared<ComposedSurrogate>(composition, one));
   }

@@ -99,7 +99,7 @@ TEST(StreamOrderBlocksTest, AWindowIsMadeOfWholeBlocksButForItsEnds) {
 
 // ---- Rows ---------------------------------------------------------------------------------------
 
-Options Resolved(const SampleSet& samples, Options options) {
+Options Resolved(const SampleSet& samples, const Options& options) {
   return ResolveOptions(options, ShapeOf(samples), std::numeric_limits<std::size_t>::max());
 }
 

@@ -108,7 +108,7 @@ TEST(LbfgsTest, EveryStepFulfilsTheStrongWolfeConditions) {
     Vector gradient;
   };
   const auto here = [&] {
-    const Vector theta = fit.theta();
+    const Vector& theta = fit.theta();
     const Vector r = reference::StackedResiduals<double>(teacher.architecture, theta,
                                                          teacher.points, teacher.weights);
     const Matrix R =
