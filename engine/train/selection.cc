@@ -233,7 +233,7 @@ struct Selection::Impl {
 
   void FinishFold(Trial& trial, const std::stop_token& stop) {
     const FitData& data = user.folds[fold_errors.size()];
-    std::shared_ptr<const Surrogate> surrogate = MakeFitted(trial.recipe, stop);
+    std::shared_ptr<const Surrogate> surrogate = MakeFitted(stop);
     fold_iterations.push_back(fit->BestIteration());
     fit.reset();
     if (surrogate == nullptr) {
@@ -271,8 +271,8 @@ struct Selection::Impl {
   }
 
   // What the fit made, in coordinates of the user.
-  std::shared_ptr<const Surrogate> MakeFitted(const Recipe& recipe, const std::stop_token& stop) {
-    return CoordinatesOf(recipe.logarithms, stop).Around(fit->MakeSurrogate(), stop);
+  std::shared_ptr<const Surrogate> MakeFitted(const std::stop_token& stop) {
+    return FitCoordinates(stop).Around(fit->MakeSurrogate(), stop);
   }
 
   // Earlier trials are cheaper, so that a later one must be better clearly or by much.
@@ -322,7 +322,7 @@ struct Selection::Impl {
   SelectionStatus AdvanceFinalFit(const std::stop_token& stop) {
     if (!fit) StartFit(stop);
     if (fit->Advance(stop)) return SelectionStatus::kRunning;
-    std::shared_ptr<const Surrogate> refitted = MakeFitted(FinalTrial().recipe, stop);
+    std::shared_ptr<const Surrogate> refitted = MakeFitted(stop);
     fit.reset();
     const bool ensemble =
         options.ensemble_size > 1 && FinalTrial().recipe.family == Family::kNetwork;
@@ -357,7 +357,7 @@ struct Selection::Impl {
     if (!fit) StartFit(stop);
     if (fit->Advance(stop)) return SelectionStatus::kRunning;
     const FitData& data = user.folds[fold_errors.size()];
-    const std::shared_ptr<const Surrogate> surrogate = MakeFitted(BestTrial().recipe, stop);
+    const std::shared_ptr<const Surrogate> surrogate = MakeFitted(stop);
     fit.reset();
     if (surrogate == nullptr) {
       FinishComparison();
@@ -389,18 +389,25 @@ struct Selection::Impl {
     phase = was_curve && loss.beta + loss.gamma > 0 ? Phase::kValueOnly : Phase::kFinished;
   }
 
+  // Whose recipe the phase works on.
+  const Trial& FitTrial() const { return phase == Phase::kTrials ? trials.back() : FinalTrial(); }
+
+  // In which it is fitted.
+  const Coordinates& FitCoordinates(const std::stop_token& stop) {
+    return CoordinatesOf(FitTrial().recipe.logarithms, stop);
+  }
+
   // The fit that the phase works on.
   void StartFit(const std::stop_token& stop) {
-    Recipe recipe = phase == Phase::kTrials     ? trials.back().recipe
-                    : phase == Phase::kFinalFit ? FinalRecipe()
-                                                : FinalTrial().recipe;
-    const auto& [all, folds] = CoordinatesOf(recipe.logarithms, stop).data();
+    Recipe recipe = FitTrial().recipe;
+    const auto& [all, folds] = FitCoordinates(stop).data();
     const FitData* data = &all;
     switch (phase) {
       case Phase::kTrials:
         data = &folds[fold_errors.size()];
         break;
       case Phase::kFinalFit:
+        recipe = FinalRecipe();
         break;
       case Phase::kCurve:
         comparison = FirstPart(folds[fold_errors.size()], kCurveShares[comparisons]);

@@ -105,6 +105,14 @@ Recipe SmallNetwork() {
   return recipe;
 }
 
+// Stops before it is good.
+Recipe Coarse() {
+  Recipe recipe = SmallNetwork();
+  recipe.lbfgs_steps = 20;
+  recipe.newton_iterations = 0;
+  return recipe;
+}
+
 std::vector<Recipe> AllFamilies() {
   return {{.family = Family::kPolynomial, .search = 1e8},
           {.family = Family::kGaussianProcess},
@@ -280,6 +288,23 @@ TEST(CompositionTest, EnsemblesComposeAndTellTheirSpread) {
   const auto& ensemble = static_cast<const EnsembleSurrogate&>(*surrogate);
   EXPECT_EQ(ensemble.members().front()->kind(), SurrogateKind::kComposed);
   EXPECT_TRUE(surrogate->HasSpread());
+}
+
+// An ensemble is of networks even where another recipe, in other coordinates, is better; the report
+// then compares the networks.
+TEST(CompositionTest, ComparisonsAreInTheCoordinatesOfTheModel) {
+  OwnedSamples samples = Call().Sample(60, 1);
+  samples.Y.array() += 1;  // Above 0.
+  const SampleSet view = samples.View();
+  const Recipe logarithmic{.family = Family::kGaussianProcess, .logarithms = Logarithms::kOutputs};
+  Selection selection(view, {.recipes = {logarithmic, Coarse()}, .ensemble_size = 2});
+  ASSERT_EQ(Winner(selection)->kind(), SurrogateKind::kEnsemble);
+  ASSERT_EQ(selection.Leaderboard().front().recipe.logarithms, Logarithms::kOutputs);
+  const double error = selection.Best()->errors.value_relative;
+  ASSERT_FALSE(selection.LearningCurve().empty());
+  EXPECT_LT(selection.LearningCurve().back().errors.value_relative, 3 * error);
+  ASSERT_FALSE(selection.ValueOnly().empty());
+  EXPECT_LT(selection.ValueOnly().front().errors.value_relative, 10 * error);
 }
 
 TEST(CompositionTest, AStateGoesOnAtTheSameBits) {
