@@ -5,8 +5,8 @@
 #include <stop_token>
 #include <utility>
 
-#include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/kernels.h"
 #include "engine/nn/network.h"
@@ -18,11 +18,6 @@ namespace sobolev::nn {
 namespace {
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-void ThrowIfStopped(const std::stop_token& stop) {
-  if (!stop.stop_requested()) return;
-  throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller stopped the prediction");
-}
 
 PackedLayer Pack(const RowMajor& W, const Vector& b, Index width) {
   PackedLayer layer{.rows = W.rows(),

@@ -4,8 +4,8 @@
 #include <stop_token>
 #include <utility>
 
-#include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/evaluator.h"
 #include "engine/nn/kernels.h"
 #include "engine/nn/network.h"
@@ -37,7 +37,7 @@ class HessianSweep {
       for (Index lane = 0; lane < lanes; ++lane) current_[j * lanes + lane] -= network_.x_mean[j];
     }
     for (Index l = 1; l < network_.depth; ++l) {
-      CheckStop();
+      ThrowIfStopped(evaluation_.stop);
       kernels_.affine(Times(l), network_.Layer(l).bias.data(), next_);
       kernels_.activate[network_.activation](next_, First(l), Second(l),
                                              network_.Layer(l).rows * lanes);
@@ -52,7 +52,7 @@ class HessianSweep {
     kernels_.first_adjoint(output.lines.data() + i * output.padded_cols, output.cols, First(last),
                            Second(last), current_, Bend(last));
     for (Index l = last - 1; l >= 1; --l) {
-      CheckStop();
+      ThrowIfStopped(evaluation_.stop);
       kernels_.adjoint(TransposedTimes(l + 1), First(l), Second(l), next_, Bend(l));
       std::swap(current_, next_);
     }
@@ -65,13 +65,13 @@ class HessianSweep {
                            Bend(1), current_, Reverse(1));
     const Index last = network_.depth - 1;
     for (Index l = 2; l <= last; ++l) {
-      CheckStop();
+      ThrowIfStopped(evaluation_.stop);
       kernels_.tangent(Times(l), First(l), Bend(l), next_, Reverse(l));
       std::swap(current_, next_);
     }
     const double* z_bar = Reverse(last);
     for (Index l = last - 1; l >= 1; --l) {
-      CheckStop();
+      ThrowIfStopped(evaluation_.stop);
       const PackedLayer& above = network_.Layer(l + 1);
       kernels_.reverse({above.transposed.data(), above.cols, above.rows, z_bar}, First(l),
                        Reverse(l), next_);
@@ -95,11 +95,6 @@ class HessianSweep {
   Product<double> TransposedTimes(Index l) const {
     const PackedLayer& layer = network_.Layer(l);
     return {layer.transposed.data(), layer.cols, layer.rows, current_};
-  }
-
-  void CheckStop() const {
-    if (!evaluation_.stop.stop_requested()) return;
-    throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller stopped the prediction");
   }
 
   const PackedNetwork& network_;
