@@ -10,6 +10,7 @@
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/dense/gemm_kernels.h"
 #include "engine/dense/panels.h"
 
@@ -72,9 +73,7 @@ bool Cholesky(MatrixRef A, const std::stop_token& stop, Isa isa) {
   const Index stride = A.outerStride();
   std::vector<double> rows(static_cast<std::size_t>(kMaxBlock * kMaxBlock));
   for (Index k = 0; k < size; k += kMaxBlock) {
-    if (stop.stop_requested()) {
-      throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller stopped the factorisation");
-    }
+    ThrowIfStopped(stop);
     const Index block = std::min<Index>(kMaxBlock, size - k);
     double* const diagonal = A.data() + k * stride + k;
     if (!kernels.factor(block, diagonal, stride)) return false;

@@ -11,6 +11,7 @@
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/dense/gemm_kernels.h"
 
 namespace sobolev::dense {
@@ -31,11 +32,6 @@ void ForEach(Index count, const Visit& visit) {
   } else {
     oneapi::tbb::parallel_for(Index{0}, count, visit);
   }
-}
-
-void ThrowIfStopped(const std::stop_token& stop) {
-  if (!stop.stop_requested()) return;
-  throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller stopped the computation");
 }
 
 }  // namespace

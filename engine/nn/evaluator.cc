@@ -5,7 +5,6 @@
 #include <stop_token>
 #include <utility>
 
-#include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/kernels.h"
@@ -48,11 +47,6 @@ PackedLayer Pack(const RowMajor& W, const Vector& b, Index skip_cols, bool resid
 }
 
 }  // namespace
-
-void Evaluation::CheckStop() const {
-  if (!stop.stop_requested()) return;
-  throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller stopped the prediction");
-}
 
 PackedNetwork::PackedNetwork(const Architecture& architecture, const Scaling& scaling,
                              const Vector& theta, const Kernels<double>& table)

@@ -69,8 +69,6 @@ struct Evaluation {
   bool HasDerivatives() const {
     return out.J != nullptr || out.Y_dot != nullptr || out.X_bar != nullptr;
   }
-  // Throws Error(kCancelled) once `stop` fired.
-  void CheckStop() const;
 };
 
 // Elements of workspace that the functions below need, aligned to kAlignment.

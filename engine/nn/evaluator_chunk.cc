@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/evaluator.h"
 #include "engine/nn/kernels.h"
 
@@ -35,13 +36,13 @@ class ChunkSweep {
     }
     KeepInputs(current_);
     for (Index l = 1; l < network_.depth; ++l) {
-      evaluation_.CheckStop();
+      ThrowIfStopped(evaluation_.stop);
       kernels_.affine(Times(l), network_.Layer(l).bias.data(), next_);
       kernels_.activate[network_.activation](next_, Slope(l), nullptr,
                                              network_.Layer(l).rows * kernels_.lanes);
       FinishLayer(l);
     }
-    evaluation_.CheckStop();
+    ThrowIfStopped(evaluation_.stop);
     if (evaluation_.out.Y == nullptr) return;
     kernels_.affine(Times(network_.depth), network_.Layer(network_.depth).bias.data(), next_);
     kernels_.scatter(next_, network_.m, count_, evaluation_.out.Y + first_ * network_.m,
@@ -145,11 +146,11 @@ class ChunkSweep {
   // ẏ from current = t_{l−1}.
   void Push(Index l) {
     for (; l < network_.depth; ++l) {
-      evaluation_.CheckStop();
+      ThrowIfStopped(evaluation_.stop);
       kernels_.scaled(Times(l), Slope(l), next_);
       FinishLayer(l);
     }
-    evaluation_.CheckStop();
+    ThrowIfStopped(evaluation_.stop);
     kernels_.affine(Times(network_.depth), nullptr, next_);
     std::swap(current_, next_);
   }
@@ -157,11 +158,11 @@ class ChunkSweep {
   // x̄ from current = z̄_l, with ā_l in a_bar_ and what the skips beyond have added to x̄ in inputs_.
   void Pull(Index l) {
     for (; l > 1; --l) {
-      evaluation_.CheckStop();
+      ThrowIfStopped(evaluation_.stop);
       PullThrough(network_.Layer(l), l);
       std::swap(current_, next_);
     }
-    evaluation_.CheckStop();
+    ThrowIfStopped(evaluation_.stop);
     if (network_.skip) {
       kernels_.accumulate(TransposedTimes(1), inputs_);
       std::swap(current_, inputs_);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/evaluator.h"
 #include "engine/nn/kernels.h"
@@ -113,7 +114,7 @@ class PointSweep {
   // current = p·(W_l current + bias).
   void Multiply(Index l, Index sides, const double* bias, const double* p) {
     const PackedLayer& layer = network_.Layer(l);
-    evaluation_.CheckStop();
+    ThrowIfStopped(evaluation_.stop);
     kernels_.apply(layer.columns.data(), layer.padded_rows, layer.cols, current_, network_.widest,
                    sides, bias, p, next_, network_.widest);
     std::swap(current_, next_);
@@ -141,7 +142,7 @@ class PointSweep {
     const PackedLayer& layer = network_.Layer(l);
     const double* const p = l > 1 ? Slope(l - 1) : nullptr;
     const bool plain = !network_.skip && !network_.residual;
-    evaluation_.CheckStop();
+    ThrowIfStopped(evaluation_.stop);
     kernels_.apply(layer.lines.data(), layer.padded_cols, layer.rows, current_, network_.widest,
                    sides, nullptr, plain ? p : nullptr, next_, network_.widest);
     std::swap(current_, next_);

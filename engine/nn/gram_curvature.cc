@@ -7,6 +7,7 @@
 
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/dense/panels.h"
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/gram_chunk.h"

@@ -7,6 +7,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/gram_chunk.h"
 #include "engine/nn/gram_curvature.h"

@@ -15,11 +15,6 @@
 
 namespace sobolev::nn {
 
-inline void ThrowIfStopped(const std::stop_token& stop) {
-  if (!stop.stop_requested()) return;
-  throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller stopped the sweep");
-}
-
 class GramWorkers {
  public:
   GramWorkers()

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/evaluator.h"
 #include "engine/nn/kernels.h"
 #include "engine/nn/network.h"
@@ -38,7 +39,7 @@ class HessianSweep {
     }
     if (network_.skip) std::copy_n(current_, n * lanes, inputs_);
     for (Index l = 1; l < network_.depth; ++l) {
-      evaluation_.CheckStop();
+      ThrowIfStopped(evaluation_.stop);
       kernels_.affine(Times(l), network_.Layer(l).bias.data(), next_);
       kernels_.activate[network_.activation](next_, First(l), Second(l),
                                              network_.Layer(l).rows * lanes);
@@ -54,7 +55,7 @@ class HessianSweep {
     kernels_.first_adjoint(line, output.inner, First(last), Second(last), current_, Bend(last));
     if (network_.residual) kernels_.affine({nullptr, output.inner, 0, nullptr}, line, a_bar_);
     for (Index l = last - 1; l >= 1; --l) {
-      evaluation_.CheckStop();
+      ThrowIfStopped(evaluation_.stop);
       if (network_.residual) {
         PullThrough(l + 1, current_);
         const Index size = network_.Layer(l).rows * kernels_.lanes;
@@ -79,7 +80,7 @@ class HessianSweep {
     }
     const Index last = network_.depth - 1;
     for (Index l = 2; l <= last; ++l) {
-      evaluation_.CheckStop();
+      ThrowIfStopped(evaluation_.stop);
       kernels_.tangent(Times(l), First(l), Bend(l), next_, Reverse(l));
       FinishLayer(l);
     }
@@ -129,7 +130,7 @@ class HessianSweep {
       std::fill_n(a_bar_, network_.Layer(last).rows * kernels_.lanes, 0.0);
     }
     for (Index l = last; l > 1; --l) {
-      evaluation_.CheckStop();
+      ThrowIfStopped(evaluation_.stop);
       const PackedLayer& layer = network_.Layer(l);
       if (network_.skip) {
         kernels_.accumulate({layer.skip_transposed.data(), network_.n, layer.rows, z_bar}, x_bar);

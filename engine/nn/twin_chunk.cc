@@ -8,6 +8,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/kernels.h"
 #include "engine/nn/network.h"
 #include "engine/nn/packing.h"
@@ -15,11 +16,6 @@
 #include "engine/nn/twin_plan.h"
 
 namespace sobolev::nn {
-
-void ThrowIfStopped(const std::stop_token& stop) {
-  if (!stop.stop_requested()) return;
-  throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller stopped the sweep");
-}
 
 template <class T>
 TwinChunk<T>::TwinChunk(const Architecture& architecture, const RowLayout& layout,

@@ -47,9 +47,6 @@ struct TwinSums {
   TwinLoss loss;                     // Before division by the batch.
 };
 
-// Throws Error(kCancelled) if `stop` has fired.
-void ThrowIfStopped(const std::stop_token& stop);
-
 // The network, in the form that the kernels want, and what it does with a chunk. Every method but
 // SetParameters is const and works in the chunk alone. Those with a task throw Error(kCancelled)
 // soon after its stop token fires.

@@ -15,6 +15,7 @@
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/kernels.h"
 #include "engine/nn/network.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/base/stop.h"
 #include "engine/program/sweep.h"
 
 namespace sobolev::program {

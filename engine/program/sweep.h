@@ -15,8 +15,8 @@
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
-#include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 
 namespace sobolev::program {
 
@@ -89,12 +89,6 @@ BlockRows<T> RowsOfBlock(const LaneRows<T>& rows, const LaneGrid& grid, Index fi
   }
   std::fill(pointers.begin() + used, pointers.begin() + lanes, pointers[used - 1]);
   return block;
-}
-
-// Throws Error(kCancelled) if `stop` has fired.
-inline void ThrowIfStopped(const std::stop_token& stop) {
-  if (!stop.stop_requested()) return;
-  throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the evaluation was cancelled");
 }
 
 // Calls body(first lane, lanes in use) for every block of `lanes` lanes, in oneTBB's current arena.

@@ -10,20 +10,14 @@
 #include <oneapi/tbb/parallel_for.h>
 
 #include "engine/base/byte_codec.h"
-#include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/dense/dense.h"
 #include "engine/regression/kernel.h"
 
 namespace sobolev::regression {
 
-namespace {
-
-void ThrowIfStopped(const std::stop_token& stop) {
-  if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "CANCELLED", "", "cancelled");
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Functionals Functionals::Head(Index num_points) const {
   const Index num_labels = First(num_points);

@@ -11,21 +11,15 @@
 
 #include <oneapi/tbb/parallel_for.h>
 
-#include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/dense/dense.h"
 #include "engine/regression/covariance.h"
 #include "engine/regression/kernel.h"
 
 namespace sobolev::regression {
 
-namespace {
-
-void ThrowIfStopped(const std::stop_token& stop) {
-  if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "CANCELLED", "", "cancelled");
-}
-
-}  // namespace
+namespace {}  // namespace
 
 void Covariance::AddSensitivities(Index s, Index t, const dense::ConstMatrixRef& W, double* memory,
                                   double* sums) const {

@@ -9,8 +9,8 @@
 #include <Eigen/Cholesky>
 #include <oneapi/tbb/parallel_for.h>
 
-#include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/dense/dense.h"
 #include "engine/regression/labels.h"
 #include "engine/regression/legendre.h"
@@ -23,10 +23,6 @@ namespace {
 constexpr Index kLabelsPerChunk = 256;
 // I − H of a point with a smaller pivot says nothing but rounding errors.
 constexpr double kLeastPivot = 1e-9;
-
-void ThrowIfStopped(const std::stop_token& stop) {
-  if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "CANCELLED", "", "cancelled");
-}
 
 // One-dimensional polynomials of all axes at one point.
 class Tables {

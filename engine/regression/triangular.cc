@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <stop_token>
 
-#include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/dense/dense.h"
 
 namespace sobolev::regression {
@@ -13,10 +13,6 @@ namespace {
 
 constexpr Index kSmall = 32;
 constexpr Index kPanel = 256;  // Rows of a product between two looks at the stop token.
-
-void ThrowIfStopped(const std::stop_token& stop) {
-  if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "CANCELLED", "", "cancelled");
-}
 
 // C += alpha A Bᵀ
 void AddProduct(double alpha, const dense::ConstMatrixRef& A, const dense::ConstMatrixRef& B,

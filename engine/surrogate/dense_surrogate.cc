@@ -11,6 +11,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/surrogate/affine_maps.h"
 #include "engine/surrogate/surrogate.h"
 
@@ -26,10 +27,6 @@ double* Workspace(Index size) {
   thread_local std::vector<double> memory;
   if (memory.size() < static_cast<std::size_t>(size)) memory.resize(static_cast<std::size_t>(size));
   return memory.data();
-}
-
-void ThrowIfStopped(const std::stop_token& stop) {
-  if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "CANCELLED", "", "cancelled");
 }
 
 }  // namespace

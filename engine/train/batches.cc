@@ -10,6 +10,7 @@
 #include "engine/base/byte_codec.h"
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
+#include "engine/base/stop.h"
 #include "engine/nn/row_layout.h"
 #include "engine/train/options.h"
 #include "engine/train/random_streams.h"

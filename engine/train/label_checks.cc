@@ -13,6 +13,7 @@
 #include <Eigen/LU>
 
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"

@@ -16,6 +16,7 @@
 #include "engine/base/byte_codec.h"
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
+#include "engine/base/stop.h"
 #include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"

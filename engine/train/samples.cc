@@ -123,12 +123,6 @@ Sample SampleAt(const SampleBlock& block, Index row, Index n, Index m) {
           .jacobian_variance = at(block.jacobian_variance, m * n)};
 }
 
-void ThrowIfStopped(const std::stop_token& stop) {
-  if (stop.stop_requested()) {
-    throw Error(ErrorCode::kCancelled, "CANCELLED", "", "training was stopped by its caller");
-  }
-}
-
 Index NumHeldOut(Index num_samples, double validation_fraction) {
   const double share = validation_fraction * static_cast<double>(num_samples);
   return std::max<Index>(1, static_cast<Index>(std::llround(share)));

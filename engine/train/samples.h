@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/row_layout.h"
 
 namespace sobolev::train {
@@ -87,9 +88,6 @@ Sample SampleAt(const SampleBlock& block, Index row, Index n, Index m);
 
 // Whether the sample may have labels of first derivatives.
 bool HasDerivatives(const Sample& sample);
-
-// Throws Error(kCancelled) if `stop` has fired.
-void ThrowIfStopped(const std::stop_token& stop);
 
 // Loops over samples ask the stop token once in so many.
 inline constexpr Index kSamplesPerStopCheck = 256;

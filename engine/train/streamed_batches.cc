@@ -14,6 +14,7 @@
 
 #include "engine/base/byte_codec.h"
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/row_layout.h"
 #include "engine/train/batches.h"
 #include "engine/train/options.h"
