@@ -82,16 +82,16 @@ Vector FoldAffine(const nn::Architecture& architecture, const Vector& theta, con
     const Index cols = architecture.Cols(l);
     const Index inputs = l == 1 ? cols : architecture.SkipCols(l);
     const Eigen::Map<const RowMajor> W(theta.data() + from, rows, cols);
-    Eigen::Map<RowMajor> folded_W(folded.data() + to, rows, result.Cols(l));
-    Eigen::Map<Vector> b(folded.data() + to + folded_W.size(), rows);
-    folded_W.leftCols(cols - inputs) = W.leftCols(cols - inputs);
+    Eigen::Map<RowMajor> into(folded.data() + to, rows, result.Cols(l));
+    Eigen::Map<Vector> b(folded.data() + to + into.size(), rows);
+    into.leftCols(cols - inputs) = W.leftCols(cols - inputs);
     b = theta.segment(from + W.size(), rows);
     if (inputs > 0) {
-      folded_W.rightCols(result.n) = W.rightCols(inputs) * A;
+      into.rightCols(result.n) = W.rightCols(inputs) * A;
       b += W.rightCols(inputs) * c;
     }
     if (l == architecture.Depth()) {
-      folded_W = e.asDiagonal() * folded_W;
+      into = e.asDiagonal() * into;
       b = d + e.cwiseProduct(b);
     }
     from += rows * (cols + 1);

@@ -28,7 +28,7 @@ nn::Slope ToSlope(int slope, const std::string& field) {
     default:
       break;
   }
-  throw InvalidArgument("UNKNOWN_ENUM_VALUE", field.c_str(),
+  throw InvalidArgument("UNKNOWN_ENUM_VALUE", field,
                         "expected increasing or decreasing, got number " + std::to_string(slope));
 }
 
@@ -61,7 +61,7 @@ nn::ShapeConstraints ToShape(const Spec& spec, const v1::Schema& schema) {
     const std::string field = "spec.monotone[" + name + "]";
     const auto found = std::ranges::find(names, name);
     if (found == names.end()) {
-      throw InvalidArgument("UNKNOWN_INPUT", field.c_str(),
+      throw InvalidArgument("UNKNOWN_INPUT", field,
                             "expected an input of the dataset, got \"" + name +
                                 "\"; the inputs are " + absl::StrJoin(names, ", "));
     }
