@@ -41,6 +41,8 @@ constexpr std::array<double, 3> kFamilies = {1.0, 0.75, 0.5};
 // So many degrees in a row that bring nothing end a family. An even function says nothing to odd
 // degrees, so a few are no reason to stop.
 constexpr int kMostFailures = 6;
+// However small the budget, a fit has as many labels if there are.
+constexpr double kLabelsPerUnknown = 20;
 
 using NeighboursOf = Terms(const Terms& terms, Index n, Index max_degree, Index most);
 
@@ -51,6 +53,32 @@ struct Candidate {
   Vector errors;             // Of all labels.
 };
 
+double Unknowns(const Terms& terms, const LabelGroup& group) {
+  return static_cast<double>(terms.size()) * static_cast<double>(group.Width());
+}
+
+double SolveCost(const Terms& terms, const LabelGroup& group) {
+  return PolynomialSystem::SolveCost(Unknowns(terms, group),
+                                     static_cast<double>(group.NumLabels()));
+}
+
+// The labels of evenly spaced points, about `most` of them.
+LabelGroup Thinned(const LabelGroup& group, double most) {
+  if (static_cast<double>(group.NumLabels()) <= most) return group;
+  LabelGroup result{.outputs = group.outputs, .labels = {}, .first = {0}};
+  double due = 0;
+  for (Index s = 0; s < group.NumPoints(); ++s) {
+    due += most / static_cast<double>(group.NumLabels());
+    if (due >= 1) {
+      due -= 1;
+      for (Index k = group.First(s); k < group.First(s + 1); ++k) result.labels.push_back(group[k]);
+    }
+    result.first.push_back(result.NumLabels());
+  }
+  return result;
+}
+
+// Terms for one group of outputs.
 class Search {
  public:
   Search(const LabelGroup& group, const Matrix& X, const Box& box, const PolynomialOptions& options,
@@ -63,30 +91,30 @@ class Search {
         system_(group, X, box) {
     for (const Label& label : group.labels) squares_ += label.weight * label.target * label.target;
     if (squares_ == 0) squares_ = 1;
+    Index num_points = 0;
+    for (Index s = 0; s < group.NumPoints(); ++s) {
+      if (group.First(s + 1) > group.First(s)) ++num_points;
+    }
+    labels_per_point_ = static_cast<double>(group.NumLabels()) / static_cast<double>(num_points);
     const Index equations = group.NumLabels() / group.Width();
     most_ = std::clamp<Index>(equations * 9 / 10, 1, options.max_terms);
   }
 
-  PolynomialSurrogate::Part Run(Candidate& best) {
+  Candidate Run() {
     TryFamilies();
     if (best_.score > kExact && std::isfinite(best_.score)) {
       GrowAndShed();
       ChooseRidge();
     }
     if (!std::isfinite(best_.score)) FallBack();
-    system_.SetTerms(best_.terms, stop_);
-    if (!system_.Solve(best_.ridge, 3, stop_)) {
-      throw Error(ErrorCode::kInternal, "SINGULAR", "", "the least-squares problem is singular");
-    }
-    best = best_;
-    return {.outputs = group_.outputs, .terms = best_.terms, .C = system_.Coefficients()};
+    return std::move(best_);
   }
 
  private:
   double Cost(const Terms& terms) const {
-    return 2 * PolynomialSystem::Cost(
-                   static_cast<double>(terms.size()) * static_cast<double>(group_.Width()),
-                   static_cast<double>(group_.NumLabels()));
+    return SolveCost(terms, group_) +
+           PolynomialSystem::LeaveOneOutCost(
+               Unknowns(terms, group_), static_cast<double>(group_.NumLabels()), labels_per_point_);
   }
 
   // The score for these ridges, and the best of them. Infinite if the budget does not allow it.
@@ -168,6 +196,10 @@ class Search {
 
   bool Grow(NeighboursOf* neighbours_of, double share) {
     Terms neighbours = neighbours_of(best_.terms, n_, options_.max_degree, kMaxNeighbours);
+    const double cost = PolynomialSystem::ExplainedCost(Unknowns(neighbours, group_),
+                                                        static_cast<double>(group_.NumLabels()));
+    if (cost > budget_) return false;
+    budget_ -= cost;
     const Vector explained = system_.Explained(neighbours, best_.errors, stop_);
     std::vector<Index> order(neighbours.size());
     std::iota(order.begin(), order.end(), Index{0});
@@ -224,9 +256,25 @@ class Search {
   const std::stop_token& stop_;
   PolynomialSystem system_;
   double squares_ = 0;
+  double labels_per_point_ = 0;
   Index most_ = 0;
   Candidate best_;
 };
+
+PolynomialSurrogate::Part Solve(const Candidate& candidate, const LabelGroup& group,
+                                const Matrix& X, const Box& box, double budget,
+                                const std::stop_token& stop) {
+  const double share = budget / SolveCost(candidate.terms, group);
+  const LabelGroup used =
+      Thinned(group, std::max(share * static_cast<double>(group.NumLabels()),
+                              kLabelsPerUnknown * Unknowns(candidate.terms, group)));
+  PolynomialSystem system(used, X, box);
+  system.SetTerms(candidate.terms, stop);
+  if (!system.Solve(candidate.ridge, 3, stop)) {
+    throw Error(ErrorCode::kInternal, "SINGULAR", "", "the least-squares problem is singular");
+  }
+  return {.outputs = group.outputs, .terms = candidate.terms, .C = system.Coefficients()};
+}
 
 }  // namespace
 
@@ -250,11 +298,12 @@ PolynomialFit FitPolynomial(const LabelledPoints& points, const LossWeights& wei
           {.outputs = group.outputs, .terms = {Term{}}, .C = Matrix::Zero(1, group.Width())});
       continue;
     }
-    Candidate best;
-    parts.push_back(Search(group, points.X, box, options, budget, stop).Run(best));
-    for (Index k = 0; k < group.NumLabels(); ++k) {
-      validator.Add(group, group[k], best.errors(k));
+    const LabelGroup searched = Thinned(group, static_cast<double>(options.max_search_labels));
+    const Candidate best = Search(searched, points.X, box, options, budget, stop).Run();
+    for (Index k = 0; k < searched.NumLabels(); ++k) {
+      validator.Add(searched, searched[k], best.errors(k));
     }
+    parts.push_back(Solve(best, group, points.X, box, budget, stop));
     report.num_labels += group.NumLabels();
     most_terms = std::max(most_terms, static_cast<Index>(best.terms.size()));
     for (const Term& term : best.terms) most_degree = std::max(most_degree, TotalDegree(term));
@@ -267,12 +316,15 @@ PolynomialFit FitPolynomial(const LabelledPoints& points, const LossWeights& wei
 }
 
 double PolynomialFitCost(const FitSizes& sizes, const PolynomialOptions& options) {
-  // The search keeps its budget; one more solution per output follows.
   const auto labels = static_cast<double>(sizes.num_labels);
-  const double unknowns = std::min(static_cast<double>(options.max_terms), labels);
-  // Families and rounds at the largest size.
-  const double most = 60 * PolynomialSystem::Cost(unknowns, labels);
-  return std::min(most, options.max_cost + PolynomialSystem::Cost(unknowns, labels));
+  const double searched = std::min(labels, static_cast<double>(options.max_search_labels));
+  const double unknowns = std::min(static_cast<double>(options.max_terms), searched);
+  // Families and rounds at the largest size, then one fit to all.
+  const double one = PolynomialSystem::SolveCost(unknowns, searched) +
+                     PolynomialSystem::LeaveOneOutCost(
+                         unknowns, searched, labels / static_cast<double>(sizes.num_points));
+  return std::min(options.max_cost, 60 * one) +
+         std::min(options.max_cost, PolynomialSystem::SolveCost(unknowns, labels));
 }
 
 }  // namespace sobolev::regression

@@ -21,9 +21,11 @@ struct PolynomialOptions {
   Index max_degree = 14;
   // Rounds in which the set of terms grows where the errors of left-out points ask for it.
   int max_rounds = 24;
-  // Multiply-adds of the whole search, shared by the groups. A set of terms that would exceed it is
-  // not tried.
+  // Multiply-adds of the whole search, shared by the groups, and of the fit that follows. A set of
+  // terms that would exceed it is not tried, and points are left out of a fit that would.
   double max_cost = 5e10;
+  // Of more labels in a group the terms are found on a part of the points.
+  Index max_search_labels = 50000;
 };
 
 struct PolynomialFit {

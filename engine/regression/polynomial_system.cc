@@ -23,6 +23,8 @@ namespace {
 constexpr Index kLabelsPerChunk = 256;
 // I − H of a point with a smaller pivot says nothing but rounding errors.
 constexpr double kLeastPivot = 1e-9;
+// To make an element of a column and use it once takes as long as so many multiply-adds.
+constexpr double kPass = 10;
 
 // One-dimensional polynomials of all axes at one point.
 class Tables {
@@ -314,9 +316,19 @@ Vector PolynomialSystem::Explained(const Terms& others, const Vector& errors,
   return explained;
 }
 
-double PolynomialSystem::Cost(double num_unknowns, double num_labels) {
-  // Half a product for the Gram matrix, half for the triangular solves of leave-one-out.
-  return num_unknowns * num_unknowns * (num_labels + num_unknowns / 6);
+double PolynomialSystem::SolveCost(double num_unknowns, double num_labels) {
+  return num_unknowns * num_unknowns * (num_labels / 2 + num_unknowns / 6) +
+         3 * kPass * num_unknowns * num_labels;
+}
+
+double PolynomialSystem::LeaveOneOutCost(double num_unknowns, double num_labels,
+                                         double labels_per_point) {
+  return num_labels * (num_unknowns * (num_unknowns / 2 + labels_per_point + kPass) +
+                       labels_per_point * labels_per_point / 3);
+}
+
+double PolynomialSystem::ExplainedCost(double num_others, double num_labels) {
+  return kPass * num_others * num_labels;
 }
 
 }  // namespace sobolev::regression

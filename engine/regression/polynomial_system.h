@@ -56,8 +56,11 @@ class PolynomialSystem {
   // could explain of them. The sum over outputs, one per term.
   Vector Explained(const Terms& others, const Vector& errors, const std::stop_token& stop) const;
 
-  // Multiply-adds of SetTerms, Solve and LeaveOneOut for so many unknowns.
-  static double Cost(double num_unknowns, double num_labels);
+  // About the multiply-adds, or other work of as much time, of SetTerms and Solve for so many
+  // unknowns, of LeaveOneOut, and of Explained for so many others.
+  static double SolveCost(double num_unknowns, double num_labels);
+  static double LeaveOneOutCost(double num_unknowns, double num_labels, double labels_per_point);
+  static double ExplainedCost(double num_others, double num_labels);
 
  private:
   // The columns of a point's labels, times √weight.

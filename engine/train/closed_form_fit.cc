@@ -110,8 +110,7 @@ class ClosedFormFit : public Fit {
 double EstimateClosedFormWork(const Recipe& recipe, const LabelledPoints& training) {
   const regression::FitSizes sizes = SizesOf(recipe, training);
   if (recipe.family == Family::kGaussianProcess) return regression::GaussianProcessFitCost(sizes);
-  // The search for terms keeps to its limit; most end well before.
-  return std::min(recipe.search, regression::PolynomialFitCost(sizes, {.max_cost = recipe.search}));
+  return regression::PolynomialFitCost(sizes, {.max_cost = recipe.search});
 }
 
 std::unique_ptr<Fit> MakeClosedFormFit(const Recipe& recipe, const FitData& data) {

@@ -232,6 +232,21 @@ TEST(PolynomialTest, LeaveOneOutErrorsAreThoseOfFitsWithoutThePoint) {
   }
 }
 
+// Noise of the fit to all 8,000 labels: 0.1 √(10/8000) = 0.0035; to the part of the points on which
+// the terms are found: 0.016.
+TEST(PolynomialTest, TermsAreFoundOnAPartOfThePointsAndFittedToAll) {
+  LabelledPoints points = PointsOf(Cubics, UniformMatrix(3, 2000, 16));
+  points.Y += 0.1 * NormalMatrix(2, 2000, 17);
+  points.J += 0.1 * NormalMatrix(3, 4000, 18);
+  const PolynomialFit fit = FitPolynomial(points, AllWeights(points), AffineMaps::Identity(3, 2),
+                                          {.max_search_labels = 400});
+  EXPECT_EQ(fit.report.num_labels, 16000);
+  const Matrix test = UniformMatrix(3, 200, 19);
+  const Prediction prediction = PredictAll(*fit.surrogate, test);
+  const Derivatives truth = Differentiate(Cubics, test);
+  EXPECT_LT(std::sqrt((prediction.Y - truth.Y).squaredNorm() / 400), 0.007);
+}
+
 // Close to the points: beyond the outermost ones errors are larger than between them.
 TEST(PolynomialTest, CrossValidationTellsTheErrorAtNewPoints) {
   const LabelledPoints points = PointsOf(Smooth, UniformMatrix(3, 120, 14));
