@@ -125,7 +125,7 @@ struct Selection::Impl {
     const FoldRun::Result result = run->Judge(stop);
     if (result.surrogate == nullptr) {
       trial.state = Trial::State::kFailed;
-      trial.score = std::numeric_limits<double>::infinity();
+      trial.score = std::numeric_limits<double>::infinity();  // It may have had one of other folds.
       return;
     }
     run->Add(result);
