@@ -3,6 +3,8 @@
 #ifndef SOBOLEV_ENGINE_TRAIN_TRIAL_H_
 #define SOBOLEV_ENGINE_TRAIN_TRIAL_H_
 
+#include <limits>
+
 #include "engine/base/matrix.h"
 #include "engine/train/errors.h"
 #include "engine/train/recipe.h"
@@ -20,8 +22,9 @@ struct Trial {
 
   Recipe recipe;
   State state = State::kRunning;
-  Errors errors;         // Held-out, mean over the folds so far; of a single sample unknown.
-  double score = 0;      // Of the errors; infinite if it failed.
+  Errors errors;  // Held-out, mean over the folds so far; of a single sample unknown.
+  // Of the errors; infinite before the first fold is judged, and if it failed.
+  double score = std::numeric_limits<double>::infinity();
   double work = 0;       // Multiply-adds.
   Index iterations = 0;  // As Fit::BestIteration, median over the folds.
 };

@@ -301,6 +301,23 @@ TEST(SelectionTest, AnEnsembleIsMadeOfTheBestNetworkFromManyStarts) {
   EXPECT_EQ(Predict(*resumed.MakeSurrogate(), X), Predict(*surrogate, X));
 }
 
+// A network that was not judged yet when time ran out is not the best one.
+TEST(SelectionTest, InAHurryAnEnsembleIsOfANetworkThatWasJudged) {
+  const OwnedSamples samples = Smooth::Sample(60, 1);
+  const SampleSet view = samples.View();
+  SelectionOptions options = SmallOptions();
+  options.recipes = {options.recipes[0], options.recipes[2]};
+  options.ensemble_size = 2;
+  Selection selection(view, options);
+  while (selection.Leaderboard().size() < 2) selection.Advance({});
+  const std::string polynomial = Name(options.recipes[0]);
+  EXPECT_EQ(Name(selection.Best()->recipe), polynomial);
+  selection.Hurry();
+  ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+  EXPECT_EQ(Name(selection.Best()->recipe), polynomial);
+  EXPECT_EQ(selection.MakeSurrogate()->kind(), SurrogateKind::kPolynomial);
+}
+
 // ---- Samples that are few, odd or incomplete ----
 
 class OddSamplesTest : public testing::TestWithParam<Index> {};

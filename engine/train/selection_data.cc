@@ -1,0 +1,135 @@
+#include "engine/train/selection_data.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+
+#include "engine/base/byte_codec.h"
+#include "engine/base/error.h"
+#include "engine/base/isa.h"
+#include "engine/base/matrix.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/labelled_points.h"
+#include "engine/train/composition.h"
+#include "engine/train/coordinates.h"
+#include "engine/train/differential_pca.h"
+#include "engine/train/fit.h"
+#include "engine/train/folds.h"
+#include "engine/train/loss_weights.h"
+#include "engine/train/mapped_shape.h"
+#include "engine/train/options.h"
+#include "engine/train/recipe.h"
+#include "engine/train/robust_errors.h"
+#include "engine/train/samples.h"
+#include "engine/train/scaling.h"
+#include "engine/train/selection_options.h"
+
+namespace sobolev::train {
+
+namespace {
+
+// Entries of Jacobians up to which logarithms are tried, because they need a copy of all labels.
+constexpr double kMaxCopied = 2e7;
+
+nn::Scaling ScalingOf(const SampleSet& samples, const LossOptions& loss,
+                      const std::stop_token& stop) {
+  Split none;
+  none.held_out.assign(static_cast<std::size_t>(samples.NumSamples()), false);
+  nn::Scaling scaling = Standardise(samples, none, DerivativeScale::kPerOutput, stop).scaling;
+  if (loss.huber) UseRobustSpread(samples, scaling);
+  return scaling;
+}
+
+// Throws Error(kFailedPrecondition) if the user weighs labels of which there are none.
+void CheckHasLabels(const LossWeights& weights, const LossOptions& options) {
+  if (weights.beta == 0 && options.beta.value_or(0) > 0) {
+    throw FailedPrecondition("NO_JACOBIANS", "spec.beta",
+                             "expected 0 or unset because no sample has a derivative label; "
+                             "append samples with derivatives or train with beta = 0");
+  }
+  if (weights.gamma == 0 && options.gamma.value_or(0) > 0) {
+    throw FailedPrecondition("NO_CURVATURES", "spec.gamma",
+                             "expected 0 or unset because no sample has a Hessian-vector label; "
+                             "append samples with hvp or train with gamma = 0");
+  }
+}
+
+}  // namespace
+
+SelectionData::SelectionData(const SampleSet& samples, const SelectionOptions& options,
+                             const std::stop_token& stop)
+    : options_(options), samples_(samples) {
+  CheckSelection(options_, samples.n, samples.m, samples.NumSamples());
+  scaling_ = ScalingOf(samples, options_.loss, stop);
+  deal_ =
+      DealSamples(samples.NumSamples(), MostPoints(samples, options_.memory_limit), options_.seed);
+  user_ = MakeFolds(samples, deal_, scaling_, options_.loss, options_.seed, stop);
+  Constrain(options_.shape, user_);
+  loss_ = WeightsFor(user_.all.training, options_.loss);
+  CheckHasLabels(loss_, options_.loss);
+
+  const Coordinates& plain = CoordinatesOf(Logarithms::kNone, stop);
+  facts_ = {.ranks = {},
+            .recipes = options_.recipes,
+            .shape = options_.shape,
+            .num_points = options_.loss.huber ? 0 : user_.folds.front().training.NumPoints(),
+            .balance = !options_.loss.alpha && !options_.loss.beta};
+  if (facts_.recipes.empty() && AllowsLogarithms(options_.shape)) {
+    facts_.logarithms = UsableLogarithms(stop);
+  }
+  if (plain.Diagonal()) {
+    facts_.ranks = PromisingRanks(AnalyseGradients(plain.data().folds.front().training));
+  }
+}
+
+const Coordinates& SelectionData::CoordinatesOf(Logarithms logarithms,
+                                                const std::stop_token& stop) {
+  std::unique_ptr<Coordinates>& made = coordinates_[logarithms];
+  if (made == nullptr) {
+    made = std::make_unique<Coordinates>(
+        samples_, deal_, user_, WithLogarithms(options_.composition, logarithms, samples_, stop),
+        options_.loss, options_.seed, stop);
+  }
+  return *made;
+}
+
+Index SelectionData::NumHeldOut() const {
+  if (JudgedByItself()) return 0;
+  Index count = 0;
+  for (const FitData& fold : user_.folds) count += fold.validation.NumPoints();
+  return count;
+}
+
+std::uint64_t SelectionData::Fingerprint() const {
+  Hasher hasher;
+  hasher.Add(BestIsa());
+  Add(options_, hasher);
+  const LabelledPoints& points = user_.all.training;
+  for (const Matrix* matrix :
+       {&points.X, &points.Y, &points.J, &points.Y_weight, &points.J_weight, &points.tangents.X_dot,
+        &points.tangents.Y_dot, &points.adjoints.X_bar, &points.curvatures.H_v}) {
+    hasher.Add(matrix->data(), static_cast<std::size_t>(matrix->size()) * sizeof(double));
+  }
+  for (const Vector* vector :
+       {&points.weight, &scaling_.x_mean, &scaling_.x_scale, &scaling_.y_mean, &scaling_.y_scale}) {
+    hasher.Add(vector->data(), static_cast<std::size_t>(vector->size()) * sizeof(double));
+  }
+  return hasher.Finish();
+}
+
+Logarithms SelectionData::UsableLogarithms(const std::stop_token& stop) {
+  const auto entries = static_cast<double>(samples_.n) * static_cast<double>(samples_.m) *
+                       static_cast<double>(deal_.numbers.size());
+  if (entries > kMaxCopied) return Logarithms::kNone;
+  const Logarithms logarithms = PromisingLogarithms(options_.composition, samples_, stop);
+  try {
+    CoordinatesOf(logarithms, stop);
+    return logarithms;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kFailedPrecondition) throw;
+    return Logarithms::kNone;
+  }
+}
+
+}  // namespace sobolev::train

@@ -1,0 +1,68 @@
+// What a selection works on, and what it knows before the first fit.
+
+#ifndef SOBOLEV_ENGINE_TRAIN_SELECTION_DATA_H_
+#define SOBOLEV_ENGINE_TRAIN_SELECTION_DATA_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <stop_token>
+
+#include "engine/base/matrix.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/labelled_points.h"
+#include "engine/train/coordinates.h"
+#include "engine/train/folds.h"
+#include "engine/train/portfolio.h"
+#include "engine/train/recipe.h"
+#include "engine/train/samples.h"
+#include "engine/train/selection_options.h"
+
+namespace sobolev::train {
+
+class SelectionData {
+ public:
+  // `samples` must outlive the data. Throws as the constructor of Selection.
+  SelectionData(const SampleSet& samples, const SelectionOptions& options,
+                const std::stop_token& stop);
+  SelectionData(const SelectionData&) = delete;
+  SelectionData& operator=(const SelectionData&) = delete;
+
+  const SelectionOptions& options() const { return options_; }
+  const nn::Scaling& scaling() const { return scaling_; }
+  // The samples as dealt, in the user's coordinates, in which everything is judged.
+  const FoldedData& user() const { return user_; }
+  // Of user().all.
+  const LossWeights& loss() const { return loss_; }
+  // What the portfolio chooses by.
+  const PortfolioFacts& facts() const { return facts_; }
+
+  // Those in which recipes with these logarithms are fitted; made when first asked for, and kept.
+  // Throws as Coordinates.
+  const Coordinates& CoordinatesOf(Logarithms logarithms, const std::stop_token& stop);
+
+  // A single sample cannot be held out: how good a fit is then remains unknown.
+  bool JudgedByItself() const { return user_.all.training.NumPoints() == 1; }
+  // Over all folds.
+  Index NumHeldOut() const;
+
+  // The same for the same samples, options and instruction set, and hardly ever for others.
+  std::uint64_t Fingerprint() const;
+
+ private:
+  // Those that are promising, unless derivatives relative to tiny values cannot be scaled.
+  Logarithms UsableLogarithms(const std::stop_token& stop);
+
+  const SelectionOptions options_;
+  const SampleSet& samples_;
+  nn::Scaling scaling_;
+  Deal deal_;
+  FoldedData user_;
+  std::map<Logarithms, std::unique_ptr<Coordinates>> coordinates_;
+  LossWeights loss_;
+  PortfolioFacts facts_;
+};
+
+}  // namespace sobolev::train
+
+#endif  // SOBOLEV_ENGINE_TRAIN_SELECTION_DATA_H_
