@@ -78,13 +78,19 @@ constexpr Index kManyPoints = 2000;
 // Weights of derivatives, in parts of the usual one, that now and then are better.
 constexpr double kBalances[] = {10, 0.1};
 
-// One of each kind.
-std::vector<Recipe> FirstRound(const PortfolioFacts& facts) {
-  std::vector<Recipe> recipes = {Closed(Family::kPolynomial)};
+// One of each kind. Scouts begin where they are cheaper than polynomials: with thousands of
+// gradients of many inputs.
+std::vector<Recipe> FirstRound(const PortfolioFacts& facts,
+                               const std::function<double(const Recipe&)>& work) {
+  std::vector<Recipe> recipes;
+  for (const Index rank : facts.ranks) recipes.push_back(Scout(rank));
+  recipes.push_back(Closed(Family::kPolynomial));
   if (facts.logarithms != Logarithms::kNone) {
     recipes.push_back(InLogarithms(Closed(Family::kPolynomial), facts.logarithms));
   }
-  for (const Index rank : facts.ranks) recipes.push_back(Scout(rank));
+  const double polynomial = work(Closed(Family::kPolynomial));
+  std::ranges::stable_partition(
+      recipes, [&](const Recipe& recipe) { return recipe.rank == 0 || work(recipe) < polynomial; });
   recipes.push_back(NewtonRecipe());
   recipes.push_back(Closed(Family::kGaussianProcess));
   recipes.push_back(Adam());
@@ -197,7 +203,7 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
       return trial.recipe == recipe && trial.score <= factor * best;
     });
   };
-  std::vector<Recipe> recipes = FirstRound(facts);
+  std::vector<Recipe> recipes = FirstRound(facts, work);
   for (const Index rank : facts.ranks) {
     if (!within(Scout(rank), kClose)) continue;
     for (Recipe& recipe : OnDirections(rank)) recipes.push_back(std::move(recipe));

@@ -46,6 +46,8 @@ constexpr std::uint64_t kStateVersion = 4;
 constexpr double kShortWork = 1e10;
 // Shares of the training points of the learning curve.
 constexpr double kCurveShares[] = {0.25, 0.5};
+// Of the budget, on top of it, that a comparison for the report may take.
+constexpr double kComparisonShare = 0.2;
 
 }  // namespace
 
@@ -108,10 +110,7 @@ struct Selection::Impl {
   // Of the next recipe that fits the budget, if any.
   bool StartTrial(const std::stop_token& stop) {
     const FoldedData& plain = data.CoordinatesOf(Logarithms::kNone, stop).data();
-    const auto work = [&](const Recipe& recipe) {
-      return EstimateWork(recipe, plain.folds.front().training) *
-             static_cast<double>(plain.folds.size());
-    };
+    const auto work = [&](const Recipe& recipe) { return WorkOnFolds(recipe, plain); };
     for (const Recipe& recipe : NextRecipes(data.facts(), board.Tried(), work)) {
       if (board.HasBest() && board.Work() + work(recipe) > options.budget) continue;
       board.Begin(recipe);
@@ -119,6 +118,11 @@ struct Selection::Impl {
       return true;
     }
     return false;
+  }
+
+  static double WorkOnFolds(const Recipe& recipe, const FoldedData& folded) {
+    return EstimateWork(recipe, folded.folds.front().training) *
+           static_cast<double>(folded.folds.size());
   }
 
   void FinishFold(Trial& trial, const std::stop_token& stop) {
@@ -215,6 +219,10 @@ struct Selection::Impl {
       run.reset();
       return SelectionStatus::kFinished;
     }
+    if (!run && ComparisonWork(stop) > kComparisonShare * options.budget) {
+      FinishComparison();
+      return SelectionStatus::kRunning;
+    }
     if (!run) StartRun(stop);
     if (run->Advance(stop)) return SelectionStatus::kRunning;
     const FoldRun::Result result = run->Judge(stop);
@@ -243,15 +251,32 @@ struct Selection::Impl {
     phase = was_curve && derivatives ? Phase::kValueOnly : Phase::kFinished;
   }
 
-  // The run of the current trial or comparison.
-  void StartRun(const std::stop_token& stop) {
-    Recipe recipe = phase == Phase::kTrials ? board.Current().recipe : FinalTrial().recipe;
-    std::optional<double> share;
-    if (phase == Phase::kCurve) share = kCurveShares[comparisons];
+  double ComparisonWork(const std::stop_token& stop) {
+    const Recipe recipe = RunRecipe();
+    return CurveShare().value_or(1) *
+           WorkOnFolds(recipe, data.CoordinatesOf(recipe.logarithms, stop).data());
+  }
+
+  // Of the current trial or comparison.
+  Recipe RunRecipe() const {
+    if (phase == Phase::kTrials) return board.Current().recipe;
+    Recipe recipe = FinalTrial().recipe;
     if (phase == Phase::kValueOnly) {
       recipe.derivatives = false;
       recipe.rank = 0;  // Directions come from derivatives too.
     }
+    return recipe;
+  }
+
+  // Of the points that the comparison at work is fitted to.
+  std::optional<double> CurveShare() const {
+    if (phase != Phase::kCurve) return std::nullopt;
+    return kCurveShares[comparisons];
+  }
+
+  void StartRun(const std::stop_token& stop) {
+    const Recipe recipe = RunRecipe();
+    const std::optional<double> share = CurveShare();
     run.emplace(data.user(), data.CoordinatesOf(recipe.logarithms, stop), recipe, share);
   }
 
