@@ -51,18 +51,21 @@ std::vector<Triple> NearestTriples(const Matrix& X, const std::stop_token& stop)
   const Index num_neighbours =
       std::clamp<Index>((4 * X.rows() + num_anchors - 1) / num_anchors, 2, num_points - 1);
   std::vector<Triple> triples;
-  std::vector<std::pair<double, Index>> distances(static_cast<std::size_t>(num_points));
+  std::vector<std::pair<double, Index>> others;  // Squared distance and number.
+  others.reserve(static_cast<std::size_t>(num_points));
   for (Index k = 0; k < num_anchors; ++k) {
     ThrowIfStopped(stop);
     const Index a = k * num_points / num_anchors;
+    others.clear();
     for (Index b = 0; b < num_points; ++b) {
-      distances[static_cast<std::size_t>(b)] = {(X.col(b) - X.col(a)).squaredNorm(), b};
+      const double distance = (X.col(b) - X.col(a)).squaredNorm();
+      if (distance > 0) others.emplace_back(distance, b);  // Neither the point nor a duplicate.
     }
-    std::ranges::sort(distances);
-    // The point itself comes first, and its duplicates next.
-    auto next = std::ranges::find_if(distances, [](const auto& entry) { return entry.first > 0; });
-    for (Index taken = 0; taken < num_neighbours && distances.end() - next >= 2; ++taken, ++next) {
-      triples.push_back({a, next->second, std::next(next)->second});
+    const auto count = std::min<std::ptrdiff_t>(num_neighbours + 1, std::ssize(others));
+    std::ranges::partial_sort(others, others.begin() + count);
+    for (std::ptrdiff_t next = 0; next + 1 < count; ++next) {
+      const auto at = static_cast<std::size_t>(next);
+      triples.push_back({a, others[at].second, others[at + 1].second});
     }
   }
   return triples;
