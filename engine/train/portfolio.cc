@@ -26,7 +26,13 @@ constexpr Index kLbfgsStart = 200;
 // After Adam found the basin.
 constexpr Index kPolishIterations = 40;
 
-Recipe Closed(Family family, Index rank = 0) { return {.family = family, .rank = rank}; }
+Recipe Polynomial(const PortfolioFacts& facts, Index rank = 0) {
+  return {.family = Family::kPolynomial, .rank = rank, .search = facts.search};
+}
+
+Recipe GaussianProcess(Index rank = 0) {
+  return {.family = Family::kGaussianProcess, .rank = rank};
+}
 
 Recipe Newton(std::vector<Index> hidden, Activation activation = Activation::kTanh,
               Index rank = 0) {
@@ -75,32 +81,37 @@ constexpr double kNoise = 0.02;
 // From how many on errors tell the noise nearby.
 constexpr Index kManyPoints = 2000;
 
+// So many times a small rank is at most the number of inputs.
+constexpr Index kFewOf = 4;
+
 // Weights of derivatives, in parts of the usual one, that now and then are better.
 constexpr double kBalances[] = {10, 0.1};
 
-// One of each kind. Scouts begin where they are cheaper than polynomials: with thousands of
-// gradients of many inputs.
-std::vector<Recipe> FirstRound(const PortfolioFacts& facts,
-                               const std::function<double(const Recipe&)>& work) {
+// One of each kind. Where few of the directions matter, scouts on them are cheaper than
+// polynomials.
+std::vector<Recipe> FirstRound(const PortfolioFacts& facts) {
+  const auto few = [&](Index rank) { return kFewOf * rank <= facts.n; };
   std::vector<Recipe> recipes;
-  for (const Index rank : facts.ranks) recipes.push_back(Scout(rank));
-  recipes.push_back(Closed(Family::kPolynomial));
-  if (facts.logarithms != Logarithms::kNone) {
-    recipes.push_back(InLogarithms(Closed(Family::kPolynomial), facts.logarithms));
+  for (const Index rank : facts.ranks) {
+    if (few(rank)) recipes.push_back(Scout(rank));
   }
-  const double polynomial = work(Closed(Family::kPolynomial));
-  std::ranges::stable_partition(
-      recipes, [&](const Recipe& recipe) { return recipe.rank == 0 || work(recipe) < polynomial; });
+  recipes.push_back(Polynomial(facts));
+  if (facts.logarithms != Logarithms::kNone) {
+    recipes.push_back(InLogarithms(Polynomial(facts), facts.logarithms));
+  }
+  for (const Index rank : facts.ranks) {
+    if (!few(rank)) recipes.push_back(Scout(rank));
+  }
   recipes.push_back(NewtonRecipe());
-  recipes.push_back(Closed(Family::kGaussianProcess));
+  recipes.push_back(GaussianProcess());
   recipes.push_back(Adam());
   return recipes;
 }
 
 // All kinds on the directions of a scout that did well.
-std::vector<Recipe> OnDirections(Index rank) {
-  return {Closed(Family::kPolynomial, rank), Newton({20, 20}, Activation::kTanh, rank),
-          Closed(Family::kGaussianProcess, rank), Adam(rank)};
+std::vector<Recipe> OnDirections(const PortfolioFacts& facts, Index rank) {
+  return {Polynomial(facts, rank), Newton({20, 20}, Activation::kTanh, rank), GaussianProcess(rank),
+          Adam(rank)};
 }
 
 std::vector<Index> Scaled(std::vector<Index> hidden, double factor) {
@@ -203,18 +214,18 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
       return trial.recipe == recipe && trial.score <= factor * best;
     });
   };
-  std::vector<Recipe> recipes = FirstRound(facts, work);
+  std::vector<Recipe> recipes = FirstRound(facts);
   for (const Index rank : facts.ranks) {
     if (!within(Scout(rank), kClose)) continue;
-    for (Recipe& recipe : OnDirections(rank)) recipes.push_back(std::move(recipe));
+    for (Recipe& recipe : OnDirections(facts, rank)) recipes.push_back(std::move(recipe));
   }
   if (facts.logarithms != Logarithms::kNone) {
     // Networks and processes may like logarithms where the polynomial does not.
     const Recipe newton = InLogarithms(Newton({20, 20}), facts.logarithms);
     recipes.push_back(newton);
     if (within(newton, kClose) ||
-        within(InLogarithms(Closed(Family::kPolynomial), facts.logarithms), kClose)) {
-      recipes.push_back(InLogarithms(Closed(Family::kGaussianProcess), facts.logarithms));
+        within(InLogarithms(Polynomial(facts), facts.logarithms), kClose)) {
+      recipes.push_back(InLogarithms(GaussianProcess(), facts.logarithms));
     }
   }
   recipes.push_back(Hybrid());

@@ -14,11 +14,13 @@ namespace sobolev::train {
 
 // What a portfolio needs to know of the labels.
 struct PortfolioFacts {
-  std::vector<Index> ranks;     // PromisingRanks of the gradients.
-  std::vector<Recipe> recipes;  // If any, only these are tried.
-  nn::ShapeConstraints shape;   // Else recipes are made to obey these.
-  Index num_points = 0;         // To fit.
-  bool balance = false;         // Whether the recipe chooses the weight of derivatives.
+  Index n = 0;                   // Inputs.
+  std::vector<Index> ranks;      // PromisingRanks of the gradients.
+  std::vector<Recipe> recipes;   // If any, only these are tried.
+  nn::ShapeConstraints shape;    // Else recipes are made to obey these.
+  Index num_points = 0;          // To fit.
+  double search = kShortSearch;  // Of the first polynomials.
+  bool balance = false;          // Whether the recipe chooses the weight of derivatives.
   // What the signs of the samples allow; of products of powers logarithms make sums.
   Logarithms logarithms = Logarithms::kNone;
 };

@@ -29,6 +29,9 @@ namespace sobolev::train {
 
 namespace {
 
+// Of the budget, that the first polynomial may search on all folds.
+constexpr double kSearchShare = 0.2;
+
 // Entries of Jacobians up to which logarithms are tried, because they need a copy of all labels.
 constexpr double kMaxCopied = 2e7;
 
@@ -70,10 +73,13 @@ SelectionData::SelectionData(const SampleSet& samples, const SelectionOptions& o
   CheckHasLabels(loss_, options_.loss);
 
   const Coordinates& plain = CoordinatesOf(Logarithms::kNone, stop);
-  facts_ = {.ranks = {},
+  facts_ = {.n = samples_.n,
+            .ranks = {},
             .recipes = options_.recipes,
             .shape = options_.shape,
             .num_points = options_.loss.huber ? 0 : user_.folds.front().training.NumPoints(),
+            .search = std::min(kShortSearch, kSearchShare * options_.budget /
+                                                 static_cast<double>(user_.folds.size())),
             .balance = !options_.loss.alpha && !options_.loss.beta};
   if (facts_.recipes.empty() && AllowsLogarithms(options_.shape)) {
     facts_.logarithms = UsableLogarithms(stop);

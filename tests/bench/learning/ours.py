@@ -19,6 +19,7 @@ OURS = {
     "value": {**NETWORK, "beta": 0.0},
     "differential": NETWORK,
     "auto": {"kind": "auto"},
+    "quick": {"kind": "auto", "effort": 0.07},
     "second_order": {
         "kind": "network",
         "hidden": (20, 20),
@@ -28,7 +29,7 @@ OURS = {
     "polynomial": {"kind": "polynomial"},
     "gaussian_process": {"kind": "gaussian-process"},
 }
-DEFAULT = ("value", "differential", "auto")
+DEFAULT = ("value", "differential", "quick", "auto")
 # What the automatic choice chooses from.
 FAMILIES = ("differential", "second_order", "polynomial", "gaussian_process")
 
