@@ -95,8 +95,7 @@ LabelledPoints WithoutOutliers(const LabelledPoints& points, const LabelErrors& 
   const ErrorSpread spread = SpreadOf(errors, points);
   const Index m = points.m();
   LabelledPoints weighted = points;
-  if (points.Y_weight.cols() == 0) weighted.Y_weight.setOnes(m, points.NumPoints());
-  if (points.J_weight.cols() == 0) weighted.J_weight.setOnes(points.n(), points.J.cols());
+  weighted.SpellOutWeights();
   for (Index s = 0; s < points.NumPoints(); ++s) {
     for (Index i = 0; i < m; ++i) {
       double& weight = weighted.Y_weight(i, s);
