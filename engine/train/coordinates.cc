@@ -48,8 +48,7 @@ Matrix AnchorsOf(const FitData& data) {
   Rng rng(data.seed, kAnchorStream);
   Shuffle(std::span(order), rng);
   order.resize(std::min(order.size(), kAnchors));
-  const Matrix X = data.training.X(Eigen::all, order);
-  return (data.scaling.x_scale.asDiagonal() * X).colwise() + data.scaling.x_mean;
+  return InUserUnits(data.training.X(Eigen::all, order), data.scaling);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/samples.h"
+#include "engine/train/scaling.h"
 
 namespace sobolev::train {
 
@@ -43,7 +44,7 @@ LabelErrors LabelErrorsOn(const Surrogate& surrogate, const LabelledPoints& poin
   const Index m = points.m();
   const Index num_points = points.NumPoints();
   const bool jacobian = points.J.cols() > 0;
-  const Matrix X = ((scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean).eval();
+  const Matrix X = InUserUnits(points.X, scaling);
   LabelErrors errors{Matrix(m, num_points), Matrix(n, jacobian ? m * num_points : 0)};
   surrogate.Predict(ConstMatrixMap(X.data(), n, num_points), std::nullopt, std::nullopt,
                     {.Y = errors.Y.data(), .J = jacobian ? errors.J.data() : nullptr}, stop);
