@@ -113,10 +113,11 @@ LabelledPoints WithoutOutliers(const LabelledPoints& points, const LabelErrors& 
   return weighted;
 }
 
-void UseRobustSpread(const SampleSet& samples, nn::Scaling& scaling) {
+void UseRobustSpread(const SampleSet& samples, nn::Scaling& scaling, const std::stop_token& stop) {
+  // One output at a time: the samples may be many more than memory holds.
   for (Index i = 0; i < samples.m; ++i) {
     std::vector<double> values;
-    ForEachSample(samples, {}, [&](Index /*number*/, const Sample& sample) {
+    ForEachSample(samples, stop, [&](Index /*number*/, const Sample& sample) {
       if (sample.y != nullptr && !std::isnan(sample.y[i])) values.push_back(sample.y[i]);
     });
     if (values.empty()) continue;
