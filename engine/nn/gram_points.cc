@@ -37,51 +37,38 @@ void RequirePoints(const char* field, const std::vector<Index>& points, Index nu
   }
 }
 
+void RequireShape(const std::string& name, const Matrix& matrix, Index rows, Index cols) {
+  RequireSize((name + " rows").c_str(), matrix.rows(), rows);
+  RequireSize((name + " columns").c_str(), matrix.cols(), cols);
+}
+
 void RequireShapes(const Architecture& architecture, const LabelledPoints& points,
                    const LossWeights& weights) {
   const Index n = architecture.n;
   const Index m = architecture.m;
   const Index num_points = points.NumPoints();
-  RequireSize("X rows", points.X.rows(), n);
-  RequireSize("Y rows", points.Y.rows(), m);
-  RequireSize("Y columns", points.Y.cols(), num_points);
-  if (points.J.cols() != 0) {
-    RequireSize("J rows", points.J.rows(), n);
-    RequireSize("J columns", points.J.cols(), m * num_points);
-  }
+  RequireShape("X", points.X, n, num_points);
+  RequireShape("Y", points.Y, m, num_points);
+  if (points.J.cols() != 0) RequireShape("J", points.J, n, m * num_points);
   RequireSize("weight", points.weight.size(), num_points);
-  if (points.Y_weight.cols() != 0) {
-    RequireSize("Y_weight rows", points.Y_weight.rows(), m);
-    RequireSize("Y_weight columns", points.Y_weight.cols(), num_points);
-  }
-  if (points.J_weight.cols() != 0) {
-    RequireSize("J_weight rows", points.J_weight.rows(), n);
-    RequireSize("J_weight columns", points.J_weight.cols(), points.J.cols());
-  }
-  RequireSize("lambda rows", weights.lambda.rows(), n);
-  RequireSize("lambda columns", weights.lambda.cols(), m);
+  if (points.Y_weight.cols() != 0) RequireShape("Y_weight", points.Y_weight, m, num_points);
+  if (points.J_weight.cols() != 0) RequireShape("J_weight", points.J_weight, n, points.J.cols());
+  RequireShape("lambda", weights.lambda, n, m);
   const auto num_tangents = static_cast<Index>(points.tangents.point.size());
   if (num_tangents > 0) {
-    RequireSize("tangents.X_dot rows", points.tangents.X_dot.rows(), n);
-    RequireSize("tangents.Y_dot rows", points.tangents.Y_dot.rows(), m);
-    RequireSize("tangents.X_dot columns", points.tangents.X_dot.cols(), num_tangents);
-    RequireSize("tangents.Y_dot columns", points.tangents.Y_dot.cols(), num_tangents);
+    RequireShape("tangents.X_dot", points.tangents.X_dot, n, num_tangents);
+    RequireShape("tangents.Y_dot", points.tangents.Y_dot, m, num_tangents);
   }
   const auto num_adjoints = static_cast<Index>(points.adjoints.point.size());
   if (num_adjoints > 0) {
-    RequireSize("adjoints.Y_bar rows", points.adjoints.Y_bar.rows(), m);
-    RequireSize("adjoints.X_bar rows", points.adjoints.X_bar.rows(), n);
-    RequireSize("adjoints.Y_bar columns", points.adjoints.Y_bar.cols(), num_adjoints);
-    RequireSize("adjoints.X_bar columns", points.adjoints.X_bar.cols(), num_adjoints);
+    RequireShape("adjoints.Y_bar", points.adjoints.Y_bar, m, num_adjoints);
+    RequireShape("adjoints.X_bar", points.adjoints.X_bar, n, num_adjoints);
   }
   const auto num_curvatures = static_cast<Index>(points.curvatures.point.size());
   if (num_curvatures > 0) {
-    RequireSize("curvatures.Y_bar rows", points.curvatures.Y_bar.rows(), m);
-    RequireSize("curvatures.V rows", points.curvatures.V.rows(), n);
-    RequireSize("curvatures.H_v rows", points.curvatures.H_v.rows(), n);
-    RequireSize("curvatures.Y_bar columns", points.curvatures.Y_bar.cols(), num_curvatures);
-    RequireSize("curvatures.V columns", points.curvatures.V.cols(), num_curvatures);
-    RequireSize("curvatures.H_v columns", points.curvatures.H_v.cols(), num_curvatures);
+    RequireShape("curvatures.Y_bar", points.curvatures.Y_bar, m, num_curvatures);
+    RequireShape("curvatures.V", points.curvatures.V, n, num_curvatures);
+    RequireShape("curvatures.H_v", points.curvatures.H_v, n, num_curvatures);
   }
   if (weights.kappa.size() != 0) RequireSize("kappa", weights.kappa.size(), m);
   RequirePoints("tangents.point", points.tangents.point, num_points);

@@ -101,4 +101,35 @@ Vector InitialParameters(const Architecture& architecture, std::uint64_t seed) {
   return theta;
 }
 
+Vector FoldAffine(const Architecture& architecture, const Vector& theta, const Matrix& A,
+                  const Vector& c, const Vector& d, const Vector& e) {
+  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  Architecture result = architecture;
+  result.n = A.cols();
+  Vector folded(result.NumParameters());
+  Index from = 0;
+  Index to = 0;
+  for (Index l = 1; l <= architecture.Depth(); ++l) {
+    const Index rows = architecture.Rows(l);
+    const Index cols = architecture.Cols(l);
+    const Index inputs = l == 1 ? cols : architecture.SkipCols(l);
+    const Eigen::Map<const RowMajor> W(theta.data() + from, rows, cols);
+    Eigen::Map<RowMajor> into(folded.data() + to, rows, result.Cols(l));
+    Eigen::Map<Vector> b(folded.data() + to + into.size(), rows);
+    into.leftCols(cols - inputs) = W.leftCols(cols - inputs);
+    b = theta.segment(from + W.size(), rows);
+    if (inputs > 0) {
+      into.rightCols(result.n) = W.rightCols(inputs) * A;
+      b += W.rightCols(inputs) * c;
+    }
+    if (l == architecture.Depth()) {
+      into = e.asDiagonal() * into;
+      b = d + e.cwiseProduct(b);
+    }
+    from += rows * (cols + 1);
+    to += rows * (result.Cols(l) + 1);
+  }
+  return folded;
+}
+
 }  // namespace sobolev::nn

@@ -61,6 +61,11 @@ void Validate(const Architecture& architecture);
 // 2020). The same seed gives the same bits.
 Vector InitialParameters(const Architecture& architecture, std::uint64_t seed);
 
+// θ of a network of x that is y = d + e∘f(A x + c), f being that of `theta`; the architecture is
+// the same but for n, the columns of A. A: n_f×n, c: n_f, d and e: m.
+Vector FoldAffine(const Architecture& architecture, const Vector& theta, const Matrix& A,
+                  const Vector& c, const Vector& d, const Vector& e);
+
 }  // namespace sobolev::nn
 
 #endif  // SOBOLEV_ENGINE_NN_NETWORK_H_

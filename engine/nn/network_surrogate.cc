@@ -9,8 +9,6 @@
 #include <stop_token>
 #include <utility>
 
-#include <oneapi/tbb/parallel_for.h>
-
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
@@ -20,6 +18,7 @@
 #include "engine/nn/hessian_sweep.h"
 #include "engine/nn/network.h"
 #include "engine/nn/packing.h"
+#include "engine/surrogate/prediction_blocks.h"
 
 namespace sobolev::nn {
 
@@ -31,8 +30,6 @@ constexpr Index kMaxPointsOneByOne = 18;
 // is 0.
 constexpr Index kSavedSkip = 1;
 constexpr Index kSavedResidual = 2;
-// Multiply-adds below which waking another thread costs more than it saves.
-constexpr double kParallelCost = 2e6;
 
 // Memory of this thread, for any surrogate that it evaluates.
 double* Workspace(Index size) {
@@ -156,16 +153,7 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
     for (Index i = 0; i < count; ++i) EvaluatePoint(network, evaluation, first + i, workspace);
   };
   const Index num_blocks = (num_points + lanes - 1) / lanes;
-  const double cost = Cost({.num_points = num_points,
-                            .jacobian = out.J != nullptr,
-                            .hessian = out.H != nullptr,
-                            .num_tangents = out.Y_dot != nullptr ? tangents->count : 0,
-                            .num_adjoints = out.X_bar != nullptr ? adjoints->count : 0});
-  if (cost < kParallelCost) {
-    for (Index block = 0; block < num_blocks; ++block) evaluate_block(block);
-  } else {
-    oneapi::tbb::parallel_for(Index{0}, num_blocks, evaluate_block);
-  }
+  ForEachBlock(Cost(SizeOf(num_points, tangents, adjoints, out)), num_blocks, evaluate_block);
 }
 
 void NetworkSurrogate::Save(ByteWriter& writer) const {

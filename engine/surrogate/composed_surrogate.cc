@@ -9,22 +9,19 @@
 #include <utility>
 #include <vector>
 
-#include <oneapi/tbb/parallel_for.h>
-
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/surrogate/composed_block.h"
 #include "engine/surrogate/feature_map.h"
 #include "engine/surrogate/output_map.h"
+#include "engine/surrogate/prediction_blocks.h"
 #include "engine/surrogate/surrogate.h"
 
 namespace sobolev {
 
 namespace {
 
-// Multiply-adds below which waking another thread costs more than it saves.
-constexpr double kParallelCost = 2e6;
 // Points of a block, unless their derivatives need more than so many doubles.
 constexpr Index kBlockPoints = 64;
 constexpr Index kBlockDoubles = 1 << 20;
@@ -138,17 +135,7 @@ void ComposedSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dir
     const Index first = block * block_points;
     ComposedBlock(request, first, std::min(block_points, num_points - first)).Predict();
   };
-  const double cost = Cost({.num_points = num_points,
-                            .jacobian = out.J != nullptr || out.J_spread != nullptr,
-                            .hessian = out.H != nullptr,
-                            .spread = out.Y_spread != nullptr || out.J_spread != nullptr,
-                            .num_tangents = out.Y_dot != nullptr ? tangents->count : 0,
-                            .num_adjoints = out.X_bar != nullptr ? adjoints->count : 0});
-  if (cost < kParallelCost) {
-    for (Index block = 0; block < num_blocks; ++block) predict_block(block);
-  } else {
-    oneapi::tbb::parallel_for(Index{0}, num_blocks, predict_block);
-  }
+  ForEachBlock(Cost(SizeOf(num_points, tangents, adjoints, out)), num_blocks, predict_block);
 }
 
 void ComposedSurrogate::Save(ByteWriter& writer) const {

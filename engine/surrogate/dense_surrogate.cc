@@ -7,20 +7,16 @@
 #include <utility>
 #include <vector>
 
-#include <oneapi/tbb/parallel_for.h>
-
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/base/stop.h"
 #include "engine/surrogate/affine_maps.h"
+#include "engine/surrogate/prediction_blocks.h"
 #include "engine/surrogate/surrogate.h"
 
 namespace sobolev {
 
 namespace {
-
-// Multiply-adds below which waking another thread costs more than it saves.
-constexpr double kParallelCost = 2e6;
 
 // Memory of this thread, for any surrogate that it evaluates.
 double* Workspace(Index size) {
@@ -88,17 +84,7 @@ void DenseSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Direct
     const Index first = block * kLanes;
     PredictBlock(request, first, std::min(kLanes, num_points - first), Workspace(size));
   };
-  const double cost = Cost({.num_points = num_points,
-                            .jacobian = out.J != nullptr || out.J_spread != nullptr,
-                            .hessian = out.H != nullptr,
-                            .spread = out.Y_spread != nullptr || out.J_spread != nullptr,
-                            .num_tangents = out.Y_dot != nullptr ? tangents->count : 0,
-                            .num_adjoints = out.X_bar != nullptr ? adjoints->count : 0});
-  if (cost < kParallelCost) {
-    for (Index block = 0; block < num_blocks; ++block) predict_block(block);
-  } else {
-    oneapi::tbb::parallel_for(Index{0}, num_blocks, predict_block);
-  }
+  ForEachBlock(Cost(SizeOf(num_points, tangents, adjoints, out)), num_blocks, predict_block);
 }
 
 void DenseSurrogate::PredictBlock(const Request& request, Index first, Index count,

@@ -47,6 +47,12 @@ struct LabelledPoints {
   AdjointLabels adjoints;
   CurvatureLabels curvatures;
 
+  // Makes the factors of single labels matrices of ones where they have no columns.
+  void SpellOutWeights() {
+    if (Y_weight.cols() == 0) Y_weight.setOnes(m(), NumPoints());
+    if (J_weight.cols() == 0) J_weight.setOnes(n(), J.cols());
+  }
+
   Index n() const { return X.rows(); }
   Index m() const { return Y.rows(); }
   Index NumPoints() const { return X.cols(); }

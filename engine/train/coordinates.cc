@@ -48,8 +48,7 @@ Matrix AnchorsOf(const FitData& data) {
   Rng rng(data.seed, kAnchorStream);
   Shuffle(std::span(order), rng);
   order.resize(std::min(order.size(), kAnchors));
-  const Matrix X = data.training.X(Eigen::all, order);
-  return (data.scaling.x_scale.asDiagonal() * X).colwise() + data.scaling.x_mean;
+  return InUserUnits(data.training.X(Eigen::all, order), data.scaling);
 }
 
 }  // namespace
@@ -69,7 +68,7 @@ Coordinates::Coordinates(const SampleSet& samples, const Deal& deal, const Folde
   none.held_out.assign(deal.numbers.size(), false);
   nn::Scaling scaling =
       Standardise(composed.view(), none, DerivativeScale::kPerOutput, stop).scaling;
-  if (loss.huber) UseRobustSpread(composed.view(), scaling);
+  if (loss.huber) UseRobustSpread(composed.view(), scaling, stop);
   own_ = MakeFolds(composed.view(), own_deal, scaling, loss, seed, stop);
   Constrain(ShapeOfCore(user.all.shape, composition_->features), *own_);
 }

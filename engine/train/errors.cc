@@ -13,6 +13,7 @@
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/robust_errors.h"
+#include "engine/train/scaling.h"
 
 namespace sobolev::train {
 
@@ -37,10 +38,10 @@ double Relative(double error_square, double label_square) {
 // ‖h − h*‖ / ‖h*‖ over the entries of curvature labels that are there.
 std::optional<double> CurvatureError(const Surrogate& surrogate, const LabelledPoints& points,
                                      const nn::Scaling& scaling, const std::stop_token& stop) {
-  const Matrix X = (scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean;
   const CurvatureLabels& labels = points.curvatures;
   const auto num_labels = static_cast<Index>(labels.point.size());
   if (num_labels == 0) return std::nullopt;
+  const Matrix X = InUserUnits(points.X, scaling);
   const Index n = points.n();
   const Index m = points.m();
   const Index most = std::clamp<Index>(kHessianNumbers / (m * n * n), 1, num_labels);

@@ -36,8 +36,8 @@ class Fit {
   virtual ~Fit() = default;
 
   // Works for a while (well below a second unless the points are many). Returns whether there is
-  // more to do. Throws Error(kCancelled), after which it can be called again, soon after `stop`
-  // fires.
+  // more to do; once there is not, more calls change nothing. Throws Error(kCancelled), after which
+  // it can be called again, soon after `stop` fires.
   virtual bool Advance(const std::stop_token& stop) = 0;
 
   // About the multiply-adds spent so far.

@@ -18,6 +18,7 @@
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/samples.h"
+#include "engine/train/scaling.h"
 
 namespace sobolev::train {
 
@@ -184,7 +185,7 @@ std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& points,
   const Index m = points.m();
   std::vector<SuspectLabel> suspects;
   if (points.J.cols() == 0 || !(value_relative < kReliable)) return suspects;
-  const Matrix X = (scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean;
+  const Matrix X = InUserUnits(points.X, scaling);
   Matrix J(n, m * points.NumPoints());
   value_only.Predict(ConstMatrixMap(X.data(), n, X.cols()), std::nullopt, std::nullopt,
                      {.J = J.data()}, stop);

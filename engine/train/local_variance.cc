@@ -57,8 +57,7 @@ LabelledPoints WeighByLocalVariance(const LabelledPoints& points, const LabelErr
   const Index n = points.n();
   const Index m = points.m();
   LabelledPoints weighted = points;
-  if (points.Y_weight.cols() == 0) weighted.Y_weight.setOnes(m, points.NumPoints());
-  if (points.J_weight.cols() == 0) weighted.J_weight.setOnes(n, points.J.cols());
+  weighted.SpellOutWeights();
   std::vector<LabelError> labels;
   labels.reserve(static_cast<std::size_t>(points.NumPoints()));
   const auto add = [&](double predicted, double error, double& weight) {

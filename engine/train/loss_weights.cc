@@ -196,18 +196,17 @@ void WeighLabels(const LossOptions& options, LabelledPoints& points) {
   const bool outputs = !options.output_weights.empty();
   const bool entries = !options.derivative_weights.empty();
   if (!outputs && !entries) return;
+  points.SpellOutWeights();
   Vector of_output = Vector::Ones(m);
   if (outputs) {
     of_output = ConstMatrixMap(options.output_weights.data(), m, 1);
     of_output /= of_output.mean();
-    if (points.Y_weight.cols() == 0) points.Y_weight.setOnes(m, points.NumPoints());
     points.Y_weight.array().colwise() *= of_output.array();
   }
   if (points.J.cols() == 0) return;
   Matrix of_entry = Matrix::Ones(n, m);
   if (entries) of_entry = ConstMatrixMap(options.derivative_weights.data(), n, m);
   of_entry *= of_output.asDiagonal();
-  if (points.J_weight.cols() == 0) points.J_weight.setOnes(n, points.J.cols());
   for (Index column = 0; column < points.J.cols(); ++column) {
     points.J_weight.col(column).array() *= of_entry.col(column % m).array();
   }

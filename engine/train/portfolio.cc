@@ -26,6 +26,25 @@ constexpr Index kLbfgsStart = 200;
 // After Adam found the basin.
 constexpr Index kPolishIterations = 40;
 
+// Scores within this factor of the best are worth a second look.
+constexpr double kClose = 2;
+// Networks within this factor of the best may overtake it when varied.
+constexpr double kReachable = 100;
+// Nothing can be better than that.
+constexpr double kExact = 1e-12;
+// Once so many trials are within this share of the best, the labels are noisy and the rest of the
+// error is not the recipe's.
+constexpr std::ptrdiff_t kAlike = 8;
+constexpr double kNoise = 0.02;
+// From how many on errors tell the noise nearby.
+constexpr Index kManyPoints = 2000;
+
+// So many times a small rank is at most the number of inputs.
+constexpr Index kFewOf = 4;
+
+// Weights of derivatives, in parts of the usual one, that now and then are better.
+constexpr double kBalances[] = {10, 0.1};
+
 Recipe Polynomial(const PortfolioFacts& facts, Index rank = 0) {
   return {.family = Family::kPolynomial, .rank = rank, .search = facts.search};
 }
@@ -67,25 +86,6 @@ Recipe InLogarithms(Recipe recipe, Logarithms logarithms) {
   recipe.logarithms = logarithms;
   return recipe;
 }
-
-// Scores within this factor of the best are worth a second look.
-constexpr double kClose = 2;
-// Networks within this factor of the best may overtake it when varied.
-constexpr double kReachable = 100;
-// Nothing can be better than that.
-constexpr double kExact = 1e-12;
-// Once so many trials are within this share of the best, the labels are noisy and the rest of the
-// error is not the recipe's.
-constexpr std::ptrdiff_t kAlike = 8;
-constexpr double kNoise = 0.02;
-// From how many on errors tell the noise nearby.
-constexpr Index kManyPoints = 2000;
-
-// So many times a small rank is at most the number of inputs.
-constexpr Index kFewOf = 4;
-
-// Weights of derivatives, in parts of the usual one, that now and then are better.
-constexpr double kBalances[] = {10, 0.1};
 
 // One of each kind. Where few of the directions matter, scouts on them are cheaper than
 // polynomials.
@@ -158,7 +158,7 @@ std::vector<Recipe> Variations(const TriedRecipe& tried, bool balance) {
 std::vector<Recipe> WithLocalVariances(const std::vector<TriedRecipe>& tried, double best) {
   std::vector<Recipe> recipes;
   for (const TriedRecipe& trial : tried) {
-    if (trial.recipe.newton_iterations == 0 || trial.recipe.local_variance) continue;
+    if (!IsNewton(trial.recipe) || trial.recipe.local_variance) continue;
     if (trial.score > (1 + kNoise) * best) continue;
     recipes.push_back(trial.recipe);
     recipes.back().local_variance = true;

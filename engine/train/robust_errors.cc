@@ -12,6 +12,7 @@
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/samples.h"
+#include "engine/train/scaling.h"
 
 namespace sobolev::train {
 
@@ -43,7 +44,7 @@ LabelErrors LabelErrorsOn(const Surrogate& surrogate, const LabelledPoints& poin
   const Index m = points.m();
   const Index num_points = points.NumPoints();
   const bool jacobian = points.J.cols() > 0;
-  const Matrix X = ((scaling.x_scale.asDiagonal() * points.X).colwise() + scaling.x_mean).eval();
+  const Matrix X = InUserUnits(points.X, scaling);
   LabelErrors errors{Matrix(m, num_points), Matrix(n, jacobian ? m * num_points : 0)};
   surrogate.Predict(ConstMatrixMap(X.data(), n, num_points), std::nullopt, std::nullopt,
                     {.Y = errors.Y.data(), .J = jacobian ? errors.J.data() : nullptr}, stop);
@@ -95,8 +96,7 @@ LabelledPoints WithoutOutliers(const LabelledPoints& points, const LabelErrors& 
   const ErrorSpread spread = SpreadOf(errors, points);
   const Index m = points.m();
   LabelledPoints weighted = points;
-  if (points.Y_weight.cols() == 0) weighted.Y_weight.setOnes(m, points.NumPoints());
-  if (points.J_weight.cols() == 0) weighted.J_weight.setOnes(points.n(), points.J.cols());
+  weighted.SpellOutWeights();
   for (Index s = 0; s < points.NumPoints(); ++s) {
     for (Index i = 0; i < m; ++i) {
       double& weight = weighted.Y_weight(i, s);
@@ -113,10 +113,11 @@ LabelledPoints WithoutOutliers(const LabelledPoints& points, const LabelErrors& 
   return weighted;
 }
 
-void UseRobustSpread(const SampleSet& samples, nn::Scaling& scaling) {
+void UseRobustSpread(const SampleSet& samples, nn::Scaling& scaling, const std::stop_token& stop) {
+  // One output at a time: the samples may be many more than memory holds.
   for (Index i = 0; i < samples.m; ++i) {
     std::vector<double> values;
-    ForEachSample(samples, {}, [&](Index /*number*/, const Sample& sample) {
+    ForEachSample(samples, stop, [&](Index /*number*/, const Sample& sample) {
       if (sample.y != nullptr && !std::isnan(sample.y[i])) values.push_back(sample.y[i]);
     });
     if (values.empty()) continue;

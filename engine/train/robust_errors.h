@@ -48,8 +48,9 @@ LabelledPoints WithoutOutliers(const LabelledPoints& points, const LabelErrors& 
                                double power = 1);
 
 // Medians and robust deviations of the outputs in place of means and standard deviations, but where
-// more than half of the values are equal.
-void UseRobustSpread(const SampleSet& samples, nn::Scaling& scaling);
+// more than half of the values are equal. Throws Error(kCancelled) soon after `stop` fires.
+void UseRobustSpread(const SampleSet& samples, nn::Scaling& scaling,
+                     const std::stop_token& stop = {});
 
 }  // namespace sobolev::train
 

@@ -151,6 +151,10 @@ struct DerivativeSquares {
 
 }  // namespace
 
+Matrix InUserUnits(const Matrix& X, const nn::Scaling& scaling) {
+  return (scaling.x_scale.asDiagonal() * X).colwise() + scaling.x_mean;
+}
+
 Vector Lambda(const Vector& r, DerivativeScale derivative_scale) {
   constexpr double kDead = 1e-7;
   constexpr double kBalance = 10;

@@ -47,6 +47,9 @@ struct Standardisation {
   WeightFactors validation;
 };
 
+// Standardised inputs (n×N) as the user has them.
+Matrix InUserUnits(const Matrix& X, const nn::Scaling& scaling);
+
 // λ of one output as above from r, the RMS over samples of its Ĵ by each input.
 Vector Lambda(const Vector& r, DerivativeScale derivative_scale);
 

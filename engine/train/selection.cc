@@ -40,7 +40,7 @@ namespace sobolev::train {
 namespace {
 
 // Changes with everything that makes old states continue to other bits.
-constexpr std::uint64_t kStateVersion = 4;
+constexpr std::uint64_t kStateVersion = 5;
 
 // Multiply-adds that are done in about a second.
 constexpr double kShortWork = 1e10;

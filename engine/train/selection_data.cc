@@ -40,7 +40,7 @@ nn::Scaling ScalingOf(const SampleSet& samples, const LossOptions& loss,
   Split none;
   none.held_out.assign(static_cast<std::size_t>(samples.NumSamples()), false);
   nn::Scaling scaling = Standardise(samples, none, DerivativeScale::kPerOutput, stop).scaling;
-  if (loss.huber) UseRobustSpread(samples, scaling);
+  if (loss.huber) UseRobustSpread(samples, scaling, stop);
   return scaling;
 }
 

@@ -47,6 +47,26 @@ void WriteVector(const Numbers& numbers, T* row) {
   Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, 1>>(row, numbers.size()) = numbers.template cast<T>();
 }
 
+// A directional label without direction: its direction, its result and the weights of that.
+template <class T>
+void ClearSlot(Index direction_size, Index result_size, T* slot) {
+  std::fill_n(slot, direction_size + 2 * result_size, T{0});
+  std::fill_n(slot + direction_size, result_size, kMissing<T>);
+}
+
+// Scaled to a direction of length 1; one of length 0 says nothing. lambda_squared:
+// result×direction.
+template <class T, class Lambda>
+void FillSlot(const Vector& direction, const Vector& result, const Lambda& lambda_squared,
+              T* slot) {
+  const double norm = direction.norm();
+  if (norm == 0) return;
+  const Vector unit = direction / norm;
+  WriteVector(unit, slot);
+  WriteVector(result / norm, slot + unit.size());
+  WriteVector(lambda_squared * unit.cwiseAbs2(), slot + unit.size() + result.size());
+}
+
 // `count` of the numbers 0 … bound − 1, every set of them equally likely (Floyd).
 std::vector<Index> DrawSet(Index bound, Index count, Rng& rng) {
   std::vector<Index> drawn;
@@ -145,19 +165,12 @@ void StandardRows<T>::WriteTangents(const Sample& sample, T* row) const {
   const Index m = layout_.m;
   const nn::Scaling& scaling = standardisation_.scaling;
   for (Index k = 0; k < layout_.num_tangents; ++k) {
-    T* const label = row + layout_.Tangent(k);
-    std::fill_n(label, n + 2 * m, T{0});
-    std::fill_n(label + n, m, kMissing<T>);
+    T* const slot = row + layout_.Tangent(k);
+    ClearSlot(n, m, slot);
     if (k >= sample.num_tangents) continue;
-    const Vector direction =
-        ConstVectorMap(sample.tangents + k * n, n).cwiseQuotient(scaling.x_scale);
-    const double norm = direction.norm();
-    if (norm == 0) continue;
-    const Vector unit = direction / norm;
-    WriteVector(unit, label);
-    WriteVector(ConstVectorMap(sample.jvp + k * m, m).cwiseQuotient(scaling.y_scale) / norm,
-                label + n);
-    WriteVector(lambda_squared_.transpose() * unit.cwiseAbs2(), label + n + m);
+    FillSlot(ConstVectorMap(sample.tangents + k * n, n).cwiseQuotient(scaling.x_scale),
+             ConstVectorMap(sample.jvp + k * m, m).cwiseQuotient(scaling.y_scale),
+             lambda_squared_.transpose(), slot);
   }
 }
 
@@ -167,18 +180,12 @@ void StandardRows<T>::WriteAdjoints(const Sample& sample, T* row) const {
   const Index m = layout_.m;
   const nn::Scaling& scaling = standardisation_.scaling;
   for (Index k = 0; k < layout_.num_adjoints; ++k) {
-    T* const label = row + layout_.Adjoint(k);
-    std::fill_n(label, m + 2 * n, T{0});
-    std::fill_n(label + m, n, kMissing<T>);
+    T* const slot = row + layout_.Adjoint(k);
+    ClearSlot(m, n, slot);
     if (k >= sample.num_adjoints) continue;
-    const Vector seed = ConstVectorMap(sample.adjoints + k * m, m).cwiseProduct(scaling.y_scale);
-    const double norm = seed.norm();
-    if (norm == 0) continue;
-    const Vector unit = seed / norm;
-    WriteVector(unit, label);
-    WriteVector(ConstVectorMap(sample.vjp + k * n, n).cwiseProduct(scaling.x_scale) / norm,
-                label + m);
-    WriteVector(lambda_squared_ * unit.cwiseAbs2(), label + m + n);
+    FillSlot(ConstVectorMap(sample.adjoints + k * m, m).cwiseProduct(scaling.y_scale),
+             ConstVectorMap(sample.vjp + k * n, n).cwiseProduct(scaling.x_scale), lambda_squared_,
+             slot);
   }
 }
 

@@ -1,17 +1,11 @@
-// Training between its wire form and the engine's form: what to fit, and how it went.
+// What to fit and how, from its wire form to the engine's.
 
 #ifndef SOBOLEV_SERVER_CONVERT_TRAINING_H_
 #define SOBOLEV_SERVER_CONVERT_TRAINING_H_
 
-#include "engine/nn/network.h"
-#include "engine/surrogate/surrogate.h"
-#include "engine/train/errors.h"
-#include "engine/train/label_checks.h"
 #include "engine/train/options.h"
-#include "engine/train/selection.h"
-#include "engine/train/trainer.h"
+#include "engine/train/selection_options.h"
 #include "proto/sobolev/v1/datasets.pb.h"
-#include "proto/sobolev/v1/models.pb.h"
 #include "proto/sobolev/v1/training.pb.h"
 
 namespace sobolev::server {
@@ -28,17 +22,6 @@ train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema)
 // Throws Error(kInvalidArgument) naming "spec.<field>" for numbers out of range, for variables that
 // `schema`, that of the dataset, does not name and for fields that do not apply.
 train::SelectionOptions ToSelectionOptions(const v1::TrainingSpec& spec, const v1::Schema& schema);
-
-v1::EpochRecord ToProto(const train::EpochRecord& record);
-v1::ErrorReport ToProto(const train::Errors& errors);
-v1::Trial ToProto(const train::Trial& trial);
-v1::ComparisonPoint ToProto(const train::CurvePoint& point);
-// `schema` names the variables.
-v1::LabelWarning ToProto(const train::SuspectLabel& suspect, const v1::Schema& schema);
-v1::Network ToProto(const nn::Architecture& architecture);
-
-// Fills kind, network and parameter_count.
-void Describe(const Surrogate& surrogate, v1::ModelVersion& version);
 
 }  // namespace sobolev::server
 

@@ -11,6 +11,7 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/train/options.h"
 #include "engine/train/trainer.h"
+#include "server/convert/report.h"
 #include "server/convert/tensor.h"
 #include "server/convert/training.h"
 #include "server/jobs/training_run.h"

@@ -7,6 +7,7 @@
 #include "engine/base/error.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/selection.h"
+#include "server/convert/report.h"
 #include "server/convert/training.h"
 #include "server/jobs/training_run.h"
 

@@ -17,6 +17,7 @@
 #include "server/base/log.h"
 #include "server/convert/grpc_status.h"
 #include "server/convert/names.h"
+#include "server/convert/report.h"
 #include "server/convert/resources.h"
 #include "server/convert/training.h"
 #include "server/jobs/training_run.h"

@@ -8,7 +8,7 @@
 
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
-#include "engine/train/selection.h"
+#include "engine/train/selection_options.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
 #include "server/convert/training.h"

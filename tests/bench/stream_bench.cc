@@ -96,9 +96,9 @@ int Run(std::map<std::string, std::string> flags) {
   const Index epochs = number("epochs", 5);
   std::string path = (flags.contains("directory") ? flags["directory"] : std::string("/tmp")) +
                      "/stream_bench.XXXXXX";
-  const int placeholder = mkstemp(path.data());
-  if (placeholder < 0) return 2;
-  close(placeholder);
+  const int reserved_name = mkstemp(path.data());
+  if (reserved_name < 0) return 2;
+  close(reserved_name);
   WriteFile(path, num_samples);
   const int file = open(path.c_str(), O_RDONLY);
   const auto bytes = static_cast<std::size_t>(num_samples * (2 * kInputs + 1)) * sizeof(double);

@@ -40,7 +40,7 @@ EXACT = {
 }
 NOISY = (("bachelier_7", 8192), ("libor_80", 4096))
 METHODS = ("second_order", "auto")
-# Fits of noisy labels: on the principal directions, and a network of all inputs where that is small.
+# Fits of noisy labels: on the principal directions, and a network of all inputs if those are few.
 NOISY_FITS = {
     "auto": {"kind": "auto", "effort": 3.0},
     "network": {

@@ -1,6 +1,7 @@
 #include "engine/nn/network.h"
 
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -8,6 +9,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/nn/network_surrogate.h"
 
 namespace sobolev::nn {
 namespace {
@@ -54,6 +56,40 @@ TEST(NetworkTest, InitialWeightsAreTruncatedNormalWithVarianceOneOverFanIn) {
   EXPECT_LE(weights.cwiseAbs().maxCoeff(), 2 / 0.8796);
   EXPECT_GT(weights.cwiseAbs().maxCoeff(), 2);
   EXPECT_TRUE((theta.segment(kWeights, 200).array() == 0).all());
+}
+
+TEST(NetworkTest, AffineMapsOfInputsAndOutputsFoldIntoTheParameters) {
+  const auto predict = [](const Architecture& architecture, const Vector& theta, const Matrix& X) {
+    const Scaling none{.x_mean = Vector::Zero(X.rows()),
+                       .x_scale = Vector::Ones(X.rows()),
+                       .y_mean = Vector::Zero(architecture.m),
+                       .y_scale = Vector::Ones(architecture.m)};
+    const NetworkSurrogate surrogate(architecture, none, theta);
+    Matrix Y(architecture.m, X.cols());
+    surrogate.Predict(ConstMatrixMap(X.data(), X.rows(), X.cols()), std::nullopt, std::nullopt,
+                      {.Y = Y.data()});
+    return Y;
+  };
+  Matrix A(2, 3);
+  A << 0.5, -1, 2, 1, 0.25, -0.5;
+  const Vector c{{0.3, -0.7}};
+  const Vector d{{5, -2}};
+  const Vector e{{3, 0.1}};
+  Matrix X(3, 4);
+  X << 0.1, -0.4, 1.2, 0, 0.6, 0.2, -1, 2, -0.3, 0.9, 0.4, -0.8;
+  for (const bool skip : {false, true}) {
+    SCOPED_TRACE(skip);
+    const Architecture architecture{
+        .n = 2, .m = 2, .hidden = {4, 4}, .skip = skip, .residual = true};
+    Vector theta = InitialParameters(architecture, 3);
+    theta.array() += 0.1;  // Biases too.
+    Architecture folded = architecture;
+    folded.n = 3;
+    const Matrix inner = predict(architecture, theta, (A * X).colwise() + c);
+    const Matrix expected = (e.asDiagonal() * inner).colwise() + d;
+    const Matrix Y = predict(folded, FoldAffine(architecture, theta, A, c, d, e), X);
+    EXPECT_LT((Y - expected).norm(), 1e-14 * expected.norm()) << Y << "\n\n" << expected;
+  }
 }
 
 TEST(NetworkTest, SameSeedGivesTheSameBits) {

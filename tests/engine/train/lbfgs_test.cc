@@ -4,7 +4,6 @@
 #include <limits>
 #include <stop_token>
 #include <string>
-#include <utility>
 
 #include <Eigen/Cholesky>
 #include <gmock/gmock.h>
@@ -17,6 +16,7 @@
 #include "engine/dense/limited_memory.h"
 #include "engine/nn/gram_sweep.h"
 #include "tests/engine/nn/gram_reference.h"
+#include "tests/engine/train/minimiser_testing.h"
 #include "tests/engine/train/teacher.h"
 #include "tests/support/matrix_matchers.h"
 
@@ -27,18 +27,6 @@ using Status = Minimiser::Status;
 
 Lbfgs Fit(const Teacher& teacher, const LbfgsOptions& options = {}) {
   return {teacher.architecture, teacher.points, teacher.weights, teacher.start, options};
-}
-
-Status Advance(Lbfgs& fit, int max_steps) {
-  for (int i = 0; i < max_steps && fit.Step({}) == Status::kRunning; ++i) {
-  }
-  return fit.status();
-}
-
-std::string Saved(const Lbfgs& fit) {
-  ByteWriter writer;
-  fit.Save(writer);
-  return std::move(writer).Finish();
 }
 
 // On a quadratic with as many exact steps as variables, H is the inverse of its matrix; with any,

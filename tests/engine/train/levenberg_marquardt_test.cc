@@ -20,6 +20,7 @@
 #include "engine/surrogate/labelled_points.h"
 #include "engine/train/damped_system.h"
 #include "tests/engine/nn/gram_reference.h"
+#include "tests/engine/train/minimiser_testing.h"
 #include "tests/engine/train/teacher.h"
 #include "tests/support/matrix_matchers.h"
 
@@ -30,18 +31,6 @@ using Status = LevenbergMarquardt::Status;
 
 LevenbergMarquardt Fit(const Teacher& teacher, const LevenbergMarquardtOptions& options = {}) {
   return {teacher.architecture, teacher.points, teacher.weights, teacher.start, options};
-}
-
-Status Advance(LevenbergMarquardt& fit, int max_steps) {
-  for (int i = 0; i < max_steps && fit.Step() == Status::kRunning; ++i) {
-  }
-  return fit.status();
-}
-
-std::string Saved(const LevenbergMarquardt& fit) {
-  ByteWriter writer;
-  fit.Save(writer);
-  return std::move(writer).Finish();
 }
 
 // The residuals vanish at the teacher's parameters, so Gauss-Newton steps converge quadratically
