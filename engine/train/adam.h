@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_ENGINE_TRAIN_ADAM_H_
 #define SOBOLEV_ENGINE_TRAIN_ADAM_H_
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <cstddef>
@@ -81,6 +82,14 @@ class Adam {
     const std::size_t whole = p - p % kLanes;
     for (std::size_t first = 0; first < whole; first += kLanes) update(first, sizeof(Pack));
     if (whole < p) update(whole, (p - whole) * sizeof(T));
+  }
+
+  // Whether both moments are: those of a gradient that is not, or whose square is not, never are
+  // again.
+  bool IsFinite() const {
+    const auto is_finite = [](T moment) { return std::isfinite(moment); };
+    return std::ranges::all_of(first_moment_, is_finite) &&
+           std::ranges::all_of(second_moment_, is_finite);
   }
 
   // The state, for saving and restoring.

@@ -52,7 +52,8 @@ class TypedLearner : public Learner {
         best_theta_(theta_),
         weights_(map_.IsIdentity() ? 0 : theta_.size()),
         gradient_(theta_.size()),
-        adam_(theta_.size()) {}
+        adam_(theta_.size()),
+        best_adam_(adam_) {}
 
   nn::TwinLoss Step(Index epoch, Index step, double learning_rate,
                     const std::stop_token& stop) override {
@@ -96,7 +97,20 @@ class TypedLearner : public Learner {
     return evaluation;
   }
 
-  void KeepAsBest() override { best_theta_ = theta_; }
+  bool IsFinite() const override {
+    return adam_.IsFinite() &&
+           std::ranges::all_of(theta_, [](T number) { return std::isfinite(number); });
+  }
+
+  void KeepAsBest() override {
+    best_theta_ = theta_;
+    best_adam_ = adam_;
+  }
+
+  void BackToBest() override {
+    theta_ = best_theta_;
+    adam_ = best_adam_;
+  }
 
   Vector Theta(Parameters which) const override {
     std::vector<T> weights = ThetaOf(which);
@@ -109,26 +123,38 @@ class TypedLearner : public Learner {
   std::uint64_t Fingerprint() const override { return batches_->Fingerprint(); }
 
   void Save(ByteWriter& writer) const override {
-    writer.Write(adam_.steps());
     writer.WriteAll(std::span<const T>(theta_));
     writer.WriteAll(std::span<const T>(best_theta_));
-    writer.WriteAll(std::span<const T>(adam_.first_moment()));
-    writer.WriteAll(std::span<const T>(adam_.second_moment()));
+    Write(adam_, writer);
+    Write(best_adam_, writer);
   }
 
   void Load(ByteReader& reader) override {
     const std::size_t p = theta_.size();
-    const auto steps = reader.Read<std::int64_t>();
     std::vector<T> theta = reader.ReadAll<T>(p);
     std::vector<T> best_theta = reader.ReadAll<T>(p);
-    std::vector<T> first_moment = reader.ReadAll<T>(p);
-    std::vector<T> second_moment = reader.ReadAll<T>(p);
+    Adam<T> adam = ReadAdam(p, reader);
+    best_adam_ = ReadAdam(p, reader);
     theta_ = std::move(theta);
     best_theta_ = std::move(best_theta);
-    adam_.Restore(steps, std::move(first_moment), std::move(second_moment));
+    adam_ = std::move(adam);
   }
 
  private:
+  static void Write(const Adam<T>& adam, ByteWriter& writer) {
+    writer.Write(adam.steps());
+    writer.WriteAll(std::span<const T>(adam.first_moment()));
+    writer.WriteAll(std::span<const T>(adam.second_moment()));
+  }
+
+  static Adam<T> ReadAdam(std::size_t p, ByteReader& reader) {
+    Adam<T> adam(p);
+    const auto steps = reader.Read<std::int64_t>();
+    std::vector<T> first_moment = reader.ReadAll<T>(p);
+    adam.Restore(steps, std::move(first_moment), reader.ReadAll<T>(p));
+    return adam;
+  }
+
   std::vector<T> InitialTheta(const Options& resolved) const {
     const nn::Architecture architecture = ArchitectureOf(resolved, n_, m_);
     const Vector theta =
@@ -195,6 +221,7 @@ class TypedLearner : public Learner {
   std::vector<T> weights_;  // At the last θ asked for, then their slopes; empty if they are θ.
   std::vector<T> gradient_;
   Adam<T> adam_;
+  Adam<T> best_adam_;  // As it was at the best θ.
 };
 
 }  // namespace

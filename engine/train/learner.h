@@ -43,8 +43,12 @@ class Learner {
                             const std::stop_token& stop) = 0;
   // Over the held-out samples. Throws Error(kCancelled) soon after `stop` fires.
   virtual Evaluation Evaluate(Parameters which, const std::stop_token& stop) = 0;
+  // Whether the current parameters and what the optimiser remembers are.
+  virtual bool IsFinite() const = 0;
   // Makes the current parameters the best ones, which at first are the initial ones.
   virtual void KeepAsBest() = 0;
+  // Makes the best parameters the current ones, with what the optimiser remembered at that time.
+  virtual void BackToBest() = 0;
   // The network's θ, p values; with shape constraints the weights, not their free parameters.
   virtual Vector Theta(Parameters which) const = 0;
 

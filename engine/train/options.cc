@@ -177,8 +177,8 @@ std::size_t MemoryBytes(const Options& resolved, const SampleShape& shape) {
   const double samples = resolved.streamed
                              ? static_cast<double>(StreamBytes(shape, resolved)) + num_samples * 8.2
                              : num_samples * (number * static_cast<double>(layout.Size()) + 8.2);
-  // θ, its gradient, two moments and the best θ, and with constraints the weights:
-  const double vectors = resolved.shape.IsFree() ? 5 : 6;
+  // θ, its gradient and two moments, the best θ and its moments, and with constraints the weights:
+  const double vectors = resolved.shape.IsFree() ? 7 : 8;
   const double parameters = vectors * number * static_cast<double>(architecture.NumParameters());
   const double history = static_cast<double>(*resolved.epochs) * sizeof(EpochRecord);
   const auto sweep =

@@ -35,10 +35,16 @@ namespace sobolev::train {
 namespace {
 
 // Changes with everything that makes old states continue to other bits.
-constexpr std::uint64_t kStateVersion = 1;
+constexpr std::uint64_t kStateVersion = 2;
 
 // Validation losses that differ by this share count as equal.
 constexpr double kSameLoss = 0.02;
+
+// Numbers that are not finite come of a rate that is too large by far: one that is hardly too large
+// only makes the loss stay high. A tenth gets from the largest rate allowed, 10, to one with which
+// most networks learn within two or three times; more than four leave too little to learn with.
+constexpr double kRateFactor = 0.1;
+constexpr std::int64_t kMostRollbacks = 4;
 
 // Where training stands. Epochs and steps count from 0: `step` of `epoch` comes next.
 struct Cursor {
@@ -48,6 +54,8 @@ struct Cursor {
   double gradient_loss = 0;  // Likewise.
   std::int64_t best_epoch = 0;
   double best_loss = std::numeric_limits<double>::infinity();
+  std::int64_t rollbacks = 0;
+  std::int64_t patience_epoch = 0;  // The best epoch, or that of a later rollback.
   Status status = Status::kRunning;
 };
 
@@ -60,6 +68,8 @@ void ForEachField(AnyCursor& cursor, const Visit& visit) {
   visit(cursor.gradient_loss);
   visit(cursor.best_epoch);
   visit(cursor.best_loss);
+  visit(cursor.rollbacks);
+  visit(cursor.patience_epoch);
   visit(cursor.status);
 }
 
@@ -111,7 +121,7 @@ struct Trainer::Impl {
     try {
       const Index seen_before = SamplesSeen();
       while (cursor.step < steps_per_epoch) {
-        if (!Step(stop)) return cursor.status = Status::kDiverged;
+        if (!Step(stop) && !RollBack()) return cursor.status = Status::kDiverged;
         if (cursor.step < steps_per_epoch && SamplesSeen() - seen_before >= max_samples) {
           return Status::kRunning;
         }
@@ -136,12 +146,32 @@ struct Trainer::Impl {
     return true;
   }
 
+  // Back to the best epoch, to go on with a lower rate. False, changing nothing, if that has been
+  // tried often enough.
+  bool RollBack() {
+    if (cursor.rollbacks == kMostRollbacks) return false;
+    ++cursor.rollbacks;
+    cursor.patience_epoch = cursor.epoch;
+    learner->BackToBest();
+    return true;
+  }
+
+  double LossOf(const Evaluation& evaluation) const {
+    return *options.alpha * evaluation.loss.value + *options.beta * evaluation.loss.gradient;
+  }
+
   // Validates, records, keeps the best, and decides whether there is another epoch.
   Status FinishEpoch(const std::stop_token& stop) {
-    const Evaluation evaluation = learner->Evaluate(Parameters::kCurrent, stop);
-    const double loss =
-        *options.alpha * evaluation.loss.value + *options.beta * evaluation.loss.gradient;
-    if (!std::isfinite(loss)) return cursor.status = Status::kDiverged;
+    const double last_rate = LearningRate(cursor.epoch, cursor.step - 1);
+    Evaluation evaluation = learner->Evaluate(Parameters::kCurrent, stop);
+    const bool finite = std::isfinite(LossOf(evaluation)) && learner->IsFinite();
+    if (!finite) {
+      evaluation = learner->Evaluate(Parameters::kBest, stop);
+      if (!std::isfinite(LossOf(evaluation)) || !RollBack()) {
+        return cursor.status = Status::kDiverged;
+      }
+    }
+    const double loss = LossOf(evaluation);
     const Errors errors = ToErrors(evaluation, standardisation.scaling.y_scale);
     history.push_back({.epoch = cursor.epoch + 1,
                        .value_loss = cursor.value_loss,
@@ -149,20 +179,22 @@ struct Trainer::Impl {
                        .validation_loss = loss,
                        .validation_value_relative = errors.value_relative,
                        .validation_jacobian_relative = errors.jacobian_relative,
-                       .learning_rate = LearningRate(cursor.epoch, cursor.step - 1)});
+                       .learning_rate = last_rate});
     ++cursor.epoch;
     cursor.step = 0;
     cursor.value_loss = 0;
     cursor.gradient_loss = 0;
-    if (loss <= (1 + kSameLoss) * cursor.best_loss) {
+    // What was rolled back to is the best already, or nobody's: the initial parameters.
+    if (finite && loss <= (1 + kSameLoss) * cursor.best_loss) {
       cursor.best_loss = std::min(cursor.best_loss, loss);
       cursor.best_epoch = cursor.epoch;
+      cursor.patience_epoch = cursor.epoch;
       learner->KeepAsBest();
     }
     const Index patience = *options.patience;
     if (cursor.epoch == *options.epochs) {
       cursor.status = Status::kMaxEpochs;
-    } else if (patience > 0 && cursor.epoch - cursor.best_epoch >= patience) {
+    } else if (patience > 0 && cursor.epoch - cursor.patience_epoch >= patience) {
       cursor.status = Status::kEarlyStopping;
     }
     return Status::kEpochDone;
@@ -174,7 +206,11 @@ struct Trainer::Impl {
   double LearningRate(Index epoch, Index step) const {
     const auto done = static_cast<double>(epoch * steps_per_epoch + step);
     const auto total = static_cast<double>(*options.epochs * steps_per_epoch);
-    return OneCycleRate(done / total, *options.learning_rate);
+    return OneCycleRate(done / total, PeakLearningRate());
+  }
+
+  double PeakLearningRate() const {
+    return *options.learning_rate * std::pow(kRateFactor, static_cast<double>(cursor.rollbacks));
   }
 
   Index NumTraining() const { return static_cast<Index>(split.training.size()); }
@@ -288,6 +324,10 @@ Index Trainer::SamplesTotal() const { return *impl_->options.epochs * impl_->Num
 const std::vector<EpochRecord>& Trainer::History() const { return impl_->history; }
 
 Index Trainer::BestEpoch() const { return impl_->cursor.best_epoch; }
+
+Index Trainer::NumRollbacks() const { return impl_->cursor.rollbacks; }
+
+double Trainer::PeakLearningRate() const { return impl_->PeakLearningRate(); }
 
 Errors Trainer::ValidationErrors() const {
   const Evaluation evaluation = impl_->learner->Evaluate(Parameters::kBest, {});

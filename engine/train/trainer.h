@@ -5,6 +5,10 @@
 // with noise have a floor of loss that many epochs reach by chance, and among them the later are
 // better because the learning rate has fallen. Early stopping counts the epochs since the best.
 //
+// When a loss, a parameter or a moment of Adam stops being finite, the trainer goes back to the
+// best epoch, or to the initial parameters before there is one, and goes on where it is in the
+// schedule, with a tenth of the learning rate and new patience. It gives up at the fifth time.
+//
 // A Trainer is a resumable state machine without clock, thread or file. The shell calls Advance in
 // a loop, publishes what it returns, and saves SaveState now and then; a Trainer made from the same
 // samples and options that loads that state continues to the same final bits.
@@ -42,7 +46,8 @@ enum class Status {
   kEpochDone,      // An epoch ended; `History().back()` is its record.
   kMaxEpochs,      // All epochs are run; the parameters are those of the best epoch.
   kEarlyStopping,  // Validation stopped improving; the parameters are those of the best epoch.
-  kDiverged,       // A loss became non-finite; the parameters are those of the best epoch before.
+  kDiverged,       // A loss became non-finite again and again, whatever the rate; the
+                   // parameters are those of the best epoch before.
   kCancelled,      // The stop token fired; the state is that of the last finished step, from which
                    // Advance goes on if called again.
 };
@@ -78,6 +83,10 @@ class Trainer {
   // One record per finished epoch.
   const std::vector<EpochRecord>& History() const;
   Index BestEpoch() const;  // 0 before the first epoch ended.
+  // How often training went back to the best epoch, and the peak of the schedule since then: the
+  // option learning_rate, times 1/10 for every time.
+  Index NumRollbacks() const;
+  double PeakLearningRate() const;
 
   // Held-out errors of the best parameters.
   Errors ValidationErrors() const;

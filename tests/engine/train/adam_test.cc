@@ -74,5 +74,16 @@ TEST(AdamTest, RestoredStateContinuesToTheSameBits) {
   EXPECT_EQ(theta, theta_of_restored);
 }
 
+// A step with a finite gradient whose square overflows leaves θ finite, but never moves it again.
+TEST(AdamTest, AMomentThatOverflowsIsNotFinite) {
+  Adam<float> adam(2);
+  std::vector<float> theta = {1, 1};
+  adam.Step(theta, std::vector<float>{1, 1e18F}, 0.1);
+  EXPECT_TRUE(adam.IsFinite());
+  adam.Step(theta, std::vector<float>{1, 1e25F}, 0.1);
+  EXPECT_TRUE(std::isfinite(theta[1]));
+  EXPECT_FALSE(adam.IsFinite());
+}
+
 }  // namespace
 }  // namespace sobolev::train

@@ -181,6 +181,29 @@ struct Directional {
   Matrix X_bar;
 };
 
+TEST(LearnerTest, BackAtTheBestStepsAreThoseThatWereTakenFromThere) {
+  const OwnedSamples samples = Smooth::Sample(20, 1);
+  Fixture fixture(samples.View());
+  Learner& learner = *fixture.learner_;
+  for (int step = 0; step < 3; ++step) fixture.StepOnAll();
+  learner.KeepAsBest();
+  for (int step = 0; step < 2; ++step) fixture.StepOnAll();
+  const Vector expected = learner.Theta(Parameters::kCurrent);
+  learner.BackToBest();
+  EXPECT_EQ(learner.Theta(Parameters::kCurrent), learner.Theta(Parameters::kBest));
+  for (int step = 0; step < 2; ++step) fixture.StepOnAll();
+  EXPECT_EQ(learner.Theta(Parameters::kCurrent), expected);
+}
+
+// A finite loss whose step is not.
+TEST(LearnerTest, ParametersAfterAnInfiniteStepAreNotFinite) {
+  const OwnedSamples samples = Smooth::Sample(20, 1);
+  Fixture fixture(samples.View());
+  EXPECT_TRUE(fixture.learner_->IsFinite());
+  fixture.learner_->Step(0, 0, std::numeric_limits<double>::infinity(), {});
+  EXPECT_FALSE(fixture.learner_->IsFinite());
+}
+
 // The loss of Gauss-Newton, of points standardised by another way.
 TEST(LearnerTest, TheLossOfDirectionalLabelsIsThatOfTheOtherOptimisers) {
   OwnedSamples samples = Smooth::Sample(20, 1);

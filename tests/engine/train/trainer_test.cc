@@ -179,19 +179,91 @@ TEST(TrainerTest, StopsEarlyWhenValidationOnlyGetsWorseAndKeepsTheBest) {
             trainer.History()[best].validation_value_relative);
 }
 
-// Thirty layers multiply what a far too large rate has done to each of them.
-TEST(TrainerTest, DivergenceIsAValueAndTheParametersStayFinite) {
+// Thirty layers multiply what a rate ten times too large has done to each of them, until a loss is
+// not finite.
+Options Diverging() {
+  return {.hidden = std::vector<Index>(30, 16),
+          .activation = nn::Activation::kSilu,
+          .skip = true,
+          .epochs = 60,
+          .batch_size = 40,
+          .learning_rate = 0.5};
+}
+
+TEST(TrainerTest, ATrainingThatDivergesGoesOnWithALowerRateAndLearns) {
   const OwnedSamples samples = Smooth::Sample(300, 1);
-  Trainer trainer(samples.View(), {.hidden = std::vector<Index>(30, 64),
-                                   .activation = nn::Activation::kSilu,
-                                   .epochs = 3,
-                                   .batch_size = 20,
-                                   .learning_rate = 10});
+  for (const std::uint64_t seed : {1, 2}) {
+    Options options = Diverging();
+    options.seed = seed;
+    Trainer trainer(samples.View(), options);
+    EXPECT_EQ(RunToEnd(trainer), Status::kMaxEpochs);
+    EXPECT_GE(trainer.NumRollbacks(), 1);
+    EXPECT_DOUBLE_EQ(trainer.PeakLearningRate(),
+                     0.5 * std::pow(0.1, static_cast<double>(trainer.NumRollbacks())));
+    ASSERT_EQ(trainer.History().size(), 60U);
+    for (const EpochRecord& record : trainer.History()) {
+      EXPECT_TRUE(std::isfinite(record.value_loss));
+      EXPECT_TRUE(std::isfinite(record.validation_loss));
+      EXPECT_LE(record.learning_rate, 0.5);
+    }
+    EXPECT_LT(trainer.History()[30].learning_rate, 0.05);
+    const double spread = trainer.scaling().y_scale[0];
+    const OwnedSamples points = Smooth::Sample(1000, 2);
+    EXPECT_LT(ErrorsOn(trainer.MakeSurrogate(), points).value, 0.03 * spread);
+  }
+}
+
+TEST(TrainerTest, ATrainingThatDoesNotDivergeKeepsItsRate) {
+  const OwnedSamples samples = Smooth::Sample(300, 1);
+  Trainer trainer(samples.View(), Short());
+  RunToEnd(trainer);
+  EXPECT_EQ(trainer.NumRollbacks(), 0);
+  EXPECT_EQ(trainer.PeakLearningRate(), *trainer.options().learning_rate);
+}
+
+// Saved and loaded after every few steps, and so also soon before and after going back: because of
+// the loss of a step, or, with one step an epoch, because of the validation. Resident and streamed.
+TEST(TrainerTest, ATrainingThatDivergesResumesToTheSameBits) {
+  const OwnedSamples samples = Smooth::Sample(300, 1);
+  for (const bool streamed : {false, true}) {
+    for (const Index batch : {40, 270}) {
+      Options options = Diverging();
+      options.learning_rate = 2;
+      options.epochs = batch == 40 ? 60 : 200;
+      options.patience = 0;
+      options.batch_size = batch;
+      options.streamed = streamed;
+      Trainer trainer(samples.View(), options);
+      EXPECT_EQ(RunToEnd(trainer), Status::kMaxEpochs);
+      EXPECT_GE(trainer.NumRollbacks(), 1);
+      std::string state = Trainer(samples.View(), options).SaveState();
+      Status status = Status::kRunning;
+      while (status == Status::kRunning || status == Status::kEpochDone) {
+        Trainer resumed(samples.View(), options);
+        resumed.LoadState(state);
+        status = resumed.Advance({}, 100);
+        state = resumed.SaveState();
+      }
+      EXPECT_TRUE(state == trainer.SaveState()) << "streamed " << streamed << ", batch " << batch;
+    }
+  }
+}
+
+// A held-out label whose square is infinite in single precision, whatever the parameters.
+TEST(TrainerTest, DivergenceThatNoRateHelpsIsAValueAndTheParametersStayFinite) {
+  OwnedSamples samples = Smooth::Sample(300, 1);
+  const Split split = SplitSamples(300, 0.1, 5);
+  samples.Y(0, static_cast<Index>(split.validation.front())) = 1e30;
+  Trainer trainer(samples.View(), Short());
   EXPECT_EQ(RunToEnd(trainer), Status::kDiverged);
   EXPECT_EQ(RunToEnd(trainer), Status::kDiverged);
-  EXPECT_LT(trainer.History().size(), 3U);
+  EXPECT_EQ(trainer.BestEpoch(), 0);
+  EXPECT_TRUE(trainer.History().empty());
   EXPECT_TRUE(trainer.MakeSurrogate().theta().allFinite());
-  EXPECT_TRUE(trainer.ValidationErrors().value_rmse.allFinite());
+  Options options = Short();
+  options.precision = Precision::kFloat64;
+  Trainer in_double(samples.View(), options);
+  EXPECT_EQ(RunToEnd(in_double), Status::kMaxEpochs);
 }
 
 TEST(TrainerTest, ValidationErrorsAreThoseOfTheSurrogateOnTheHeldOutSamples) {
