@@ -30,10 +30,7 @@ void FoldRun::StartFit() {
 
 bool FoldRun::Advance(const std::stop_token& stop) {
   if (fit_ == nullptr) StartFit();
-  const double before = fit_->Work();
-  const bool more = fit_->Advance(stop);
-  work_ += fit_->Work() - before;
-  return more;
+  return fit_->Advance(stop);
 }
 
 FoldRun::Result FoldRun::Judge(const std::stop_token& stop) const {
@@ -55,6 +52,7 @@ void FoldRun::Add(const Result& result) {
   errors_.push_back(result.errors);
   iterations_.push_back(result.iterations);
   Append(result.by_point, by_point_);
+  work_ += fit_->Work();
   fit_.reset();
 }
 

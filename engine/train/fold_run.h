@@ -47,7 +47,7 @@ class FoldRun {
   std::size_t fold() const { return errors_.size(); }
   bool Done() const { return fold() == user_.folds.size(); }
   // Multiply-adds of all fits.
-  double work() const { return work_; }
+  double Work() const { return work_ + (fit_ == nullptr ? 0 : fit_->Work()); }
 
   // Of one fold or more that are added.
   Errors MeanErrors() const { return MeanOf(errors_); }
@@ -72,7 +72,7 @@ class FoldRun {
   std::vector<Index> iterations_;  // Likewise.
   PointErrors by_point_;
   std::shared_ptr<const Surrogate> first_;
-  double work_ = 0;
+  double work_ = 0;           // Of the fits that are added.
   FitData part_;              // What is fitted if there is a share.
   std::unique_ptr<Fit> fit_;  // Of the fold at work; null before it starts.
 };

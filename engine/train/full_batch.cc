@@ -86,11 +86,12 @@ bool FullBatch::Step(const std::stop_token& stop) {
     StartRound(theta, theta, stop);
     num_steps_before_ += num_steps;
   }
-  for (Index left = lbfgs ? kLbfgsSteps : 1; left > 0; --left) {
+  // A call that was stopped on its way leaves the rest to the next one.
+  do {
     if (minimiser_->Step(stop) == Status::kRunning) continue;
     // A round that ends where it began was the last.
     return Preliminary() || (reweigh && minimiser_->num_steps() > 1);
-  }
+  } while (lbfgs && minimiser_->num_steps() % kLbfgsSteps != 0);
   return true;
 }
 

@@ -93,7 +93,7 @@ class NetworkFit : public Fit {
     return stage_ != Stage::kDone;
   }
 
-  double Work() const override { return work_; }
+  double Work() const override { return work_ + StageWork(); }
   Index BestIteration() const override { return best_iteration_; }
 
   std::shared_ptr<const Surrogate> MakeSurrogate() const override {
@@ -112,8 +112,13 @@ class NetworkFit : public Fit {
     writer.Write(best_score_);
     writer.WriteVector(theta_);
     writer.WriteVector(best_theta_);
+    writer.Write(stepped_);
+    writer.Write(full_batch_left_);
     writer.Write(full_batch_.has_value());
-    if (full_batch_) full_batch_->Save(writer);
+    if (full_batch_) {
+      full_batch_->Save(writer);
+      writer.Write(preliminary_);
+    }
     writer.Write(mini_batch_.has_value());
     if (mini_batch_) mini_batch_->Save(writer);
   }
@@ -129,9 +134,12 @@ class NetworkFit : public Fit {
     best_score_ = reader.Read<double>();
     theta_ = reader.ReadVector(theta_.size());
     best_theta_ = reader.ReadVector(theta_.size());
+    stepped_ = reader.Read<bool>();
+    full_batch_left_ = reader.Read<bool>();
     if (reader.Read<bool>()) {
       MakeFullBatch();
       full_batch_->Load(reader);
+      preliminary_ = reader.Read<bool>();
     }
     if (reader.Read<bool>()) {
       MakeMiniBatch({});
@@ -187,6 +195,18 @@ class NetworkFit : public Fit {
     return stage <= Stage::kNewton && newton ? Stage::kNewton : Stage::kDone;
   }
 
+  // Multiply-adds of the stage so far that are not in work_ yet. Those of Adam, in single
+  // precision, count by half.
+  double StageWork() const {
+    const bool derivatives = weights_.beta > 0;
+    if (mini_batch_) {
+      return 0.5 * GradientWork(architecture_, mini_batch_->SamplesSeen(), derivatives);
+    }
+    if (stage_ != Stage::kLbfgs || !full_batch_ || !full_batch_->started()) return 0;
+    return static_cast<double>(full_batch_->num_steps()) *
+           GradientWork(architecture_, Training().NumPoints(), derivatives);
+  }
+
   void MakeMiniBatch(const std::stop_token& stop) {
     mini_batch_.emplace(architecture_, Training(), projection_ ? validation_ : data_.validation,
                         weights_,
@@ -199,23 +219,16 @@ class NetworkFit : public Fit {
 
   void AdvanceMiniBatch(const std::stop_token& stop) {
     if (!mini_batch_) MakeMiniBatch(stop);
-    const Index seen = mini_batch_->SamplesSeen();
-    const bool more = mini_batch_->Advance(stop);
-    work_ += static_cast<double>(mini_batch_->SamplesSeen() - seen) * AdamWorkPerSample();
-    if (more) return;
+    if (mini_batch_->Advance(stop)) return;
     const Vector theta = map_.Parameters(mini_batch_->Weights());
     if (data_.validation.NumPoints() > 0) best_score_ = ScoreOf(theta, stop);
     theta_ = theta;
     best_theta_ = theta;
     best_iteration_ = 0;
     has_model_ = true;
+    work_ += StageWork();
     mini_batch_.reset();
     stage_ = FirstFrom(Stage::kLbfgs);
-  }
-
-  // In double-precision multiply-adds; Adam runs in single precision.
-  double AdamWorkPerSample() const {
-    return 0.5 * GradientWork(architecture_, 1, weights_.beta > 0);
   }
 
   void MakeFullBatch() {
@@ -228,35 +241,40 @@ class NetworkFit : public Fit {
     // Only of the optimiser that ends the fit.
     options.local_variance = recipe_.local_variance && FirstFrom(Next(stage_)) == Stage::kDone;
     full_batch_.emplace(architecture_, Training(), weights_, options);
+    preliminary_ = full_batch_->Preliminary();
   }
 
   void AdvanceFullBatch(const std::stop_token& stop) {
-    if (!full_batch_) MakeFullBatch();
-    if (!full_batch_->started()) full_batch_->Start(theta_, stop);
-    const Index before = full_batch_->num_steps();
-    const bool was_preliminary = full_batch_->Preliminary();
-    bool more = full_batch_->Step(stop);
-    if (was_preliminary && !full_batch_->Preliminary()) {
-      // What was best for another aim does not count.
-      best_score_ = std::numeric_limits<double>::infinity();
-      patience_score_ = best_score_;
-      patience_slice_ = slice_;
-    }
+    if (!stepped_) StepFullBatch(stop);
     const Index now = full_batch_->num_steps();
-    const bool lbfgs = stage_ == Stage::kLbfgs;
-    work_ += lbfgs ? static_cast<double>(now - before) *
-                         GradientWork(architecture_, Training().NumPoints(), weights_.beta > 0)
-                   : NewtonWork(architecture_, Training());
-    theta_ = full_batch_->theta();
-    ++slice_;
     const bool patient = Judge(now, stop);
-    more = more && (patient || full_batch_->Preliminary());
+    stepped_ = false;
+    const bool more = full_batch_left_ && (patient || full_batch_->Preliminary());
+    const bool lbfgs = stage_ == Stage::kLbfgs;
     if (more && now < (lbfgs ? recipe_.lbfgs_steps : recipe_.newton_iterations)) return;
+    work_ += StageWork();
     full_batch_.reset();
     stage_ = FirstFrom(Next(stage_));
     if (stage_ == Stage::kDone) return;
     best_iteration_ = 0;
     patience_slice_ = slice_;
+  }
+
+  void StepFullBatch(const std::stop_token& stop) {
+    if (!full_batch_) MakeFullBatch();
+    if (!full_batch_->started()) full_batch_->Start(theta_, stop);
+    full_batch_left_ = full_batch_->Step(stop);
+    stepped_ = true;
+    if (preliminary_ && !full_batch_->Preliminary()) {
+      // What was best for another aim does not count.
+      best_score_ = std::numeric_limits<double>::infinity();
+      patience_score_ = best_score_;
+      patience_slice_ = slice_;
+    }
+    preliminary_ = full_batch_->Preliminary();
+    if (stage_ == Stage::kNewton) work_ += NewtonWork(architecture_, Training());
+    theta_ = full_batch_->theta();
+    ++slice_;
   }
 
   // Keeps the parameters if they are the best so far. Returns whether held-out errors have improved
@@ -310,6 +328,9 @@ class NetworkFit : public Fit {
   // Of the stage.
   std::optional<MiniBatch> mini_batch_;
   std::optional<FullBatch> full_batch_;
+  bool preliminary_ = false;      // Of it, before the step that comes next.
+  bool stepped_ = false;          // To where it was not judged yet, ...
+  bool full_batch_left_ = false;  // ... and whether there are more steps.
 };
 
 }  // namespace

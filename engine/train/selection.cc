@@ -40,7 +40,7 @@ namespace sobolev::train {
 namespace {
 
 // Changes with everything that makes old states continue to other bits.
-constexpr std::uint64_t kStateVersion = 5;
+constexpr std::uint64_t kStateVersion = 6;
 
 // Multiply-adds that are done in about a second.
 constexpr double kShortWork = 1e10;
@@ -99,7 +99,7 @@ struct Selection::Impl {
     }
     Trial& trial = board.Current();
     const bool more = run->Advance(stop);
-    trial.work = run->work();
+    trial.work = run->Work();
     if (more) return SelectionStatus::kRunning;
     FinishFold(trial, stop);
     if (trial.state == Trial::State::kRunning) return SelectionStatus::kRunning;

@@ -111,7 +111,10 @@ TEST(LossWeightsTest, UserWeightsAreFactorsOfLabels) {
   options.output_weights.clear();
   options.derivative_weights = {1, 2, 0, 4, 5, 6};
   WeighLabels(options, entries);
-  EXPECT_EQ(entries.Y_weight.cols(), 0);
+  for (Index s = 0; s < 4; ++s) {
+    EXPECT_EQ(entries.ValueWeight(0, s), 1);
+    EXPECT_EQ(entries.ValueWeight(1, s), 1);
+  }
   EXPECT_EQ(entries.J_weight.leftCols(2), (Matrix{{1, 4}, {2, 5}, {0, 6}}));
   EXPECT_EQ(entries.J_weight.leftCols(2), entries.J_weight.rightCols(2));
 }

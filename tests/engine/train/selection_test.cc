@@ -1,11 +1,15 @@
 #include "engine/train/selection.h"
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -16,6 +20,7 @@
 #include "engine/base/rng.h"
 #include "engine/surrogate/ensemble.h"
 #include "engine/surrogate/surrogate.h"
+#include "engine/train/composition.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/portfolio.h"
 #include "engine/train/recipe.h"
@@ -262,6 +267,57 @@ TEST(SelectionTest, ACancelledSelectionGoesOnWhenAsked) {
   stop.request_stop();
   EXPECT_EQ(selection.Advance(stop.get_token()), SelectionStatus::kCancelled);
   EXPECT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+}
+
+// Wherever in a slice the token fires.
+TEST(SelectionTest, ACancelledSelectionEndsAtTheSameBits) {
+  const OwnedSamples samples = Smooth::Sample(40, 1);
+  const SampleSet view = samples.View();
+  SelectionOptions options = SmallOptions();
+  options.composition.extrapolation = Extrapolation::kLinear;
+  Recipe local = options.recipes[2];
+  local.newton_iterations = 40;
+  local.local_variance = true;
+  options.recipes.push_back(local);
+  Selection whole(view, options);
+  ASSERT_EQ(RunToEnd(whole), SelectionStatus::kFinished);
+  Selection stopped(view, options);
+  using Clock = std::chrono::steady_clock;
+  Rng rng(1);
+  Clock::duration slice = std::chrono::microseconds(100);  // How long the last one took.
+  SelectionStatus status = SelectionStatus::kRunning;
+  while (status != SelectionStatus::kFinished) {
+    std::stop_source stop;
+    std::atomic<bool> begun = false;
+    const Clock::duration delay =
+        std::chrono::duration_cast<Clock::duration>(rng.Uniform() * slice);
+    std::thread stopper([&] {
+      while (!begun) {
+      }
+      const Clock::time_point end = Clock::now() + delay;
+      while (Clock::now() < end) {
+      }
+      stop.request_stop();
+    });
+    begun = true;
+    const Clock::time_point begin = Clock::now();
+    status = stopped.Advance(stop.get_token());
+    if (status != SelectionStatus::kCancelled) slice = Clock::now() - begin;
+    stopper.join();
+    if (status == SelectionStatus::kCancelled) status = stopped.Advance({});
+  }
+  const std::vector<Trial> expected = whole.Leaderboard();
+  const std::vector<Trial> board = stopped.Leaderboard();
+  ASSERT_EQ(board.size(), expected.size());
+  for (std::size_t i = 0; i < board.size(); ++i) {
+    SCOPED_TRACE(Name(expected[i].recipe));
+    EXPECT_EQ(Name(board[i].recipe), Name(expected[i].recipe));
+    EXPECT_EQ(board[i].score, expected[i].score);
+    EXPECT_EQ(board[i].work, expected[i].work);
+    EXPECT_EQ(board[i].iterations, expected[i].iterations);
+  }
+  const Matrix X = Smooth::Sample(50, 9).X;
+  EXPECT_EQ(Predict(*stopped.MakeSurrogate(), X), Predict(*whole.MakeSurrogate(), X));
 }
 
 TEST(SelectionTest, InAHurryItTakesTheBestSoFar) {
