@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <stop_token>
@@ -17,7 +18,7 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
-#include "engine/train/samples.h"
+#include "engine/train/robust_errors.h"
 #include "engine/train/scaling.h"
 
 namespace sobolev::train {
@@ -33,10 +34,16 @@ constexpr double kErrors = 6;
 constexpr double kFar = 0.5;
 // Factors within this of −1 are called a sign.
 constexpr double kNearSign = 0.35;
+// A surrogate fitted to values may judge a change of values along an input if it misses values by
+// less than this share of it, and than rounding.
+constexpr double kTrusted = 0.25;
+constexpr double kRounding = 1e-10;
+// A surrogate refutes a suspicion if it errs by less than this share of the disputed change.
+constexpr double kRefutes = 0.1;
+// Held-out labels below which nothing is said.
+constexpr Index kLeastHeldOut = 3;
 // An input whose gradient has less than this share of the largest is not judged.
 constexpr double kNegligible = 0.02;
-// Of a surrogate fitted to values: the largest error with which it may judge.
-constexpr double kReliable = 0.25;
 
 // Neighbours a and b, and c, which is near both.
 struct Triple {
@@ -77,6 +84,7 @@ struct Comparison {
   Matrix A;           // pairs×n
   Matrix Z;           // pairs×n
   Vector difference;  // pairs
+  Vector change;      // n: RMS over pairs of the entries of A before they are scaled.
 };
 
 Comparison CompareOutput(const LabelledPoints& points, const std::vector<Triple>& triples,
@@ -84,7 +92,8 @@ Comparison CompareOutput(const LabelledPoints& points, const std::vector<Triple>
   const Index n = points.n();
   const Index m = points.m();
   const auto most = static_cast<Index>(triples.size());
-  Comparison comparison{.A = Matrix(most, n), .Z = Matrix(most, n), .difference = Vector(most)};
+  Comparison comparison{
+      .A = Matrix(most, n), .Z = Matrix(most, n), .difference = Vector(most), .change = {}};
   Vector distance(most);
   Index rows = 0;
   for (const Triple& triple : triples) {
@@ -100,6 +109,9 @@ Comparison CompareOutput(const LabelledPoints& points, const std::vector<Triple>
     distance[rows] = step.norm();
     ++rows;
   }
+  comparison.change = (comparison.A.topRows(rows).colwise().squaredNorm() /
+                       static_cast<double>(std::max<Index>(1, rows)))
+                          .cwiseSqrt();
   // Errors are noise, of the same size everywhere, and a remainder that grows as the cube of the
   // distance; the noise is at most what the nearest pairs show.
   const Vector error =
@@ -130,6 +142,85 @@ SuspectLabel::Kind KindOf(double factor, double error) {
   if (std::abs(factor + 1) < kNearSign) return SuspectLabel::Kind::kSign;
   return std::abs(factor) > kErrors * error ? SuspectLabel::Kind::kScale
                                             : SuspectLabel::Kind::kBias;
+}
+
+// From each point to the nearest of `others`, n×N; of many points only some have a step. 0: the
+// point is among them.
+Matrix StepsToNearest(const Matrix& X, const Matrix& others, const std::stop_token& stop) {
+  Matrix steps = Matrix::Zero(X.rows(), X.cols());
+  const Index num_anchors = std::min(X.cols(), kMaxAnchors);
+  for (Index k = 0; k < num_anchors; ++k) {
+    ThrowIfStopped(stop);
+    const Index s = k * X.cols() / num_anchors;
+    Index nearest = 0;
+    (others.colwise() - X.col(s)).colwise().squaredNorm().minCoeff(&nearest);
+    steps.col(s) = others.col(nearest) - X.col(s);
+  }
+  return steps;
+}
+
+// Over the points with a step.
+HeldOutErrors SummaryOf(const LabelErrors& errors, const Matrix& steps) {
+  const Index n = steps.rows();
+  const Index m = errors.Y.rows();
+  HeldOutErrors summary{.value = Vector::Zero(m), .slope = Matrix::Zero(n, m)};
+  for (Index i = 0; i < m; ++i) {
+    Index num_values = 0;
+    Eigen::VectorX<Index> num_slopes = Eigen::VectorX<Index>::Zero(n);
+    for (Index s = 0; s < steps.cols(); ++s) {
+      if (steps.col(s).isZero(0)) continue;
+      if (!std::isnan(errors.Y(i, s))) {
+        summary.value[i] += errors.Y(i, s) * errors.Y(i, s);
+        ++num_values;
+      }
+      for (Index j = 0; j < n && errors.J.cols() > 0; ++j) {
+        const double change = errors.J(j, s * m + i) * steps(j, s);
+        if (std::isnan(change)) continue;
+        summary.slope(j, i) += change * change;
+        ++num_slopes[j];
+      }
+    }
+    const auto root_mean = [](double sum, Index count) {
+      return count < kLeastHeldOut ? std::numeric_limits<double>::quiet_NaN()
+                                   : std::sqrt(sum / static_cast<double>(count));
+    };
+    summary.value[i] = root_mean(summary.value[i], num_values);
+    for (Index j = 0; j < n; ++j)
+      summary.slope(j, i) = root_mean(summary.slope(j, i), num_slopes[j]);
+  }
+  return summary;
+}
+
+// Sums over the steps of squares and products of the changes of y_i along each input, as labelled
+// and as predicted.
+struct Changes {
+  Vector cross;                 // n
+  Vector predicted;             // n
+  Vector labelled;              // n
+  Eigen::VectorX<Index> count;  // n
+};
+
+Changes ChangesOf(const LabelledPoints& points, const LabelErrors& errors, const Matrix& steps,
+                  Index i) {
+  const Index n = points.n();
+  Changes changes{.cross = Vector::Zero(n),
+                  .predicted = Vector::Zero(n),
+                  .labelled = Vector::Zero(n),
+                  .count = Eigen::VectorX<Index>::Zero(n)};
+  for (Index s = 0; s < points.NumPoints(); ++s) {
+    if (steps.col(s).isZero(0)) continue;
+    const Index column = s * points.m() + i;
+    for (Index j = 0; j < n; ++j) {
+      const double labelled = points.J(j, column) * steps(j, s);
+      if (std::isnan(labelled)) continue;
+      const double predicted = labelled + errors.J(j, column) * steps(j, s);
+      changes.cross[j] += labelled * predicted;
+      changes.predicted[j] += predicted * predicted;
+      changes.labelled[j] += labelled * labelled;
+      ++changes.count[j];
+    }
+  }
+  return changes;
 }
 
 }  // namespace
@@ -169,47 +260,59 @@ std::vector<SuspectLabel> CompareWithNeighbours(const LabelledPoints& points,
     for (Index k = 0; k < num_unknowns; ++k) {
       const double standard_error = spread.row(k).norm() * correction;
       if (!(std::abs(c[k] - 1) > std::max(kFar, kErrors * standard_error))) continue;
+      const Index judged_k = judged[static_cast<std::size_t>(k)];
       suspects.push_back({.output = i,
-                          .input = judged[static_cast<std::size_t>(k)],
+                          .input = judged_k,
                           .kind = KindOf(c[k], standard_error),
-                          .factor = c[k]});
+                          .factor = c[k],
+                          .disputed = std::abs(c[k] - 1) * comparison.change[judged_k]});
     }
   }
   return suspects;
 }
 
-std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& points,
+std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& held_out, const Matrix& fitted,
                                             const Surrogate& value_only, const nn::Scaling& scaling,
-                                            double value_relative, const std::stop_token& stop) {
-  const Index n = points.n();
-  const Index m = points.m();
+                                            const std::stop_token& stop) {
   std::vector<SuspectLabel> suspects;
-  if (points.J.cols() == 0 || !(value_relative < kReliable)) return suspects;
-  const Matrix X = InUserUnits(points.X, scaling);
-  Matrix J(n, m * points.NumPoints());
-  value_only.Predict(ConstMatrixMap(X.data(), n, X.cols()), std::nullopt, std::nullopt,
-                     {.J = J.data()}, stop);
-  for (Index i = 0; i < m; ++i) {
-    Vector cross = Vector::Zero(n);
-    Vector predicted = Vector::Zero(n);
-    Vector labelled = Vector::Zero(n);
-    for (Index s = 0; s < points.NumPoints(); ++s) {
-      for (Index j = 0; j < n; ++j) {
-        const double label = points.J(j, s * m + i);
-        if (std::isnan(label)) continue;
-        const double slope = J(j, s * m + i) * scaling.x_scale[j] / scaling.y_scale[i];
-        cross[j] += label * slope;
-        predicted[j] += slope * slope;
-        labelled[j] += label * label;
-      }
-    }
-    for (Index j = 0; j < n; ++j) {
-      if (predicted[j] <= kNegligible * predicted.maxCoeff()) continue;
-      if (cross[j] >= kFar * predicted[j]) continue;
-      const double factor = labelled[j] > 0 ? cross[j] / labelled[j] : 0;
-      suspects.push_back({.output = i, .input = j, .kind = KindOf(factor, 1), .factor = factor});
+  if (held_out.J.cols() == 0) return suspects;
+  const LabelErrors errors = LabelErrorsOn(value_only, held_out, scaling, stop);
+  const Matrix steps = StepsToNearest(held_out.X, fitted, stop);
+  const HeldOutErrors of_surrogate = SummaryOf(errors, steps);
+  for (Index i = 0; i < held_out.m(); ++i) {
+    const Changes changes = ChangesOf(held_out, errors, steps, i);
+    const double most = changes.predicted.maxCoeff();
+    for (Index j = 0; j < held_out.n(); ++j) {
+      const double predicted = changes.predicted[j];
+      if (predicted <= kNegligible * most || changes.cross[j] >= kFar * predicted) continue;
+      const double contribution = std::sqrt(predicted / static_cast<double>(changes.count[j]));
+      if (!(of_surrogate.value[i] + kRounding < kTrusted * contribution)) continue;
+      const double labelled = changes.labelled[j];
+      const double factor = labelled > 0 ? changes.cross[j] / labelled : 0;
+      suspects.push_back({.output = i,
+                          .input = j,
+                          .kind = KindOf(factor, 1),
+                          .factor = factor,
+                          .disputed = of_surrogate.slope(j, i)});
     }
   }
+  return suspects;
+}
+
+HeldOutErrors HeldOutErrorsOf(const Surrogate& surrogate, const LabelledPoints& held_out,
+                              const Matrix& fitted, const nn::Scaling& scaling,
+                              const std::stop_token& stop) {
+  return SummaryOf(LabelErrorsOn(surrogate, held_out, scaling, stop),
+                   StepsToNearest(held_out.X, fitted, stop));
+}
+
+std::vector<SuspectLabel> WithoutRefuted(std::vector<SuspectLabel> suspects,
+                                         const HeldOutErrors& errors) {
+  std::erase_if(suspects, [&](const SuspectLabel& suspect) {
+    const double least = kRefutes * suspect.disputed;
+    return errors.value[suspect.output] < least &&
+           errors.slope(suspect.input, suspect.output) < least;
+  });
   return suspects;
 }
 

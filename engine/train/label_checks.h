@@ -26,7 +26,8 @@ struct SuspectLabel {
   Index output = 0;
   Index input = 0;
   Kind kind = Kind::kBias;
-  double factor = 0;  // What the labels would have to be multiplied by.
+  double factor = 0;    // What the labels would have to be multiplied by.
+  double disputed = 0;  // The change of y_i between neighbours that labels get wrong: RMS, in σ_y.
 };
 
 // Compares differences of values between neighbours with the mean of their gradients,
@@ -39,12 +40,33 @@ std::vector<SuspectLabel> CompareWithNeighbours(const LabelledPoints& points,
                                                 const std::stop_token& stop = {});
 
 // Compares the labels with the derivatives of a surrogate that was fitted to values alone, in the
-// user's units, and has `value_relative` error: flags an input whose labels explain less than half
-// of the surrogate's derivative. A surrogate that is poor itself flags nothing.
-std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& points,
+// user's units, at held-out points: flags an input whose labels explain less than half of what the
+// surrogate says. Both are taken times the step to the nearest point of `fitted` (n×N,
+// standardised). Where the surrogate misses values by a good part of that change its slope is not
+// known, and it flags nothing.
+std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& held_out, const Matrix& fitted,
                                             const Surrogate& value_only, const nn::Scaling& scaling,
-                                            double value_relative,
                                             const std::stop_token& stop = {});
+
+// How a surrogate errs at held-out points, in standardised changes of values; NaN where too few
+// labels tell.
+struct HeldOutErrors {
+  Vector value;  // m: RMS error of values.
+  Matrix slope;  // n×m: RMS of the error of ∂y_i/∂x_j times the step to the nearest fitted point.
+};
+
+// Points that are in `fitted` (n×N, standardised) as well count for nothing.
+HeldOutErrors HeldOutErrorsOf(const Surrogate& surrogate, const LabelledPoints& held_out,
+                              const Matrix& fitted, const nn::Scaling& scaling,
+                              const std::stop_token& stop = {});
+
+// Without those that a surrogate refutes, which was fitted to values and derivatives and errs so at
+// held-out points: both its values and its slopes along the input are off by less than a tenth of
+// the disputed change. If labels were wrong, a function that has them as its slopes would be off by
+// that change from one point to the next; that both agree at points that were not fitted shows that
+// a function can have these values and these derivatives.
+std::vector<SuspectLabel> WithoutRefuted(std::vector<SuspectLabel> suspects,
+                                         const HeldOutErrors& errors);
 
 }  // namespace sobolev::train
 

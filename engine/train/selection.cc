@@ -40,7 +40,7 @@ namespace sobolev::train {
 namespace {
 
 // Changes with everything that makes old states continue to other bits.
-constexpr std::uint64_t kStateVersion = 6;
+constexpr std::uint64_t kStateVersion = 7;
 
 // Multiply-adds that are done in about a second.
 constexpr double kShortWork = 1e10;
@@ -140,7 +140,12 @@ struct Selection::Impl {
     if (!std::isfinite(trial.score)) {
       trial.state = Trial::State::kFailed;
     } else if (run->Done()) {
-      if (board.Finish(run->by_point())) best_surrogate = run->first();
+      if (board.Finish(run->by_point())) {
+        const FitData& fold = data.user().folds.front();
+        best_surrogate = run->first();
+        best_errors = HeldOutErrorsOf(*best_surrogate, fold.validation, fold.training.X,
+                                      data.scaling(), stop);
+      }
     } else if (board.IsHopeless()) {
       trial.state = Trial::State::kAbandoned;
     }
@@ -227,9 +232,10 @@ struct Selection::Impl {
     if (run->Advance(stop)) return SelectionStatus::kRunning;
     const FoldRun::Result result = run->Judge(stop);
     if (result.surrogate != nullptr) {
-      if (phase == Phase::kValueOnly && suspects.empty()) {
-        suspects = CompareWithValues(data.user().folds[run->fold()].validation, *result.surrogate,
-                                     data.scaling(), result.errors.value_relative, stop);
+      if (phase == Phase::kValueOnly && Suspects().empty()) {
+        const FitData& fold = data.user().folds[run->fold()];
+        suspects = CompareWithValues(fold.validation, fold.training.X, *result.surrogate,
+                                     data.scaling(), stop);
       }
       run->Add(result);
       if (!run->Done()) return SelectionStatus::kRunning;
@@ -238,6 +244,10 @@ struct Selection::Impl {
     }
     FinishComparison();
     return SelectionStatus::kRunning;
+  }
+
+  std::vector<SuspectLabel> Suspects() const {
+    return board.HasBest() ? WithoutRefuted(suspects, best_errors) : suspects;
   }
 
   // On to the next point of the curve or the next phase.
@@ -290,6 +300,8 @@ struct Selection::Impl {
     writer.Write(hurried);
     board.Save(writer);
     Write(writer, best_surrogate);
+    Write(writer, best_errors);
+    WriteEach(writer, suspects);
     WriteEach(writer, members);
     WriteEach(writer, curve);
     WriteEach(writer, value_only);
@@ -315,6 +327,8 @@ struct Selection::Impl {
     hurried = reader.Read<bool>();
     board.Load(reader);
     best_surrogate = ReadSurrogate(reader);
+    best_errors = ReadHeldOutErrors(reader);
+    suspects = ReadEach(reader, ReadSuspectLabel);
     members = ReadEach(reader, ReadSurrogate);
     curve = ReadEach(reader, ReadCurvePoint);
     value_only = ReadEach(reader, ReadCurvePoint);
@@ -340,6 +354,7 @@ struct Selection::Impl {
   bool hurried = false;
   TrialBoard board;
   std::shared_ptr<const Surrogate> best_surrogate;
+  HeldOutErrors best_errors;                              // Of the best trial, on the first fold.
   std::vector<std::shared_ptr<const Surrogate>> members;  // Of the ensemble so far.
   std::vector<CurvePoint> curve;
   std::vector<CurvePoint> value_only;
@@ -382,7 +397,7 @@ const std::vector<CurvePoint>& Selection::LearningCurve() const { return impl_->
 
 const std::vector<CurvePoint>& Selection::ValueOnly() const { return impl_->value_only; }
 
-const std::vector<SuspectLabel>& Selection::Suspects() const { return impl_->suspects; }
+std::vector<SuspectLabel> Selection::Suspects() const { return impl_->Suspects(); }
 
 Index Selection::NumTrainingSamples() const { return impl_->data.user().all.training.NumPoints(); }
 

@@ -68,8 +68,9 @@ class Selection {
   const std::vector<CurvePoint>& LearningCurve() const;
   const std::vector<CurvePoint>& ValueOnly() const;
   // Derivative labels that contradict the values: from the beginning by comparison of neighbours,
-  // and once finished by comparison with a fit to values.
-  const std::vector<SuspectLabel>& Suspects() const;
+  // and once finished by comparison with a fit to values; but those that the best trial refutes on
+  // the first fold.
+  std::vector<SuspectLabel> Suspects() const;
   Index NumTrainingSamples() const;
   Index NumValidationSamples() const;
 

@@ -12,6 +12,7 @@
 #include "engine/nn/activation.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/errors.h"
+#include "engine/train/label_checks.h"
 #include "engine/train/recipe.h"
 #include "engine/train/surrogate_codec.h"
 #include "engine/train/trial.h"
@@ -102,6 +103,37 @@ Errors ReadErrors(ByteReader& reader) {
   const auto curvature_relative = reader.Read<double>();
   if (has_curvature) errors.curvature_relative = curvature_relative;
   return errors;
+}
+
+void Write(ByteWriter& writer, const HeldOutErrors& errors) {
+  Write(writer, errors.value);
+  Write(writer, Vector(errors.slope.reshaped()));
+}
+
+HeldOutErrors ReadHeldOutErrors(ByteReader& reader) {
+  HeldOutErrors errors{.value = ReadSizedVector(reader), .slope = {}};
+  const Vector slope = ReadSizedVector(reader);
+  const Index m = errors.value.size();
+  if (m > 0) errors.slope = slope.reshaped(slope.size() / m, m);
+  return errors;
+}
+
+void Write(ByteWriter& writer, const SuspectLabel& suspect) {
+  writer.Write(suspect.output);
+  writer.Write(suspect.input);
+  writer.Write(suspect.kind);
+  writer.Write(suspect.factor);
+  writer.Write(suspect.disputed);
+}
+
+SuspectLabel ReadSuspectLabel(ByteReader& reader) {
+  SuspectLabel suspect;
+  suspect.output = reader.Read<Index>();
+  suspect.input = reader.Read<Index>();
+  suspect.kind = reader.Read<SuspectLabel::Kind>();
+  suspect.factor = reader.Read<double>();
+  suspect.disputed = reader.Read<double>();
+  return suspect;
 }
 
 void Write(ByteWriter& writer, const Trial& trial) {

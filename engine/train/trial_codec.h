@@ -10,12 +10,15 @@
 #include "engine/base/byte_codec.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/errors.h"
+#include "engine/train/label_checks.h"
 #include "engine/train/trial.h"
 
 namespace sobolev::train {
 
 void Write(ByteWriter& writer, const Errors& errors);
 void Write(ByteWriter& writer, const PointErrors& errors);
+void Write(ByteWriter& writer, const HeldOutErrors& errors);
+void Write(ByteWriter& writer, const SuspectLabel& suspect);
 void Write(ByteWriter& writer, const Trial& trial);
 void Write(ByteWriter& writer, const CurvePoint& point);
 // May be null.
@@ -23,6 +26,8 @@ void Write(ByteWriter& writer, const std::shared_ptr<const Surrogate>& surrogate
 
 Errors ReadErrors(ByteReader& reader);
 PointErrors ReadPointErrors(ByteReader& reader);
+HeldOutErrors ReadHeldOutErrors(ByteReader& reader);
+SuspectLabel ReadSuspectLabel(ByteReader& reader);
 Trial ReadTrial(ByteReader& reader);
 CurvePoint ReadCurvePoint(ByteReader& reader);
 std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader);
