@@ -103,6 +103,8 @@ Json ToJson(const client::TrainingReport& report) {
                {"epochs", report.epochs},
                {"best_epoch", report.best_epoch},
                {"stop_reason", Name(report.stop_reason)},
+               {"rollbacks", report.rollbacks},
+               {"learning_rate", report.learning_rate},
                {"train_seconds", report.train_seconds},
                {"samples_per_second", report.samples_per_second},
                {"validation", ToJson(report.validation)},
@@ -162,6 +164,8 @@ std::string_view Name(client::StopReason reason) {
       return "early_stopping";
     case client::StopReason::kSelectionDone:
       return "selection_done";
+    case client::StopReason::kDiverged:
+      return "diverged";
     case client::StopReason::kTimeLimit:
       return "time_limit";
   }

@@ -31,8 +31,13 @@ std::string Kind(const client::ModelVersion& version) {
 std::pair<std::string, std::string> Course(const client::TrainingReport& report) {
   const std::string stop = ", stopped by " + WithSpaces(Name(report.stop_reason));
   if (report.leaderboard.empty()) {
-    return {"epochs",
-            std::to_string(report.epochs) + ", best " + std::to_string(report.best_epoch) + stop};
+    std::string text =
+        std::to_string(report.epochs) + ", best " + std::to_string(report.best_epoch) + stop;
+    if (report.rollbacks > 0) {
+      text += ", " + std::to_string(report.rollbacks) + " times back to the best, learning rate " +
+              FormatShort(report.learning_rate);
+    }
+    return {"epochs", text};
   }
   return {"trials", std::to_string(report.leaderboard.size()) + stop};
 }

@@ -105,6 +105,8 @@ StopReason FromProto(v1::TrainingReport::StopReason reason) {
       return StopReason::kSelectionDone;
     case v1::TrainingReport::STOP_REASON_TIME_LIMIT:
       return StopReason::kTimeLimit;
+    case v1::TrainingReport::STOP_REASON_DIVERGED:
+      return StopReason::kDiverged;
     default:
       return StopReason::kUnknown;
   }
@@ -296,6 +298,8 @@ TrainingReport FromProto(const v1::TrainingReport& proto) {
                         .epochs = proto.epochs(),
                         .best_epoch = proto.best_epoch(),
                         .stop_reason = FromProto(proto.stop_reason()),
+                        .rollbacks = proto.rollbacks(),
+                        .learning_rate = proto.learning_rate(),
                         .train_seconds = proto.train_seconds(),
                         .samples_per_second = proto.samples_per_second(),
                         .validation = FromProto(proto.validation()),

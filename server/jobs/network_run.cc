@@ -61,7 +61,9 @@ class NetworkRun : public TrainingRun {
       case train::Status::kCancelled:
         return Status::kCancelled;
       case train::Status::kDiverged:
-        break;
+        if (trainer_.BestEpoch() == 0) break;
+        stop_reason_ = v1::TrainingReport::STOP_REASON_DIVERGED;
+        return Status::kFinished;
       case train::Status::kMaxEpochs:
         stop_reason_ = v1::TrainingReport::STOP_REASON_MAX_EPOCHS;
         return Status::kFinished;
@@ -71,9 +73,9 @@ class NetworkRun : public TrainingRun {
     }
     throw FailedPrecondition(
         "DIVERGED", "spec.learning_rate",
-        "the loss became non-finite in epoch " + std::to_string(trainer_.History().size() + 1) +
-            "; train again with a learning_rate below " + Text(*trainer_.options().learning_rate) +
-            " or with precision float64");
+        "no epoch ended with finite numbers, down to a learning_rate of " +
+            Text(trainer_.PeakLearningRate()) +
+            "; train again with precision float64 or fewer layers, and look for outliers");
   }
 
   std::size_t NewsCount() const override { return trainer_.History().size(); }
@@ -115,6 +117,8 @@ class NetworkRun : public TrainingRun {
     report.set_epochs(static_cast<std::int32_t>(trainer_.History().size()));
     report.set_best_epoch(static_cast<std::int32_t>(trainer_.BestEpoch()));
     report.set_stop_reason(stop_reason_);
+    report.set_rollbacks(static_cast<std::int32_t>(trainer_.NumRollbacks()));
+    report.set_learning_rate(trainer_.PeakLearningRate());
     const double seconds = Seconds(environment_.clock.Steady() - start_);
     if (seconds > 0) {
       report.set_samples_per_second(static_cast<double>(trainer_.SamplesSeen() - start_samples_) /

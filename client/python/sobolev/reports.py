@@ -120,7 +120,10 @@ class TrainingReport:
       seed: As used.
       epochs: Epochs run; 0 where there are none.
       best_epoch: Epoch whose weights were kept.
-      stop_reason: "max_epochs", "early_stopping", "selection_done" or "time_limit".
+      stop_reason: "max_epochs", "early_stopping", "selection_done", "time_limit" or "diverged".
+      rollbacks: With Adam alone: how often a number that was not finite sent the training back to
+        its best epoch, to go on with a tenth of the learning rate.
+      learning_rate: With Adam alone: peak of the schedule after the last of them; else 0.
       train_seconds: Wall-clock time spent computing, over all attempts.
       samples_per_second: Over the optimiser's steps; 0 where it was not measured.
       validation: Held-out errors.
@@ -146,6 +149,8 @@ class TrainingReport:
     epochs: int
     best_epoch: int
     stop_reason: str
+    rollbacks: int
+    learning_rate: float
     train_seconds: float
     samples_per_second: float
     validation: Errors
@@ -280,6 +285,8 @@ def from_report(report: models_pb2.TrainingReport) -> TrainingReport:
         epochs=report.epochs,
         best_epoch=report.best_epoch,
         stop_reason=enum_name(models_pb2.TrainingReport.StopReason, report.stop_reason),
+        rollbacks=report.rollbacks,
+        learning_rate=report.learning_rate,
         train_seconds=report.train_seconds,
         samples_per_second=report.samples_per_second,
         validation=from_errors(report.validation),

@@ -135,7 +135,14 @@ struct EpochRecord {
   double learning_rate = 0;
 };
 
-enum class StopReason { kUnknown, kMaxEpochs, kEarlyStopping, kSelectionDone, kTimeLimit };
+enum class StopReason {
+  kUnknown,
+  kMaxEpochs,
+  kEarlyStopping,
+  kSelectionDone,
+  kTimeLimit,
+  kDiverged
+};
 
 // One way to fit that was tried.
 struct Trial {
@@ -192,6 +199,10 @@ struct TrainingReport {
   int epochs = 0;
   int best_epoch = 0;
   StopReason stop_reason = StopReason::kUnknown;
+  // Of a network trained with Adam alone: how often a number that was not finite sent the training
+  // back to its best epoch, to go on with a tenth of the rate, and the peak rate after the last.
+  int rollbacks = 0;
+  double learning_rate = 0;
   double train_seconds = 0;
   double samples_per_second = 0;
   ErrorReport validation;
