@@ -131,7 +131,7 @@ struct Selection::Impl {
     run->Add(result);
     trial.errors = run->MeanErrors();
     trial.score = Score(trial.errors);
-    if (data.JudgedByItself()) trial.errors = UnknownErrors();
+    if (data.JudgedByItself()) trial.errors = {};
     trial.iterations = run->MedianIterations();
     if (!std::isfinite(trial.score)) {
       trial.state = Trial::State::kFailed;
@@ -142,7 +142,7 @@ struct Selection::Impl {
         best_errors = HeldOutErrorsOf(*best_surrogate, fold.validation, fold.training.X,
                                       data.scaling(), stop);
       }
-    } else if (board.IsHopeless()) {
+    } else if (trial.errors.IsKnown() && board.IsHopeless()) {
       trial.state = Trial::State::kAbandoned;
     }
   }

@@ -1,5 +1,6 @@
 #include "engine/train/selection_data.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -55,6 +56,23 @@ void CheckHasLabels(const LossWeights& weights, const LossOptions& options) {
   }
 }
 
+// Throws Error(kFailedPrecondition) naming "dataset" if none of the recipes can use any of the
+// labels that are left of the samples in the coordinates of the fits. No recipes: all kinds are
+// tried.
+void RequireLabels(const LabelledPoints& points, const SelectionOptions& options) {
+  const LossWeights weights = WeightsFor(points, options.loss);
+  const bool curvatures =
+      options.recipes.empty() || std::ranges::any_of(options.recipes, &Recipe::TakesAllLabels);
+  const bool values = weights.alpha > 0 && !points.Y.array().isNaN().all();
+  if (values || weights.beta > 0 || (curvatures && weights.gamma > 0)) return;
+  throw FailedPrecondition(
+      "NO_LABELS", "dataset",
+      "expected samples with labels that the fit can use, got none; append samples with values: "
+      "derivatives of outputs with bounds or logarithms (spec.output_maps) need the value in the "
+      "same sample, and Hessian-vector labels need OPTIMIZER_LEVENBERG_MARQUARDT or "
+      "OPTIMIZER_LBFGS");
+}
+
 }  // namespace
 
 SelectionData::SelectionData(const SampleSet& samples, const SelectionOptions& options,
@@ -70,6 +88,7 @@ SelectionData::SelectionData(const SampleSet& samples, const SelectionOptions& o
   CheckHasLabels(loss_, options_.loss);
 
   const Coordinates& plain = CoordinatesOf(Logarithms::kNone, stop);
+  RequireLabels(plain.data().all.training, options_);
   facts_ = {.ranks = {},
             .recipes = options_.recipes,
             .shape = options_.shape,

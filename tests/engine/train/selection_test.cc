@@ -344,6 +344,28 @@ TEST(SelectionTest, HowGoodAFitToOneSampleIsRemainsUnknown) {
   EXPECT_THAT(selection.LearningCurve(), testing::IsEmpty());
 }
 
+// Only minimisers that take all labels take Hessian-vector labels.
+TEST(SelectionTest, LabelsThatNoRecipeUsesAreRefused) {
+  OwnedSamples samples = Smooth::Sample(30, 1);
+  SampleSet view = samples.View();
+  const Matrix ones = Matrix::Ones(2, 30);
+  SampleBlock& block = view.blocks.front();
+  block.y = nullptr;
+  block.jacobian = nullptr;
+  block.num_hvps = 1;
+  block.hvp_adjoints = ones.data();
+  block.hvp_tangents = ones.data();
+  block.hvp = ones.data();
+  try {
+    const Selection selection(view, {.recipes = {{.family = Family::kGaussianProcess}}});
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+    EXPECT_EQ(error.field(), "dataset");
+  }
+  EXPECT_NO_THROW(Selection(view, {.recipes = {LbfgsRecipe()}}));
+}
+
 TEST(SelectionTest, NoSamplesAreRefused) {
   const SampleSet none{.n = 2, .m = 1, .blocks = {}};
   try {
