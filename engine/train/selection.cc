@@ -378,6 +378,8 @@ Index Selection::NumTrainingSamples() const { return impl_->data.user().all.trai
 
 Index Selection::NumValidationSamples() const { return impl_->data.NumHeldOut(); }
 
+Index Selection::NumJacobians() const { return impl_->data.NumJacobians(); }
+
 std::shared_ptr<const Surrogate> Selection::MakeSurrogate() const { return impl_->best_surrogate; }
 
 std::string Selection::SaveState() const { return impl_->SaveState(); }

@@ -1,10 +1,12 @@
 #include "engine/train/selection_data.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <stop_token>
+#include <vector>
 
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
@@ -93,7 +95,7 @@ SelectionData::SelectionData(const SampleSet& samples, const SelectionOptions& o
             .recipes = options_.recipes,
             .shape = options_.shape,
             .num_points = options_.loss.huber ? 0 : user_.folds.front().training.NumPoints(),
-            .balance = !options_.loss.alpha && !options_.loss.beta};
+            .balance = !options_.loss.alpha && !options_.loss.beta && loss_.beta + loss_.gamma > 0};
   if (facts_.recipes.empty() && AllowsLogarithms(options_.shape)) {
     facts_.logarithms = UsableLogarithms(stop);
   }
@@ -117,6 +119,23 @@ Index SelectionData::NumHeldOut() const {
   if (JudgedByItself()) return 0;
   Index count = 0;
   for (const FitData& fold : user_.folds) count += fold.validation.NumPoints();
+  return count;
+}
+
+Index SelectionData::NumJacobians() const {
+  const LabelledPoints& points = user_.all.training;
+  const std::vector<OutputMapping>& outputs = options_.composition.outputs;
+  const auto counts = [&](Index s, Index i) {
+    const bool curved = !outputs.empty() && !outputs[static_cast<std::size_t>(i)].IsIdentity();
+    return !(curved && std::isnan(points.Y(i, s))) &&
+           !points.J.col(s * points.m() + i).array().isNaN().all();
+  };
+  Index count = 0;
+  for (Index s = 0; s < points.NumPoints() && points.J.cols() > 0; ++s) {
+    bool any = false;
+    for (Index i = 0; i < points.m(); ++i) any = any || counts(s, i);
+    count += any ? 1 : 0;
+  }
   return count;
 }
 

@@ -20,6 +20,7 @@
 #include "engine/train/portfolio.h"
 #include "engine/train/recipe.h"
 #include "engine/train/samples.h"
+#include "engine/train/selection_data.h"
 #include "tests/engine/train/problems.h"
 
 namespace sobolev::train {
@@ -364,6 +365,37 @@ TEST(SelectionTest, LabelsThatNoRecipeUsesAreRefused) {
     EXPECT_EQ(error.field(), "dataset");
   }
   EXPECT_NO_THROW(Selection(view, {.recipes = {LbfgsRecipe()}}));
+}
+
+// The derivative of log(y − lower) needs y.
+TEST(SelectionTest, DerivativesOfOutputsWithBoundsNeedTheirValue) {
+  OwnedSamples samples = Smooth::Sample(30, 1);
+  samples.Y.rightCols(20).setConstant(kMissing);
+  SelectionOptions options{.recipes = {LbfgsRecipe()}};
+  SampleSet view = samples.View();
+  EXPECT_EQ(Selection(view, options).NumJacobians(), 30);
+  options.composition.outputs = {{.name = "a", .lower = -1e4}, {.name = "b"}};
+  EXPECT_EQ(Selection(view, options).NumJacobians(), 30) << "b has no bounds";
+  options.composition.outputs[1].lower = -1e4;
+  EXPECT_EQ(Selection(view, options).NumJacobians(), 10);
+  view.blocks.front().y = nullptr;
+  try {
+    const Selection selection(view, options);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+    EXPECT_EQ(error.field(), "dataset");
+  }
+}
+
+// Of values alone, weights of derivatives make the same fits.
+TEST(SelectionTest, ValuesAloneAreNotFittedWithOtherBalances) {
+  const OwnedSamples samples = Smooth::Sample(40, 1);
+  const SampleSet view = samples.ViewWithJacobians(0);
+  const SelectionData values(view, {}, {});
+  EXPECT_FALSE(values.facts().balance);
+  const SampleSet all = samples.View();
+  EXPECT_TRUE(SelectionData(all, {}, {}).facts().balance);
 }
 
 TEST(SelectionTest, NoSamplesAreRefused) {
