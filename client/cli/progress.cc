@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 #include "client/cli/format.h"
@@ -87,12 +88,15 @@ std::string DescribeProgress(const client::TrainingProgress& progress) {
     std::snprintf(jacobian.data(), jacobian.size(), ", Jacobian %.3g%%",
                   100 * epoch.validation_jacobian_relative);
   }
+  std::array<char, 64> value{"unknown"};
+  if (!std::isnan(epoch.validation_value_relative)) {
+    std::snprintf(value.data(), value.size(), "%.3g%%", 100 * epoch.validation_value_relative);
+  }
   std::snprintf(text.data(), text.size(),
-                "epoch %d/%d  loss: value %.3g%s  held-out error: value %.3g%%%s  %.3g samples/s  "
+                "epoch %d/%d  loss: value %.3g%s  held-out error: value %s%s  %.3g samples/s  "
                 "%.0f s left",
-                epoch.epoch, progress.epochs, epoch.value_loss, gradient.data(),
-                100 * epoch.validation_value_relative, jacobian.data(), progress.samples_per_second,
-                progress.remaining_seconds);
+                epoch.epoch, progress.epochs, epoch.value_loss, gradient.data(), value.data(),
+                jacobian.data(), progress.samples_per_second, progress.remaining_seconds);
   return text.data();
 }
 

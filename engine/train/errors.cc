@@ -31,6 +31,37 @@ double Limited(double error, double weight, double limit) {
   return std::copysign(limit / std::sqrt(weight), error);
 }
 
+// So that NaN means unknown and nothing else.
+double FiniteOrInfinite(double error) { return std::isfinite(error) ? error : kInfinity; }
+
+// Of the numbers that are not NaN.
+struct KnownMean {
+  void Add(double number) {
+    if (std::isnan(number)) return;
+    sum += number;
+    ++count;
+  }
+  double Get() const { return count > 0 ? sum / static_cast<double>(count) : Errors::kUnknown; }
+
+  double sum = 0;
+  Index count = 0;
+};
+
+// Entry by entry; sets without any are empty.
+Vector MeanOfKnown(const std::vector<Errors>& sets, Vector Errors::*vector) {
+  Index size = 0;
+  for (const Errors& set : sets) size = std::max(size, (set.*vector).size());
+  Vector mean(size);
+  for (Index i = 0; i < size; ++i) {
+    KnownMean of_entry;
+    for (const Errors& set : sets) {
+      if ((set.*vector).size() > 0) of_entry.Add((set.*vector)[i]);
+    }
+    mean[i] = of_entry.Get();
+  }
+  return mean;
+}
+
 double Relative(double error_square, double label_square) {
   return label_square > 0 ? std::sqrt(error_square / label_square) : 0;
 }
@@ -132,51 +163,55 @@ Errors FirstOrderErrors(const Surrogate& surrogate, const LabelledPoints& points
   if (outlier_weight > 0) label_square *= jacobian_weight.sum() / sound_weight;
   if (by_point != nullptr) *by_point = std::move(of_points);
   Errors errors;
-  if (weight.sum() > 0) {
-    const Vector rmse = square.cwiseQuotient(weight.cwiseMax(1e-300)).cwiseSqrt();
+  const Vector rmse = RootMeans(square, weight);
+  if (rmse.size() > 0) {
     errors.value_rmse = rmse.cwiseProduct(scaling.y_scale);
-    errors.value_relative = std::sqrt(rmse.squaredNorm() / static_cast<double>(m));
+    errors.value_relative = RelativeOf(rmse);
   }
-  if (jacobian_weight.sum() > 0) {
-    errors.jacobian_rmse =
-        jacobian_square.cwiseQuotient(jacobian_weight.cwiseMax(1e-300)).cwiseSqrt();
-    errors.jacobian_relative = Relative(jacobian_square.sum(), label_square);
+  errors.jacobian_rmse = RootMeans(jacobian_square, jacobian_weight);
+  if (errors.jacobian_rmse.size() > 0) {
+    errors.jacobian_relative = FiniteOrInfinite(Relative(jacobian_square.sum(), label_square));
   }
   return errors;
 }
 
 }  // namespace
 
-Errors UnknownErrors() {
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  return {.value_rmse = {},
-          .value_relative = nan,
-          .jacobian_rmse = {},
-          .jacobian_relative = nan,
-          .curvature_relative = {}};
+Vector RootMeans(const Vector& squares, const Vector& weights) {
+  if (!(weights.sum() > 0)) return {};
+  Vector means(squares.size());
+  for (Index i = 0; i < squares.size(); ++i) {
+    means[i] =
+        weights[i] > 0 ? FiniteOrInfinite(std::sqrt(squares[i] / weights[i])) : Errors::kUnknown;
+  }
+  return means;
+}
+
+double RelativeOf(const Vector& standardised_rmse) {
+  const auto is_unknown = [](double rmse) { return std::isnan(rmse); };
+  std::vector<double> known(standardised_rmse.begin(), standardised_rmse.end());
+  std::erase_if(known, is_unknown);
+  const auto count = static_cast<Index>(known.size());
+  if (count == 0) return Errors::kUnknown;
+  return std::sqrt(ConstMatrixMap(known.data(), count, 1).squaredNorm() /
+                   static_cast<double>(count));
 }
 
 Errors MeanOf(const std::vector<Errors>& sets) {
-  Errors mean = sets.front();
-  for (std::size_t k = 1; k < sets.size(); ++k) {
-    mean.value_rmse += sets[k].value_rmse;
-    mean.value_relative += sets[k].value_relative;
-    mean.jacobian_rmse += sets[k].jacobian_rmse;
-    mean.jacobian_relative += sets[k].jacobian_relative;
-  }
-  double curvature = 0;
-  Index num_curvatures = 0;
+  KnownMean value;
+  KnownMean jacobian;
+  KnownMean curvature;
   for (const Errors& set : sets) {
-    if (!set.curvature_relative) continue;
-    curvature += *set.curvature_relative;
-    ++num_curvatures;
+    value.Add(set.value_relative);
+    jacobian.Add(set.jacobian_relative);
+    curvature.Add(set.curvature_relative.value_or(Errors::kUnknown));
   }
-  if (num_curvatures > 0) mean.curvature_relative = curvature / static_cast<double>(num_curvatures);
-  const auto count = static_cast<double>(sets.size());
-  mean.value_rmse /= count;
-  mean.value_relative /= count;
-  mean.jacobian_rmse /= count;
-  mean.jacobian_relative /= count;
+  Errors mean{.value_rmse = MeanOfKnown(sets, &Errors::value_rmse),
+              .value_relative = value.Get(),
+              .jacobian_rmse = MeanOfKnown(sets, &Errors::jacobian_rmse),
+              .jacobian_relative = jacobian.Get(),
+              .curvature_relative = {}};
+  if (curvature.count > 0) mean.curvature_relative = curvature.Get();
   return mean;
 }
 
@@ -223,6 +258,9 @@ double Score(const Errors& errors) {
   if (values) log_score += std::log(std::max(errors.value_relative, kExact));
   if (jacobian) log_score += std::log(std::max(errors.jacobian_relative, kExact));
   if (values && jacobian) log_score /= 2;
+  if (!values && !jacobian && errors.curvature_relative) {
+    log_score = std::log(std::max(*errors.curvature_relative, kExact));
+  }
   return std::isfinite(log_score) ? std::exp(log_score) : std::numeric_limits<double>::infinity();
 }
 

@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_ENGINE_TRAIN_ERRORS_H_
 #define SOBOLEV_ENGINE_TRAIN_ERRORS_H_
 
+#include <limits>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -14,21 +15,32 @@
 
 namespace sobolev::train {
 
-// Errors on a set of samples. "Standardised" means in units of σ_x and σ_y.
+// Errors on a set of samples. "Standardised" means in units of σ_x and σ_y. What no label tells is
+// NaN; errors that are not finite are infinite.
 struct Errors {
-  Vector value_rmse;             // m, in the outputs' units; empty without values.
-  double value_relative = 0;     // RMS over outputs of value_rmse / σ_y.
-  Vector jacobian_rmse;          // m, standardised; empty without Jacobians.
-  double jacobian_relative = 0;  // ‖J − J*‖ / ‖J*‖, standardised; 0 if J* is.
+  static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+  Vector value_rmse;                    // m, in the outputs' units; empty without values.
+  double value_relative = kUnknown;     // RMS of value_rmse / σ_y over the outputs with values.
+  Vector jacobian_rmse;                 // m, standardised; empty without Jacobians.
+  double jacobian_relative = kUnknown;  // ‖J − J*‖ / ‖J*‖, standardised; 0 if J* is.
   // ‖h − h*‖ / ‖h*‖ over curvature labels, standardised; 0 if h* is. Unset without labels.
   std::optional<double> curvature_relative;
+
+  // Whether there was any label.
+  bool IsKnown() const {
+    return value_rmse.size() + jacobian_rmse.size() > 0 || curvature_relative.has_value();
+  }
 };
 
-// Of a fit that nothing was held out from: no squares, and NaN for ratios.
-Errors UnknownErrors();
+// Weighted sums of squares, per output (m), as root means; NaN where nothing has a weight, and
+// empty if nothing has.
+Vector RootMeans(const Vector& squares, const Vector& weights);
 
-// The mean of each number, over one or more sets of samples with the same kinds of labels; of
-// curvatures over the sets that have some.
+// Of value_rmse / σ_y, over the outputs where it is known.
+double RelativeOf(const Vector& standardised_rmse);
+
+// The mean of each number, over the sets of samples, one or more, where it is known.
 Errors MeanOf(const std::vector<Errors>& sets);
 
 // What each point adds to the errors: its weighted squares, standardised.
@@ -57,8 +69,9 @@ double ScoreOn(const Surrogate& surrogate, const LabelledPoints& points, const n
 bool ClearlyLower(const PointErrors& first, const PointErrors& second);
 
 // One number to rank by: the geometric mean of the relative errors of values and Jacobians, or the
-// one that is known. Curvatures do not count: they are seldom labelled but by differences, whose
-// noise would hide the others. Infinite if an error is not finite.
+// one that is known. Curvatures count only where nothing else is known: they are seldom labelled
+// but by differences, whose noise would hide the others. 1 if nothing is known; infinite if an
+// error is not finite.
 double Score(const Errors& errors);
 
 }  // namespace sobolev::train

@@ -165,6 +165,14 @@ Options ResolveOptions(const Options& options, const SampleShape& shape, std::si
   return resolved;
 }
 
+void RequireLabels(const Options& resolved, const SampleShape& shape) {
+  if ((shape.has_values && *resolved.alpha > 0) || *resolved.beta > 0) return;
+  throw FailedPrecondition("NO_LABELS", "dataset",
+                           "expected samples with values or first derivatives that have a weight, "
+                           "got none; append such samples, or train on Hessian-vector labels alone "
+                           "with OPTIMIZER_LEVENBERG_MARQUARDT or OPTIMIZER_LBFGS");
+}
+
 std::size_t MemoryBytes(const Options& resolved, const SampleShape& shape) {
   const bool single = resolved.precision == Precision::kFloat32;
   const double number = single ? sizeof(float) : sizeof(double);

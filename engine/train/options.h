@@ -59,6 +59,10 @@ inline constexpr Index kSketchedOutputs = 4;
 // options with every optional filled in; resolved options resolve to themselves.
 Options ResolveOptions(const Options& options, const SampleShape& shape, std::size_t memory_limit);
 
+// Throws Error(kFailedPrecondition) naming "dataset" if a Trainer with these resolved options would
+// have nothing to fit: it leaves Hessian-vector labels out.
+void RequireLabels(const Options& resolved, const SampleShape& shape);
+
 // About what a Trainer with these resolved options holds.
 std::size_t MemoryBytes(const Options& resolved, const SampleShape& shape);
 

@@ -48,6 +48,12 @@ Index SampleSet::NumSamples() const {
   return count;
 }
 
+bool SampleSet::HasValues() const {
+  return std::ranges::any_of(blocks, [this](const SampleBlock& block) {
+    return block.y != nullptr && !std::all_of(block.y, block.y + block.rows * m, IsMissing);
+  });
+}
+
 Index SampleSet::NumJacobians() const {
   return CountKnown(*this, [this](const SampleBlock& block) {
     return Labels{.numbers = block.jacobian, .count = block.rows, .width = m * n};
@@ -88,10 +94,10 @@ nn::RowLayout LayoutOfLabels(const SampleSet& samples) {
 }
 
 SampleShape ShapeOf(const SampleSet& samples) {
-  return {
-      .layout = LayoutOfLabels(samples),
-      .num_samples = samples.NumSamples(),
-      .num_derivatives = samples.NumJacobians() + samples.NumTangents() + samples.NumAdjoints()};
+  return {.layout = LayoutOfLabels(samples),
+          .num_samples = samples.NumSamples(),
+          .num_derivatives = samples.NumJacobians() + samples.NumTangents() + samples.NumAdjoints(),
+          .has_values = samples.HasValues()};
 }
 
 bool HasDerivatives(const Sample& sample) {

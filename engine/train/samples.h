@@ -43,6 +43,8 @@ struct SampleSet {
   std::vector<SampleBlock> blocks;
 
   Index NumSamples() const;
+  // Whether a value is known.
+  bool HasValues() const;
   // Samples with a Jacobian of which at least one entry is known.
   Index NumJacobians() const;
   // Directions, over all samples, whose jvp, vjp or hvp has at least one known entry.
@@ -59,6 +61,7 @@ struct SampleShape {
   nn::RowLayout layout;  // LayoutOfLabels
   Index num_samples = 0;
   Index num_derivatives = 0;  // Labels of first derivatives with at least one known entry.
+  bool has_values = true;     // Whether a value is known.
 };
 SampleShape ShapeOf(const SampleSet& samples);
 

@@ -135,7 +135,7 @@ struct Selection::Impl {
     run->Add(result);
     trial.errors = run->MeanErrors();
     trial.score = Score(trial.errors);
-    if (data.JudgedByItself()) trial.errors = UnknownErrors();
+    if (data.JudgedByItself()) trial.errors = {};
     trial.iterations = run->MedianIterations();
     if (!std::isfinite(trial.score)) {
       trial.state = Trial::State::kFailed;
@@ -146,7 +146,7 @@ struct Selection::Impl {
         best_errors = HeldOutErrorsOf(*best_surrogate, fold.validation, fold.training.X,
                                       data.scaling(), stop);
       }
-    } else if (board.IsHopeless()) {
+    } else if (trial.errors.IsKnown() && board.IsHopeless()) {
       trial.state = Trial::State::kAbandoned;
     }
   }
@@ -402,6 +402,8 @@ std::vector<SuspectLabel> Selection::Suspects() const { return impl_->Suspects()
 Index Selection::NumTrainingSamples() const { return impl_->data.user().all.training.NumPoints(); }
 
 Index Selection::NumValidationSamples() const { return impl_->data.NumHeldOut(); }
+
+Index Selection::NumJacobians() const { return impl_->data.NumJacobians(); }
 
 std::shared_ptr<const Surrogate> Selection::MakeSurrogate() const { return impl_->best_surrogate; }
 

@@ -73,6 +73,8 @@ class Selection {
   std::vector<SuspectLabel> Suspects() const;
   Index NumTrainingSamples() const;
   Index NumValidationSamples() const;
+  // As SelectionData::NumJacobians.
+  Index NumJacobians() const;
 
   // The winner, once finished, else the best so far. Null if there is none.
   std::shared_ptr<const Surrogate> MakeSurrogate() const;

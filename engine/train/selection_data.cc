@@ -1,9 +1,12 @@
 #include "engine/train/selection_data.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <stop_token>
+#include <vector>
 
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
@@ -58,6 +61,23 @@ void CheckHasLabels(const LossWeights& weights, const LossOptions& options) {
   }
 }
 
+// Throws Error(kFailedPrecondition) naming "dataset" if none of the recipes can use any of the
+// labels that are left of the samples in the coordinates of the fits. No recipes: all kinds are
+// tried.
+void RequireLabels(const LabelledPoints& points, const SelectionOptions& options) {
+  const LossWeights weights = WeightsFor(points, options.loss);
+  const bool curvatures =
+      options.recipes.empty() || std::ranges::any_of(options.recipes, &Recipe::TakesAllLabels);
+  const bool values = weights.alpha > 0 && !points.Y.array().isNaN().all();
+  if (values || weights.beta > 0 || (curvatures && weights.gamma > 0)) return;
+  throw FailedPrecondition(
+      "NO_LABELS", "dataset",
+      "expected samples with labels that the fit can use, got none; append samples with values: "
+      "derivatives of outputs with bounds or logarithms (spec.output_maps) need the value in the "
+      "same sample, and Hessian-vector labels need OPTIMIZER_LEVENBERG_MARQUARDT or "
+      "OPTIMIZER_LBFGS");
+}
+
 }  // namespace
 
 SelectionData::SelectionData(const SampleSet& samples, const SelectionOptions& options,
@@ -73,6 +93,7 @@ SelectionData::SelectionData(const SampleSet& samples, const SelectionOptions& o
   CheckHasLabels(loss_, options_.loss);
 
   const Coordinates& plain = CoordinatesOf(Logarithms::kNone, stop);
+  RequireLabels(plain.data().all.training, options_);
   facts_ = {.n = samples_.n,
             .ranks = {},
             .recipes = options_.recipes,
@@ -80,7 +101,7 @@ SelectionData::SelectionData(const SampleSet& samples, const SelectionOptions& o
             .num_points = options_.loss.huber ? 0 : user_.folds.front().training.NumPoints(),
             .search = std::min(kShortSearch, kSearchShare * options_.budget /
                                                  static_cast<double>(user_.folds.size())),
-            .balance = !options_.loss.alpha && !options_.loss.beta};
+            .balance = !options_.loss.alpha && !options_.loss.beta && loss_.beta + loss_.gamma > 0};
   if (facts_.recipes.empty() && AllowsLogarithms(options_.shape)) {
     facts_.logarithms = UsableLogarithms(stop);
   }
@@ -104,6 +125,23 @@ Index SelectionData::NumHeldOut() const {
   if (JudgedByItself()) return 0;
   Index count = 0;
   for (const FitData& fold : user_.folds) count += fold.validation.NumPoints();
+  return count;
+}
+
+Index SelectionData::NumJacobians() const {
+  const LabelledPoints& points = user_.all.training;
+  const std::vector<OutputMapping>& outputs = options_.composition.outputs;
+  const auto counts = [&](Index s, Index i) {
+    const bool curved = !outputs.empty() && !outputs[static_cast<std::size_t>(i)].IsIdentity();
+    return !(curved && std::isnan(points.Y(i, s))) &&
+           !points.J.col(s * points.m() + i).array().isNaN().all();
+  };
+  Index count = 0;
+  for (Index s = 0; s < points.NumPoints() && points.J.cols() > 0; ++s) {
+    bool any = false;
+    for (Index i = 0; i < points.m(); ++i) any = any || counts(s, i);
+    count += any ? 1 : 0;
+  }
   return count;
 }
 

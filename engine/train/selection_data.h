@@ -46,6 +46,10 @@ class SelectionData {
   // Over all folds.
   Index NumHeldOut() const;
 
+  // Points with a Jacobian of which an entry is fitted: of outputs with bounds or logarithms those
+  // with a value.
+  Index NumJacobians() const;
+
   // The same for the same samples, options and instruction set, and hardly ever for others.
   std::uint64_t Fingerprint() const;
 

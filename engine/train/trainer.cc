@@ -75,18 +75,16 @@ void ForEachField(AnyCursor& cursor, const Visit& visit) {
 
 Errors ToErrors(const Evaluation& evaluation, const Vector& y_scale) {
   Errors errors;
-  if (evaluation.num_values.sum() > 0) {
-    const Vector rmse =
-        evaluation.value_square.cwiseQuotient(evaluation.num_values.cwiseMax(1)).cwiseSqrt();
+  const Vector rmse = RootMeans(evaluation.value_square, evaluation.num_values);
+  if (rmse.size() > 0) {
     errors.value_rmse = rmse.cwiseProduct(y_scale);
-    errors.value_relative = std::sqrt(rmse.squaredNorm() / static_cast<double>(y_scale.size()));
+    errors.value_relative = RelativeOf(rmse);
   }
-  if (evaluation.num_entries.sum() == 0) return errors;
-  errors.jacobian_rmse =
-      evaluation.jacobian_square.cwiseQuotient(evaluation.num_entries.cwiseMax(1)).cwiseSqrt();
-  const double label_square = evaluation.jacobian_label_square.sum();
-  if (label_square > 0) {
-    errors.jacobian_relative = std::sqrt(evaluation.jacobian_square.sum() / label_square);
+  errors.jacobian_rmse = RootMeans(evaluation.jacobian_square, evaluation.num_entries);
+  if (errors.jacobian_rmse.size() > 0) {
+    const double label_square = evaluation.jacobian_label_square.sum();
+    errors.jacobian_relative =
+        label_square > 0 ? std::sqrt(evaluation.jacobian_square.sum() / label_square) : 0;
   }
   return errors;
 }

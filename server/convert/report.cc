@@ -86,7 +86,7 @@ v1::Trial ToProto(const train::Trial& trial) {
   v1::Trial proto;
   proto.set_recipe(Name(trial.recipe));
   proto.set_state(ToProto(trial.state));
-  if (trial.errors.value_rmse.size() + trial.errors.jacobian_rmse.size() > 0) {
+  if (trial.errors.IsKnown()) {
     *proto.mutable_validation() = ToProto(trial.errors);
     proto.set_score(trial.score);
   }

@@ -154,8 +154,10 @@ std::unique_ptr<TrainingRun> MakeNetworkRun(const TrainingRunEnvironment& enviro
                                             const train::SampleSet& samples,
                                             const v1::TrainingSpec& spec, const v1::Schema& schema,
                                             const std::stop_token& stop) {
-  const train::Options options = train::ResolveOptions(
-      ToOptions(spec, schema), train::ShapeOf(samples), environment.memory_limit);
+  const train::SampleShape shape = train::ShapeOf(samples);
+  const train::Options options =
+      train::ResolveOptions(ToOptions(spec, schema), shape, environment.memory_limit);
+  train::RequireLabels(options, shape);
   return std::make_unique<NetworkRun>(environment, samples, options, stop);
 }
 

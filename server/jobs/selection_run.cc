@@ -28,7 +28,6 @@ class SelectionRun : public TrainingRun {
       : environment_(environment),
         spec_(spec),
         schema_(schema),
-        num_jacobians_(samples.NumJacobians()),
         selection_(samples, OptionsFor(environment, spec, schema), stop) {}
 
   Status Advance(const std::stop_token& stop) override {
@@ -82,7 +81,7 @@ class SelectionRun : public TrainingRun {
   void Report(v1::TrainingReport& report) const override {
     report.set_training_samples(selection_.NumTrainingSamples());
     report.set_validation_samples(selection_.NumValidationSamples());
-    report.set_jacobian_samples(num_jacobians_);
+    report.set_jacobian_samples(selection_.NumJacobians());
     report.set_alpha(selection_.loss().alpha);
     report.set_beta(selection_.loss().beta);
     report.set_gamma(selection_.loss().gamma);
@@ -108,7 +107,6 @@ class SelectionRun : public TrainingRun {
   const TrainingRunEnvironment environment_;
   const v1::TrainingSpec spec_;
   const v1::Schema schema_;
-  const Index num_jacobians_;
   train::Selection selection_;
   std::size_t news_count_ = 0;
   bool out_of_time_ = false;

@@ -212,7 +212,9 @@ class Client:
           log_inputs: Names of positive inputs of which the model sees the logarithm.
           feature_degree: Products and powers of inputs up to this degree, 1 to 4, are inputs of the
             model as well. Default 1: none.
-          lower: Of outputs by name: bounds that predictions stay above, as do all samples.
+          lower: Of outputs by name: bounds that predictions stay above, as do all samples. With
+            bounds or logarithms, derivatives of an output are used only where the same sample has
+            its value.
           upper: The same for bounds that predictions stay below.
           log_outputs: Names of outputs whose logarithm (above `lower`, else 0) is fitted: for
             values over several decades.

@@ -178,7 +178,10 @@ def _describe_trials(trials: tuple[reports.Trial, ...]) -> str:
     text = f"{len(trials)} tried"
     if trials and trials[0].state == "finished" and trials[0].validation is not None:
         best = trials[0].validation
-        text += f", best {trials[0].recipe}: value {best.value_relative:.3%}"
+        errors = []
+        if best.value_rmse:
+            errors.append(f"value {best.value_relative:.3%}")
         if best.jacobian_rmse:
-            text += f", Jacobian {best.jacobian_relative:.3%}"
+            errors.append(f"Jacobian {best.jacobian_relative:.3%}")
+        text += f", best {trials[0].recipe}: {', '.join(errors)}"
     return text

@@ -29,10 +29,14 @@ class Errors:
     """Errors on held-out samples.
 
     Attributes:
-      value_rmse: Root mean square error of each output, in its unit.
-      value_relative: value_rmse over the output's standard deviation, over all outputs.
-      jacobian_rmse: Of each output's Jacobian entries, standardised; empty without Jacobians.
-      jacobian_relative: ||J - J_label|| / ||J_label||, standardised, over all entries.
+      value_rmse: Root mean square error of each output, in its unit; NaN of outputs without values
+        among these samples, empty without any.
+      value_relative: value_rmse over the output's standard deviation, over all outputs with values;
+        NaN without values.
+      jacobian_rmse: Of each output's Jacobian entries, standardised; NaN of outputs without, empty
+        without any.
+      jacobian_relative: ||J - J_label|| / ||J_label||, standardised, over all entries; NaN without
+        Jacobians.
       hvp_relative: ||h - h_label|| / ||h_label|| over Hessian-vector labels, standardised; None
         without such labels.
     """

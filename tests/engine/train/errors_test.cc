@@ -96,5 +96,55 @@ TEST(ErrorsTest, TheMeanIsOverTheSetsWithCurvatures) {
   EXPECT_DOUBLE_EQ(*MeanOf({none, small, large}).curvature_relative, 0.2);
 }
 
+// An output that never has a value has no error, and does not make the others look better.
+TEST(ErrorsTest, WhatNoLabelTellsIsUnknown) {
+  Judged judged;
+  const auto errors = [&] {
+    return ErrorsOn(judged.surrogate, judged.points, judged.scaling, nullptr);
+  };
+  const Errors all = errors();
+  EXPECT_TRUE(std::isnan(all.jacobian_relative));
+  judged.points.Y.row(0).setConstant(kMissing);
+  const Errors second = errors();
+  ASSERT_EQ(second.value_rmse.size(), 2);
+  EXPECT_TRUE(std::isnan(second.value_rmse[0]));
+  EXPECT_EQ(second.value_rmse[1], all.value_rmse[1]);
+  EXPECT_DOUBLE_EQ(second.value_relative, all.value_rmse[1] / judged.scaling.y_scale[1]);
+  EXPECT_DOUBLE_EQ(Score(second), second.value_relative);
+
+  judged.points.Y.setConstant(kMissing);
+  const Errors none = errors();
+  EXPECT_EQ(none.value_rmse.size(), 0);
+  EXPECT_TRUE(std::isnan(none.value_relative));
+  EXPECT_FALSE(none.IsKnown());
+  EXPECT_EQ(Score(none), 1);
+
+  const Errors mean = MeanOf({none, second, all});
+  EXPECT_EQ(mean.value_rmse[0], all.value_rmse[0]);
+  EXPECT_EQ(mean.value_rmse[1], all.value_rmse[1]);
+  EXPECT_DOUBLE_EQ(mean.value_relative, (all.value_relative + second.value_relative) / 2);
+}
+
+// NaN says unknown, so that a model that diverged must not have it for an error.
+TEST(ErrorsTest, ErrorsThatAreNotFiniteAreInfinite) {
+  Judged judged;
+  Vector theta = nn::InitialParameters(judged.architecture, 3);
+  theta.setConstant(kMissing);
+  const nn::NetworkSurrogate diverged(judged.architecture, judged.scaling, theta);
+  const Errors errors = ErrorsOn(diverged, judged.points, judged.scaling, nullptr);
+  EXPECT_EQ(errors.value_relative, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(
+      Score(MeanOf({errors, ErrorsOn(judged.surrogate, judged.points, judged.scaling, nullptr)})),
+      std::numeric_limits<double>::infinity());
+}
+
+TEST(ErrorsTest, CurvaturesRankWhereNothingElseIsKnown) {
+  Judged judged;
+  judged.points.Y.setConstant(kMissing);
+  judged.LabelCurvatures({0, 4});
+  judged.points.curvatures.H_v *= 1.25;
+  EXPECT_NEAR(Score(ErrorsOn(judged.surrogate, judged.points, judged.scaling, nullptr)), 0.2, 1e-7);
+}
+
 }  // namespace
 }  // namespace sobolev::train

@@ -216,5 +216,23 @@ TEST(OptionsTest, TheMemoryEstimateCoversTheSamplesAndGrowsWithPrecisionAndNetwo
   EXPECT_GT(MemoryBytes(options, shape), 4 * bytes);
 }
 
+TEST(OptionsTest, NothingToFitIsRefused) {
+  SampleShape shape{.layout = {.n = 2, .m = 1, .jacobian = true}, .num_samples = 80};
+  const auto require = [&] {
+    RequireLabels(ResolveOptions({}, shape, std::numeric_limits<std::size_t>::max()), shape);
+  };
+  EXPECT_NO_THROW(require());
+  shape.has_values = false;
+  try {
+    require();
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+    EXPECT_EQ(error.field(), "dataset");
+  }
+  shape.num_derivatives = 1;
+  EXPECT_NO_THROW(require());
+}
+
 }  // namespace
 }  // namespace sobolev::train

@@ -25,6 +25,7 @@
 #include "engine/train/portfolio.h"
 #include "engine/train/recipe.h"
 #include "engine/train/samples.h"
+#include "engine/train/selection_data.h"
 #include "tests/engine/train/problems.h"
 
 namespace sobolev::train {
@@ -398,6 +399,59 @@ TEST(SelectionTest, HowGoodAFitToOneSampleIsRemainsUnknown) {
   EXPECT_TRUE(std::isnan(selection.Best()->errors.value_relative));
   EXPECT_TRUE(std::isnan(selection.Best()->errors.jacobian_relative));
   EXPECT_THAT(selection.LearningCurve(), testing::IsEmpty());
+}
+
+// Only minimisers that take all labels take Hessian-vector labels.
+TEST(SelectionTest, LabelsThatNoRecipeUsesAreRefused) {
+  OwnedSamples samples = Smooth::Sample(30, 1);
+  SampleSet view = samples.View();
+  const Matrix ones = Matrix::Ones(2, 30);
+  SampleBlock& block = view.blocks.front();
+  block.y = nullptr;
+  block.jacobian = nullptr;
+  block.num_hvps = 1;
+  block.hvp_adjoints = ones.data();
+  block.hvp_tangents = ones.data();
+  block.hvp = ones.data();
+  try {
+    const Selection selection(view, {.recipes = {{.family = Family::kGaussianProcess}}});
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+    EXPECT_EQ(error.field(), "dataset");
+  }
+  EXPECT_NO_THROW(Selection(view, {.recipes = {LbfgsRecipe()}}));
+}
+
+// The derivative of log(y − lower) needs y.
+TEST(SelectionTest, DerivativesOfOutputsWithBoundsNeedTheirValue) {
+  OwnedSamples samples = Smooth::Sample(30, 1);
+  samples.Y.rightCols(20).setConstant(kMissing);
+  SelectionOptions options{.recipes = {LbfgsRecipe()}};
+  SampleSet view = samples.View();
+  EXPECT_EQ(Selection(view, options).NumJacobians(), 30);
+  options.composition.outputs = {{.name = "a", .lower = -1e4}, {.name = "b"}};
+  EXPECT_EQ(Selection(view, options).NumJacobians(), 30) << "b has no bounds";
+  options.composition.outputs[1].lower = -1e4;
+  EXPECT_EQ(Selection(view, options).NumJacobians(), 10);
+  view.blocks.front().y = nullptr;
+  try {
+    const Selection selection(view, options);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+    EXPECT_EQ(error.field(), "dataset");
+  }
+}
+
+// Of values alone, weights of derivatives make the same fits.
+TEST(SelectionTest, ValuesAloneAreNotFittedWithOtherBalances) {
+  const OwnedSamples samples = Smooth::Sample(40, 1);
+  const SampleSet view = samples.ViewWithJacobians(0);
+  const SelectionData values(view, {}, {});
+  EXPECT_FALSE(values.facts().balance);
+  const SampleSet all = samples.View();
+  EXPECT_TRUE(SelectionData(all, {}, {}).facts().balance);
 }
 
 TEST(SelectionTest, NoSamplesAreRefused) {

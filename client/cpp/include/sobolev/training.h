@@ -115,8 +115,9 @@ struct TrainOptions {
 
 // Errors on samples that the optimiser did not see.
 struct ErrorReport {
-  std::vector<double> value_rmse;     // m, each in its output's unit.
-  double value_relative = 0;          // RMS over outputs of value_rmse / σ_y.
+  // What no label tells is NaN.
+  std::vector<double> value_rmse;     // m, each in its output's unit; empty without values.
+  double value_relative = 0;          // RMS of value_rmse / σ_y over the outputs with values.
   std::vector<double> jacobian_rmse;  // m, standardised; empty without Jacobians.
   double jacobian_relative = 0;       // ‖J − J*‖ / ‖J*‖, standardised.
   // ‖h − h*‖ / ‖h*‖ over Hessian-vector labels, standardised; unset without such labels.
