@@ -154,8 +154,9 @@ class NetworkFit : public Fit {
   Index BestIteration() const override { return best_iteration_; }
 
   std::shared_ptr<const Surrogate> MakeSurrogate() const override {
-    if (!has_model_) return nullptr;
-    return std::make_shared<nn::NetworkSurrogate>(SurrogateOf(best_theta_));
+    if (has_model_) return std::make_shared<nn::NetworkSurrogate>(SurrogateOf(best_theta_));
+    if (!adam_ || adam_->History().empty()) return nullptr;
+    return std::make_shared<nn::NetworkSurrogate>(SurrogateOf(ThetaOfAdam()));
   }
 
   void Save(ByteWriter& writer) const override {
@@ -282,11 +283,7 @@ class NetworkFit : public Fit {
     ThrowIfStopped(stop);
     work_ += static_cast<double>(adam_->SamplesSeen() - seen) * AdamWorkPerSample();
     if (status == Status::kRunning || status == Status::kEpochDone) return;
-    const nn::NetworkSurrogate trained = adam_->MakeSurrogate();
-    const nn::Scaling& scaling = trained.scaling();
-    theta_ = map_.Parameters(FoldAffine(
-        architecture_, trained.theta(), Matrix(scaling.x_scale.cwiseInverse().asDiagonal()),
-        -scaling.x_mean.cwiseQuotient(scaling.x_scale), scaling.y_mean, scaling.y_scale));
+    theta_ = ThetaOfAdam();
     best_theta_ = theta_;
     best_iteration_ = 0;
     has_model_ = true;
@@ -294,6 +291,15 @@ class NetworkFit : public Fit {
     adam_.reset();
     adam_samples_.clear();
     adam_left_ = false;
+  }
+
+  // Of its best epoch.
+  Vector ThetaOfAdam() const {
+    const nn::NetworkSurrogate trained = adam_->MakeSurrogate();
+    const nn::Scaling& scaling = trained.scaling();
+    return map_.Parameters(FoldAffine(
+        architecture_, trained.theta(), Matrix(scaling.x_scale.cwiseInverse().asDiagonal()),
+        -scaling.x_mean.cwiseQuotient(scaling.x_scale), scaling.y_mean, scaling.y_scale));
   }
 
   // In double-precision multiply-adds; Adam runs in single precision.
