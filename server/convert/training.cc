@@ -8,9 +8,6 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
-#include "engine/nn/network_surrogate.h"
-#include "engine/surrogate/composed_surrogate.h"
-#include "engine/surrogate/surrogate.h"
 #include "engine/train/portfolio.h"
 #include "engine/train/recipe.h"
 #include "engine/train/selection.h"
@@ -46,22 +43,6 @@ nn::Activation ToActivation(v1::Network::Activation activation) {
   throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.network.activation",
                         "expected softplus, tanh, silu, gelu or sin, got number " +
                             std::to_string(static_cast<int>(activation)));
-}
-
-v1::Network::Activation ToProto(nn::Activation activation) {
-  switch (activation) {
-    case nn::Activation::kSoftplus:
-      return v1::Network::ACTIVATION_SOFTPLUS;
-    case nn::Activation::kTanh:
-      return v1::Network::ACTIVATION_TANH;
-    case nn::Activation::kSilu:
-      return v1::Network::ACTIVATION_SILU;
-    case nn::Activation::kGelu:
-      return v1::Network::ACTIVATION_GELU;
-    case nn::Activation::kSin:
-      return v1::Network::ACTIVATION_SIN;
-  }
-  return v1::Network::ACTIVATION_UNSPECIFIED;
 }
 
 train::DerivativeScale ToDerivativeScale(v1::TrainingSpec::DerivativeScale scale) {
@@ -125,6 +106,12 @@ void RequireInRange(const char* field, double number, double most, const char* f
   throw InvalidArgument(
       "OUT_OF_RANGE", field,
       "expected more than 0 and at most " + Text(most) + ", got " + Text(number) + "; " + fix);
+}
+
+void RequireTimeLimit(const Spec& spec) {
+  if (!spec.has_time_limit_seconds()) return;
+  RequireInRange("spec.time_limit_seconds", spec.time_limit_seconds(), 1e9,
+                 "leave it unset for no limit");
 }
 
 void RequireUnset(bool is_set, const char* field, const char* needed) {
@@ -253,10 +240,7 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& s
   RequireNoAdamOptions(spec);
   if (spec.has_seed()) options.seed = spec.seed();
   if (spec.has_ensemble_size()) options.ensemble_size = spec.ensemble_size();
-  if (spec.has_time_limit_seconds()) {
-    RequireInRange("spec.time_limit_seconds", spec.time_limit_seconds(), 1e9,
-                   "leave it unset for no limit");
-  }
+  RequireTimeLimit(spec);
   const Spec::Kind kind = KindOf(spec);
   if (spec.has_effort()) {
     RequireUnset(kind != Spec::KIND_AUTO, "spec.effort", "KIND_AUTO");
@@ -282,7 +266,7 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& s
 
 train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema) {
   RequireUnset(spec.has_effort(), "spec.effort", "KIND_AUTO");
-  RequireUnset(spec.has_time_limit_seconds(), "spec.time_limit_seconds", "KIND_AUTO");
+  RequireTimeLimit(spec);
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
                "KIND_AUTO, and KIND_NETWORK with another optimizer than OPTIMIZER_ADAM");
   RequireNoLabelWeights(spec);
@@ -340,15 +324,6 @@ v1::ErrorReport ToProto(const train::Errors& errors) {
   return proto;
 }
 
-v1::Network ToProto(const nn::Architecture& architecture) {
-  v1::Network proto;
-  for (const Index width : architecture.hidden) proto.add_hidden(static_cast<std::int32_t>(width));
-  proto.set_activation(ToProto(architecture.activation));
-  if (architecture.skip) proto.set_skip(true);
-  proto.set_residual(architecture.residual);
-  return proto;
-}
-
 v1::Trial ToProto(const train::Trial& trial) {
   v1::Trial proto;
   proto.set_recipe(Name(trial.recipe));
@@ -393,31 +368,6 @@ v1::LabelWarning ToProto(const train::SuspectLabel& suspect, const v1::Schema& s
                     "; check the order of the columns, their units, and whether the function is "
                     "continuous");
   return proto;
-}
-
-void Describe(const Surrogate& surrogate, v1::ModelVersion& version) {
-  version.set_parameter_count(surrogate.NumParameters());
-  switch (surrogate.kind()) {
-    case SurrogateKind::kNetwork:
-      version.set_kind(v1::ModelVersion::KIND_NETWORK);
-      *version.mutable_network() =
-          ToProto(static_cast<const nn::NetworkSurrogate&>(surrogate).architecture());
-      break;
-    case SurrogateKind::kPolynomial:
-      version.set_kind(v1::ModelVersion::KIND_POLYNOMIAL);
-      break;
-    case SurrogateKind::kGaussianProcess:
-      version.set_kind(v1::ModelVersion::KIND_GAUSSIAN_PROCESS);
-      break;
-    case SurrogateKind::kEnsemble:
-      version.set_kind(v1::ModelVersion::KIND_ENSEMBLE);
-      break;
-    case SurrogateKind::kComposed:
-      Describe(static_cast<const ComposedSurrogate&>(surrogate).core(), version);
-      version.set_parameter_count(surrogate.NumParameters());
-      version.set_kind(v1::ModelVersion::KIND_COMPOSED);
-      break;
-  }
 }
 
 }  // namespace sobolev::server

@@ -3,8 +3,6 @@
 #ifndef SOBOLEV_SERVER_CONVERT_TRAINING_H_
 #define SOBOLEV_SERVER_CONVERT_TRAINING_H_
 
-#include "engine/nn/network.h"
-#include "engine/surrogate/surrogate.h"
 #include "engine/train/errors.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/options.h"
@@ -35,10 +33,6 @@ v1::Trial ToProto(const train::Trial& trial);
 v1::ComparisonPoint ToProto(const train::CurvePoint& point);
 // `schema` names the variables.
 v1::LabelWarning ToProto(const train::SuspectLabel& suspect, const v1::Schema& schema);
-v1::Network ToProto(const nn::Architecture& architecture);
-
-// Fills kind, network and parameter_count.
-void Describe(const Surrogate& surrogate, v1::ModelVersion& version);
 
 }  // namespace sobolev::server
 
