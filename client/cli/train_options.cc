@@ -25,8 +25,10 @@ void AddKindOptions(CLI::App& train, client::TrainingSpec& spec) {
       ->transform(OneOf(kinds));
   train.add_option("--effort", spec.effort,
                    "Of --kind auto: work to spend, about in seconds of one core");
-  train.add_option("--time-limit", spec.time_limit_seconds,
-                   "Take the best so far after this many seconds; of selections");
+  train.add_option(
+      "--time-limit", spec.time_limit_seconds,
+      "Take the best so far after this many seconds; polynomials and Gaussian processes run to "
+      "their end");
   train.add_option("--ensemble-size", spec.ensemble_size,
                    "Networks from so many starts whose mean is predicted, with its spread; not "
                    "with --optimizer adam");
