@@ -7,6 +7,7 @@
 #include <system_error>
 #include <vector>
 
+#include "client/cli/option_values.h"
 #include "client/cli/usage_error.h"
 
 namespace sobolev::cli {
@@ -56,25 +57,26 @@ void AddCompositionOptions(CLI::App& train, CompositionArguments& arguments,
       {"constant", client::Extrapolation::kConstant},
       {"linear", client::Extrapolation::kLinear},
   };
-  const auto add = [&](const char* option, std::vector<std::string>& texts, const char* help) {
-    train.add_option(option, texts, help)->delimiter(',')->allow_extra_args(false);
-  };
   train.option_defaults()->group("What is known of inputs and outputs");
-  add("--period", arguments.periods, "NAME=P: the function repeats when that input grows by P");
-  add("--harmonics", arguments.harmonics,
-      "NAME=K: sines and cosines of so many multiples of the frequency, 1 to 8");
-  add("--log-input", arguments.log_inputs, "NAME: the model sees the logarithm of that input");
+  AddList(train, "--period", arguments.periods, "NAME=P,...",
+          "The function repeats when that input grows by P");
+  AddList(train, "--harmonics", arguments.harmonics, "NAME=K,...",
+          "Sines and cosines of so many multiples of the frequency, 1 to 8");
+  AddList(train, "--log-input", arguments.log_inputs, "NAME,...",
+          "The model sees the logarithm of that input");
   train.add_option("--feature-degree", spec.feature_degree,
                    "Products and powers of inputs up to this degree are inputs too, 1 to 4");
-  add("--lower", arguments.lower, "NAME=B: predictions of that output stay above B");
-  add("--upper", arguments.upper, "NAME=B: predictions of that output stay below B");
-  add("--log-output", arguments.log_outputs,
-      "NAME: the logarithm of that output is fitted; it is positive over several decades");
+  AddList(train, "--lower", arguments.lower, "NAME=B,...",
+          "Predictions of that output stay above B");
+  AddList(train, "--upper", arguments.upper, "NAME=B,...",
+          "Predictions of that output stay below B");
+  AddList(train, "--log-output", arguments.log_outputs, "NAME,...",
+          "The logarithm of that output is fitted; it is positive over several decades");
   train
       .add_option("--extrapolation", spec.extrapolation,
                   "own (default), constant or linear: how the model goes on outside the box of the "
-                  "samples")
-      ->transform(CLI::CheckedTransformer(extrapolations).description(""));
+                  "samples; of a --log-output its logarithm does")
+      ->transform(OneOf(extrapolations));
 }
 
 void ReadMaps(const CompositionArguments& arguments, client::TrainingSpec& spec) {

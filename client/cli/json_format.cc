@@ -75,6 +75,22 @@ Json ToJson(const client::LabelWarning& warning) {
           {"message", warning.message}};
 }
 
+Json ToJson(const client::InputMap& map) {
+  Json json = {{"input", map.input}};
+  if (map.period) json["period"] = *map.period;
+  if (map.harmonics) json["harmonics"] = *map.harmonics;
+  if (map.logarithmic) json["logarithmic"] = true;
+  return json;
+}
+
+Json ToJson(const client::OutputMap& map) {
+  Json json = {{"output", map.output}};
+  if (map.lower) json["lower"] = *map.lower;
+  if (map.upper) json["upper"] = *map.upper;
+  if (map.logarithmic) json["logarithmic"] = true;
+  return json;
+}
+
 template <typename T>
 Json ListToJson(const std::vector<T>& items) {
   Json list = Json::array();
@@ -118,7 +134,38 @@ Json ToJson(const client::TrainingReport& report) {
   return json;
 }
 
+// What the model obeys by construction, and the maps around it.
+void AddForm(const client::ModelVersion& version, Json& json) {
+  json["monotone"] = Json::object();
+  for (const auto& [input, slope] : version.monotone) json["monotone"][input] = Name(slope);
+  json["convexity"] = version.convexity ? Json(Name(*version.convexity)) : Json(nullptr);
+  json["input_maps"] = ListToJson(version.input_maps);
+  json["feature_degree"] = version.feature_degree;
+  json["output_maps"] = ListToJson(version.output_maps);
+  json["extrapolation"] = Name(version.extrapolation);
+}
+
 }  // namespace
+
+std::string_view Name(client::Slope slope) {
+  return slope == client::Slope::kIncreasing ? "increasing" : "decreasing";
+}
+
+std::string_view Name(client::Convexity convexity) {
+  return convexity == client::Convexity::kConvex ? "convex" : "concave";
+}
+
+std::string_view Name(client::Extrapolation extrapolation) {
+  switch (extrapolation) {
+    case client::Extrapolation::kOwn:
+      return "own";
+    case client::Extrapolation::kConstant:
+      return "constant";
+    case client::Extrapolation::kLinear:
+      return "linear";
+  }
+  return "unknown";
+}
 
 std::string_view Name(client::Activation activation) {
   switch (activation) {
@@ -275,12 +322,14 @@ Json ToJson(const client::JobStatus& job) {
 
 Json ToJson(const client::ModelVersion& version) {
   Json json = {{"name", version.name}, {"kind", Name(version.kind)}};
-  if (version.kind == client::ModelKind::kNetwork) {
+  json["core_kind"] = Name(version.core_kind);
+  if (!version.hidden.empty()) {
     json["network"] = {{"hidden", version.hidden},
                        {"activation", Name(version.activation)},
                        {"skip", version.skip},
                        {"residual", version.residual}};
   }
+  AddForm(version, json);
   json["schema"] = ToJson(version.schema);
   json["domain"] = ListToJson(version.domain);
   json["parameter_count"] = version.parameter_count;

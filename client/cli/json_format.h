@@ -17,6 +17,9 @@ namespace sobolev::cli {
 using Json = nlohmann::ordered_json;
 
 // "softplus", "queued", "early_stopping" and so on.
+std::string_view Name(client::Slope slope);
+std::string_view Name(client::Convexity convexity);
+std::string_view Name(client::Extrapolation extrapolation);
 std::string_view Name(client::Activation activation);
 std::string_view Name(client::JobState state);
 std::string_view Name(client::StopReason reason);

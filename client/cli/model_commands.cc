@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "client/cli/commands.h"
+#include "client/cli/form_text.h"
 #include "client/cli/format.h"
 #include "client/cli/json_format.h"
 #include "client/cli/report_text.h"
@@ -13,13 +14,22 @@ namespace sobolev::cli {
 namespace {
 
 // "network 2-20-20-1 softplus, 521 parameters", "network 2-20-20-1 tanh skip residual, …",
-// "polynomial, 15 parameters".
+// "polynomial, 15 parameters", "ensemble, members network 20-20 tanh, …".
 std::string Kind(const client::ModelVersion& version) {
   std::string text = WithSpaces(Name(version.kind));
-  if (version.kind == client::ModelKind::kNetwork) {
-    std::vector<std::string> sizes = {std::to_string(version.schema.inputs.size())};
+  const bool is_plain = version.kind == version.core_kind;
+  if (version.core_kind != client::ModelKind::kUnknown && !is_plain) {
+    const bool ensemble = version.kind == client::ModelKind::kEnsemble;
+    text.append(ensemble ? ", members " : " around ").append(WithSpaces(Name(version.core_kind)));
+  }
+  if (!version.hidden.empty()) {
+    std::vector<std::string> sizes;
     for (const int units : version.hidden) sizes.push_back(std::to_string(units));
-    sizes.push_back(std::to_string(version.schema.outputs.size()));
+    // What is composed sees other inputs than those of the schema.
+    if (version.kind == client::ModelKind::kNetwork) {
+      sizes.insert(sizes.begin(), std::to_string(version.schema.inputs.size()));
+      sizes.push_back(std::to_string(version.schema.outputs.size()));
+    }
     text += " " + Join(sizes, "-") + " " + std::string(Name(version.activation));
     if (version.skip) text += " skip";
     if (version.residual) text += " residual";
@@ -55,6 +65,21 @@ std::string Weights(const client::TrainingReport& report) {
       "value " + FormatShort(report.alpha) + ", gradient " + FormatShort(report.beta);
   if (report.gamma > 0) text += ", curvature " + FormatShort(report.gamma);
   return text;
+}
+
+// How it was trained.
+std::vector<std::pair<std::string, std::string>> CourseFields(const client::ModelVersion& version) {
+  const client::TrainingReport& report = version.report;
+  return {{"dataset", report.dataset + " version " + std::to_string(report.dataset_version)},
+          {"trained by",
+           report.job + ", seed " + std::to_string(report.seed) + ", " + report.instruction_set},
+          {"samples", std::to_string(report.training_samples) + " for training (" +
+                          std::to_string(report.jacobian_samples) + " with Jacobian), " +
+                          std::to_string(report.validation_samples) + " held out"},
+          {"loss weights", Weights(report)},
+          Course(report),
+          {"time", Time(report)},
+          {"created", FormatTime(version.create_time)}};
 }
 
 void Show(const std::string& name, const Context& context) {
@@ -100,19 +125,11 @@ void Delete(const std::string& name, const Context& context) {
 void PrintModelVersion(const client::ModelVersion& version) {
   const client::TrainingReport& report = version.report;
   const client::ErrorReport& validation = report.validation;
-  PrintFields(std::cout,
-              {{"model", version.name},
-               {"kind", Kind(version)},
-               {"dataset", report.dataset + " version " + std::to_string(report.dataset_version)},
-               {"trained by", report.job + ", seed " + std::to_string(report.seed) + ", " +
-                                  report.instruction_set},
-               {"samples", std::to_string(report.training_samples) + " for training (" +
-                               std::to_string(report.jacobian_samples) + " with Jacobian), " +
-                               std::to_string(report.validation_samples) + " held out"},
-               {"loss weights", Weights(report)},
-               Course(report),
-               {"time", Time(report)},
-               {"created", FormatTime(version.create_time)}});
+  std::vector<std::pair<std::string, std::string>> fields = {{"model", version.name},
+                                                             {"kind", Kind(version)}};
+  for (auto& field : FormFields(version)) fields.push_back(std::move(field));
+  for (auto& field : CourseFields(version)) fields.push_back(std::move(field));
+  PrintFields(std::cout, fields);
 
   std::vector<std::vector<std::string>> rows = {
       {"held-out error", "value RMSE", "Jacobian RMSE (standardised)"}};

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "client/cli/files.h"
+#include "client/cli/option_values.h"
 #include "client/cli/sample_csv.h"
 #include "client/cli/schema_text.h"
 #include "client/cli/usage_error.h"
@@ -80,7 +81,7 @@ void AddPointOptions(CLI::App& command, PointQuery& query) {
   command
       .add_option("--format", query.format,
                   "table (default), csv (exact numbers) or json (default with --json)")
-      ->transform(CLI::CheckedTransformer(OutputFormats()).description(""));
+      ->transform(OneOf(OutputFormats()));
   command.add_option(
       "--out", query.out,
       "File to write to instead of standard output; stays as it was if the command fails");

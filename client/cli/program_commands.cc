@@ -10,6 +10,7 @@
 #include "client/cli/files.h"
 #include "client/cli/format.h"
 #include "client/cli/json_format.h"
+#include "client/cli/option_values.h"
 #include "client/cli/point_query.h"
 #include "client/cli/program_box.h"
 #include "client/cli/schema_text.h"
@@ -203,7 +204,7 @@ void AddEvaluate(CLI::App& group, Context& context) {
       ->add_option("--reversal", arguments->settings.reversal,
                    "automatic (default), vanilla, memory-poor or binomial: which states of a time "
                    "loop are kept for the adjoint sweep")
-      ->transform(CLI::CheckedTransformer(strategies).description(""));
+      ->transform(OneOf(strategies));
   evaluate->add_option("--checkpoints", arguments->settings.checkpoints,
                        "States kept at once with --reversal binomial");
   evaluate->footer(

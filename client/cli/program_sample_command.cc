@@ -9,6 +9,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/json_format.h"
+#include "client/cli/option_values.h"
 #include "client/cli/program_box.h"
 #include "client/cli/usage_error.h"
 
@@ -176,7 +177,7 @@ void AddProgramSampleCommand(CLI::App& group, Context& context) {
   sample
       ->add_option("--design", arguments->design,
                    "lhs (Latin hypercube, default), random or grid: where the points lie")
-      ->transform(CLI::CheckedTransformer(Designs()).description(""));
+      ->transform(OneOf(Designs()));
   sample
       ->add_option("--seed", arguments->seed,
                    "Of the points. Default: 1 + the number of samples in the dataset, so that a "

@@ -1,5 +1,6 @@
 #include "client/cpp/convert.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstring>
@@ -167,18 +168,39 @@ JobEvent FromProto(const v1::JobEvent& proto) {
 }
 
 ModelVersion FromProto(const v1::ModelVersion& proto) {
-  return {.name = proto.name(),
-          .kind = FromProto(proto.kind()),
-          .hidden = {proto.network().hidden().begin(), proto.network().hidden().end()},
-          .activation = FromProto(proto.network().activation()),
-          .skip = proto.network().skip(),
-          .residual = proto.network().residual(),
-          .schema = FromProto(proto.schema()),
-          .domain = FromProto(proto.domain()),
-          .parameter_count = proto.parameter_count(),
-          .weights_sha256 = proto.weights_sha256(),
-          .report = FromProto(proto.report()),
-          .create_time = FromProto(proto.create_time())};
+  ModelVersion version{.name = proto.name(),
+                       .kind = FromProto(proto.kind()),
+                       .core_kind = FromProto(proto.core_kind()),
+                       .hidden = {proto.network().hidden().begin(), proto.network().hidden().end()},
+                       .activation = FromProto(proto.network().activation()),
+                       .skip = proto.network().skip(),
+                       .residual = proto.network().residual(),
+                       .monotone = {},
+                       .convexity = {},
+                       .input_maps = {},
+                       .feature_degree = std::max(1, proto.feature_degree()),
+                       .output_maps = {},
+                       .extrapolation = FromProto(proto.extrapolation()),
+                       .schema = FromProto(proto.schema()),
+                       .domain = FromProto(proto.domain()),
+                       .parameter_count = proto.parameter_count(),
+                       .weights_sha256 = proto.weights_sha256(),
+                       .report = FromProto(proto.report()),
+                       .create_time = FromProto(proto.create_time())};
+  for (const auto& [input, slope] : proto.monotone()) {
+    version.monotone[input] =
+        slope == v1::ModelVersion::SLOPE_INCREASING ? Slope::kIncreasing : Slope::kDecreasing;
+  }
+  if (proto.convexity() != v1::ModelVersion::CONVEXITY_UNSPECIFIED) {
+    version.convexity = proto.convexity() == v1::ModelVersion::CONVEXITY_CONVEX
+                            ? Convexity::kConvex
+                            : Convexity::kConcave;
+  }
+  for (const v1::InputMap& map : proto.input_maps()) version.input_maps.push_back(FromProto(map));
+  for (const v1::OutputMap& map : proto.output_maps()) {
+    version.output_maps.push_back(FromProto(map));
+  }
+  return version;
 }
 
 Model FromProto(const v1::Model& proto) {

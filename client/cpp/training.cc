@@ -274,6 +274,31 @@ ModelKind FromProto(v1::ModelVersion::Kind kind) {
   }
 }
 
+Extrapolation FromProto(v1::ModelVersion::Extrapolation extrapolation) {
+  switch (extrapolation) {
+    case v1::ModelVersion::EXTRAPOLATION_CONSTANT:
+      return Extrapolation::kConstant;
+    case v1::ModelVersion::EXTRAPOLATION_LINEAR:
+      return Extrapolation::kLinear;
+    default:
+      return Extrapolation::kOwn;
+  }
+}
+
+InputMap FromProto(const v1::InputMap& map) {
+  return {.input = map.input(),
+          .period = map.has_period() ? std::optional(map.period()) : std::nullopt,
+          .harmonics = map.has_harmonics() ? std::optional(map.harmonics()) : std::nullopt,
+          .logarithmic = map.logarithmic()};
+}
+
+OutputMap FromProto(const v1::OutputMap& map) {
+  return {.output = map.output(),
+          .lower = map.has_lower() ? std::optional(map.lower()) : std::nullopt,
+          .upper = map.has_upper() ? std::optional(map.upper()) : std::nullopt,
+          .logarithmic = map.logarithmic()};
+}
+
 TrainingProgress FromProto(const v1::TrainingProgress& proto) {
   return {.epoch = FromProto(proto.epoch()),
           .epochs = proto.epochs(),

@@ -15,6 +15,9 @@ v1::TrainingSpec ToProto(const TrainingSpec& spec);
 
 Activation FromProto(v1::Network::Activation activation);
 ModelKind FromProto(v1::ModelVersion::Kind kind);
+Extrapolation FromProto(v1::ModelVersion::Extrapolation extrapolation);
+InputMap FromProto(const v1::InputMap& map);
+OutputMap FromProto(const v1::OutputMap& map);
 TrainingProgress FromProto(const v1::TrainingProgress& progress);
 TrainingReport FromProto(const v1::TrainingReport& report);
 

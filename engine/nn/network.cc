@@ -87,6 +87,17 @@ void Validate(const Architecture& architecture) {
   }
 }
 
+void CheckResidual(const Architecture& architecture) {
+  if (!architecture.residual) return;
+  for (Index l = 1; l < architecture.Depth(); ++l) {
+    if (architecture.IsResidual(l)) return;
+  }
+  throw InvalidArgument("NOT_APPLICABLE", "spec.network.residual",
+                        "expected two neighbouring hidden layers of the same width, because only "
+                        "there a layer can be added to the one before, got none; change "
+                        "spec.network.hidden or unset residual");
+}
+
 Vector InitialParameters(const Architecture& architecture, std::uint64_t seed) {
   Rng rng(seed);
   Vector theta = Vector::Zero(architecture.NumParameters());

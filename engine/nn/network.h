@@ -57,6 +57,10 @@ inline constexpr Index kMaxParameters = 50'000'000;
 // is passed.
 void Validate(const Architecture& architecture);
 
+// Throws Error(kInvalidArgument) naming "spec.network.residual" if the network shall be residual,
+// and no hidden layer is as wide as the one before.
+void CheckResidual(const Architecture& architecture);
+
 // Initial θ: weights truncated normal (at 2σ) with variance 1/fan-in, zero biases (Huge and Savine
 // 2020). The same seed gives the same bits.
 Vector InitialParameters(const Architecture& architecture, std::uint64_t seed);

@@ -40,6 +40,8 @@ class FoldRun {
   // Works for a while on a fold. Returns whether the fit of this fold has more to do; if not, it
   // is to be judged and added. Throws as Fit::Advance.
   bool Advance(const std::stop_token& stop);
+  // Whether the fit of this fold has come to something already, which may be judged before its end.
+  bool HasModel() const { return fit_ != nullptr && fit_->MakeSurrogate() != nullptr; }
   Result Judge(const std::stop_token& stop) const;
   void Add(const Result& result);
 

@@ -26,6 +26,10 @@
 
 namespace sobolev::train {
 
+// The largest network that users may have trained so: of more parameters a step takes minutes, and
+// its memory gigabytes.
+inline constexpr Index kMaxNewtonParameters = 100'000;
+
 struct LevenbergMarquardtOptions {
   double ridge = 1e-10;
   double initial_damping = 1e-2;

@@ -188,6 +188,13 @@ void CheckLabelWeights(const LossOptions& options, Index n, Index m) {
   for (const double weight : options.derivative_weights) {
     CheckLabelWeight(kDerivatives, weight, true);
   }
+  const auto is_zero = [](double weight) { return weight == 0; };
+  if (!options.derivative_weights.empty() &&
+      std::ranges::all_of(options.derivative_weights, is_zero)) {
+    throw InvalidArgument("OUT_OF_RANGE", kDerivatives,
+                          "expected a weight > 0 of some derivative, got only 0; to fit values "
+                          "alone leave the weights unset and set beta to 0");
+  }
 }
 
 void WeighLabels(const LossOptions& options, LabelledPoints& points) {

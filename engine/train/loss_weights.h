@@ -37,7 +37,7 @@ void CheckLoss(const LossOptions& options);
 
 // Throws Error(kInvalidArgument) naming "spec.output_weights" or "spec.derivative_weights" unless
 // there are none or as many as the function has outputs, or entries in its Jacobian, within 1e-6
-// and 1e6, or 0 for entries.
+// and 1e6, or 0 for some entries.
 void CheckLabelWeights(const LossOptions& options, Index n, Index m);
 
 // Multiplies the weights of single labels by those of the options, in proportion to their mean.

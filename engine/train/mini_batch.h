@@ -43,8 +43,10 @@ class MiniBatch {
   bool Advance(const std::stop_token& stop);
 
   Index SamplesSeen() const { return trainer_->SamplesSeen(); }
-  // θ of the network of the points' coordinates, as weights (not the free parameters of
-  // nn/constraints.h). Once there is no more to do.
+  // Whether an epoch is finished.
+  bool HasWeights() const { return !trainer_->History().empty(); }
+  // θ of the network of the points' coordinates at the best epoch, as weights (not the free
+  // parameters of nn/constraints.h).
   Vector Weights() const;
 
   // Everything but the arguments of the constructor. Load throws Error(kDataLoss).

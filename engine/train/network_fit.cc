@@ -97,8 +97,10 @@ class NetworkFit : public Fit {
   Index BestIteration() const override { return best_iteration_; }
 
   std::shared_ptr<const Surrogate> MakeSurrogate() const override {
-    if (!has_model_) return nullptr;
-    return std::make_shared<nn::NetworkSurrogate>(SurrogateOf(best_theta_));
+    if (has_model_) return std::make_shared<nn::NetworkSurrogate>(SurrogateOf(best_theta_));
+    if (!mini_batch_ || !mini_batch_->HasWeights()) return nullptr;
+    const Vector theta = map_.Parameters(mini_batch_->Weights());
+    return std::make_shared<nn::NetworkSurrogate>(SurrogateOf(theta));
   }
 
   void Save(ByteWriter& writer) const override {

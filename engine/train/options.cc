@@ -116,6 +116,7 @@ Options ResolveOptions(const Options& options, const SampleShape& shape, std::si
   const Index num_samples = shape.num_samples;
   const nn::Architecture architecture = ArchitectureOf(options, n, shape.layout.m);
   nn::Validate(architecture);
+  nn::CheckResidual(architecture);
   nn::CheckConstraints(architecture, options.shape);
   CheckValues(options);
   CheckSamples(options, num_samples, shape.num_derivatives);

@@ -93,6 +93,7 @@ struct Selection::Impl {
       phase = FinalFitIsShort() ? Phase::kFinalFit : Phase::kFinished;
       return SelectionStatus::kRunning;
     }
+    if (hurried && run && run->HasModel()) return CutTrial(stop);
     if (!run && !StartTrial(stop)) {
       phase = board.HasBest() ? Phase::kFinalFit : Phase::kFailed;
       return SelectionStatus::kRunning;
@@ -125,6 +126,14 @@ struct Selection::Impl {
            static_cast<double>(folded.folds.size());
   }
 
+  // The trial at work is the only one: what it has come to is the model.
+  SelectionStatus CutTrial(const std::stop_token& stop) {
+    FinishFold(board.Current(), stop);
+    run.reset();
+    if (board.HasBest()) phase = Phase::kFinished;
+    return SelectionStatus::kTrialDone;
+  }
+
   void FinishFold(Trial& trial, const std::stop_token& stop) {
     const FoldRun::Result result = run->Judge(stop);
     if (result.surrogate == nullptr) {
@@ -139,7 +148,7 @@ struct Selection::Impl {
     trial.iterations = run->MedianIterations();
     if (!std::isfinite(trial.score)) {
       trial.state = Trial::State::kFailed;
-    } else if (run->Done()) {
+    } else if (run->Done() || hurried) {
       if (board.Finish(run->by_point())) {
         const FitData& fold = data.user().folds.front();
         best_surrogate = run->first();
@@ -151,9 +160,10 @@ struct Selection::Impl {
     }
   }
 
-  // Whether a fit to all samples takes about as long as may be added to a time limit.
+  // Whether the fits to all samples take about as long as may be added to a time limit.
   bool FinalFitIsShort() const {
-    return FinalTrial().work <= kShortWork * static_cast<double>(data.user().folds.size());
+    return static_cast<double>(options.ensemble_size) * FinalTrial().work <=
+           kShortWork * static_cast<double>(data.user().folds.size());
   }
 
   // ---- The winner on all samples ----
@@ -186,25 +196,45 @@ struct Selection::Impl {
   }
 
   SelectionStatus AdvanceFinalFit(const std::stop_token& stop) {
-    if (!final_fit) StartFinalFit(stop);
-    if (final_fit->Advance(stop)) return SelectionStatus::kRunning;
-    const std::shared_ptr<const Surrogate> refitted =
-        FinalCoordinates(stop).Around(final_fit->MakeSurrogate(), stop);
-    const bool ensemble =
-        options.ensemble_size > 1 && FinalTrial().recipe.family == Family::kNetwork;
-    if (refitted != nullptr && ensemble) {
-      members.push_back(refitted);
-      final_fit.reset();
-      if (static_cast<Index>(members.size()) < options.ensemble_size) {
-        return SelectionStatus::kRunning;
-      }
-      best_surrogate = std::make_shared<EnsembleSurrogate>(members);
-    } else if (refitted != nullptr && KnowsTheFirstFold(*refitted, stop)) {
-      best_surrogate = refitted;
+    const bool cut = hurried && !FinalFitIsShort();
+    if (!cut) {
+      if (!final_fit) StartFinalFit(stop);
+      if (final_fit->Advance(stop)) return SelectionStatus::kRunning;
+      if (IsEnsemble() && AddMember(stop)) return SelectionStatus::kRunning;
     }
+    TakeFinalFit(stop);
     final_fit.reset();
     phase = hurried || data.JudgedByItself() ? Phase::kFinished : Phase::kCurve;
     return SelectionStatus::kRunning;
+  }
+
+  bool IsEnsemble() const {
+    return options.ensemble_size > 1 && FinalTrial().recipe.family == Family::kNetwork;
+  }
+
+  // The final fit becomes a member, if it led to a model. Returns whether another one is to follow.
+  bool AddMember(const std::stop_token& stop) {
+    const std::shared_ptr<const Surrogate> member = Refitted(stop);
+    final_fit.reset();
+    if (member == nullptr) return false;
+    members.push_back(member);
+    return static_cast<Index>(members.size()) < options.ensemble_size;
+  }
+
+  // Null if the final fit, which may be unfinished, led to no model yet.
+  std::shared_ptr<const Surrogate> Refitted(const std::stop_token& stop) {
+    if (!final_fit) return nullptr;
+    return FinalCoordinates(stop).Around(final_fit->MakeSurrogate(), stop);
+  }
+
+  // The members that are finished, or a single fit.
+  void TakeFinalFit(const std::stop_token& stop) {
+    if (!members.empty()) {
+      best_surrogate = std::make_shared<EnsembleSurrogate>(members);
+    } else if (const auto refitted = Refitted(stop);
+               refitted != nullptr && KnowsTheFirstFold(*refitted, stop)) {
+      best_surrogate = refitted;
+    }
   }
 
   // A fit to all samples knows those of the first fold; if it is not better there than the one that

@@ -49,8 +49,9 @@ class Selection {
   // Works for a while.
   SelectionStatus Advance(const std::stop_token& stop);
 
-  // No more trials than it takes to have a model: Advance fits the best so far to all samples, if
-  // that is short work, and finishes.
+  // From now on Advance finishes as soon as there is a model: it fits the best so far to all
+  // samples, if that is short work, and else takes a network as far as its fit has come, and of an
+  // ensemble the members that are finished. Only fits in closed form are carried to their end.
   void Hurry();
 
   const nn::Scaling& scaling() const;

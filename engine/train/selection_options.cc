@@ -9,12 +9,26 @@
 #include "engine/nn/network.h"
 #include "engine/surrogate/ensemble.h"
 #include "engine/train/composition.h"
+#include "engine/train/levenberg_marquardt.h"
 #include "engine/train/loss_weights.h"
 #include "engine/train/mapped_shape.h"
 #include "engine/train/options.h"
 #include "engine/train/recipe.h"
 
 namespace sobolev::train {
+
+namespace {
+
+void CheckNewton(const Recipe& recipe, const nn::Architecture& architecture) {
+  const Index p = architecture.NumParameters();
+  if (recipe.newton_iterations == 0 || p <= kMaxNewtonParameters) return;
+  throw InvalidArgument("OUT_OF_RANGE", "spec.network.hidden",
+                        "expected at most " + std::to_string(kMaxNewtonParameters) +
+                            " parameters for Levenberg-Marquardt, got " + std::to_string(p) +
+                            "; use narrower or fewer layers, or the optimizer lbfgs or adam");
+}
+
+}  // namespace
 
 void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num_samples) {
   CheckLoss(options.loss);
@@ -32,6 +46,8 @@ void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num
     if (recipe.family == Family::kNetwork) {
       const nn::Architecture architecture = ArchitectureOf(recipe, n, m);
       nn::Validate(architecture);
+      nn::CheckResidual(architecture);
+      CheckNewton(recipe, architecture);
       nn::CheckConstraints(architecture, options.shape);
     } else if (!options.shape.IsFree()) {
       throw InvalidArgument("NOT_APPLICABLE", "spec.kind",

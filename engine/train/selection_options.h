@@ -35,8 +35,9 @@ struct SelectionOptions {
 };
 
 // The checks that need only the sizes: throws Error(kInvalidArgument) naming "spec.network.hidden",
-// "spec.monotone", "spec.network.activation", "spec.kind" or a field of CheckComposition or
-// CheckMappedShape, or Error(kFailedPrecondition) naming "dataset" if there is no sample.
+// "spec.network.residual", "spec.monotone", "spec.network.activation", "spec.kind" or a field of
+// CheckComposition or CheckMappedShape, or Error(kFailedPrecondition) naming "dataset" if there is
+// no sample.
 void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num_samples);
 
 // What the result depends on, but for what is seen in the points that are fitted: the weights of

@@ -3,12 +3,6 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/base/matrix.h"
-#include "engine/nn/activation.h"
-#include "engine/nn/network.h"
-#include "engine/nn/network_surrogate.h"
-#include "engine/surrogate/composed_surrogate.h"
-#include "engine/surrogate/surrogate.h"
 #include "engine/train/errors.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/recipe.h"
@@ -18,22 +12,6 @@
 
 namespace sobolev::server {
 namespace {
-
-v1::Network::Activation ToProto(nn::Activation activation) {
-  switch (activation) {
-    case nn::Activation::kSoftplus:
-      return v1::Network::ACTIVATION_SOFTPLUS;
-    case nn::Activation::kTanh:
-      return v1::Network::ACTIVATION_TANH;
-    case nn::Activation::kSilu:
-      return v1::Network::ACTIVATION_SILU;
-    case nn::Activation::kGelu:
-      return v1::Network::ACTIVATION_GELU;
-    case nn::Activation::kSin:
-      return v1::Network::ACTIVATION_SIN;
-  }
-  return v1::Network::ACTIVATION_UNSPECIFIED;
-}
 
 v1::Trial::State ToProto(train::Trial::State state) {
   switch (state) {
@@ -70,15 +48,6 @@ v1::ErrorReport ToProto(const train::Errors& errors) {
   proto.mutable_jacobian_rmse()->Add(errors.jacobian_rmse.begin(), errors.jacobian_rmse.end());
   proto.set_jacobian_relative(errors.jacobian_relative);
   if (errors.curvature_relative) proto.set_hvp_relative(*errors.curvature_relative);
-  return proto;
-}
-
-v1::Network ToProto(const nn::Architecture& architecture) {
-  v1::Network proto;
-  for (const Index width : architecture.hidden) proto.add_hidden(static_cast<std::int32_t>(width));
-  proto.set_activation(ToProto(architecture.activation));
-  if (architecture.skip) proto.set_skip(true);
-  proto.set_residual(architecture.residual);
   return proto;
 }
 
@@ -126,31 +95,6 @@ v1::LabelWarning ToProto(const train::SuspectLabel& suspect, const v1::Schema& s
                     "; check the order of the columns, their units, and whether the function is "
                     "continuous");
   return proto;
-}
-
-void Describe(const Surrogate& surrogate, v1::ModelVersion& version) {
-  version.set_parameter_count(surrogate.NumParameters());
-  switch (surrogate.kind()) {
-    case SurrogateKind::kNetwork:
-      version.set_kind(v1::ModelVersion::KIND_NETWORK);
-      *version.mutable_network() =
-          ToProto(static_cast<const nn::NetworkSurrogate&>(surrogate).architecture());
-      break;
-    case SurrogateKind::kPolynomial:
-      version.set_kind(v1::ModelVersion::KIND_POLYNOMIAL);
-      break;
-    case SurrogateKind::kGaussianProcess:
-      version.set_kind(v1::ModelVersion::KIND_GAUSSIAN_PROCESS);
-      break;
-    case SurrogateKind::kEnsemble:
-      version.set_kind(v1::ModelVersion::KIND_ENSEMBLE);
-      break;
-    case SurrogateKind::kComposed:
-      Describe(static_cast<const ComposedSurrogate&>(surrogate).core(), version);
-      version.set_parameter_count(surrogate.NumParameters());
-      version.set_kind(v1::ModelVersion::KIND_COMPOSED);
-      break;
-  }
 }
 
 }  // namespace sobolev::server

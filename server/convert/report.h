@@ -1,10 +1,8 @@
-// How a training went and what came of it, from the engine's form to the wire form.
+// How a training went, from the engine's form to the wire form.
 
 #ifndef SOBOLEV_SERVER_CONVERT_REPORT_H_
 #define SOBOLEV_SERVER_CONVERT_REPORT_H_
 
-#include "engine/nn/network.h"
-#include "engine/surrogate/surrogate.h"
 #include "engine/train/errors.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/trainer.h"
@@ -20,10 +18,6 @@ v1::Trial ToProto(const train::Trial& trial);
 v1::ComparisonPoint ToProto(const train::CurvePoint& point);
 // `schema` names the variables.
 v1::LabelWarning ToProto(const train::SuspectLabel& suspect, const v1::Schema& schema);
-v1::Network ToProto(const nn::Architecture& architecture);
-
-// Fills kind, network and parameter_count.
-void Describe(const Surrogate& surrogate, v1::ModelVersion& version);
 
 }  // namespace sobolev::server
 

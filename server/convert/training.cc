@@ -108,6 +108,12 @@ void RequireInRange(const char* field, double number, double most, const char* f
       "expected more than 0 and at most " + Text(most) + ", got " + Text(number) + "; " + fix);
 }
 
+void RequireTimeLimit(const Spec& spec) {
+  if (!spec.has_time_limit_seconds()) return;
+  RequireInRange("spec.time_limit_seconds", spec.time_limit_seconds(), 1e9,
+                 "leave it unset for no limit");
+}
+
 void RequireUnset(bool is_set, const char* field, const char* needed) {
   if (!is_set) return;
   throw InvalidArgument("NOT_APPLICABLE", field,
@@ -220,10 +226,7 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& s
   RequireNoAdamOptions(spec);
   if (spec.has_seed()) options.seed = spec.seed();
   if (spec.has_ensemble_size()) options.ensemble_size = spec.ensemble_size();
-  if (spec.has_time_limit_seconds()) {
-    RequireInRange("spec.time_limit_seconds", spec.time_limit_seconds(), 1e9,
-                   "leave it unset for no limit");
-  }
+  RequireTimeLimit(spec);
   const Spec::Kind kind = KindOf(spec);
   if (spec.has_effort()) {
     RequireUnset(kind != Spec::KIND_AUTO, "spec.effort", "KIND_AUTO");
@@ -249,7 +252,7 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& s
 
 train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema) {
   RequireUnset(spec.has_effort(), "spec.effort", "KIND_AUTO");
-  RequireUnset(spec.has_time_limit_seconds(), "spec.time_limit_seconds", "KIND_AUTO");
+  RequireTimeLimit(spec);
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
                "KIND_AUTO, and KIND_NETWORK with another optimizer than OPTIMIZER_ADAM");
   RequireNoLabelWeights(spec);

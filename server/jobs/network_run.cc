@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -42,12 +43,18 @@ std::vector<train::EpochRecord> Thin(const std::vector<train::EpochRecord>& hist
 class NetworkRun : public TrainingRun {
  public:
   NetworkRun(const TrainingRunEnvironment& environment, const train::SampleSet& samples,
-             const train::Options& options, const std::stop_token& stop)
+             const train::Options& options, std::optional<double> time_limit_seconds,
+             const std::stop_token& stop)
       : environment_(environment),
+        time_limit_seconds_(time_limit_seconds),
         trainer_(samples, options, stop),
         start_(environment.clock.Steady()) {}
 
   Status Advance(const std::stop_token& stop) override {
+    if (IsOutOfTime()) {
+      stop_reason_ = v1::TrainingReport::STOP_REASON_TIME_LIMIT;
+      return Status::kFinished;
+    }
     const Index before = trainer_.SamplesSeen();
     const steady_clock::time_point slice_start = environment_.clock.Steady();
     const train::Status status = trainer_.Advance(stop, slice_samples_);
@@ -131,6 +138,12 @@ class NetworkRun : public TrainingRun {
   }
 
  private:
+  // And has a best epoch.
+  bool IsOutOfTime() const {
+    return time_limit_seconds_ && !trainer_.History().empty() &&
+           environment_.compute_seconds() > *time_limit_seconds_;
+  }
+
   void MeasureSpeed(Index samples, steady_clock::duration duration) {
     environment_.metrics.Trained(samples, 0);
     const double seconds = Seconds(duration);
@@ -140,6 +153,7 @@ class NetworkRun : public TrainingRun {
   }
 
   const TrainingRunEnvironment environment_;
+  const std::optional<double> time_limit_seconds_;
   train::Trainer trainer_;
   const steady_clock::time_point start_;
   v1::TrainingReport::StopReason stop_reason_ = v1::TrainingReport::STOP_REASON_UNSPECIFIED;
@@ -158,7 +172,9 @@ std::unique_ptr<TrainingRun> MakeNetworkRun(const TrainingRunEnvironment& enviro
   const train::Options options =
       train::ResolveOptions(ToOptions(spec, schema), shape, environment.memory_limit);
   train::RequireLabels(options, shape);
-  return std::make_unique<NetworkRun>(environment, samples, options, stop);
+  std::optional<double> time_limit;
+  if (spec.has_time_limit_seconds()) time_limit = spec.time_limit_seconds();
+  return std::make_unique<NetworkRun>(environment, samples, options, time_limit, stop);
 }
 
 }  // namespace sobolev::server

@@ -16,6 +16,7 @@
 #include "proto/sobolev/v1/training.pb.h"
 #include "server/base/log.h"
 #include "server/convert/grpc_status.h"
+#include "server/convert/model_version.h"
 #include "server/convert/names.h"
 #include "server/convert/report.h"
 #include "server/convert/resources.h"
@@ -147,9 +148,9 @@ class Attempt {
     PublishProgress(true);
     const std::shared_ptr<const Surrogate> surrogate = run_->MakeSurrogate();
     v1::ModelVersion version;
-    Describe(*surrogate, version);
     const DatasetRecord dataset = environment_.store.GetDataset(job_.dataset_id);
     version.mutable_schema()->ParseFromString(dataset.schema);
+    Describe(*surrogate, version);
     for (const ValueRange& range : snapshot_->statistics().inputs) {
       v1::Range* domain = version.add_domain();
       domain->set_min(range.min);

@@ -1,6 +1,9 @@
 #include "server/models/model_registry.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/base/error.h"
 #include "engine/train/surrogate_codec.h"
@@ -8,6 +11,18 @@
 
 namespace sobolev::server {
 namespace {
+
+// As ServedModel::logarithmic. Where inputs are clamped they stay > 0.
+std::vector<std::pair<Index, std::string>> LogarithmicInputs(const v1::ModelVersion& description) {
+  std::vector<std::pair<Index, std::string>> inputs;
+  if (description.extrapolation() != v1::ModelVersion::EXTRAPOLATION_OWN) return inputs;
+  for (const v1::InputMap& map : description.input_maps()) {
+    for (int j = 0; map.logarithmic() && j < description.schema().inputs_size(); ++j) {
+      if (description.schema().inputs(j).name() == map.input()) inputs.emplace_back(j, map.input());
+    }
+  }
+  return inputs;
+}
 
 ModelRegistry::Handle Load(Store& store, const ModelVersionRecord& record) {
   std::shared_ptr<const Surrogate> surrogate = train::DecodeSurrogate(store.LoadWeights(record));
@@ -25,7 +40,7 @@ ModelRegistry::Handle Load(Store& store, const ModelVersionRecord& record) {
   }
   return std::make_shared<const ServedModel>(
       ServedModel{record.model_id, record.version, std::move(surrogate), std::move(domain_min),
-                  std::move(domain_max)});
+                  std::move(domain_max), LogarithmicInputs(description)});
 }
 
 }  // namespace

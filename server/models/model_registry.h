@@ -12,6 +12,7 @@
 #include <shared_mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/base/matrix.h"
 #include "engine/surrogate/surrogate.h"
@@ -26,6 +27,9 @@ struct ServedModel {
   std::shared_ptr<const Surrogate> surrogate;
   Vector domain_min;  // n, the box of the training samples.
   Vector domain_max;  // n
+  // Position and name of the inputs of which a logarithm is taken: where one is not > 0 there is no
+  // prediction.
+  std::vector<std::pair<Index, std::string>> logarithmic;
 };
 
 // A cache over the store, bounded in bytes; the least recently used versions leave first.

@@ -21,6 +21,18 @@ Directions ToEngine(const RequestedDirections& directions) {
   return {.D = directions.D(), .count = directions.count(), .per_point = directions.per_point()};
 }
 
+void RequirePositiveInputs(const ServedModel& model, const ConstMatrixMap& X) {
+  for (const auto& [j, name] : model.logarithmic) {
+    for (Index s = 0; s < X.cols(); ++s) {
+      if (X(j, s) > 0) continue;
+      throw InvalidArgument(
+          "OUT_OF_RANGE", "x[" + std::to_string(s) + "][" + std::to_string(j) + "]",
+          "expected input '" + name + "' > 0, because the model takes its logarithm, got " +
+              Text(X(j, s)));
+    }
+  }
+}
+
 // A network overflows only far outside its domain; such numbers are not served.
 void RequireFinitePrediction(const double* values, Index num_points, Index per_point) {
   if (values == nullptr || AllFinite(values, num_points * per_point)) return;
@@ -132,6 +144,7 @@ void PredictionService::Answer(const v1::PredictRequest& request, v1::PredictRes
     out.J_spread = PrepareTensor({num_points, m, n}, *response.mutable_jacobian_spread());
   }
   const ConstMatrixMap X(x.data(), n, num_points);
+  RequirePositiveInputs(*model, X);
   const auto start = std::chrono::steady_clock::now();
   surrogate.Predict(X, tangents ? std::optional(ToEngine(*tangents)) : std::nullopt,
                     adjoints ? std::optional(ToEngine(*adjoints)) : std::nullopt, out, stop);

@@ -38,7 +38,7 @@ LIBRARIES = [
     (r"sqlite3\.h", ["server/storage", "tests"]),
     (r"httplib\.h", ["server/http", "tests"]),
     (r"spdlog/", ["server/base"]),
-    (r"CLI/", ["server/base", "client/cli", "client/examples"]),
+    (r"CLI/", ["server/base", "client/cli", "client/examples", "tests/client/cli"]),
     (r"nlohmann/", ["server/base", "client", "tests"]),
     (r"Eigen/", ["engine", "server", "client", "tests"]),
     (r"tao/pegtl", ["engine/program/language"]),

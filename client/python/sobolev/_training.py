@@ -103,10 +103,10 @@ def to_spec(
         network["residual"] = residual
     try:
         given["input_maps"] = _maps(
-            training_pb2.InputMap, "input", log_inputs, period=periods, harmonics=harmonics
+            models_pb2.InputMap, "input", log_inputs, period=periods, harmonics=harmonics
         )
         given["output_maps"] = _maps(
-            training_pb2.OutputMap, "output", log_outputs, lower=lower, upper=upper
+            models_pb2.OutputMap, "output", log_outputs, lower=lower, upper=upper
         )
         if network:
             # A network, be it empty, asks for a network.

@@ -158,13 +158,16 @@ class Client:
             derivative_scale, derivative_sketch, epochs, batch_size, learning_rate, patience,
             precision), else "auto".
           optimizer: Of a network: "adam" (default), "levenberg_marquardt" (far more accurate on
-            smooth functions, for up to some thousand weights), "hybrid", one after the other, or
-            "lbfgs" (as "levenberg_marquardt", slower, for more weights). All but "adam" take
-            hidden, activation, skip, residual and derivative_scale, and no other option of
-            networks.
+            smooth functions, for up to some thousand weights, at most 100000), "hybrid", one after
+            the other, or "lbfgs" (as "levenberg_marquardt", slower, for more weights). All but
+            "adam" take hidden, activation, skip, residual and derivative_scale, and no other option
+            of networks.
           effort: Of "auto": work to spend, about in seconds of one core. Default 30. The same
             effort gives the same model.
           time_limit: Seconds of computing after which the best so far is taken. Default: none.
+            A single network stops within about a second ("adam": after its first epoch), an
+            ensemble keeps the members that are finished; polynomials and Gaussian processes run to
+            their end.
           ensemble_size: Networks from so many starts whose mean is predicted; they also tell the
             spread. Default 1. Not with "adam", polynomials and Gaussian processes.
           hidden: Width of each hidden layer. Default (20, 20, 20, 20) with "adam", (20, 20) with
@@ -173,7 +176,8 @@ class Client:
             "sin".
           skip: Every layer after the first also sees the inputs. Default False, or True with
             `convexity`.
-          residual: A hidden layer as wide as the one before is added to that. Default False.
+          residual: A hidden layer as wide as the one before is added to that; there must be such a
+            layer. Default False.
           monotone: By name of the input "increasing" or "decreasing": what the model does by
             construction, whatever the labels say. Of "auto" and of networks with "tanh" or
             "softplus". Inputs of arrays are named "x0", "x1", ... Not with feature_degree, nor with
@@ -191,7 +195,7 @@ class Client:
           output_weights: [m], factors of the squared errors of outputs. Default all 1. Not with
             "adam", as the next two.
           derivative_weights: [m, n], further factors of those of Jacobian entries; 0 leaves a
-            derivative out. Default all 1.
+            derivative out; not all 0. Default all 1.
           huber: Robust standard deviations beyond which errors of labels count less; 1.345 is usual
             where there are outliers. Default: all squared errors count alike.
           epochs: Passes over the samples.
@@ -219,7 +223,8 @@ class Client:
           log_outputs: Names of outputs whose logarithm (above `lower`, else 0) is fitted: for
             values over several decades.
           extrapolation: "own" (default), "constant" or "linear": how the model goes on outside the
-            box of the samples.
+            box of the samples. Linear is what is fitted: outputs among log_outputs go on
+            exponentially, and bounds are kept.
           request_id: Repeating a call with the same id returns the first call's job. Default: a
             new one.
 

@@ -100,12 +100,80 @@ class Model:
 
     @property
     def kind(self) -> str:
-        """One of "network", "polynomial", "gaussian_process" and "ensemble"."""
+        """One of "network", "polynomial", "gaussian_process", "ensemble" and "composed".
+
+        Composed is one of the others with maps around it: of inputs, outputs, or outside the box.
+        """
         return records.enum_name(models_pb2.ModelVersion.Kind, self._message.kind)
 
     @property
+    def core_kind(self) -> str:
+        """The kind within maps and ensembles, else `kind`.
+
+        "unspecified" for versions from before servers told it; these tell nothing of their shape
+        and maps below either.
+        """
+        return records.enum_name(models_pb2.ModelVersion.Kind, self._message.core_kind)
+
+    @property
+    def monotone(self) -> dict[str, str]:
+        """By name of the input "increasing" or "decreasing": what holds by construction."""
+        slopes = models_pb2.ModelVersion.Slope
+        return {
+            name: records.enum_name(slopes, slope)
+            for name, slope in sorted(self._message.monotone.items())
+        }
+
+    @property
+    def convexity(self) -> str:
+        """What holds by construction: "convex", "concave", or empty."""
+        if not self._message.convexity:
+            return ""
+        return records.enum_name(models_pb2.ModelVersion.Convexity, self._message.convexity)
+
+    @property
+    def periods(self) -> dict[str, float]:
+        """Of inputs by name: after how much the model repeats."""
+        maps = self._message.input_maps
+        return {each.input: each.period for each in maps if each.HasField("period")}
+
+    @property
+    def log_inputs(self) -> tuple[str, ...]:
+        """The inputs of which the model sees the logarithm."""
+        return tuple(each.input for each in self._message.input_maps if each.logarithmic)
+
+    @property
+    def feature_degree(self) -> int:
+        """Products of inputs up to this degree are inputs as well; 1 if none are."""
+        return max(1, self._message.feature_degree)
+
+    @property
+    def lower(self) -> dict[str, float]:
+        """Of outputs by name: what predictions stay above."""
+        maps = self._message.output_maps
+        return {each.output: each.lower for each in maps if each.HasField("lower")}
+
+    @property
+    def upper(self) -> dict[str, float]:
+        """Of outputs by name: what predictions stay below."""
+        maps = self._message.output_maps
+        return {each.output: each.upper for each in maps if each.HasField("upper")}
+
+    @property
+    def log_outputs(self) -> tuple[str, ...]:
+        """The outputs that are fitted as their logarithm above `lower`."""
+        return tuple(each.output for each in self._message.output_maps if each.logarithmic)
+
+    @property
+    def extrapolation(self) -> str:
+        """How it goes on outside the box of the training samples: "own", "constant" or "linear"."""
+        if not self._message.extrapolation:
+            return "own"
+        return records.enum_name(models_pb2.ModelVersion.Extrapolation, self._message.extrapolation)
+
+    @property
     def hidden(self) -> tuple[int, ...]:
-        """The width of each hidden layer of a network; empty for other kinds."""
+        """The width of each hidden layer of a network or of those within; empty for other kinds."""
         return tuple(self._message.network.hidden)
 
     @property

@@ -1,10 +1,12 @@
 #include <cmath>
 #include <functional>
+#include <map>
 #include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sobolev/client.h>
 
@@ -152,7 +154,7 @@ TEST_F(TrainingTest, ANetworkIsTrainedByTheOptimizerThatIsAskedFor) {
 
 // u = a² + … grows and falls in a, so that the model that must grow cannot follow.
 TEST_F(TrainingTest, AModelIsMonotoneAndConvexWhereItIsAskedTo) {
-  const TrainingSpec spec{.hidden = {6},
+  const TrainingSpec spec{.hidden = {6, 6},
                           .residual = true,
                           .monotone = {{"a", Slope::kIncreasing}, {"b", Slope::kDecreasing}},
                           .convexity = Convexity::kConvex,
@@ -244,6 +246,83 @@ TEST_F(TrainingTest, ATimeLimitEndsASelectionWithTheBestSoFar) {
   EXPECT_FALSE(version.report.leaderboard.empty());
 }
 
+TEST_F(TrainingTest, ATimeLimitEndsFitsOfASingleNetwork) {
+  for (const Optimizer optimizer :
+       {Optimizer::kAdam, Optimizer::kLevenbergMarquardt, Optimizer::kHybrid, Optimizer::kLbfgs}) {
+    const ModelVersion version =
+        client_
+            .Train("d", {.hidden = {8, 8}, .optimizer = optimizer, .time_limit_seconds = 1e-9},
+                   {.model = "hurried"})
+            .Wait();
+    EXPECT_EQ(version.kind, ModelKind::kNetwork);
+    EXPECT_EQ(version.report.stop_reason, StopReason::kTimeLimit);
+    EXPECT_TRUE(std::isfinite(version.report.validation.value_relative));
+  }
+}
+
+TEST_F(TrainingTest, AVersionTellsItsShape) {
+  const ModelVersion free =
+      client_.Train("d", {.kind = TrainingKind::kPolynomial}, {.model = "free"}).Wait();
+  EXPECT_EQ(free.core_kind, ModelKind::kPolynomial);
+  EXPECT_TRUE(free.monotone.empty());
+  EXPECT_FALSE(free.convexity.has_value());
+  EXPECT_EQ(free.extrapolation, Extrapolation::kOwn);
+
+  const ModelVersion convex = client_
+                                  .Train("d",
+                                         {.hidden = {6, 6},
+                                          .monotone = {{"b", Slope::kDecreasing}},
+                                          .convexity = Convexity::kConvex,
+                                          .optimizer = Optimizer::kLevenbergMarquardt,
+                                          .ensemble_size = 2},
+                                         {.model = "convex"})
+                                  .Wait();
+  EXPECT_EQ(convex.kind, ModelKind::kEnsemble);
+  EXPECT_EQ(convex.core_kind, ModelKind::kNetwork);
+  EXPECT_EQ(convex.hidden, (std::vector<int>{6, 6}));
+  EXPECT_TRUE(convex.skip);
+  EXPECT_EQ(convex.monotone, (std::map<std::string, Slope>{{"b", Slope::kDecreasing}}));
+  EXPECT_EQ(convex.convexity, Convexity::kConvex);
+  EXPECT_EQ(client_.GetModelVersion("convex").monotone, convex.monotone);
+}
+
+TEST_F(TrainingTest, AVersionTellsItsMapsAndWantsPositiveInputsOfLogarithms) {
+  Samples samples = MakeSamples(60, 1);
+  samples.X.array() += 2;
+  Upload("positive", samples);
+  TrainingSpec spec{
+      .hidden = {6},
+      .monotone = {{"a", Slope::kIncreasing}},
+      .optimizer = Optimizer::kLevenbergMarquardt,
+      .input_maps = {{.input = "a", .logarithmic = true}, {.input = "b", .period = 7}},
+      .output_maps = {{.output = "v", .lower = -2, .upper = 2}}};
+  const ModelVersion own = client_.Train("positive", spec, {.model = "maps"}).Wait();
+  EXPECT_EQ(own.kind, ModelKind::kComposed);
+  EXPECT_EQ(own.core_kind, ModelKind::kNetwork);
+  EXPECT_EQ(own.monotone, spec.monotone);
+  ASSERT_EQ(own.input_maps.size(), 2U);
+  EXPECT_TRUE(own.input_maps[0].logarithmic);
+  EXPECT_EQ(own.input_maps[1].input, "b");
+  EXPECT_DOUBLE_EQ(own.input_maps[1].period.value_or(0), 7);
+  ASSERT_EQ(own.output_maps.size(), 1U);
+  EXPECT_EQ(own.output_maps[0].output, "v");
+  EXPECT_EQ(own.output_maps[0].lower, -2);
+  EXPECT_EQ(own.output_maps[0].upper, 2);
+  const Matrix X{{1, 0}, {1, 1}};
+  try {
+    client_.Predict("maps", X);
+    ADD_FAILURE() << "expected an RpcError";
+  } catch (const RpcError& error) {
+    EXPECT_EQ(error.code(), StatusCode::kInvalidArgument);
+    EXPECT_THAT(error.what(), testing::HasSubstr("x[1][0]: expected input 'a' > 0"));
+  }
+
+  spec.extrapolation = Extrapolation::kConstant;
+  EXPECT_EQ(client_.Train("positive", spec, {.model = "maps"}).Wait().extrapolation,
+            Extrapolation::kConstant);
+  EXPECT_TRUE(client_.Predict("maps", X).value.allFinite());
+}
+
 TEST_F(TrainingTest, DerivativeLabelsOfTheWrongSignAreReported) {
   Samples samples = MakeSamples(200, 2);
   for (Index s = 0; s < 200; ++s) samples.jacobian(1, 2 * s + 1) *= -1;  // ∂v/∂b
@@ -279,6 +358,7 @@ TEST_F(TrainingTest, OptionsThatDoNotApplyAreRefused) {
       {.monotone = {{"a", Slope::kIncreasing}}, .input_maps = {{.input = "a", .period = 1}}},
       {.convexity = Convexity::kConvex, .extrapolation = Extrapolation::kLinear},
       {.optimizer = Optimizer::kAdam, .extrapolation = Extrapolation::kOwn},
+      {.hidden = {8}, .residual = true},
       {.time_limit_seconds = -1}};
   for (const TrainingSpec& spec : specs) {
     EXPECT_EQ(CodeOf([&] { client_.Train("d", spec); }), StatusCode::kInvalidArgument);

@@ -162,13 +162,16 @@ def test_a_model_is_monotone_and_concave_where_it_is_asked_to(client):
         x,
         y,
         jacobian=jacobian,
-        hidden=[8],
+        hidden=[8, 8],
         residual=True,
         optimizer="levenberg-marquardt",
         monotone={"x0": "increasing", "x1": "decreasing"},
         convexity="concave",
     ).wait(progress=False)
     assert (model.activation, model.skip, model.residual) == ("softplus", True, True)
+    assert model.monotone == {"x0": "increasing", "x1": "decreasing"}
+    assert model.convexity == "concave"
+    assert (model.extrapolation, model.periods, model.lower) == ("own", {}, {})
     points = np.random.default_rng(3).uniform(-2, 2, (200, 2))
     slopes = model.jacobian(points)[:, 0]
     assert (slopes[:, 0] >= 0).all()
@@ -216,7 +219,10 @@ def test_what_is_known_of_inputs_and_outputs_holds(client):
         log_outputs=["u"],
         extrapolation="constant",
     ).wait(progress=False)
-    assert model.kind == "composed"
+    assert (model.kind, model.core_kind) == ("composed", "polynomial")
+    assert model.periods == {"a": pytest.approx(2)}
+    assert (model.log_inputs, model.log_outputs, model.lower) == (("b",), ("u",), {"u": 0})
+    assert model.extrapolation == "constant"
     # log u is linear in sin, cos and log b, so nothing is left to learn.
     assert np.allclose(model.predict(x)[:, 0], y, rtol=1e-6)
     assert np.allclose(model.predict(x + np.array([6, 0])), model.predict(x), rtol=1e-9)
@@ -315,6 +321,7 @@ def test_a_cancelled_selection_raises(client):
         ({"effort": 2e6}, "spec.effort", "at most 1e+06"),
         ({"effort": float("nan")}, "spec.effort", "got nan"),
         ({"effort": "much"}, "spec", "wrong type"),
+        ({"hidden": [8], "residual": True}, "spec.network.residual", "the same width"),
         ({"time_limit": 0}, "spec.time_limit_seconds", "leave it unset"),
         ({"kind": "polynomial", "effort": 1}, "spec.effort", "KIND_AUTO"),
         ({"kind": "polynomial", "hidden": [4]}, "spec.network", "KIND_NETWORK"),

@@ -14,6 +14,7 @@
 #include "engine/nn/constrained_sweep.h"
 #include "engine/nn/gram_sweep.h"
 #include "engine/nn/network.h"
+#include "engine/nn/proven_shape.h"
 #include "tests/engine/nn/gram_reference.h"
 #include "tests/support/matrix_matchers.h"
 #include "tests/support/reference_network.h"
@@ -119,6 +120,21 @@ TEST_P(ConstraintsTest, MidpointsAreOnTheirSideOfTheChord) {
     const Vector above = 0.5 * (start + end) - f(0.5 * (from + to));
     const double rounding = 1e-13 * (1 + start.norm() + end.norm());
     EXPECT_GE((sign * above).minCoeff(), -rounding);
+  }
+}
+
+TEST_P(ConstraintsTest, TheSignsOfTheWeightsProveTheShape) {
+  const ShapeConstraints& shape = GetParam().shape;
+  Rng rng(5);
+  for (int trial = 0; trial < 50; ++trial) {
+    const ShapeConstraints proven = ProvenShape(architecture_, map_.Weights(SomeParameters(rng)));
+    for (std::size_t j = 0; j < shape.slopes.size(); ++j) {
+      if (shape.slopes[j] == kFree) continue;
+      ASSERT_EQ(proven.slopes.size(), shape.slopes.size());
+      EXPECT_EQ(proven.slopes[j], shape.slopes[j]);
+    }
+    if (architecture_.hidden.empty() || shape.convexity == Convexity::kFree) continue;
+    EXPECT_EQ(proven.convexity, shape.convexity);
   }
 }
 
@@ -249,6 +265,50 @@ TEST(ConstraintsCheckTest, ActivationsThatCannotObeyAreRefused) {
                   "or concave, got tanh; leave it unset"));
   EXPECT_THAT(check(Activation::kTanh, {.slopes = {kUp}}),
               testing::ThrowsMessage<Error>("spec.monotone: expected 2, got 1"));
+}
+
+// Of small networks with any signs many are monotone or convex by chance; what is proven of them
+// holds at random points.
+TEST(ProvenShapeTest, HoldsForAnyWeights) {
+  Rng rng(6);
+  int slopes = 0;
+  int bends = 0;
+  for (int trial = 0; trial < 2000; ++trial) {
+    const bool softplus = rng.Uniform() < 0.5;
+    const Architecture architecture{
+        .n = 2,
+        .m = 1,
+        .hidden = {1 + trial % 2, 1 + trial % 3},
+        .activation = softplus ? Activation::kSoftplus : Activation::kTanh,
+        .skip = rng.Uniform() < 0.5,
+        .residual = rng.Uniform() < 0.5};
+    const Vector weights = Normal(architecture.NumParameters(), 1, rng);
+    const ShapeConstraints proven = ProvenShape(architecture, weights);
+    if (proven.IsFree()) continue;
+    const auto f = [&](const Vector& x) {
+      return reference::Value<double>(architecture, weights, x)[0];
+    };
+    for (int point = 0; point < 20; ++point) {
+      const Vector x = Normal(2, 2, rng);
+      const Vector y = Normal(2, 2, rng);
+      const Matrix J = reference::Jacobian<double>(architecture, weights, x);
+      for (std::size_t j = 0; j < proven.slopes.size(); ++j) {
+        EXPECT_GE(static_cast<double>(proven.slopes[j]) * J(0, static_cast<Index>(j)), 0);
+        slopes += proven.slopes[j] == kFree ? 0 : 1;
+      }
+      const double above = 0.5 * (f(x) + f(y)) - f(0.5 * (x + y));
+      const double rounding = 1e-13 * (1 + std::abs(f(x)) + std::abs(f(y)));
+      EXPECT_GE(static_cast<double>(proven.convexity) * above, -rounding);
+      bends += proven.convexity == Convexity::kFree ? 0 : 1;
+    }
+  }
+  EXPECT_GT(slopes, 1000);
+  EXPECT_GT(bends, 1000);
+}
+
+TEST(ProvenShapeTest, OtherActivationsProveNothing) {
+  const Architecture architecture{.n = 1, .m = 1, .hidden = {1}, .activation = Activation::kSin};
+  EXPECT_TRUE(ProvenShape(architecture, Vector::Ones(4)).IsFree());
 }
 
 }  // namespace

@@ -141,6 +141,14 @@ std::string MessageOf(const LossOptions& options) {
   return "";
 }
 
+TEST(LossWeightsTest, SomeDerivativeHasAWeight) {
+  LossOptions options;
+  options.derivative_weights = {0, 0, 1, 0, 0, 0};
+  EXPECT_EQ(MessageOf(options), "");
+  options.derivative_weights[2] = 0;
+  EXPECT_THAT(MessageOf(options), testing::StartsWith("spec.derivative_weights: "));
+}
+
 TEST(LossWeightsTest, BadOptionsAreNamed) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   LossOptions options;

@@ -55,6 +55,18 @@ TEST(OptionsTest, WithoutJacobiansOrGradientLossOnlyValuesCount) {
   EXPECT_EQ(*Resolve({.beta = 0}).alpha, 1);
 }
 
+TEST(OptionsTest, ResidualLayersNeedNeighboursOfTheSameWidth) {
+  EXPECT_NO_THROW(Resolve({.hidden = {8, 8}, .residual = true}));
+  EXPECT_NO_THROW(Resolve({.hidden = {4, 8, 8}, .residual = true}));
+  for (const Options& options :
+       {Options{.hidden = {8}, .residual = true}, Options{.hidden = {8, 4, 8}, .residual = true}}) {
+    const Error error = ErrorOf(options);
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_EQ(error.field(), "spec.network.residual");
+    EXPECT_THAT(error.what(), HasSubstr("two neighbouring hidden layers of the same width"));
+  }
+}
+
 TEST(OptionsTest, SmallDatasetsGetSixteenHundredSteps) {
   const Options resolved = Resolve({}, 400);
   EXPECT_EQ(*resolved.batch_size, 256);

@@ -375,6 +375,69 @@ TEST(SelectionTest, InAHurryAnEnsembleIsOfANetworkThatWasJudged) {
   EXPECT_EQ(selection.MakeSurrogate()->kind(), SurrogateKind::kPolynomial);
 }
 
+TEST(SelectionTest, NetworksThatTheOptimiserCannotTrainAreRefused) {
+  const auto check = [](Recipe recipe, bool residual, const std::vector<Index>& hidden) {
+    recipe.residual = residual;
+    recipe.hidden = hidden;
+    return [=] { CheckSelection({.recipes = {recipe}}, 2, 2, 10); };
+  };
+  const auto refuses = [](const char* start) {
+    return testing::ThrowsMessage<Error>(testing::StartsWith(start));
+  };
+  EXPECT_THAT(check(NewtonRecipe(), true, {8}), refuses("spec.network.residual: expected two"));
+  EXPECT_NO_THROW(check(NewtonRecipe(), true, {8, 8})());
+  EXPECT_THAT(check(NewtonRecipe(), false, {2000, 2000}),
+              refuses("spec.network.hidden: expected at most 100000 parameters"));
+  EXPECT_THAT(check(HybridRecipe(), false, {2000, 2000}), refuses("spec.network.hidden: "));
+  EXPECT_NO_THROW(check(LbfgsRecipe(), false, {2000, 2000})());
+}
+
+// Slices that a selection still takes once it is in a hurry.
+int SlicesInAHurry(Selection& selection) {
+  selection.Hurry();
+  int slices = 1;
+  while (selection.Advance({}) != SelectionStatus::kFinished) ++slices;
+  return slices;
+}
+
+TEST(SelectionTest, InAHurryANetworkIsTakenAsFarAsItsFitHasCome) {
+  const OwnedSamples samples = Smooth::Sample(60, 1);
+  const SampleSet view = samples.View();
+  for (const Recipe& recipe : {NewtonRecipe(), LbfgsRecipe(), HybridRecipe()}) {
+    for (const int slices_before : {0, 5}) {
+      Selection selection(view, {.recipes = {recipe}});
+      for (int slice = 0; slice < slices_before; ++slice) selection.Advance({});
+      EXPECT_LE(SlicesInAHurry(selection), 4) << Name(recipe);
+      ASSERT_NE(selection.MakeSurrogate(), nullptr);
+      EXPECT_EQ(selection.MakeSurrogate()->kind(), SurrogateKind::kNetwork);
+      ASSERT_EQ(selection.Leaderboard().size(), 1U);
+      EXPECT_EQ(selection.Leaderboard().front().state, Trial::State::kFinished);
+      EXPECT_TRUE(std::isfinite(selection.Leaderboard().front().score));
+      EXPECT_THAT(selection.LearningCurve(), IsEmpty());
+    }
+  }
+}
+
+TEST(SelectionTest, InAHurryAnEnsembleKeepsTheMembersThatAreFinished) {
+  constexpr Index kMembers = 64;  // More than a short work.
+  const OwnedSamples samples = Smooth::Sample(60, 1);
+  const SampleSet view = samples.View();
+  Recipe recipe = NewtonRecipe();
+  recipe.hidden = {16, 16};
+  recipe.lbfgs_steps = 0;
+  recipe.newton_iterations = 10;
+  Selection selection(view, {.recipes = {recipe}, .ensemble_size = kMembers});
+  while (selection.Advance({}) != SelectionStatus::kTrialDone) {
+  }
+  for (int slice = 0; slice < 55; ++slice) selection.Advance({});
+  EXPECT_LE(SlicesInAHurry(selection), 2);
+  const std::shared_ptr<const Surrogate> surrogate = selection.MakeSurrogate();
+  ASSERT_EQ(surrogate->kind(), SurrogateKind::kEnsemble);
+  const auto& members = static_cast<const EnsembleSurrogate&>(*surrogate).members();
+  EXPECT_GE(members.size(), 2U);
+  EXPECT_LT(members.size(), 10U);
+}
+
 // ---- Samples that are few, odd or incomplete ----
 
 class OddSamplesTest : public testing::TestWithParam<Index> {};

@@ -22,6 +22,7 @@
 #include "engine/train/recipe.h"
 #include "engine/train/samples.h"
 #include "engine/train/selection.h"
+#include "engine/train/surrogate_shape.h"
 #include "engine/train/trainer.h"
 #include "engine/train/trial.h"
 #include "tests/engine/train/problems.h"
@@ -92,8 +93,22 @@ double RelativeError(const Surrogate& surrogate, const OwnedSamples& fresh) {
   return (Y - fresh.Y).norm() / (fresh.Y.array() - fresh.Y.mean()).matrix().norm();
 }
 
+// Its weights say so.
+void ExpectProves(const Surrogate& surrogate, const nn::ShapeConstraints& shape) {
+  const nn::ShapeConstraints proven = ProvenShape(surrogate);
+  for (std::size_t j = 0; j < shape.slopes.size(); ++j) {
+    if (shape.slopes[j] == Slope::kFree) continue;
+    ASSERT_EQ(proven.slopes.size(), shape.slopes.size());
+    EXPECT_EQ(proven.slopes[j], shape.slopes[j]) << "input " << j;
+  }
+  if (shape.convexity != Convexity::kFree) {
+    EXPECT_EQ(proven.convexity, shape.convexity);
+  }
+}
+
 // At random points, also far outside of the samples.
 void ExpectObeys(const Surrogate& surrogate, const nn::ShapeConstraints& shape) {
+  ExpectProves(surrogate, shape);
   const Index num_points = 500;
   const Matrix X = 2 * Sample(Contradiction, 2 * num_points, 9).X;
   const Predicted all = Predict(surrogate, X);
@@ -208,6 +223,18 @@ TEST(ShapeTest, FunctionsThatObeyAreFittedAmongOutliers) {
         Sample(Monotone, 1000, 2));
   };
   EXPECT_LT(error(1.345), 0.2 * error(std::nullopt));
+}
+
+TEST(ShapeTest, NothingIsProvenOfSurrogatesWithoutConstraints) {
+  const OwnedSamples samples = Sample(Monotone, 40, 1);
+  for (const Recipe& recipe : {Recipe{.family = Family::kPolynomial},
+                               Recipe{.family = Family::kGaussianProcess}, Network({}, 0, 5)}) {
+    for (const Extrapolation extrapolation : {Extrapolation::kOwn, Extrapolation::kLinear}) {
+      const std::shared_ptr<const Surrogate> surrogate =
+          Select(samples, {.composition = {.extrapolation = extrapolation}, .recipes = {recipe}});
+      EXPECT_TRUE(ProvenShape(*surrogate).IsFree()) << Name(recipe);
+    }
+  }
 }
 
 // The features of a periodic input come in its place, and wings go on as the core does.

@@ -141,6 +141,19 @@ TEST_F(TrainingServiceTest, AComposedModelKeepsWhatItsSpecSays) {
   v1::ModelVersion version;
   ASSERT_TRUE(models_->GetModelVersion(&context, of_version, &version).ok());
   EXPECT_EQ(version.kind(), v1::ModelVersion::KIND_COMPOSED);
+  EXPECT_EQ(version.core_kind(), v1::ModelVersion::KIND_POLYNOMIAL);
+  EXPECT_FALSE(version.has_network());
+  ASSERT_EQ(version.input_maps_size(), 1);
+  EXPECT_EQ(version.input_maps(0).input(), "a");
+  EXPECT_DOUBLE_EQ(version.input_maps(0).period(), 8);
+  EXPECT_EQ(version.input_maps(0).harmonics(), 2);
+  EXPECT_FALSE(version.input_maps(0).logarithmic());
+  EXPECT_EQ(version.feature_degree(), 1);
+  ASSERT_EQ(version.output_maps_size(), 1);
+  EXPECT_EQ(version.output_maps(0).output(), "y");
+  EXPECT_EQ(version.output_maps(0).lower(), -3);
+  EXPECT_FALSE(version.output_maps(0).has_upper());
+  EXPECT_EQ(version.extrapolation(), v1::ModelVersion::EXTRAPOLATION_LINEAR);
   EXPECT_LT(version.report().validation().value_relative(), 0.01);
 
   // A point, the same one period further, its neighbours, and two far outside.

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -144,10 +145,19 @@ enum class ModelKind { kUnknown, kNetwork, kPolynomial, kGaussianProcess, kEnsem
 struct ModelVersion {
   std::string name;  // "models/{id}/versions/{n}"
   ModelKind kind = ModelKind::kUnknown;
-  std::vector<int> hidden;                        // Of networks, ...
+  // Within maps and ensembles, else as `kind`. Of versions from before servers told it kUnknown,
+  // and what follows from input_maps to extrapolation, and of shapes, is not told either.
+  ModelKind core_kind = ModelKind::kUnknown;
+  std::vector<int> hidden;                        // Of networks, also within, ...
   Activation activation = Activation::kSoftplus;  // ... as are this,
   bool skip = false;                              // this,
   bool residual = false;                          // and this.
+  std::map<std::string, Slope> monotone;          // By construction, by name of the input.
+  std::optional<Convexity> convexity;             // By construction.
+  std::vector<InputMap> input_maps;               // Of inputs that do not enter as they are.
+  int feature_degree = 1;                         // Products up to it enter, too.
+  std::vector<OutputMap> output_maps;             // Bounds that outputs keep, and logarithms.
+  Extrapolation extrapolation = Extrapolation::kOwn;
   Schema schema;
   std::vector<Range> domain;         // n: the box of the training samples.
   std::int64_t parameter_count = 0;  // Weights, biases or coefficients.

@@ -15,57 +15,71 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from . import datasets_pb2 as sobolev_dot_v1_dot_datasets__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sobolev/v1/models.proto\x12\nsobolev.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19sobolev/v1/datasets.proto\"\xc0\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x0elatest_version\x18\x02 \x01(\x0b\x32\x18.sobolev.v1.ModelVersion\x12\x15\n\rversion_count\x18\x03 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcb\x03\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x04kind\x18\t \x01(\x0e\x32\x1d.sobolev.v1.ModelVersion.Kind\x12$\n\x07network\x18\x02 \x01(\x0b\x32\x13.sobolev.v1.Network\x12\"\n\x06schema\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Schema\x12!\n\x06\x64omain\x18\x04 \x03(\x0b\x32\x11.sobolev.v1.Range\x12\x17\n\x0fparameter_count\x18\x05 \x01(\x03\x12\x16\n\x0eweights_sha256\x18\x06 \x01(\t\x12*\n\x06report\x18\x07 \x01(\x0b\x32\x1a.sobolev.v1.TrainingReport\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x84\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_NETWORK\x10\x01\x12\x13\n\x0fKIND_POLYNOMIAL\x10\x02\x12\x19\n\x15KIND_GAUSSIAN_PROCESS\x10\x03\x12\x11\n\rKIND_ENSEMBLE\x10\x04\x12\x11\n\rKIND_COMPOSED\x10\x05\"\x92\x02\n\x07Network\x12\x0e\n\x06hidden\x18\x01 \x03(\x05\x12\x32\n\nactivation\x18\x02 \x01(\x0e\x32\x1e.sobolev.v1.Network.Activation\x12\x11\n\x04skip\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x10\n\x08residual\x18\x04 \x01(\x08\"\x94\x01\n\nActivation\x12\x1a\n\x16\x41\x43TIVATION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41\x43TIVATION_SOFTPLUS\x10\x01\x12\x13\n\x0f\x41\x43TIVATION_TANH\x10\x02\x12\x13\n\x0f\x41\x43TIVATION_SILU\x10\x03\x12\x13\n\x0f\x41\x43TIVATION_GELU\x10\x04\x12\x12\n\x0e\x41\x43TIVATION_SIN\x10\x05\x42\x07\n\x05_skip\"\x97\x01\n\x0b\x45rrorReport\x12\x12\n\nvalue_rmse\x18\x01 \x03(\x01\x12\x16\n\x0evalue_relative\x18\x02 \x01(\x01\x12\x15\n\rjacobian_rmse\x18\x03 \x03(\x01\x12\x19\n\x11jacobian_relative\x18\x04 \x01(\x01\x12\x19\n\x0chvp_relative\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x0f\n\r_hvp_relative\"\xc0\x01\n\x0b\x45pochRecord\x12\r\n\x05\x65poch\x18\x01 \x01(\x05\x12\x12\n\nvalue_loss\x18\x02 \x01(\x01\x12\x15\n\rgradient_loss\x18\x03 \x01(\x01\x12\x17\n\x0fvalidation_loss\x18\x04 \x01(\x01\x12!\n\x19validation_value_relative\x18\x05 \x01(\x01\x12$\n\x1cvalidation_jacobian_relative\x18\x06 \x01(\x01\x12\x15\n\rlearning_rate\x18\x07 \x01(\x01\"\x8b\x02\n\x05Trial\x12\x0e\n\x06recipe\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.sobolev.v1.Trial.State\x12+\n\nvalidation\x18\x03 \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\x12\r\n\x05score\x18\x04 \x01(\x01\x12\x0c\n\x04work\x18\x05 \x01(\x01\x12\x12\n\niterations\x18\x06 \x01(\x03\"l\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_RUNNING\x10\x01\x12\x12\n\x0eSTATE_FINISHED\x10\x02\x12\x13\n\x0fSTATE_ABANDONED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"T\n\x0f\x43omparisonPoint\x12\x14\n\x0csample_count\x18\x01 \x01(\x03\x12+\n\nvalidation\x18\x02 \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\"\xc7\x01\n\x0cLabelWarning\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\x12+\n\x04kind\x18\x03 \x01(\x0e\x32\x1d.sobolev.v1.LabelWarning.Kind\x12\x0e\n\x06\x66\x61\x63tor\x18\x04 \x01(\x01\x12\x0f\n\x07message\x18\x05 \x01(\t\"J\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_SIGN\x10\x01\x12\x0e\n\nKIND_SCALE\x10\x02\x12\r\n\tKIND_BIAS\x10\x03\"\xcf\x06\n\x0eTrainingReport\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x03 \x01(\x03\x12\x1b\n\x13\x64\x61taset_fingerprint\x18\x04 \x01(\t\x12\x18\n\x10training_samples\x18\x05 \x01(\x03\x12\x1a\n\x12validation_samples\x18\x06 \x01(\x03\x12\x18\n\x10jacobian_samples\x18\x07 \x01(\x03\x12\r\n\x05\x61lpha\x18\x08 \x01(\x01\x12\x0c\n\x04\x62\x65ta\x18\t \x01(\x01\x12\x0c\n\x04seed\x18\n \x01(\x04\x12\x0e\n\x06\x65pochs\x18\x0b \x01(\x05\x12\x12\n\nbest_epoch\x18\x0c \x01(\x05\x12:\n\x0bstop_reason\x18\r \x01(\x0e\x32%.sobolev.v1.TrainingReport.StopReason\x12\x15\n\rtrain_seconds\x18\x0e \x01(\x01\x12\x1a\n\x12samples_per_second\x18\x0f \x01(\x01\x12+\n\nvalidation\x18\x10 \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\x12(\n\x07history\x18\x11 \x03(\x0b\x32\x17.sobolev.v1.EpochRecord\x12\x17\n\x0finstruction_set\x18\x12 \x01(\t\x12&\n\x0bleaderboard\x18\x13 \x03(\x0b\x32\x11.sobolev.v1.Trial\x12\x33\n\x0elearning_curve\x18\x14 \x03(\x0b\x32\x1b.sobolev.v1.ComparisonPoint\x12/\n\nvalue_only\x18\x15 \x01(\x0b\x32\x1b.sobolev.v1.ComparisonPoint\x12*\n\x08warnings\x18\x16 \x03(\x0b\x32\x18.sobolev.v1.LabelWarning\x12\r\n\x05gamma\x18\x17 \x01(\x01\"\xa1\x01\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16STOP_REASON_MAX_EPOCHS\x10\x01\x12\x1e\n\x1aSTOP_REASON_EARLY_STOPPING\x10\x02\x12\x1e\n\x1aSTOP_REASON_SELECTION_DONE\x10\x03\x12\x1a\n\x16STOP_REASON_TIME_LIMIT\x10\x04\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"P\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.sobolev.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12\x44\x65leteModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13\x44\x65leteModelResponse\"&\n\x16GetModelVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Q\n\x18ListModelVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"f\n\x19ListModelVersionsResponse\x12\x30\n\x0emodel_versions\x18\x01 \x03(\x0b\x32\x18.sobolev.v1.ModelVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9a\x03\n\x0cModelService\x12:\n\x08GetModel\x12\x1b.sobolev.v1.GetModelRequest\x1a\x11.sobolev.v1.Model\x12K\n\nListModels\x12\x1d.sobolev.v1.ListModelsRequest\x1a\x1e.sobolev.v1.ListModelsResponse\x12N\n\x0b\x44\x65leteModel\x12\x1e.sobolev.v1.DeleteModelRequest\x1a\x1f.sobolev.v1.DeleteModelResponse\x12O\n\x0fGetModelVersion\x12\".sobolev.v1.GetModelVersionRequest\x1a\x18.sobolev.v1.ModelVersion\x12`\n\x11ListModelVersions\x12$.sobolev.v1.ListModelVersionsRequest\x1a%.sobolev.v1.ListModelVersionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sobolev/v1/models.proto\x12\nsobolev.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19sobolev/v1/datasets.proto\"\xc0\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x0elatest_version\x18\x02 \x01(\x0b\x32\x18.sobolev.v1.ModelVersion\x12\x15\n\rversion_count\x18\x03 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"t\n\x08InputMap\x12\r\n\x05input\x18\x01 \x01(\t\x12\x13\n\x06period\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tharmonics\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x13\n\x0blogarithmic\x18\x04 \x01(\x08\x42\t\n\x07_periodB\x0c\n\n_harmonics\"l\n\tOutputMap\x12\x0e\n\x06output\x18\x01 \x01(\t\x12\x12\n\x05lower\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05upper\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0blogarithmic\x18\x04 \x01(\x08\x42\x08\n\x06_lowerB\x08\n\x06_upper\"\x8a\t\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x04kind\x18\t \x01(\x0e\x32\x1d.sobolev.v1.ModelVersion.Kind\x12$\n\x07network\x18\x02 \x01(\x0b\x32\x13.sobolev.v1.Network\x12\"\n\x06schema\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Schema\x12!\n\x06\x64omain\x18\x04 \x03(\x0b\x32\x11.sobolev.v1.Range\x12\x17\n\x0fparameter_count\x18\x05 \x01(\x03\x12\x16\n\x0eweights_sha256\x18\x06 \x01(\t\x12*\n\x06report\x18\x07 \x01(\x0b\x32\x1a.sobolev.v1.TrainingReport\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\tcore_kind\x18\n \x01(\x0e\x32\x1d.sobolev.v1.ModelVersion.Kind\x12\x38\n\x08monotone\x18\x0b \x03(\x0b\x32&.sobolev.v1.ModelVersion.MonotoneEntry\x12\x35\n\tconvexity\x18\x0c \x01(\x0e\x32\".sobolev.v1.ModelVersion.Convexity\x12(\n\ninput_maps\x18\r \x03(\x0b\x32\x14.sobolev.v1.InputMap\x12\x16\n\x0e\x66\x65\x61ture_degree\x18\x0e \x01(\x05\x12*\n\x0boutput_maps\x18\x0f \x03(\x0b\x32\x15.sobolev.v1.OutputMap\x12=\n\rextrapolation\x18\x10 \x01(\x0e\x32&.sobolev.v1.ModelVersion.Extrapolation\x1aO\n\rMonotoneEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0e\x32\x1e.sobolev.v1.ModelVersion.Slope:\x02\x38\x01\"\x84\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_NETWORK\x10\x01\x12\x13\n\x0fKIND_POLYNOMIAL\x10\x02\x12\x19\n\x15KIND_GAUSSIAN_PROCESS\x10\x03\x12\x11\n\rKIND_ENSEMBLE\x10\x04\x12\x11\n\rKIND_COMPOSED\x10\x05\"J\n\x05Slope\x12\x15\n\x11SLOPE_UNSPECIFIED\x10\x00\x12\x14\n\x10SLOPE_INCREASING\x10\x01\x12\x14\n\x10SLOPE_DECREASING\x10\x02\"S\n\tConvexity\x12\x19\n\x15\x43ONVEXITY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43ONVEXITY_CONVEX\x10\x01\x12\x15\n\x11\x43ONVEXITY_CONCAVE\x10\x02\"{\n\rExtrapolation\x12\x1d\n\x19\x45XTRAPOLATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45XTRAPOLATION_OWN\x10\x01\x12\x1a\n\x16\x45XTRAPOLATION_CONSTANT\x10\x02\x12\x18\n\x14\x45XTRAPOLATION_LINEAR\x10\x03\"\x92\x02\n\x07Network\x12\x0e\n\x06hidden\x18\x01 \x03(\x05\x12\x32\n\nactivation\x18\x02 \x01(\x0e\x32\x1e.sobolev.v1.Network.Activation\x12\x11\n\x04skip\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x10\n\x08residual\x18\x04 \x01(\x08\"\x94\x01\n\nActivation\x12\x1a\n\x16\x41\x43TIVATION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41\x43TIVATION_SOFTPLUS\x10\x01\x12\x13\n\x0f\x41\x43TIVATION_TANH\x10\x02\x12\x13\n\x0f\x41\x43TIVATION_SILU\x10\x03\x12\x13\n\x0f\x41\x43TIVATION_GELU\x10\x04\x12\x12\n\x0e\x41\x43TIVATION_SIN\x10\x05\x42\x07\n\x05_skip\"\x97\x01\n\x0b\x45rrorReport\x12\x12\n\nvalue_rmse\x18\x01 \x03(\x01\x12\x16\n\x0evalue_relative\x18\x02 \x01(\x01\x12\x15\n\rjacobian_rmse\x18\x03 \x03(\x01\x12\x19\n\x11jacobian_relative\x18\x04 \x01(\x01\x12\x19\n\x0chvp_relative\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x0f\n\r_hvp_relative\"\xc0\x01\n\x0b\x45pochRecord\x12\r\n\x05\x65poch\x18\x01 \x01(\x05\x12\x12\n\nvalue_loss\x18\x02 \x01(\x01\x12\x15\n\rgradient_loss\x18\x03 \x01(\x01\x12\x17\n\x0fvalidation_loss\x18\x04 \x01(\x01\x12!\n\x19validation_value_relative\x18\x05 \x01(\x01\x12$\n\x1cvalidation_jacobian_relative\x18\x06 \x01(\x01\x12\x15\n\rlearning_rate\x18\x07 \x01(\x01\"\x8b\x02\n\x05Trial\x12\x0e\n\x06recipe\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.sobolev.v1.Trial.State\x12+\n\nvalidation\x18\x03 \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\x12\r\n\x05score\x18\x04 \x01(\x01\x12\x0c\n\x04work\x18\x05 \x01(\x01\x12\x12\n\niterations\x18\x06 \x01(\x03\"l\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_RUNNING\x10\x01\x12\x12\n\x0eSTATE_FINISHED\x10\x02\x12\x13\n\x0fSTATE_ABANDONED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"T\n\x0f\x43omparisonPoint\x12\x14\n\x0csample_count\x18\x01 \x01(\x03\x12+\n\nvalidation\x18\x02 \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\"\xc7\x01\n\x0cLabelWarning\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\x12+\n\x04kind\x18\x03 \x01(\x0e\x32\x1d.sobolev.v1.LabelWarning.Kind\x12\x0e\n\x06\x66\x61\x63tor\x18\x04 \x01(\x01\x12\x0f\n\x07message\x18\x05 \x01(\t\"J\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_SIGN\x10\x01\x12\x0e\n\nKIND_SCALE\x10\x02\x12\r\n\tKIND_BIAS\x10\x03\"\x93\x07\n\x0eTrainingReport\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x03 \x01(\x03\x12\x1b\n\x13\x64\x61taset_fingerprint\x18\x04 \x01(\t\x12\x18\n\x10training_samples\x18\x05 \x01(\x03\x12\x1a\n\x12validation_samples\x18\x06 \x01(\x03\x12\x18\n\x10jacobian_samples\x18\x07 \x01(\x03\x12\r\n\x05\x61lpha\x18\x08 \x01(\x01\x12\x0c\n\x04\x62\x65ta\x18\t \x01(\x01\x12\x0c\n\x04seed\x18\n \x01(\x04\x12\x0e\n\x06\x65pochs\x18\x0b \x01(\x05\x12\x12\n\nbest_epoch\x18\x0c \x01(\x05\x12:\n\x0bstop_reason\x18\r \x01(\x0e\x32%.sobolev.v1.TrainingReport.StopReason\x12\x15\n\rtrain_seconds\x18\x0e \x01(\x01\x12\x1a\n\x12samples_per_second\x18\x0f \x01(\x01\x12+\n\nvalidation\x18\x10 \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\x12(\n\x07history\x18\x11 \x03(\x0b\x32\x17.sobolev.v1.EpochRecord\x12\x17\n\x0finstruction_set\x18\x12 \x01(\t\x12&\n\x0bleaderboard\x18\x13 \x03(\x0b\x32\x11.sobolev.v1.Trial\x12\x33\n\x0elearning_curve\x18\x14 \x03(\x0b\x32\x1b.sobolev.v1.ComparisonPoint\x12/\n\nvalue_only\x18\x15 \x01(\x0b\x32\x1b.sobolev.v1.ComparisonPoint\x12*\n\x08warnings\x18\x16 \x03(\x0b\x32\x18.sobolev.v1.LabelWarning\x12\r\n\x05gamma\x18\x17 \x01(\x01\x12\x11\n\trollbacks\x18\x18 \x01(\x05\x12\x15\n\rlearning_rate\x18\x19 \x01(\x01\"\xbb\x01\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16STOP_REASON_MAX_EPOCHS\x10\x01\x12\x1e\n\x1aSTOP_REASON_EARLY_STOPPING\x10\x02\x12\x1e\n\x1aSTOP_REASON_SELECTION_DONE\x10\x03\x12\x1a\n\x16STOP_REASON_TIME_LIMIT\x10\x04\x12\x18\n\x14STOP_REASON_DIVERGED\x10\x05\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"P\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.sobolev.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12\x44\x65leteModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13\x44\x65leteModelResponse\"&\n\x16GetModelVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Q\n\x18ListModelVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"f\n\x19ListModelVersionsResponse\x12\x30\n\x0emodel_versions\x18\x01 \x03(\x0b\x32\x18.sobolev.v1.ModelVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9a\x03\n\x0cModelService\x12:\n\x08GetModel\x12\x1b.sobolev.v1.GetModelRequest\x1a\x11.sobolev.v1.Model\x12K\n\nListModels\x12\x1d.sobolev.v1.ListModelsRequest\x1a\x1e.sobolev.v1.ListModelsResponse\x12N\n\x0b\x44\x65leteModel\x12\x1e.sobolev.v1.DeleteModelRequest\x1a\x1f.sobolev.v1.DeleteModelResponse\x12O\n\x0fGetModelVersion\x12\".sobolev.v1.GetModelVersionRequest\x1a\x18.sobolev.v1.ModelVersion\x12`\n\x11ListModelVersions\x12$.sobolev.v1.ListModelVersionsRequest\x1a%.sobolev.v1.ListModelVersionsResponseb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sobolev.v1.models_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
+  _MODELVERSION_MONOTONEENTRY._options = None
+  _MODELVERSION_MONOTONEENTRY._serialized_options = b'8\001'
   _MODEL._serialized_start=100
   _MODEL._serialized_end=292
-  _MODELVERSION._serialized_start=295
-  _MODELVERSION._serialized_end=754
-  _MODELVERSION_KIND._serialized_start=622
-  _MODELVERSION_KIND._serialized_end=754
-  _NETWORK._serialized_start=757
-  _NETWORK._serialized_end=1031
-  _NETWORK_ACTIVATION._serialized_start=874
-  _NETWORK_ACTIVATION._serialized_end=1022
-  _ERRORREPORT._serialized_start=1034
-  _ERRORREPORT._serialized_end=1185
-  _EPOCHRECORD._serialized_start=1188
-  _EPOCHRECORD._serialized_end=1380
-  _TRIAL._serialized_start=1383
-  _TRIAL._serialized_end=1650
-  _TRIAL_STATE._serialized_start=1542
-  _TRIAL_STATE._serialized_end=1650
-  _COMPARISONPOINT._serialized_start=1652
-  _COMPARISONPOINT._serialized_end=1736
-  _LABELWARNING._serialized_start=1739
-  _LABELWARNING._serialized_end=1938
-  _LABELWARNING_KIND._serialized_start=1864
-  _LABELWARNING_KIND._serialized_end=1938
-  _TRAININGREPORT._serialized_start=1941
-  _TRAININGREPORT._serialized_end=2788
-  _TRAININGREPORT_STOPREASON._serialized_start=2627
-  _TRAININGREPORT_STOPREASON._serialized_end=2788
-  _GETMODELREQUEST._serialized_start=2790
-  _GETMODELREQUEST._serialized_end=2821
-  _LISTMODELSREQUEST._serialized_start=2823
-  _LISTMODELSREQUEST._serialized_end=2881
-  _LISTMODELSRESPONSE._serialized_start=2883
-  _LISTMODELSRESPONSE._serialized_end=2963
-  _DELETEMODELREQUEST._serialized_start=2965
-  _DELETEMODELREQUEST._serialized_end=2999
-  _DELETEMODELRESPONSE._serialized_start=3001
-  _DELETEMODELRESPONSE._serialized_end=3022
-  _GETMODELVERSIONREQUEST._serialized_start=3024
-  _GETMODELVERSIONREQUEST._serialized_end=3062
-  _LISTMODELVERSIONSREQUEST._serialized_start=3064
-  _LISTMODELVERSIONSREQUEST._serialized_end=3145
-  _LISTMODELVERSIONSRESPONSE._serialized_start=3147
-  _LISTMODELVERSIONSRESPONSE._serialized_end=3249
-  _MODELSERVICE._serialized_start=3252
-  _MODELSERVICE._serialized_end=3662
+  _INPUTMAP._serialized_start=294
+  _INPUTMAP._serialized_end=410
+  _OUTPUTMAP._serialized_start=412
+  _OUTPUTMAP._serialized_end=520
+  _MODELVERSION._serialized_start=523
+  _MODELVERSION._serialized_end=1685
+  _MODELVERSION_MONOTONEENTRY._serialized_start=1185
+  _MODELVERSION_MONOTONEENTRY._serialized_end=1264
+  _MODELVERSION_KIND._serialized_start=1267
+  _MODELVERSION_KIND._serialized_end=1399
+  _MODELVERSION_SLOPE._serialized_start=1401
+  _MODELVERSION_SLOPE._serialized_end=1475
+  _MODELVERSION_CONVEXITY._serialized_start=1477
+  _MODELVERSION_CONVEXITY._serialized_end=1560
+  _MODELVERSION_EXTRAPOLATION._serialized_start=1562
+  _MODELVERSION_EXTRAPOLATION._serialized_end=1685
+  _NETWORK._serialized_start=1688
+  _NETWORK._serialized_end=1962
+  _NETWORK_ACTIVATION._serialized_start=1805
+  _NETWORK_ACTIVATION._serialized_end=1953
+  _ERRORREPORT._serialized_start=1965
+  _ERRORREPORT._serialized_end=2116
+  _EPOCHRECORD._serialized_start=2119
+  _EPOCHRECORD._serialized_end=2311
+  _TRIAL._serialized_start=2314
+  _TRIAL._serialized_end=2581
+  _TRIAL_STATE._serialized_start=2473
+  _TRIAL_STATE._serialized_end=2581
+  _COMPARISONPOINT._serialized_start=2583
+  _COMPARISONPOINT._serialized_end=2667
+  _LABELWARNING._serialized_start=2670
+  _LABELWARNING._serialized_end=2869
+  _LABELWARNING_KIND._serialized_start=2795
+  _LABELWARNING_KIND._serialized_end=2869
+  _TRAININGREPORT._serialized_start=2872
+  _TRAININGREPORT._serialized_end=3787
+  _TRAININGREPORT_STOPREASON._serialized_start=3600
+  _TRAININGREPORT_STOPREASON._serialized_end=3787
+  _GETMODELREQUEST._serialized_start=3789
+  _GETMODELREQUEST._serialized_end=3820
+  _LISTMODELSREQUEST._serialized_start=3822
+  _LISTMODELSREQUEST._serialized_end=3880
+  _LISTMODELSRESPONSE._serialized_start=3882
+  _LISTMODELSRESPONSE._serialized_end=3962
+  _DELETEMODELREQUEST._serialized_start=3964
+  _DELETEMODELREQUEST._serialized_end=3998
+  _DELETEMODELRESPONSE._serialized_start=4000
+  _DELETEMODELRESPONSE._serialized_end=4021
+  _GETMODELVERSIONREQUEST._serialized_start=4023
+  _GETMODELVERSIONREQUEST._serialized_end=4061
+  _LISTMODELVERSIONSREQUEST._serialized_start=4063
+  _LISTMODELVERSIONSREQUEST._serialized_end=4144
+  _LISTMODELVERSIONSRESPONSE._serialized_start=4146
+  _LISTMODELVERSIONSRESPONSE._serialized_end=4248
+  _MODELSERVICE._serialized_start=4251
+  _MODELSERVICE._serialized_end=4661
 # @@protoc_insertion_point(module_scope)

@@ -70,6 +70,18 @@ class GetModelVersionRequest(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class InputMap(_message.Message):
+    __slots__ = ["harmonics", "input", "logarithmic", "period"]
+    HARMONICS_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    LOGARITHMIC_FIELD_NUMBER: _ClassVar[int]
+    PERIOD_FIELD_NUMBER: _ClassVar[int]
+    harmonics: int
+    input: str
+    logarithmic: bool
+    period: float
+    def __init__(self, input: _Optional[str] = ..., period: _Optional[float] = ..., harmonics: _Optional[int] = ..., logarithmic: bool = ...) -> None: ...
+
 class LabelWarning(_message.Message):
     __slots__ = ["factor", "input", "kind", "message", "output"]
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -139,11 +151,36 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., latest_version: _Optional[_Union[ModelVersion, _Mapping]] = ..., version_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelVersion(_message.Message):
-    __slots__ = ["create_time", "domain", "kind", "name", "network", "parameter_count", "report", "schema", "weights_sha256"]
+    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "monotone", "name", "network", "output_maps", "parameter_count", "report", "schema", "weights_sha256"]
+    class Convexity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    class Extrapolation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
+    class Slope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    class MonotoneEntry(_message.Message):
+        __slots__ = ["key", "value"]
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: ModelVersion.Slope
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[ModelVersion.Slope, str]] = ...) -> None: ...
+    CONVEXITY_CONCAVE: ModelVersion.Convexity
+    CONVEXITY_CONVEX: ModelVersion.Convexity
+    CONVEXITY_FIELD_NUMBER: _ClassVar[int]
+    CONVEXITY_UNSPECIFIED: ModelVersion.Convexity
+    CORE_KIND_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    EXTRAPOLATION_CONSTANT: ModelVersion.Extrapolation
+    EXTRAPOLATION_FIELD_NUMBER: _ClassVar[int]
+    EXTRAPOLATION_LINEAR: ModelVersion.Extrapolation
+    EXTRAPOLATION_OWN: ModelVersion.Extrapolation
+    EXTRAPOLATION_UNSPECIFIED: ModelVersion.Extrapolation
+    FEATURE_DEGREE_FIELD_NUMBER: _ClassVar[int]
+    INPUT_MAPS_FIELD_NUMBER: _ClassVar[int]
     KIND_COMPOSED: ModelVersion.Kind
     KIND_ENSEMBLE: ModelVersion.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -151,22 +188,34 @@ class ModelVersion(_message.Message):
     KIND_NETWORK: ModelVersion.Kind
     KIND_POLYNOMIAL: ModelVersion.Kind
     KIND_UNSPECIFIED: ModelVersion.Kind
+    MONOTONE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_MAPS_FIELD_NUMBER: _ClassVar[int]
     PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    SLOPE_DECREASING: ModelVersion.Slope
+    SLOPE_INCREASING: ModelVersion.Slope
+    SLOPE_UNSPECIFIED: ModelVersion.Slope
     WEIGHTS_SHA256_FIELD_NUMBER: _ClassVar[int]
+    convexity: ModelVersion.Convexity
+    core_kind: ModelVersion.Kind
     create_time: _timestamp_pb2.Timestamp
     domain: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
+    extrapolation: ModelVersion.Extrapolation
+    feature_degree: int
+    input_maps: _containers.RepeatedCompositeFieldContainer[InputMap]
     kind: ModelVersion.Kind
+    monotone: _containers.ScalarMap[str, ModelVersion.Slope]
     name: str
     network: Network
+    output_maps: _containers.RepeatedCompositeFieldContainer[OutputMap]
     parameter_count: int
     report: TrainingReport
     schema: _datasets_pb2.Schema
     weights_sha256: str
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ...) -> None: ...
 
 class Network(_message.Message):
     __slots__ = ["activation", "hidden", "residual", "skip"]
@@ -188,8 +237,20 @@ class Network(_message.Message):
     skip: bool
     def __init__(self, hidden: _Optional[_Iterable[int]] = ..., activation: _Optional[_Union[Network.Activation, str]] = ..., skip: bool = ..., residual: bool = ...) -> None: ...
 
+class OutputMap(_message.Message):
+    __slots__ = ["logarithmic", "lower", "output", "upper"]
+    LOGARITHMIC_FIELD_NUMBER: _ClassVar[int]
+    LOWER_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    UPPER_FIELD_NUMBER: _ClassVar[int]
+    logarithmic: bool
+    lower: float
+    output: str
+    upper: float
+    def __init__(self, output: _Optional[str] = ..., lower: _Optional[float] = ..., upper: _Optional[float] = ..., logarithmic: bool = ...) -> None: ...
+
 class TrainingReport(_message.Message):
-    __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "gamma", "history", "instruction_set", "jacobian_samples", "job", "leaderboard", "learning_curve", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples", "value_only", "warnings"]
+    __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "gamma", "history", "instruction_set", "jacobian_samples", "job", "leaderboard", "learning_curve", "learning_rate", "rollbacks", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples", "value_only", "warnings"]
     class StopReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     ALPHA_FIELD_NUMBER: _ClassVar[int]
@@ -206,8 +267,11 @@ class TrainingReport(_message.Message):
     JOB_FIELD_NUMBER: _ClassVar[int]
     LEADERBOARD_FIELD_NUMBER: _ClassVar[int]
     LEARNING_CURVE_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    ROLLBACKS_FIELD_NUMBER: _ClassVar[int]
     SAMPLES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    STOP_REASON_DIVERGED: TrainingReport.StopReason
     STOP_REASON_EARLY_STOPPING: TrainingReport.StopReason
     STOP_REASON_FIELD_NUMBER: _ClassVar[int]
     STOP_REASON_MAX_EPOCHS: TrainingReport.StopReason
@@ -234,6 +298,8 @@ class TrainingReport(_message.Message):
     job: str
     leaderboard: _containers.RepeatedCompositeFieldContainer[Trial]
     learning_curve: _containers.RepeatedCompositeFieldContainer[ComparisonPoint]
+    learning_rate: float
+    rollbacks: int
     samples_per_second: float
     seed: int
     stop_reason: TrainingReport.StopReason
@@ -243,7 +309,7 @@ class TrainingReport(_message.Message):
     validation_samples: int
     value_only: ComparisonPoint
     warnings: _containers.RepeatedCompositeFieldContainer[LabelWarning]
-    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[LabelWarning, _Mapping]]] = ..., gamma: _Optional[float] = ...) -> None: ...
+    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[LabelWarning, _Mapping]]] = ..., gamma: _Optional[float] = ..., rollbacks: _Optional[int] = ..., learning_rate: _Optional[float] = ...) -> None: ...
 
 class Trial(_message.Message):
     __slots__ = ["iterations", "recipe", "score", "state", "validation", "work"]

@@ -15,7 +15,7 @@ from . import jobs_pb2 as sobolev_dot_v1_dot_jobs__pb2
 from . import models_pb2 as sobolev_dot_v1_dot_models__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sobolev/v1/training.proto\x12\nsobolev.v1\x1a\x15sobolev/v1/jobs.proto\x1a\x17sobolev/v1/models.proto\"\x9d\x01\n\x0cTrainRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\x03\x12\x10\n\x08model_id\x18\x03 \x01(\t\x12&\n\x04spec\x18\x04 \x01(\x0b\x32\x18.sobolev.v1.TrainingSpec\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"t\n\x08InputMap\x12\r\n\x05input\x18\x01 \x01(\t\x12\x13\n\x06period\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tharmonics\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x13\n\x0blogarithmic\x18\x04 \x01(\x08\x42\t\n\x07_periodB\x0c\n\n_harmonics\"l\n\tOutputMap\x12\x0e\n\x06output\x18\x01 \x01(\t\x12\x12\n\x05lower\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05upper\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0blogarithmic\x18\x04 \x01(\x08\x42\x08\n\x06_lowerB\x08\n\x06_upper\"\xf4\x0f\n\x0cTrainingSpec\x12+\n\x04kind\x18\x0c \x01(\x0e\x32\x1d.sobolev.v1.TrainingSpec.Kind\x12$\n\x07network\x18\x01 \x01(\x0b\x32\x13.sobolev.v1.Network\x12\x35\n\toptimizer\x18\r \x01(\x0e\x32\".sobolev.v1.TrainingSpec.Optimizer\x12\x13\n\x06\x65\x66\x66ort\x18\x0e \x01(\x01H\x00\x88\x01\x01\x12\x1f\n\x12time_limit_seconds\x18\x0f \x01(\x01H\x01\x88\x01\x01\x12\x1a\n\rensemble_size\x18\x10 \x01(\x05H\x02\x88\x01\x01\x12\x12\n\x05\x61lpha\x18\x02 \x01(\x01H\x03\x88\x01\x01\x12\x11\n\x04\x62\x65ta\x18\x03 \x01(\x01H\x04\x88\x01\x01\x12\x12\n\x05gamma\x18\x11 \x01(\x01H\x05\x88\x01\x01\x12\x42\n\x10\x64\x65rivative_scale\x18\x04 \x01(\x0e\x32(.sobolev.v1.TrainingSpec.DerivativeScale\x12\x16\n\x0eoutput_weights\x18\x12 \x03(\x01\x12\x1a\n\x12\x64\x65rivative_weights\x18\x13 \x03(\x01\x12\x12\n\x05huber\x18\x14 \x01(\x01H\x06\x88\x01\x01\x12\x13\n\x06\x65pochs\x18\x05 \x01(\x05H\x07\x88\x01\x01\x12\x17\n\nbatch_size\x18\x06 \x01(\x05H\x08\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x07 \x01(\x01H\t\x88\x01\x01\x12 \n\x13validation_fraction\x18\x08 \x01(\x01H\n\x88\x01\x01\x12\x15\n\x08patience\x18\t \x01(\x05H\x0b\x88\x01\x01\x12\x11\n\x04seed\x18\n \x01(\x04H\x0c\x88\x01\x01\x12\x35\n\tprecision\x18\x0b \x01(\x0e\x32\".sobolev.v1.TrainingSpec.Precision\x12\x38\n\x08monotone\x18\x1a \x03(\x0b\x32&.sobolev.v1.TrainingSpec.MonotoneEntry\x12\x35\n\tconvexity\x18\x1b \x01(\x0e\x32\".sobolev.v1.TrainingSpec.Convexity\x12\x1e\n\x11\x64\x65rivative_sketch\x18\x17 \x01(\x05H\r\x88\x01\x01\x12(\n\ninput_maps\x18\" \x03(\x0b\x32\x14.sobolev.v1.InputMap\x12\x1b\n\x0e\x66\x65\x61ture_degree\x18# \x01(\x05H\x0e\x88\x01\x01\x12*\n\x0boutput_maps\x18$ \x03(\x0b\x32\x15.sobolev.v1.OutputMap\x12=\n\rextrapolation\x18% \x01(\x0e\x32&.sobolev.v1.TrainingSpec.Extrapolation\x1aO\n\rMonotoneEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0e\x32\x1e.sobolev.v1.TrainingSpec.Slope:\x02\x38\x01\"m\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_AUTO\x10\x01\x12\x10\n\x0cKIND_NETWORK\x10\x02\x12\x13\n\x0fKIND_POLYNOMIAL\x10\x03\x12\x19\n\x15KIND_GAUSSIAN_PROCESS\x10\x04\"\x88\x01\n\tOptimizer\x12\x19\n\x15OPTIMIZER_UNSPECIFIED\x10\x00\x12\x12\n\x0eOPTIMIZER_ADAM\x10\x01\x12!\n\x1dOPTIMIZER_LEVENBERG_MARQUARDT\x10\x02\x12\x14\n\x10OPTIMIZER_HYBRID\x10\x03\x12\x13\n\x0fOPTIMIZER_LBFGS\x10\x04\"J\n\x05Slope\x12\x15\n\x11SLOPE_UNSPECIFIED\x10\x00\x12\x14\n\x10SLOPE_INCREASING\x10\x01\x12\x14\n\x10SLOPE_DECREASING\x10\x02\"S\n\tConvexity\x12\x19\n\x15\x43ONVEXITY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43ONVEXITY_CONVEX\x10\x01\x12\x15\n\x11\x43ONVEXITY_CONCAVE\x10\x02\"\x93\x01\n\x0f\x44\x65rivativeScale\x12 \n\x1c\x44\x45RIVATIVE_SCALE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x44\x45RIVATIVE_SCALE_PER_OUTPUT\x10\x01\x12\x1e\n\x1a\x44\x45RIVATIVE_SCALE_PER_INPUT\x10\x02\x12\x1d\n\x19\x44\x45RIVATIVE_SCALE_BALANCED\x10\x03\"T\n\tPrecision\x12\x19\n\x15PRECISION_UNSPECIFIED\x10\x00\x12\x15\n\x11PRECISION_FLOAT32\x10\x01\x12\x15\n\x11PRECISION_FLOAT64\x10\x02\"{\n\rExtrapolation\x12\x1d\n\x19\x45XTRAPOLATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45XTRAPOLATION_OWN\x10\x01\x12\x1a\n\x16\x45XTRAPOLATION_CONSTANT\x10\x02\x12\x18\n\x14\x45XTRAPOLATION_LINEAR\x10\x03\x42\t\n\x07_effortB\x15\n\x13_time_limit_secondsB\x10\n\x0e_ensemble_sizeB\x08\n\x06_alphaB\x07\n\x05_betaB\x08\n\x06_gammaB\x08\n\x06_huberB\t\n\x07_epochsB\r\n\x0b_batch_sizeB\x10\n\x0e_learning_rateB\x16\n\x14_validation_fractionB\x0b\n\t_patienceB\x07\n\x05_seedB\x14\n\x12_derivative_sketchB\x11\n\x0f_feature_degree2E\n\x0fTrainingService\x12\x32\n\x05Train\x12\x18.sobolev.v1.TrainRequest\x1a\x0f.sobolev.v1.Jobb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sobolev/v1/training.proto\x12\nsobolev.v1\x1a\x15sobolev/v1/jobs.proto\x1a\x17sobolev/v1/models.proto\"\x9d\x01\n\x0cTrainRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\x03\x12\x10\n\x08model_id\x18\x03 \x01(\t\x12&\n\x04spec\x18\x04 \x01(\x0b\x32\x18.sobolev.v1.TrainingSpec\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"\xf4\x0f\n\x0cTrainingSpec\x12+\n\x04kind\x18\x0c \x01(\x0e\x32\x1d.sobolev.v1.TrainingSpec.Kind\x12$\n\x07network\x18\x01 \x01(\x0b\x32\x13.sobolev.v1.Network\x12\x35\n\toptimizer\x18\r \x01(\x0e\x32\".sobolev.v1.TrainingSpec.Optimizer\x12\x13\n\x06\x65\x66\x66ort\x18\x0e \x01(\x01H\x00\x88\x01\x01\x12\x1f\n\x12time_limit_seconds\x18\x0f \x01(\x01H\x01\x88\x01\x01\x12\x1a\n\rensemble_size\x18\x10 \x01(\x05H\x02\x88\x01\x01\x12\x12\n\x05\x61lpha\x18\x02 \x01(\x01H\x03\x88\x01\x01\x12\x11\n\x04\x62\x65ta\x18\x03 \x01(\x01H\x04\x88\x01\x01\x12\x12\n\x05gamma\x18\x11 \x01(\x01H\x05\x88\x01\x01\x12\x42\n\x10\x64\x65rivative_scale\x18\x04 \x01(\x0e\x32(.sobolev.v1.TrainingSpec.DerivativeScale\x12\x16\n\x0eoutput_weights\x18\x12 \x03(\x01\x12\x1a\n\x12\x64\x65rivative_weights\x18\x13 \x03(\x01\x12\x12\n\x05huber\x18\x14 \x01(\x01H\x06\x88\x01\x01\x12\x13\n\x06\x65pochs\x18\x05 \x01(\x05H\x07\x88\x01\x01\x12\x17\n\nbatch_size\x18\x06 \x01(\x05H\x08\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x07 \x01(\x01H\t\x88\x01\x01\x12 \n\x13validation_fraction\x18\x08 \x01(\x01H\n\x88\x01\x01\x12\x15\n\x08patience\x18\t \x01(\x05H\x0b\x88\x01\x01\x12\x11\n\x04seed\x18\n \x01(\x04H\x0c\x88\x01\x01\x12\x35\n\tprecision\x18\x0b \x01(\x0e\x32\".sobolev.v1.TrainingSpec.Precision\x12\x38\n\x08monotone\x18\x1a \x03(\x0b\x32&.sobolev.v1.TrainingSpec.MonotoneEntry\x12\x35\n\tconvexity\x18\x1b \x01(\x0e\x32\".sobolev.v1.TrainingSpec.Convexity\x12\x1e\n\x11\x64\x65rivative_sketch\x18\x17 \x01(\x05H\r\x88\x01\x01\x12(\n\ninput_maps\x18\" \x03(\x0b\x32\x14.sobolev.v1.InputMap\x12\x1b\n\x0e\x66\x65\x61ture_degree\x18# \x01(\x05H\x0e\x88\x01\x01\x12*\n\x0boutput_maps\x18$ \x03(\x0b\x32\x15.sobolev.v1.OutputMap\x12=\n\rextrapolation\x18% \x01(\x0e\x32&.sobolev.v1.TrainingSpec.Extrapolation\x1aO\n\rMonotoneEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0e\x32\x1e.sobolev.v1.TrainingSpec.Slope:\x02\x38\x01\"m\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_AUTO\x10\x01\x12\x10\n\x0cKIND_NETWORK\x10\x02\x12\x13\n\x0fKIND_POLYNOMIAL\x10\x03\x12\x19\n\x15KIND_GAUSSIAN_PROCESS\x10\x04\"\x88\x01\n\tOptimizer\x12\x19\n\x15OPTIMIZER_UNSPECIFIED\x10\x00\x12\x12\n\x0eOPTIMIZER_ADAM\x10\x01\x12!\n\x1dOPTIMIZER_LEVENBERG_MARQUARDT\x10\x02\x12\x14\n\x10OPTIMIZER_HYBRID\x10\x03\x12\x13\n\x0fOPTIMIZER_LBFGS\x10\x04\"J\n\x05Slope\x12\x15\n\x11SLOPE_UNSPECIFIED\x10\x00\x12\x14\n\x10SLOPE_INCREASING\x10\x01\x12\x14\n\x10SLOPE_DECREASING\x10\x02\"S\n\tConvexity\x12\x19\n\x15\x43ONVEXITY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43ONVEXITY_CONVEX\x10\x01\x12\x15\n\x11\x43ONVEXITY_CONCAVE\x10\x02\"\x93\x01\n\x0f\x44\x65rivativeScale\x12 \n\x1c\x44\x45RIVATIVE_SCALE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x44\x45RIVATIVE_SCALE_PER_OUTPUT\x10\x01\x12\x1e\n\x1a\x44\x45RIVATIVE_SCALE_PER_INPUT\x10\x02\x12\x1d\n\x19\x44\x45RIVATIVE_SCALE_BALANCED\x10\x03\"T\n\tPrecision\x12\x19\n\x15PRECISION_UNSPECIFIED\x10\x00\x12\x15\n\x11PRECISION_FLOAT32\x10\x01\x12\x15\n\x11PRECISION_FLOAT64\x10\x02\"{\n\rExtrapolation\x12\x1d\n\x19\x45XTRAPOLATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45XTRAPOLATION_OWN\x10\x01\x12\x1a\n\x16\x45XTRAPOLATION_CONSTANT\x10\x02\x12\x18\n\x14\x45XTRAPOLATION_LINEAR\x10\x03\x42\t\n\x07_effortB\x15\n\x13_time_limit_secondsB\x10\n\x0e_ensemble_sizeB\x08\n\x06_alphaB\x07\n\x05_betaB\x08\n\x06_gammaB\x08\n\x06_huberB\t\n\x07_epochsB\r\n\x0b_batch_sizeB\x10\n\x0e_learning_rateB\x16\n\x14_validation_fractionB\x0b\n\t_patienceB\x07\n\x05_seedB\x14\n\x12_derivative_sketchB\x11\n\x0f_feature_degree2E\n\x0fTrainingService\x12\x32\n\x05Train\x12\x18.sobolev.v1.TrainRequest\x1a\x0f.sobolev.v1.Jobb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sobolev.v1.training_pb2', globals())
@@ -26,28 +26,24 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _TRAININGSPEC_MONOTONEENTRY._serialized_options = b'8\001'
   _TRAINREQUEST._serialized_start=90
   _TRAINREQUEST._serialized_end=247
-  _INPUTMAP._serialized_start=249
-  _INPUTMAP._serialized_end=365
-  _OUTPUTMAP._serialized_start=367
-  _OUTPUTMAP._serialized_end=475
-  _TRAININGSPEC._serialized_start=478
-  _TRAININGSPEC._serialized_end=2514
-  _TRAININGSPEC_MONOTONEENTRY._serialized_start=1441
-  _TRAININGSPEC_MONOTONEENTRY._serialized_end=1520
-  _TRAININGSPEC_KIND._serialized_start=1522
-  _TRAININGSPEC_KIND._serialized_end=1631
-  _TRAININGSPEC_OPTIMIZER._serialized_start=1634
-  _TRAININGSPEC_OPTIMIZER._serialized_end=1770
-  _TRAININGSPEC_SLOPE._serialized_start=1772
-  _TRAININGSPEC_SLOPE._serialized_end=1846
-  _TRAININGSPEC_CONVEXITY._serialized_start=1848
-  _TRAININGSPEC_CONVEXITY._serialized_end=1931
-  _TRAININGSPEC_DERIVATIVESCALE._serialized_start=1934
-  _TRAININGSPEC_DERIVATIVESCALE._serialized_end=2081
-  _TRAININGSPEC_PRECISION._serialized_start=2083
-  _TRAININGSPEC_PRECISION._serialized_end=2167
-  _TRAININGSPEC_EXTRAPOLATION._serialized_start=2169
-  _TRAININGSPEC_EXTRAPOLATION._serialized_end=2292
-  _TRAININGSERVICE._serialized_start=2516
-  _TRAININGSERVICE._serialized_end=2585
+  _TRAININGSPEC._serialized_start=250
+  _TRAININGSPEC._serialized_end=2286
+  _TRAININGSPEC_MONOTONEENTRY._serialized_start=1213
+  _TRAININGSPEC_MONOTONEENTRY._serialized_end=1292
+  _TRAININGSPEC_KIND._serialized_start=1294
+  _TRAININGSPEC_KIND._serialized_end=1403
+  _TRAININGSPEC_OPTIMIZER._serialized_start=1406
+  _TRAININGSPEC_OPTIMIZER._serialized_end=1542
+  _TRAININGSPEC_SLOPE._serialized_start=1544
+  _TRAININGSPEC_SLOPE._serialized_end=1618
+  _TRAININGSPEC_CONVEXITY._serialized_start=1620
+  _TRAININGSPEC_CONVEXITY._serialized_end=1703
+  _TRAININGSPEC_DERIVATIVESCALE._serialized_start=1706
+  _TRAININGSPEC_DERIVATIVESCALE._serialized_end=1853
+  _TRAININGSPEC_PRECISION._serialized_start=1855
+  _TRAININGSPEC_PRECISION._serialized_end=1939
+  _TRAININGSPEC_EXTRAPOLATION._serialized_start=1941
+  _TRAININGSPEC_EXTRAPOLATION._serialized_end=2064
+  _TRAININGSERVICE._serialized_start=2288
+  _TRAININGSERVICE._serialized_end=2357
 # @@protoc_insertion_point(module_scope)

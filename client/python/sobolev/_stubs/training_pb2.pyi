@@ -8,30 +8,6 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class InputMap(_message.Message):
-    __slots__ = ["harmonics", "input", "logarithmic", "period"]
-    HARMONICS_FIELD_NUMBER: _ClassVar[int]
-    INPUT_FIELD_NUMBER: _ClassVar[int]
-    LOGARITHMIC_FIELD_NUMBER: _ClassVar[int]
-    PERIOD_FIELD_NUMBER: _ClassVar[int]
-    harmonics: int
-    input: str
-    logarithmic: bool
-    period: float
-    def __init__(self, input: _Optional[str] = ..., period: _Optional[float] = ..., harmonics: _Optional[int] = ..., logarithmic: bool = ...) -> None: ...
-
-class OutputMap(_message.Message):
-    __slots__ = ["logarithmic", "lower", "output", "upper"]
-    LOGARITHMIC_FIELD_NUMBER: _ClassVar[int]
-    LOWER_FIELD_NUMBER: _ClassVar[int]
-    OUTPUT_FIELD_NUMBER: _ClassVar[int]
-    UPPER_FIELD_NUMBER: _ClassVar[int]
-    logarithmic: bool
-    lower: float
-    output: str
-    upper: float
-    def __init__(self, output: _Optional[str] = ..., lower: _Optional[float] = ..., upper: _Optional[float] = ..., logarithmic: bool = ...) -> None: ...
-
 class TrainRequest(_message.Message):
     __slots__ = ["dataset", "dataset_version", "model_id", "request_id", "spec", "validate_only"]
     DATASET_FIELD_NUMBER: _ClassVar[int]
@@ -139,17 +115,17 @@ class TrainingSpec(_message.Message):
     feature_degree: int
     gamma: float
     huber: float
-    input_maps: _containers.RepeatedCompositeFieldContainer[InputMap]
+    input_maps: _containers.RepeatedCompositeFieldContainer[_models_pb2.InputMap]
     kind: TrainingSpec.Kind
     learning_rate: float
     monotone: _containers.ScalarMap[str, TrainingSpec.Slope]
     network: _models_pb2.Network
     optimizer: TrainingSpec.Optimizer
-    output_maps: _containers.RepeatedCompositeFieldContainer[OutputMap]
+    output_maps: _containers.RepeatedCompositeFieldContainer[_models_pb2.OutputMap]
     output_weights: _containers.RepeatedScalarFieldContainer[float]
     patience: int
     precision: TrainingSpec.Precision
     seed: int
     time_limit_seconds: float
     validation_fraction: float
-    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., gamma: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., output_weights: _Optional[_Iterable[float]] = ..., derivative_weights: _Optional[_Iterable[float]] = ..., huber: _Optional[float] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ..., monotone: _Optional[_Mapping[str, TrainingSpec.Slope]] = ..., convexity: _Optional[_Union[TrainingSpec.Convexity, str]] = ..., derivative_sketch: _Optional[int] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[TrainingSpec.Extrapolation, str]] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., gamma: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., output_weights: _Optional[_Iterable[float]] = ..., derivative_weights: _Optional[_Iterable[float]] = ..., huber: _Optional[float] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ..., monotone: _Optional[_Mapping[str, TrainingSpec.Slope]] = ..., convexity: _Optional[_Union[TrainingSpec.Convexity, str]] = ..., derivative_sketch: _Optional[int] = ..., input_maps: _Optional[_Iterable[_Union[_models_pb2.InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[_models_pb2.OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[TrainingSpec.Extrapolation, str]] = ...) -> None: ...
