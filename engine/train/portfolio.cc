@@ -20,6 +20,8 @@ using nn::Activation;
 
 constexpr Index kNewtonIterations = 100;
 constexpr Index kAdamSteps = 1600;
+// More bring little, and on a few points they take longer than their multiply-adds say.
+constexpr Index kMostAdamSteps = 16 * kAdamSteps;
 constexpr Index kLbfgsSteps = 2000;
 // Cheap ones that save Levenberg-Marquardt its first ten or twenty.
 constexpr Index kLbfgsStart = 200;
@@ -150,7 +152,9 @@ std::vector<Recipe> Variations(const TriedRecipe& tried, bool balance) {
       vary([&](Recipe& recipe) { recipe.balance = factor; });
     }
   }
-  if (!network.TakesAllLabels()) vary([](Recipe& recipe) { recipe.adam_steps *= 4; });
+  if (!network.TakesAllLabels() && network.adam_steps < kMostAdamSteps) {
+    vary([](Recipe& recipe) { recipe.adam_steps *= 4; });
+  }
   return recipes;
 }
 

@@ -55,6 +55,23 @@ TEST(PortfolioTest, ItEndsWithoutRepetition) {
   }
 }
 
+// Where longer runs of Adam are ever better, and everything else is hopeless.
+TEST(PortfolioTest, AdamDoesNotRunLongerAndLonger) {
+  std::vector<TriedRecipe> tried;
+  double score = 1;
+  Index most = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    const std::vector<Recipe> next = NextRecipes(PortfolioFacts{}, tried, Work);
+    const auto longer =
+        std::ranges::find_if(next, [&](const Recipe& recipe) { return recipe.adam_steps > most; });
+    if (longer == next.end()) break;
+    most = longer->adam_steps;
+    tried.push_back({*longer, score /= 2, 0});
+  }
+  EXPECT_GT(most, 5000);
+  EXPECT_LE(most, 30000);
+}
+
 // However they fare, and each one only once.
 TEST(PortfolioTest, WithConstraintsOnlyNetworksThatObeyAreTried) {
   const nn::ShapeConstraints monotone{.slopes = {nn::Slope::kIncreasing, nn::Slope::kFree}};
