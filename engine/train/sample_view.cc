@@ -11,13 +11,28 @@
 
 namespace sobolev::train {
 
+namespace {
+
+// Of labels with these weights; empty if they count alike. Labels without any weight get a variance
+// that leaves them next to none.
+Matrix VariancesOf(const Matrix& weights) {
+  if ((weights.array() == 1).all()) return {};
+  return weights.cwiseMax(std::numeric_limits<double>::min()).cwiseInverse();
+}
+
+}  // namespace
+
 SampleView::SampleView(const LabelledPoints& points, bool derivatives)
     : block_{.rows = points.NumPoints(),
              .x = points.X.data(),
              .y = points.Y.data(),
              .jacobian = derivatives && points.J.cols() > 0 ? points.J.data() : nullptr,
-             .weight = points.weight.data()} {
+             .weight = points.weight.data()},
+      y_variance_(VariancesOf(points.Y_weight)) {
+  if (y_variance_.size() > 0) block_.y_variance = y_variance_.data();
   if (!derivatives) return;
+  jacobian_variance_ = VariancesOf(points.J_weight);
+  if (jacobian_variance_.size() > 0) block_.jacobian_variance = jacobian_variance_.data();
   const TangentLabels& tangents = points.tangents;
   if (!tangents.point.empty()) {
     block_.num_tangents = Lay(tangents.point, tangents.X_dot, tangents.Y_dot, tangents_);

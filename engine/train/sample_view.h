@@ -12,8 +12,9 @@
 namespace sobolev::train {
 
 // A block of samples with the points, values, weights and labels of first derivatives of
-// `points`. Directional labels, which belong to points in any number, are laid out as many to each
-// point; those that a point lacks are missing. Moving it leaves the block's pointers valid.
+// `points`; weights of labels become variances. Directional labels, which belong to points in any
+// number, are laid out as many to each point; those that a point lacks are missing. Moving it
+// leaves the block's pointers valid.
 class SampleView {
  public:
   // References `points`; without derivatives, values are all it shows.
@@ -37,6 +38,8 @@ class SampleView {
             Directions& laid) const;
 
   SampleBlock block_;
+  Matrix y_variance_;         // m×N, or empty.
+  Matrix jacobian_variance_;  // n×(m·N), or empty.
   Directions tangents_;
   Directions adjoints_;
 };

@@ -166,6 +166,17 @@ TEST_P(NoiseTest, KnownVariancesMakeBetterModels) {
   }
 }
 
+TEST(NoisyAdamTest, KnownVariancesMakeBetterModels) {
+  const NoisySamples samples = WithNoiseOfKnownVariance(400);
+  const Recipe adam{.hidden = {20, 20}, .activation = nn::Activation::kTanh, .adam_steps = 1600};
+  const RelativeErrors known = ErrorsOf(*Select(samples.View(true), {.recipes = {adam}}));
+  const RelativeErrors unknown = ErrorsOf(*Select(samples.View(false), {.recipes = {adam}}));
+  for (Index i = 0; i < 2; ++i) {
+    EXPECT_LT(known.value[i], 0.7 * unknown.value[i]);
+    EXPECT_LT(known.gradient[i], 0.7 * unknown.gradient[i]);
+  }
+}
+
 // Variances only say how labels compare to each other, so their unit does not matter, and labels
 // of no worth do not matter at all.
 TEST_P(NoiseTest, WorthlessLabelsDoNoHarm) {
