@@ -113,7 +113,7 @@ void ExpectObeys(const Surrogate& surrogate, const nn::ShapeConstraints& shape) 
   const Matrix X = 2 * Sample(Contradiction, 2 * num_points, 9).X;
   const Predicted all = Predict(surrogate, X);
   for (std::size_t j = 0; j < shape.slopes.size(); ++j) {
-    const double sign = static_cast<double>(shape.slopes[j]);
+    const auto sign = static_cast<double>(shape.slopes[j]);
     EXPECT_GE((sign * all.J.row(static_cast<Index>(j))).minCoeff(), 0) << "input " << j;
   }
   const Matrix middle = 0.5 * (X.leftCols(num_points) + X.rightCols(num_points));
