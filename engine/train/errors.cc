@@ -32,7 +32,10 @@ double Limited(double error, double weight, double limit) {
 }
 
 // So that NaN means unknown and nothing else.
-double FiniteOrInfinite(double error) { return std::isfinite(error) ? error : kInfinity; }
+double FiniteOrInfinite(double error) {
+  if (std::isfinite(error)) return error;
+  return kInfinity;
+}
 
 // Of the numbers that are not NaN.
 struct KnownMean {

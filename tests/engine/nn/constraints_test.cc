@@ -98,7 +98,7 @@ TEST_P(ConstraintsTest, SlopesHaveTheirSignWhateverTheParameters) {
     const Vector weights = map_.Weights(SomeParameters(rng));
     const Matrix J = reference::Jacobian<double>(architecture_, weights, Normal(3, 2, rng));
     for (std::size_t j = 0; j < shape.slopes.size(); ++j) {
-      const double sign = static_cast<double>(shape.slopes[j]);
+      const auto sign = static_cast<double>(shape.slopes[j]);
       EXPECT_GE((sign * J.col(static_cast<Index>(j))).minCoeff(), 0);
     }
   }
@@ -106,7 +106,7 @@ TEST_P(ConstraintsTest, SlopesHaveTheirSignWhateverTheParameters) {
 
 // f((x + x′)/2) <= (f(x) + f(x′))/2 up to rounding.
 TEST_P(ConstraintsTest, MidpointsAreOnTheirSideOfTheChord) {
-  const double sign = static_cast<double>(GetParam().shape.convexity);
+  const auto sign = static_cast<double>(GetParam().shape.convexity);
   Rng rng(2);
   for (int trial = 0; trial < 200; ++trial) {
     const Vector weights = map_.Weights(SomeParameters(rng));
