@@ -26,6 +26,9 @@ namespace sobolev::train {
 namespace {
 
 constexpr Index kMaxAnchors = 500;
+// Fewer, but some, where their distances to all others would take more multiply-adds.
+constexpr Index kMostDistanceWork = 100'000'000;
+constexpr Index kLeastAnchors = 100;
 constexpr Index kMaxInputs = 200;  // A system of this size is solved per output.
 // Pairs per unknown factor below which nothing is said.
 constexpr double kLeastPairs = 3;
@@ -148,7 +151,8 @@ SuspectLabel::Kind KindOf(double factor, double error) {
 // point is among them.
 Matrix StepsToNearest(const Matrix& X, const Matrix& others, const std::stop_token& stop) {
   Matrix steps = Matrix::Zero(X.rows(), X.cols());
-  const Index num_anchors = std::min(X.cols(), kMaxAnchors);
+  const Index affordable = kMostDistanceWork / std::max<Index>(1, others.size());
+  const Index num_anchors = std::min(X.cols(), std::clamp(affordable, kLeastAnchors, kMaxAnchors));
   for (Index k = 0; k < num_anchors; ++k) {
     ThrowIfStopped(stop);
     const Index s = k * X.cols() / num_anchors;
