@@ -19,7 +19,7 @@ OURS = {
     "value": {**NETWORK, "beta": 0.0},
     "differential": NETWORK,
     "auto": {"kind": "auto"},
-    "quick": {"kind": "auto", "effort": 0.07},
+    "quick": {"kind": "auto", "effort": 0.04},
     "second_order": {
         "kind": "network",
         "hidden": (20, 20),
