@@ -147,22 +147,6 @@ SuspectLabel::Kind KindOf(double factor, double error) {
                                             : SuspectLabel::Kind::kBias;
 }
 
-// From each point to the nearest of `others`, n×N; of many points only some have a step. 0: the
-// point is among them.
-Matrix StepsToNearest(const Matrix& X, const Matrix& others, const std::stop_token& stop) {
-  Matrix steps = Matrix::Zero(X.rows(), X.cols());
-  const Index affordable = kMostDistanceWork / std::max<Index>(1, others.size());
-  const Index num_anchors = std::min(X.cols(), std::clamp(affordable, kLeastAnchors, kMaxAnchors));
-  for (Index k = 0; k < num_anchors; ++k) {
-    ThrowIfStopped(stop);
-    const Index s = k * X.cols() / num_anchors;
-    Index nearest = 0;
-    (others.colwise() - X.col(s)).colwise().squaredNorm().minCoeff(&nearest);
-    steps.col(s) = others.col(nearest) - X.col(s);
-  }
-  return steps;
-}
-
 // Over the points with a step.
 HeldOutErrors SummaryOf(const LabelErrors& errors, const Matrix& steps) {
   const Index n = steps.rows();
@@ -275,13 +259,26 @@ std::vector<SuspectLabel> CompareWithNeighbours(const LabelledPoints& points,
   return suspects;
 }
 
-std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& held_out, const Matrix& fitted,
+Matrix StepsToNearest(const Matrix& X, const Matrix& others, const std::stop_token& stop) {
+  Matrix steps = Matrix::Zero(X.rows(), X.cols());
+  const Index affordable = kMostDistanceWork / std::max<Index>(1, others.size());
+  const Index num_anchors = std::min(X.cols(), std::clamp(affordable, kLeastAnchors, kMaxAnchors));
+  for (Index k = 0; k < num_anchors; ++k) {
+    ThrowIfStopped(stop);
+    const Index s = k * X.cols() / num_anchors;
+    Index nearest = 0;
+    (others.colwise() - X.col(s)).colwise().squaredNorm().minCoeff(&nearest);
+    steps.col(s) = others.col(nearest) - X.col(s);
+  }
+  return steps;
+}
+
+std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& held_out, const Matrix& steps,
                                             const Surrogate& value_only, const nn::Scaling& scaling,
                                             const std::stop_token& stop) {
   std::vector<SuspectLabel> suspects;
   if (held_out.J.cols() == 0) return suspects;
   const LabelErrors errors = LabelErrorsOn(value_only, held_out, scaling, stop);
-  const Matrix steps = StepsToNearest(held_out.X, fitted, stop);
   const HeldOutErrors of_surrogate = SummaryOf(errors, steps);
   for (Index i = 0; i < held_out.m(); ++i) {
     const Changes changes = ChangesOf(held_out, errors, steps, i);
@@ -304,10 +301,9 @@ std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& held_out, cons
 }
 
 HeldOutErrors HeldOutErrorsOf(const Surrogate& surrogate, const LabelledPoints& held_out,
-                              const Matrix& fitted, const nn::Scaling& scaling,
+                              const Matrix& steps, const nn::Scaling& scaling,
                               const std::stop_token& stop) {
-  return SummaryOf(LabelErrorsOn(surrogate, held_out, scaling, stop),
-                   StepsToNearest(held_out.X, fitted, stop));
+  return SummaryOf(LabelErrorsOn(surrogate, held_out, scaling, stop), steps);
 }
 
 std::vector<SuspectLabel> WithoutRefuted(std::vector<SuspectLabel> suspects,

@@ -39,12 +39,16 @@ struct SuspectLabel {
 std::vector<SuspectLabel> CompareWithNeighbours(const LabelledPoints& points,
                                                 const std::stop_token& stop = {});
 
+// From each point to the nearest of `others`, n×N of n×N standardised points; of many points only
+// some have a step. 0: the point is among the others, or has no step.
+Matrix StepsToNearest(const Matrix& X, const Matrix& others, const std::stop_token& stop = {});
+
 // Compares the labels with the derivatives of a surrogate that was fitted to values alone, in the
 // user's units, at held-out points: flags an input whose labels explain less than half of what the
-// surrogate says. Both are taken times the step to the nearest point of `fitted` (n×N,
-// standardised). Where the surrogate misses values by a good part of that change its slope is not
-// known, and it flags nothing.
-std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& held_out, const Matrix& fitted,
+// surrogate says. Both are taken times `steps`, those to the nearest fitted points. Where the
+// surrogate misses values by a good part of that change its slope is not known, and it flags
+// nothing.
+std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& held_out, const Matrix& steps,
                                             const Surrogate& value_only, const nn::Scaling& scaling,
                                             const std::stop_token& stop = {});
 
@@ -55,9 +59,9 @@ struct HeldOutErrors {
   Matrix slope;  // n×m: RMS of the error of ∂y_i/∂x_j times the step to the nearest fitted point.
 };
 
-// Points that are in `fitted` (n×N, standardised) as well count for nothing.
+// With `steps` to the nearest fitted points; points without a step count for nothing.
 HeldOutErrors HeldOutErrorsOf(const Surrogate& surrogate, const LabelledPoints& held_out,
-                              const Matrix& fitted, const nn::Scaling& scaling,
+                              const Matrix& steps, const nn::Scaling& scaling,
                               const std::stop_token& stop = {});
 
 // Without those that a surrogate refutes, which was fitted to values and derivatives and errs so at

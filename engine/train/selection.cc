@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -150,10 +151,9 @@ struct Selection::Impl {
       trial.state = Trial::State::kFailed;
     } else if (run->Done() || hurried) {
       if (board.Finish(run->by_point())) {
-        const FitData& fold = data.user().folds.front();
         best_surrogate = run->first();
-        best_errors = HeldOutErrorsOf(*best_surrogate, fold.validation, fold.training.X,
-                                      data.scaling(), stop);
+        best_errors = HeldOutErrorsOf(*best_surrogate, data.user().folds.front().validation,
+                                      StepsOf(0, stop), data.scaling(), stop);
       }
     } else if (trial.errors.IsKnown() && board.IsHopeless()) {
       trial.state = Trial::State::kAbandoned;
@@ -263,9 +263,9 @@ struct Selection::Impl {
     const FoldRun::Result result = run->Judge(stop);
     if (result.surrogate != nullptr) {
       if (phase == Phase::kValueOnly && Suspects().empty()) {
-        const FitData& fold = data.user().folds[run->fold()];
-        suspects = CompareWithValues(fold.validation, fold.training.X, *result.surrogate,
-                                     data.scaling(), stop);
+        suspects =
+            CompareWithValues(data.user().folds[run->fold()].validation, StepsOf(run->fold(), stop),
+                              *result.surrogate, data.scaling(), stop);
       }
       run->Add(result);
       if (!run->Done()) return SelectionStatus::kRunning;
@@ -274,6 +274,16 @@ struct Selection::Impl {
     }
     FinishComparison();
     return SelectionStatus::kRunning;
+  }
+
+  // From the points held out of a fold to the nearest fitted ones; kept, because every new best
+  // surrogate asks.
+  const Matrix& StepsOf(std::size_t fold, const std::stop_token& stop) {
+    const auto found = steps.find(fold);
+    if (found != steps.end()) return found->second;
+    const FitData& points = data.user().folds[fold];
+    return steps.emplace(fold, StepsToNearest(points.validation.X, points.training.X, stop))
+        .first->second;
   }
 
   std::vector<SuspectLabel> Suspects() const {
@@ -385,6 +395,7 @@ struct Selection::Impl {
   TrialBoard board;
   std::shared_ptr<const Surrogate> best_surrogate;
   HeldOutErrors best_errors;                              // Of the best trial, on the first fold.
+  std::map<std::size_t, Matrix> steps;                    // By fold; derived, so not saved.
   std::vector<std::shared_ptr<const Surrogate>> members;  // Of the ensemble so far.
   std::vector<CurvePoint> curve;
   std::vector<CurvePoint> value_only;
