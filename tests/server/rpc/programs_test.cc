@@ -10,8 +10,6 @@
 #include <vector>
 
 #include <gmock/gmock.h>
-#include <google/rpc/error_details.pb.h>
-#include <google/rpc/status.pb.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
@@ -19,6 +17,7 @@
 #include "server/app/server.h"
 #include "server/base/config.h"
 #include "server/base/log.h"
+#include "tests/server/rpc/services_testing.h"
 
 namespace sobolev::server {
 namespace {
@@ -43,27 +42,10 @@ evolve t in 0..100 { z += 0.01 * z * (1 - z) }
 output y = z
 )";
 
-std::string Reason(const grpc::Status& status) {
-  google::rpc::Status details;
-  google::rpc::ErrorInfo info;
-  if (!details.ParseFromString(status.error_details())) return "";
-  for (const google::protobuf::Any& detail : details.details()) {
-    if (detail.UnpackTo(&info)) return info.reason();
-  }
-  return "";
-}
-
 v1::Tensor ToTensor(const std::vector<std::int64_t>& shape, const std::vector<double>& values) {
   v1::Tensor tensor;
-  tensor.mutable_shape()->Assign(shape.begin(), shape.end());
-  tensor.set_data(values.data(), values.size() * sizeof(double));
+  SetTensor(shape, values, &tensor);
   return tensor;
-}
-
-std::vector<double> Values(const v1::Tensor& tensor) {
-  std::vector<double> values(tensor.data().size() / sizeof(double));
-  std::memcpy(values.data(), tensor.data().data(), tensor.data().size());
-  return values;
 }
 
 std::vector<std::int64_t> Shape(const v1::Tensor& tensor) {

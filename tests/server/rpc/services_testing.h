@@ -1,5 +1,5 @@
-// An in-process server with real engine and real store, and clients of its services over a real
-// channel.
+// Tensors and errors of requests, and an in-process server with real engine and real store, and
+// clients of its services over a real channel.
 
 #ifndef SOBOLEV_TESTS_SERVER_RPC_SERVICES_TESTING_H_
 #define SOBOLEV_TESTS_SERVER_RPC_SERVICES_TESTING_H_
