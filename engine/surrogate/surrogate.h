@@ -37,6 +37,7 @@ struct PredictionBuffers {
   double* H = nullptr;  // n×(n·m·N): columns (s·m+i)·n … are the Hessian of y_i at point s.
   double* Y_dot = nullptr;  // m×(p·N), for the p tangents
   double* X_bar = nullptr;  // n×(q·N), for the q adjoints
+  double* X_bar_dot = nullptr;
   // m×N and n×(m·N): standard deviations of Y and J as the surrogate itself judges them. Only for
   // surrogates with HasSpread().
   double* Y_spread = nullptr;
@@ -51,6 +52,7 @@ struct PredictionSize {
   bool spread = false;
   Index num_tangents = 0;
   Index num_adjoints = 0;
+  bool second_adjoint = false;
 };
 
 // The kinds; the numbers are stored.

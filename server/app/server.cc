@@ -28,8 +28,10 @@
 #include "server/jobs/job_manager.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
+#include "server/predict/predictor.h"
 #include "server/programs/program_registry.h"
 #include "server/rpc/dataset_service.h"
+#include "server/rpc/inference_service.h"
 #include "server/rpc/job_service.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/prediction_service.h"
@@ -102,7 +104,10 @@ struct Server::Parts {
         training_service(*store, jobs, metrics, pool, config),
         model_service(*store, models, metrics, pool),
         job_service(*store, jobs, metrics, pool),
-        prediction_service(models, metrics, pool, config),
+        predictor(metrics, config),
+        prediction_service(models, predictor, metrics, pool),
+        inference_service(*store, models, predictor, metrics, pool,
+                          [this] { return serving.load(); }),
         program_service(*store, programs, metrics, pool, config),
         janitor([this](const std::stop_token& stop) { CleanUp(stop); }) {}
 
@@ -144,7 +149,7 @@ struct Server::Parts {
     builder.SetResourceQuota(quota);
     for (grpc::Service* service : std::initializer_list<grpc::Service*>{
              &dataset_service, &training_service, &model_service, &job_service, &prediction_service,
-             &program_service}) {
+             &inference_service, &program_service}) {
       builder.RegisterService(service);
     }
     grpc_server = builder.BuildAndStart();
@@ -205,7 +210,9 @@ struct Server::Parts {
   TrainingService training_service;
   ModelService model_service;
   JobService job_service;
+  Predictor predictor;
   PredictionService prediction_service;
+  InferenceService inference_service;
   ProgramService program_service;
   std::atomic<bool> serving{false};
   std::unique_ptr<grpc::Server> grpc_server;

@@ -39,13 +39,16 @@ DerivativeMask ToMask(const google::protobuf::RepeatedField<int>& quantities) {
       case v1::QUANTITY_JACOBIAN_SPREAD:
         mask.jacobian_spread = true;
         continue;
+      case v1::QUANTITY_HELD_OUT_ERRORS:
+        mask.held_out_errors = true;
+        continue;
       default:
         break;
     }
     throw InvalidArgument(
         "UNKNOWN_ENUM_VALUE", "quantities[" + std::to_string(i) + "]",
-        "expected QUANTITY_VALUE, _JACOBIAN, _JVP, _VJP, _HESSIAN, _HVP, _SPREAD or "
-        "_JACOBIAN_SPREAD, got number " +
+        "expected QUANTITY_VALUE, _JACOBIAN, _JVP, _VJP, _HESSIAN, _HVP, _SPREAD, "
+        "_JACOBIAN_SPREAD or _HELD_OUT_ERRORS, got number " +
             std::to_string(quantities[i]));
   }
   return mask;

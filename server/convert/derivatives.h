@@ -11,25 +11,9 @@
 #include "engine/base/matrix.h"
 #include "proto/sobolev/v1/derivatives.pb.h"
 #include "server/convert/tensor.h"
+#include "server/predict/query.h"
 
 namespace sobolev::server {
-
-// Which quantities were asked for.
-struct DerivativeMask {
-  bool value = false;
-  bool jacobian = false;
-  bool jvp = false;
-  bool vjp = false;
-  bool hessian = false;
-  bool hvp = false;
-  bool spread = false;
-  bool jacobian_spread = false;
-
-  bool needs_tangents() const { return jvp || hvp; }
-  bool needs_adjoints() const { return vjp || hvp; }
-  // The highest derivative among them: 0, 1 or 2.
-  int order() const { return hessian || hvp ? 2 : jacobian || jvp || vjp ? 1 : 0; }
-};
 
 // None means the value alone. Throws Error(kInvalidArgument UNKNOWN_ENUM_VALUE) naming
 // "quantities[i]".

@@ -179,7 +179,7 @@ std::vector<ValueRange> ColumnRanges(const TensorView& tensor, std::int64_t colu
   return ranges;
 }
 
-double* PrepareTensor(const std::vector<std::int64_t>& shape, v1::Tensor& tensor) {
+double* PrepareTensor(std::span<const std::int64_t> shape, v1::Tensor& tensor) {
   std::size_t size = sizeof(double);
   for (const std::int64_t extent : shape) size *= static_cast<std::size_t>(extent);
   tensor.mutable_shape()->Assign(shape.begin(), shape.end());

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <vector>
@@ -71,7 +72,10 @@ std::vector<ValueRange> ColumnRanges(const TensorView& tensor, std::int64_t colu
 
 // Writes `shape` and room for its elements into `tensor`; returns where float64 elements go. Call
 // FinishTensor once they are written: it converts to float32 in place if that was asked for.
-double* PrepareTensor(const std::vector<std::int64_t>& shape, v1::Tensor& tensor);
+double* PrepareTensor(std::span<const std::int64_t> shape, v1::Tensor& tensor);
+inline double* PrepareTensor(std::initializer_list<std::int64_t> shape, v1::Tensor& tensor) {
+  return PrepareTensor(std::span(shape.begin(), shape.size()), tensor);
+}
 void FinishTensor(v1::Tensor::DataType data_type, v1::Tensor& tensor);
 
 // A float64 or float32 tensor with these elements.

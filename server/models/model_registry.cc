@@ -7,7 +7,6 @@
 
 #include "engine/base/error.h"
 #include "engine/train/surrogate_codec.h"
-#include "proto/sobolev/v1/models.pb.h"
 
 namespace sobolev::server {
 namespace {
@@ -38,9 +37,10 @@ ModelRegistry::Handle Load(Store& store, const ModelVersionRecord& record) {
     domain_min[j] = description.domain(static_cast<int>(j)).min();
     domain_max[j] = description.domain(static_cast<int>(j)).max();
   }
+  std::vector<std::pair<Index, std::string>> logarithmic = LogarithmicInputs(description);
   return std::make_shared<const ServedModel>(
       ServedModel{record.model_id, record.version, std::move(surrogate), std::move(domain_min),
-                  std::move(domain_max), LogarithmicInputs(description)});
+                  std::move(domain_max), std::move(logarithmic), std::move(description)});
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 
 #include "engine/base/matrix.h"
 #include "engine/surrogate/surrogate.h"
+#include "proto/sobolev/v1/models.pb.h"
 #include "server/storage/store.h"
 
 namespace sobolev::server {
@@ -30,6 +31,8 @@ struct ServedModel {
   // Position and name of the inputs of which a logarithm is taken: where one is not > 0 there is no
   // prediction.
   std::vector<std::pair<Index, std::string>> logarithmic;
+  // Names of the variables, units, errors: all that is known but the weights.
+  v1::ModelVersion description;
 };
 
 // A cache over the store, bounded in bytes; the least recently used versions leave first.

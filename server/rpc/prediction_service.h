@@ -4,34 +4,35 @@
 #define SOBOLEV_SERVER_RPC_PREDICTION_SERVICE_H_
 
 #include "proto/sobolev/v1/prediction.grpc.pb.h"
-#include "server/base/config.h"
 #include "server/base/thread_pool.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
+#include "server/predict/predictor.h"
+#include "server/rpc/predict_answer.h"
 
 namespace sobolev::server {
 
-class PredictionService final
-    : public v1::PredictionService::WithRawCallbackMethod_Predict<v1::PredictionService::Service> {
+// The service with every method raw.
+using RawPredictionService = v1::PredictionService::WithRawCallbackMethod_Predict<
+    v1::PredictionService::WithRawCallbackMethod_PredictStream<v1::PredictionService::Service>>;
+
+class PredictionService final : public RawPredictionService {
  public:
   // The references outlive the service.
-  PredictionService(ModelRegistry& models, Metrics& metrics, ThreadPool& pool,
-                    const ServerConfig& config);
+  PredictionService(ModelRegistry& models, const Predictor& predictor, Metrics& metrics,
+                    ThreadPool& pool);
 
   grpc::ServerUnaryReactor* Predict(grpc::CallbackServerContext* context,
                                     const grpc::ByteBuffer* request,
                                     grpc::ByteBuffer* response) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* PredictStream(
+      grpc::CallbackServerContext* context) override;
 
  private:
-  bool IsSmall(const v1::PredictRequest& request) const;
-  void Answer(const v1::PredictRequest& request, v1::PredictResponse& response,
-              const std::stop_token& stop) const;
-
-  ModelRegistry& models_;
-  Metrics& metrics_;
+  const PredictAnswer answer_;
   ThreadPool& pool_;
-  const ServerConfig& config_;
   MethodMetrics* const predict_metrics_;
+  MethodMetrics* const stream_metrics_;
 };
 
 }  // namespace sobolev::server

@@ -232,9 +232,9 @@ void ProgramService::AnswerEvaluate(const v1::EvaluateRequest& request,
   const std::string id = ParseProgramName(request.program(), "program");
   RequireDataType(request.data_type(), "data_type");
   const DerivativeMask mask = ToMask(request.quantities());
-  if (mask.spread || mask.jacobian_spread) {
-    ThrowUnsupported("QUANTITY_SPREAD and QUANTITY_JACOBIAN_SPREAD",
-                     "programs are exact, only models judge their own uncertainty");
+  if (mask.spread || mask.jacobian_spread || mask.held_out_errors) {
+    ThrowUnsupported("QUANTITY_SPREAD, _JACOBIAN_SPREAD and _HELD_OUT_ERRORS",
+                     "programs are exact, only models err");
   }
   const program::Settings settings = ToSettings(request);
   const ProgramRegistry::Handle served = programs_.Get(id);
@@ -298,7 +298,7 @@ void ProgramService::AnswerEnclose(const v1::EncloseRequest& request, v1::Enclos
                                    const std::stop_token& stop) const {
   const std::string id = ParseProgramName(request.program(), "program");
   const DerivativeMask mask = ToMask(request.quantities());
-  if (mask.jvp || mask.vjp || mask.spread || mask.jacobian_spread || mask.order() > 1) {
+  if (mask.jvp || mask.vjp || mask.spread || mask.jacobian_spread || mask.held_out_errors || mask.order() > 1) {
     throw InvalidArgument("UNSUPPORTED_QUANTITY", "quantities",
                           "expected QUANTITY_VALUE or QUANTITY_JACOBIAN, the quantities that can "
                           "be enclosed, got others");

@@ -1,0 +1,67 @@
+// One PredictStream: requests are answered one after the other; the next one is read while one is
+// answered, and no further ahead.
+
+#ifndef SOBOLEV_SERVER_RPC_PREDICT_STREAM_CALL_H_
+#define SOBOLEV_SERVER_RPC_PREDICT_STREAM_CALL_H_
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+
+#include <grpcpp/grpcpp.h>
+
+#include "server/base/thread_pool.h"
+#include "server/metrics/metrics.h"
+#include "server/rpc/predict_answer.h"
+#include "server/rpc/unary_call.h"
+
+namespace sobolev::server {
+
+class PredictStreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  // The call owns itself until gRPC and the pool are done with it.
+  static PredictStreamCall* Start(const PredictAnswer& answer, MethodMetrics* metrics,
+                                  ThreadPool& pool);
+
+ private:
+  PredictStreamCall(const PredictAnswer& answer, MethodMetrics* metrics, ThreadPool& pool);
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+  // Does all that is due until there is nothing, or the pool has it.
+  void Proceed();
+  // Starts to read, to write, to finish, if that is due. A request whose turn it is.
+  std::optional<grpc::ByteBuffer> Step();
+  // Answers what is broken or small; leaves the rest to the pool and returns false.
+  bool AnswerHere(const grpc::ByteBuffer& bytes);
+  void Answered(const grpc::Status& status, grpc::ByteBuffer reply);
+
+  const PredictAnswer& answer_;
+  ThreadPool& pool_;
+  CallMeter meter_;
+  std::stop_source stop_;
+  std::shared_ptr<PredictStreamCall> self_;  // Reset by OnDone; work under way holds copies.
+
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  grpc::ByteBuffer incoming_;
+  grpc::ByteBuffer outgoing_;
+  bool reading_ = false;
+  bool client_is_done_ = false;
+  bool answering_ = false;
+  bool writing_ = false;
+  bool finished_ = false;
+  std::int64_t num_begun_ = 0;
+  std::optional<grpc::ByteBuffer> request_;  // Read, not begun.
+  std::optional<grpc::ByteBuffer> reply_;    // Answered, not begun to be written.
+  std::optional<grpc::Status> error_;        // Nothing is read or begun any more.
+};
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_RPC_PREDICT_STREAM_CALL_H_
