@@ -15,6 +15,7 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/curvature_chunk.h"
+#include "engine/nn/curvature_point.h"
 #include "engine/nn/evaluator.h"
 #include "engine/nn/hessian_sweep.h"
 #include "engine/nn/network.h"
@@ -156,11 +157,18 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
       EvaluateHessians(network, evaluation, *hessians, first, count,
                        Workspace(CurvatureChunk::Workspace(network, *hessians)));
     }
-    if (second_adjoints) {
+    const bool one_by_one = count <= kMaxPointsOneByOne;
+    if (second_adjoints && one_by_one && !second_adjoints->by_squares && network.depth > 1) {
+      double* const workspace = Workspace(CurvaturePointWorkspace(network));
+      for (Index i = 0; i < count; ++i) {
+        EvaluateSecondAdjointsAt(network, evaluation, first + i, workspace);
+      }
+    } else if (second_adjoints) {
       EvaluateSecondAdjoints(network, evaluation, *second_adjoints, first, count,
                              Workspace(CurvatureChunk::Workspace(network, *second_adjoints)));
     }
-    if (count > kMaxPointsOneByOne) {
+    if (out.Y == nullptr && !evaluation.HasDerivatives()) return;
+    if (!one_by_one) {
       EvaluateChunk(network, evaluation, first, count, Workspace(ChunkWorkspace(network)));
       return;
     }
