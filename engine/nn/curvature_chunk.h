@@ -17,10 +17,13 @@
 
 namespace sobolev::nn {
 
-// How second derivatives are swept, for as many tangents and adjoints as are asked for.
+// What to sweep, and how.
 struct CurvaturePlan {
+  bool units;          // H of every output times e_j of every input, not directions of the request.
+  Index num_tangents;  // p: n for units.
+  Index num_adjoints;  // q: m for units.
   bool by_squares;
-  Index slots;  // Adjoints whose c_l are kept at a time.
+  Index slots;  // Adjoints whose c_l a chunk keeps at a time.
   double cost;  // Multiply-adds per point.
 };
 
