@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/curvature_chunk.h"
 #include "engine/nn/curvature_point.h"
 #include "engine/nn/evaluator.h"
@@ -108,6 +109,7 @@ Index CurvatureWorkspace(const PackedNetwork& network, const CurvaturePlan& plan
 
 void EvaluateCurvature(const PackedNetwork& network, const Evaluation& evaluation,
                        const CurvaturePlan& plan, Index first, Index count, double* workspace) {
+  ThrowIfStopped(evaluation.stop);
   double* const to = plan.units ? evaluation.out.H : evaluation.out.X_bar_dot;
   const Index size = plan.num_adjoints * plan.num_tangents * network.n;
   if (network.depth == 1) {
