@@ -102,7 +102,7 @@ def main():
     if arguments.curves:
         arguments.curves.mkdir(parents=True, exist_ok=True)
         for measure, title in CURVES.items():
-            picture = curves.draw(table, methods, measure, f"{title} over number of samples")
+            picture = curves.draw(table, measure, f"{title} over number of samples")
             (arguments.curves / f"{measure}.svg").write_text(picture)
     wanted = {merged.key(method, case) for method in table.methods for case in case_list}
     shown = {key: value for key, value in merged.entries.items() if key in wanted}
