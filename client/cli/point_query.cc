@@ -78,6 +78,7 @@ void AddPointOptions(CLI::App& command, PointQuery& query) {
       .add_option("--vjp", query.adjoints,
                   "Weights of the outputs, as in 1: the adjoint J^T y_bar; may be repeated")
       ->allow_extra_args(false);
+  command.add_flag("--hvp", query.hvp, "Second-order adjoints of each --vjp along each --jvp");
   command
       .add_option("--format", query.format,
                   "table (default), csv (exact numbers) or json (default with --json)")
@@ -88,10 +89,14 @@ void AddPointOptions(CLI::App& command, PointQuery& query) {
 }
 
 client::Quantities ParseQuantities(const PointQuery& query, std::size_t n, std::size_t m) {
+  if (query.hvp && (query.tangents.empty() || query.adjoints.empty())) {
+    throw UsageError("--hvp: expected --jvp and --vjp with it");
+  }
   return {.jacobian = query.jacobian,
           .hessian = query.hessian,
           .tangents = ParseColumns(query.tangents, n, "--jvp"),
-          .adjoints = ParseColumns(query.adjoints, m, "--vjp")};
+          .adjoints = ParseColumns(query.adjoints, m, "--vjp"),
+          .hvp = query.hvp};
 }
 
 void AnswerQuery(const PointQuery& query, const client::Schema& schema,

@@ -23,6 +23,7 @@ struct PointQuery {
   bool hessian = false;
   std::vector<std::string> tangents;
   std::vector<std::string> adjoints;
+  bool hvp = false;
   std::optional<OutputFormat> format;
   std::string out;
 };
@@ -30,7 +31,7 @@ struct PointQuery {
 // The options that fill `query`, which outlives `command`.
 void AddPointOptions(CLI::App& command, PointQuery& query);
 
-// Throws UsageError unless directions have n and m numbers.
+// Throws UsageError unless directions have n and m numbers, and there are both for products.
 client::Quantities ParseQuantities(const PointQuery& query, std::size_t n, std::size_t m);
 
 // Asks for a batch of points X, n×N, and gives the answers to the writer.

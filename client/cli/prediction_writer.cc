@@ -149,7 +149,7 @@ void PredictionWriter::Write(const Matrix& X, const client::Prediction& predicti
          .hessian = prediction.hessian,
          .jvp = prediction.jvp,
          .vjp = prediction.vjp,
-         .hvp = kNothing,
+         .hvp = prediction.hvp,
          .spread = prediction.spread,
          .jacobian_spread = prediction.jacobian_spread,
          .flags = prediction.in_domain});

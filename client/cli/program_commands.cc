@@ -14,7 +14,6 @@
 #include "client/cli/point_query.h"
 #include "client/cli/program_box.h"
 #include "client/cli/schema_text.h"
-#include "client/cli/usage_error.h"
 
 namespace sobolev::cli {
 namespace {
@@ -124,7 +123,6 @@ void Delete(const std::string& name, const Context& context) {
 struct EvaluateArguments {
   std::string program;
   PointQuery query;
-  bool hvp = false;
   bool strict = false;
   client::EvaluationSettings settings;
 };
@@ -132,13 +130,9 @@ struct EvaluateArguments {
 void Evaluate(const EvaluateArguments& arguments, const Context& context) {
   const client::Client client = context.Connect();
   const client::Program program = client.GetProgram(arguments.program);
-  client::Quantities quantities =
+  const client::Quantities quantities =
       ParseQuantities(arguments.query, static_cast<std::size_t>(program.input_size),
                       static_cast<std::size_t>(program.output_size));
-  quantities.hvp = arguments.hvp;
-  if (quantities.hvp && (quantities.tangents.cols() == 0 || quantities.adjoints.cols() == 0)) {
-    throw UsageError("--hvp: expected --jvp and --vjp with it");
-  }
   client::EvaluationSettings settings = arguments.settings;
   if (arguments.strict) settings.arithmetic = client::Arithmetic::kStrict;
   AnswerQuery(arguments.query, SchemaOf(program), LayoutOf(program, quantities),
@@ -196,8 +190,6 @@ void AddEvaluate(CLI::App& group, Context& context) {
   const auto arguments = std::make_shared<EvaluateArguments>();
   evaluate->add_option("NAME", arguments->program, "Program")->required();
   AddPointOptions(*evaluate, arguments->query);
-  evaluate->add_flag("--hvp", arguments->hvp,
-                     "Second-order adjoints of each --vjp along each --jvp");
   evaluate->add_flag("--strict", arguments->strict,
                      "Round every operation as IEEE 754 and <cmath> say");
   evaluate

@@ -164,11 +164,13 @@ std::vector<ModelVersion> Client::ListModelVersions(const std::string& model) co
 }
 
 Prediction Client::Predict(const std::string& model, const ConstMatrixRef& X,
-                           const Quantities& quantities) const {
+                           const Quantities& quantities, const PredictionBlock& block) const {
   v1::PredictRequest request;
   request.set_model(ResourceName("models", model));
   *request.mutable_x() = ToTensor(X, {X.cols(), X.rows()});
   SetQuantities(quantities, X.cols(), request);
+  request.mutable_outputs()->Assign(block.outputs.begin(), block.outputs.end());
+  request.mutable_inputs()->Assign(block.inputs.begin(), block.inputs.end());
   const v1::PredictResponse response =
       connection_->Call(connection_->prediction(), &v1::PredictionService::Stub::Predict, request);
   return {.model_version = response.model_version(),
@@ -177,6 +179,7 @@ Prediction Client::Predict(const std::string& model, const ConstMatrixRef& X,
           .hessian = ToMatrix(response.hessian()),
           .jvp = ToMatrix(response.jvp()),
           .vjp = ToMatrix(response.vjp()),
+          .hvp = ToMatrix(response.hvp()),
           .spread = ToMatrix(response.spread()),
           .jacobian_spread = ToMatrix(response.jacobian_spread()),
           .in_domain = {response.in_domain().begin(), response.in_domain().end()}};

@@ -1,5 +1,5 @@
-// Kernels that sum over samples: outer products, row sums, residuals. Included by kernels_impl.h
-// only.
+// Kernels that sum over samples: outer products, row sums, residuals; and one that sums products of
+// three over features. Included by kernels_impl.h only.
 
 #ifndef SOBOLEV_ENGINE_NN_KERNEL_SUMS_H_
 #define SOBOLEV_ENGINE_NN_KERNEL_SUMS_H_
@@ -146,6 +146,56 @@ void RowSums(const T* in, ptrdiff_t stride, ptrdiff_t num_chunks, ptrdiff_t rows
       for (int j = 0; j < kTogether; ++j) out[i + j] += sums[j * kBlock];
     }
     out += out_stride;
+  }
+}
+
+// As many rows of a tile as leave registers for its columns.
+inline constexpr ptrdiff_t kSquareRows = SOBOLEV_VECTOR_BYTES == 64 ? 4 : 2;
+
+// Sums of rows i … and columns j …, in the vector of lanes that z, c and sums point at. Rows and
+// columns beyond the last repeat it and are not stored.
+template <class T>
+inline void SquaresTile(const T* z, ptrdiff_t stride, ptrdiff_t num, const T* c, ptrdiff_t features,
+                        ptrdiff_t i, ptrdiff_t j, T* sums) {
+  const T* left[kSquareRows];
+  const T* right[kTile];
+  for (ptrdiff_t r = 0; r < kSquareRows; ++r)
+    left[r] = z + (i + r < num ? i + r : num - 1) * stride;
+  for (ptrdiff_t k = 0; k < kTile; ++k) right[k] = z + (j + k < num ? j + k : num - 1) * stride;
+  Vec<T> acc[kSquareRows][kTile] = {};
+  const ptrdiff_t end = features * kLanes<T>;
+  for (ptrdiff_t f = 0; f < end; f += kLanes<T>) {
+    Vec<T> y[kTile];
+    const Vec<T> weight = Load(c + f);
+#pragma GCC unroll 4
+    for (int k = 0; k < kTile; ++k) y[k] = Load(right[k] + f);
+#pragma GCC unroll 4
+    for (int r = 0; r < kSquareRows; ++r) {
+      const Vec<T> x = weight * Load(left[r] + f);
+#pragma GCC unroll 4
+      for (int k = 0; k < kTile; ++k) acc[r][k] += x * y[k];
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kSquareRows; ++r) {
+#pragma GCC unroll 4
+    for (int k = 0; k < kTile; ++k) {
+      if (i + r >= num || j + k > i + r) continue;
+      T* const sum = sums + ((i + r) * num + j + k) * kLanes<T>;
+      Store<T>(sum, Load(sum) + acc[r][k]);
+    }
+  }
+}
+
+template <class T>
+void WeightedSquares(const T* z, ptrdiff_t stride, ptrdiff_t num, const T* c, ptrdiff_t features,
+                     T* sums) {
+  for (ptrdiff_t i = 0; i < num; i += kSquareRows) {
+    for (ptrdiff_t j = 0; j < i + kSquareRows && j < num; j += kTile) {
+      for (ptrdiff_t lane = 0; lane < kLanes<T>; lane += kWidth<T>) {
+        SquaresTile<T>(z + lane, stride, num, c + lane, features, i, j, sums + lane);
+      }
+    }
   }
 }
 

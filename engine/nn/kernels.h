@@ -88,6 +88,11 @@ struct Kernels {
   // Likewise: out = p·x + q; q may be null.
   void (*blend)(const T* p, const T* x, const T* q, ptrdiff_t count, T* out);
 
+  // Lane by lane, sums[i·num + j] += Σ_features c·z_i·z_j for j <= i < num, where z_i [features] is
+  // at z + i·stride.
+  void (*weighted_squares)(const T* z, ptrdiff_t stride, ptrdiff_t num, const T* c,
+                           ptrdiff_t features, T* sums);
+
   // tiles += Σ_terms Σ_chunks Σ_lanes left·rightᵀ, a rows×cols matrix in blocks.
   void (*outer)(const OuterTerm<T>* terms, ptrdiff_t num_terms, ptrdiff_t num_chunks,
                 ptrdiff_t rows, ptrdiff_t cols, T* tiles);

@@ -370,6 +370,7 @@ constexpr Kernels<T> Table() {
       .reverse = &Reverse<T>,
       .add = &AddElements<T>,
       .blend = &Blend<T>,
+      .weighted_squares = &WeightedSquares<T>,
       .outer = &Outer<T>,
       .row_sums = &RowSums<T>,
       .residual = &Residual<T>,

@@ -14,6 +14,8 @@
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
 #include "engine/nn/aligned_buffer.h"
+#include "engine/nn/curvature_chunk.h"
+#include "engine/nn/curvature_point.h"
 #include "engine/nn/evaluator.h"
 #include "engine/nn/hessian_sweep.h"
 #include "engine/nn/network.h"
@@ -119,8 +121,12 @@ double NetworkSurrogate::Cost(const PredictionSize& size) const {
   const double sweeps =
       impl_->sweep_cost * static_cast<double>(1 + size.num_tangents + size.num_adjoints);
   const double jacobian = size.jacobian ? std::min(impl_->TangentCost(), impl_->AdjointCost()) : 0;
-  const double hessian = size.hessian ? HessianCost(impl_->architecture) : 0;
-  return static_cast<double>(size.num_points) * (sweeps + jacobian + hessian);
+  const double hessian = size.hessian ? PlanHessians(impl_->network).cost : 0;
+  const double second_adjoints =
+      size.second_adjoint
+          ? PlanSecondAdjoints(impl_->network, size.num_tangents, size.num_adjoints).cost
+          : 0;
+  return static_cast<double>(size.num_points) * (sweeps + jacobian + hessian + second_adjoints);
 }
 
 void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Directions>& tangents,
@@ -129,8 +135,7 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
   const PackedNetwork& network = impl_->network;
   const Index num_points = X.cols();
   RequireSize("x", X.rows(), network.n);
-  if (out.Y_dot != nullptr) RequireDirections("tangents", tangents, network.n, num_points);
-  if (out.X_bar != nullptr) RequireDirections("adjoints", adjoints, network.m, num_points);
+  RequireDirections(out, tangents, adjoints, network.n, network.m, num_points);
   const Evaluation evaluation{.X = X.data(),
                               .tangents = tangents,
                               .adjoints = adjoints,
@@ -138,14 +143,32 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
                               .jacobian_by_tangents = impl_->TangentCost() < impl_->AdjointCost(),
                               .stop = stop};
 
+  const std::optional<CurvaturePlan> hessians =
+      out.H != nullptr ? std::optional(PlanHessians(network)) : std::nullopt;
+  const std::optional<CurvaturePlan> second_adjoints =
+      out.X_bar_dot != nullptr
+          ? std::optional(PlanSecondAdjoints(network, tangents->count, adjoints->count))
+          : std::nullopt;
   const Index lanes = network.kernels.lanes;
   const auto evaluate_block = [&](Index block) {
     const Index first = block * lanes;
     const Index count = std::min(lanes, num_points - first);
-    if (out.H != nullptr) {
-      EvaluateHessians(network, evaluation, first, count, Workspace(HessianWorkspace(network)));
+    if (hessians) {
+      EvaluateHessians(network, evaluation, *hessians, first, count,
+                       Workspace(CurvatureChunk::Workspace(network, *hessians)));
     }
-    if (count > kMaxPointsOneByOne) {
+    const bool one_by_one = count <= kMaxPointsOneByOne;
+    if (second_adjoints && one_by_one && !second_adjoints->by_squares && network.depth > 1) {
+      double* const workspace = Workspace(CurvaturePointWorkspace(network));
+      for (Index i = 0; i < count; ++i) {
+        EvaluateSecondAdjointsAt(network, evaluation, first + i, workspace);
+      }
+    } else if (second_adjoints) {
+      EvaluateSecondAdjoints(network, evaluation, *second_adjoints, first, count,
+                             Workspace(CurvatureChunk::Workspace(network, *second_adjoints)));
+    }
+    if (out.Y == nullptr && !evaluation.HasDerivatives()) return;
+    if (!one_by_one) {
       EvaluateChunk(network, evaluation, first, count, Workspace(ChunkWorkspace(network)));
       return;
     }

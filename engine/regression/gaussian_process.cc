@@ -100,6 +100,7 @@ DenseSurrogate::PointCost GaussianProcess::CostOfPoint() const {
     cost.value += num_points * (kExponential + 2 * r + projections + 2 * outputs);
     cost.gradient += num_points * (kExponential + 2 * r + 2 * projections + outputs * (2 + r));
     cost.hessian += outputs * num_points * (kExponential + 3 * r + 1.5 * r * r);
+    cost.pair += num_points * (kExponential + 8 * r + projections + outputs);
     const auto labels = static_cast<double>(part.functionals.NumLabels());
     const double columns = part.functionals.W.size() > 0 ? outputs : 1;
     cost.spread += columns * labels * (labels / 2 + r + kExponential);
@@ -109,7 +110,9 @@ DenseSurrogate::PointCost GaussianProcess::CostOfPoint() const {
   return cost;
 }
 
-Index GaussianProcess::EvaluationWorkspace() const { return 2 * kLanes * maps().r(); }
+Index GaussianProcess::EvaluationWorkspace() const {
+  return (3 + kMostDirections + kMostDirections * kMostDirections) * kLanes * maps().r();
+}
 
 Index GaussianProcess::SpreadWorkspace(bool /*gradients*/) const {
   Index most = 0;
@@ -195,55 +198,6 @@ void GaussianProcess::Evaluate(const double* x_hat, double* y_hat, double* gradi
         const double inverse = std::exp(-log_lengths(j));
         double* const gradient = gradients + (output * r + j) * kLanes;
         for (Index lane = 0; lane < kLanes; ++lane) gradient[lane] *= inverse;
-      }
-    }
-  }
-}
-
-// With q = g·δ, a point adds to the Hessian in z
-//   (b h″ − h‴ q) δδᵀ − h″ (δgᵀ + gδᵀ) + (b h′ − h″ q) I.
-void GaussianProcess::EvaluateHessian(Index output, const double* x_hat, double* hessian,
-                                      double* workspace) const {
-  const Index r = maps().r();
-  double* const delta = workspace;
-  std::fill_n(hessian, r * r * kLanes, 0.0);
-  for (const Part& part : parts_) {
-    const auto place = std::find(part.outputs.begin(), part.outputs.end(), output);
-    if (place == part.outputs.end()) continue;
-    const auto o = static_cast<Index>(place - part.outputs.begin());
-    const auto num_outputs = static_cast<Index>(part.outputs.size());
-    const Vector& log_lengths = part.hyperparameters.log_lengths;
-    for (Index s = 0; s < part.Z.cols(); ++s) {
-      const double b = part.B(o, s);
-      const double* const g = part.G.cols() > 0 ? part.G.col(s * num_outputs + o).data() : nullptr;
-      for (Index lane = 0; lane < kLanes; ++lane) {
-        double u = 0;
-        double q = 0;
-        for (Index j = 0; j < r; ++j) {
-          delta[j] = x_hat[j * kLanes + lane] * std::exp(-log_lengths(j)) - part.Z(j, s);
-          u += 0.5 * delta[j] * delta[j];
-          if (g != nullptr) q += g[j] * delta[j];
-        }
-        const KernelValues h = EvaluateKernel(part.hyperparameters.kind, u);
-        const double squares = b * h.h2 - h.h3 * q;
-        const double identity = b * h.h1 - h.h2 * q;
-        for (Index j = 0; j < r; ++j) {
-          for (Index k = 0; k <= j; ++k) {
-            double element = squares * delta[j] * delta[k] + (j == k ? identity : 0);
-            if (g != nullptr) element -= h.h2 * (delta[j] * g[k] + g[j] * delta[k]);
-            hessian[(j * r + k) * kLanes + lane] += element;
-          }
-        }
-      }
-    }
-    for (Index j = 0; j < r; ++j) {
-      for (Index k = 0; k <= j; ++k) {
-        const double factor = std::exp(-log_lengths(j) - log_lengths(k));
-        for (Index lane = 0; lane < kLanes; ++lane) {
-          const double element = factor * hessian[(j * r + k) * kLanes + lane];
-          hessian[(j * r + k) * kLanes + lane] = element;
-          hessian[(k * r + j) * kLanes + lane] = element;
-        }
       }
     }
   }

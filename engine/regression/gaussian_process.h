@@ -4,6 +4,7 @@
 #ifndef SOBOLEV_ENGINE_REGRESSION_GAUSSIAN_PROCESS_H_
 #define SOBOLEV_ENGINE_REGRESSION_GAUSSIAN_PROCESS_H_
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -62,8 +63,13 @@ class GaussianProcess : public DenseSurrogate {
                 double* workspace) const override;
   void EvaluateHessian(Index output, const double* x_hat, double* hessian,
                        double* workspace) const override;
+  void EvaluateSecondAdjoints(const DirectionPairs& pairs, const double* x_hat, double* products,
+                              double* workspace) const override;
   void EvaluateSpread(const double* x_hat, double* y_spread, double* j_spread,
                       double* workspace) const override;
+  // Σ_o ȳ_o b_so and, in g_bar [r], Σ_o ȳ_o g_so for ȳ [m].
+  std::array<double, kLanes> WeighCoefficients(const Part& part, Index s, const double* y_bar,
+                                               double* g_bar) const;
 
   std::vector<Part> parts_;
   std::vector<Covariance> covariances_;  // Of the parts' functionals.

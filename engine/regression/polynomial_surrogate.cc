@@ -86,6 +86,7 @@ DenseSurrogate::PointCost PolynomialSurrogate::CostOfPoint() const {
   PointCost cost{.value = 3 * static_cast<double>(table_size_)};
   cost.gradient = cost.value;
   cost.hessian = cost.value;
+  cost.pair = cost.value;
   for (const Part& part : parts_) {
     const auto outputs = static_cast<double>(part.outputs.size());
     for (const Term& term : part.terms) {
@@ -93,13 +94,14 @@ DenseSurrogate::PointCost PolynomialSurrogate::CostOfPoint() const {
       cost.value += factors + outputs;
       cost.gradient += (1 + factors) * (2 + outputs);
       cost.hessian += factors * factors * (factors + 1) * outputs;
+      cost.pair += 12 * factors + outputs;
     }
   }
   return cost;
 }
 
 Index PolynomialSurrogate::EvaluationWorkspace() const {
-  return kLanes * (table_size_ + static_cast<Index>(2 * max_factors_ + 2));
+  return kLanes * (table_size_ + static_cast<Index>(2 * max_factors_ + 2) + kMostDirections);
 }
 
 void PolynomialSurrogate::FillTables(const double* x_hat, double* tables) const {
@@ -205,6 +207,80 @@ void PolynomialSurrogate::EvaluateHessian(Index output, const double* x_hat, dou
           for (std::size_t lane = 0; lane < product.size(); ++lane) {
             lower[lane] += product[lane];
             if (a != b) upper[lane] += product[lane];
+          }
+        }
+      }
+    }
+  }
+}
+
+// The steps of Evaluate for the gradient of a term, and their tangents.
+void PolynomialSurrogate::EvaluateSecondAdjoints(const DirectionPairs& pairs, const double* x_hat,
+                                                 double* products, double* workspace) const {
+  using Lane = std::array<double, kLanes>;
+  double* const tables = workspace;
+  double* const prefix = tables + table_size_ * kLanes;
+  double* const prefix_dot = prefix + static_cast<Index>(max_factors_ + 1) * kLanes;
+  double* const weights = prefix_dot + static_cast<Index>(max_factors_ + 1) * kLanes;
+  FillTables(x_hat, tables);
+  const Index r = maps().r();
+  const Index p = pairs.num_tangents;
+  const Index q = pairs.num_adjoints;
+  std::fill_n(products, q * p * r * kLanes, 0.0);
+
+  for (const Part& part : parts_) {
+    for (std::size_t number = 0; number < part.terms.size(); ++number) {
+      const Term& term = part.terms[number];
+      const auto num_factors = static_cast<Index>(term.size());
+      std::fill_n(weights, q * kLanes, 0.0);
+      for (std::size_t o = 0; o < part.outputs.size(); ++o) {
+        const double c = part.C(static_cast<Index>(number), static_cast<Index>(o));
+        for (Index i = 0; i < q; ++i) {
+          const double* const y_bar = pairs.Y_bar + (i * m() + part.outputs[o]) * kLanes;
+          for (Index lane = 0; lane < kLanes; ++lane) weights[i * kLanes + lane] += c * y_bar[lane];
+        }
+      }
+      for (Index k = 0; k < p; ++k) {
+        const double* const x_dot = pairs.X_dot + k * r * kLanes;
+        std::fill_n(prefix, kLanes, 1.0);
+        std::fill_n(prefix_dot, kLanes, 0.0);
+        for (Index f = 0; f < num_factors; ++f) {
+          const Factor& factor = term[static_cast<std::size_t>(f)];
+          const double* const value = Table(tables, factor, 0);
+          const double* const first = Table(tables, factor, 1);
+          const double* const along = x_dot + factor.axis * kLanes;
+          for (Index at = f * kLanes, lane = 0; lane < kLanes; ++at, ++lane) {
+            prefix[at + kLanes] = prefix[at] * value[lane];
+            prefix_dot[at + kLanes] =
+                prefix_dot[at] * value[lane] + prefix[at] * first[lane] * along[lane];
+          }
+        }
+        Lane suffix;
+        Lane suffix_dot{};
+        suffix.fill(1);
+        for (Index f = num_factors - 1; f >= 0; --f) {
+          const Factor& factor = term[static_cast<std::size_t>(f)];
+          const double* const value = Table(tables, factor, 0);
+          const double* const first = Table(tables, factor, 1);
+          const double* const second = Table(tables, factor, 2);
+          const double* const along = x_dot + factor.axis * kLanes;
+          Lane partial_dot;
+          for (std::size_t lane = 0; lane < kLanes; ++lane) {
+            const double before = prefix[static_cast<std::size_t>(f * kLanes) + lane];
+            const double before_dot = prefix_dot[static_cast<std::size_t>(f * kLanes) + lane];
+            partial_dot[lane] =
+                (before_dot * suffix[lane] + before * suffix_dot[lane]) * first[lane] +
+                before * suffix[lane] * second[lane] * along[lane];
+            suffix_dot[lane] =
+                suffix_dot[lane] * value[lane] + suffix[lane] * first[lane] * along[lane];
+            suffix[lane] *= value[lane];
+          }
+          for (Index i = 0; i < q; ++i) {
+            double* const product = products + ((i * p + k) * r + factor.axis) * kLanes;
+            for (std::size_t lane = 0; lane < kLanes; ++lane) {
+              product[lane] +=
+                  weights[static_cast<std::size_t>(i * kLanes) + lane] * partial_dot[lane];
+            }
           }
         }
       }

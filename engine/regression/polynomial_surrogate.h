@@ -48,6 +48,8 @@ class PolynomialSurrogate : public DenseSurrogate {
                 double* workspace) const override;
   void EvaluateHessian(Index output, const double* x_hat, double* hessian,
                        double* workspace) const override;
+  void EvaluateSecondAdjoints(const DirectionPairs& pairs, const double* x_hat, double* products,
+                              double* workspace) const override;
 
   // Fills φ, φ′ and φ″ of every axis, derivatives with respect to x̂.
   void FillTables(const double* x_hat, double* tables) const;

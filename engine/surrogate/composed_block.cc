@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <utility>
 
 #include "engine/base/matrix.h"
 #include "engine/surrogate/composed_surrogate.h"
@@ -35,6 +36,7 @@ ComposedBlock::ComposedBlock(const ComposedRequest& request, Index first, Index 
 void ComposedBlock::Predict() {
   const PredictionBuffers& out = request_.out;
   MapInputs();
+  if (out.NeedsTangents()) MapTangents();
   EvaluateCore();
   for (Index s = 0; s < count_; ++s) {
     WriteValues(s);
@@ -50,11 +52,11 @@ void ComposedBlock::Predict() {
     if (out.H != nullptr) WriteHessians(s);
     if (out.Y_spread != nullptr || out.J_spread != nullptr) WriteSpreads(s);
   }
-  if (out.X_bar != nullptr) WriteAdjoints();
+  if (out.NeedsAdjoints()) WriteAdjoints();
 }
 
 void ComposedBlock::MapInputs() {
-  const bool hessian = request_.out.H != nullptr;
+  const bool hessian = request_.out.H != nullptr || request_.out.X_bar_dot != nullptr;
   phi_.resize(r_, count_);
   phi_gradient_.resize(static_cast<Index>(features_.gradient_entries().size()), count_);
   phi_hessian_.resize(hessian ? static_cast<Index>(features_.hessian_entries().size()) : 0, count_);
@@ -77,6 +79,18 @@ void ComposedBlock::MapInputs() {
   }
 }
 
+void ComposedBlock::MapTangents() {
+  const Index p = request_.tangents->count;
+  phi_dot_ = Matrix::Zero(r_, p * count_);
+  for (Index s = 0; s < count_; ++s) {
+    const ConstMatrixMap X_dot = request_.tangents->At(first_ + s);
+    const double* gradient = phi_gradient_.col(s).data();
+    for (const FeatureMap::GradientEntry& entry : features_.gradient_entries()) {
+      phi_dot_.row(entry.feature).segment(s * p, p) += *gradient++ * X_dot.row(entry.input);
+    }
+  }
+}
+
 void ComposedBlock::EvaluateCore() {
   const PredictionBuffers& out = request_.out;
   const bool curved = !request_.linear_outputs;
@@ -88,20 +102,11 @@ void ComposedBlock::EvaluateCore() {
   const bool spread = out.Y_spread != nullptr || (out.J_spread != nullptr && curved);
   core_.Y_spread.resize(m_, spread ? count_ : 0);
   core_.J_spread.resize(r_, out.J_spread != nullptr ? m_ * count_ : 0);
-  Matrix phi_dot;
   std::optional<Directions> tangents;
-  if (out.Y_dot != nullptr) {
+  if (out.Y_dot != nullptr || (out.X_bar_dot != nullptr && curved)) {
     const Index p = request_.tangents->count;
     core_.Y_dot.resize(m_, p * count_);
-    phi_dot = Matrix::Zero(r_, p * count_);
-    for (Index s = 0; s < count_; ++s) {
-      const ConstMatrixMap X_dot = request_.tangents->At(first_ + s);
-      const double* gradient = phi_gradient_.col(s).data();
-      for (const FeatureMap::GradientEntry& entry : features_.gradient_entries()) {
-        phi_dot.row(entry.feature).segment(s * p, p) += *gradient++ * X_dot.row(entry.input);
-      }
-    }
-    tangents.emplace(PerPoint(phi_dot, p));
+    tangents.emplace(PerPoint(phi_dot_, p));
   }
   request_.core.Predict(ConstMatrixMap(phi_.data(), r_, count_), tangents, std::nullopt,
                         {.Y = DataOrNull(core_.Y),
@@ -116,6 +121,21 @@ void ComposedBlock::EvaluateCore() {
 double ComposedBlock::WingSlope(Index i, Index j, Index s) const {
   const double outside = outside_(j, s);
   return outside == 0 ? 0 : outside > 0 ? wings_.above(i, j) : wings_.below(i, j);
+}
+
+double ComposedBlock::WingSum(const double* u_bar, Index j, Index s) const {
+  double sum = 0;
+  for (Index i = 0; i < m_; ++i) sum += u_bar[i] * WingSlope(i, j, s);
+  return sum;
+}
+
+double ComposedBlock::TangentOfU(Index i, Index k, Index s) const {
+  const ConstMatrixMap X_dot = request_.tangents->At(first_ + s);
+  double u_dot = core_.Y_dot(i, s * X_dot.cols() + k);
+  for (Index j = 0; j < n_ && !wings_.Empty(); ++j) {
+    u_dot += WingSlope(i, j, s) * outside_first_(j, s) * X_dot(j, k);
+  }
+  return u_dot;
 }
 
 void ComposedBlock::WriteValues(Index s) {
@@ -145,16 +165,11 @@ void ComposedBlock::AddBack(const double* phi_bar, Index s, double* x_bar) const
 }
 
 void ComposedBlock::WriteTangents(Index s) {
-  const ConstMatrixMap X_dot = request_.tangents->At(first_ + s);
-  const Index p = X_dot.cols();
+  const Index p = request_.tangents->count;
   for (Index k = 0; k < p; ++k) {
     for (Index i = 0; i < m_; ++i) {
-      double u_dot = core_.Y_dot(i, s * p + k);
-      for (Index j = 0; j < n_ && !wings_.Empty(); ++j) {
-        u_dot += WingSlope(i, j, s) * outside_first_(j, s) * X_dot(j, k);
-      }
       request_.out.Y_dot[((first_ + s) * p + k) * m_ + i] =
-          outputs_[static_cast<std::size_t>(s * m_ + i)].first * u_dot;
+          outputs_[static_cast<std::size_t>(s * m_ + i)].first * TangentOfU(i, k, s);
     }
   }
 }
@@ -233,18 +248,66 @@ void ComposedBlock::WriteAdjoints() {
           outputs_[static_cast<std::size_t>(s * m_ + i)].first * Y_bar.row(i);
     }
   }
-  Matrix phi_bar(r_, q * count_);
-  request_.core.Predict(ConstMatrixMap(phi_.data(), r_, count_), std::nullopt, PerPoint(U_bar, q),
-                        {.X_bar = phi_bar.data()}, request_.stop);
-  for (Index s = 0; s < count_; ++s) {
+  const bool first = request_.out.X_bar != nullptr || !features_.hessian_entries().empty();
+  const bool second = request_.out.X_bar_dot != nullptr;
+  const Index p = second ? request_.tangents->count : 0;
+  Matrix phi_bar(r_, first ? q * count_ : 0);
+  Matrix phi_bar_dot(r_, p * q * count_);
+  request_.core.Predict(
+      ConstMatrixMap(phi_.data(), r_, count_),
+      second ? std::optional(PerPoint(phi_dot_, p)) : std::nullopt, PerPoint(U_bar, q),
+      {.X_bar = DataOrNull(phi_bar), .X_bar_dot = DataOrNull(phi_bar_dot)}, request_.stop);
+  for (Index s = 0; s < count_ && request_.out.X_bar != nullptr; ++s) {
     for (Index k = s * q; k < (s + 1) * q; ++k) {
       double* const x_bar = request_.out.X_bar + (first_ * q + k) * n_;
       for (Index j = 0; j < n_; ++j) {
-        double sum = 0;
-        for (Index i = 0; i < m_ && !wings_.Empty(); ++i) sum += U_bar(i, k) * WingSlope(i, j, s);
-        x_bar[j] = wings_.Empty() ? 0 : sum * outside_first_(j, s);
+        x_bar[j] = wings_.Empty() ? 0 : WingSum(U_bar.col(k).data(), j, s) * outside_first_(j, s);
       }
       AddBack(phi_bar.col(k).data(), s, x_bar);
+    }
+  }
+  if (second) WriteSecondAdjoints(U_bar, phi_bar, std::move(phi_bar_dot));
+}
+
+void ComposedBlock::WriteSecondAdjoints(const Matrix& U_bar, const Matrix& phi_bar,
+                                        Matrix phi_bar_dot) {
+  const Index p = request_.tangents->count;
+  const Index q = request_.adjoints->count;
+  Matrix U_bar_dot = Matrix::Zero(m_, p * q * count_);
+  if (!request_.linear_outputs) {
+    for (Index s = 0; s < count_; ++s) {
+      const ConstMatrixMap Y_bar = request_.adjoints->At(first_ + s);
+      for (Index k = 0; k < p; ++k) {
+        for (Index o = 0; o < m_; ++o) {
+          const double of_slope =
+              outputs_[static_cast<std::size_t>(s * m_ + o)].second * TangentOfU(o, k, s);
+          for (Index i = 0; i < q; ++i) U_bar_dot(o, (s * q + i) * p + k) = of_slope * Y_bar(o, i);
+        }
+      }
+    }
+    Matrix more(r_, p * q * count_);
+    request_.core.Predict(ConstMatrixMap(phi_.data(), r_, count_), std::nullopt,
+                          PerPoint(U_bar_dot, p * q), {.X_bar = more.data()}, request_.stop);
+    phi_bar_dot += more;
+  }
+  for (Index pair = 0; pair < p * q * count_; ++pair) {
+    const Index adjoint = pair / p;
+    const Index s = adjoint / q;
+    const Vector x_dot = request_.tangents->At(first_ + s).col(pair % p);
+    double* const x_bar_dot = request_.out.X_bar_dot + (first_ * p * q + pair) * n_;
+    for (Index j = 0; j < n_; ++j) {
+      x_bar_dot[j] =
+          wings_.Empty()
+              ? 0
+              : WingSum(U_bar_dot.col(pair).data(), j, s) * outside_first_(j, s) +
+                    WingSum(U_bar.col(adjoint).data(), j, s) * outside_second_(j, s) * x_dot[j];
+    }
+    AddBack(phi_bar_dot.col(pair).data(), s, x_bar_dot);
+    const double* second = phi_hessian_.col(s).data();
+    for (const FeatureMap::HessianEntry& entry : features_.hessian_entries()) {
+      const double bend = *second++ * phi_bar(entry.feature, adjoint);
+      x_bar_dot[entry.row] += bend * x_dot[entry.column];
+      if (entry.row != entry.column) x_bar_dot[entry.column] += bend * x_dot[entry.row];
     }
   }
 }

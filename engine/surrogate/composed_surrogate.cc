@@ -106,7 +106,15 @@ double ComposedSurrogate::Cost(const PredictionSize& size) const {
   if (of_core.jacobian) per_point += entries * outputs;
   per_point += static_cast<double>(size.num_tangents + size.num_adjoints) * entries;
   if (size.hessian) per_point += outputs * entries * (features + inputs);
-  return core_->Cost(of_core) + static_cast<double>(size.num_points) * per_point;
+  double more = 0;
+  if (size.second_adjoint) {
+    const Index pairs = size.num_tangents * size.num_adjoints;
+    per_point += static_cast<double>(pairs) * (2 * entries + inputs * outputs);
+    if (!linear_outputs_) {
+      more = core_->Cost({.num_points = size.num_points, .num_adjoints = pairs});
+    }
+  }
+  return core_->Cost(of_core) + more + static_cast<double>(size.num_points) * per_point;
 }
 
 void ComposedSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Directions>& tangents,
@@ -114,8 +122,7 @@ void ComposedSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dir
                                 const PredictionBuffers& out, const std::stop_token& stop) const {
   const Index num_points = X.cols();
   RequireSize("x", X.rows(), n());
-  if (out.Y_dot != nullptr) RequireDirections("tangents", tangents, n(), num_points);
-  if (out.X_bar != nullptr) RequireDirections("adjoints", adjoints, m(), num_points);
+  RequireDirections(out, tangents, adjoints, n(), m(), num_points);
   if ((out.Y_spread != nullptr || out.J_spread != nullptr) && !HasSpread()) {
     throw InvalidArgument("NO_SPREAD", "spread", "this surrogate cannot judge its uncertainty");
   }
@@ -128,7 +135,9 @@ void ComposedSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dir
                                 .out = out,
                                 .stop = stop};
   const Index r = composition_.features.r();
-  const Index of_point = r * m() * (out.H != nullptr ? r + n() + 1 : 1);
+  const Index of_pairs =
+      out.X_bar_dot != nullptr ? 2 * (r + m()) * tangents->count * adjoints->count : 0;
+  const Index of_point = r * m() * (out.H != nullptr ? r + n() + 1 : 1) + of_pairs;
   const Index block_points = std::clamp<Index>(kBlockDoubles / of_point, 1, kBlockPoints);
   const Index num_blocks = (num_points + block_points - 1) / block_points;
   const auto predict_block = [&](Index block) {

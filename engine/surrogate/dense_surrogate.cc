@@ -53,6 +53,10 @@ double DenseSurrogate::Cost(const PredictionSize& size) const {
   if (size.jacobian) per_point += outputs * inputs * width;
   per_point += directions * (outputs * reduced + inputs * width);
   if (size.hessian) per_point += cost.hessian + outputs * inputs * inputs * width;
+  if (size.second_adjoint) {
+    const auto pairs = static_cast<double>(size.num_tangents * size.num_adjoints);
+    per_point += pairs * (cost.pair + inputs * width);
+  }
   if (size.spread) per_point += cost.spread + (size.jacobian ? cost.gradient_spread : 0);
   return static_cast<double>(size.num_points) * per_point;
 }
@@ -62,8 +66,7 @@ void DenseSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Direct
                              const PredictionBuffers& out, const std::stop_token& stop) const {
   const Index num_points = X.cols();
   RequireSize("x", X.rows(), n());
-  if (out.Y_dot != nullptr) RequireDirections("tangents", tangents, n(), num_points);
-  if (out.X_bar != nullptr) RequireDirections("adjoints", adjoints, m(), num_points);
+  RequireDirections(out, tangents, adjoints, n(), m(), num_points);
   if ((out.Y_spread != nullptr || out.J_spread != nullptr) && !HasSpread()) {
     throw InvalidArgument("NO_SPREAD", "spread", "this surrogate cannot judge its uncertainty");
   }
@@ -74,6 +77,7 @@ void DenseSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Direct
   Index size = kLanes * (r + m() + (gradients ? m() * r : 0)) + 2 * r;
   Index extra = 0;
   if (out.H != nullptr) extra = kLanes * r * r + r * r + r * n();
+  if (out.X_bar_dot != nullptr) extra = std::max(extra, r + kLanes * PairSize());
   if (out.Y_spread != nullptr || out.J_spread != nullptr) {
     extra = std::max(extra, m() + n() * m() + r + SpreadWorkspace(out.J_spread != nullptr));
   }
@@ -151,6 +155,7 @@ void DenseSurrogate::PredictBlock(const Request& request, Index first, Index cou
     }
   }
   if (out.H != nullptr) PredictHessians(request, first, count, x_hat, rest);
+  if (out.X_bar_dot != nullptr) PredictSecondAdjoints(request, first, count, x_hat, rest);
   if (out.Y_spread != nullptr || out.J_spread != nullptr) {
     PredictSpreads(request, first, count, x_hat, rest);
   }
@@ -174,6 +179,56 @@ void DenseSurrogate::PredictHessians(const Request& request, Index first, Index 
       for (Index l = 0; l < n(); ++l) {
         for (Index j = 0; j < r; ++j) H_hat[j] = H_right[j * n() + l];
         maps_.BackwardGradient(H_hat, H + l * n());
+      }
+    }
+  }
+}
+
+Index DenseSurrogate::PairSize() const {
+  return kMostDirections * (maps_.r() + m() + kMostDirections * maps_.r());
+}
+
+void DenseSurrogate::PredictSecondAdjoints(const Request& request, Index first, Index count,
+                                           const double* x_hat, double* workspace) const {
+  const Index r = maps_.r();
+  const Index p = request.tangents->count;
+  const Index q = request.adjoints->count;
+  double* const point = workspace;
+  double* const X_dot = point + r;
+  double* const Y_bar = X_dot + kLanes * kMostDirections * r;
+  double* const products = Y_bar + kLanes * kMostDirections * m();
+  double* const rest = workspace + r + kLanes * PairSize();
+  for (Index i = 0; i < q; i += kMostDirections) {
+    const Index num_adjoints = std::min(kMostDirections, q - i);
+    for (Index lane = 0; lane < kLanes; ++lane) {
+      const ConstMatrixMap from = request.adjoints->At(first + std::min(lane, count - 1));
+      for (Index entry = 0; entry < num_adjoints * m(); ++entry) {
+        const Index output = entry % m();
+        Y_bar[entry * kLanes + lane] = maps_.y_scale(output) * from(output, i + entry / m());
+      }
+    }
+    for (Index k = 0; k < p; k += kMostDirections) {
+      ThrowIfStopped(request.stop);
+      const Index num_tangents = std::min(kMostDirections, p - k);
+      for (Index lane = 0; lane < kLanes; ++lane) {
+        const ConstMatrixMap from = request.tangents->At(first + std::min(lane, count - 1));
+        for (Index t = 0; t < num_tangents; ++t) {
+          maps_.ForwardDirection(from.col(k + t).data(), point);
+          for (Index j = 0; j < r; ++j) X_dot[(t * r + j) * kLanes + lane] = point[j];
+        }
+      }
+      EvaluateSecondAdjoints({.num_tangents = num_tangents,
+                              .num_adjoints = num_adjoints,
+                              .X_dot = X_dot,
+                              .Y_bar = Y_bar},
+                             x_hat, products, rest);
+      for (Index lane = 0; lane < count; ++lane) {
+        for (Index pair = 0; pair < num_adjoints * num_tangents; ++pair) {
+          for (Index j = 0; j < r; ++j) point[j] = products[(pair * r + j) * kLanes + lane];
+          const Index adjoint = (first + lane) * q + i + pair / num_tangents;
+          const Index column = adjoint * p + k + pair % num_tangents;
+          maps_.BackwardGradient(point, request.out.X_bar_dot + column * n());
+        }
       }
     }
   }

@@ -39,6 +39,7 @@ class DenseSurrogate : public Surrogate {
     double value = 0;
     double gradient = 0;  // Value and gradients.
     double hessian = 0;
+    double pair = 0;             // The product of a tangent and an adjoint.
     double spread = 0;           // Of one output value.
     double gradient_spread = 0;  // Of all of them.
   };
@@ -54,6 +55,17 @@ class DenseSurrogate : public Surrogate {
   // The Hessian [r][r] of ŷ_i at x̂ [r].
   virtual void EvaluateHessian(Index output, const double* x_hat, double* hessian,
                                double* workspace) const = 0;
+  // Up to kMostDirections tangents and adjoints of x̂ and ŷ.
+  static constexpr Index kMostDirections = 4;
+  struct DirectionPairs {
+    Index num_tangents;   // p
+    Index num_adjoints;   // q
+    const double* X_dot;  // [p][r]
+    const double* Y_bar;  // [q][m]
+  };
+  // Σ_o ȳ_o ∇²ŷ_o ẋ [q][p][r] at x̂ [r].
+  virtual void EvaluateSecondAdjoints(const DirectionPairs& pairs, const double* x_hat,
+                                      double* products, double* workspace) const = 0;
   // Standard deviations of ŷ (m) and of the derivatives of ŷ in the user's inputs (n×m) at a single
   // x̂ (r); either may be null. Only called if HasSpread().
   virtual void EvaluateSpread(const double* /*x_hat*/, double* /*y_spread*/, double* /*j_spread*/,
@@ -64,6 +76,10 @@ class DenseSurrogate : public Surrogate {
   void PredictBlock(const Request& request, Index first, Index count, double* workspace) const;
   void PredictHessians(const Request& request, Index first, Index count, const double* x_hat,
                        double* workspace) const;
+  // Lanes that the directions and products of EvaluateSecondAdjoints take.
+  Index PairSize() const;
+  void PredictSecondAdjoints(const Request& request, Index first, Index count, const double* x_hat,
+                             double* workspace) const;
   void PredictSpreads(const Request& request, Index first, Index count, const double* x_hat,
                       double* workspace) const;
 

@@ -102,6 +102,7 @@ void EnsembleSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dir
                                 const std::optional<Directions>& adjoints,
                                 const PredictionBuffers& out, const std::stop_token& stop) const {
   const Index num_points = X.cols();
+  RequireDirections(out, tangents, adjoints, n(), m(), num_points);
   const Index p = tangents ? tangents->count : 0;
   const Index q = adjoints ? adjoints->count : 0;
   Moments values(out.Y, out.Y_spread, m() * num_points);
@@ -109,7 +110,9 @@ void EnsembleSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dir
   Moments hessians(out.H, nullptr, n() * n() * m() * num_points);
   Moments tangent_products(out.Y_dot, nullptr, m() * p * num_points);
   Moments adjoint_products(out.X_bar, nullptr, n() * q * num_points);
-  Moments* const all[] = {&values, &jacobians, &hessians, &tangent_products, &adjoint_products};
+  Moments second_adjoints(out.X_bar_dot, nullptr, n() * p * q * num_points);
+  Moments* const all[] = {&values,           &jacobians,        &hessians,
+                          &tangent_products, &adjoint_products, &second_adjoints};
   Index k = 0;
   for (const auto& member : members_) {
     member->Predict(X, tangents, adjoints,
@@ -117,7 +120,8 @@ void EnsembleSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dir
                      .J = jacobians.member(),
                      .H = hessians.member(),
                      .Y_dot = tangent_products.member(),
-                     .X_bar = adjoint_products.member()},
+                     .X_bar = adjoint_products.member(),
+                     .X_bar_dot = second_adjoints.member()},
                     stop);
     ++k;
     for (Moments* moments : all) moments->Add(k);

@@ -23,8 +23,9 @@ inline PredictionSize SizeOf(Index num_points, const std::optional<Directions>& 
           .jacobian = out.J != nullptr || out.J_spread != nullptr,
           .hessian = out.H != nullptr,
           .spread = out.Y_spread != nullptr || out.J_spread != nullptr,
-          .num_tangents = out.Y_dot != nullptr ? tangents->count : 0,
-          .num_adjoints = out.X_bar != nullptr ? adjoints->count : 0};
+          .num_tangents = out.NeedsTangents() ? tangents->count : 0,
+          .num_adjoints = out.NeedsAdjoints() ? adjoints->count : 0,
+          .second_adjoint = out.X_bar_dot != nullptr};
 }
 
 // Calls predict(block) for block = 0 … num_blocks − 1, in any order on the threads of the current

@@ -8,8 +8,10 @@
 
 namespace sobolev {
 
-void RequireDirections(const char* field, const std::optional<Directions>& directions, Index size,
-                       Index num_points) {
+namespace {
+
+void Require(const char* field, const std::optional<Directions>& directions, Index size,
+             Index num_points) {
   if (!directions) {
     throw InvalidArgument("MISSING_DIRECTIONS", field,
                           "expected at least one direction, got none; pass " + std::string(field));
@@ -17,6 +19,15 @@ void RequireDirections(const char* field, const std::optional<Directions>& direc
   RequireSize(field, directions->D.rows(), size);
   RequireSize(field, directions->D.cols(),
               directions->per_point ? directions->count * num_points : directions->count);
+}
+
+}  // namespace
+
+void RequireDirections(const PredictionBuffers& out, const std::optional<Directions>& tangents,
+                       const std::optional<Directions>& adjoints, Index n, Index m,
+                       Index num_points) {
+  if (out.NeedsTangents()) Require("tangents", tangents, n, num_points);
+  if (out.NeedsAdjoints()) Require("adjoints", adjoints, m, num_points);
 }
 
 }  // namespace sobolev

@@ -25,11 +25,6 @@ struct Directions {
   }
 };
 
-// Throws Error(kInvalidArgument) naming `field` unless there are directions of that size, as many
-// as they say for that many points.
-void RequireDirections(const char* field, const std::optional<Directions>& directions, Index size,
-                       Index num_points);
-
 // Where to write what. Quantities whose pointer is null are not computed.
 struct PredictionBuffers {
   double* Y = nullptr;  // m×N
@@ -37,12 +32,23 @@ struct PredictionBuffers {
   double* H = nullptr;  // n×(n·m·N): columns (s·m+i)·n … are the Hessian of y_i at point s.
   double* Y_dot = nullptr;  // m×(p·N), for the p tangents
   double* X_bar = nullptr;  // n×(q·N), for the q adjoints
+  // n×(p·q·N), second-order adjoints: column (s·q+i)·p+k is Σ_o ȳ_o ∇²y_o ẋ at point s, for adjoint
+  // i and tangent k.
   double* X_bar_dot = nullptr;
   // m×N and n×(m·N): standard deviations of Y and J as the surrogate itself judges them. Only for
   // surrogates with HasSpread().
   double* Y_spread = nullptr;
   double* J_spread = nullptr;
+
+  bool NeedsTangents() const { return Y_dot != nullptr || X_bar_dot != nullptr; }
+  bool NeedsAdjoints() const { return X_bar != nullptr || X_bar_dot != nullptr; }
 };
+
+// Throws Error(kInvalidArgument) naming "tangents" or "adjoints" unless the directions that the
+// buffers need are there, of size n or m, as many as they say for that many points.
+void RequireDirections(const PredictionBuffers& out, const std::optional<Directions>& tangents,
+                       const std::optional<Directions>& adjoints, Index n, Index m,
+                       Index num_points);
 
 // How much a request asks for, to judge its cost.
 struct PredictionSize {
@@ -52,7 +58,7 @@ struct PredictionSize {
   bool spread = false;
   Index num_tangents = 0;
   Index num_adjoints = 0;
-  bool second_adjoint = false;
+  bool second_adjoint = false;  // Of every adjoint with every tangent.
 };
 
 // The kinds; the numbers are stored.
@@ -83,8 +89,9 @@ class Surrogate {
   virtual double Cost(const PredictionSize& size) const = 0;
 
   // Evaluates at the columns of X (n×N), large batches on the threads of the current oneTBB arena.
-  // Tangents are required for Y_dot, adjoints for X_bar; Error(kInvalidArgument) says so or that a
-  // size disagrees. Throws Error(kCancelled) once `stop` fires.
+  // Tangents are required for Y_dot, adjoints for X_bar and both for X_bar_dot;
+  // Error(kInvalidArgument) says so or that a size disagrees. Throws Error(kCancelled) once `stop`
+  // fires.
   virtual void Predict(const ConstMatrixMap& X, const std::optional<Directions>& tangents,
                        const std::optional<Directions>& adjoints, const PredictionBuffers& out,
                        const std::stop_token& stop = {}) const = 0;

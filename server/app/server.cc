@@ -95,7 +95,7 @@ struct Server::Parts {
         models(*store, static_cast<std::size_t>(config.model_cache_bytes)),
         programs(*store, static_cast<std::size_t>(config.program_cache_bytes),
                  SourceLimits(config)),
-        pool(std::max(kMinPoolThreads, ThreadsOrAll(config.threads))),
+        pool(std::max(kMinPoolThreads, ThreadsOrAll(config.threads)), 256),
         jobs(TrainingEnvironment{.store = *store,
                                  .models = models,
                                  .metrics = metrics,
@@ -181,6 +181,7 @@ struct Server::Parts {
   std::string MetricsText() {
     metrics.SetModelCache(static_cast<std::int64_t>(models.SizeBytes()),
                           static_cast<std::int64_t>(models.NumModels()));
+    metrics.SetModelCacheLookups(models.NumHits(), models.NumMisses());
     metrics.SetProgramCache(static_cast<std::int64_t>(programs.SizeBytes()),
                             static_cast<std::int64_t>(programs.NumPrograms()));
     for (const auto& [state, count] : store->CountJobs()) {

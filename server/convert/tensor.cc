@@ -196,6 +196,11 @@ void FinishTensor(v1::Tensor::DataType data_type, v1::Tensor& tensor) {
     double wide = 0;
     std::memcpy(&wide, data.data() + i * sizeof(double), sizeof(double));
     const auto narrow = static_cast<float>(wide);
+    if (std::isinf(narrow) && std::isfinite(wide)) {
+      throw InvalidArgument("FLOAT32_OVERFLOW", "data_type",
+                            "expected DATA_TYPE_FLOAT64, because a number of the reply, " +
+                                Text(wide) + ", is beyond the range of float32");
+    }
     std::memcpy(data.data() + i * sizeof(float), &narrow, sizeof(float));
   }
   data.resize(size * sizeof(float));

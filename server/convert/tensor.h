@@ -71,7 +71,9 @@ std::string Text(double value);
 std::vector<ValueRange> ColumnRanges(const TensorView& tensor, std::int64_t columns);
 
 // Writes `shape` and room for its elements into `tensor`; returns where float64 elements go. Call
-// FinishTensor once they are written: it converts to float32 in place if that was asked for.
+// FinishTensor once they are written: it converts to float32 in place if that was asked for, and
+// throws Error(kInvalidArgument FLOAT32_OVERFLOW) naming "data_type" where a finite number is too
+// large for that.
 double* PrepareTensor(std::span<const std::int64_t> shape, v1::Tensor& tensor);
 inline double* PrepareTensor(std::initializer_list<std::int64_t> shape, v1::Tensor& tensor) {
   return PrepareTensor(std::span(shape.begin(), shape.size()), tensor);

@@ -62,6 +62,12 @@ const Histogram::BucketBoundaries& ComputeBuckets() {
   return kBuckets;
 }
 
+const Histogram::BucketBoundaries& BatchBuckets() {
+  static const Histogram::BucketBoundaries kBuckets = {1,  2,   4,   8,    16,   32,
+                                                       64, 128, 256, 1024, 4096, 16384};
+  return kBuckets;
+}
+
 // Fields 14 (utime), 15 (stime), 22 (starttime) and 24 (rss) of /proc/self/stat; proc(5). The name
 // in field 2 may hold blanks, so counting starts behind its closing parenthesis.
 struct ProcessStat {
@@ -133,6 +139,14 @@ struct Metrics::Impl {
   Family<Histogram>& HistogramFamily(const char* name, const char* help) {
     return BuildHistogram().Name(name).Help(help).Register(registry);
   }
+  // Of times, one for each order of derivative: 0, 1 and 2.
+  using ByOrder = std::array<Histogram*, 3>;
+  ByOrder HistogramsByOrder(const char* name, const char* help) {
+    Family<Histogram>& family = HistogramFamily(name, help);
+    return {&family.Add({{"order", "0"}}, ComputeBuckets()),
+            &family.Add({{"order", "1"}}, ComputeBuckets()),
+            &family.Add({{"order", "2"}}, ComputeBuckets())};
+  }
 
   Family<Counter>& rpc_started =
       CounterFamily("grpc_server_started_total", "RPCs started on the server.");
@@ -147,22 +161,30 @@ struct Metrics::Impl {
 
   Counter& predict_points =
       CounterFamily("sobolev_predict_points_total", "Points predicted.").Add({});
-  Family<Histogram>& predict_compute =
-      HistogramFamily("sobolev_predict_compute_seconds",
-                      "Time in the sweeps of one Predict, by the order of derivative asked for.");
-  Histogram& predict_compute_0 = predict_compute.Add({{"order", "0"}}, ComputeBuckets());
-  Histogram& predict_compute_1 = predict_compute.Add({{"order", "1"}}, ComputeBuckets());
+  ByOrder predict_queue = HistogramsByOrder(
+      "sobolev_predict_queue_seconds",
+      "Time from the arrival of a Predict to the start of its sweeps, where a thread had to take "
+      "it up, by the order of derivative asked for.");
+  ByOrder predict_compute = HistogramsByOrder(
+      "sobolev_predict_compute_seconds",
+      "Time in the sweeps of one Predict or of several at once, by the order of derivative.");
+  ByOrder predict_serialize =
+      HistogramsByOrder("sobolev_predict_serialize_seconds",
+                        "Time to turn one answer into a message, by the order of derivative.");
+  Histogram& batch_requests =
+      HistogramFamily("sobolev_predict_batch_requests",
+                      "Predicts answered by one set of sweeps, of those that may be joined.")
+          .Add({}, BatchBuckets());
+  Histogram& batch_points =
+      HistogramFamily("sobolev_predict_batch_points", "Points of one set of sweeps.")
+          .Add({}, BatchBuckets());
 
   Counter& evaluate_points =
       CounterFamily("sobolev_evaluate_points_total", "Points and boxes at which programs ran.")
           .Add({});
-  Family<Histogram>& evaluate_compute = HistogramFamily(
+  ByOrder evaluate_compute = HistogramsByOrder(
       "sobolev_evaluate_compute_seconds",
       "Time in the sweeps of one Evaluate or Enclose, by the order of derivative asked for.");
-  std::array<Histogram*, 3> evaluate_compute_by_order = {
-      &evaluate_compute.Add({{"order", "0"}}, ComputeBuckets()),
-      &evaluate_compute.Add({{"order", "1"}}, ComputeBuckets()),
-      &evaluate_compute.Add({{"order", "2"}}, ComputeBuckets())};
 
   Family<Counter>& http_requests = CounterFamily(
       "sobolev_http_requests_total", "Requests to the HTTP gateway, by protocol, path and code.");
@@ -180,6 +202,11 @@ struct Metrics::Impl {
   Gauge& cache_bytes =
       GaugeFamily("sobolev_model_cache_bytes", "Memory of the models held ready.").Add({});
   Gauge& cache_models = GaugeFamily("sobolev_model_cache_models", "Models held ready.").Add({});
+
+  Family<Counter>& cache_lookups = CounterFamily(
+      "sobolev_model_cache_lookups_total", "Models asked for, by whether they were held ready.");
+  Counter& cache_hits = cache_lookups.Add({{"result", "hit"}});
+  Counter& cache_misses = cache_lookups.Add({{"result", "miss"}});
 
   Gauge& program_cache_bytes =
       GaugeFamily("sobolev_program_cache_bytes", "Memory of the programs held ready, estimated.")
@@ -242,12 +269,25 @@ MethodMetrics* Metrics::Method(RpcType type, const std::string& service,
 
 void Metrics::Predicted(std::int64_t points, int order, double compute_seconds) {
   impl_->predict_points.Increment(static_cast<double>(points));
-  (order == 0 ? impl_->predict_compute_0 : impl_->predict_compute_1).Observe(compute_seconds);
+  impl_->batch_points.Observe(static_cast<double>(points));
+  impl_->predict_compute.at(static_cast<std::size_t>(order))->Observe(compute_seconds);
+}
+
+void Metrics::PredictWaited(int order, double seconds) {
+  impl_->predict_queue.at(static_cast<std::size_t>(order))->Observe(seconds);
+}
+
+void Metrics::PredictSerialized(int order, double seconds) {
+  impl_->predict_serialize.at(static_cast<std::size_t>(order))->Observe(seconds);
+}
+
+void Metrics::Batched(std::int64_t requests) {
+  impl_->batch_requests.Observe(static_cast<double>(requests));
 }
 
 void Metrics::Evaluated(std::int64_t points, int order, double compute_seconds) {
   impl_->evaluate_points.Increment(static_cast<double>(points));
-  impl_->evaluate_compute_by_order.at(static_cast<std::size_t>(order))->Observe(compute_seconds);
+  impl_->evaluate_compute.at(static_cast<std::size_t>(order))->Observe(compute_seconds);
 }
 
 void Metrics::HttpAnswered(const std::string& protocol, const std::string& path, int code) {
@@ -267,6 +307,11 @@ void Metrics::SetJobs(const std::string& kind, const std::string& state, std::in
 void Metrics::Trained(std::int64_t samples, std::int64_t epochs) {
   impl_->train_samples.Increment(static_cast<double>(samples));
   impl_->train_epochs.Increment(static_cast<double>(epochs));
+}
+
+void Metrics::SetModelCacheLookups(std::int64_t hits, std::int64_t misses) {
+  impl_->cache_hits.Increment(static_cast<double>(hits) - impl_->cache_hits.Value());
+  impl_->cache_misses.Increment(static_cast<double>(misses) - impl_->cache_misses.Value());
 }
 
 void Metrics::SetModelCache(std::int64_t bytes, std::int64_t models) {

@@ -57,9 +57,14 @@ class Metrics {
   // series exist from now on, at zero. The same pointer for the same names; lives as long as this.
   MethodMetrics* Method(RpcType type, const std::string& service, const std::string& method);
 
-  // One answered Predict: its points, and the seconds spent in the sweeps by the highest order of
-  // derivative asked for, 0 or 1.
+  // One set of sweeps for Predict: its points, and its seconds by the highest order of derivative
+  // asked for, 0, 1 or 2.
   void Predicted(std::int64_t points, int order, double compute_seconds);
+  // The seconds that a Predict waited for a thread, and those that its reply took to write.
+  void PredictWaited(int order, double seconds);
+  void PredictSerialized(int order, double seconds);
+  // How many requests that may be joined one set of sweeps answered.
+  void Batched(std::int64_t requests);
 
   // One answered Evaluate or Enclose, likewise; order is 0, 1 or 2.
   void Evaluated(std::int64_t points, int order, double compute_seconds);
@@ -77,6 +82,8 @@ class Metrics {
   // Samples that an optimiser saw, and epochs that ended.
   void Trained(std::int64_t samples, std::int64_t epochs);
 
+  // Since the start.
+  void SetModelCacheLookups(std::int64_t hits, std::int64_t misses);
   void SetModelCache(std::int64_t bytes, std::int64_t models);
   void SetProgramCache(std::int64_t bytes, std::int64_t programs);
 

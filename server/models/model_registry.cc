@@ -62,7 +62,11 @@ ModelRegistry::Handle ModelRegistry::FindCached(const std::string& model_id, std
 }
 
 ModelRegistry::Handle ModelRegistry::Get(const std::string& model_id, std::int64_t version) {
-  if (Handle found = FindCached(model_id, version)) return found;
+  if (Handle found = FindCached(model_id, version)) {
+    ++hits_;
+    return found;
+  }
+  ++misses_;
   std::uint64_t removals = 0;
   {
     const std::shared_lock lock(mutex_);

@@ -61,6 +61,9 @@ class ModelRegistry {
 
   std::size_t NumModels() const;
   std::size_t SizeBytes() const;
+  // Calls of Get that found the version in memory, and that did not.
+  std::int64_t NumHits() const { return hits_; }
+  std::int64_t NumMisses() const { return misses_; }
 
  private:
   struct Entry {
@@ -75,6 +78,8 @@ class ModelRegistry {
   Store& store_;
   const std::size_t max_bytes_;
   std::atomic<std::uint64_t> uses_{0};
+  std::atomic<std::int64_t> hits_{0};
+  std::atomic<std::int64_t> misses_{0};
   mutable std::shared_mutex mutex_;
   std::map<Key, Entry> entries_;                // Guarded by mutex_.
   std::map<std::string, std::int64_t> latest_;  // Guarded by mutex_.

@@ -88,44 +88,52 @@ bool PredictAnswer::IsSmall(const v1::PredictRequest& request) const {
 
 void PredictAnswer::Fill(const v1::PredictRequest& request, v1::PredictResponse& response,
                          const std::stop_token& stop) const {
+  PredictTask task(models_, predictor_, request, response);
+  predictor_.Answer(task.query(), task.out(), stop);
+  task.Finish();
+}
+
+PredictTask::PredictTask(ModelRegistry& models, const Predictor& predictor,
+                         const v1::PredictRequest& request, v1::PredictResponse& response)
+    : request_(request), response_(response) {
   const ModelRef ref = ParseModelName(request.model(), "model");
   RequireDataType(request.data_type(), "data_type");
   const DerivativeMask mask = ToMask(request.quantities());
-  const ModelRegistry::Handle model = models_.Get(ref.id, ref.version);
+  const ModelRegistry::Handle model = models.Get(ref.id, ref.version);
   const Index n = model->surrogate->n();
-  const TensorView x(request.x(), "x", {-1, n},
-                     "one row per point, one column per input of the model");
-  x.RequireFinite();
-  const Index num_points = x.shape()[0];
-  Query query{.model = model, .mask = mask, .X = ConstMatrixMap(x.data(), n, num_points)};
-  query.block.outputs = ToPositions(request.outputs(), model->surrogate->m(), "outputs");
-  query.block.inputs = ToPositions(request.inputs(), n, "inputs");
-  std::optional<RequestedDirections> tangents;
-  std::optional<RequestedDirections> adjoints;
+  x_.emplace(request.x(), "x", std::vector<std::int64_t>{-1, n},
+             "one row per point, one column per input of the model");
+  x_->RequireFinite();
+  const Index num_points = x_->shape()[0];
+  query_.emplace(
+      Query{.model = model, .mask = mask, .X = ConstMatrixMap(x_->data(), n, num_points)});
+  query_->block.outputs = ToPositions(request.outputs(), model->surrogate->m(), "outputs");
+  query_->block.inputs = ToPositions(request.inputs(), n, "inputs");
   if (mask.needs_tangents()) {
-    tangents.emplace(request.tangents(), "tangents", num_points, query.n(), "inputs");
-    query.tangents.emplace(ToEngine(*tangents));
+    tangents_.emplace(request.tangents(), "tangents", num_points, query_->n(), "inputs");
+    query_->tangents.emplace(ToEngine(*tangents_));
   }
   if (mask.needs_adjoints()) {
-    adjoints.emplace(request.adjoints(), "adjoints", num_points, query.m(), "outputs");
-    query.adjoints.emplace(ToEngine(*adjoints));
+    adjoints_.emplace(request.adjoints(), "adjoints", num_points, query_->m(), "outputs");
+    query_->adjoints.emplace(ToEngine(*adjoints_));
   }
-  predictor_.Check(query);
+  predictor.Check(*query_);
+  for (const AnswerPart& part : AnswerParts(*query_)) {
+    out_.*part.buffer = PrepareTensor(part.shape(), Mutable(response, part.quantity));
+  }
+}
 
-  response.set_model_version(ModelVersionName(model->model_id, model->version));
-  const AnswerParts parts(query);
-  PredictionBuffers out;
-  for (const AnswerPart& part : parts) {
-    out.*part.buffer = PrepareTensor(part.shape(), Mutable(response, part.quantity));
+void PredictTask::Finish() {
+  const ServedModel& model = *query_->model;
+  response_.set_model_version(ModelVersionName(model.model_id, model.version));
+  for (const AnswerPart& part : AnswerParts(*query_)) {
+    FinishTensor(request_.data_type(), Mutable(response_, part.quantity));
   }
-  predictor_.Answer(query, out, stop);
-  for (const AnswerPart& part : parts) {
-    FinishTensor(request.data_type(), Mutable(response, part.quantity));
-  }
-  response.mutable_in_domain()->Reserve(static_cast<int>(num_points));
-  for (Index s = 0; s < num_points; ++s) response.add_in_domain(IsInDomain(query, s));
-  if (mask.held_out_errors) {
-    *response.mutable_held_out_errors() = model->description.report().validation();
+  const Index num_points = query_->num_points();
+  response_.mutable_in_domain()->Reserve(static_cast<int>(num_points));
+  for (Index s = 0; s < num_points; ++s) response_.add_in_domain(IsInDomain(*query_, s));
+  if (query_->mask.held_out_errors) {
+    *response_.mutable_held_out_errors() = model.description.report().validation();
   }
 }
 

@@ -32,7 +32,7 @@
 namespace sobolev::bench {
 namespace {
 
-constexpr int kInputs = 7;
+constexpr int kInputs = 20;
 constexpr int kRows = 256;
 constexpr std::size_t kEntries = std::size_t{kRows} * kInputs;
 constexpr int kInFlight = 16;

@@ -125,6 +125,26 @@ class Connection:
                 return
             request.page_token = page.next_page_token
 
+    def exchange(self, method: Callable[..., Any], requests: Iterator[Any]) -> Iterator[Any]:
+        """The replies to a series of requests. Raises SobolevError, and what `requests` raises."""
+        raised: list[Exception] = []
+
+        def guarded() -> Iterator[Any]:
+            try:
+                yield from requests
+            except Exception as error:  # Of the caller; raised below, in the caller's thread.
+                raised.append(error)
+
+        call = method(guarded())
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise errors.from_rpc_error(error) from None
+        finally:
+            call.cancel()
+        if raised:
+            raise raised[0]
+
     def stream(
         self, open_call: Callable[[], Any], is_progress: Callable[[Any], bool] = lambda _: True
     ) -> Iterator[Any]:

@@ -46,7 +46,10 @@ def batches(num_points: int, point_bytes: int) -> Iterator[slice]:
 
 
 class Query:
-    """Points of a function from n named inputs to m outputs, and what to compute there."""
+    """Points of a function with named inputs, and what to compute there.
+
+    Answers have m outputs and derivatives by n inputs, all of them unless n says otherwise.
+    """
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Query:
         input_names: Sequence[str],
         m: int,
         *,
+        n: int | None = None,
         value: bool = False,
         jacobian: bool = False,
         hessian: bool = False,
@@ -64,7 +68,8 @@ class Query:
         jacobian_spread: bool = False,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        n = len(input_names)
+        if n is None:
+            n = len(input_names)
         self._dtype: np.dtype[Any] = np.dtype(dtype)
         self._data_type = _arrays.to_data_type(self._dtype)
         self._points, self._is_point = _arrays.as_points(x, input_names)
@@ -104,10 +109,7 @@ class Query:
         flags_field: The field of the reply with a flag for each point.
         """
         num_points = len(self._points)
-        request.data_type = self._data_type
-        request.quantities.extend(
-            records.enum_number(derivatives_pb2.Quantity, key, "quantities") for key in self._shapes
-        )
+        self.describe(request)
         results = {
             key: np.empty((num_points, *shape), self._dtype) for key, shape in self._shapes.items()
         }
@@ -115,14 +117,33 @@ class Query:
         reply = None
         point_bytes = sum(map(math.prod, self._shapes.values())) * self._dtype.itemsize
         for rows in batches(num_points, point_bytes):
-            request.x.CopyFrom(_arrays.to_tensor(self._points[rows]))
-            for field, array in self._directions.items():
-                part = array[rows] if array.ndim == 3 else array
-                getattr(request, field).CopyFrom(_arrays.to_tensor(part))
+            self.place(request, rows)
             reply = call(request)
             for key, result in results.items():
                 result[rows] = _arrays.from_tensor(getattr(reply, key))
             flags[rows] = getattr(reply, flags_field)
+        return self._answer(results, flags, reply)
+
+    def describe(self, request: Any) -> None:
+        """Writes all but points and directions into a request."""
+        request.data_type = self._data_type
+        request.quantities.extend(
+            records.enum_number(derivatives_pb2.Quantity, key, "quantities") for key in self._shapes
+        )
+
+    def place(self, request: Any, rows: slice = slice(None)) -> None:
+        """Writes those points and their directions into a request."""
+        request.x.CopyFrom(_arrays.to_tensor(self._points[rows]))
+        for field, array in self._directions.items():
+            part = array[rows] if array.ndim == 3 else array
+            getattr(request, field).CopyFrom(_arrays.to_tensor(part))
+
+    def read(self, reply: Any, flags_field: str) -> Answer:
+        """What a reply says that answers all points at once."""
+        results = {key: _arrays.from_tensor(getattr(reply, key)) for key in self._shapes}
+        return self._answer(results, np.array(getattr(reply, flags_field), bool), reply)
+
+    def _answer(self, results: dict[str, Any], flags: Any, reply: Any) -> Answer:
         return Answer(
             {key: self._squeeze(key, result) for key, result in results.items()},
             bool(flags[0]) if self._is_point else flags,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +12,10 @@ import numpy.typing as npt
 
 from sobolev import _arrays, records, reports
 from sobolev._connection import Connection
-from sobolev._query import Query, given
+from sobolev._query import Answer, Query, given
 from sobolev._stubs import models_pb2
 from sobolev._stubs.prediction_pb2 import PredictRequest
+from sobolev.errors import invalid_argument
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Evaluation:
       hessian: [N, m, n, n], hessian[s, i, j, k] = d^2 y_i / dx_j dx_k at point s.
       jvp: J x_dot, [N, k, m], or [N, m] for one tangent per point.
       vjp: J^T y_bar, [N, k, n], or [N, n] for one adjoint per point.
+      hvp: sum_i y_bar_i H_i x_dot, [N, q, p, n]; without q, p or both where there was one adjoint
+        or tangent per point.
       spread: Standard deviations of value, [N, m], as the model judges its own uncertainty.
       jacobian_spread: Standard deviations of jacobian, [N, m, n].
       in_domain: [N], False where x lies outside the box of the training samples.
@@ -37,6 +42,7 @@ class Evaluation:
     hessian: _arrays.FloatArray | None
     jvp: _arrays.FloatArray | None
     vjp: _arrays.FloatArray | None
+    hvp: _arrays.FloatArray | None
     spread: _arrays.FloatArray | None
     jacobian_spread: _arrays.FloatArray | None
     in_domain: Any
@@ -57,7 +63,8 @@ class Model:
         self._connection = connection
         self._message = message
         self._input_names = [variable.name for variable in message.schema.inputs]
-        self._m = len(message.schema.outputs)
+        self._output_names = [variable.name for variable in message.schema.outputs]
+        self._m = len(self._output_names)
 
     @classmethod
     def fetch(cls, connection: Connection, name: str) -> Model:
@@ -267,6 +274,29 @@ class Model:
         """
         return given(self.evaluate(x, value=False, adjoints=adjoints, dtype=dtype).vjp)
 
+    def hvp(
+        self,
+        x: npt.ArrayLike,
+        tangents: npt.ArrayLike,
+        adjoints: npt.ArrayLike | None = None,
+        *,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> _arrays.FloatArray:
+        """Second-order adjoints sum_i y_bar_i H_i x_dot, [N, n], without forming Hessians.
+
+        tangents and adjoints are as in jvp and vjp; with p and q of them for each point it is
+        [N, q, p, n]. Without adjoints a model of one output gives its Hessian-vector products.
+        """
+        if adjoints is None:
+            if self._m != 1:
+                raise invalid_argument("MISSING_FIELD", "adjoints", "expected weights of outputs")
+            adjoints = np.ones(1)
+        return given(
+            self.evaluate(
+                x, value=False, tangents=tangents, adjoints=adjoints, hvp=True, dtype=dtype
+            ).hvp
+        )
+
     def in_domain(self, x: npt.ArrayLike) -> Any:
         """Whether each point lies in the box of the training samples, [N] of bool."""
         return self.evaluate(x).in_domain
@@ -280,8 +310,11 @@ class Model:
         hessian: bool = False,
         tangents: npt.ArrayLike | None = None,
         adjoints: npt.ArrayLike | None = None,
+        hvp: bool = False,
         spread: bool = False,
         jacobian_spread: bool = False,
+        outputs: Sequence[str | int] | None = None,
+        inputs: Sequence[str | int] | None = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> Evaluation:
         """Everything that is asked for at once.
@@ -293,37 +326,121 @@ class Model:
           hessian: Whether to answer the Hessians of all outputs.
           tangents: As in jvp, which is answered if they are given.
           adjoints: As in vjp, which is answered if they are given.
+          hvp: Whether to answer second-order adjoints of all pairs of tangents and adjoints.
           spread: Whether to answer standard deviations of the values, which Gaussian processes and
             ensembles have.
           jacobian_spread: Whether to answer standard deviations of the Jacobians, likewise.
+          outputs: Names or positions of the outputs to answer, in that order; all by default. They
+            are the outputs of everything else, of adjoints, too.
+          inputs: Of the inputs to differentiate by, likewise. x has all inputs all the same.
           dtype: Of the answer, float64 or float32; float32 halves the bytes. The server computes
             in float64 all the same.
         """
+        request = self._request(outputs, inputs)
         query = Query(
             x,
             self._input_names,
-            self._m,
+            len(request.outputs) or self._m,
+            n=len(request.inputs) or None,
             value=value,
             jacobian=jacobian,
             hessian=hessian,
             tangents=tangents,
             adjoints=adjoints,
+            hvp=hvp,
             spread=spread,
             jacobian_spread=jacobian_spread,
             dtype=dtype,
         )
-        answer = query.run(
-            PredictRequest(model=self.name),
-            lambda request: self._connection.call(self._connection.prediction.Predict, request),
-            "in_domain",
+        return _evaluation(
+            query.run(
+                request,
+                lambda message: self._connection.call(self._connection.prediction.Predict, message),
+                "in_domain",
+            )
         )
-        return Evaluation(
-            value=answer.results.get("value"),
-            jacobian=answer.results.get("jacobian"),
-            hessian=answer.results.get("hessian"),
-            jvp=answer.results.get("jvp"),
-            vjp=answer.results.get("vjp"),
-            spread=answer.results.get("spread"),
-            jacobian_spread=answer.results.get("jacobian_spread"),
-            in_domain=answer.flags,
+
+    def evaluate_stream(
+        self,
+        batches: Iterable[npt.ArrayLike],
+        *,
+        value: bool = True,
+        jacobian: bool = False,
+        hessian: bool = False,
+        outputs: Sequence[str | int] | None = None,
+        inputs: Sequence[str | int] | None = None,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> Iterator[Evaluation]:
+        """The evaluation of each batch of points in turn, over one open call.
+
+        Batches are drawn from the iterable a few ahead of what the caller has read, so that the
+        network's latency is paid once and not for each of them. The arguments are those of
+        evaluate. A batch is one message: at most 16384 points, unless the server was told
+        otherwise. Raises SobolevError, where the server ends, too.
+        """
+        template = self._request(outputs, inputs)
+        queries: collections.deque[Query] = collections.deque()
+
+        def requests() -> Iterator[PredictRequest]:
+            for x in batches:
+                query = Query(
+                    x,
+                    self._input_names,
+                    len(template.outputs) or self._m,
+                    n=len(template.inputs) or None,
+                    value=value,
+                    jacobian=jacobian,
+                    hessian=hessian,
+                    dtype=dtype,
+                )
+                request = PredictRequest()
+                request.CopyFrom(template)
+                query.describe(request)
+                query.place(request)
+                queries.append(query)
+                yield request
+
+        for reply in self._connection.exchange(
+            self._connection.prediction.PredictStream, requests()
+        ):
+            yield _evaluation(queries.popleft().read(reply, "in_domain"))
+
+    def _request(
+        self, outputs: Sequence[str | int] | None, inputs: Sequence[str | int] | None
+    ) -> PredictRequest:
+        """Who is asked, and for which block."""
+        return PredictRequest(
+            model=self.name,
+            outputs=_positions(outputs, self._output_names, "outputs"),
+            inputs=_positions(inputs, self._input_names, "inputs"),
         )
+
+
+def _positions(selected: Sequence[str | int] | None, names: Sequence[str], field: str) -> list[int]:
+    """Where the named variables are; the server checks positions."""
+    if selected is None:
+        return []
+    if isinstance(selected, str) or len(selected) == 0:
+        raise invalid_argument(
+            "MISSING_FIELD", field, f"expected a list of some of {', '.join(names)}"
+        )
+    for each in selected:
+        if isinstance(each, str) and each not in names:
+            raise invalid_argument(
+                "UNKNOWN_VARIABLE", field, f"expected some of {', '.join(names)}, got {each!r}"
+            )
+    return [names.index(each) if isinstance(each, str) else int(each) for each in selected]
+
+
+def _evaluation(answer: Answer) -> Evaluation:
+    return Evaluation(
+        value=answer.results.get("value"),
+        jacobian=answer.results.get("jacobian"),
+        hessian=answer.results.get("hessian"),
+        jvp=answer.results.get("jvp"),
+        vjp=answer.results.get("vjp"),
+        hvp=answer.results.get("hvp"),
+        spread=answer.results.get("spread"),
+        jacobian_spread=answer.results.get("jacobian_spread"),
+        in_domain=answer.flags,
+    )

@@ -125,9 +125,14 @@ TEST(AllocationTest, PredictionsAllocateNothingAfterTheFirst) {
   Matrix J(7, 300);
   Matrix Y_dot(3, 200);
   Matrix X_bar(7, 200);
+  Matrix X_bar_dot(7, 400);
   const auto predict = [&](Index num_points) {
     surrogate.Predict({X.data(), 7, num_points}, tangents, adjoints,
-                      {.Y = Y.data(), .J = J.data(), .Y_dot = Y_dot.data(), .X_bar = X_bar.data()});
+                      {.Y = Y.data(),
+                       .J = J.data(),
+                       .Y_dot = Y_dot.data(),
+                       .X_bar = X_bar.data(),
+                       .X_bar_dot = X_bar_dot.data()});
   };
   predict(100);
   EXPECT_EQ(AllocationsOf([&] { predict(1); }), 0);

@@ -333,6 +333,21 @@ TEST(SurrogateTest, CostCountsTheCheaperModeOfTheJacobian) {
             sweep + 2 * (4 * 10));  // Two tangents.
 }
 
+TEST(SurrogateTest, CostCountsTheSweepsOfSecondAdjoints) {
+  const NetworkSurrogate surrogate = MakeSurrogate({.n = 10, .m = 2, .hidden = {20, 20}});
+  const double sweep = 10 * 20 + 20 * 20 + 20 * 2;
+  PredictionSize size{.num_points = 3, .num_tangents = 2, .num_adjoints = 3};
+  const double first_order = surrogate.Cost(size);
+  size.second_adjoint = true;
+  // A value, 3 adjoints, 2 tangents and 6 reverse sweeps.
+  EXPECT_EQ(surrogate.Cost(size), first_order + 3 * 12 * sweep);
+  // No more than for whole Hessians, by squares of 40 units, and their products of 10·10 each.
+  size.num_tangents = 1000;
+  const double hessians = sweep * (1 + 3 + 10) + 3 * 40 * (10 * 11 / 2);
+  const double products = 3 * 1000 * 10 * 10;
+  EXPECT_EQ(surrogate.Cost(size), 3 * (sweep * (1 + 1000 + 3) + hessians + products));
+}
+
 TEST(SurrogateTest, FiredStopTokenCancelsThePrediction) {
   const NetworkSurrogate surrogate = MakeSurrogate({.n = 3, .m = 2, .hidden = {4}});
   std::stop_source source;

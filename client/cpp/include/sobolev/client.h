@@ -119,7 +119,7 @@ class Client {
   // At the N columns of X (n×N), by the model's newest version or by the version named. One message
   // each way: split batches whose values and derivatives pass the message limit.
   Prediction Predict(const std::string& model, const ConstMatrixRef& X,
-                     const Quantities& quantities = {}) const;
+                     const Quantities& quantities = {}, const PredictionBlock& block = {}) const;
 
   // ---- Programs ----
   // Returns the existing program if it has the same source. Throws RpcError(kInvalidArgument) with

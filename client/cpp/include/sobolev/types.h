@@ -185,10 +185,17 @@ struct Quantities {
   bool tangents_per_point = false;
   Matrix adjoints = {};  // ȳ: m×q shared by all points, or m×(q·N) with `adjoints_per_point`.
   bool adjoints_per_point = false;
-  bool hvp = false;  // Second-order adjoints of all pairs of both. Programs only.
+  bool hvp = false;  // Second-order adjoints of all pairs of both.
   // Standard deviations as the model judges its own uncertainty. Gaussian processes and ensembles.
   bool spread = false;
   bool jacobian_spread = false;
+};
+
+// The function restricted to some outputs and inputs, by position, each at most once; empty: all.
+// They are m and n in adjoints, tangents and answers; X has all inputs all the same.
+struct PredictionBlock {
+  std::vector<int> outputs = {};
+  std::vector<int> inputs = {};
 };
 
 // What was not asked for is empty.
@@ -199,6 +206,7 @@ struct Prediction {
   Matrix hessian;               // n×(n·m·N)
   Matrix jvp;                   // Ẏ = J Ẋ, m×(p·N)
   Matrix vjp;                   // X̄ = Jᵀ Ȳ, n×(q·N)
+  Matrix hvp;                   // Σᵢ ȳᵢ ∇²yᵢ ẋ, n×(p·q·N): column (s·q+l)·p+k of ȳ_l and ẋ_k.
   Matrix spread;                // Standard deviations of `value`, m×N.
   Matrix jacobian_spread;       // Of `jacobian`, n×(m·N).
   std::vector<bool> in_domain;  // N: false where the surrogate extrapolates.

@@ -13,7 +13,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csobolev/v1/derivatives.proto\x12\nsobolev.v1*\xce\x01\n\x08Quantity\x12\x18\n\x14QUANTITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eQUANTITY_VALUE\x10\x01\x12\x15\n\x11QUANTITY_JACOBIAN\x10\x02\x12\x10\n\x0cQUANTITY_JVP\x10\x03\x12\x10\n\x0cQUANTITY_VJP\x10\x04\x12\x14\n\x10QUANTITY_HESSIAN\x10\x05\x12\x10\n\x0cQUANTITY_HVP\x10\x06\x12\x13\n\x0fQUANTITY_SPREAD\x10\x07\x12\x1c\n\x18QUANTITY_JACOBIAN_SPREAD\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csobolev/v1/derivatives.proto\x12\nsobolev.v1*\xec\x01\n\x08Quantity\x12\x18\n\x14QUANTITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eQUANTITY_VALUE\x10\x01\x12\x15\n\x11QUANTITY_JACOBIAN\x10\x02\x12\x10\n\x0cQUANTITY_JVP\x10\x03\x12\x10\n\x0cQUANTITY_VJP\x10\x04\x12\x14\n\x10QUANTITY_HESSIAN\x10\x05\x12\x10\n\x0cQUANTITY_HVP\x10\x06\x12\x13\n\x0fQUANTITY_SPREAD\x10\x07\x12\x1c\n\x18QUANTITY_JACOBIAN_SPREAD\x10\x08\x12\x1c\n\x18QUANTITY_HELD_OUT_ERRORS\x10\tb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sobolev.v1.derivatives_pb2', globals())
@@ -21,5 +21,5 @@ if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
   _QUANTITY._serialized_start=45
-  _QUANTITY._serialized_end=251
+  _QUANTITY._serialized_end=281
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@ from google.protobuf import descriptor as _descriptor
 from typing import ClassVar as _ClassVar
 
 DESCRIPTOR: _descriptor.FileDescriptor
+QUANTITY_HELD_OUT_ERRORS: Quantity
 QUANTITY_HESSIAN: Quantity
 QUANTITY_HVP: Quantity
 QUANTITY_JACOBIAN: Quantity

@@ -20,6 +20,11 @@ class PredictionServiceStub(object):
                 request_serializer=sobolev_dot_v1_dot_prediction__pb2.PredictRequest.SerializeToString,
                 response_deserializer=sobolev_dot_v1_dot_prediction__pb2.PredictResponse.FromString,
                 )
+        self.PredictStream = channel.stream_stream(
+                '/sobolev.v1.PredictionService/PredictStream',
+                request_serializer=sobolev_dot_v1_dot_prediction__pb2.PredictRequest.SerializeToString,
+                response_deserializer=sobolev_dot_v1_dot_prediction__pb2.PredictResponse.FromString,
+                )
 
 
 class PredictionServiceServicer(object):
@@ -33,11 +38,26 @@ class PredictionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PredictStream(self, request_iterator, context):
+        """The same for a series of requests, to any models: one reply for each, in order, as soon as it
+        is there. A client that does not read its replies is not read either. The first request that
+        cannot be answered ends the call with its error, whose field starts with "request[k]" (from 0),
+        after the replies to those before it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PredictionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Predict': grpc.unary_unary_rpc_method_handler(
                     servicer.Predict,
+                    request_deserializer=sobolev_dot_v1_dot_prediction__pb2.PredictRequest.FromString,
+                    response_serializer=sobolev_dot_v1_dot_prediction__pb2.PredictResponse.SerializeToString,
+            ),
+            'PredictStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.PredictStream,
                     request_deserializer=sobolev_dot_v1_dot_prediction__pb2.PredictRequest.FromString,
                     response_serializer=sobolev_dot_v1_dot_prediction__pb2.PredictResponse.SerializeToString,
             ),
@@ -64,6 +84,23 @@ class PredictionService(object):
             timeout=None,
             metadata=None):
         return grpc.experimental.unary_unary(request, target, '/sobolev.v1.PredictionService/Predict',
+            sobolev_dot_v1_dot_prediction__pb2.PredictRequest.SerializeToString,
+            sobolev_dot_v1_dot_prediction__pb2.PredictResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def PredictStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(request_iterator, target, '/sobolev.v1.PredictionService/PredictStream',
             sobolev_dot_v1_dot_prediction__pb2.PredictRequest.SerializeToString,
             sobolev_dot_v1_dot_prediction__pb2.PredictResponse.FromString,
             options, channel_credentials,

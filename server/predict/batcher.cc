@@ -1,0 +1,154 @@
+#include "server/predict/batcher.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+namespace sobolev::server {
+namespace {
+
+constexpr Index kMaxPointsOfOne = 64;
+constexpr Index kMaxPointsOfBatch = 1024;
+// Numbers of a joint answer: 64 MiB.
+constexpr double kMaxElements = 1 << 23;
+
+unsigned Bits(const DerivativeMask& mask) {
+  unsigned bits = 0;
+  for (const bool asked : {mask.value, mask.jacobian, mask.jvp, mask.vjp, mask.hessian, mask.hvp,
+                           mask.spread, mask.jacobian_spread}) {
+    bits = 2 * bits + (asked ? 1 : 0);
+  }
+  return bits;
+}
+
+// The directions of all queries point by point, d×(k·N).
+class JointDirections {
+ public:
+  JointDirections(const std::vector<PendingQuery>& batch,
+                  const std::optional<Directions> Query::*directions, Index num_points) {
+    const std::optional<Directions>& first = batch.front().query->*directions;
+    if (!first) return;
+    const Index k = first->count;
+    D_.resize(first->D.rows(), k * num_points);
+    Index column = 0;
+    for (const PendingQuery& pending : batch) {
+      const Directions& own = *(pending.query->*directions);
+      for (Index s = 0; s < pending.query->num_points(); ++s, column += k) {
+        D_.middleCols(column, k) = own.At(s);
+      }
+    }
+    joint_.emplace(Directions{
+        .D = ConstMatrixMap(D_.data(), D_.rows(), D_.cols()), .count = k, .per_point = true});
+  }
+
+  const std::optional<Directions>& get() const { return joint_; }
+
+ private:
+  Matrix D_;
+  std::optional<Directions> joint_;
+};
+
+}  // namespace
+
+bool Batcher::Takes(const Query& query) {
+  return query.block.IsWhole() && query.num_points() <= kMaxPointsOfOne;
+}
+
+Batcher::Key Batcher::KeyOf(const Query& query) {
+  return {query.model.get(), Bits(query.mask), query.tangents ? query.tangents->count : 0,
+          query.adjoints ? query.adjoints->count : 0};
+}
+
+bool Batcher::Submit(PendingQuery pending) {
+  const Key key = KeyOf(*pending.query);
+  const std::lock_guard lock(mutex_);
+  // Under the lock, so that the task finds the query, whose model then is not gone.
+  if (!pool_.TrySubmit([this, key] { AnswerWaiting(key); })) return false;
+  waiting_[key].push_back(std::move(pending));
+  return true;
+}
+
+// There are as many calls as queries; those whose query was answered along with others find none.
+void Batcher::AnswerWaiting(const Key& key) {
+  std::vector<PendingQuery> batch;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = waiting_.find(key);
+    if (found == waiting_.end()) return;
+    std::vector<PendingQuery>& all = found->second;
+    double elements = 0;
+    Index points = 0;
+    auto last = all.begin();
+    while (last != all.end()) {
+      elements += AnswerParts(*last->query).NumElements();
+      points += last->query->num_points();
+      const bool fits = elements <= kMaxElements && points <= kMaxPointsOfBatch;
+      if (last != all.begin() && !fits) break;
+      ++last;
+    }
+    batch.assign(std::make_move_iterator(all.begin()), std::make_move_iterator(last));
+    all.erase(all.begin(), last);
+    if (all.empty()) waiting_.erase(found);
+  }
+  metrics_.Batched(static_cast<std::int64_t>(batch.size()));
+  if (batch.size() > 1) {
+    try {
+      AnswerTogether(batch);
+      for (const PendingQuery& pending : batch) pending.done(nullptr);
+      return;
+    } catch (...) {
+      // Somebody's points: each alone then, so that only they hear of it.
+    }
+  }
+  for (const PendingQuery& pending : batch) {
+    std::exception_ptr error;
+    try {
+      predictor_.Answer(*pending.query, pending.out, pending.stop);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    pending.done(error);
+  }
+}
+
+void Batcher::AnswerTogether(const std::vector<PendingQuery>& batch) const {
+  const Query& first = *batch.front().query;
+  Index N = 0;
+  for (const PendingQuery& pending : batch) N += pending.query->num_points();
+  Matrix X(first.X.rows(), N);
+  Index column = 0;
+  for (const PendingQuery& pending : batch) {
+    X.middleCols(column, pending.query->num_points()) = pending.query->X;
+    column += pending.query->num_points();
+  }
+  const JointDirections tangents(batch, &Query::tangents, N);
+  const JointDirections adjoints(batch, &Query::adjoints, N);
+  Query joint{.model = first.model,
+              .mask = first.mask,
+              .X = ConstMatrixMap(X.data(), X.rows(), N),
+              .x_field = first.x_field};
+  if (tangents.get()) joint.tangents.emplace(*tangents.get());
+  if (adjoints.get()) joint.adjoints.emplace(*adjoints.get());
+  const AnswerParts parts(joint);
+  std::array<std::vector<double>, 8> elements;
+  PredictionBuffers out;
+  std::size_t p = 0;
+  for (const AnswerPart& part : parts) {
+    elements[p].resize(static_cast<std::size_t>(N * part.per_point()));
+    out.*part.buffer = elements[p++].data();
+  }
+  predictor_.Answer(joint, out, {});
+  Index point = 0;
+  for (const PendingQuery& pending : batch) {
+    for (const AnswerPart& part : parts) {
+      std::copy_n(out.*part.buffer + point * part.per_point(),
+                  pending.query->num_points() * part.per_point(), pending.out.*part.buffer);
+    }
+    point += pending.query->num_points();
+  }
+}
+
+}  // namespace sobolev::server

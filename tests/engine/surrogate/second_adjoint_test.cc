@@ -1,0 +1,416 @@
+// Σ_o ȳ_o ∇²y_o ẋ of every kind of surrogate, against its Hessian, differences of its adjoints, and
+// for networks tangents over adjoints of the plain formula.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/ad/adjoint.h"
+#include "engine/ad/tangent.h"
+#include "engine/ad/tape.h"
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/base/rng.h"
+#include "engine/nn/network.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/regression/gaussian_process.h"
+#include "engine/regression/polynomial_surrogate.h"
+#include "engine/regression/terms.h"
+#include "engine/surrogate/affine_maps.h"
+#include "engine/surrogate/composed_surrogate.h"
+#include "engine/surrogate/ensemble.h"
+#include "engine/surrogate/feature_map.h"
+#include "engine/surrogate/output_map.h"
+#include "engine/surrogate/surrogate.h"
+#include "tests/support/matrix_matchers.h"
+#include "tests/support/reference_network.h"
+
+namespace sobolev {
+namespace {
+
+using Shared = std::shared_ptr<const Surrogate>;
+
+Matrix RandomMatrix(Index rows, Index cols, std::uint64_t seed) {
+  Rng rng(seed);
+  Matrix random(rows, cols);
+  for (double& entry : random.reshaped()) entry = rng.Normal();
+  return random;
+}
+
+ConstMatrixMap View(const Matrix& matrix) { return {matrix.data(), matrix.rows(), matrix.cols()}; }
+
+// ---- One of every kind, for inputs between 0.4 and 1.6 ------------------------------------------
+
+std::shared_ptr<const nn::NetworkSurrogate> Network(const nn::Architecture& architecture,
+                                                    std::uint64_t seed = 1) {
+  Vector theta = nn::InitialParameters(architecture, seed);
+  theta += 0.1 * RandomMatrix(theta.size(), 1, seed + 10);
+  return std::make_shared<nn::NetworkSurrogate>(
+      architecture,
+      nn::Scaling{.x_mean = Vector::Ones(architecture.n),
+                  .x_scale = (0.3 * RandomMatrix(architecture.n, 1, 2).array().abs() + 0.3),
+                  .y_mean = RandomMatrix(architecture.m, 1, 3),
+                  .y_scale = (2 * RandomMatrix(architecture.m, 1, 4).array().abs() + 0.2)},
+      theta);
+}
+
+AffineMaps Maps(Index r, Index n, Index m) {
+  AffineMaps maps = AffineMaps::Standard(
+      Vector::Ones(n), (0.3 * RandomMatrix(n, 1, 5).array().abs() + 0.5).matrix(),
+      RandomMatrix(m, 1, 6), (2 * RandomMatrix(m, 1, 7).array().abs() + 0.2).matrix());
+  if (r == n) return maps;
+  maps.x_factor.resize(0);
+  maps.A = 0.5 * RandomMatrix(r, n, 8);
+  return maps;
+}
+
+// Outputs 0 and 2 share their terms, output 1 has others.
+Shared Polynomial(Index r, Index n) {
+  const regression::Terms cubic = regression::HyperbolicTerms(r, 3, 1, 1000);
+  const auto last = static_cast<std::int32_t>(r - 1);
+  const regression::Terms sparse = {{}, {{0, 4}}, {{0, 1}, {1, 2}, {last, 1}}, {{1, 1}}};
+  const auto coefficients = [](const regression::Terms& terms, Index outputs) {
+    return RandomMatrix(static_cast<Index>(terms.size()), outputs, 9);
+  };
+  return std::make_shared<regression::PolynomialSurrogate>(
+      Maps(r, n, 3),
+      regression::Box{.centre = 0.1 * RandomMatrix(r, 1, 10), .scale = Vector::Constant(r, 0.8)},
+      std::vector<regression::PolynomialSurrogate::Part>{
+          {.outputs = {0, 2}, .terms = cubic, .C = coefficients(cubic, 2)},
+          {.outputs = {1}, .terms = sparse, .C = coefficients(sparse, 1)}});
+}
+
+// The same outputs as parts, the second of them without labels of gradients.
+Shared Process(regression::KernelKind kind, Index r, Index n) {
+  const auto part = [&](std::vector<Index> outputs, bool gradients) {
+    constexpr Index kPoints = 7;
+    const auto width = static_cast<Index>(outputs.size());
+    regression::GaussianProcess::Part result{
+        .outputs = std::move(outputs),
+        .hyperparameters = {.kind = kind, .log_lengths = 0.2 * RandomMatrix(r, 1, 11)},
+        .Z = RandomMatrix(r, kPoints, 12),
+        .mean = RandomMatrix(width, 1, 13),
+        .B = RandomMatrix(width, kPoints, 14),
+        .G = RandomMatrix(r, gradients ? width * kPoints : 0, 15),
+        .deviation = Vector::Ones(width),
+        .functionals = {},
+        .factor = {},
+        .trend = {},
+        .trend_factor = {}};
+    result.functionals.X.resize(r, 0);
+    result.functionals.D.resize(r, 0);
+    result.functionals.first = {0};
+    return result;
+  };
+  return std::make_shared<regression::GaussianProcess>(
+      Maps(r, n, 3),
+      std::vector<regression::GaussianProcess::Part>{part({0, 2}, true), part({1}, false)});
+}
+
+FeatureMap Features() {
+  using Kind = FeatureFactor::Kind;
+  const FeatureFactor log{.input = 1, .kind = Kind::kLogPower};
+  return {
+      {{{.input = 0}},
+       {log},
+       {{.input = 2, .kind = Kind::kSine, .scale = 2}},
+       {{.input = 2, .kind = Kind::kCosine, .scale = 2}},
+       {{.input = 0, .degree = 2, .offset = 0.3, .scale = 0.5}, log}},
+      {{.lower = 0.7, .upper = 1.2, .width = 0.2}, {.lower = 0.9, .upper = 1, .width = 0.3}, {}}};
+}
+
+Composition AroundFive(bool curved) {
+  std::vector<OutputMap> outputs(3);
+  if (curved) {
+    outputs[0] = {.kind = OutputMap::Kind::kAbove, .lower = -0.5, .scale = 0.7};
+    outputs[2] = {.kind = OutputMap::Kind::kExponential, .lower = 0.1};
+  }
+  return {.features = Features(),
+          .outputs = outputs,
+          .wings = {.below = RandomMatrix(3, 3, 16), .above = RandomMatrix(3, 3, 17)}};
+}
+
+struct Kind {
+  const char* name;
+  Shared surrogate;
+
+  friend std::ostream& operator<<(std::ostream& out, const Kind& kind) { return out << kind.name; }
+};
+
+std::vector<Kind> Kinds() {
+  using nn::Activation;
+  const auto around = [](bool curved, Shared core) {
+    return std::make_shared<ComposedSurrogate>(AroundFive(curved), std::move(core));
+  };
+  const Shared tanh = Network({.n = 5, .m = 3, .hidden = {7, 6}, .activation = Activation::kTanh});
+  const auto ensemble = std::make_shared<EnsembleSurrogate>(
+      std::vector<Shared>{tanh, Network({.n = 5, .m = 3, .hidden = {4}}), Polynomial(5, 5)});
+  return {
+      {"linear_network", Network({.n = 4, .m = 2})},
+      {"one_hidden_layer", Network({.n = 4, .m = 2, .hidden = {9}})},
+      {"deep", Network({.n = 5, .m = 3, .hidden = {20, 9, 13}, .activation = Activation::kGelu})},
+      {"one_input", Network({.n = 1, .m = 1, .hidden = {8, 8}, .activation = Activation::kSin})},
+      {"skip", Network({.n = 4, .m = 3, .hidden = {9, 9, 5}, .skip = true})},
+      {"residual", Network({.n = 4, .m = 3, .hidden = {9, 9, 5, 5}, .residual = true})},
+      {"skip_residual",
+       Network({.n = 4, .m = 3, .hidden = {9, 9, 9, 5}, .skip = true, .residual = true})},
+      {"more_inputs_than_units",
+       Network({.n = 20, .m = 2, .hidden = {3, 3, 3, 3}, .residual = true})},
+      {"wide", Network({.n = 3, .m = 2, .hidden = {1000, 4, 4}})},
+      {"wide_of_many_inputs", Network({.n = 20, .m = 1, .hidden = {1000, 4}, .skip = true})},
+      {"polynomial", Polynomial(4, 4)},
+      {"projected_polynomial", Polynomial(3, 5)},
+      {"gaussian_process", Process(regression::KernelKind::kSquaredExponential, 4, 4)},
+      {"projected_matern", Process(regression::KernelKind::kMatern52, 2, 5)},
+      {"ensemble", ensemble},
+      {"composed", around(true, tanh)},
+      {"composed_of_a_process", around(false, Process(regression::KernelKind::kMatern52, 5, 5))},
+      {"composed_of_an_ensemble", around(true, ensemble)},
+  };
+}
+
+// ---- Requests -----------------------------------------------------------------------------------
+
+Matrix Points(Index n, Index count, std::uint64_t seed = 20) {
+  Rng rng(seed);
+  Matrix X(n, count);
+  for (double& entry : X.reshaped()) entry = 0.4 + 1.2 * rng.Uniform();
+  return X;
+}
+
+struct Request {
+  Request(const Surrogate& surrogate, Index num_points, Index p, Index q, bool tangents_per_point,
+          bool adjoints_per_point)
+      : X(Points(surrogate.n(), num_points)),
+        X_dot(RandomMatrix(surrogate.n(), tangents_per_point ? p * num_points : p, 21)),
+        Y_bar(RandomMatrix(surrogate.m(), adjoints_per_point ? q * num_points : q, 22)),
+        tangents{View(X_dot), p, tangents_per_point},
+        adjoints{View(Y_bar), q, adjoints_per_point} {}
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+  Matrix X, X_dot, Y_bar;
+  Directions tangents, adjoints;
+};
+
+Matrix SecondAdjoints(const Surrogate& surrogate, const Request& request,
+                      const std::stop_token& stop = {}) {
+  Matrix X_bar_dot(surrogate.n(),
+                   request.tangents.count * request.adjoints.count * request.X.cols());
+  surrogate.Predict(View(request.X), request.tangents, request.adjoints,
+                    {.X_bar_dot = X_bar_dot.data()}, stop);
+  return X_bar_dot;
+}
+
+class SecondAdjointTest : public testing::TestWithParam<Kind> {
+ protected:
+  const Surrogate& surrogate = *GetParam().surrogate;
+};
+
+INSTANTIATE_TEST_SUITE_P(EveryKind, SecondAdjointTest, testing::ValuesIn(Kinds()),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+// More tangents than inputs, and more of both than are swept together.
+TEST_P(SecondAdjointTest, ProductsAreThoseOfTheHessian) {
+  const Index n = surrogate.n();
+  const Index m = surrogate.m();
+  struct Size {
+    Index points, tangents, adjoints;
+  };
+  for (const Size& size : {Size{0, 1, 1}, Size{1, 1, 1}, Size{1, 3, 2}, Size{17, 2, 6},
+                           Size{17, n + 5, 1}, Size{17, n + 2, 6}, Size{300, 1, 1}}) {
+    for (const bool tangents_per_point : {false, true}) {
+      for (const bool adjoints_per_point : {false, true}) {
+        const Request request(surrogate, size.points, size.tangents, size.adjoints,
+                              tangents_per_point, adjoints_per_point);
+        Matrix H(n, n * m * size.points);
+        surrogate.Predict(View(request.X), {}, {}, {.H = H.data()});
+        Matrix expected(n, size.tangents * size.adjoints * size.points);
+        Index column = 0;
+        for (Index s = 0; s < size.points; ++s) {
+          for (Index i = 0; i < size.adjoints; ++i) {
+            Matrix sum = Matrix::Zero(n, n);
+            for (Index o = 0; o < m; ++o) {
+              sum += request.adjoints.At(s)(o, i) * H.middleCols((s * m + o) * n, n);
+            }
+            for (Index k = 0; k < size.tangents; ++k) {
+              expected.col(column++) = sum * request.tangents.At(s).col(k);
+            }
+          }
+        }
+        EXPECT_THAT(SecondAdjoints(surrogate, request), IsNearMatrix(expected, 1e-12))
+            << size.points << " points, " << size.tangents << " tangents, " << size.adjoints
+            << " adjoints";
+      }
+    }
+  }
+}
+
+// Central differences with a step of 1e-4: 1e-8 of third derivatives and 1e-12 of rounding.
+TEST_P(SecondAdjointTest, TheyAreDifferencesOfTheAdjointAlongTheTangent) {
+  constexpr double kStep = 1e-4;
+  const Request request(surrogate, 17, 1, 2, true, true);
+  const auto adjoints_at = [&](const Matrix& X) {
+    Matrix X_bar(surrogate.n(), 2 * X.cols());
+    surrogate.Predict(View(X), {}, request.adjoints, {.X_bar = X_bar.data()});
+    return X_bar;
+  };
+  const Matrix difference = (adjoints_at(request.X + kStep * request.X_dot) -
+                             adjoints_at(request.X - kStep * request.X_dot)) /
+                            (2 * kStep);
+  EXPECT_THAT(SecondAdjoints(surrogate, request), IsNearMatrix(difference, 1e-5));
+}
+
+// ẋ₂ᵀ H ẋ₁ = ẋ₁ᵀ H ẋ₂.
+TEST_P(SecondAdjointTest, TheHessianIsSymmetric) {
+  const Request request(surrogate, 17, 2, 1, false, false);
+  const Matrix products = SecondAdjoints(surrogate, request);
+  const double scale = std::max(1.0, products.cwiseAbs().maxCoeff());
+  for (Index s = 0; s < 17; ++s) {
+    const double forward = request.X_dot.col(1).dot(products.col(2 * s));
+    const double backward = request.X_dot.col(0).dot(products.col(2 * s + 1));
+    EXPECT_NEAR(forward, backward, 1e-12 * scale) << "at point " << s;
+  }
+}
+
+TEST_P(SecondAdjointTest, APointHasTheSameBitsAloneAndInABatch) {
+  const Index n = surrogate.n();
+  for (const Index p : {Index{1}, n + 3}) {
+    const Request request(surrogate, 300, p, 2, false, false);
+    const Matrix batch = SecondAdjoints(surrogate, request);
+    for (const Index s : {0, 5, 31, 150, 299}) {
+      Matrix alone(n, 2 * p);
+      surrogate.Predict(View(request.X.col(s)), request.tangents, request.adjoints,
+                        {.X_bar_dot = alone.data()});
+      EXPECT_EQ(alone, batch.middleCols(2 * p * s, 2 * p)) << "point " << s;
+    }
+  }
+}
+
+TEST_P(SecondAdjointTest, OtherQuantitiesChangeNoBits) {
+  const Index n = surrogate.n();
+  const Index m = surrogate.m();
+  const Request request(surrogate, 20, 2, 3, true, false);
+  Matrix Y(m, 20);
+  Matrix J(n, m * 20);
+  Matrix H(n, n * m * 20);
+  Matrix Y_dot(m, 2 * 20);
+  Matrix X_bar(n, 3 * 20);
+  Matrix X_bar_dot(n, 6 * 20);
+  surrogate.Predict(View(request.X), request.tangents, request.adjoints,
+                    {.Y = Y.data(),
+                     .J = J.data(),
+                     .H = H.data(),
+                     .Y_dot = Y_dot.data(),
+                     .X_bar = X_bar.data(),
+                     .X_bar_dot = X_bar_dot.data()});
+  EXPECT_EQ(X_bar_dot, SecondAdjoints(surrogate, request));
+  Matrix first(n, 3 * 20);
+  surrogate.Predict(View(request.X), {}, request.adjoints, {.X_bar = first.data()});
+  EXPECT_EQ(X_bar, first);
+  Matrix forward(m, 2 * 20);
+  surrogate.Predict(View(request.X), request.tangents, {}, {.Y_dot = forward.data()});
+  EXPECT_EQ(Y_dot, forward);
+}
+
+TEST_P(SecondAdjointTest, MissingDirectionsAreNamed) {
+  const Request request(surrogate, 2, 1, 1, false, false);
+  Matrix X_bar_dot(surrogate.n(), 2);
+  const auto predict = [&](const std::optional<Directions>& tangents,
+                           const std::optional<Directions>& adjoints) {
+    return [&, tangents, adjoints] {
+      surrogate.Predict(View(request.X), tangents, adjoints, {.X_bar_dot = X_bar_dot.data()});
+    };
+  };
+  EXPECT_THAT(predict(std::nullopt, request.adjoints),
+              testing::ThrowsMessage<Error>(testing::StartsWith("tangents: expected")));
+  EXPECT_THAT(predict(request.tangents, std::nullopt),
+              testing::ThrowsMessage<Error>(testing::StartsWith("adjoints: expected")));
+}
+
+TEST_P(SecondAdjointTest, AFiredStopTokenCancels) {
+  if (std::string(GetParam().name) == "linear_network") return;  // Nothing to compute.
+  std::stop_source source;
+  source.request_stop();
+  for (const Index p : {Index{1}, surrogate.n() + 3}) {
+    const Request request(surrogate, 40, p, 2, false, false);
+    try {
+      SecondAdjoints(surrogate, request, source.get_token());
+      ADD_FAILURE() << "the prediction ran to its end";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kCancelled);
+    }
+  }
+}
+
+// ---- Networks -----------------------------------------------------------------------------------
+
+// Σ_o ȳ_o ∇²y_o ẋ of the plain formula, by adjoints of tangents.
+Vector ReferenceProduct(const nn::NetworkSurrogate& surrogate, const Vector& x, const Vector& x_dot,
+                        const Vector& y_bar) {
+  using T = ad::Tangent<double>;
+  using A = ad::Adjoint<T>;
+  const nn::Scaling& scaling = surrogate.scaling();
+  ad::Tape<T> tape;
+  const ad::Tape<T>::Scope scope(tape);
+  reference::VectorOf<A> inputs(x.size());
+  reference::VectorOf<A> standard(x.size());
+  for (Index j = 0; j < x.size(); ++j) {
+    inputs[j] = tape.Variable(T(x[j], x_dot[j]));
+    standard[j] = (inputs[j] - A(scaling.x_mean[j])) / A(scaling.x_scale[j]);
+  }
+  const reference::VectorOf<A> theta = surrogate.theta().cast<A>();
+  const reference::VectorOf<A> y = reference::Value<A>(surrogate.architecture(), theta, standard);
+  tape.ZeroAdjoints();
+  for (Index o = 0; o < y.size(); ++o) tape.Seed(y[o], T(y_bar[o] * scaling.y_scale[o]));
+  tape.Reverse();
+  Vector product(x.size());
+  for (Index j = 0; j < x.size(); ++j) product[j] = tape.adjoint(inputs[j]).dot;
+  return product;
+}
+
+nn::Architecture RandomArchitecture(Rng& rng) {
+  const auto up_to = [&](double most) { return static_cast<Index>(most * rng.Uniform()) + 1; };
+  nn::Architecture architecture{.n = up_to(9), .m = up_to(5)};
+  architecture.hidden.resize(static_cast<std::size_t>(up_to(4)));
+  for (Index& width : architecture.hidden) width = rng.Uniform() < 0.5 ? 8 : up_to(20);
+  architecture.activation = static_cast<nn::Activation>(up_to(5) - 1);
+  architecture.skip = rng.Uniform() < 0.5;
+  architecture.residual = rng.Uniform() < 0.5;
+  return architecture;
+}
+
+TEST(NetworkSecondAdjointTest, RandomArchitecturesAgreeWithTangentsOverAdjoints) {
+  Rng rng(23);
+  for (std::uint64_t trial = 0; trial < 60; ++trial) {
+    const nn::Architecture architecture = RandomArchitecture(rng);
+    SCOPED_TRACE("trial " + std::to_string(trial));
+    const auto surrogate = Network(architecture, trial);
+    // One tangent goes by products, more than there are inputs by squares.
+    for (const Index p : {Index{1}, architecture.n + 2}) {
+      const Request request(*surrogate, 3, p, 2, true, true);
+      const Matrix products = SecondAdjoints(*surrogate, request);
+      Matrix expected(architecture.n, products.cols());
+      for (Index column = 0; column < products.cols(); ++column) {
+        const Index s = column / (2 * p);
+        expected.col(column) =
+            ReferenceProduct(*surrogate, request.X.col(s), request.tangents.At(s).col(column % p),
+                             request.adjoints.At(s).col(column / p % 2));
+      }
+      EXPECT_THAT(products, IsNearMatrix(expected, 1e-11));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sobolev
