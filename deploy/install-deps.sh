@@ -38,6 +38,7 @@ set -euo pipefail
   test_packages=(
     clang-format
     clang-tidy
+    curl
     libbenchmark-dev
     libgmock-dev
     libgtest-dev

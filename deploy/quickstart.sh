@@ -74,7 +74,7 @@ quietly "Building (a few minutes the first time)" cmake --build --preset release
 
 say "Starting the server"
 # In a session of its own, so that Ctrl-C here does not stop a kept server.
-setsid "$build/server/sobolev-server" --listen 127.0.0.1:0 --metrics 127.0.0.1:0 \
+setsid "$build/server/sobolev-server" --listen 127.0.0.1:0 --metrics 127.0.0.1:0 --gateway off \
   --data-dir "$scratch/data" --port-file "$scratch/ports" --log-format json \
   </dev/null >"$scratch/server.log" 2>&1 &
 server_pid=$!

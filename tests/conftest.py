@@ -40,6 +40,7 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self.grpc = "127.0.0.1:0"
         self.metrics = "127.0.0.1:0"
+        self.gateway = "127.0.0.1:0"
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Starts the process without waiting for it to serve."""
@@ -50,6 +51,7 @@ class ServerProcess:
                     server_binary(),
                     *("--listen", self.grpc),
                     *("--metrics", self.metrics),
+                    *("--gateway", self.gateway),
                     *("--data-dir", str(self.data_dir)),
                     *("--port-file", str(self._port_file)),
                     *self._flags,
@@ -70,6 +72,7 @@ class ServerProcess:
         ports = dict(line.split("=") for line in self._port_file.read_text().split())
         self.grpc = ports["grpc"]
         self.metrics = ports["metrics"]
+        self.gateway = ports.get("gateway", "off")
         return self
 
     def kill(self) -> None:

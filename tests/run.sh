@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds the release preset, and runs every test: C++ (ctest), Python,
-# end to end, container. The last lines say what passed.
+# end to end, clients of other projects, container. The last lines say what passed.
 #
 #   tests/run.sh [--no-install] [--no-container] [--fast]
 #
@@ -33,6 +33,7 @@ done
 
 build=build/release
 venv=build/venv
+interop=build/interop
 summary=()
 failed=false
 
@@ -88,6 +89,14 @@ python_environment() {
     "$venv/bin/pip" install --quiet './build/python[test]'
 }
 
+# One of its own, with the newest releases of what other projects ask for.
+interoperability() {
+  [[ -x $interop/bin/python ]] || python3 -m venv "$interop" || return
+  "$interop/bin/pip" install --quiet ./build/python --requirement tests/interop/requirements.txt ||
+    return
+  "$interop/bin/python" -m pytest -q -p no:cacheprovider tests/interop
+}
+
 mkdir -p build
 if $install; then stage "Install Debian packages" install_packages || finish; fi
 stage "Build" build_all || finish
@@ -98,6 +107,7 @@ if stage "Python environment" python_environment; then
   export PATH=$PWD/$build/client/cli:$PWD/$build/server:$PATH
   stage "Python and end-to-end tests" \
     "$venv/bin/python" -m pytest -q -p no:cacheprovider tests/client/python tests/e2e || true
+  stage "Interoperability" interoperability || true
 fi
 if $container; then stage "Container test" ./tests/e2e/container_test.sh || true; fi
 finish

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <fstream>
+#include <future>
 #include <initializer_list>
 #include <memory>
 #include <mutex>
@@ -24,7 +25,9 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/thread_pool.h"
+#include "server/gateway/gateway.h"
 #include "server/http/admin_listener.h"
+#include "server/http/gateway_listener.h"
 #include "server/jobs/job_manager.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
@@ -70,10 +73,12 @@ program::SourceLimits SourceLimits(const ServerConfig& config) {
 }
 
 // Whoever waits for the file sees it whole or not at all.
-void WritePortFile(const std::string& path, const std::string& grpc, const std::string& metrics) {
+void WritePortFile(const std::string& path, const std::string& grpc, const std::string& metrics,
+                   const std::string& gateway) {
   const std::string temporary = path + ".tmp";
   std::ofstream file(temporary);
   file << "grpc=" << grpc << "\nmetrics=" << metrics << "\n";
+  if (!gateway.empty()) file << "gateway=" << gateway << "\n";
   file.close();
   if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
     throw FailedPrecondition("CANNOT_WRITE", "port_file", "cannot write \"" + path + "\"");
@@ -109,6 +114,7 @@ struct Server::Parts {
         inference_service(*store, models, predictor, metrics, pool,
                           [this] { return serving.load(); }),
         program_service(*store, programs, metrics, pool, config),
+        gateway(*store, models, predictor, metrics, config),
         janitor([this](const std::stop_token& stop) { CleanUp(stop); }) {}
 
   // Drops uploads that nobody finished, now and then.
@@ -163,6 +169,12 @@ struct Server::Parts {
                   AdminCallbacks{.metrics_text = [this] { return MetricsText(); },
                                  .serving = [this] { return serving.load(); }});
     metrics_address = Endpoint{config.metrics.host, admin->port()}.ToString();
+    if (!config.gateway.host.empty()) {
+      gateway_listener.emplace(config.gateway.host, config.gateway.port,
+                               static_cast<std::size_t>(config.max_http_body_bytes),
+                               gateway.Callbacks());
+      gateway_address = Endpoint{config.gateway.host, gateway_listener->port()}.ToString();
+    }
     SetServing(true);
   }
 
@@ -190,9 +202,14 @@ struct Server::Parts {
     std::this_thread::sleep_for(ToMillis(config.drain_grace_seconds));
     jobs.watchers().Close();
     jobs.Drain();
-    grpc_server->Shutdown(std::chrono::system_clock::now() +
-                          ToMillis(config.drain_timeout_seconds));
+    const auto deadline = std::chrono::system_clock::now() + ToMillis(config.drain_timeout_seconds);
+    const std::future<void> gateway_stopped = std::async(std::launch::async, [this] {
+      if (gateway_listener) gateway_listener->Stop();
+    });
+    grpc_server->Shutdown(deadline);
     grpc_server->Wait();
+    if (gateway_stopped.wait_until(deadline) == std::future_status::timeout) gateway.Cancel();
+    gateway_stopped.wait();
     if (admin) admin->Stop();
     grpc_server.reset();
     LogInfo("stopped");
@@ -215,11 +232,14 @@ struct Server::Parts {
   PredictionService prediction_service;
   InferenceService inference_service;
   ProgramService program_service;
+  Gateway gateway;
   std::atomic<bool> serving{false};
   std::unique_ptr<grpc::Server> grpc_server;
   std::optional<AdminListener> admin;
+  std::optional<GatewayListener> gateway_listener;
   std::string grpc_address;
   std::string metrics_address;
+  std::string gateway_address;
   std::jthread janitor;  // Last: it ends first.
 };
 
@@ -228,7 +248,8 @@ Server::Server(const ServerConfig& config) {
   try {
     parts_->Listen();
     if (!config.port_file.empty()) {
-      WritePortFile(config.port_file, parts_->grpc_address, parts_->metrics_address);
+      WritePortFile(config.port_file, parts_->grpc_address, parts_->metrics_address,
+                    parts_->gateway_address);
     }
   } catch (...) {
     Shutdown();  // With its deadlines: a client may have a stream open already.
@@ -236,6 +257,7 @@ Server::Server(const ServerConfig& config) {
   }
   LogInfo("listening", {{"grpc", parts_->grpc_address},
                         {"metrics", parts_->metrics_address},
+                        {"gateway", parts_->gateway_address},
                         {"data_dir", config.data_dir},
                         {"isa", Name(BestIsa())},
                         {"version", Version()}});
@@ -246,6 +268,8 @@ Server::~Server() { Shutdown(); }
 const std::string& Server::grpc_address() const { return parts_->grpc_address; }
 
 const std::string& Server::metrics_address() const { return parts_->metrics_address; }
+
+const std::string& Server::gateway_address() const { return parts_->gateway_address; }
 
 void Server::Shutdown() { parts_->Shutdown(); }
 

@@ -21,6 +21,8 @@ class Server {
   // Where it listens, with the ports that the kernel chose: "127.0.0.1:50551".
   const std::string& grpc_address() const;
   const std::string& metrics_address() const;
+  // Empty if there is no gateway.
+  const std::string& gateway_address() const;
 
   // NOT_SERVING, grace, checkpoint and release jobs, let calls end, close the store.
   void Shutdown();

@@ -220,13 +220,19 @@ std::vector<Setting> Settings(ServerConfig& config) {
   return {
       Address("listen", listeners, "gRPC; port 0 lets the kernel choose", config.listen),
       Address("metrics", listeners, "HTTP with /metrics and /healthz", config.metrics),
+      {"gateway", "HOST:PORT|off", listeners,
+       "HTTP for UM-Bridge and Tesseract clients; the default takes its port from $PORT, if set",
+       [&config](const std::string& text, const std::string& field) {
+         config.gateway = text == "off" ? Endpoint{} : ParseEndpoint(text, field);
+       },
+       [&config] { return config.gateway.host.empty() ? "off" : config.gateway.ToString(); }},
       Switch("insecure", listeners,
              "Allow listeners beyond loopback; they have neither encryption nor login",
              config.insecure),
       Switch("reflection", listeners, "Offer gRPC server reflection", config.reflection),
       Text("port-file", "FILE", listeners,
-           "Once both listeners are up, write their addresses here: a line grpc=HOST:PORT and a "
-           "line metrics=HOST:PORT",
+           "Once the listeners are up, write their addresses here: lines grpc=HOST:PORT, "
+           "metrics=HOST:PORT and gateway=HOST:PORT",
            config.port_file),
       Text("data-dir", "DIR", storage, "Where datasets, jobs and models are kept; one server each",
            config.data_dir),
@@ -258,6 +264,8 @@ std::vector<Setting> Settings(ServerConfig& config) {
             kTiB, config.program_cache_bytes),
       Bytes("max-message-bytes", calls, "Largest message taken or sent", 64 * kKiB, kMessageMax,
             config.max_message_bytes),
+      Bytes("max-http-body-bytes", calls, "Largest body of a request to the HTTP gateway", kKiB,
+            kMessageMax, config.max_http_body_bytes),
       Count("max-block-rows", calls, "Most samples in one block of an upload", std::int64_t{1},
             std::int64_t{1} << 30, config.max_block_rows),
       Bytes("upload-window-bytes", calls,
@@ -349,8 +357,9 @@ void RequireSound(const ServerConfig& config) {
         "expected a directory, got '' (and neither XDG_DATA_HOME nor HOME is set)");
   }
   for (const auto& [name, endpoint] :
-       {std::pair("listen", &config.listen), std::pair("metrics", &config.metrics)}) {
-    if (!config.insecure && !endpoint->IsLoopback()) {
+       {std::pair("listen", &config.listen), std::pair("metrics", &config.metrics),
+        std::pair("gateway", &config.gateway)}) {
+    if (!config.insecure && !endpoint->host.empty() && !endpoint->IsLoopback()) {
       throw InvalidArgument("INSECURE_LISTENER", name,
                             "expected a loopback address such as 127.0.0.1, got '" +
                                 endpoint->host +
@@ -480,6 +489,10 @@ std::variant<ServerConfig, int> ParseConfig(int argc, const char* const* argv, s
 
   try {
     app.parse(argc, argv);
+    // Where clusters run UM-Bridge servers, their scripts say by this variable where to listen.
+    if (const char* const port = std::getenv("PORT"); port != nullptr && *port != 0) {
+      config.gateway = ParseEndpoint(config.gateway.host + ":" + port, "PORT");
+    }
     if (!config_file.empty()) ApplyFile(config_file, settings);
     for (const Setting& setting : settings) {
       const std::string variable = EnvironmentName(setting.name);

@@ -39,9 +39,11 @@ struct ServerConfig {
   // Listeners.
   Endpoint listen{"127.0.0.1", 50551};  // gRPC.
   Endpoint metrics{"127.0.0.1", 9464};  // HTTP: /metrics, /healthz.
-  bool insecure = false;                // Allows plaintext beyond loopback.
-  bool reflection = true;               // gRPC server reflection.
-  std::string port_file;                // Where to write the ports in use; empty: nowhere.
+  // HTTP: UM-Bridge and Tesseract clients. Without a host: nowhere.
+  Endpoint gateway{"127.0.0.1", 4242};
+  bool insecure = false;   // Allows plaintext beyond loopback.
+  bool reflection = true;  // gRPC server reflection.
+  std::string port_file;   // Where to write the ports in use; empty: nowhere.
 
   // Storage and logs.
   std::string data_dir;  // $XDG_DATA_HOME/sobolev or ~/.local/share/sobolev.
@@ -59,6 +61,7 @@ struct ServerConfig {
 
   // Limits of single calls.
   std::int64_t max_message_bytes = 64 * kMiB;
+  std::int64_t max_http_body_bytes = 16 * kMiB;
   std::int64_t max_block_rows = 65536;
   std::int64_t upload_window_bytes = 32 * kMiB;  // Received and not yet durable, per stream.
   double upload_ttl_seconds = 86400;             // Uncommitted uploads are dropped after this.

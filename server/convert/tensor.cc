@@ -210,7 +210,7 @@ void FinishTensor(v1::Tensor::DataType data_type, v1::Tensor& tensor) {
 void SetTensor(const std::vector<std::int64_t>& shape, const double* elements,
                v1::Tensor::DataType data_type, v1::Tensor& tensor) {
   double* to = PrepareTensor(shape, tensor);
-  std::memcpy(to, elements, tensor.data().size());
+  if (!tensor.data().empty()) std::memcpy(to, elements, tensor.data().size());
   FinishTensor(data_type, tensor);
 }
 

@@ -186,6 +186,9 @@ struct Metrics::Impl {
       "sobolev_evaluate_compute_seconds",
       "Time in the sweeps of one Evaluate or Enclose, by the order of derivative asked for.");
 
+  Family<Counter>& http_requests = CounterFamily(
+      "sobolev_http_requests_total", "Requests to the HTTP gateway, by protocol, path and code.");
+
   Counter& upload_bytes =
       CounterFamily("sobolev_upload_bytes_total", "Bytes of samples made durable.").Add({});
   Counter& upload_samples =
@@ -285,6 +288,11 @@ void Metrics::Batched(std::int64_t requests) {
 void Metrics::Evaluated(std::int64_t points, int order, double compute_seconds) {
   impl_->evaluate_points.Increment(static_cast<double>(points));
   impl_->evaluate_compute.at(static_cast<std::size_t>(order))->Observe(compute_seconds);
+}
+
+void Metrics::HttpAnswered(const std::string& protocol, const std::string& path, int code) {
+  impl_->http_requests.Add({{"protocol", protocol}, {"path", path}, {"code", std::to_string(code)}})
+      .Increment();
 }
 
 void Metrics::Uploaded(std::int64_t bytes, std::int64_t samples) {

@@ -69,6 +69,10 @@ class Metrics {
   // One answered Evaluate or Enclose, likewise; order is 0, 1 or 2.
   void Evaluated(std::int64_t points, int order, double compute_seconds);
 
+  // One reply of the HTTP gateway, such as ("umbridge", "/Evaluate", 200). The protocols and paths
+  // are few: names of models are not among them.
+  void HttpAnswered(const std::string& protocol, const std::string& path, int code);
+
   // One block made durable.
   void Uploaded(std::int64_t bytes, std::int64_t samples);
 

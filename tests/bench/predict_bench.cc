@@ -217,6 +217,7 @@ int Main(int argc, char** argv) {
   server::ServerConfig config;
   config.listen.port = 0;
   config.metrics.port = 0;
+  config.gateway.host = "";
   config.data_dir = directory;
   auto server = std::make_unique<server::Server>(config);
   const auto channel =

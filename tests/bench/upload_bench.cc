@@ -236,10 +236,10 @@ int Main(int argc, char** argv) {
   Require(mkdtemp(directory.data()) != nullptr, "no temporary directory");
   {
     const Process sink({argv[0], "--sink", directory + "/sink"}, directory + "/sink");
-    const Process server(
-        {argv[1], "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--data-dir",
-         directory + "/data", "--log-level", "error", "--port-file", directory + "/ports"},
-        directory + "/ports");
+    const Process server({argv[1], "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0",
+                          "--gateway", "off", "--data-dir", directory + "/data", "--log-level",
+                          "error", "--port-file", directory + "/ports"},
+                         directory + "/ports");
     const auto stub = [](const std::string& address) {
       return v1::DatasetService::NewStub(
           grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import os
 import pathlib
@@ -11,6 +12,8 @@ import random
 import re
 import subprocess
 import sys
+
+import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -128,6 +131,22 @@ def test_the_python_example_runs(server):
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=600
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_curl_gets_derivatives(server, client):
+    rng = np.random.default_rng(3)
+    x = rng.uniform([1, 0], [2, 1], (100, 2))
+    model = client.train(x, x[:, 0] * np.sin(x[:, 1]), model="wing", kind="polynomial").wait(
+        progress=False
+    )
+    script = block("sh", "/Info").replace("localhost:4242", server.gateway)
+    result = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    info, gradient, tesseract = map(json.loads, result.stdout.replace("}{", "}\n{").splitlines())
+    assert "wing" in info["models"]
+    jacobian = model.jacobian([[1.5, 0.5]])[0]
+    np.testing.assert_allclose(gradient["output"], jacobian[0], rtol=1e-12)
+    np.testing.assert_array_equal(tesseract["y"]["x"]["data"]["buffer"], jacobian)
 
 
 def test_the_cpp_example_is_the_compiled_one():

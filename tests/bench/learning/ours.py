@@ -51,6 +51,7 @@ class Server:
                     binary,
                     *("--listen", "127.0.0.1:0"),
                     *("--metrics", "127.0.0.1:0"),
+                    *("--gateway", "off"),
                     *("--data-dir", str(folder / "data")),
                     *("--port-file", str(ports)),
                     *("--train-threads", "1"),

@@ -36,6 +36,7 @@ void ServerProcess::Start() {
   std::vector<std::string> words = {SOBOLEV_SERVER_BINARY,
                                     "--listen=" + target_,
                                     "--metrics=127.0.0.1:0",
+                                    "--gateway=off",
                                     "--data-dir=" + (directory_ / "data").string(),
                                     "--port-file=" + port_file.string(),
                                     "--drain-grace-seconds=0",

@@ -72,6 +72,7 @@ TEST_F(ConfigTest, DefaultsListenOnLoopbackOnly) {
   const Parsed parsed = Parse({});
   EXPECT_EQ(parsed.config().listen.ToString(), "127.0.0.1:50551");
   EXPECT_EQ(parsed.config().metrics.ToString(), "127.0.0.1:9464");
+  EXPECT_EQ(parsed.config().gateway.ToString(), "127.0.0.1:4242");
   EXPECT_FALSE(parsed.config().insecure);
   EXPECT_EQ(parsed.err, "");
 }
@@ -205,8 +206,25 @@ TEST_F(ConfigTest, ABadValueInTheEnvironmentIsNamedByItsVariable) {
   EXPECT_THAT(Parse({}).err, HasSubstr("SOBOLEV_TRAIN_THREADS: expected a whole number"));
 }
 
+TEST_F(ConfigTest, TheGatewayCanBeTurnedOff) {
+  EXPECT_EQ(Parse({"--gateway", "off"}).config().gateway.host, "");
+  EXPECT_THAT(Parse({"--gateway", "off", "--print-config"}).out, HasSubstr("gateway = off"));
+  EXPECT_THAT(Parse({"--gateway", "on"}).err, HasSubstr("--gateway: expected HOST:PORT"));
+}
+
+TEST_F(ConfigTest, TheGatewaysPortComesFromPortUnlessASettingSaysMore) {
+  {
+    const ScopedVariable port("PORT", "4300");
+    EXPECT_EQ(Parse({}).config().gateway.ToString(), "127.0.0.1:4300");
+    EXPECT_EQ(Parse({"--gateway", "localhost:1"}).config().gateway.ToString(), "localhost:1");
+    EXPECT_EQ(Parse({"--gateway", "off"}).config().gateway.host, "");
+  }
+  const ScopedVariable port("PORT", "many");
+  EXPECT_THAT(Parse({}).err, HasSubstr("PORT: expected"));
+}
+
 TEST_F(ConfigTest, AListenerBeyondLoopbackNeedsInsecure) {
-  for (const std::string flag : {"--listen", "--metrics"}) {
+  for (const std::string flag : {"--listen", "--metrics", "--gateway"}) {
     for (const std::string address : {"0.0.0.0:50551", "[::]:50551", "192.0.2.1:50551",
                                       "127.0.0.1.example.org:50551", "example.org:50551"}) {
       const Parsed parsed = Parse({flag, address});

@@ -74,6 +74,7 @@ class ProgramServiceTest : public testing::Test {
     ServerConfig config;
     config.listen.port = 0;
     config.metrics.port = 0;
+    config.gateway.host = "";
     config.data_dir = directory_.string();
     config.max_predict_rows = 1000;
     config.max_predict_reply_bytes = std::int64_t{1} << 20;

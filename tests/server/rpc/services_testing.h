@@ -95,6 +95,7 @@ class ServicesTest : public testing::Test {
     ServerConfig config;
     config.listen.port = 0;
     config.metrics.port = 0;
+    config.gateway.port = 0;
     config.data_dir = directory_.string();
     config.max_predict_rows = 1000;
     server_.reset();

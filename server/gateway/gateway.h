@@ -1,0 +1,53 @@
+// Answers HTTP requests for data: which protocol is asked, how many at once, and what is counted.
+
+#ifndef SOBOLEV_SERVER_GATEWAY_GATEWAY_H_
+#define SOBOLEV_SERVER_GATEWAY_GATEWAY_H_
+
+#include <semaphore>
+#include <stop_token>
+#include <string>
+
+#include "server/base/config.h"
+#include "server/gateway/tesseract.h"
+#include "server/gateway/um_bridge.h"
+#include "server/http/gateway_listener.h"
+#include "server/metrics/metrics.h"
+#include "server/models/model_registry.h"
+#include "server/predict/predictor.h"
+#include "server/storage/store.h"
+
+namespace sobolev::server {
+
+// Thread-safe.
+class Gateway {
+ public:
+  // The references outlive the object.
+  Gateway(Store& store, ModelRegistry& models, const Predictor& predictor, Metrics& metrics,
+          const ServerConfig& config)
+      : um_bridge_(store, models, predictor),
+        tesseract_(models, predictor, config),
+        metrics_(metrics) {}
+
+  // For the listener.
+  GatewayCallbacks Callbacks();
+
+  // Requests under way end with 503, soon.
+  void Cancel() { stop_.request_stop(); }
+
+ private:
+  HttpReply Answer(const HttpRequest& request);
+  HttpReply Route(const HttpRequest& request) const;
+
+  // JSON takes a multiple of its text in memory while it is read.
+  static constexpr int kMaxLargeBodies = 4;
+
+  const UmBridge um_bridge_;
+  const Tesseract tesseract_;
+  Metrics& metrics_;
+  std::stop_source stop_;
+  std::counting_semaphore<kMaxLargeBodies> large_bodies_{kMaxLargeBodies};
+};
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_GATEWAY_GATEWAY_H_

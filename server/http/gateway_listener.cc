@@ -1,0 +1,169 @@
+#include "server/http/gateway_listener.h"
+
+#include <algorithm>
+#include <exception>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "server/http/http_thread.h"
+
+namespace sobolev::server {
+namespace {
+
+using HandlerResponse = httplib::Server::HandlerResponse;
+
+constexpr std::size_t kMaxPath = 256;
+// With the character set spelled out the library does not compress: JSON of numbers shrinks little
+// for the time that it takes.
+constexpr const char* kContentType = "application/json; charset=utf-8";
+
+HttpLimits Limits(std::size_t max_body_bytes) {
+  return {.max_body_bytes = max_body_bytes,
+          .max_requests_per_connection = std::numeric_limits<std::size_t>::max(),
+          .num_threads = 64,
+          .max_waiting = 192};
+}
+
+bool IsPlainPath(std::string_view path) {
+  return path.size() <= kMaxPath && std::ranges::all_of(path, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  std::string_view("._:/~-").find(c) != std::string_view::npos;
+         });
+}
+
+// What is wrong with a request before its body is read: a status and a message. Bodies whose end
+// could be seen differently by a proxy in front are not guessed at.
+std::optional<std::pair<int, const char*>> Fault(const httplib::Request& request) {
+  if (!IsPlainPath(request.path)) {
+    return {{404, "expected a path of at most 256 letters, digits and ._:/~-"}};
+  }
+  const bool posts = request.method == "POST";
+  if (!posts && request.method != "GET" && request.method != "HEAD") {
+    return {{405, "expected GET or POST"}};
+  }
+  const std::string length = request.get_header_value("Content-Length");
+  const bool chunked = request.has_header("Transfer-Encoding");
+  if (chunked && request.get_header_value("Transfer-Encoding") != "chunked") {
+    return {{400, "Transfer-Encoding: expected chunked or none"}};
+  }
+  if (request.get_header_value_count("Content-Length") +
+          request.get_header_value_count("Transfer-Encoding") >
+      1) {
+    return {{400, "expected one of Content-Length and Transfer-Encoding: chunked, once"}};
+  }
+  if (length.size() > 18 || length.find_first_not_of("0123456789") != std::string::npos) {
+    return {{400, "Content-Length: expected a whole number"}};
+  }
+  if (!posts && (chunked || length.find_first_not_of('0') != std::string::npos)) {
+    return {{400, "expected no body of a GET request"}};
+  }
+  if (posts && !chunked && length.empty()) {
+    return {{411, "expected Content-Length or Transfer-Encoding: chunked"}};
+  }
+  const std::string encoding = request.get_header_value("Content-Encoding");
+  if (!encoding.empty() && encoding != "identity") {
+    return {{415, "Content-Encoding: expected none; send the JSON as it is"}};
+  }
+  if (request.has_header("Range")) return {{400, "Range: expected none; replies come whole"}};
+  return std::nullopt;
+}
+
+}  // namespace
+
+struct GatewayListener::Impl {
+  Impl(std::size_t max_bytes, GatewayCallbacks given)
+      : max_body_bytes(max_bytes), callbacks(std::move(given)), http(Limits(max_bytes)) {
+    httplib::Server& server = http.server();
+    server.set_pre_routing_handler(
+        [this](const httplib::Request& request, httplib::Response& response) {
+          const auto fault = Fault(request);
+          if (!fault) return HandlerResponse::Unhandled;
+          Refuse(fault->first, fault->second, response);
+          return HandlerResponse::Handled;
+        });
+    server.Get(".*", [this](const httplib::Request& request, httplib::Response& response) {
+      Answer(request, "", response);
+    });
+    server.Post(".*", [this](const httplib::Request& request, httplib::Response& response,
+                             const httplib::ContentReader& reader) {
+      ReadAndAnswer(request, reader, response);
+    });
+    // Of what the library refuses itself, such as a line that is no HTTP.
+    server.set_error_handler([this](const httplib::Request&, httplib::Response& response) {
+      if (response.body.empty() && !response.content_provider_) {
+        Refuse(response.status, "the server cannot read this HTTP request", response);
+      }
+    });
+    server.set_exception_handler(
+        [](const httplib::Request&, httplib::Response& response, const std::exception_ptr&) {
+          response.status = 500;  // Without the text, which may name internals.
+        });
+  }
+
+  // Refuses and closes the connection, on which the rest of a body may follow: a provider that
+  // gives up after the last byte makes the library do so.
+  void Refuse(int status, const std::string& message, httplib::Response& response) const {
+    HttpReply reply = callbacks.refuse(status, message);
+    response.status = reply.status;
+    response.set_header("Connection", "close");
+    const std::size_t size = reply.body.size();
+    response.set_content_provider(
+        size, kContentType,
+        [body = std::move(reply.body)](std::size_t, std::size_t, httplib::DataSink& sink) {
+          sink.write(body.data(), body.size());
+          return false;
+        });
+  }
+
+  void Answer(const httplib::Request& request, std::string body,
+              httplib::Response& response) const {
+    HttpReply reply = callbacks.answer({.method = request.method == "HEAD" ? "GET" : request.method,
+                                        .path = request.path,
+                                        .accept = request.get_header_value("Accept"),
+                                        .body = std::move(body)});
+    response.status = reply.status;
+    response.set_content(std::move(reply.body), kContentType);
+  }
+
+  // The library bounds bodies with a length; this one also those that come in chunks.
+  void ReadAndAnswer(const httplib::Request& request, const httplib::ContentReader& reader,
+                     httplib::Response& response) const {
+    std::string body;
+    bool too_long = false;
+    const bool whole = reader([&](const char* data, std::size_t size) {
+      too_long = size > max_body_bytes - body.size();
+      if (!too_long) body.append(data, size);
+      return !too_long;
+    });
+    if (whole) {
+      Answer(request, std::move(body), response);
+    } else if (too_long || response.status == 413) {
+      Refuse(413, "expected a body of at most " + std::to_string(max_body_bytes) + " bytes",
+             response);
+    } else {
+      Refuse(400, "the body ended before its announced length", response);
+    }
+  }
+
+  const std::size_t max_body_bytes;
+  const GatewayCallbacks callbacks;
+  HttpThread http;
+  int port = 0;
+};
+
+GatewayListener::GatewayListener(const std::string& host, int port, std::size_t max_body_bytes,
+                                 GatewayCallbacks callbacks)
+    : impl_(std::make_unique<Impl>(max_body_bytes, std::move(callbacks))) {
+  impl_->port = impl_->http.Start(host, port, "gateway");
+}
+
+GatewayListener::~GatewayListener() = default;
+
+int GatewayListener::port() const { return impl_->port; }
+
+void GatewayListener::Stop() { impl_->http.Stop(); }
+
+}  // namespace sobolev::server

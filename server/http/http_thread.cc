@@ -1,0 +1,84 @@
+#include "server/http/http_thread.h"
+
+#include <chrono>
+#include <ctime>
+#include <functional>
+#include <semaphore>
+#include <utility>
+
+#include <sys/socket.h>
+
+#include "engine/base/error.h"
+
+namespace sobolev::server {
+namespace {
+
+constexpr time_t kIdleSeconds = 5;
+
+// Threads for a bounded number of connections: with too many, the thread that accepts them waits.
+class ConnectionThreads : public httplib::TaskQueue {
+ public:
+  ConnectionThreads(std::size_t num_threads, std::size_t max_waiting)
+      : slots_(static_cast<std::ptrdiff_t>(num_threads + max_waiting)), threads_(num_threads) {}
+
+  void enqueue(std::function<void()> serve) override {
+    slots_.acquire();
+    threads_.enqueue([this, serve = std::move(serve)] {
+      serve();
+      slots_.release();
+    });
+  }
+
+  void shutdown() override { threads_.shutdown(); }
+
+ private:
+  std::counting_semaphore<> slots_;
+  httplib::ThreadPool threads_;
+};
+
+}  // namespace
+
+HttpThread::HttpThread(const HttpLimits& limits) {
+  server_.set_payload_max_length(limits.max_body_bytes);
+  server_.set_keep_alive_max_count(limits.max_requests_per_connection);
+  server_.set_keep_alive_timeout(kIdleSeconds);
+  server_.set_read_timeout(kIdleSeconds);
+  server_.set_write_timeout(kIdleSeconds);
+  // Head and body of a reply are two writes, and the second shall not wait for the client's ACK.
+  server_.set_tcp_nodelay(true);
+  server_.new_task_queue = [limits] {
+    return new ConnectionThreads(limits.num_threads, limits.max_waiting);
+  };
+  // The library's default also sets SO_REUSEPORT, with which a second server on the same port
+  // would silently take half of the requests.
+  server_.set_socket_options([](socket_t socket) {
+    const int yes = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  });
+}
+
+HttpThread::~HttpThread() { Stop(); }
+
+int HttpThread::Start(const std::string& host, int port, const std::string& setting) {
+  const bool any = port == 0;
+  const int bound = any                                ? server_.bind_to_any_port(host)
+                    : server_.bind_to_port(host, port) ? port
+                                                       : -1;
+  if (bound <= 0) {
+    throw FailedPrecondition("CANNOT_LISTEN", setting,
+                             "cannot listen on " + host + ":" + std::to_string(port) +
+                                 "; is the port taken, or the address not of this machine?");
+  }
+  thread_ = std::thread([this] { server_.listen_after_bind(); });
+  // Server::stop does nothing before the loop runs.
+  while (!server_.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return bound;
+}
+
+void HttpThread::Stop() {
+  if (!thread_.joinable()) return;
+  server_.stop();
+  thread_.join();
+}
+
+}  // namespace sobolev::server
