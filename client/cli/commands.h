@@ -23,10 +23,11 @@ enum ExitCode {
 // What the commands share.
 struct Context {
   std::string server = "localhost:50551";
+  client::Options options;
   bool json = false;
   int exit_code = kOk;
 
-  client::Client Connect() const { return client::Client(server); }
+  client::Client Connect() const { return client::Client(server, options); }
 };
 
 void AddDatasetCommands(CLI::App& app, Context& context);

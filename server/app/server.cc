@@ -21,6 +21,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
+#include "server/auth/tls.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/thread_pool.h"
@@ -58,6 +59,11 @@ std::unique_ptr<Store> OpenStore(const ServerConfig& config, const Clock& clock,
   options.clock = &clock;
   options.env = &io;
   return OpenSqliteStore(options);
+}
+
+std::string_view Encryption(const ServerConfig& config) {
+  if (config.tls_cert.empty()) return "none";
+  return config.tls_client_ca.empty() ? "TLS" : "mutual TLS";
 }
 
 program::SourceLimits SourceLimits(const ServerConfig& config) {
@@ -127,7 +133,7 @@ struct Server::Parts {
     if (config.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort(config.listen.ToString(), grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(config.listen.ToString(), ListenerCredentials(config), &port);
     builder.SetMaxReceiveMessageSize(static_cast<int>(config.max_message_bytes));
     builder.SetMaxSendMessageSize(-1);
     // A small compressed message can unpack to a thousand times its size.
@@ -227,6 +233,7 @@ Server::Server(const ServerConfig& config) {
     throw;
   }
   LogInfo("listening", {{"grpc", parts_->grpc_address},
+                        {"encryption", Encryption(config)},
                         {"metrics", parts_->metrics_address},
                         {"data_dir", config.data_dir},
                         {"isa", Name(BestIsa())},

@@ -43,6 +43,7 @@ std::vector<Setting> Settings(ServerConfig& config) {
   constexpr std::int64_t kMessageMax = std::int64_t{1} << 30;
   constexpr int kThreadsMax = 4096;
   const std::string listeners = "Listeners";
+  const std::string access = "Who may call";
   const std::string storage = "Storage and logs";
   const std::string compute = "Compute";
   const std::string calls = "Limits of single calls";
@@ -51,14 +52,21 @@ std::vector<Setting> Settings(ServerConfig& config) {
   return {
       Address("listen", listeners, "gRPC; port 0 lets the kernel choose", config.listen),
       Address("metrics", listeners, "HTTP with /metrics and /healthz", config.metrics),
-      Switch("insecure", listeners,
-             "Allow listeners beyond loopback; they have neither encryption nor login",
+      Switch("insecure", listeners, "Allow listeners beyond loopback without encryption or login",
              config.insecure),
       Switch("reflection", listeners, "Offer gRPC server reflection", config.reflection),
       Text("port-file", "FILE", listeners,
            "Once both listeners are up, write their addresses here: a line grpc=HOST:PORT and a "
            "line metrics=HOST:PORT",
            config.port_file),
+      Text("tls-cert", "FILE", access, "PEM certificate of the server with its chain; turns on TLS",
+           config.tls_cert),
+      Text("tls-key", "FILE", access, "PEM private key of that certificate", config.tls_key),
+      Text("tls-client-ca", "FILE", access,
+           "PEM certificates of authorities; callers need a certificate that one of them signed",
+           config.tls_client_ca),
+      Count("reload-seconds", access, "How often these files are read again, without a restart", 1,
+            3600, config.reload_seconds),
       Text("data-dir", "DIR", storage, "Where datasets, jobs and models are kept; one server each",
            config.data_dir),
       Choice<LogLevel>("log-level", storage, "Least severe event that is logged",
@@ -173,22 +181,49 @@ void ApplyFile(const std::string& path, const std::vector<Setting>& settings) {
   }
 }
 
+// Beyond loopback, gRPC needs encryption and login; the metrics listener has neither.
+void RequireSafeListeners(const ServerConfig& config) {
+  if (config.tls_cert.empty() != config.tls_key.empty()) {
+    const bool has_key = config.tls_cert.empty();
+    throw InvalidArgument("INVALID_SETTING", has_key ? "tls-cert" : "tls-key",
+                          std::string("expected a file, because ") +
+                              (has_key ? "tls-key" : "tls-cert") + " is given, got ''");
+  }
+  const bool has_tls = !config.tls_cert.empty();
+  if (!config.tls_client_ca.empty() && !has_tls) {
+    throw InvalidArgument("INVALID_SETTING", "tls-client-ca",
+                          "expected tls-cert and tls-key as well: certificates of callers are "
+                          "seen only with TLS");
+  }
+  if (config.insecure) return;
+  const auto refuse = [](const std::string& name, const Endpoint& endpoint,
+                         const std::string& consequence, const std::string& fix) {
+    throw InvalidArgument("INSECURE_LISTENER", name,
+                          "expected a loopback address such as 127.0.0.1, got '" + endpoint.host +
+                              "'; " + consequence + ": " + fix +
+                              "give --insecure if a firewall or proxy guards it");
+  };
+  if (!config.listen.IsLoopback()) {
+    const std::string everyone =
+        "everyone who reaches another address can read and delete everything";
+    if (!has_tls) refuse("listen", config.listen, everyone, "set tls-cert and tls-key, or ");
+    if (config.tls_client_ca.empty()) {
+      refuse("listen", config.listen, everyone, "set tls-client-ca, or ");
+    }
+  }
+  if (!config.metrics.IsLoopback()) {
+    refuse("metrics", config.metrics, "everyone who reaches another address can read the metrics",
+           "");
+  }
+}
+
 void RequireSound(const ServerConfig& config) {
   if (config.data_dir.empty()) {
     throw InvalidArgument(
         "INVALID_SETTING", "data-dir",
         "expected a directory, got '' (and neither XDG_DATA_HOME nor HOME is set)");
   }
-  for (const auto& [name, endpoint] :
-       {std::pair("listen", &config.listen), std::pair("metrics", &config.metrics)}) {
-    if (!config.insecure && !endpoint->IsLoopback()) {
-      throw InvalidArgument("INSECURE_LISTENER", name,
-                            "expected a loopback address such as 127.0.0.1, got '" +
-                                endpoint->host +
-                                "'; everyone who reaches another address can read and delete "
-                                "everything: give --insecure if a firewall or proxy guards it");
-    }
-  }
+  RequireSafeListeners(config);
   if (config.max_predict_reply_bytes > config.max_message_bytes) {
     throw InvalidArgument("INVALID_SETTING", "max-predict-reply-bytes",
                           "expected at most max-message-bytes (" +

@@ -39,9 +39,15 @@ struct ServerConfig {
   // Listeners.
   Endpoint listen{"127.0.0.1", 50551};  // gRPC.
   Endpoint metrics{"127.0.0.1", 9464};  // HTTP: /metrics, /healthz.
-  bool insecure = false;                // Allows plaintext beyond loopback.
+  bool insecure = false;                // Allows listeners without encryption or login beyond it.
   bool reflection = true;               // gRPC server reflection.
   std::string port_file;                // Where to write the ports in use; empty: nowhere.
+
+  // Who may call. Paths of PEM files; empty: no TLS, no client certificates.
+  std::string tls_cert;       // The server's certificate, and those in between up to the CA.
+  std::string tls_key;        // Its private key.
+  std::string tls_client_ca;  // Callers need a certificate that one of these signed.
+  int reload_seconds = 5;     // How often the files above are looked at for a change.
 
   // Storage and logs.
   std::string data_dir;  // $XDG_DATA_HOME/sobolev or ~/.local/share/sobolev.
