@@ -22,8 +22,9 @@ constexpr std::chrono::milliseconds kLongestPause{1'000};
 constexpr std::chrono::seconds kPatienceBeforeContact{2};
 constexpr std::chrono::seconds kPatienceAfterNews{60};
 
-// Unary calls are idempotent, so they are retried. The streams resume by themselves; a retry policy
-// would make gRPC keep copies of what they sent.
+// Unary calls are idempotent, so they are retried: when the server is full, after the pause that it
+// names, and not at all where it says that a repetition is of no use (grpc-retry-pushback-ms). The
+// streams resume by themselves; a retry policy would make gRPC keep copies of what they sent.
 constexpr const char* kServiceConfig = R"({
   "methodConfig": [
     {
@@ -33,7 +34,7 @@ constexpr const char* kServiceConfig = R"({
         "initialBackoff": "0.1s",
         "maxBackoff": "1s",
         "backoffMultiplier": 3,
-        "retryableStatusCodes": ["UNAVAILABLE"]
+        "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]
       }
     },
     {

@@ -48,6 +48,8 @@ std::vector<Setting> Settings(ServerConfig& config) {
   const std::string compute = "Compute";
   const std::string calls = "Limits of single calls";
   const std::string connections = "Limits of connections";
+  const std::string rates = "What one principal may do a second; 0: no limit";
+  const std::string at_once = "Calls at once; more are turned away";
   const std::string shutdown = "Shutdown";
   return {
       Address("listen", listeners, "gRPC; port 0 lets the kernel choose", config.listen),
@@ -65,6 +67,10 @@ std::vector<Setting> Settings(ServerConfig& config) {
       Text("tls-client-ca", "FILE", access,
            "PEM certificates of authorities; callers need a certificate that one of them signed",
            config.tls_client_ca),
+      Text("auth-tokens", "FILE", access,
+           "Tokens that callers need, one line of `sobolev token create` each; without it there is "
+           "no login",
+           config.auth_tokens),
       Count("reload-seconds", access, "How often these files are read again, without a restart", 1,
             3600, config.reload_seconds),
       Text("data-dir", "DIR", storage, "Where datasets, jobs and models are kept; one server each",
@@ -112,10 +118,37 @@ std::vector<Setting> Settings(ServerConfig& config) {
             config.max_program_bytes),
       Count("max-program-operations", calls, "Most operations of a program's trace",
             std::int64_t{1}, std::int64_t{1} << 28, config.max_program_operations),
+      Rate("control-rate", rates, "Calls but predictions", config.control_rate),
+      Rate("predict-rate", rates, "Predictions and evaluations", config.predict_rate),
+      Bytes("byte-rate", rates, "Bytes of requests", 0, kTiB, config.byte_rate),
+      Count("max-predict-calls", at_once,
+            "Predictions and evaluations; 0: 4 per processor, and 256 more", 0, 1 << 20,
+            config.max_predict_calls),
+      Count("max-transfers", at_once, "Uploads and downloads of samples", 1, 1 << 20,
+            config.max_transfers),
+      Count("max-control-calls", at_once, "Other calls", 1, 1 << 20, config.max_control_calls),
+      Count("max-watches", at_once, "Watches of jobs", 1, 1 << 20, config.max_watches),
+      Count("max-queued-calls", at_once, "Of all these, how many may wait for a thread", 1, 1 << 20,
+            config.max_queued_calls),
       Bytes("resource-quota-bytes", connections, "Memory for gRPC's buffers, over all connections",
             8 * kMiB, kTiB, config.resource_quota_bytes),
       Count("max-streams-per-connection", connections, "Calls at once over one connection", 1,
             1 << 20, config.max_streams_per_connection),
+      Bytes("max-metadata-bytes", connections, "Headers of one call", kKiB, kMiB,
+            config.max_metadata_bytes),
+      Seconds("handshake-timeout-seconds", connections, "For TLS and HTTP/2 to begin", 0.1,
+              config.handshake_timeout_seconds),
+      Seconds("max-connection-idle-seconds", connections, "Without a call it is closed", 1,
+              config.max_connection_idle_seconds),
+      Seconds("max-connection-age-seconds", connections,
+              "Then it takes no more calls, and clients make another", 1,
+              config.max_connection_age_seconds),
+      Seconds("connection-age-grace-seconds", connections,
+              "How long calls may go on after that before they are cut", 0,
+              config.connection_age_grace_seconds),
+      Count("min-open-files", connections,
+            "Refuse to start if the system allows fewer; at the limit gRPC stops listening", 64,
+            1 << 30, config.min_open_files),
       Seconds("drain-grace-seconds", shutdown,
               "After SIGTERM, go on serving this long while health says NOT_SERVING", 0,
               config.drain_grace_seconds),
@@ -207,8 +240,8 @@ void RequireSafeListeners(const ServerConfig& config) {
     const std::string everyone =
         "everyone who reaches another address can read and delete everything";
     if (!has_tls) refuse("listen", config.listen, everyone, "set tls-cert and tls-key, or ");
-    if (config.tls_client_ca.empty()) {
-      refuse("listen", config.listen, everyone, "set tls-client-ca, or ");
+    if (config.auth_tokens.empty() && config.tls_client_ca.empty()) {
+      refuse("listen", config.listen, everyone, "set auth-tokens or tls-client-ca, or ");
     }
   }
   if (!config.metrics.IsLoopback()) {

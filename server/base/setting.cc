@@ -91,6 +91,26 @@ Setting Seconds(std::string name, std::string group, std::string meaning, double
           [&value, format] { return format(value); }};
 }
 
+Setting Rate(std::string name, std::string group, std::string meaning, double& value) {
+  constexpr double kMaximum = 1e9;
+  return {std::move(name),
+          "NUMBER",
+          std::move(group),
+          std::move(meaning),
+          [&value](const std::string& text, const std::string& field) {
+            const std::optional<double> rate = ParseNumber<double>(text);
+            if (!rate || !(*rate >= 0 && *rate <= kMaximum)) {
+              throw Unexpected(field, "a number from 0 to 1e9", text);
+            }
+            value = *rate;
+          },
+          [&value] {
+            std::array<char, 32> text{};
+            const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
+            return std::string(text.data(), end);
+          }};
+}
+
 Setting Switch(std::string name, std::string group, std::string meaning, bool& value) {
   return {std::move(name),
           "",

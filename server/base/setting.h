@@ -50,6 +50,7 @@ Setting Bytes(std::string name, std::string group, std::string meaning, std::int
               std::int64_t maximum, std::int64_t& value);
 Setting Seconds(std::string name, std::string group, std::string meaning, double minimum,
                 double& value);
+Setting Rate(std::string name, std::string group, std::string meaning, double& value);
 Setting Switch(std::string name, std::string group, std::string meaning, bool& value);
 Setting Text(std::string name, std::string type, std::string group, std::string meaning,
              std::string& value);

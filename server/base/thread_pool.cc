@@ -4,7 +4,7 @@
 
 namespace sobolev::server {
 
-ThreadPool::ThreadPool(int num_threads) {
+ThreadPool::ThreadPool(int num_threads, std::size_t max_queued) : max_queued_(max_queued) {
   threads_.reserve(static_cast<std::size_t>(num_threads));
   for (int i = 0; i < num_threads; ++i) threads_.emplace_back([this] { Run(); });
 }
@@ -16,6 +16,16 @@ ThreadPool::~ThreadPool() {
   }
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
+}
+
+bool ThreadPool::TrySubmit(std::function<void()> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (tasks_.size() >= max_queued_) return false;
+    tasks_.push_back(std::move(task));
+  }
+  wake_.notify_one();
+  return true;
 }
 
 void ThreadPool::Submit(std::function<void()> task) {

@@ -164,6 +164,9 @@ struct Metrics::Impl {
       &evaluate_compute.Add({{"order", "1"}}, ComputeBuckets()),
       &evaluate_compute.Add({{"order", "2"}}, ComputeBuckets())};
 
+  Family<Counter>& rejections =
+      CounterFamily("sobolev_rejections_total", "Calls turned away at the door, by reason.");
+
   Counter& upload_bytes =
       CounterFamily("sobolev_upload_bytes_total", "Bytes of samples made durable.").Add({});
   Counter& upload_samples =
@@ -225,6 +228,7 @@ MethodMetrics* Metrics::Method(RpcType type, const std::string& service,
   if (!inserted) return &metrics;
   const prometheus::Labels labels = {
       {"grpc_type", TypeName(type)}, {"grpc_service", service}, {"grpc_method", method}};
+  metrics.name_ = entry->first;
   metrics.started_ = &impl_->rpc_started.Add(labels);
   metrics.seconds_ = &impl_->rpc_seconds.Add(labels, HandlingBuckets());
   metrics.received_ = &impl_->rpc_received.Add(labels);
@@ -245,6 +249,10 @@ void Metrics::Predicted(std::int64_t points, int order, double compute_seconds) 
 void Metrics::Evaluated(std::int64_t points, int order, double compute_seconds) {
   impl_->evaluate_points.Increment(static_cast<double>(points));
   impl_->evaluate_compute_by_order.at(static_cast<std::size_t>(order))->Observe(compute_seconds);
+}
+
+void Metrics::Rejected(const std::string& reason) {
+  impl_->rejections.Add({{"reason", reason}}).Increment();
 }
 
 void Metrics::Uploaded(std::int64_t bytes, std::int64_t samples) {

@@ -1,4 +1,4 @@
-// One unary RPC over raw bytes: parse, do the work, serialise, finish.
+// One unary RPC over raw bytes: pass the gate, parse, do the work, serialise, finish.
 
 #ifndef SOBOLEV_SERVER_RPC_UNARY_CALL_H_
 #define SOBOLEV_SERVER_RPC_UNARY_CALL_H_
@@ -15,7 +15,9 @@
 #include "server/base/thread_pool.h"
 #include "server/convert/grpc_status.h"
 #include "server/convert/message_codec.h"
+#include "server/convert/names.h"
 #include "server/metrics/metrics.h"
+#include "server/rpc/call_context.h"
 
 namespace sobolev::server {
 
@@ -66,8 +68,14 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
                                          grpc::ByteBuffer* response_bytes, Work work,
                                          const RunsInline& runs_inline = nullptr) {
     auto* call = new UnaryCall(metrics, context, response_bytes, std::move(work));
+    const grpc::Status entered = call->context_.Enter(*metrics, request_bytes->Length());
+    if (!entered.ok()) {
+      call->End(entered);
+      return call;
+    }
     bool is_inline = false;
     const grpc::Status parsed = Guard([&] {
+      const TenantScope tenant(call->context_.tenant());
       Parse(*request_bytes, *call->request_);
       is_inline = runs_inline && runs_inline(*call->request_);
     });
@@ -75,8 +83,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       call->End(parsed);
     } else if (is_inline) {
       call->Run();
-    } else {
-      pool.Submit([call] { call->Run(); });
+    } else if (!pool.TrySubmit([call] { call->Run(); })) {
+      call->End(call->context_.NoRoom());
     }
     return call;
   }
@@ -85,7 +93,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   UnaryCall(MethodMetrics* metrics, grpc::CallbackServerContext* context,
             grpc::ByteBuffer* response_bytes, Work work)
       : meter_(metrics),
-        context_(context),
+        context_(CallContext::Of(context)),
         response_bytes_(response_bytes),
         work_(std::move(work)),
         request_(google::protobuf::Arena::CreateMessage<Request>(&arena_)),
@@ -96,7 +104,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   void Run() {
     End(Guard([this] {
       const std::stop_token stop = stop_.get_token();
-      RequireWaiting(*context_, stop);
+      RequireWaiting(context_, stop);
+      const TenantScope tenant(context_.tenant());
       work_(*request_, *response_, stop);
       *response_bytes_ = Serialize(*response_);
       meter_.Sent();
@@ -104,6 +113,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   }
 
   void End(const grpc::Status& status) {
+    context_.Leave(status);
     meter_.Finish(status);
     Finish(status);
   }
@@ -112,7 +122,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 
   CallMeter meter_;
-  grpc::CallbackServerContext* const context_;
+  CallContext& context_;
   grpc::ByteBuffer* const response_bytes_;
   const Work work_;
   std::stop_source stop_;

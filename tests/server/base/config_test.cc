@@ -224,7 +224,7 @@ TEST_F(ConfigTest, MutualTlsOpensOtherAddressesForCallsAlone) {
     return Parse(flags);
   };
   EXPECT_EQ(with({"--listen=0.0.0.0:1", "--tls-client-ca=a.pem"}).config().tls_client_ca, "a.pem");
-  EXPECT_THAT(with({"--listen=0.0.0.0:1"}).err, HasSubstr("set tls-client-ca"));
+  EXPECT_THAT(with({"--listen=0.0.0.0:1"}).err, HasSubstr("set auth-tokens or tls-client-ca"));
   EXPECT_THAT(with({"--metrics=0.0.0.0:1", "--tls-client-ca=a.pem"}).err, HasSubstr("metrics"));
 }
 
