@@ -1,7 +1,10 @@
 #include "server/gateway/gateway.h"
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
+
+#include "server/convert/names.h"
 
 namespace sobolev::server {
 namespace {
@@ -22,6 +25,17 @@ Labels LabelsFor(std::string_view path) {
   return {"other", "other"};
 }
 
+int StatusOf(const Refusal& refusal) {
+  switch (refusal.code) {
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return 401;
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return 403;
+    default:
+      return 429;
+  }
+}
+
 }  // namespace
 
 GatewayCallbacks Gateway::Callbacks() {
@@ -36,11 +50,20 @@ GatewayCallbacks Gateway::Callbacks() {
 HttpReply Gateway::Answer(const HttpRequest& request) {
   const bool large = request.body.size() > kLargeBodyBytes;
   if (large) large_bodies_.acquire();
-  HttpReply reply = Route(request);
+  HttpReply reply = AnswerCaller(request);
   if (large) large_bodies_.release();
   const Labels labels = LabelsFor(request.path);
   metrics_.HttpAnswered(labels.protocol, labels.path, reply.status);
   return reply;
+}
+
+HttpReply Gateway::AnswerCaller(const HttpRequest& request) {
+  Pass pass;
+  const std::optional<Refusal> refusal =
+      gate_.Enter("/gateway", request.authorization, request.body.size(), pass);
+  if (refusal) return UmBridge::ErrorReply(StatusOf(*refusal), refusal->reason, refusal->message);
+  const TenantScope tenant(pass.tenant());
+  return Route(request);
 }
 
 HttpReply Gateway::Route(const HttpRequest& request) const {

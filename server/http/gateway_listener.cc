@@ -123,6 +123,7 @@ struct GatewayListener::Impl {
     HttpReply reply = callbacks.answer({.method = request.method == "HEAD" ? "GET" : request.method,
                                         .path = request.path,
                                         .accept = request.get_header_value("Accept"),
+                                        .authorization = request.get_header_value("Authorization"),
                                         .body = std::move(body)});
     response.status = reply.status;
     response.set_content(std::move(reply.body), kContentType);

@@ -111,8 +111,8 @@ void PredictionService::ReplyLater(const v1::PredictRequest& request, grpc::Byte
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* PredictionService::PredictStream(
-    grpc::CallbackServerContext*) {
-  return PredictStreamCall::Start(answer_, stream_metrics_, pool_);
+    grpc::CallbackServerContext* context) {
+  return PredictStreamCall::Start(answer_, stream_metrics_, pool_, context);
 }
 
 }  // namespace sobolev::server

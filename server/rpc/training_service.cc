@@ -68,12 +68,13 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
                           static_cast<std::size_t>(config_.job_memory_bytes));
   }
 
-  const JobRecord job{.dataset_id = dataset_id,
-                      .dataset_uid = dataset.uid,
-                      .dataset_version = version,
-                      .model_id = request.model_id().empty() ? RandomModelId() : request.model_id(),
-                      .spec = SerializeDeterministic(request),
-                      .request_id = request.request_id()};
+  const JobRecord job{
+      .dataset_id = dataset_id,
+      .dataset_uid = dataset.uid,
+      .dataset_version = version,
+      .model_id = StoredId(request.model_id().empty() ? RandomModelId() : request.model_id()),
+      .spec = SerializeDeterministic(request),
+      .request_id = request.request_id().empty() ? "" : StoredId(request.request_id())};
   if (request.validate_only()) {
     v1::Job preview = ToProto(job);
     preview.clear_name();

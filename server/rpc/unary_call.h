@@ -21,7 +21,9 @@
 #include "server/base/thread_pool.h"
 #include "server/convert/grpc_status.h"
 #include "server/convert/message_codec.h"
+#include "server/convert/names.h"
 #include "server/metrics/metrics.h"
+#include "server/rpc/call_context.h"
 
 namespace sobolev::server {
 
@@ -96,8 +98,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
                                          const RunsInline& runs_inline, LongWork long_work) {
     CallMeter meter(metrics);
     meter.Received();
-    grpc::CallbackServerContext& own_context = *context;
-    grpc::Status status;
+    CallContext& own_context = CallContext::Of(context);
+    grpc::Status status = own_context.Enter(*metrics, request_bytes->Length());
     bool answered = !status.ok();
     if (!answered && runs_inline && request_bytes->Length() <= kMaxInlineBytes) {
       status = Guard([&] {
@@ -107,6 +109,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       if (answered && status.ok()) meter.Sent();
     }
     if (answered) {
+      own_context.Leave(status);
       meter.Finish(status);
       // gRPC's own reactor costs no memory, and no other thread to end the
       // call.
@@ -120,7 +123,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       ++call->holders_;
       if (pool.TrySubmit([call] { call->Run(); })) return call;
       --call->holders_;
-      status = ToStatus(std::make_exception_ptr(Error(ErrorCode::kResourceExhausted, "QUEUE_FULL", "", "too many calls wait")));
+      status = own_context.NoRoom();
     }
     call->End(status);
     return call;
@@ -134,12 +137,13 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   static constexpr std::size_t kStackBytes = 16384;
 
   // False, and nothing is done, where the work is not for this thread.
-  static bool RunInline(grpc::CallbackServerContext& context, const grpc::ByteBuffer& request_bytes,
+  static bool RunInline(CallContext& context, const grpc::ByteBuffer& request_bytes,
                         grpc::ByteBuffer& response_bytes, const Work& work,
                         const RunsInline& runs_inline) {
     alignas(std::max_align_t) std::array<char, kStackBytes> memory;
     google::protobuf::Arena arena(memory.data(), memory.size());
     auto* request = google::protobuf::Arena::CreateMessage<Request>(&arena);
+    const TenantScope tenant(context.tenant());
     Parse(request_bytes, *request);
     if (!runs_inline(*request)) return false;
     RequireWaiting(context, {});
@@ -153,7 +157,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
     return true;
   }
 
-  UnaryCall(const CallMeter& meter, grpc::CallbackServerContext& context, grpc::ByteBuffer* response_bytes,
+  UnaryCall(const CallMeter& meter, CallContext& context, grpc::ByteBuffer* response_bytes,
             LongWork work)
       : meter_(meter),
         context_(context),
@@ -171,6 +175,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
     const grpc::Status status = Guard([this] {
       const std::stop_token stop = stop_.get_token();
       RequireWaiting(context_, stop);
+      const TenantScope tenant(context_.tenant());
       work_(*request_, *response_, stop, [this](const std::exception_ptr& error) {
         End(Guard([&] {
           if (error) std::rethrow_exception(error);
@@ -184,6 +189,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   }
 
   void End(const grpc::Status& status) {
+    context_.Leave(status);
     meter_.Finish(status);
     Finish(status);
   }
@@ -196,7 +202,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   }
 
   CallMeter meter_;
-  grpc::CallbackServerContext& context_;
+  CallContext& context_;
   grpc::ByteBuffer* const response_bytes_;
   const LongWork work_;
   std::stop_source stop_;

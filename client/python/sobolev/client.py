@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sobolev import _arrays, _training, records
-from sobolev._connection import Connection, full_name
+from sobolev._connection import Connection, Security, full_name
 from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, programs_pb2
 from sobolev.dataset import Dataset
 from sobolev.errors import NotFoundError, invalid_argument
@@ -29,15 +30,32 @@ class Client:
     and DeadlineExceededError if the answer takes longer than the timeout.
     """
 
-    def __init__(self, target: str = "localhost:50551", *, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        target: str = "localhost:50551",
+        *,
+        timeout: float = 60.0,
+        tls: bool = False,
+        ca: str | os.PathLike[str] | None = None,
+        cert: str | os.PathLike[str] | None = None,
+        key: str | os.PathLike[str] | None = None,
+        token: str | None = None,
+    ) -> None:
         """Connects on first use.
 
         Args:
           target: "host:port".
           timeout: Seconds for each call. Uploads and waiting for jobs may take longer; they end
             when the connection is broken for this long.
+          tls: Whether to encrypt; any of the files below does so, too. The server's certificate
+            must name the host of the target.
+          ca: PEM file with the certificates of the authorities to trust, instead of grpc's own.
+          cert: PEM file with our certificate, for servers that ask for one.
+          key: PEM file with its private key.
+          token: Sent with each call, for servers that ask for a login. Whoever sees it can use it:
+            without TLS, that is everyone on the way.
         """
-        self._connection = Connection(target, timeout)
+        self._connection = Connection(target, timeout, Security(tls, ca, cert, key, token))
 
     def __enter__(self) -> Client:
         return self
