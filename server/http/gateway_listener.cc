@@ -34,40 +34,57 @@ bool IsPlainPath(std::string_view path) {
          });
 }
 
-// What is wrong with a request before its body is read: a status and a message. Bodies whose end
-// could be seen differently by a proxy in front are not guessed at.
-std::optional<std::pair<int, const char*>> Fault(const httplib::Request& request) {
-  if (!IsPlainPath(request.path)) {
-    return {{404, "expected a path of at most 256 letters, digits and ._:/~-"}};
-  }
-  const bool posts = request.method == "POST";
-  if (!posts && request.method != "GET" && request.method != "HEAD") {
-    return {{405, "expected GET or POST"}};
-  }
+bool HasBody(const httplib::Request& request) {
+  return request.has_header("Transfer-Encoding") ||
+         request.get_header_value("Content-Length").find_first_not_of('0') != std::string::npos;
+}
+
+struct Refusal {
+  int status;
+  const char* message;
+};
+
+// What makes it unclear where the body ends, such that a proxy in front could see another request
+// begin elsewhere.
+std::optional<Refusal> FramingFault(const httplib::Request& request) {
   const std::string length = request.get_header_value("Content-Length");
   const bool chunked = request.has_header("Transfer-Encoding");
   if (chunked && request.get_header_value("Transfer-Encoding") != "chunked") {
-    return {{400, "Transfer-Encoding: expected chunked or none"}};
+    return Refusal{400, "Transfer-Encoding: expected chunked or none"};
   }
   if (request.get_header_value_count("Content-Length") +
           request.get_header_value_count("Transfer-Encoding") >
       1) {
-    return {{400, "expected one of Content-Length and Transfer-Encoding: chunked, once"}};
+    return Refusal{400, "expected one of Content-Length and Transfer-Encoding: chunked, once"};
   }
   if (length.size() > 18 || length.find_first_not_of("0123456789") != std::string::npos) {
-    return {{400, "Content-Length: expected a whole number"}};
+    return Refusal{400, "Content-Length: expected a whole number"};
   }
-  if (!posts && (chunked || length.find_first_not_of('0') != std::string::npos)) {
-    return {{400, "expected no body of a GET request"}};
+  if (request.method == "POST" && !chunked && length.empty()) {
+    return Refusal{411, "expected Content-Length or Transfer-Encoding: chunked"};
   }
-  if (posts && !chunked && length.empty()) {
-    return {{411, "expected Content-Length or Transfer-Encoding: chunked"}};
+  return std::nullopt;
+}
+
+// What is wrong with a request whatever its body says.
+std::optional<Refusal> Fault(const httplib::Request& request) {
+  if (!IsPlainPath(request.path)) {
+    return Refusal{404, "expected a path of at most 256 letters, digits and ._:/~-"};
   }
+  if (request.method != "POST" && request.method != "GET" && request.method != "HEAD") {
+    return Refusal{405, "expected GET or POST"};
+  }
+  if (const std::optional<Refusal> fault = FramingFault(request)) return fault;
   const std::string encoding = request.get_header_value("Content-Encoding");
   if (!encoding.empty() && encoding != "identity") {
-    return {{415, "Content-Encoding: expected none; send the JSON as it is"}};
+    return Refusal{415, "Content-Encoding: expected none; send the JSON as it is"};
   }
-  if (request.has_header("Range")) return {{400, "Range: expected none; replies come whole"}};
+  if (request.get_header_value("Content-Type").starts_with("multipart/")) {
+    return Refusal{415, "Content-Type: expected application/json, not a form of parts"};
+  }
+  if (request.has_header("Range")) {
+    return Refusal{400, "Range: expected none; replies come whole"};
+  }
   return std::nullopt;
 }
 
@@ -79,13 +96,19 @@ struct GatewayListener::Impl {
     httplib::Server& server = http.server();
     server.set_pre_routing_handler(
         [this](const httplib::Request& request, httplib::Response& response) {
-          const auto fault = Fault(request);
+          const std::optional<Refusal> fault = Fault(request);
           if (!fault) return HandlerResponse::Unhandled;
-          Refuse(fault->first, fault->second, response);
+          Refuse(fault->status, fault->message, response);
           return HandlerResponse::Handled;
         });
     server.Get(".*", [this](const httplib::Request& request, httplib::Response& response) {
-      Answer(request, "", response);
+      HttpReply reply = AnswerTo(request, "");
+      // Some clients send one, which nobody reads.
+      if (HasBody(request)) {
+        WriteLast(std::move(reply), response);
+      } else {
+        Write(std::move(reply), response);
+      }
     });
     server.Post(".*", [this](const httplib::Request& request, httplib::Response& response,
                              const httplib::ContentReader& reader) {
@@ -103,10 +126,14 @@ struct GatewayListener::Impl {
         });
   }
 
-  // Refuses and closes the connection, on which the rest of a body may follow: a provider that
+  static void Write(HttpReply reply, httplib::Response& response) {
+    response.status = reply.status;
+    response.set_content(std::move(reply.body), kContentType);
+  }
+
+  // As Write, and closes the connection, on which the rest of a body may follow: a provider that
   // gives up after the last byte makes the library do so.
-  void Refuse(int status, const std::string& message, httplib::Response& response) const {
-    HttpReply reply = callbacks.refuse(status, message);
+  static void WriteLast(HttpReply reply, httplib::Response& response) {
     response.status = reply.status;
     response.set_header("Connection", "close");
     const std::size_t size = reply.body.size();
@@ -118,15 +145,16 @@ struct GatewayListener::Impl {
         });
   }
 
-  void Answer(const httplib::Request& request, std::string body,
-              httplib::Response& response) const {
-    HttpReply reply = callbacks.answer({.method = request.method == "HEAD" ? "GET" : request.method,
-                                        .path = request.path,
-                                        .accept = request.get_header_value("Accept"),
-                                        .authorization = request.get_header_value("Authorization"),
-                                        .body = std::move(body)});
-    response.status = reply.status;
-    response.set_content(std::move(reply.body), kContentType);
+  void Refuse(int status, const std::string& message, httplib::Response& response) const {
+    WriteLast(callbacks.refuse(status, message), response);
+  }
+
+  HttpReply AnswerTo(const httplib::Request& request, std::string body) const {
+    return callbacks.answer({.method = request.method == "HEAD" ? "GET" : request.method,
+                             .path = request.path,
+                             .accept = request.get_header_value("Accept"),
+                             .authorization = request.get_header_value("Authorization"),
+                             .body = std::move(body)});
   }
 
   // The library bounds bodies with a length; this one also those that come in chunks.
@@ -140,7 +168,7 @@ struct GatewayListener::Impl {
       return !too_long;
     });
     if (whole) {
-      Answer(request, std::move(body), response);
+      Write(AnswerTo(request, std::move(body)), response);
     } else if (too_long || response.status == 413) {
       Refuse(413, "expected a body of at most " + std::to_string(max_body_bytes) + " bytes",
              response);

@@ -28,15 +28,16 @@ struct HttpReply {
 struct GatewayCallbacks {
   std::function<HttpReply(const HttpRequest&)> answer;
   // The reply to what is no HttpRequest: 404 for other paths, 405 for other methods, 411 for a body
-  // without a length, 413 for too long a one, 415 for a compressed one, 400 for one that ends early
-  // or whose end is not clear. The connection is closed after it.
+  // without a length, 413 for too long a one, 415 for a compressed one or a form of parts, 400 for
+  // one that ends early or whose end is not clear. The connection is closed after it.
   std::function<HttpReply(int status, const std::string& message)> refuse;
 };
 
 // Serves from its own threads between construction and Stop. Thread-safe.
 //
-// A connection serves any number of requests and is closed after 5 idle seconds. Bodies may have
-// any content type, and come with a length or in chunks.
+// A connection serves any number of requests and is closed after 5 idle seconds. Bodies of
+// POST come with a length or in chunks and may have nearly any content type; those of GET are not
+// read.
 class GatewayListener {
  public:
   // Listens on host:port; port 0 lets the kernel choose. host is a name or an address without

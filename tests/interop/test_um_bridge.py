@@ -61,7 +61,8 @@ def test_apply_hessian_is_the_derivative_of_gradient(remote, model):
     sens, vec = [1.0, -2.0], np.array([0.5, 1.0, -1.0])
     product = remote.apply_hessian(0, 0, 0, [POINT], sens, vec.tolist())
     assert len(product) == 3
-    np.testing.assert_allclose(product, (sens @ model.hessian([POINT])[0].T).T @ vec, rtol=1e-9)
+    expected = np.einsum("m,mjk,k->j", sens, model.hessian([POINT])[0], vec)
+    np.testing.assert_allclose(product, expected, rtol=1e-9)
     step = 1e-5
     above, below = (
         np.array(remote.gradient(0, 0, [(POINT + sign * step * vec).tolist()], sens))

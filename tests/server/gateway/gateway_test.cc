@@ -31,6 +31,11 @@ class GatewayTest : public ServicesTest {
     client_->set_keep_alive(true);
   }
 
+  void TearDown() override {
+    client_.reset();  // The server waits for its connections to be idle for a while.
+    ServicesTest::TearDown();
+  }
+
   void Train() {
     v1::Job job;
     ASSERT_TRUE(ServicesTest::Train(SmallTraining(3), &job).ok());
@@ -320,7 +325,7 @@ TEST_F(GatewayTest, TesseractRefusesBadInputNamingTheField) {
   const std::string data = R"("data":{"encoding":"base64","buffer":"AAAAAAAA0D8AAAAAAADgvw=="})";
   for (const Case& c : std::vector<Case>{
            {"apply", "{", R"(["body"])", "byte"},
-           {"apply", "[]", R"(["body"])", "an object"},
+           {"apply", "[]", R"(["body"])", "a JSON object"},
            {"apply", "{}", R"(["body","inputs"])", "nothing"},
            {"apply", R"({"inputs":[1,2]})", R"(["body","inputs"])", "an object"},
            {"apply", R"({"inputs":{"y":[1,2]}})", R"(["body","inputs"])", "'y'"},
