@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import time
+import urllib.error
 import urllib.request
 
 import grpc
@@ -40,7 +41,7 @@ ALLOWED = {
         *("GetModel", "ListModels", "GetModelVersion", "ListModelVersions"),
         *("GetProgram", "ListPrograms"),
     },
-    "predictor": {"Predict", "Evaluate", "Enclose", "AnalyzeCurvature", "CheckProgram"},
+    "predictor": {"Predict", "PredictStream", "Evaluate", "Enclose", "AnalyzeCurvature", "CheckProgram"},
     "worker": {"AppendSamples"},
     "writer": {
         *("CreateDataset", "DeleteDataset", "Train", "CancelJob", "DeleteModel"),
@@ -96,7 +97,7 @@ def call(wire, service, method, authorization=None):
     metadata = [] if authorization is None else [("authorization", authorization)]
     path = wire.path(f"{service}.{method}")
     try:
-        if method == "AppendSamples":
+        if method in ("AppendSamples", "PredictStream"):
             list(wire.channel.stream_stream(path)(iter([b""]), timeout=20, metadata=metadata))
         elif method in STREAMS:
             list(wire.channel.unary_stream(path)(b"", timeout=20, metadata=metadata))
@@ -243,6 +244,32 @@ def test_what_one_tenant_makes_is_not_there_for_others(guarded, tokens):
         mine.delete()
     assert len(client.dataset("d")) == 20
     assert np.isfinite(model.predict([0.5])).all()
+
+
+def test_http_asks_for_a_token_and_shows_the_models_of_its_tenant(guarded, tokens):
+    viewer, predictor = tokens.add("viewer"), tokens.add("predictor", "acme")
+    writer, stranger = tokens.add("writer", "acme"), tokens.add("predictor", "other")
+    guarded.start()
+    client = sobolev.Client(guarded.grpc, token=writer)
+    x = np.linspace(0, 1, 20)
+    client.train(x, x**2, model="m", kind="polynomial").wait(progress=False)
+
+    def info(token):
+        request = urllib.request.Request(f"http://{guarded.gateway}/Info")
+        if token is not None:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                return reply.status, json.load(reply)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    for token, status in ((None, 401), ("sbv_nonsense", 401), (viewer, 403)):
+        answered, reply = info(token)
+        assert answered == status
+        assert set(reply["error"]) == {"type", "message"}
+    assert info(predictor) == (200, {"protocolVersion": 1.0, "models": ["m", "m:1"]})
+    assert info(stranger) == (200, {"protocolVersion": 1.0, "models": []})
 
 
 def test_lists_pass_over_other_tenants_page_by_page(guarded, tokens):
