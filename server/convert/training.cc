@@ -259,13 +259,6 @@ train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema)
   RequireUnset(spec.has_gamma(), "spec.gamma",
                "KIND_AUTO, KIND_POLYNOMIAL, and KIND_NETWORK with another optimizer than "
                "OPTIMIZER_ADAM");
-  for (const auto& [is_set, field] :
-       {std::pair(!spec.input_maps().empty(), "spec.input_maps"),
-        std::pair(spec.has_feature_degree(), "spec.feature_degree"),
-        std::pair(!spec.output_maps().empty(), "spec.output_maps"),
-        std::pair(spec.extrapolation() != Spec::EXTRAPOLATION_UNSPECIFIED, "spec.extrapolation")}) {
-    RequireUnset(is_set, field, "all kinds but KIND_NETWORK with OPTIMIZER_ADAM");
-  }
   train::Options options;
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());

@@ -209,8 +209,7 @@ class Client:
           derivative_sketch: With "adam": fit, in each step, the derivatives of so many outputs,
             drawn anew for every sample, instead of all; 0: all. Default: 0 for up to 16 outputs,
             else 4.
-          periods: Of inputs by name: after how much the function repeats; so does the model. This
-            and what follows needs another optimizer than "adam".
+          periods: Of inputs by name: after how much the function repeats; so does the model.
           harmonics: Of inputs with a period: sines and cosines of so many multiples of the
             frequency, 1 to 8. Default 1.
           log_inputs: Names of positive inputs of which the model sees the logarithm.
