@@ -20,6 +20,7 @@
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/composed_samples.h"
 #include "engine/train/composition.h"
+#include "engine/train/curvature_term.h"
 #include "engine/train/errors.h"
 #include "engine/train/mapped_shape.h"
 #include "engine/train/options.h"
@@ -40,6 +41,7 @@ constexpr Index kAnchors = 64;
 SampleShape ShapeForCore(SampleShape shape, const FeatureMap& features) {
   nn::RowLayout& layout = shape.layout;
   layout.n = features.r();
+  if (!features.Diagonal()) shape.num_hvps = 0;
   if (features.Diagonal() || shape.num_derivatives == 0) return shape;
   // As in ComposedSamples.
   const Index jacobian = layout.jacobian ? features.n() : 0;
@@ -51,9 +53,10 @@ SampleShape ShapeForCore(SampleShape shape, const FeatureMap& features) {
 
 // Bytes of the mapped copy of the samples and of their numbers.
 double CopyBytes(const SampleShape& of_core) {
-  const auto numbers = static_cast<double>(of_core.layout.Size());
-  return static_cast<double>(of_core.num_samples) *
-         (numbers * sizeof(double) + sizeof(std::uint32_t));
+  const auto of_sample = static_cast<double>(of_core.layout.Size());
+  const auto of_curvature = static_cast<double>(2 * of_core.layout.n + of_core.layout.m);
+  return sizeof(double) * (static_cast<double>(of_core.num_samples) * (of_sample + 1) +
+                           static_cast<double>(of_core.num_hvps) * of_curvature);
 }
 
 // The shape of the network that the core is; the composition sees to the rest.
@@ -151,9 +154,17 @@ void ComposedTrainer::StartTrainer(const Options& options, const std::stop_token
 
 Errors ComposedTrainer::ValidationErrors() const {
   // Held-out samples lie inside the box, where extrapolation changes nothing.
-  if (!maps_samples_) return trainer_->ValidationErrors();
-  const LabelledPoints points = StandardPoints(samples_, split_.validation, user_->scaling);
-  return ErrorsOn(*MakeSurrogate(), points, user_->scaling, nullptr);
+  const nn::Scaling& scaling = maps_samples_ ? user_->scaling : trainer_->scaling();
+  const auto errors_on = [&](const SampleSet& samples) {
+    return ErrorsOn(*MakeSurrogate(), StandardPoints(samples, split_.validation, scaling), scaling,
+                    nullptr);
+  };
+  if (maps_samples_) return errors_on(samples_);
+  Errors errors = trainer_->ValidationErrors();
+  if (options_.gamma > 0) {
+    errors.curvature_relative = errors_on(CurvaturesAlone(samples_)).curvature_relative;
+  }
+  return errors;
 }
 
 std::shared_ptr<const Surrogate> ComposedTrainer::MakeSurrogate() const {

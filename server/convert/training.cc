@@ -256,9 +256,6 @@ train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema)
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
                "KIND_AUTO, and KIND_NETWORK with another optimizer than OPTIMIZER_ADAM");
   RequireNoLabelWeights(spec);
-  RequireUnset(spec.has_gamma(), "spec.gamma",
-               "KIND_AUTO, KIND_POLYNOMIAL, and KIND_NETWORK with another optimizer than "
-               "OPTIMIZER_ADAM");
   train::Options options;
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
@@ -269,6 +266,7 @@ train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema)
   options.residual = spec.network().residual();
   if (spec.has_alpha()) options.alpha = spec.alpha();
   if (spec.has_beta()) options.beta = spec.beta();
+  if (spec.has_gamma()) options.gamma = spec.gamma();
   options.derivative_scale = ToDerivativeScale(spec.derivative_scale());
   if (spec.has_epochs()) options.epochs = spec.epochs();
   if (spec.has_batch_size()) options.batch_size = spec.batch_size();

@@ -123,6 +123,7 @@ class NetworkRun : public TrainingRun {
     report.set_jacobian_samples(training_.NumTrainingJacobians());
     report.set_alpha(*options.alpha);
     report.set_beta(*options.beta);
+    report.set_gamma(options.gamma);
     report.set_seed(options.seed);
     report.set_epochs(static_cast<std::int32_t>(trainer_.History().size()));
     report.set_best_epoch(static_cast<std::int32_t>(trainer_.BestEpoch()));

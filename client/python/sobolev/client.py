@@ -188,8 +188,8 @@ class Client:
           alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
           beta: Weight of the gradient loss. Default n / (1 + n), or 0 without Jacobians.
           gamma: Weight of the loss of Hessian-vector labels. Default 0 without such labels; with
-            them alpha : beta : gamma = 1 : n : n / 10. Not with "adam" and Gaussian processes,
-            which leave such labels out.
+            them alpha : beta : gamma = 1 : n : n / 10. "adam" leaves such labels out unless gamma
+            is given, Gaussian processes always.
           derivative_scale: "balanced" (default of "adam"), "per_output" (default else) or
             "per_input": how Jacobian entries are made comparable.
           output_weights: [m], factors of the squared errors of outputs. Default all 1. Not with
