@@ -6,9 +6,10 @@
 
 #include <absl/strings/str_format.h>
 
-#include "engine/train/options.h"
+#include "engine/train/composed_trainer.h"
 #include "engine/train/samples.h"
 #include "engine/train/selection_options.h"
+#include "server/convert/composition.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
 #include "server/convert/training.h"
@@ -64,8 +65,9 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
     train::CheckSelection(ToSelectionOptions(request.spec(), schema), samples.n, samples.m,
                           samples.NumSamples());
   } else {
-    train::ResolveOptions(ToOptions(request.spec(), schema), train::ShapeOf(samples),
-                          static_cast<std::size_t>(config_.job_memory_bytes));
+    train::ResolveComposed(ToOptions(request.spec(), schema), ToComposition(request.spec(), schema),
+                           train::ShapeOf(samples),
+                           static_cast<std::size_t>(config_.job_memory_bytes));
   }
 
   const JobRecord job{

@@ -206,8 +206,8 @@ class Client:
           alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
           beta: Weight of the gradient loss. Default n / (1 + n), or 0 without Jacobians.
           gamma: Weight of the loss of Hessian-vector labels. Default 0 without such labels; with
-            them alpha : beta : gamma = 1 : n : n / 10. Not with "adam" and Gaussian processes,
-            which leave such labels out.
+            them alpha : beta : gamma = 1 : n : n / 10. "adam" leaves such labels out unless gamma
+            is given, Gaussian processes always.
           derivative_scale: "balanced" (default of "adam"), "per_output" (default else) or
             "per_input": how Jacobian entries are made comparable.
           output_weights: [m], factors of the squared errors of outputs. Default all 1. Not with
@@ -227,8 +227,7 @@ class Client:
           derivative_sketch: With "adam": fit, in each step, the derivatives of so many outputs,
             drawn anew for every sample, instead of all; 0: all. Default: 0 for up to 16 outputs,
             else 4.
-          periods: Of inputs by name: after how much the function repeats; so does the model. This
-            and what follows needs another optimizer than "adam".
+          periods: Of inputs by name: after how much the function repeats; so does the model.
           harmonics: Of inputs with a period: sines and cosines of so many multiples of the
             frequency, 1 to 8. Default 1.
           log_inputs: Names of positive inputs of which the model sees the logarithm.
