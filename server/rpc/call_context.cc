@@ -34,6 +34,10 @@ grpc::Status CallContext::NoRoom() {
                   "too many calls wait for a thread; try again");
 }
 
+void CallContextAllocator::Release(grpc::CallbackServerContext* context) {
+  delete dynamic_cast<CallContext*>(context);
+}
+
 std::string_view CallContext::Authorization() const {
   if (!gate_.has_login()) return {};  // gRPC sorts the headers only when asked for them.
   const auto entry = client_metadata().find("authorization");
