@@ -51,6 +51,10 @@ void CallContext::Log(const grpc::Status& status) const {
                                   {"span_id", trace ? trace->span_id : std::string_view()}});
 }
 
+void CallContextAllocator::Release(grpc::CallbackServerContext* context) {
+  delete dynamic_cast<CallContext*>(context);
+}
+
 std::string_view CallContext::Header(const char* name) const {
   const auto entry = client_metadata().find(name);
   if (entry == client_metadata().end()) return {};

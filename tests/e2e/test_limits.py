@@ -282,3 +282,15 @@ def test_too_few_files_stop_the_start(make_server):
     server = make_server("--min-open-files", "1000000000")
     assert server.launch().wait(60) == 1
     assert "min-open-files: expected a limit of at least 1000000000 open files" in server.log()
+
+
+def test_unknown_methods_leave_the_server_alone(server):
+    wire = Wire(server.grpc)
+    for path in ("/sobolev.v1.DatasetService/NoSuchMethod", "/no.such.Service/Method"):
+        for call in (
+            lambda p=path: wire.channel.unary_unary(p)(b"", timeout=20),
+            lambda p=path: list(wire.channel.stream_stream(p)(iter([b""]), timeout=20)),
+        ):
+            refusal(call).require("UNIMPLEMENTED")
+    assert server.is_running()
+    wire.unary("DatasetService.ListDatasets", b"")
