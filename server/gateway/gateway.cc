@@ -1,6 +1,7 @@
 #include "server/gateway/gateway.h"
 
 #include <cstddef>
+#include <mutex>
 #include <string_view>
 
 namespace sobolev::server {
@@ -34,10 +35,13 @@ GatewayCallbacks Gateway::Callbacks() {
 }
 
 HttpReply Gateway::Answer(const HttpRequest& request) {
-  const bool large = request.body.size() > kLargeBodyBytes;
-  if (large) large_bodies_.acquire();
-  HttpReply reply = Route(request);
-  if (large) large_bodies_.release();
+  HttpReply reply;
+  if (request.body.size() > kLargeBodyBytes) {
+    const std::lock_guard turn(large_bodies_);
+    reply = Route(request);
+  } else {
+    reply = Route(request);
+  }
   const Labels labels = LabelsFor(request.path);
   metrics_.HttpAnswered(labels.protocol, labels.path, reply.status);
   return reply;
