@@ -1,6 +1,7 @@
 #include "client/cli/app.h"
 
 #include <algorithm>
+#include <cctype>
 #include <exception>
 #include <ios>
 #include <iostream>
@@ -70,6 +71,37 @@ int ReportUsage(const std::string& message, const Context& context) {
   return kUsage;
 }
 
+// How to reach the server and prove who calls.
+void AddConnectionOptions(CLI::App& app, Context& context) {
+  const std::string group = "Connection";
+  app.add_option("--server", context.server, "Address of the server")
+      ->envname("SOBOLEV_SERVER")
+      ->type_name("HOST:PORT")
+      ->capture_default_str()
+      ->group(group);
+  app.add_flag("--tls", context.options.tls, "Encrypt; the files below do so, too")
+      ->envname("SOBOLEV_TLS")
+      ->group(group);
+  const auto add_file = [&](const std::string& name, std::string& value,
+                            const std::string& meaning) {
+    CLI::Option* const option = app.add_option("--" + name, value, meaning);
+    std::string variable = "SOBOLEV_";
+    for (const char c : name) variable += static_cast<char>(std::toupper(c));
+    return option->envname(variable)->type_name("FILE")->check(CLI::ExistingFile)->group(group);
+  };
+  add_file("ca", context.options.ca, "PEM certificates of the authorities to trust");
+  CLI::Option* const cert =
+      add_file("cert", context.options.cert, "PEM certificate of ours, for servers that ask");
+  CLI::Option* const key = add_file("key", context.options.key, "PEM private key of that");
+  cert->needs(key);
+  key->needs(cert);
+  app.add_option("--token", context.options.token,
+                 "What proves who calls; rather set SOBOLEV_TOKEN, which other users cannot see")
+      ->envname("SOBOLEV_TOKEN")
+      ->type_name("TOKEN")
+      ->group(group);
+}
+
 }  // namespace
 
 void AddHealthCommand(CLI::App& app, Context& context) {
@@ -88,10 +120,7 @@ int RunApp(int argc, const char* const* argv) {
   CLI::App app("Train differentiable surrogates on values and gradients, and query them.",
                "sobolev");
   app.set_version_flag("--version", "sobolev " SOBOLEV_VERSION);
-  app.add_option("--server", context.server, "Address of the server")
-      ->envname("SOBOLEV_SERVER")
-      ->type_name("HOST:PORT")
-      ->capture_default_str();
+  AddConnectionOptions(app, context);
   app.add_flag("--json", context.json, "Print results, and errors on standard error, as JSON");
   app.require_subcommand(1);
   app.footer(kFooter);
@@ -101,6 +130,7 @@ int RunApp(int argc, const char* const* argv) {
   AddModelCommands(app, context);
   AddJobCommands(app, context);
   AddProgramCommands(app, context);
+  AddTokenCommands(app, context);
   AddHealthCommand(app, context);
 
   try {

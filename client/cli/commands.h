@@ -23,10 +23,11 @@ enum ExitCode {
 // What the commands share.
 struct Context {
   std::string server = "localhost:50551";
+  client::Options options;
   bool json = false;
   int exit_code = kOk;
 
-  client::Client Connect() const { return client::Client(server); }
+  client::Client Connect() const { return client::Client(server, options); }
 };
 
 void AddDatasetCommands(CLI::App& app, Context& context);
@@ -37,6 +38,8 @@ void AddJobCommands(CLI::App& app, Context& context);
 void AddProgramCommands(CLI::App& app, Context& context);
 // `program sample`, into the group `program`.
 void AddProgramSampleCommand(CLI::App& group, Context& context);
+// `token`, which makes what --token takes.
+void AddTokenCommands(CLI::App& app, Context& context);
 void AddHealthCommand(CLI::App& app, Context& context);
 
 // Follows a job until it ends, with progress on standard error, then prints its report and sets the

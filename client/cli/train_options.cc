@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "client/cli/commands.h"
@@ -66,11 +67,24 @@ void AddLossOptions(CLI::App& train, client::TrainingSpec& spec) {
       ->check(IsSeed);
 }
 
+// What CLI11 takes for a flag's value; it would not say of which flag a value is wrong.
+std::string FlagProblem(const std::string& text) {
+  try {
+    CLI::detail::to_flag_value(text);
+    return "";
+  } catch (const std::logic_error&) {  // Neither a word that it knows nor a number.
+    std::string problem = "expected true or false, got \"";
+    return problem.append(text).append("\"");
+  }
+}
+
 // --skip or --skip=true, and --skip=false.
 void AddFlag(CLI::App& train, const std::string& option, std::optional<bool>& flag,
              const std::string& help) {
-  train.add_flag_function(
-      option, [&flag](std::int64_t count) { flag = count > 0; }, help);
+  train
+      .add_flag_function(
+          option, [&flag](std::int64_t count) { flag = count > 0; }, help)
+      ->check(FlagProblem);
 }
 
 void AddArchitectureOptions(CLI::App& train, client::TrainingSpec& spec) {

@@ -6,7 +6,7 @@ namespace sobolev::client {
 
 AppendStream::AppendStream(Connection& connection, const std::string& dataset,
                            const std::string& upload_id)
-    : stream_(connection.datasets().AppendSamples(&context_)) {
+    : stream_(connection.datasets().AppendSamples(connection.Authorize(context_))) {
   v1::AppendSamplesRequest request;
   request.mutable_open()->set_dataset(dataset);
   request.mutable_open()->set_upload_id(upload_id);

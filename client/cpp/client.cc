@@ -84,7 +84,7 @@ void Client::ReadSamples(const std::string& dataset,
   request.set_data_type(v1::Tensor::DATA_TYPE_FLOAT64);
   grpc::ClientContext context;
   const std::unique_ptr<grpc::ClientReader<v1::ReadSamplesResponse>> reader =
-      connection_->datasets().ReadSamples(&context, request);
+      connection_->datasets().ReadSamples(connection_->Authorize(context), request);
   ThrowUnlessOk(ReadAll(context, *reader, [&](const v1::ReadSamplesResponse& response) {
     on_samples(FromProto(response.block()));
   }));

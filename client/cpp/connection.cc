@@ -4,6 +4,8 @@
 #include <array>
 #include <condition_variable>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <mutex>
 #include <random>
@@ -20,8 +22,9 @@ constexpr std::chrono::milliseconds kLongestPause{1'000};
 constexpr std::chrono::seconds kPatienceBeforeContact{2};
 constexpr std::chrono::seconds kPatienceAfterNews{60};
 
-// Unary calls are idempotent, so they are retried. The streams resume by themselves; a retry policy
-// would make gRPC keep copies of what they sent.
+// Unary calls are idempotent, so they are retried: when the server is full, after the pause that it
+// names, and not at all where it says that a repetition is of no use (grpc-retry-pushback-ms). The
+// streams resume by themselves; a retry policy would make gRPC keep copies of what they sent.
 constexpr const char* kServiceConfig = R"({
   "methodConfig": [
     {
@@ -31,7 +34,7 @@ constexpr const char* kServiceConfig = R"({
         "initialBackoff": "0.1s",
         "maxBackoff": "1s",
         "backoffMultiplier": 3,
-        "retryableStatusCodes": ["UNAVAILABLE"]
+        "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]
       }
     },
     {
@@ -44,6 +47,38 @@ constexpr const char* kServiceConfig = R"({
   ],
   "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1}
 })";
+
+RpcError BadOption(const std::string& description) {
+  return {StatusCode::kInvalidArgument, "BAD_OPTION", description};
+}
+
+std::string ReadFile(const std::string& option, const std::string& path) {
+  if (path.empty()) return "";
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file || text.empty()) throw BadOption(option + ": cannot read '" + path + "'");
+  return text;
+}
+
+std::shared_ptr<grpc::ChannelCredentials> MakeCredentials(const Options& options) {
+  if (options.cert.empty() != options.key.empty()) {
+    throw BadOption("cert and key: expected both or none");
+  }
+  if (!options.tls && options.ca.empty() && options.cert.empty()) {
+    return grpc::InsecureChannelCredentials();
+  }
+  return grpc::SslCredentials({.pem_root_certs = ReadFile("ca", options.ca),
+                               .pem_private_key = ReadFile("key", options.key),
+                               .pem_cert_chain = ReadFile("cert", options.cert)});
+}
+
+std::string Authorization(const std::string& token) {
+  if (token.empty()) return "";
+  if (!std::ranges::all_of(token, [](char c) { return c > ' ' && c <= '~'; })) {
+    throw BadOption("token: expected printable characters without blanks");
+  }
+  return "Bearer " + token;
+}
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target, const Options& options) {
   grpc::ChannelArguments arguments;
@@ -59,13 +94,14 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target, const Opti
   // A server that restarts is found again soon.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, static_cast<int>(kFirstPause.count()));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectPauseMs);
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(target, MakeCredentials(options), arguments);
 }
 
 }  // namespace
 
 Connection::Connection(const std::string& target, const Options& options)
     : timeout_(options.timeout),
+      authorization_(Authorization(options.token)),
       channel_(MakeChannel(target, options)),
       datasets_(channel_),
       jobs_(channel_),

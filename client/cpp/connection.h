@@ -34,12 +34,19 @@ class Connection {
   v1::TrainingService::Stub& training() { return training_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
+  // Puts the token, if there is one, into a call that has not begun. Returns the call.
+  grpc::ClientContext* Authorize(grpc::ClientContext& context) const {
+    if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
+    return &context;
+  }
+
   // Makes a unary call with the default deadline. Throws RpcError.
   template <typename Stub, typename Request, typename Response>
   Response Call(Stub& stub,
                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                 const Request& request) {
     grpc::ClientContext context;
+    Authorize(context);
     context.set_deadline(std::chrono::system_clock::now() + timeout_);
     Response response;
     ThrowUnlessOk((stub.*method)(&context, request, &response));
@@ -61,6 +68,7 @@ class Connection {
 
  private:
   const std::chrono::milliseconds timeout_;
+  const std::string authorization_;  // The value of that header.
   const std::shared_ptr<grpc::Channel> channel_;
   v1::DatasetService::Stub datasets_;
   v1::JobService::Stub jobs_;

@@ -34,7 +34,7 @@ JobStatus Job::Watch(const OnEvent& on_event, std::int64_t after_event,
     grpc::ClientContext context;
     const std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
     const std::unique_ptr<grpc::ClientReader<v1::WatchJobResponse>> reader =
-        connection_->jobs().WatchJob(&context, request);
+        connection_->jobs().WatchJob(connection_->Authorize(context), request);
     std::optional<JobStatus> ended;
     const grpc::Status status =
         ReadAll(context, *reader, [&](const v1::WatchJobResponse& response) {

@@ -6,7 +6,7 @@
 //               one more sweep for every pair of a tangent and an adjoint;
 //   squares     H(i, j) = Σ_l Σ_k c_lk ż_lk(e_i) ż_lk(e_j),
 //               the tangents of all inputs once for all adjoints, and then sums over units.
-// Residual layers and skips change ā and ż, and with them the reverse sweep, but neither formula.
+// With residual layers and skips r_l follows the same paths as ā_l; the squares stay as they are.
 
 #ifndef SOBOLEV_ENGINE_NN_CURVATURE_CHUNK_H_
 #define SOBOLEV_ENGINE_NN_CURVATURE_CHUNK_H_
@@ -17,10 +17,13 @@
 
 namespace sobolev::nn {
 
-// How second derivatives are swept, for as many tangents and adjoints as are asked for.
+// What to sweep, and how.
 struct CurvaturePlan {
+  bool units;          // H of every output times e_j of every input, not directions of the request.
+  Index num_tangents;  // p: n for units.
+  Index num_adjoints;  // q: m for units.
   bool by_squares;
-  Index slots;  // Adjoints whose c_l are kept at a time.
+  Index slots;  // Adjoints whose c_l a chunk keeps at a time.
   double cost;  // Multiply-adds per point.
 };
 

@@ -71,6 +71,9 @@ struct Evaluation {
   }
 };
 
+// Up to this many points a block is cheaper point by point than as a padded chunk.
+inline constexpr Index kMaxPointsOneByOne = 18;
+
 // Elements of workspace that the functions below need, aligned to kAlignment.
 Index ChunkWorkspace(const PackedNetwork& network);
 Index PointWorkspace(const PackedNetwork& network);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <stop_token>
 #include <vector>
 
@@ -146,10 +147,18 @@ struct GramSweep::Impl {
     return {kinds.front(), 0, nullptr, 0};  // Not reached.
   }
 
-  double SumLosses() const {
-    double sum = 0;
-    for (const double loss : losses) sum += loss;
-    return sum;
+  // Chunks first … last − 1.
+  struct Range {
+    Index first;
+    Index last;
+
+    Index Count() const { return last - first; }
+    Index NumSlots() const { return std::min(Count(), kMaxSlots); }
+  };
+  Range All() const { return {0, num_chunks}; }
+
+  double SumLosses(Range range) const {
+    return std::accumulate(losses.begin() + range.first, losses.begin() + range.last, 0.0);
   }
 
   // The sums and the memory that a visit may use.
@@ -159,13 +168,13 @@ struct GramSweep::Impl {
     double* space;
   };
 
-  // visit(place, number, means) for every chunk, slot by slot.
+  // visit(place, number, means) for every chunk of the range, slot by slot.
   template <class Visit>
-  void ForEachChunk(const std::stop_token& stop, const Visit& visit) {
-    const Index num_slots = NumSlots();
+  void ForEachChunk(Range range, const std::stop_token& stop, const Visit& visit) {
+    const Index num_slots = range.NumSlots();
     workers.ForEach(num_slots, [&](Index slot, Index worker) {
-      for (Index number = slot * num_chunks / num_slots;
-           number < (slot + 1) * num_chunks / num_slots; ++number) {
+      for (Index number = range.first + slot * range.Count() / num_slots;
+           number < range.first + (slot + 1) * range.Count() / num_slots; ++number) {
         ThrowIfStopped(stop);
         const Place place = At(number);
         visit(place, number, {slot, worker, Space(worker, place.kind)});
@@ -173,11 +182,9 @@ struct GramSweep::Impl {
     });
   }
 
-  Index NumSlots() const { return std::min(num_chunks, kMaxSlots); }
-
   double Residuals(const ConstVectorRef& theta, double* r, const std::stop_token& stop) {
     SetParameters(theta);
-    ForEachChunk(stop, [&](const Place& place, Index number, const Means& means) {
+    ForEachChunk(All(), stop, [&](const Place& place, Index number, const Means& means) {
       double* const space = means.space;
       losses[static_cast<std::size_t>(number)] = place.kind.chunk.Residuals(place.data, space);
       if (r == nullptr) return;
@@ -185,30 +192,30 @@ struct GramSweep::Impl {
       std::copy_n(space + layout.sigma, layout.data.num_residuals * kernels.lanes,
                   r + place.residual);
     });
-    return SumLosses();
+    return SumLosses(All());
   }
 
-  // product = Rᵀu, with u = r if it is null. Returns L(θ).
-  double Transposed(const ConstVectorRef& theta, const double* u, VectorRef product,
+  // product = Rᵀu over a range, with u = r if it is null. Returns the range's share of L(θ).
+  double Transposed(const ConstVectorRef& theta, Range range, const double* u, VectorRef product,
                     const std::stop_token& stop) {
     SetParameters(theta);
-    for (Index slot = 0; slot < NumSlots(); ++slot) ClearTiles(slot);
-    ForEachChunk(stop, [&](const Place& place, Index number, const Means& means) {
+    for (Index slot = 0; slot < range.NumSlots(); ++slot) ClearTiles(slot);
+    ForEachChunk(range, stop, [&](const Place& place, Index number, const Means& means) {
       double* const space = means.space;
       const GramChunk& chunk = place.kind.chunk;
       losses[static_cast<std::size_t>(number)] = chunk.Residuals(place.data, space);
       chunk.Transposed(u == nullptr ? space + chunk.layout().sigma : u + place.residual, space);
       AddToSlot(place.kind, space, means.slot);
     });
-    CollectGradient(network, tiles, NumSlots(), product);
-    return SumLosses();
+    CollectGradient(network, tiles, range.NumSlots(), product);
+    return SumLosses(range);
   }
 
   double Rows(const ConstVectorRef& theta, MatrixRef R, VectorRef gradient, double* r,
               const std::stop_token& stop) {
     SetParameters(theta);
-    for (Index slot = 0; slot < NumSlots(); ++slot) ClearTiles(slot);
-    ForEachChunk(stop, [&](const Place& place, Index number, const Means& means) {
+    for (Index slot = 0; slot < All().NumSlots(); ++slot) ClearTiles(slot);
+    ForEachChunk(All(), stop, [&](const Place& place, Index number, const Means& means) {
       const GramChunk& chunk = place.kind.chunk;
       double* const space = means.space;
       losses[static_cast<std::size_t>(number)] = chunk.Residuals(place.data, space);
@@ -230,15 +237,15 @@ struct GramSweep::Impl {
                            1, R.outerStride());
       }
     });
-    CollectGradient(network, tiles, NumSlots(), gradient);
-    return SumLosses();
+    CollectGradient(network, tiles, All().NumSlots(), gradient);
+    return SumLosses(All());
   }
 
   void Apply(const ConstVectorRef& theta, const ConstVectorRef& v, double* product,
              const std::stop_token& stop) {
     SetParameters(theta);
     direction.Set(v.data());
-    ForEachChunk(stop, [&](const Place& place, Index /*number*/, const Means& means) {
+    ForEachChunk(All(), stop, [&](const Place& place, Index /*number*/, const Means& means) {
       const GramLayout& layout = place.kind.chunk.layout();
       place.kind.chunk.Residuals(place.data, means.space);
       place.kind.chunk.Directional(direction, means.space);
@@ -290,7 +297,7 @@ struct GramSweep::Impl {
         curvature->Add(last->chunk, spaces, count, H, workers, stop);
       });
     }
-    return SumLosses();
+    return SumLosses(All());
   }
 
   const GramNetwork network;
@@ -358,7 +365,15 @@ double GramSweep::Assemble(const ConstVectorRef& theta, MatrixRef H, VectorRef g
 double GramSweep::Gradient(const ConstVectorRef& theta, VectorRef gradient,
                            const std::stop_token& stop) {
   RequireSize("gradient", gradient.size(), impl_->network.num_parameters);
-  return impl_->Transposed(theta, nullptr, gradient, stop);
+  return impl_->Transposed(theta, impl_->All(), nullptr, gradient, stop);
+}
+
+Index GramSweep::NumChunks() const { return impl_->num_chunks; }
+
+double GramSweep::GradientOfChunks(const ConstVectorRef& theta, Index first, Index last,
+                                   VectorRef gradient, const std::stop_token& stop) {
+  RequireSize("gradient", gradient.size(), impl_->network.num_parameters);
+  return impl_->Transposed(theta, {first, last}, nullptr, gradient, stop);
 }
 
 double GramSweep::Rows(const ConstVectorRef& theta, MatrixRef R, VectorRef gradient, VectorRef r,
@@ -384,7 +399,7 @@ void GramSweep::ApplyTransposed(const ConstVectorRef& theta, const ConstVectorRe
                                 VectorRef product, const std::stop_token& stop) {
   RequireSize("u", u.size(), impl_->residual_size);
   RequireSize("product", product.size(), impl_->network.num_parameters);
-  impl_->Transposed(theta, u.data(), product, stop);
+  impl_->Transposed(theta, impl_->All(), u.data(), product, stop);
 }
 
 }  // namespace sobolev::nn

@@ -83,6 +83,12 @@ class GramSweep {
   double Gradient(const ConstVectorRef& theta, VectorRef gradient,
                   const std::stop_token& stop = {});
 
+  // Labels of the same kind lie in chunks of some, in their order.
+  Index NumChunks() const;
+  // As Gradient, over chunks first … last − 1 alone.
+  double GradientOfChunks(const ConstVectorRef& theta, Index first, Index last, VectorRef gradient,
+                          const std::stop_token& stop = {});
+
   // R (ResidualSize()×p), gradient = Rᵀr, r and L(θ).
   double Rows(const ConstVectorRef& theta, MatrixRef R, VectorRef gradient, VectorRef r,
               const std::stop_token& stop = {});

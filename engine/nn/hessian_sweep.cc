@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "engine/base/matrix.h"
+#include "engine/base/stop.h"
 #include "engine/nn/curvature_chunk.h"
+#include "engine/nn/curvature_point.h"
 #include "engine/nn/evaluator.h"
 #include "engine/nn/kernels.h"
 
@@ -16,11 +18,10 @@ namespace {
 constexpr Index kMostOfAdjoints = 1 << 19;
 constexpr Index kMostOfTangents = 1 << 20;
 
-enum class Pairs { kUnits, kOfRequest };
-
-CurvaturePlan Cheapest(const PackedNetwork& network, Index num_tangents, Index num_adjoints,
-                       Pairs pairs) {
-  if (network.depth == 1) return {.by_squares = false, .slots = 1, .cost = 0};
+// The plan with fewer multiply-adds; only the numbers of directions and `units` are given.
+CurvaturePlan Cheapest(const PackedNetwork& network, const CurvaturePlan& given) {
+  CurvaturePlan products = given;
+  if (network.depth == 1) return products;
   double sweep = 0;
   double units = 0;
   for (const PackedLayer& layer : network.layers) {
@@ -32,49 +33,49 @@ CurvaturePlan Cheapest(const PackedNetwork& network, Index num_tangents, Index n
   const Index hessian = network.n * network.n * network.kernels.lanes;
   const Index layers = network.depth - 1;
   const auto slots = [&](Index size) {
-    return std::clamp<Index>(kMostOfAdjoints / std::max<Index>(1, size), 1,
-                             std::max<Index>(1, num_adjoints));
+    return std::clamp<Index>(kMostOfAdjoints / size, 1, std::max<Index>(1, given.num_adjoints));
   };
-  const auto groups = [&](Index of) { return static_cast<double>((num_adjoints + of - 1) / of); };
+  const auto groups = [&](Index of) {
+    return static_cast<double>((given.num_adjoints + of - 1) / of);
+  };
   const auto n = static_cast<double>(network.n);
-  const auto p = static_cast<double>(num_tangents);
-  const auto q = static_cast<double>(num_adjoints);
+  const auto p = static_cast<double>(given.num_tangents);
+  const auto q = static_cast<double>(given.num_adjoints);
 
-  CurvaturePlan products{.by_squares = false, .slots = slots(layers * array), .cost = 0};
+  products.slots = slots(layers * array);
   products.cost = sweep * (1 + q + p * groups(products.slots) + p * q);
-  CurvaturePlan squares{.by_squares = true, .slots = slots(layers * array + hessian), .cost = 0};
+  CurvaturePlan squares = given;
+  squares.by_squares = true;
+  squares.slots = slots(layers * array + hessian);
   squares.cost = sweep * (1 + q + n * groups(squares.slots)) + q * units * n * (n + 1) / 2 +
-                 (pairs == Pairs::kOfRequest ? p * q * n * n : 0);
+                 (given.units ? 0 : p * q * n * n);
   const bool fits = 2 * network.n * array <= kMostOfTangents && hessian <= kMostOfAdjoints;
   return fits && squares.cost < products.cost ? squares : products;
 }
 
-// Columns (s·q+i)·p+k of `to` for q adjoints and p tangents.
-void Evaluate(const PackedNetwork& network, const Evaluation& evaluation, const CurvaturePlan& plan,
-              Pairs pairs, Index p, Index q, Index first, Index count, double* workspace,
-              double* to) {
+// Columns (s·q+i)·p+k of `to`.
+void EvaluateChunkOf(const PackedNetwork& network, const Evaluation& evaluation,
+                     const CurvaturePlan& plan, Index first, Index count, double* workspace,
+                     double* to) {
   const Index n = network.n;
-  to += first * q * p * n;
-  if (network.depth == 1) {
-    std::fill_n(to, count * q * p * n, 0.0);
-    return;
-  }
-  const bool units = pairs == Pairs::kUnits;
+  const Index p = plan.num_tangents;
+  const Index q = plan.num_adjoints;
   CurvatureChunk chunk(network, evaluation, plan, first, count, workspace);
   chunk.Value();
   for (Index begin = 0; begin < q; begin += plan.slots) {
     const Index num_slots = std::min(plan.slots, q - begin);
     for (Index slot = 0; slot < num_slots; ++slot) {
-      units ? chunk.UnitAdjoint(begin + slot, slot) : chunk.Adjoint(begin + slot, slot);
+      plan.units ? chunk.UnitAdjoint(begin + slot, slot) : chunk.Adjoint(begin + slot, slot);
     }
     if (plan.by_squares) chunk.Squares(num_slots);
     for (Index k = 0; k < p; ++k) {
-      if (!plan.by_squares) units ? chunk.UnitTangent(k) : chunk.Tangent(k);
+      if (!plan.by_squares) plan.units ? chunk.UnitTangent(k) : chunk.Tangent(k);
       for (Index slot = 0; slot < num_slots; ++slot) {
         const double* const product = !plan.by_squares ? chunk.ReverseSweep(slot)
-                                      : units          ? chunk.HessianColumn(k, slot)
+                                      : plan.units     ? chunk.HessianColumn(k, slot)
                                                        : chunk.HessianTimesTangent(k, slot);
-        network.kernels.scatter(product, n, count, to + ((begin + slot) * p + k) * n, q * p * n);
+        network.kernels.scatter(product, n, count, to + ((first * q + begin + slot) * p + k) * n,
+                                q * p * n);
       }
     }
   }
@@ -83,25 +84,43 @@ void Evaluate(const PackedNetwork& network, const Evaluation& evaluation, const 
 }  // namespace
 
 CurvaturePlan PlanHessians(const PackedNetwork& network) {
-  return Cheapest(network, network.n, network.m, Pairs::kUnits);
+  return Cheapest(network, {.units = true,
+                            .num_tangents = network.n,
+                            .num_adjoints = network.m,
+                            .by_squares = false,
+                            .slots = 1,
+                            .cost = 0});
 }
 
 CurvaturePlan PlanSecondAdjoints(const PackedNetwork& network, Index num_tangents,
                                  Index num_adjoints) {
-  return Cheapest(network, num_tangents, num_adjoints, Pairs::kOfRequest);
+  return Cheapest(network, {.units = false,
+                            .num_tangents = num_tangents,
+                            .num_adjoints = num_adjoints,
+                            .by_squares = false,
+                            .slots = 1,
+                            .cost = 0});
 }
 
-void EvaluateHessians(const PackedNetwork& network, const Evaluation& evaluation,
-                      const CurvaturePlan& plan, Index first, Index count, double* workspace) {
-  Evaluate(network, evaluation, plan, Pairs::kUnits, network.n, network.m, first, count, workspace,
-           evaluation.out.H);
+Index CurvatureWorkspace(const PackedNetwork& network, const CurvaturePlan& plan) {
+  return std::max(CurvatureChunk::Workspace(network, plan),
+                  CurvaturePoint::Workspace(network, plan));
 }
 
-void EvaluateSecondAdjoints(const PackedNetwork& network, const Evaluation& evaluation,
-                            const CurvaturePlan& plan, Index first, Index count,
-                            double* workspace) {
-  Evaluate(network, evaluation, plan, Pairs::kOfRequest, evaluation.tangents->count,
-           evaluation.adjoints->count, first, count, workspace, evaluation.out.X_bar_dot);
+void EvaluateCurvature(const PackedNetwork& network, const Evaluation& evaluation,
+                       const CurvaturePlan& plan, Index first, Index count, double* workspace) {
+  ThrowIfStopped(evaluation.stop);
+  double* const to = plan.units ? evaluation.out.H : evaluation.out.X_bar_dot;
+  const Index size = plan.num_adjoints * plan.num_tangents * network.n;
+  if (network.depth == 1) {
+    std::fill_n(to + first * size, count * size, 0.0);
+  } else if (count > kMaxPointsOneByOne) {
+    EvaluateChunkOf(network, evaluation, plan, first, count, workspace, to);
+  } else {
+    for (Index s = first; s < first + count; ++s) {
+      CurvaturePoint(network, evaluation, plan, s, workspace).Evaluate(to + s * size);
+    }
+  }
 }
 
 }  // namespace sobolev::nn

@@ -14,14 +14,13 @@ CurvaturePlan PlanHessians(const PackedNetwork& network);
 CurvaturePlan PlanSecondAdjoints(const PackedNetwork& network, Index num_tangents,
                                  Index num_adjoints);
 
-// evaluation.out.H for points first … first + count − 1, count <= kernels.lanes, by PlanHessians.
-// Throws Error(kCancelled).
-void EvaluateHessians(const PackedNetwork& network, const Evaluation& evaluation,
-                      const CurvaturePlan& plan, Index first, Index count, double* workspace);
+// Elements of workspace, aligned to kAlignment.
+Index CurvatureWorkspace(const PackedNetwork& network, const CurvaturePlan& plan);
 
-// Likewise evaluation.out.X_bar_dot, by PlanSecondAdjoints.
-void EvaluateSecondAdjoints(const PackedNetwork& network, const Evaluation& evaluation,
-                            const CurvaturePlan& plan, Index first, Index count, double* workspace);
+// evaluation.out.H or, unless the plan is one of units, X_bar_dot for points first …
+// first + count − 1, count <= kernels.lanes. Throws Error(kCancelled).
+void EvaluateCurvature(const PackedNetwork& network, const Evaluation& evaluation,
+                       const CurvaturePlan& plan, Index first, Index count, double* workspace);
 
 }  // namespace sobolev::nn
 

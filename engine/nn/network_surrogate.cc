@@ -15,7 +15,6 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/curvature_chunk.h"
-#include "engine/nn/curvature_point.h"
 #include "engine/nn/evaluator.h"
 #include "engine/nn/hessian_sweep.h"
 #include "engine/nn/network.h"
@@ -26,8 +25,6 @@ namespace sobolev::nn {
 
 namespace {
 
-// Up to this many points a block is cheaper point by point than as a padded chunk.
-constexpr Index kMaxPointsOneByOne = 18;
 // A saved network begins with its activation; before it comes minus the sum of these, unless that
 // is 0.
 constexpr Index kSavedSkip = 1;
@@ -153,22 +150,13 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
   const auto evaluate_block = [&](Index block) {
     const Index first = block * lanes;
     const Index count = std::min(lanes, num_points - first);
-    if (hessians) {
-      EvaluateHessians(network, evaluation, *hessians, first, count,
-                       Workspace(CurvatureChunk::Workspace(network, *hessians)));
-    }
-    const bool one_by_one = count <= kMaxPointsOneByOne;
-    if (second_adjoints && one_by_one && !second_adjoints->by_squares && network.depth > 1) {
-      double* const workspace = Workspace(CurvaturePointWorkspace(network));
-      for (Index i = 0; i < count; ++i) {
-        EvaluateSecondAdjointsAt(network, evaluation, first + i, workspace);
-      }
-    } else if (second_adjoints) {
-      EvaluateSecondAdjoints(network, evaluation, *second_adjoints, first, count,
-                             Workspace(CurvatureChunk::Workspace(network, *second_adjoints)));
+    for (const std::optional<CurvaturePlan>& plan : {hessians, second_adjoints}) {
+      if (!plan) continue;
+      EvaluateCurvature(network, evaluation, *plan, first, count,
+                        Workspace(CurvatureWorkspace(network, *plan)));
     }
     if (out.Y == nullptr && !evaluation.HasDerivatives()) return;
-    if (!one_by_one) {
+    if (count > kMaxPointsOneByOne) {
       EvaluateChunk(network, evaluation, first, count, Workspace(ChunkWorkspace(network)));
       return;
     }

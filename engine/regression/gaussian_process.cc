@@ -111,7 +111,7 @@ DenseSurrogate::PointCost GaussianProcess::CostOfPoint() const {
 }
 
 Index GaussianProcess::EvaluationWorkspace() const {
-  return (3 + kMostDirections + kMostDirections * kMostDirections) * kLanes * maps().r();
+  return (1 + (3 + kMostDirections + kMostDirections * kMostDirections) * kLanes) * maps().r();
 }
 
 Index GaussianProcess::SpreadWorkspace(bool /*gradients*/) const {

@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "engine/base/matrix.h"
+#include "engine/regression/covariance.h"
 #include "engine/regression/gaussian_process.h"
 #include "engine/regression/kernel.h"
 #include "engine/surrogate/dense_surrogate.h"
@@ -16,6 +17,10 @@ namespace {
 
 template <std::size_t lanes>
 using Lanes = std::array<double, lanes>;
+
+void InvertLengths(const Hyperparameters& hyperparameters, double* inverse) {
+  for (const double log_length : hyperparameters.log_lengths) *inverse++ = std::exp(-log_length);
+}
 
 // sum + a·b of arrays [size][lane].
 template <std::size_t lanes>
@@ -33,14 +38,15 @@ Lanes<lanes> AddProduct(Lanes<lanes> sum, const double* a, const double* b, Inde
 void GaussianProcess::EvaluateHessian(Index output, const double* x_hat, double* hessian,
                                       double* workspace) const {
   const Index r = maps().r();
-  double* const delta = workspace;
+  double* const inverse = workspace;  // 1/ℓ
+  double* const delta = inverse + r;
   std::fill_n(hessian, r * r * kLanes, 0.0);
   for (const Part& part : parts_) {
     const auto place = std::find(part.outputs.begin(), part.outputs.end(), output);
     if (place == part.outputs.end()) continue;
     const auto o = static_cast<Index>(place - part.outputs.begin());
     const auto num_outputs = static_cast<Index>(part.outputs.size());
-    const Vector& log_lengths = part.hyperparameters.log_lengths;
+    InvertLengths(part.hyperparameters, inverse);
     for (Index s = 0; s < part.Z.cols(); ++s) {
       const double b = part.B(o, s);
       const double* const g = part.G.cols() > 0 ? part.G.col(s * num_outputs + o).data() : nullptr;
@@ -48,7 +54,7 @@ void GaussianProcess::EvaluateHessian(Index output, const double* x_hat, double*
         double u = 0;
         double q = 0;
         for (Index j = 0; j < r; ++j) {
-          delta[j] = x_hat[j * kLanes + lane] * std::exp(-log_lengths(j)) - part.Z(j, s);
+          delta[j] = x_hat[j * kLanes + lane] * inverse[j] - part.Z(j, s);
           u += 0.5 * delta[j] * delta[j];
           if (g != nullptr) q += g[j] * delta[j];
         }
@@ -66,7 +72,7 @@ void GaussianProcess::EvaluateHessian(Index output, const double* x_hat, double*
     }
     for (Index j = 0; j < r; ++j) {
       for (Index k = 0; k <= j; ++k) {
-        const double factor = std::exp(-log_lengths(j) - log_lengths(k));
+        const double factor = inverse[j] * inverse[k];
         for (Index lane = 0; lane < kLanes; ++lane) {
           const double element = factor * hessian[(j * r + k) * kLanes + lane];
           hessian[(j * r + k) * kLanes + lane] = element;
@@ -86,19 +92,23 @@ void GaussianProcess::EvaluateSecondAdjoints(const DirectionPairs& pairs, const 
   const Index p = pairs.num_tangents;
   const Index q = pairs.num_adjoints;
   const Index size = r * kLanes;
-  double* const z = workspace;
+  double* const inverse = workspace;  // 1/ℓ
+  double* const z = inverse + r;
   double* const delta = z + size;
   double* const g_bar = delta + size;
   double* const V = g_bar + size;                   // [p][r]
   double* const sums = V + kMostDirections * size;  // [q][p][r]
   std::fill_n(products, q * p * size, 0.0);
   for (const Part& part : parts_) {
-    const Vector inverse = (-part.hyperparameters.log_lengths.array()).exp();
-    for (Index at = 0; at < size; ++at) z[at] = x_hat[at] * inverse(at / kLanes);
-    for (Index at = 0; at < p * size; ++at) V[at] = pairs.X_dot[at] * inverse(at / kLanes % r);
+    InvertLengths(part.hyperparameters, inverse);
+    for (Index at = 0; at < size; ++at) z[at] = x_hat[at] * inverse[at / kLanes];
+    for (Index at = 0; at < p * size; ++at) V[at] = pairs.X_dot[at] * inverse[at / kLanes % r];
     std::fill_n(sums, q * p * size, 0.0);
     for (Index s = 0; s < part.Z.cols(); ++s) {
-      for (Index at = 0; at < size; ++at) delta[at] = z[at] - part.Z(at / kLanes, s);
+      for (Index j = 0; j < r; ++j) {
+        const double z_s = part.Z(j, s);
+        for (Index at = j * kLanes; at < (j + 1) * kLanes; ++at) delta[at] = z[at] - z_s;
+      }
       const Lane squared = AddProduct<kLanes>({}, delta, delta, r);
       Lane h1;
       Lane h2;
@@ -128,16 +138,18 @@ void GaussianProcess::EvaluateSecondAdjoints(const DirectionPairs& pairs, const 
             of_delta[lane] = squares[lane] * of_delta[lane] - h2[lane] * of_g[lane];
           }
           double* const sum = sums + (i * p + k) * size;
-          for (Index at = 0; at < size; ++at) {
-            const auto lane = static_cast<std::size_t>(at % kLanes);
-            sum[at] +=
-                of_delta[lane] * delta[at] - of_g_bar[lane] * g_bar[at] + identity[lane] * v[at];
+          for (Index j = 0; j < size; j += kLanes) {
+            for (std::size_t lane = 0; lane < kLanes; ++lane) {
+              const std::size_t at = static_cast<std::size_t>(j) + lane;
+              sum[at] +=
+                  of_delta[lane] * delta[at] - of_g_bar[lane] * g_bar[at] + identity[lane] * v[at];
+            }
           }
         }
       }
     }
     for (Index at = 0; at < q * p * size; ++at) {
-      products[at] += inverse(at / kLanes % r) * sums[at];
+      products[at] += inverse[at / kLanes % r] * sums[at];
     }
   }
 }
@@ -153,7 +165,9 @@ std::array<double, GaussianProcess::kLanes> GaussianProcess::WeighCoefficients(
     for (std::size_t lane = 0; lane < kLanes; ++lane) b_bar[lane] += part.B(o, s) * weight[lane];
     if (part.G.cols() == 0) continue;
     const double* const g = part.G.col(s * num_outputs + o).data();
-    for (Index at = 0; at < r * kLanes; ++at) g_bar[at] += g[at / kLanes] * weight[at % kLanes];
+    for (Index j = 0; j < r; ++j) {
+      for (Index lane = 0; lane < kLanes; ++lane) g_bar[j * kLanes + lane] += g[j] * weight[lane];
+    }
   }
   return b_bar;
 }

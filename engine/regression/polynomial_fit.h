@@ -18,7 +18,9 @@ namespace sobolev::regression {
 
 struct PolynomialOptions {
   Index max_terms = 1500;  // Per group of outputs that share them.
-  Index max_degree = 14;
+  // A wave needs about three degrees plus the digits; the points limit degrees long before in many
+  // inputs.
+  Index max_degree = 30;
   // Rounds in which the set of terms grows where the errors of left-out points ask for it.
   int max_rounds = 24;
   // Multiply-adds of the whole search, shared by the groups, and of the fit that follows. A set of

@@ -29,6 +29,10 @@ namespace {
 // With outliers: fits with weights from the errors of the fit before.
 constexpr int kRobustRounds = 4;
 
+// Of all those but the last, which only need to tell labels that are far off.
+constexpr regression::GaussianProcessOptions kRoughProcess = {
+    .max_likelihood_labels = 300, .max_evaluations = 45, .max_refinement_labels = 0};
+
 regression::FitSizes SizesOf(const Recipe& recipe, const LabelledPoints& points) {
   const LossOptions options{.derivatives = recipe.derivatives};
   regression::FitSizes sizes = regression::FitSizes::Of(points, WeightsFor(points, options));
@@ -44,6 +48,7 @@ class ClosedFormFit : public Fit {
   ClosedFormFit(const Recipe& recipe, const FitData& data) : recipe_(recipe), data_(data) {}
 
   bool Advance(const std::stop_token& stop) override {
+    if (Done()) return false;
     AffineMaps maps = AffineMaps::Standard(data_.scaling.x_mean, data_.scaling.x_scale,
                                            data_.scaling.y_mean, data_.scaling.y_scale);
     std::optional<Projection> projection;
@@ -59,41 +64,55 @@ class ClosedFormFit : public Fit {
     const LabelledPoints& points = projected ? *projected : data_.training;
     const LossWeights weights = WeightsFor(points, loss, recipe_.balance);
     try {
-      const double power = recipe_.family == Family::kGaussianProcess ? 2 : 1;
-      if (!loss.huber) surrogate_ = FitTo(points, weights, maps, stop);
-      for (int round = 0; round < kRobustRounds && loss.huber; ++round) {
+      if (!loss.huber) {
+        surrogate_ = FitTo(points, weights, maps, stop);
+      } else {
         // In the coordinates of the data, whatever those of the fit are. The first model is 0.
         const LabelErrors errors =
-            round == 0 ? LabelErrors{data_.training.Y, data_.training.J}
-                       : LabelErrorsOn(*surrogate_, data_.training, data_.scaling, stop);
+            round_ == 0 ? LabelErrors{data_.training.Y, data_.training.J}
+                        : LabelErrorsOn(*surrogate_, data_.training, data_.scaling, stop);
+        const double power = recipe_.family == Family::kGaussianProcess ? 2 : 1;
         const LabelledPoints sound = WithoutOutliers(data_.training, errors, *loss.huber, power);
         surrogate_ = FitTo(projection ? Project(sound, *projection) : sound, weights, maps, stop);
       }
+      ++round_;
     } catch (const Error& error) {
       // Too few labels, or too many: this recipe makes no model.
       if (error.code() != ErrorCode::kInvalidArgument &&
           error.code() != ErrorCode::kResourceExhausted) {
         throw;
       }
+      surrogate_ = nullptr;
+      round_ = NumRounds();
     }
-    work_ = EstimateClosedFormWork(recipe_, data_.training) * (loss.huber ? kRobustRounds : 1);
-    return false;
+    work_ = EstimateClosedFormWork(recipe_, data_.training) * round_;
+    return !Done();
   }
 
   double Work() const override { return work_; }
   Index BestIteration() const override { return 0; }
-  std::shared_ptr<const Surrogate> MakeSurrogate() const override { return surrogate_; }
+  // Of rounds before the last nothing shall be used.
+  std::shared_ptr<const Surrogate> MakeSurrogate() const override {
+    return Done() ? surrogate_ : nullptr;
+  }
 
   // It starts over.
   void Save(ByteWriter& /*writer*/) const override {}
   void Load(ByteReader& /*reader*/) override {}
 
  private:
+  int NumRounds() const { return data_.loss.huber ? kRobustRounds : 1; }
+  bool Done() const { return round_ == NumRounds(); }
+
   std::shared_ptr<const Surrogate> FitTo(const LabelledPoints& points, const LossWeights& weights,
                                          const AffineMaps& maps,
                                          const std::stop_token& stop) const {
     if (recipe_.family == Family::kGaussianProcess) {
-      return regression::FitGaussianProcess(points, weights, maps, {}, stop).surrogate;
+      const bool last = round_ + 1 == NumRounds();
+      return regression::FitGaussianProcess(
+                 points, weights, maps, last ? regression::GaussianProcessOptions{} : kRoughProcess,
+                 stop)
+          .surrogate;
     }
     return regression::FitPolynomial(points, weights, maps, {.max_cost = recipe_.search}, stop)
         .surrogate;
@@ -101,7 +120,8 @@ class ClosedFormFit : public Fit {
 
   const Recipe recipe_;
   const FitData& data_;
-  std::shared_ptr<const Surrogate> surrogate_;
+  std::shared_ptr<const Surrogate> surrogate_;  // Of the last round.
+  int round_ = 0;                               // That comes next.
   double work_ = 0;
 };
 

@@ -82,6 +82,19 @@ class ComposedSamples::Writer {
         g_(static_cast<std::size_t>(m_)),
         out_(numbers) {}
 
+  // Room for the labels that samples have in great numbers.
+  void Reserve(std::size_t rows) {
+    const auto reserve = [rows](std::vector<double>& column, Index width) {
+      column.reserve(rows * static_cast<std::size_t>(width));
+    };
+    const Index tangents = NumTangents();
+    reserve(out_.x, r_);
+    reserve(out_.y, m_);
+    reserve(out_.jacobian, counts_.jacobian && diagonal_ ? m_ * n_ : 0);
+    reserve(out_.tangents, tangents * r_);
+    reserve(out_.jvp, tangents * m_);
+  }
+
   Index NumTangents() const {
     if (diagonal_) return counts_.tangents;
     return (counts_.jacobian ? n_ : 0) + counts_.tangents + counts_.adjoints * n_;
@@ -303,6 +316,7 @@ ComposedSamples::ComposedSamples(const SampleSet& samples, std::span<const std::
          << " features; lower spec.feature_degree or use fewer samples";
     throw Error(ErrorCode::kResourceExhausted, "JOB_MEMORY", "spec.feature_degree", text.str());
   }
+  writer.Reserve(numbers.size());
   std::size_t next = 0;
   ForEachSample(samples, stop, [&](Index number, const Sample& sample) {
     if (next == numbers.size() || number != static_cast<Index>(numbers[next])) return;

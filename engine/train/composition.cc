@@ -31,9 +31,6 @@ namespace {
 using Feature = FeatureMap::Feature;
 using Kind = FeatureFactor::Kind;
 
-constexpr Index kMaxHarmonics = 8;
-constexpr Index kMaxDegree = 4;
-constexpr Index kMaxFeatures = 1024;
 // Width of a soft clamp, of the range of the samples.
 constexpr double kClampShare = 0.1;
 
@@ -44,67 +41,9 @@ std::string Text(const Parts&... parts) {
   return text.str();
 }
 
-[[noreturn]] void Refuse(const char* reason, const char* field, const std::string& message) {
-  throw InvalidArgument(reason, field, message);
-}
-
-void CheckInput(const InputMapping& input) {
-  const char* const field = "spec.input_maps";
-  if (input.period && !(std::isfinite(*input.period) && *input.period > 0)) {
-    Refuse("OUT_OF_RANGE", field,
-           Text("expected a finite period > 0 of input '", input.name, "', got ", *input.period,
-                "; give the distance after which the function repeats, or unset it"));
-  }
-  if (input.harmonics < 1 || input.harmonics > kMaxHarmonics) {
-    Refuse("OUT_OF_RANGE", field,
-           Text("expected 1 to ", kMaxHarmonics, " harmonics of input '", input.name, "', got ",
-                input.harmonics, "; 1 is enough for most, unset it"));
-  }
-  if (input.harmonics > 1 && !input.period) {
-    Refuse("NOT_APPLICABLE", field,
-           Text("expected harmonics of input '", input.name,
-                "' to be unset, because it has no period; set the period or unset them"));
-  }
-  if (input.period && input.logarithmic) {
-    Refuse("CONFLICT", field,
-           Text("expected either a period or the logarithm of input '", input.name,
-                "', got both; unset one of them"));
-  }
-}
-
-void CheckOutput(const OutputMapping& output) {
-  const char* const field = "spec.output_maps";
-  for (const auto& bound : {output.lower, output.upper}) {
-    if (!bound || std::isfinite(*bound)) continue;
-    Refuse("NON_FINITE", field,
-           Text("expected finite bounds of output '", output.name, "', got ", *bound,
-                "; unset the bound if there is none"));
-  }
-  if (output.lower && output.upper && !(*output.lower < *output.upper)) {
-    Refuse("OUT_OF_RANGE", field,
-           Text("expected lower < upper of output '", output.name, "', got ", *output.lower,
-                " and ", *output.upper, "; exchange or unset them"));
-  }
-  if (output.logarithmic && output.upper) {
-    Refuse("CONFLICT", field,
-           Text("expected no upper bound of output '", output.name,
-                "', because it is fitted as its logarithm; unset upper or logarithmic"));
-  }
-}
-
 std::vector<InputMapping> InputsOf(const CompositionOptions& options, Index n) {
   return options.inputs.empty() ? std::vector<InputMapping>(static_cast<std::size_t>(n))
                                 : options.inputs;
-}
-
-// Numbers of monomials of degree 0 to `degree` of `count` variables; more than kMaxFeatures is
-// not counted out.
-double NumMonomials(Index count, Index degree) {
-  double number = 1;
-  for (Index k = 1; k <= degree; ++k) {
-    number *= static_cast<double>(count + k) / static_cast<double>(k);
-  }
-  return number;
 }
 
 // Ranges and, of logarithms, moments.
@@ -216,13 +155,46 @@ OutputMap MapOf(const OutputMapping& output, double scale) {
   return map;
 }
 
+// The slopes at the edges: ∂u_i/∂x_j of the core at the points X (n×N) moved to either end of input
+// j, mean over the points; 0 for inputs that are not clamped.
+Wings EdgeSlopes(const Composition& composition, const std::shared_ptr<const Surrogate>& core,
+                 const Matrix& X, const std::stop_token& stop) {
+  const Index n = X.rows();
+  const auto m = static_cast<Index>(composition.outputs.size());
+  // The same without outputs, which predicts u.
+  const ComposedSurrogate before_outputs(
+      {.features = composition.features,
+       .outputs = std::vector<OutputMap>(composition.outputs.size()),
+       .wings = {}},
+      core);
+  Wings wings{.below = Matrix::Zero(m, n), .above = Matrix::Zero(m, n)};
+  Matrix J(n, m * X.cols());
+  for (Index j = 0; j < n; ++j) {
+    const SoftClamp& clamp = composition.features.clamps()[static_cast<std::size_t>(j)];
+    if (clamp.width == 0) continue;
+    for (const auto& [edge, slopes] :
+         {std::pair(clamp.lower, &wings.below), std::pair(clamp.upper, &wings.above)}) {
+      Matrix moved = X;
+      moved.row(j).setConstant(edge);
+      before_outputs.Predict(ConstMatrixMap(moved.data(), n, X.cols()), std::nullopt, std::nullopt,
+                             {.J = J.data()}, stop);
+      for (Index i = 0; i < m; ++i) {
+        double sum = 0;
+        for (Index s = 0; s < X.cols(); ++s) sum += J(j, s * m + i);
+        const double mean = sum / static_cast<double>(X.cols());
+        (*slopes)(i, j) = std::isfinite(mean) ? mean : 0;
+      }
+    }
+  }
+  return wings;
+}
+
 }  // namespace
 
-bool CompositionOptions::IsIdentity() const {
+bool CompositionOptions::MapsSamples() const {
   const auto changes = [](const InputMapping& input) { return input.period || input.logarithmic; };
-  return std::ranges::none_of(inputs, changes) &&
-         std::ranges::all_of(outputs, &OutputMapping::IsIdentity) && degree == 1 &&
-         extrapolation == Extrapolation::kOwn;
+  return std::ranges::any_of(inputs, changes) ||
+         !std::ranges::all_of(outputs, &OutputMapping::IsIdentity) || degree > 1;
 }
 
 void Add(const CompositionOptions& options, Hasher& hasher) {
@@ -285,23 +257,15 @@ CompositionOptions WithLogarithms(const CompositionOptions& options, Logarithms 
   return changed;
 }
 
-void CheckComposition(const CompositionOptions& options, Index n) {
-  std::ranges::for_each(options.inputs, CheckInput);
-  std::ranges::for_each(options.outputs, CheckOutput);
-  if (options.degree < 1 || options.degree > kMaxDegree) {
-    Refuse("OUT_OF_RANGE", "spec.feature_degree",
-           Text("expected 1 to ", kMaxDegree, ", got ", options.degree,
-                "; 2 appends squares and products of two inputs, 1 nothing"));
-  }
-  const Index periodic = std::ranges::count_if(
-      options.inputs, [](const InputMapping& input) { return input.period.has_value(); });
-  const double monomials = NumMonomials(n - periodic, options.degree);
-  if (options.degree > 1 && monomials > static_cast<double>(kMaxFeatures)) {
-    Refuse(
-        "OUT_OF_RANGE", "spec.feature_degree",
-        Text("expected at most ", kMaxFeatures, " features, got ", monomials, " of degree up to ",
-             options.degree, " in ", n - periodic, " inputs; choose a lower degree"));
-  }
+FeatureMap NominalFeatures(const CompositionOptions& options, Index n) {
+  const InputFacts facts{.lower = Vector::Zero(n),
+                         .upper = Vector::Ones(n),
+                         .log_mean = Vector::Zero(n),
+                         .log_scale = Vector::Ones(n)};
+  const nn::Scaling scaling{
+      .x_mean = Vector::Zero(n), .x_scale = Vector::Ones(n), .y_mean = {}, .y_scale = {}};
+  return FeatureMap(FeaturesOf(InputsOf(options, n), options.degree, facts, scaling),
+                    std::vector<SoftClamp>(static_cast<std::size_t>(n)));
 }
 
 Composition MakeComposition(const CompositionOptions& options, const SampleSet& samples,
@@ -320,36 +284,12 @@ Composition MakeComposition(const CompositionOptions& options, const SampleSet& 
       .wings = {}};
 }
 
-Wings EdgeSlopes(const Composition& composition, const std::shared_ptr<const Surrogate>& core,
-                 const Matrix& X, const std::stop_token& stop) {
-  const Index n = X.rows();
-  const auto m = static_cast<Index>(composition.outputs.size());
-  // The same without outputs, which predicts u.
-  const ComposedSurrogate before_outputs(
-      {.features = composition.features,
-       .outputs = std::vector<OutputMap>(composition.outputs.size()),
-       .wings = {}},
-      core);
-  Wings wings{.below = Matrix::Zero(m, n), .above = Matrix::Zero(m, n)};
-  Matrix J(n, m * X.cols());
-  for (Index j = 0; j < n; ++j) {
-    const SoftClamp& clamp = composition.features.clamps()[static_cast<std::size_t>(j)];
-    if (clamp.width == 0) continue;
-    for (const auto& [edge, slopes] :
-         {std::pair(clamp.lower, &wings.below), std::pair(clamp.upper, &wings.above)}) {
-      Matrix moved = X;
-      moved.row(j).setConstant(edge);
-      before_outputs.Predict(ConstMatrixMap(moved.data(), n, X.cols()), std::nullopt, std::nullopt,
-                             {.J = J.data()}, stop);
-      for (Index i = 0; i < m; ++i) {
-        double sum = 0;
-        for (Index s = 0; s < X.cols(); ++s) sum += J(j, s * m + i);
-        const double mean = sum / static_cast<double>(X.cols());
-        (*slopes)(i, j) = std::isfinite(mean) ? mean : 0;
-      }
-    }
-  }
-  return wings;
+std::shared_ptr<const Surrogate> Around(const Composition& composition,
+                                        std::shared_ptr<const Surrogate> core,
+                                        const Matrix& anchors, const std::stop_token& stop) {
+  Composition whole = composition;
+  if (anchors.size() > 0) whole.wings = EdgeSlopes(composition, core, anchors, stop);
+  return std::make_shared<ComposedSurrogate>(std::move(whole), std::move(core));
 }
 
 }  // namespace sobolev::train

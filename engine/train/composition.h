@@ -14,6 +14,7 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/composed_surrogate.h"
+#include "engine/surrogate/feature_map.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/recipe.h"
 #include "engine/train/samples.h"
@@ -56,8 +57,10 @@ struct CompositionOptions {
   Index degree = 1;
   Extrapolation extrapolation = Extrapolation::kOwn;
 
+  // Whether the core is to see anything but the user's inputs and outputs.
+  bool MapsSamples() const;
   // Whether there is nothing to compose.
-  bool IsIdentity() const;
+  bool IsIdentity() const { return !MapsSamples() && extrapolation == Extrapolation::kOwn; }
 
   friend bool operator==(const CompositionOptions&, const CompositionOptions&) = default;
 };
@@ -79,15 +82,20 @@ CompositionOptions WithLogarithms(const CompositionOptions& options, Logarithms 
 // "spec.feature_degree" and the variable for numbers out of range and contradictions.
 void CheckComposition(const CompositionOptions& options, Index n);
 
+// The features of n inputs for what needs no more than their number and kinds: offsets and scales
+// are 0 and 1, and nothing is clamped. The options have passed the check.
+FeatureMap NominalFeatures(const CompositionOptions& options, Index n);
+
 // The composition, without wings, for these samples, which `scaling` standardises: the box is
 // theirs. Throws Error(kFailedPrecondition) naming the sample if an input cannot be mapped.
 Composition MakeComposition(const CompositionOptions& options, const SampleSet& samples,
                             const nn::Scaling& scaling, const std::stop_token& stop = {});
 
-// The slopes at the edges: ∂u_i/∂x_j of the core at the points X (n×N) moved to either end of input
-// j, mean over the points; 0 for inputs that are not clamped.
-Wings EdgeSlopes(const Composition& composition, const std::shared_ptr<const Surrogate>& core,
-                 const Matrix& X, const std::stop_token& stop = {});
+// The composition around `core`, with the slopes at the anchors (n×…) as wings; no anchors, no
+// wings.
+std::shared_ptr<const Surrogate> Around(const Composition& composition,
+                                        std::shared_ptr<const Surrogate> core,
+                                        const Matrix& anchors, const std::stop_token& stop = {});
 
 }  // namespace sobolev::train
 

@@ -34,13 +34,6 @@ namespace {
 // Points over which the slopes at an edge are averaged.
 constexpr std::size_t kAnchors = 64;
 
-// Whether the core is to see anything but the user's inputs and outputs.
-bool MapsAnything(const CompositionOptions& options) {
-  CompositionOptions inside = options;
-  inside.extrapolation = Extrapolation::kOwn;
-  return !inside.IsIdentity();
-}
-
 // Some of the points, in the user's units; drawn, because points may lie on a grid.
 Matrix AnchorsOf(const FitData& data) {
   std::vector<Index> order(static_cast<std::size_t>(data.training.NumPoints()));
@@ -60,7 +53,7 @@ Coordinates::Coordinates(const SampleSet& samples, const Deal& deal, const Folde
   if (options.IsIdentity()) return;
   composition_ = MakeComposition(options, samples, user.all.scaling, stop);
   if (options.extrapolation == Extrapolation::kLinear) anchors_ = AnchorsOf(user.all);
-  if (!MapsAnything(options)) return;
+  if (!options.MapsSamples()) return;
   const ComposedSamples composed(samples, deal.numbers, *composition_, options, stop);
   Deal own_deal = deal;
   std::iota(own_deal.numbers.begin(), own_deal.numbers.end(), 0U);
@@ -76,9 +69,7 @@ Coordinates::Coordinates(const SampleSet& samples, const Deal& deal, const Folde
 std::shared_ptr<const Surrogate> Coordinates::Around(std::shared_ptr<const Surrogate> core,
                                                      const std::stop_token& stop) const {
   if (!composition_ || core == nullptr) return core;
-  Composition composition = *composition_;
-  if (anchors_.size() > 0) composition.wings = EdgeSlopes(composition, core, anchors_, stop);
-  return std::make_shared<ComposedSurrogate>(std::move(composition), std::move(core));
+  return train::Around(*composition_, std::move(core), anchors_, stop);
 }
 
 }  // namespace sobolev::train

@@ -22,6 +22,7 @@
 #include "engine/nn/twin_sweep.h"
 #include "engine/train/adam.h"
 #include "engine/train/batches.h"
+#include "engine/train/curvature_term.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
 #include "engine/train/scaling.h"
@@ -53,15 +54,23 @@ class TypedLearner : public Learner {
         weights_(map_.IsIdentity() ? 0 : theta_.size()),
         gradient_(theta_.size()),
         adam_(theta_.size()),
-        best_adam_(adam_) {}
+        best_adam_(adam_),
+        steps_per_epoch_(StepsPerEpoch(resolved, static_cast<Index>(split.training.size()))) {
+    if (resolved.gamma == 0) return;
+    curvature_ = std::make_unique<CurvatureTerm>(samples, split, standardisation, resolved, stop);
+    curvature_theta_.resize(static_cast<Index>(theta_.size()));
+    curvature_gradient_.resize(curvature_theta_.size());
+  }
 
-  nn::TwinLoss Step(Index epoch, Index step, double learning_rate,
-                    const std::stop_token& stop) override {
+  StepLoss Step(Index epoch, Index step, double learning_rate,
+                const std::stop_token& stop) override {
     const RowBatch<T> batch = batches_->OfStep(epoch, step, stop);
     sweep_.SetParameters(WeightsAt(theta_));
-    const nn::TwinLoss loss =
+    const nn::TwinLoss of_rows =
         sweep_.LossAndGradient(batch.rows, batch.indices, alpha_, beta_, gradient_, stop);
-    if (std::isfinite(loss.value) && std::isfinite(loss.gradient)) {
+    StepLoss loss{.value = of_rows.value, .gradient = of_rows.gradient};
+    if (curvature_) loss.curvature = AddCurvature(epoch * steps_per_epoch_ + step, stop);
+    if (loss.IsFinite()) {
       if (!map_.IsIdentity()) {
         std::vector<T>& slopes = weights_;
         map_.template Slopes<T>(theta_, slopes);
@@ -94,6 +103,9 @@ class TypedLearner : public Learner {
       evaluation.loss.value += size / num_samples * (loss.value - evaluation.loss.value);
       evaluation.loss.gradient += size / num_samples * (loss.gradient - evaluation.loss.gradient);
     }
+    if (curvature_) {
+      evaluation.curvature = curvature_->ValidationLoss(CurvatureTheta(ThetaOf(which)), stop);
+    }
     return evaluation;
   }
 
@@ -120,7 +132,9 @@ class TypedLearner : public Learner {
     return converted;
   }
 
-  std::uint64_t Fingerprint() const override { return batches_->Fingerprint(); }
+  std::uint64_t Fingerprint() const override {
+    return batches_->Fingerprint() ^ (curvature_ ? curvature_->Fingerprint() : 0);
+  }
 
   void Save(ByteWriter& writer) const override {
     writer.WriteAll(std::span<const T>(theta_));
@@ -164,6 +178,23 @@ class TypedLearner : public Learner {
 
   const std::vector<T>& ThetaOf(Parameters which) const {
     return which == Parameters::kBest ? best_theta_ : theta_;
+  }
+
+  // The network's weights at θ in double precision; valid until the next call.
+  const Vector& CurvatureTheta(const std::vector<T>& theta) {
+    std::ranges::copy(WeightsAt(theta), curvature_theta_.begin());
+    return curvature_theta_;
+  }
+
+  // Adds to the gradient by the weights. Returns the loss.
+  double AddCurvature(Index step, const std::stop_token& stop) {
+    curvature_gradient_.setZero();
+    const double loss =
+        curvature_->AddGradient(CurvatureTheta(theta_), step, curvature_gradient_, stop);
+    for (std::size_t k = 0; k < gradient_.size(); ++k) {
+      gradient_[k] += static_cast<T>(curvature_gradient_[static_cast<Index>(k)]);
+    }
+    return loss;
   }
 
   // The network's weights at θ; valid until the next step.
@@ -222,6 +253,11 @@ class TypedLearner : public Learner {
   std::vector<T> gradient_;
   Adam<T> adam_;
   Adam<T> best_adam_;  // As it was at the best θ.
+
+  const Index steps_per_epoch_;
+  std::unique_ptr<CurvatureTerm> curvature_;  // Null if γ = 0.
+  Vector curvature_theta_;
+  Vector curvature_gradient_;
 };
 
 }  // namespace

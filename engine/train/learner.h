@@ -4,6 +4,7 @@
 #ifndef SOBOLEV_ENGINE_TRAIN_LEARNER_H_
 #define SOBOLEV_ENGINE_TRAIN_LEARNER_H_
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -24,11 +25,23 @@ enum class Parameters { kCurrent, kBest };
 // entry of Ĵ_i, an adjoint label as one row with the share ȳ_i² in Ĵ_i.
 struct Evaluation {
   nn::TwinLoss loss;       // As the optimiser sees it, over the whole set.
+  double curvature = 0;    // γ l_curvature.
   Vector value_square;     // m: Σ_s (ŷ_i − ŷ*_i)²
   Vector jacobian_square;  // m: Σ_s Σ_j (Ĵ_ij − Ĵ*_ij)² over the samples with a Jacobian
   Vector jacobian_label_square;  // m: Σ_s Σ_j Ĵ*_ij²
   Vector num_values;             // m: labels of ŷ_i
   Vector num_entries;            // m: labels of Ĵ_ij over j
+};
+
+// Losses over the samples of a step.
+struct StepLoss {
+  double value = 0;
+  double gradient = 0;
+  double curvature = 0;  // γ l_curvature, over the labels of the step.
+
+  bool IsFinite() const {
+    return std::isfinite(value) && std::isfinite(gradient) && std::isfinite(curvature);
+  }
 };
 
 // Not thread-safe; uses the threads of the current oneTBB arena. Same bits whatever their number.
@@ -39,8 +52,8 @@ class Learner {
   // One step of Adam on the loss over the samples of this step of this epoch, both from 0. Returns
   // the loss before it; the step is not taken when that is not finite. Throws Error(kCancelled),
   // with nothing changed, soon after `stop` fires.
-  virtual nn::TwinLoss Step(Index epoch, Index step, double learning_rate,
-                            const std::stop_token& stop) = 0;
+  virtual StepLoss Step(Index epoch, Index step, double learning_rate,
+                        const std::stop_token& stop) = 0;
   // Over the held-out samples. Throws Error(kCancelled) soon after `stop` fires.
   virtual Evaluation Evaluate(Parameters which, const std::stop_token& stop) = 0;
   // Whether the current parameters and what the optimiser remembers are.

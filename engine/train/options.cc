@@ -15,6 +15,7 @@
 #include "engine/nn/row_layout.h"
 #include "engine/nn/twin_sweep.h"
 #include "engine/train/batches.h"
+#include "engine/train/curvature_term.h"
 #include "engine/train/loss_weights.h"
 #include "engine/train/samples.h"
 #include "engine/train/standard_rows.h"
@@ -59,7 +60,7 @@ void RequireWhole(const char* field, Index actual, Index lowest, Index highest) 
 
 // Checks what was given; a NaN fails every comparison.
 void CheckValues(const Options& options) {
-  CheckLoss({.alpha = options.alpha, .beta = options.beta});
+  CheckLoss({.alpha = options.alpha, .beta = options.beta, .gamma = options.gamma});
   if (options.epochs) RequireWhole("spec.epochs", *options.epochs, 1, kMaxEpochs);
   if (options.batch_size) RequireWhole("spec.batch_size", *options.batch_size, 1, kMaxBatchSize);
   if (options.learning_rate) {
@@ -77,7 +78,8 @@ void CheckValues(const Options& options) {
 }
 
 // Checks the dataset against the options.
-void CheckSamples(const Options& options, Index num_samples, Index num_derivatives) {
+void CheckSamples(const Options& options, const SampleShape& shape) {
+  const Index num_samples = shape.num_samples;
   const Index num_training = num_samples - NumHeldOut(num_samples, options.validation_fraction);
   if (num_training < kMinTrainingSamples) {
     throw FailedPrecondition("TOO_FEW_SAMPLES", "dataset",
@@ -88,12 +90,21 @@ void CheckSamples(const Options& options, Index num_samples, Index num_derivativ
                                  Text(num_samples - num_training) +
                                  "; append samples or lower spec.validation_fraction");
   }
-  if (num_derivatives == 0 && options.beta.value_or(0) > 0) {
+  if (shape.num_derivatives == 0 && options.beta.value_or(0) > 0) {
     throw FailedPrecondition(
         "NO_JACOBIANS", "spec.beta",
         "expected 0 or unset because no sample has a Jacobian or other labels of "
         "first derivatives, got " +
             Text(*options.beta) + "; append samples with Jacobians or train with beta = 0");
+  }
+  if (shape.num_hvps == 0 && options.gamma > 0) {
+    throw FailedPrecondition(
+        "NO_CURVATURES", "spec.gamma",
+        "expected 0 or unset because no sample has a Hessian-vector label that "
+        "the fit can use, got " +
+            Text(options.gamma) +
+            "; append samples with hvp or train with gamma = 0 (periods and "
+            "spec.feature_degree leave such labels out)");
   }
 }
 
@@ -119,13 +130,13 @@ Options ResolveOptions(const Options& options, const SampleShape& shape, std::si
   nn::CheckResidual(architecture);
   nn::CheckConstraints(architecture, options.shape);
   CheckValues(options);
-  CheckSamples(options, num_samples, shape.num_derivatives);
+  CheckSamples(options, shape);
 
   Options resolved = options;
   const auto inputs = static_cast<double>(n);
   if (!resolved.beta) resolved.beta = shape.num_derivatives > 0 ? inputs / (1 + inputs) : 0;
   if (!resolved.alpha) resolved.alpha = *resolved.beta > 0 ? 1 / (1 + inputs) : 1;
-  CheckLoss({.alpha = resolved.alpha, .beta = resolved.beta});
+  CheckLoss({.alpha = resolved.alpha, .beta = resolved.beta, .gamma = resolved.gamma});
 
   const Index num_training = num_samples - NumHeldOut(num_samples, options.validation_fraction);
   const Index default_batch = std::min(std::max<Index>(256, num_samples / 16), kMaxBatchSize);
@@ -167,11 +178,11 @@ Options ResolveOptions(const Options& options, const SampleShape& shape, std::si
 }
 
 void RequireLabels(const Options& resolved, const SampleShape& shape) {
-  if ((shape.has_values && *resolved.alpha > 0) || *resolved.beta > 0) return;
+  if ((shape.has_values && *resolved.alpha > 0) || *resolved.beta > 0 || resolved.gamma > 0) return;
   throw FailedPrecondition("NO_LABELS", "dataset",
                            "expected samples with values or first derivatives that have a weight, "
-                           "got none; append such samples, or train on Hessian-vector labels alone "
-                           "with OPTIMIZER_LEVENBERG_MARQUARDT or OPTIMIZER_LBFGS");
+                           "got none; append such samples, or set spec.gamma to train on "
+                           "Hessian-vector labels");
 }
 
 std::size_t MemoryBytes(const Options& resolved, const SampleShape& shape) {
@@ -193,7 +204,10 @@ std::size_t MemoryBytes(const Options& resolved, const SampleShape& shape) {
   const auto sweep =
       static_cast<double>(single ? nn::TwinSweep<float>::MemoryBytes(architecture, layout, batch)
                                  : nn::TwinSweep<double>::MemoryBytes(architecture, layout, batch));
-  const double total = samples + parameters + history + sweep;
+  const double curvatures =
+      resolved.gamma > 0 ? CurvatureBytes(shape.num_hvps, shape.num_samples, layout.n, layout.m)
+                         : 0;
+  const double total = samples + parameters + history + sweep + curvatures;
   return total < 0x1p63 ? static_cast<std::size_t>(total) : std::numeric_limits<std::size_t>::max();
 }
 

@@ -33,6 +33,7 @@ struct Options {
   nn::ShapeConstraints shape;   // Of the network.
   std::optional<double> alpha;  // 1/(1+n), or 1 if β = 0.
   std::optional<double> beta;   // n/(1+n), or 0 without Jacobians.
+  double gamma = 0;             // Of Hessian-vector labels; 0 leaves them out.
   DerivativeScale derivative_scale = DerivativeScale::kBalanced;
   std::optional<Index> epochs;          // 100, or what makes 1600 steps if that is more.
   std::optional<Index> batch_size;      // max(256, samples/16); at most the training samples.
@@ -54,13 +55,14 @@ inline constexpr Index kSketchedOutputs = 4;
 
 // The checks that need only the shape of the samples: throws Error(kInvalidArgument) naming
 // "spec.<field>" for a bad option, Error(kFailedPrecondition) naming "dataset" when there are too
-// few samples for the split or "spec.beta" when there are no derivatives to fit, and
+// few samples for the split, "spec.beta" when there are no derivatives to fit or "spec.gamma" when
+// there are no Hessian-vector labels to fit, and
 // Error(kResourceExhausted) when even a streamed training passes `memory_limit`. Returns the
 // options with every optional filled in; resolved options resolve to themselves.
 Options ResolveOptions(const Options& options, const SampleShape& shape, std::size_t memory_limit);
 
 // Throws Error(kFailedPrecondition) naming "dataset" if a Trainer with these resolved options would
-// have nothing to fit: it leaves Hessian-vector labels out.
+// have nothing to fit.
 void RequireLabels(const Options& resolved, const SampleShape& shape);
 
 // About what a Trainer with these resolved options holds.

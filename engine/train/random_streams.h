@@ -14,6 +14,7 @@ inline constexpr std::uint64_t kWindowStream = std::uint64_t{1} << 61;
 inline constexpr std::uint64_t kSketchStream = std::uint64_t{1} << 62;
 inline constexpr std::uint64_t kInitialBiasStream = std::uint64_t{1} << 63;
 inline constexpr std::uint64_t kAnchorStream = kInitialBiasStream + 1;
+inline constexpr std::uint64_t kCurvatureStream = kInitialBiasStream + 2;
 // Epoch e = 0, 1, … shuffles with stream kFirstEpochStream + e.
 inline constexpr std::uint64_t kFirstEpochStream = 2;
 

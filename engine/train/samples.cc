@@ -97,7 +97,8 @@ SampleShape ShapeOf(const SampleSet& samples) {
   return {.layout = LayoutOfLabels(samples),
           .num_samples = samples.NumSamples(),
           .num_derivatives = samples.NumJacobians() + samples.NumTangents() + samples.NumAdjoints(),
-          .has_values = samples.HasValues()};
+          .has_values = samples.HasValues(),
+          .num_hvps = samples.NumHvps()};
 }
 
 bool HasDerivatives(const Sample& sample) {

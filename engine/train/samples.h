@@ -62,6 +62,7 @@ struct SampleShape {
   Index num_samples = 0;
   Index num_derivatives = 0;  // Labels of first derivatives with at least one known entry.
   bool has_values = true;     // Whether a value is known.
+  Index num_hvps = 0;         // Hessian-vector labels likewise.
 };
 SampleShape ShapeOf(const SampleSet& samples);
 

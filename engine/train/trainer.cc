@@ -134,9 +134,9 @@ struct Trainer::Impl {
   // One step of the optimiser. False if the loss was not finite.
   bool Step(const std::stop_token& stop) {
     const Index size = FirstOf(cursor.step + 1) - FirstOf(cursor.step);
-    const nn::TwinLoss loss =
+    const StepLoss loss =
         learner->Step(cursor.epoch, cursor.step, LearningRate(cursor.epoch, cursor.step), stop);
-    if (!std::isfinite(loss.value) || !std::isfinite(loss.gradient)) return false;
+    if (!loss.IsFinite()) return false;
     const double share = static_cast<double>(size) / static_cast<double>(NumTraining());
     cursor.value_loss += share * loss.value;
     cursor.gradient_loss += share * loss.gradient;
@@ -155,7 +155,8 @@ struct Trainer::Impl {
   }
 
   double LossOf(const Evaluation& evaluation) const {
-    return *options.alpha * evaluation.loss.value + *options.beta * evaluation.loss.gradient;
+    return *options.alpha * evaluation.loss.value + *options.beta * evaluation.loss.gradient +
+           evaluation.curvature;
   }
 
   // Validates, records, keeps the best, and decides whether there is another epoch.
@@ -229,6 +230,7 @@ struct Trainer::Impl {
     hasher.Add(options.shape.convexity);
     hasher.Add(*options.alpha);
     hasher.Add(*options.beta);
+    if (options.gamma > 0) hasher.Add(options.gamma);
     hasher.Add(options.derivative_scale);
     hasher.Add(*options.epochs);
     hasher.Add(*options.batch_size);

@@ -1,5 +1,5 @@
-// Differential training: minimises L(θ) = α·l_value + β·l_gradient with Adam on a one-cycle
-// schedule (Huge and Savine 2020), with early stopping on held-out samples.
+// Differential training: minimises L(θ) = α·l_value + β·l_gradient + γ·l_curvature with Adam on a
+// one-cycle schedule (Huge and Savine 2020), with early stopping on held-out samples.
 //
 // The best epoch is the last one whose validation loss is within 2% of the lowest so far: labels
 // with noise have a floor of loss that many epochs reach by chance, and among them the later are

@@ -15,13 +15,16 @@
 #include <string>
 #include <thread>
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <climits>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
+#include <sys/resource.h>
 
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
+#include "server/auth/gate.h"
+#include "server/auth/tls.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/thread_pool.h"
@@ -33,12 +36,14 @@
 #include "server/models/model_registry.h"
 #include "server/predict/predictor.h"
 #include "server/programs/program_registry.h"
+#include "server/rpc/call_context.h"
 #include "server/rpc/dataset_service.h"
 #include "server/rpc/inference_service.h"
 #include "server/rpc/job_service.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/prediction_service.h"
 #include "server/rpc/program_service.h"
+#include "server/rpc/reflection_service.h"
 #include "server/rpc/training_service.h"
 #include "server/storage/io_env.h"
 #include "server/storage/sqlite_store.h"
@@ -63,6 +68,30 @@ std::unique_ptr<Store> OpenStore(const ServerConfig& config, const Clock& clock,
   options.clock = &clock;
   options.env = &io;
   return OpenSqliteStore(options);
+}
+
+void SetMillis(grpc::ServerBuilder& builder, const char* argument, double seconds) {
+  builder.AddChannelArgument(
+      argument, static_cast<int>(std::min(1000 * seconds, static_cast<double>(INT_MAX))));
+}
+
+// At the limit gRPC stops listening for good.
+void RequireOpenFiles(int needed) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max < static_cast<rlim_t>(needed)) {
+    throw FailedPrecondition("TOO_FEW_FILES", "min-open-files",
+                             "expected a limit of at least " + std::to_string(needed) +
+                                 " open files, got " + std::to_string(limit.rlim_max) +
+                                 "; raise it (ulimit -n, LimitNOFILE) or lower the setting");
+  }
+}
+
+std::string_view Encryption(const ServerConfig& config) {
+  if (config.tls_cert.empty()) return "none";
+  return config.tls_client_ca.empty() ? "TLS" : "mutual TLS";
 }
 
 program::SourceLimits SourceLimits(const ServerConfig& config) {
@@ -95,7 +124,9 @@ struct Server::Parts {
         models(*store, static_cast<std::size_t>(config.model_cache_bytes)),
         programs(*store, static_cast<std::size_t>(config.program_cache_bytes),
                  SourceLimits(config)),
-        pool(std::max(kMinPoolThreads, ThreadsOrAll(config.threads)), 256),
+        gate(config, clock, metrics),
+        pool(std::max(kMinPoolThreads, ThreadsOrAll(config.threads)),
+             static_cast<std::size_t>(config.max_queued_calls)),
         jobs(TrainingEnvironment{.store = *store,
                                  .models = models,
                                  .metrics = metrics,
@@ -114,7 +145,8 @@ struct Server::Parts {
         inference_service(*store, models, predictor, metrics, pool,
                           [this] { return serving.load(); }),
         program_service(*store, programs, metrics, pool, config),
-        gateway(*store, models, predictor, metrics, config),
+        gateway(*store, models, predictor, gate, metrics, config),
+        reflection_service(metrics),
         janitor([this](const std::stop_token& stop) { CleanUp(stop); }) {}
 
   // Drops uploads that nobody finished, now and then.
@@ -134,11 +166,12 @@ struct Server::Parts {
   }
 
   void Listen() {
+    RequireOpenFiles(config.min_open_files);
     grpc::EnableDefaultHealthCheckService(true);
-    if (config.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
+    builder.SetContextAllocator(std::make_unique<CallContextAllocator>(gate));
     int port = 0;
-    builder.AddListeningPort(config.listen.ToString(), grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(config.listen.ToString(), ListenerCredentials(config), &port);
     builder.SetMaxReceiveMessageSize(static_cast<int>(config.max_message_bytes));
     builder.SetMaxSendMessageSize(-1);
     // A small compressed message can unpack to a thousand times its size.
@@ -150,6 +183,12 @@ struct Server::Parts {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 30'000);
+    builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
+                               static_cast<int>(config.max_metadata_bytes));
+    SetMillis(builder, GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, config.handshake_timeout_seconds);
+    SetMillis(builder, GRPC_ARG_MAX_CONNECTION_IDLE_MS, config.max_connection_idle_seconds);
+    SetMillis(builder, GRPC_ARG_MAX_CONNECTION_AGE_MS, config.max_connection_age_seconds);
+    SetMillis(builder, GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, config.connection_age_grace_seconds);
     grpc::ResourceQuota quota("sobolev");
     quota.Resize(static_cast<std::size_t>(config.resource_quota_bytes));
     builder.SetResourceQuota(quota);
@@ -158,6 +197,7 @@ struct Server::Parts {
              &inference_service, &program_service}) {
       builder.RegisterService(service);
     }
+    if (config.reflection) builder.RegisterService(&reflection_service);
     grpc_server = builder.BuildAndStart();
     if (grpc_server == nullptr || port == 0) {
       throw FailedPrecondition(
@@ -222,6 +262,7 @@ struct Server::Parts {
   std::unique_ptr<Store> store;
   ModelRegistry models;
   ProgramRegistry programs;
+  Gate gate;
   ThreadPool pool;
   JobManager jobs;
   DatasetService dataset_service;
@@ -233,6 +274,7 @@ struct Server::Parts {
   InferenceService inference_service;
   ProgramService program_service;
   Gateway gateway;
+  ReflectionService reflection_service;
   std::atomic<bool> serving{false};
   std::unique_ptr<grpc::Server> grpc_server;
   std::optional<AdminListener> admin;
@@ -256,6 +298,8 @@ Server::Server(const ServerConfig& config) {
     throw;
   }
   LogInfo("listening", {{"grpc", parts_->grpc_address},
+                        {"encryption", Encryption(config)},
+                        {"login", config.auth_tokens.empty() ? "none" : "tokens"},
                         {"metrics", parts_->metrics_address},
                         {"gateway", parts_->gateway_address},
                         {"data_dir", config.data_dir},

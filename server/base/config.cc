@@ -19,151 +19,10 @@
 #include <CLI/CLI.hpp>
 
 #include "engine/base/error.h"
+#include "server/base/setting.h"
 
 namespace sobolev::server {
 namespace {
-
-// One row of the table of settings: how to read it, how to print it, and what to say about it.
-struct Setting {
-  std::string name;     // As a flag and in the file; SOBOLEV_NAME in the environment.
-  std::string type;     // What --help shows; empty for an on/off switch.
-  std::string group;    // Heading in --help.
-  std::string meaning;  // With unit.
-  std::function<void(const std::string& text, const std::string& field)> set;
-  std::function<std::string()> get;
-};
-
-Error Unexpected(const std::string& field, const std::string& expected, const std::string& got) {
-  return InvalidArgument("INVALID_SETTING", field, "expected " + expected + ", got '" + got + "'");
-}
-
-// The number that is all of `text`, or nothing.
-template <class Number>
-std::optional<Number> ParseNumber(std::string_view text) {
-  Number number{};
-  const char* const end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || stopped != end) return std::nullopt;
-  return number;
-}
-
-struct SizeUnit {
-  std::string_view name;
-  std::int64_t bytes;
-};
-constexpr std::array<SizeUnit, 5> kSizeUnits = {{{"TiB", std::int64_t{1} << 40},
-                                                 {"GiB", std::int64_t{1} << 30},
-                                                 {"MiB", std::int64_t{1} << 20},
-                                                 {"KiB", std::int64_t{1} << 10},
-                                                 {"B", 1}}};
-
-std::string FormatBytes(std::int64_t bytes) {
-  for (const SizeUnit& unit : kSizeUnits) {
-    if (bytes >= unit.bytes && bytes % unit.bytes == 0) {
-      return std::to_string(bytes / unit.bytes) + (unit.bytes == 1 ? "" : std::string(unit.name));
-    }
-  }
-  return std::to_string(bytes);
-}
-
-std::optional<std::int64_t> ParseBytes(std::string_view text) {
-  std::int64_t factor = 1;
-  for (const SizeUnit& unit : kSizeUnits) {
-    if (text.ends_with(unit.name)) {
-      factor = unit.bytes;
-      text.remove_suffix(unit.name.size());
-      break;
-    }
-  }
-  const std::optional<std::int64_t> count = ParseNumber<std::int64_t>(text);
-  std::int64_t bytes = 0;
-  if (!count || __builtin_mul_overflow(*count, factor, &bytes)) return std::nullopt;
-  return bytes;
-}
-
-Setting Bytes(std::string name, std::string group, std::string meaning, std::int64_t minimum,
-              std::int64_t maximum, std::int64_t& value) {
-  return {std::move(name),
-          "SIZE",
-          std::move(group),
-          std::move(meaning),
-          [&value, minimum, maximum](const std::string& text, const std::string& field) {
-            const std::optional<std::int64_t> bytes = ParseBytes(text);
-            if (!bytes || *bytes < minimum || *bytes > maximum) {
-              throw Unexpected(field,
-                               "a size from " + FormatBytes(minimum) + " to " +
-                                   FormatBytes(maximum) + " such as 512KiB, 64MiB or 8GiB",
-                               text);
-            }
-            value = *bytes;
-          },
-          [&value] { return FormatBytes(value); }};
-}
-
-template <class Integer>
-Setting Count(std::string name, std::string group, std::string meaning, Integer minimum,
-              Integer maximum, Integer& value) {
-  return {std::move(name),
-          "COUNT",
-          std::move(group),
-          std::move(meaning),
-          [&value, minimum, maximum](const std::string& text, const std::string& field) {
-            const std::optional<Integer> number = ParseNumber<Integer>(text);
-            if (!number || *number < minimum || *number > maximum) {
-              throw Unexpected(field,
-                               "a whole number from " + std::to_string(minimum) + " to " +
-                                   std::to_string(maximum),
-                               text);
-            }
-            value = *number;
-          },
-          [&value] { return std::to_string(value); }};
-}
-
-Setting Seconds(std::string name, std::string group, std::string meaning, double minimum,
-                double& value) {
-  constexpr double kYear = 366.0 * 86400;
-  const auto format = [](double seconds) {
-    std::array<char, 32> text{};
-    const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), seconds);
-    return std::string(text.data(), end);
-  };
-  return {std::move(name),
-          "SECONDS",
-          std::move(group),
-          std::move(meaning),
-          [&value, minimum, format](const std::string& text, const std::string& field) {
-            const std::optional<double> seconds = ParseNumber<double>(text);
-            if (!seconds || !(*seconds >= minimum && *seconds <= kYear)) {
-              throw Unexpected(field, "seconds from " + format(minimum) + " to " + format(kYear),
-                               text);
-            }
-            value = *seconds;
-          },
-          [&value, format] { return format(value); }};
-}
-
-Setting Switch(std::string name, std::string group, std::string meaning, bool& value) {
-  return {std::move(name),
-          "",
-          std::move(group),
-          std::move(meaning),
-          [&value](const std::string& text, const std::string& field) {
-            if (text != "true" && text != "false") throw Unexpected(field, "true or false", text);
-            value = text == "true";
-          },
-          [&value] { return std::string(value ? "true" : "false"); }};
-}
-
-Setting Text(std::string name, std::string type, std::string group, std::string meaning,
-             std::string& value) {
-  return {std::move(name),
-          std::move(type),
-          std::move(group),
-          std::move(meaning),
-          [&value](const std::string& text, const std::string&) { value = text; },
-          [&value] { return value; }};
-}
 
 Setting Address(std::string name, std::string group, std::string meaning, Endpoint& value) {
   return {std::move(name),
@@ -176,34 +35,6 @@ Setting Address(std::string name, std::string group, std::string meaning, Endpoi
           [&value] { return value.ToString(); }};
 }
 
-template <class Enum>
-Setting Choice(std::string name, std::string group, std::string meaning,
-               std::vector<std::pair<std::string, Enum>> choices, Enum& value) {
-  const auto join = [](std::string all, const std::pair<std::string, Enum>& choice) {
-    return all.empty() ? choice.first : std::move(all) + "|" + choice.first;
-  };
-  std::string names = std::accumulate(choices.begin(), choices.end(), std::string(), join);
-  return {std::move(name),
-          names,
-          std::move(group),
-          std::move(meaning),
-          [&value, choices, names](const std::string& text, const std::string& field) {
-            for (const auto& [choice, meant] : choices) {
-              if (choice == text) {
-                value = meant;
-                return;
-              }
-            }
-            throw Unexpected(field, names, text);
-          },
-          [&value, choices] {
-            for (const auto& [choice, meant] : choices) {
-              if (meant == value) return choice;
-            }
-            return std::string();
-          }};
-}
-
 // The table. --help, the file's syntax and --print-config all come from here.
 std::vector<Setting> Settings(ServerConfig& config) {
   constexpr std::int64_t kKiB = std::int64_t{1} << 10;
@@ -212,10 +43,13 @@ std::vector<Setting> Settings(ServerConfig& config) {
   constexpr std::int64_t kMessageMax = std::int64_t{1} << 30;
   constexpr int kThreadsMax = 4096;
   const std::string listeners = "Listeners";
+  const std::string access = "Who may call";
   const std::string storage = "Storage and logs";
   const std::string compute = "Compute";
   const std::string calls = "Limits of single calls";
   const std::string connections = "Limits of connections";
+  const std::string rates = "What one principal may do a second; 0: no limit";
+  const std::string at_once = "Calls at once; more are turned away";
   const std::string shutdown = "Shutdown";
   return {
       Address("listen", listeners, "gRPC; port 0 lets the kernel choose", config.listen),
@@ -226,14 +60,25 @@ std::vector<Setting> Settings(ServerConfig& config) {
          config.gateway = text == "off" ? Endpoint{} : ParseEndpoint(text, field);
        },
        [&config] { return config.gateway.host.empty() ? "off" : config.gateway.ToString(); }},
-      Switch("insecure", listeners,
-             "Allow listeners beyond loopback; they have neither encryption nor login",
+      Switch("insecure", listeners, "Allow listeners beyond loopback without encryption or login",
              config.insecure),
       Switch("reflection", listeners, "Offer gRPC server reflection", config.reflection),
       Text("port-file", "FILE", listeners,
            "Once the listeners are up, write their addresses here: lines grpc=HOST:PORT, "
            "metrics=HOST:PORT and gateway=HOST:PORT",
            config.port_file),
+      Text("tls-cert", "FILE", access, "PEM certificate of the server with its chain; turns on TLS",
+           config.tls_cert),
+      Text("tls-key", "FILE", access, "PEM private key of that certificate", config.tls_key),
+      Text("tls-client-ca", "FILE", access,
+           "PEM certificates of authorities; callers need a certificate that one of them signed",
+           config.tls_client_ca),
+      Text("auth-tokens", "FILE", access,
+           "Tokens that callers need, one line of `sobolev token create` each; without it there is "
+           "no login",
+           config.auth_tokens),
+      Count("reload-seconds", access, "How often these files are read again, without a restart", 1,
+            3600, config.reload_seconds),
       Text("data-dir", "DIR", storage, "Where datasets, jobs and models are kept; one server each",
            config.data_dir),
       Choice<LogLevel>("log-level", storage, "Least severe event that is logged",
@@ -281,10 +126,37 @@ std::vector<Setting> Settings(ServerConfig& config) {
             config.max_program_bytes),
       Count("max-program-operations", calls, "Most operations of a program's trace",
             std::int64_t{1}, std::int64_t{1} << 28, config.max_program_operations),
+      Rate("control-rate", rates, "Calls but predictions", config.control_rate),
+      Rate("predict-rate", rates, "Predictions and evaluations", config.predict_rate),
+      Bytes("byte-rate", rates, "Bytes of requests", 0, kTiB, config.byte_rate),
+      Count("max-predict-calls", at_once,
+            "Predictions and evaluations; 0: 4 per processor, and 256 more", 0, 1 << 20,
+            config.max_predict_calls),
+      Count("max-transfers", at_once, "Uploads and downloads of samples", 1, 1 << 20,
+            config.max_transfers),
+      Count("max-control-calls", at_once, "Other calls", 1, 1 << 20, config.max_control_calls),
+      Count("max-watches", at_once, "Watches of jobs", 1, 1 << 20, config.max_watches),
+      Count("max-queued-calls", at_once, "Of all these, how many may wait for a thread", 1, 1 << 20,
+            config.max_queued_calls),
       Bytes("resource-quota-bytes", connections, "Memory for gRPC's buffers, over all connections",
             8 * kMiB, kTiB, config.resource_quota_bytes),
       Count("max-streams-per-connection", connections, "Calls at once over one connection", 1,
             1 << 20, config.max_streams_per_connection),
+      Bytes("max-metadata-bytes", connections, "Headers of one call", kKiB, kMiB,
+            config.max_metadata_bytes),
+      Seconds("handshake-timeout-seconds", connections, "For TLS and HTTP/2 to begin", 0.1,
+              config.handshake_timeout_seconds),
+      Seconds("max-connection-idle-seconds", connections, "Without a call it is closed", 1,
+              config.max_connection_idle_seconds),
+      Seconds("max-connection-age-seconds", connections,
+              "Then it takes no more calls, and clients make another", 1,
+              config.max_connection_age_seconds),
+      Seconds("connection-age-grace-seconds", connections,
+              "How long calls may go on after that before they are cut", 0,
+              config.connection_age_grace_seconds),
+      Count("min-open-files", connections,
+            "Refuse to start if the system allows fewer; at the limit gRPC stops listening", 64,
+            1 << 30, config.min_open_files),
       Seconds("drain-grace-seconds", shutdown,
               "After SIGTERM, go on serving this long while health says NOT_SERVING", 0,
               config.drain_grace_seconds),
@@ -350,23 +222,53 @@ void ApplyFile(const std::string& path, const std::vector<Setting>& settings) {
   }
 }
 
+// Beyond loopback, gRPC needs encryption and login; the metrics listener has neither.
+void RequireSafeListeners(const ServerConfig& config) {
+  if (config.tls_cert.empty() != config.tls_key.empty()) {
+    const bool has_key = config.tls_cert.empty();
+    throw InvalidArgument("INVALID_SETTING", has_key ? "tls-cert" : "tls-key",
+                          std::string("expected a file, because ") +
+                              (has_key ? "tls-key" : "tls-cert") + " is given, got ''");
+  }
+  const bool has_tls = !config.tls_cert.empty();
+  if (!config.tls_client_ca.empty() && !has_tls) {
+    throw InvalidArgument("INVALID_SETTING", "tls-client-ca",
+                          "expected tls-cert and tls-key as well: certificates of callers are "
+                          "seen only with TLS");
+  }
+  if (config.insecure) return;
+  const auto refuse = [](const std::string& name, const Endpoint& endpoint,
+                         const std::string& consequence, const std::string& fix) {
+    throw InvalidArgument("INSECURE_LISTENER", name,
+                          "expected a loopback address such as 127.0.0.1, got '" + endpoint.host +
+                              "'; " + consequence + ": " + fix +
+                              "give --insecure if a firewall or proxy guards it");
+  };
+  if (!config.listen.IsLoopback()) {
+    const std::string everyone =
+        "everyone who reaches another address can read and delete everything";
+    if (!has_tls) refuse("listen", config.listen, everyone, "set tls-cert and tls-key, or ");
+    if (config.auth_tokens.empty() && config.tls_client_ca.empty()) {
+      refuse("listen", config.listen, everyone, "set auth-tokens or tls-client-ca, or ");
+    }
+  }
+  if (!config.gateway.host.empty() && !config.gateway.IsLoopback()) {
+    refuse("gateway", config.gateway,
+           "HTTP has no encryption, so that tokens and data can be read on the way", "");
+  }
+  if (!config.metrics.IsLoopback()) {
+    refuse("metrics", config.metrics, "everyone who reaches another address can read the metrics",
+           "");
+  }
+}
+
 void RequireSound(const ServerConfig& config) {
   if (config.data_dir.empty()) {
     throw InvalidArgument(
         "INVALID_SETTING", "data-dir",
         "expected a directory, got '' (and neither XDG_DATA_HOME nor HOME is set)");
   }
-  for (const auto& [name, endpoint] :
-       {std::pair("listen", &config.listen), std::pair("metrics", &config.metrics),
-        std::pair("gateway", &config.gateway)}) {
-    if (!config.insecure && !endpoint->host.empty() && !endpoint->IsLoopback()) {
-      throw InvalidArgument("INSECURE_LISTENER", name,
-                            "expected a loopback address such as 127.0.0.1, got '" +
-                                endpoint->host +
-                                "'; everyone who reaches another address can read and delete "
-                                "everything: give --insecure if a firewall or proxy guards it");
-    }
-  }
+  RequireSafeListeners(config);
   if (config.max_predict_reply_bytes > config.max_message_bytes) {
     throw InvalidArgument("INVALID_SETTING", "max-predict-reply-bytes",
                           "expected at most max-message-bytes (" +

@@ -41,9 +41,28 @@ struct ServerConfig {
   Endpoint metrics{"127.0.0.1", 9464};  // HTTP: /metrics, /healthz.
   // HTTP: UM-Bridge and Tesseract clients. Without a host: nowhere.
   Endpoint gateway{"127.0.0.1", 4242};
-  bool insecure = false;   // Allows plaintext beyond loopback.
+  bool insecure = false;   // Allows listeners without encryption or login beyond it.
   bool reflection = true;  // gRPC server reflection.
   std::string port_file;   // Where to write the ports in use; empty: nowhere.
+
+  // Who may call. Paths of PEM files; empty: no TLS, no client certificates.
+  std::string tls_cert;       // The server's certificate, and those in between up to the CA.
+  std::string tls_key;        // Its private key.
+  std::string tls_client_ca;  // Callers need a certificate that one of these signed.
+  std::string auth_tokens;    // Who may do what, as server/auth/tokens.h says; empty: everyone may.
+  int reload_seconds = 5;     // How often the files above are looked at for a change.
+
+  // What one principal may do a second; 0: no limit. Without login there is none either.
+  double control_rate = 200;
+  double predict_rate = 5000;
+  std::int64_t byte_rate = 200 * kMiB;
+
+  // Calls at once, over all callers; more are turned away.
+  int max_predict_calls = 0;  // 0: 4 per processor, and 256.
+  int max_transfers = 64;     // Uploads and downloads.
+  int max_control_calls = 128;
+  int max_watches = 256;
+  int max_queued_calls = 256;  // Of those above, how many may wait for a thread.
 
   // Storage and logs.
   std::string data_dir;  // $XDG_DATA_HOME/sobolev or ~/.local/share/sobolev.
@@ -73,6 +92,12 @@ struct ServerConfig {
   // Limits of connections.
   std::int64_t resource_quota_bytes = 256 * kMiB;  // gRPC's buffers, over all connections.
   int max_streams_per_connection = 100;
+  std::int64_t max_metadata_bytes = 8 << 10;
+  double handshake_timeout_seconds = 10;
+  double max_connection_idle_seconds = 900;
+  double max_connection_age_seconds = 3600;   // Then it is closed; clients connect again.
+  double connection_age_grace_seconds = 300;  // How long calls may still run on it.
+  int min_open_files = 4096;                  // Of which the system must allow so many.
 
   // Shutdown.
   double drain_grace_seconds = 0;     // NOT_SERVING before calls are refused.

@@ -92,6 +92,18 @@ grpc::Status Incident(const std::string& what) {
 
 }  // namespace
 
+grpc::Status ToStatus(grpc::StatusCode code, const std::string& reason,
+                      const std::string& message) {
+  google::rpc::Status status;
+  status.set_code(code);
+  status.set_message(message);
+  google::rpc::ErrorInfo info;
+  info.set_reason(reason);
+  info.set_domain("sobolev");
+  status.add_details()->PackFrom(info);
+  return grpc::Status(code, message, status.SerializeAsString());
+}
+
 grpc::Status ToStatus(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);

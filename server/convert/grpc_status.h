@@ -17,6 +17,9 @@ namespace sobolev::server {
 // log only.
 grpc::Status ToStatus(const std::exception_ptr& error);
 
+// A status of the server itself, with ErrorInfo.
+grpc::Status ToStatus(grpc::StatusCode code, const std::string& reason, const std::string& message);
+
 // The reason of a sobolev::Error, "INTERNAL" for anything else.
 std::string ErrorReason(const std::exception_ptr& error);
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <span>
 #include <system_error>
+#include <utility>
 
 #include <absl/strings/escaping.h>
 
@@ -50,7 +51,7 @@ std::string ParseCollectionName(std::string_view name, const std::string& field,
                                 std::string_view collection, const std::string& form) {
   if (name.substr(0, collection.size()) == collection) {
     const std::string_view id = name.substr(collection.size());
-    if (IsResourceId(id)) return std::string(id);
+    if (IsResourceId(id)) return StoredId(id);
   }
   ThrowBadName(name, field, form);
 }
@@ -60,14 +61,39 @@ std::string Checksum(std::string_view listing, std::string_view after) {
   return std::to_string(Crc32c(std::as_bytes(std::span(text))));
 }
 
+const std::string kDefaultTenant;
+thread_local const std::string* current_tenant = &kDefaultTenant;
+
 }  // namespace
+
+TenantScope::TenantScope(const std::string& tenant)
+    : outer_(std::exchange(current_tenant, &tenant)) {}
+
+TenantScope::~TenantScope() { current_tenant = outer_; }
+
+std::string StoredId(std::string_view id) {
+  std::string stored = *current_tenant;
+  if (!stored.empty()) stored += '/';
+  return stored.append(id);
+}
+
+std::string_view LocalId(std::string_view stored_id) {
+  const std::size_t slash = stored_id.find('/');
+  return slash == std::string_view::npos ? stored_id : stored_id.substr(slash + 1);
+}
+
+bool IsOwn(std::string_view stored_id) {
+  const std::size_t slash = stored_id.find('/');
+  return stored_id.substr(0, slash == std::string_view::npos ? 0 : slash) == *current_tenant;
+}
 
 std::string ParseDatasetName(std::string_view name, const std::string& field) {
   return ParseCollectionName(name, field, "datasets/", "datasets/{dataset}");
 }
 
 std::string ParseJobName(std::string_view name, const std::string& field) {
-  return ParseCollectionName(name, field, "jobs/", "jobs/{job}");
+  // The store chooses the ids of jobs; whose they are is told by their datasets.
+  return std::string(LocalId(ParseCollectionName(name, field, "jobs/", "jobs/{job}")));
 }
 
 std::string ParseProgramName(std::string_view name, const std::string& field) {
@@ -83,6 +109,7 @@ ModelRef ParseModelName(std::string_view name, const std::string& field) {
   const std::size_t slash = rest.find('/');
   ModelRef model{.id = std::string(rest.substr(0, slash))};
   if (!IsResourceId(model.id)) ThrowBadName(name, field, form);
+  model.id = StoredId(model.id);
   if (slash == std::string_view::npos) return model;
   if (rest.substr(slash, kVersions.size()) != kVersions) ThrowBadName(name, field, form);
   const std::string_view digits = rest.substr(slash + kVersions.size());
@@ -95,10 +122,10 @@ ModelRef ParseModelName(std::string_view name, const std::string& field) {
   return model;
 }
 
-std::string DatasetName(std::string_view id) { return "datasets/" + std::string(id); }
-std::string JobName(std::string_view id) { return "jobs/" + std::string(id); }
-std::string ProgramName(std::string_view id) { return "programs/" + std::string(id); }
-std::string ModelName(std::string_view id) { return "models/" + std::string(id); }
+std::string DatasetName(std::string_view id) { return "datasets/" + std::string(LocalId(id)); }
+std::string JobName(std::string_view id) { return "jobs/" + std::string(LocalId(id)); }
+std::string ProgramName(std::string_view id) { return "programs/" + std::string(LocalId(id)); }
+std::string ModelName(std::string_view id) { return "models/" + std::string(LocalId(id)); }
 std::string ModelVersionName(std::string_view id, std::int64_t version) {
   return ModelName(id) + "/versions/" + std::to_string(version);
 }

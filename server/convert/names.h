@@ -13,19 +13,45 @@
 
 namespace sobolev::server {
 
+// The tenant whose call this thread works on, while one of these lives. Outside, and without login,
+// that is the default tenant, whose name is empty. Every call opens one around its work
+// (unary_call.h and the streams), so that names mean that tenant's resources.
+//
+// In the store the ids of a tenant's resources begin with "tenant/"; those of the default tenant
+// have no '/'. The functions below put that in front and take it off again.
+class TenantScope {
+ public:
+  explicit TenantScope(const std::string& tenant);  // `tenant` must outlive this.
+  ~TenantScope();
+  TenantScope(const TenantScope&) = delete;
+  TenantScope& operator=(const TenantScope&) = delete;
+
+ private:
+  const std::string* const outer_;
+};
+
+// The id in the store of what the current tenant calls `id`.
+std::string StoredId(std::string_view id);
+// What the tenant of a stored id calls it.
+std::string_view LocalId(std::string_view stored_id);
+// Whether a stored id belongs to the current tenant.
+bool IsOwn(std::string_view stored_id);
+
 // A model with, in "models/m/versions/3", the version; 0 stands for the newest.
 struct ModelRef {
   std::string id;
   std::int64_t version = 0;
 };
 
-// The ids in "datasets/{id}", "jobs/{id}", "programs/{id}", "models/{id}[/versions/{version}]". All
-// throw Error(kInvalidArgument INVALID_NAME) naming `field`.
+// The stored ids of "datasets/{id}", "jobs/{id}", "programs/{id}",
+// "models/{id}[/versions/{version}]". All throw Error(kInvalidArgument INVALID_NAME) naming
+// `field`.
 std::string ParseDatasetName(std::string_view name, const std::string& field);
 std::string ParseJobName(std::string_view name, const std::string& field);
 std::string ParseProgramName(std::string_view name, const std::string& field);
 ModelRef ParseModelName(std::string_view name, const std::string& field);
 
+// The names of what has these stored ids.
 std::string DatasetName(std::string_view id);
 std::string JobName(std::string_view id);
 std::string ProgramName(std::string_view id);

@@ -256,16 +256,6 @@ train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema)
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
                "KIND_AUTO, and KIND_NETWORK with another optimizer than OPTIMIZER_ADAM");
   RequireNoLabelWeights(spec);
-  RequireUnset(spec.has_gamma(), "spec.gamma",
-               "KIND_AUTO, KIND_POLYNOMIAL, and KIND_NETWORK with another optimizer than "
-               "OPTIMIZER_ADAM");
-  for (const auto& [is_set, field] :
-       {std::pair(!spec.input_maps().empty(), "spec.input_maps"),
-        std::pair(spec.has_feature_degree(), "spec.feature_degree"),
-        std::pair(!spec.output_maps().empty(), "spec.output_maps"),
-        std::pair(spec.extrapolation() != Spec::EXTRAPOLATION_UNSPECIFIED, "spec.extrapolation")}) {
-    RequireUnset(is_set, field, "all kinds but KIND_NETWORK with OPTIMIZER_ADAM");
-  }
   train::Options options;
   if (!spec.network().hidden().empty()) {
     options.hidden.assign(spec.network().hidden().begin(), spec.network().hidden().end());
@@ -276,6 +266,7 @@ train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema)
   options.residual = spec.network().residual();
   if (spec.has_alpha()) options.alpha = spec.alpha();
   if (spec.has_beta()) options.beta = spec.beta();
+  if (spec.has_gamma()) options.gamma = spec.gamma();
   options.derivative_scale = ToDerivativeScale(spec.derivative_scale());
   if (spec.has_epochs()) options.epochs = spec.epochs();
   if (spec.has_batch_size()) options.batch_size = spec.batch_size();

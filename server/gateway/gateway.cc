@@ -2,7 +2,10 @@
 
 #include <cstddef>
 #include <mutex>
+#include <optional>
 #include <string_view>
+
+#include "server/convert/names.h"
 
 namespace sobolev::server {
 namespace {
@@ -23,6 +26,17 @@ Labels LabelsFor(std::string_view path) {
   return {"other", "other"};
 }
 
+int StatusOf(const Refusal& refusal) {
+  switch (refusal.code) {
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return 401;
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return 403;
+    default:
+      return 429;
+  }
+}
+
 }  // namespace
 
 GatewayCallbacks Gateway::Callbacks() {
@@ -35,16 +49,21 @@ GatewayCallbacks Gateway::Callbacks() {
 }
 
 HttpReply Gateway::Answer(const HttpRequest& request) {
-  HttpReply reply;
-  if (request.body.size() > kLargeBodyBytes) {
-    const std::lock_guard turn(large_bodies_);
-    reply = Route(request);
-  } else {
-    reply = Route(request);
-  }
+  HttpReply reply = AnswerCaller(request);
   const Labels labels = LabelsFor(request.path);
   metrics_.HttpAnswered(labels.protocol, labels.path, reply.status);
   return reply;
+}
+
+HttpReply Gateway::AnswerCaller(const HttpRequest& request) {
+  Pass pass;
+  const std::optional<Refusal> refusal =
+      gate_.Enter("/gateway", request.authorization, request.body.size(), pass);
+  if (refusal) return UmBridge::ErrorReply(StatusOf(*refusal), refusal->reason, refusal->message);
+  const TenantScope tenant(pass.tenant());
+  std::unique_lock turn(large_bodies_, std::defer_lock);
+  if (request.body.size() > kLargeBodyBytes) turn.lock();
+  return Route(request);
 }
 
 HttpReply Gateway::Route(const HttpRequest& request) const {

@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 
+#include "server/auth/gate.h"
 #include "server/base/config.h"
 #include "server/gateway/tesseract.h"
 #include "server/gateway/um_bridge.h"
@@ -22,10 +23,11 @@ namespace sobolev::server {
 class Gateway {
  public:
   // The references outlive the object.
-  Gateway(Store& store, ModelRegistry& models, const Predictor& predictor, Metrics& metrics,
-          const ServerConfig& config)
+  Gateway(Store& store, ModelRegistry& models, const Predictor& predictor, Gate& gate,
+          Metrics& metrics, const ServerConfig& config)
       : um_bridge_(store, models, predictor),
         tesseract_(models, predictor, config),
+        gate_(gate),
         metrics_(metrics) {}
 
   // For the listener.
@@ -36,10 +38,13 @@ class Gateway {
 
  private:
   HttpReply Answer(const HttpRequest& request);
+  // What the gate says, and then the protocol.
+  HttpReply AnswerCaller(const HttpRequest& request);
   HttpReply Route(const HttpRequest& request) const;
 
   const UmBridge um_bridge_;
   const Tesseract tesseract_;
+  Gate& gate_;
   Metrics& metrics_;
   std::stop_source stop_;
   std::mutex large_bodies_;  // One at a time: JSON takes a multiple of its text in memory.

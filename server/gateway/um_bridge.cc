@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "engine/base/error.h"
-#include "server/convert/names.h"
 #include "server/convert/tensor.h"
 #include "server/gateway/http_error.h"
 #include "server/gateway/json.h"
 #include "server/gateway/model_name.h"
+#include "server/rpc/own_records.h"
 
 namespace sobolev::server {
 namespace {
@@ -216,14 +216,16 @@ std::string UmBridge::Info() const {
   std::string after;
   std::vector<ModelRecord> records;
   do {
-    records = store_.ListModels(after, kRecordsPerFetch);
+    records = ListOwn(after, kRecordsPerFetch, [this](const std::string& from, auto limit) {
+      return store_.ListModels(from, limit);
+    });
     for (const ModelRecord& record : records) {
-      names.push_back(record.id);
+      after = LocalId(record.id);
+      names.push_back(after);
       // Versions are numbered from 1 without gaps.
       for (std::int64_t version = 1; version <= record.latest.version; ++version) {
-        names.push_back(record.id + ":" + std::to_string(version));
+        names.push_back(after + ":" + std::to_string(version));
       }
-      after = record.id;
     }
   } while (records.size() == static_cast<std::size_t>(kRecordsPerFetch));
   return ToText(Json::object({{"protocolVersion", 1.0}, {"models", std::move(names)}}));

@@ -153,6 +153,7 @@ struct GatewayListener::Impl {
     return callbacks.answer({.method = request.method == "HEAD" ? "GET" : request.method,
                              .path = request.path,
                              .accept = request.get_header_value("Accept"),
+                             .authorization = request.get_header_value("Authorization"),
                              .body = std::move(body)});
   }
 

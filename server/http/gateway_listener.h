@@ -11,9 +11,10 @@
 namespace sobolev::server {
 
 struct HttpRequest {
-  std::string method;  // "GET" or "POST".
-  std::string path;    // "/Info": unescaped, of [A-Za-z0-9._:/~-] only.
-  std::string accept;  // The header, or empty.
+  std::string method;         // "GET" or "POST".
+  std::string path;           // "/Info": unescaped, of [A-Za-z0-9._:/~-] only.
+  std::string accept;         // The header, or empty.
+  std::string authorization;  // Likewise.
   std::string body;
 };
 

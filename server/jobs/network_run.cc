@@ -9,9 +9,11 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
-#include "engine/nn/network_surrogate.h"
+#include "engine/train/composed_trainer.h"
+#include "engine/train/composition.h"
 #include "engine/train/options.h"
 #include "engine/train/trainer.h"
+#include "server/convert/composition.h"
 #include "server/convert/report.h"
 #include "server/convert/tensor.h"
 #include "server/convert/training.h"
@@ -43,11 +45,12 @@ std::vector<train::EpochRecord> Thin(const std::vector<train::EpochRecord>& hist
 class NetworkRun : public TrainingRun {
  public:
   NetworkRun(const TrainingRunEnvironment& environment, const train::SampleSet& samples,
-             const train::Options& options, std::optional<double> time_limit_seconds,
-             const std::stop_token& stop)
+             const train::Options& options, const train::CompositionOptions& composition,
+             std::optional<double> time_limit_seconds, const std::stop_token& stop)
       : environment_(environment),
         time_limit_seconds_(time_limit_seconds),
-        trainer_(samples, options, stop),
+        training_(samples, options, composition, environment.memory_limit, stop),
+        trainer_(training_.trainer()),
         start_(environment.clock.Steady()) {}
 
   Status Advance(const std::stop_token& stop) override {
@@ -110,16 +113,17 @@ class NetworkRun : public TrainingRun {
   }
 
   std::shared_ptr<const Surrogate> MakeSurrogate() const override {
-    return std::make_shared<nn::NetworkSurrogate>(trainer_.MakeSurrogate());
+    return training_.MakeSurrogate();
   }
 
   void Report(v1::TrainingReport& report) const override {
     const train::Options& options = trainer_.options();
     report.set_training_samples(trainer_.NumTrainingSamples());
     report.set_validation_samples(trainer_.NumValidationSamples());
-    report.set_jacobian_samples(trainer_.NumTrainingJacobians());
+    report.set_jacobian_samples(training_.NumTrainingJacobians());
     report.set_alpha(*options.alpha);
     report.set_beta(*options.beta);
+    report.set_gamma(options.gamma);
     report.set_seed(options.seed);
     report.set_epochs(static_cast<std::int32_t>(trainer_.History().size()));
     report.set_best_epoch(static_cast<std::int32_t>(trainer_.BestEpoch()));
@@ -131,7 +135,7 @@ class NetworkRun : public TrainingRun {
       report.set_samples_per_second(static_cast<double>(trainer_.SamplesSeen() - start_samples_) /
                                     seconds);
     }
-    *report.mutable_validation() = ToProto(trainer_.ValidationErrors());
+    *report.mutable_validation() = ToProto(training_.ValidationErrors());
     for (const train::EpochRecord& record : Thin(trainer_.History())) {
       *report.add_history() = ToProto(record);
     }
@@ -154,7 +158,8 @@ class NetworkRun : public TrainingRun {
 
   const TrainingRunEnvironment environment_;
   const std::optional<double> time_limit_seconds_;
-  train::Trainer trainer_;
+  train::ComposedTrainer training_;
+  train::Trainer& trainer_;  // Of training_.
   const steady_clock::time_point start_;
   v1::TrainingReport::StopReason stop_reason_ = v1::TrainingReport::STOP_REASON_UNSPECIFIED;
   Index start_samples_ = 0;
@@ -168,13 +173,10 @@ std::unique_ptr<TrainingRun> MakeNetworkRun(const TrainingRunEnvironment& enviro
                                             const train::SampleSet& samples,
                                             const v1::TrainingSpec& spec, const v1::Schema& schema,
                                             const std::stop_token& stop) {
-  const train::SampleShape shape = train::ShapeOf(samples);
-  const train::Options options =
-      train::ResolveOptions(ToOptions(spec, schema), shape, environment.memory_limit);
-  train::RequireLabels(options, shape);
   std::optional<double> time_limit;
   if (spec.has_time_limit_seconds()) time_limit = spec.time_limit_seconds();
-  return std::make_unique<NetworkRun>(environment, samples, options, time_limit, stop);
+  return std::make_unique<NetworkRun>(environment, samples, ToOptions(spec, schema),
+                                      ToComposition(spec, schema), time_limit, stop);
 }
 
 }  // namespace sobolev::server

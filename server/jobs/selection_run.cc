@@ -14,6 +14,9 @@
 namespace sobolev::server {
 namespace {
 
+// Trials may be long: so much more of the work is news.
+constexpr double kProgressStep = 0.01;
+
 train::SelectionOptions OptionsFor(const TrainingRunEnvironment& environment,
                                    const v1::TrainingSpec& spec, const v1::Schema& schema) {
   train::SelectionOptions options = ToSelectionOptions(spec, schema);
@@ -38,6 +41,9 @@ class SelectionRun : public TrainingRun {
     }
     switch (selection_.Advance(stop)) {
       case train::SelectionStatus::kRunning:
+        if (selection_.Progress() < told_ + kProgressStep) return Status::kRunning;
+        told_ = selection_.Progress();
+        ++news_count_;
         return Status::kRunning;
       case train::SelectionStatus::kTrialDone:
         ++news_count_;
@@ -109,6 +115,7 @@ class SelectionRun : public TrainingRun {
   const v1::Schema schema_;
   train::Selection selection_;
   std::size_t news_count_ = 0;
+  double told_ = 0;  // Progress that was news on its own.
   bool out_of_time_ = false;
 };
 

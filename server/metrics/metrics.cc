@@ -189,6 +189,9 @@ struct Metrics::Impl {
   Family<Counter>& http_requests = CounterFamily(
       "sobolev_http_requests_total", "Requests to the HTTP gateway, by protocol, path and code.");
 
+  Family<Counter>& rejections =
+      CounterFamily("sobolev_rejections_total", "Calls turned away at the door, by reason.");
+
   Counter& upload_bytes =
       CounterFamily("sobolev_upload_bytes_total", "Bytes of samples made durable.").Add({});
   Counter& upload_samples =
@@ -255,6 +258,7 @@ MethodMetrics* Metrics::Method(RpcType type, const std::string& service,
   if (!inserted) return &metrics;
   const prometheus::Labels labels = {
       {"grpc_type", TypeName(type)}, {"grpc_service", service}, {"grpc_method", method}};
+  metrics.name_ = entry->first;
   metrics.started_ = &impl_->rpc_started.Add(labels);
   metrics.seconds_ = &impl_->rpc_seconds.Add(labels, HandlingBuckets());
   metrics.received_ = &impl_->rpc_received.Add(labels);
@@ -293,6 +297,10 @@ void Metrics::Evaluated(std::int64_t points, int order, double compute_seconds) 
 void Metrics::HttpAnswered(const std::string& protocol, const std::string& path, int code) {
   impl_->http_requests.Add({{"protocol", protocol}, {"path", path}, {"code", std::to_string(code)}})
       .Increment();
+}
+
+void Metrics::Rejected(const std::string& reason) {
+  impl_->rejections.Add({{"reason", reason}}).Increment();
 }
 
 void Metrics::Uploaded(std::int64_t bytes, std::int64_t samples) {

@@ -24,6 +24,9 @@ enum class RpcType { kUnary, kClientStream, kServerStream, kBidiStream };
 // The counters of one RPC method. Made by Metrics::Method, which must outlive it. Thread-safe.
 class MethodMetrics {
  public:
+  // "/sobolev.v1.PredictionService/Predict"
+  const std::string& name() const { return name_; }
+
   // grpc_server_started_total: the call arrived.
   void Started();
   // grpc_server_handled_total and grpc_server_handling_seconds: the call ended with this
@@ -37,6 +40,7 @@ class MethodMetrics {
   friend class Metrics;
   static constexpr int kNumCodes = 17;
 
+  std::string name_;
   prometheus::Counter* started_ = nullptr;
   std::array<prometheus::Counter*, kNumCodes> handled_{};
   prometheus::Histogram* seconds_ = nullptr;
@@ -72,6 +76,9 @@ class Metrics {
   // One reply of the HTTP gateway, such as ("umbridge", "/Evaluate", 200). The protocols and paths
   // are few: names of models are not among them.
   void HttpAnswered(const std::string& protocol, const std::string& path, int code);
+  // sobolev_rejections_total{reason}: a call was turned away at the door, for a reason such as
+  // "TOKEN_UNKNOWN".
+  void Rejected(const std::string& reason);
 
   // One block made durable.
   void Uploaded(std::int64_t bytes, std::int64_t samples);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <iterator>
 #include <optional>
@@ -94,6 +95,11 @@ void Batcher::AnswerWaiting(const Key& key) {
     if (all.empty()) waiting_.erase(found);
   }
   metrics_.Batched(static_cast<std::int64_t>(batch.size()));
+  const auto now = std::chrono::steady_clock::now();
+  for (const PendingQuery& pending : batch) {
+    metrics_.PredictWaited(pending.query->mask.order(),
+                           std::chrono::duration<double>(now - pending.arrival).count());
+  }
   if (batch.size() > 1) {
     try {
       AnswerTogether(batch);

@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_SERVER_PREDICT_BATCHER_H_
 #define SOBOLEV_SERVER_PREDICT_BATCHER_H_
 
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -25,6 +26,7 @@ struct PendingQuery {
   const Query* query = nullptr;  // After Predictor::Check.
   PredictionBuffers out;
   std::stop_token stop;
+  std::chrono::steady_clock::time_point arrival;
   // Called once from a thread of the pool: null, or the Error.
   std::function<void(const std::exception_ptr& error)> done;
 };

@@ -1,5 +1,6 @@
 #include "server/rpc/append_call.h"
 
+#include <chrono>
 #include <utility>
 
 #include "engine/base/error.h"
@@ -11,17 +12,29 @@
 namespace sobolev::server {
 
 AppendCall* AppendCall::Start(Store& store, Metrics& metrics, MethodMetrics* method_metrics,
-                              ThreadPool& pool, const ServerConfig& config) {
-  auto* call = new AppendCall(store, metrics, method_metrics, pool, config);
+                              ThreadPool& pool, const ServerConfig& config,
+                              grpc::CallbackServerContext* context) {
+  auto* call = new AppendCall(store, metrics, method_metrics, pool, config, context);
   call->self_.reset(call);
+  const grpc::Status entered = call->context_.Enter(*method_metrics, 0);
+  if (!entered.ok()) {
+    call->EndWith(entered);
+    return call;
+  }
   const std::lock_guard lock(call->mutex_);
   call->ReadIfRoom();
   return call;
 }
 
 AppendCall::AppendCall(Store& store, Metrics& metrics, MethodMetrics* method_metrics,
-                       ThreadPool& pool, const ServerConfig& config)
-    : store_(store), metrics_(metrics), pool_(pool), config_(config), meter_(method_metrics) {}
+                       ThreadPool& pool, const ServerConfig& config,
+                       grpc::CallbackServerContext* context)
+    : store_(store),
+      metrics_(metrics),
+      pool_(pool),
+      config_(config),
+      context_(CallContext::Of(context)),
+      meter_(method_metrics) {}
 
 void AppendCall::OnReadDone(bool ok) {
   if (!ok) {
@@ -39,6 +52,8 @@ void AppendCall::OnReadDone(bool ok) {
     reading_ = false;
     handling_ = true;
     bytes.Swap(&incoming_);
+    const double wait_seconds = context_.ChargeBytes(bytes.Length());
+    if (wait_seconds > 0) Pause(wait_seconds);
   }
   const grpc::Status parsed = Guard([&] { Parse(bytes, *message); });
   bytes.Clear();
@@ -58,6 +73,7 @@ void AppendCall::OnReadDone(bool ok) {
 
 void AppendCall::HandleMessage(const std::shared_ptr<v1::AppendSamplesRequest>& message) {
   const grpc::Status status = Guard([&] {
+    const TenantScope tenant(context_.tenant());
     switch (message->message_case()) {
       case v1::AppendSamplesRequest::kOpen:
         Open(message->open());
@@ -221,12 +237,24 @@ void AppendCall::EndWith(const grpc::Status& status) {
 }
 
 void AppendCall::ReadIfRoom() {
-  if (reading_ || handling_ || client_is_done_ || commit_ || end_ ||
+  if (reading_ || paused_ || handling_ || client_is_done_ || commit_ || end_ ||
       pending_bytes_ >= static_cast<std::size_t>(config_.upload_window_bytes)) {
     return;
   }
   reading_ = true;
   StartRead(&incoming_);
+}
+
+void AppendCall::Pause(double seconds) {
+  paused_ = true;
+  const auto wait = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds) + 1);
+  pause_end_.Set(std::chrono::system_clock::now() + wait, [weak = std::weak_ptr(self_)](bool) {
+    const std::shared_ptr<AppendCall> self = weak.lock();
+    if (self == nullptr) return;
+    const std::lock_guard lock(self->mutex_);
+    self->paused_ = false;
+    self->ReadIfRoom();
+  });
 }
 
 void AppendCall::WriteIfIdle() {
@@ -247,6 +275,7 @@ void AppendCall::FinishIfDone() {
   }
   if (!end_) return;
   finished_ = true;
+  context_.Leave(*end_);
   meter_.Finish(*end_);
   Finish(*end_);
 }

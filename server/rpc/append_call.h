@@ -14,12 +14,14 @@
 #include <optional>
 #include <string>
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
 #include "proto/sobolev/v1/datasets.pb.h"
 #include "server/base/config.h"
 #include "server/base/thread_pool.h"
 #include "server/metrics/metrics.h"
+#include "server/rpc/call_context.h"
 #include "server/rpc/unary_call.h"
 #include "server/storage/store.h"
 
@@ -29,11 +31,12 @@ class AppendCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
  public:
   // The call owns itself until gRPC and the store are done with it.
   static AppendCall* Start(Store& store, Metrics& metrics, MethodMetrics* method_metrics,
-                           ThreadPool& pool, const ServerConfig& config);
+                           ThreadPool& pool, const ServerConfig& config,
+                           grpc::CallbackServerContext* context);
 
  private:
   AppendCall(Store& store, Metrics& metrics, MethodMetrics* method_metrics, ThreadPool& pool,
-             const ServerConfig& config);
+             const ServerConfig& config, grpc::CallbackServerContext* context);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -59,6 +62,7 @@ class AppendCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
 
   // The next step of each direction, if it is due. All need mutex_.
   void ReadIfRoom();
+  void Pause(double seconds);
   void WriteIfIdle();
   void FinishIfDone();
 
@@ -66,6 +70,7 @@ class AppendCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
   Metrics& metrics_;
   ThreadPool& pool_;
   const ServerConfig& config_;
+  CallContext& context_;
   CallMeter meter_;
   std::shared_ptr<AppendCall> self_;  // Reset by OnDone; work under way holds copies.
 
@@ -81,6 +86,8 @@ class AppendCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
   bool reading_ = false;
   bool client_is_done_ = false;  // Its half of the stream ended, by a commit or not.
   bool handling_ = false;
+  bool paused_ = false;  // Its caller sends more bytes a second than it may.
+  grpc::Alarm pause_end_;
   bool writing_ = false;
   bool finished_ = false;
   std::size_t pending_blocks_ = 0;

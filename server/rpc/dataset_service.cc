@@ -6,6 +6,7 @@
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
 #include "server/rpc/append_call.h"
+#include "server/rpc/own_records.h"
 #include "server/rpc/read_call.h"
 #include "server/rpc/unary_call.h"
 
@@ -38,8 +39,9 @@ grpc::ServerUnaryReactor* DatasetService::CreateDataset(grpc::CallbackServerCont
         RequireResourceId(parsed.dataset_id(), "dataset_id");
         const v1::Schema& schema = parsed.dataset().schema();
         ValidateSchema(schema, "dataset.schema");
-        reply = ToProto(store_.CreateDataset(parsed.dataset_id(), SerializeDeterministic(schema),
-                                             schema.inputs_size(), schema.outputs_size()));
+        reply = ToProto(store_.CreateDataset(StoredId(parsed.dataset_id()),
+                                             SerializeDeterministic(schema), schema.inputs_size(),
+                                             schema.outputs_size()));
       });
 }
 
@@ -62,13 +64,16 @@ grpc::ServerUnaryReactor* DatasetService::ListDatasets(grpc::CallbackServerConte
              const std::stop_token&) {
         const std::int64_t limit = PageSize(parsed.page_size());
         const std::string after = DecodePageToken("datasets", parsed.page_token());
-        const std::vector<DatasetRecord> records = store_.ListDatasets(after, limit + 1);
+        const std::vector<DatasetRecord> records =
+            ListOwn(after, limit + 1, [this](const std::string& from, std::int64_t count) {
+              return store_.ListDatasets(from, count);
+            });
         for (const DatasetRecord& record : FirstPage(records, limit)) {
           *reply.add_datasets() = ToProto(record);
         }
         if (HasNextPage(records, limit)) {
-          reply.set_next_page_token(
-              EncodePageToken("datasets", records[static_cast<std::size_t>(limit) - 1].id));
+          reply.set_next_page_token(EncodePageToken(
+              "datasets", LocalId(records[static_cast<std::size_t>(limit) - 1].id)));
         }
       });
 }
@@ -85,13 +90,13 @@ grpc::ServerUnaryReactor* DatasetService::DeleteDataset(grpc::CallbackServerCont
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* DatasetService::AppendSamples(
-    grpc::CallbackServerContext*) {
-  return AppendCall::Start(store_, metrics_, append_metrics_, pool_, config_);
+    grpc::CallbackServerContext* context) {
+  return AppendCall::Start(store_, metrics_, append_metrics_, pool_, config_, context);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* DatasetService::ReadSamples(
-    grpc::CallbackServerContext*, const grpc::ByteBuffer* request) {
-  return ReadCall::Start(store_, read_metrics_, pool_, *request);
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  return ReadCall::Start(store_, read_metrics_, pool_, context, *request);
 }
 
 }  // namespace sobolev::server

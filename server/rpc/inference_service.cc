@@ -7,6 +7,7 @@
 #include "engine/base/error.h"
 #include "server/base/config.h"
 #include "server/convert/inference.h"
+#include "server/rpc/own_records.h"
 #include "server/rpc/unary_call.h"
 
 namespace sobolev::server {
@@ -136,13 +137,15 @@ grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(grpc::CallbackServer
         std::string after;
         std::vector<ModelRecord> records;
         do {
-          records = store_.ListModels(after, kRecordsPerFetch);
+          records = ListOwn(after, kRecordsPerFetch, [this](const std::string& from, auto limit) {
+            return store_.ListModels(from, limit);
+          });
           for (const ModelRecord& record : records) {
             inference::RepositoryIndexResponse::ModelIndex& model = *reply.add_models();
-            model.set_name(record.id);
+            model.set_name(std::string(LocalId(record.id)));
             model.set_version(std::to_string(record.latest.version));
             model.set_state("READY");
-            after = record.id;
+            after = LocalId(record.id);
           }
         } while (records.size() == static_cast<std::size_t>(kRecordsPerFetch));
       });

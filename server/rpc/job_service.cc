@@ -5,6 +5,7 @@
 
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
+#include "server/rpc/own_records.h"
 #include "server/rpc/unary_call.h"
 #include "server/rpc/watch_call.h"
 
@@ -30,7 +31,7 @@ grpc::ServerUnaryReactor* JobService::GetJob(grpc::CallbackServerContext* contex
   return UnaryCall<v1::GetJobRequest, v1::Job>::Start(
       get_metrics_, pool_, context, request, response,
       [this](const v1::GetJobRequest& parsed, v1::Job& reply, const std::stop_token&) {
-        reply = ToProto(store_.GetJob(ParseJobName(parsed.name(), "name")));
+        reply = ToProto(GetOwnJob(store_, ParseJobName(parsed.name(), "name")));
       });
 }
 
@@ -43,7 +44,7 @@ grpc::ServerUnaryReactor* JobService::ListJobs(grpc::CallbackServerContext* cont
              const std::stop_token&) {
         const std::int64_t limit = PageSize(parsed.page_size());
         const std::string before = DecodePageToken("jobs", parsed.page_token());
-        const std::vector<JobRecord> records = store_.ListJobs(before, limit + 1);
+        const std::vector<JobRecord> records = ListOwnJobs(store_, before, limit + 1);
         for (const JobRecord& record : FirstPage(records, limit)) {
           *reply.add_jobs() = ToProto(record);
         }
@@ -54,9 +55,9 @@ grpc::ServerUnaryReactor* JobService::ListJobs(grpc::CallbackServerContext* cont
       });
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* JobService::WatchJob(grpc::CallbackServerContext*,
-                                                                 const grpc::ByteBuffer* request) {
-  return WatchCall::Start(store_, jobs_.watchers(), watch_metrics_, pool_, *request);
+grpc::ServerWriteReactor<grpc::ByteBuffer>* JobService::WatchJob(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  return WatchCall::Start(store_, jobs_.watchers(), watch_metrics_, pool_, context, *request);
 }
 
 grpc::ServerUnaryReactor* JobService::CancelJob(grpc::CallbackServerContext* context,
@@ -65,7 +66,7 @@ grpc::ServerUnaryReactor* JobService::CancelJob(grpc::CallbackServerContext* con
   return UnaryCall<v1::CancelJobRequest, v1::Job>::Start(
       cancel_metrics_, pool_, context, request, response,
       [this](const v1::CancelJobRequest& parsed, v1::Job& reply, const std::stop_token&) {
-        reply = ToProto(jobs_.Cancel(ParseJobName(parsed.name(), "name")));
+        reply = ToProto(jobs_.Cancel(GetOwnJob(store_, ParseJobName(parsed.name(), "name")).id));
       });
 }
 

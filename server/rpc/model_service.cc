@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
+#include "server/rpc/own_records.h"
 #include "server/rpc/unary_call.h"
 
 namespace sobolev::server {
@@ -52,13 +53,16 @@ grpc::ServerUnaryReactor* ModelService::ListModels(grpc::CallbackServerContext* 
              const std::stop_token&) {
         const std::int64_t limit = PageSize(parsed.page_size());
         const std::string after = DecodePageToken("models", parsed.page_token());
-        const std::vector<ModelRecord> records = store_.ListModels(after, limit + 1);
+        const std::vector<ModelRecord> records =
+            ListOwn(after, limit + 1, [this](const std::string& from, std::int64_t count) {
+              return store_.ListModels(from, count);
+            });
         for (const ModelRecord& record : FirstPage(records, limit)) {
           *reply.add_models() = ToProto(record);
         }
         if (HasNextPage(records, limit)) {
           reply.set_next_page_token(
-              EncodePageToken("models", records[static_cast<std::size_t>(limit) - 1].id));
+              EncodePageToken("models", LocalId(records[static_cast<std::size_t>(limit) - 1].id)));
         }
       });
 }

@@ -118,6 +118,7 @@ PredictTask::PredictTask(ModelRegistry& models, const Predictor& predictor,
     query_->adjoints.emplace(ToEngine(*adjoints_));
   }
   predictor.Check(*query_);
+  response.set_model_version(ModelVersionName(model->model_id, model->version));
   for (const AnswerPart& part : AnswerParts(*query_)) {
     out_.*part.buffer = PrepareTensor(part.shape(), Mutable(response, part.quantity));
   }
@@ -125,7 +126,6 @@ PredictTask::PredictTask(ModelRegistry& models, const Predictor& predictor,
 
 void PredictTask::Finish() {
   const ServedModel& model = *query_->model;
-  response_.set_model_version(ModelVersionName(model.model_id, model.version));
   for (const AnswerPart& part : AnswerParts(*query_)) {
     FinishTensor(request_.data_type(), Mutable(response_, part.quantity));
   }

@@ -8,6 +8,7 @@
 #include "engine/base/error.h"
 #include "server/convert/grpc_status.h"
 #include "server/convert/message_codec.h"
+#include "server/convert/names.h"
 
 namespace sobolev::server {
 namespace {
@@ -39,16 +40,20 @@ grpc::Status GuardRequest(std::int64_t number, const Work& work) {
 }  // namespace
 
 PredictStreamCall* PredictStreamCall::Start(const PredictAnswer& answer, MethodMetrics* metrics,
-                                            ThreadPool& pool) {
-  auto* call = new PredictStreamCall(answer, metrics, pool);
+                                            ThreadPool& pool,
+                                            grpc::CallbackServerContext* context) {
+  auto* call = new PredictStreamCall(answer, metrics, pool, CallContext::Of(context));
   call->self_.reset(call);
+  const grpc::Status entered = call->context_.Enter(*metrics, 0);
+  call->tenant_ = call->context_.tenant();
+  if (!entered.ok()) call->error_ = entered;
   call->Proceed();
   return call;
 }
 
 PredictStreamCall::PredictStreamCall(const PredictAnswer& answer, MethodMetrics* metrics,
-                                     ThreadPool& pool)
-    : answer_(answer), pool_(pool), meter_(metrics) {}
+                                     ThreadPool& pool, CallContext& context)
+    : answer_(answer), pool_(pool), context_(context), meter_(metrics) {}
 
 void PredictStreamCall::OnReadDone(bool ok) {
   {
@@ -56,6 +61,7 @@ void PredictStreamCall::OnReadDone(bool ok) {
     reading_ = false;
     if (ok) {
       meter_.Received();
+      context_.ChargeBytes(incoming_.Length());
       request_ = std::move(incoming_);
       incoming_.Clear();
     } else {
@@ -120,6 +126,7 @@ std::optional<grpc::ByteBuffer> PredictStreamCall::Step() {
   if (idle && (error_ || (client_is_done_ && !request_))) {
     finished_ = true;
     const grpc::Status status = error_.value_or(grpc::Status::OK);
+    context_.Leave(status);
     meter_.Finish(status);
     Finish(status);
   }
@@ -131,6 +138,7 @@ bool PredictStreamCall::AnswerHere(const grpc::ByteBuffer& bytes) {
   auto exchange = std::make_shared<Exchange>();
   bool is_small = false;
   const grpc::Status parsed = GuardRequest(number, [&] {
+    const TenantScope tenant(tenant_);
     Parse(bytes, *exchange->request);
     is_small = answer_.IsSmall(*exchange->request);
   });
@@ -140,6 +148,7 @@ bool PredictStreamCall::AnswerHere(const grpc::ByteBuffer& bytes) {
   }
   auto work = [self = self_, exchange = std::move(exchange), number] {
     grpc::ByteBuffer reply;
+    const TenantScope tenant(self->tenant_);
     const grpc::Status status = GuardRequest(number, [&] {
       self->answer_.Fill(*exchange->request, *exchange->response, self->stop_.get_token());
       reply = Serialize(*exchange->response);

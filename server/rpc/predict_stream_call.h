@@ -9,11 +9,13 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 
 #include <grpcpp/grpcpp.h>
 
 #include "server/base/thread_pool.h"
 #include "server/metrics/metrics.h"
+#include "server/rpc/call_context.h"
 #include "server/rpc/predict_answer.h"
 #include "server/rpc/unary_call.h"
 
@@ -23,10 +25,11 @@ class PredictStreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer,
  public:
   // The call owns itself until gRPC and the pool are done with it.
   static PredictStreamCall* Start(const PredictAnswer& answer, MethodMetrics* metrics,
-                                  ThreadPool& pool);
+                                  ThreadPool& pool, grpc::CallbackServerContext* context);
 
  private:
-  PredictStreamCall(const PredictAnswer& answer, MethodMetrics* metrics, ThreadPool& pool);
+  PredictStreamCall(const PredictAnswer& answer, MethodMetrics* metrics, ThreadPool& pool,
+                    CallContext& context);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -43,6 +46,8 @@ class PredictStreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer,
 
   const PredictAnswer& answer_;
   ThreadPool& pool_;
+  CallContext& context_;
+  std::string tenant_;  // The context may be gone when an answer ends.
   CallMeter meter_;
   std::stop_source stop_;
   std::shared_ptr<PredictStreamCall> self_;  // Reset by OnDone; work under way holds copies.

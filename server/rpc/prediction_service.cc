@@ -1,7 +1,13 @@
 #include "server/rpc/prediction_service.h"
 
-#include <stop_token>
+#include <array>
+#include <memory>
+#include <optional>
 
+#include <google/protobuf/arena.h>
+
+#include "engine/base/error.h"
+#include "server/convert/message_codec.h"
 #include "server/rpc/predict_stream_call.h"
 #include "server/rpc/unary_call.h"
 
@@ -10,28 +16,103 @@ namespace {
 
 constexpr const char* kService = "sobolev.v1.PredictionService";
 
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// A response on its way to the wire.
+class ReplyMessage {
+ public:
+  v1::PredictResponse& response() { return *response_; }
+
+  void Write(PredictTask& task, Metrics& metrics, grpc::ByteBuffer& reply) const {
+    const auto start = std::chrono::steady_clock::now();
+    task.Finish();
+    reply = Serialize(*response_);
+    metrics.PredictSerialized(task.query().mask.order(), SecondsSince(start));
+  }
+
+ private:
+  std::array<char, 1024> memory_;  // Holds the message but for large tensors.
+  google::protobuf::Arena arena_{memory_.data(), memory_.size()};
+  v1::PredictResponse* const response_ =
+      google::protobuf::Arena::CreateMessage<v1::PredictResponse>(&arena_);
+};
+
 }  // namespace
 
 PredictionService::PredictionService(ModelRegistry& models, const Predictor& predictor,
                                      Metrics& metrics, ThreadPool& pool)
-    : answer_(models, predictor),
+    : models_(models),
+      predictor_(predictor),
+      answer_(models, predictor),
+      metrics_(metrics),
       pool_(pool),
+      batcher_(predictor, pool, metrics),
       predict_metrics_(metrics.Method(RpcType::kUnary, kService, "Predict")),
       stream_metrics_(metrics.Method(RpcType::kBidiStream, kService, "PredictStream")) {}
 
 grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext* context,
                                                      const grpc::ByteBuffer* request,
                                                      grpc::ByteBuffer* response) {
-  return UnaryCall<v1::PredictRequest, v1::PredictResponse>::Start(
+  using Call = UnaryCall<v1::PredictRequest, grpc::ByteBuffer>;
+  return Call::Start(
       predict_metrics_, pool_, context, request, response,
-      [this](const v1::PredictRequest& parsed, v1::PredictResponse& reply,
-             const std::stop_token& stop) { answer_.Fill(parsed, reply, stop); },
-      [this](const v1::PredictRequest& parsed) { return answer_.IsSmall(parsed); });
+      [this](const v1::PredictRequest& parsed, grpc::ByteBuffer& reply,
+             const std::stop_token& stop) { Reply(parsed, reply, stop); },
+      [this](const v1::PredictRequest& parsed) { return answer_.IsSmall(parsed); },
+      [this, arrival = std::chrono::steady_clock::now()](
+          const v1::PredictRequest& parsed, grpc::ByteBuffer& reply, const std::stop_token& stop,
+          const Call::Done& done) { ReplyLater(parsed, reply, arrival, stop, done); });
+}
+
+void PredictionService::Reply(const v1::PredictRequest& request, grpc::ByteBuffer& reply,
+                              const std::stop_token& stop) const {
+  ReplyMessage message;
+  PredictTask task(models_, predictor_, request, message.response());
+  predictor_.Answer(task.query(), task.out(), stop);
+  message.Write(task, metrics_, reply);
+}
+
+void PredictionService::ReplyLater(const v1::PredictRequest& request, grpc::ByteBuffer& reply,
+                                   std::chrono::steady_clock::time_point arrival,
+                                   const std::stop_token& stop,
+                                   const std::function<void(const std::exception_ptr&)>& done) {
+  struct Exchange {
+    ReplyMessage message;
+    std::optional<PredictTask> task;
+  };
+  const auto exchange = std::make_shared<Exchange>();
+  exchange->task.emplace(models_, predictor_, request, exchange->message.response());
+  const PredictTask& task = *exchange->task;
+  if (!Batcher::Takes(task.query())) {
+    metrics_.PredictWaited(task.query().mask.order(), SecondsSince(arrival));
+    predictor_.Answer(task.query(), task.out(), stop);
+    exchange->message.Write(*exchange->task, metrics_, reply);
+    done(nullptr);
+    return;
+  }
+  const bool taken =
+      batcher_.Submit({.query = &task.query(),
+                       .out = task.out(),
+                       .stop = stop,
+                       .arrival = arrival,
+                       .done = [this, exchange, &reply, done](std::exception_ptr error) {
+                         try {
+                           if (!error) exchange->message.Write(*exchange->task, metrics_, reply);
+                         } catch (...) {
+                           error = std::current_exception();
+                         }
+                         done(error);
+                       }});
+  if (taken) return;
+  throw Error(ErrorCode::kResourceExhausted, "QUEUE_FULL", "",
+              "too many calls wait for a thread; try again");
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* PredictionService::PredictStream(
-    grpc::CallbackServerContext*) {
-  return PredictStreamCall::Start(answer_, stream_metrics_, pool_);
+    grpc::CallbackServerContext* context) {
+  return PredictStreamCall::Start(answer_, stream_metrics_, pool_, context);
 }
 
 }  // namespace sobolev::server

@@ -3,10 +3,16 @@
 #ifndef SOBOLEV_SERVER_RPC_PREDICTION_SERVICE_H_
 #define SOBOLEV_SERVER_RPC_PREDICTION_SERVICE_H_
 
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <stop_token>
+
 #include "proto/sobolev/v1/prediction.grpc.pb.h"
 #include "server/base/thread_pool.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
+#include "server/predict/batcher.h"
 #include "server/predict/predictor.h"
 #include "server/rpc/predict_answer.h"
 
@@ -29,8 +35,20 @@ class PredictionService final : public RawPredictionService {
       grpc::CallbackServerContext* context) override;
 
  private:
+  // The answer as a message.
+  void Reply(const v1::PredictRequest& request, grpc::ByteBuffer& reply,
+             const std::stop_token& stop) const;
+  // Likewise once a thread is free, along with other small requests to the same model.
+  void ReplyLater(const v1::PredictRequest& request, grpc::ByteBuffer& reply,
+                  std::chrono::steady_clock::time_point arrival, const std::stop_token& stop,
+                  const std::function<void(const std::exception_ptr&)>& done);
+
+  ModelRegistry& models_;
+  const Predictor& predictor_;
   const PredictAnswer answer_;
+  Metrics& metrics_;
   ThreadPool& pool_;
+  Batcher batcher_;
   MethodMetrics* const predict_metrics_;
   MethodMetrics* const stream_metrics_;
 };

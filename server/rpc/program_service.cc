@@ -13,6 +13,7 @@
 #include "server/convert/programs.h"
 #include "server/convert/tensor.h"
 #include "server/rpc/curvature_answer.h"
+#include "server/rpc/own_records.h"
 #include "server/rpc/unary_call.h"
 
 namespace sobolev::server {
@@ -106,8 +107,8 @@ grpc::ServerUnaryReactor* ProgramService::CreateProgram(grpc::CallbackServerCont
       [this](const v1::CreateProgramRequest& parsed, v1::Program& reply, const std::stop_token&) {
         RequireResourceId(parsed.program_id(), "program_id");
         const std::unique_ptr<const program::Program> compiled = programs_.Compile(parsed.source());
-        reply = ToProto(
-            store_.CreateProgram(ToRecord(parsed.program_id(), parsed.source(), *compiled)));
+        reply = ToProto(store_.CreateProgram(
+            ToRecord(StoredId(parsed.program_id()), parsed.source(), *compiled)));
       });
 }
 
@@ -141,13 +142,16 @@ grpc::ServerUnaryReactor* ProgramService::ListPrograms(grpc::CallbackServerConte
              const std::stop_token&) {
         const std::int64_t limit = PageSize(parsed.page_size());
         const std::string after = DecodePageToken("programs", parsed.page_token());
-        const std::vector<ProgramRecord> records = store_.ListPrograms(after, limit + 1);
+        const std::vector<ProgramRecord> records =
+            ListOwn(after, limit + 1, [this](const std::string& from, std::int64_t count) {
+              return store_.ListPrograms(from, count);
+            });
         for (const ProgramRecord& record : FirstPage(records, limit)) {
           *reply.add_programs() = ToProto(record);
         }
         if (HasNextPage(records, limit)) {
-          reply.set_next_page_token(
-              EncodePageToken("programs", records[static_cast<std::size_t>(limit) - 1].id));
+          reply.set_next_page_token(EncodePageToken(
+              "programs", LocalId(records[static_cast<std::size_t>(limit) - 1].id)));
         }
       });
 }
@@ -298,7 +302,8 @@ void ProgramService::AnswerEnclose(const v1::EncloseRequest& request, v1::Enclos
                                    const std::stop_token& stop) const {
   const std::string id = ParseProgramName(request.program(), "program");
   const DerivativeMask mask = ToMask(request.quantities());
-  if (mask.jvp || mask.vjp || mask.spread || mask.jacobian_spread || mask.held_out_errors || mask.order() > 1) {
+  if (mask.jvp || mask.vjp || mask.spread || mask.jacobian_spread || mask.held_out_errors ||
+      mask.order() > 1) {
     throw InvalidArgument("UNSUPPORTED_QUANTITY", "quantities",
                           "expected QUANTITY_VALUE or QUANTITY_JACOBIAN, the quantities that can "
                           "be enclosed, got others");

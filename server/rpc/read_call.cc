@@ -16,8 +16,13 @@ constexpr Index kPieceBytes = 1 << 20;
 }  // namespace
 
 ReadCall* ReadCall::Start(Store& store, MethodMetrics* metrics, ThreadPool& pool,
-                          const grpc::ByteBuffer& request) {
-  auto* call = new ReadCall(store, metrics, pool);
+                          grpc::CallbackServerContext* context, const grpc::ByteBuffer& request) {
+  auto* call = new ReadCall(store, metrics, pool, context);
+  const grpc::Status entered = call->context_.Enter(*metrics, request.Length());
+  if (!entered.ok()) {
+    call->End(entered);
+    return call;
+  }
   pool.Submit([call, request] {
     const grpc::Status status = Guard([&] { call->Open(request); });
     if (status.ok()) {
@@ -29,10 +34,12 @@ ReadCall* ReadCall::Start(Store& store, MethodMetrics* metrics, ThreadPool& pool
   return call;
 }
 
-ReadCall::ReadCall(Store& store, MethodMetrics* metrics, ThreadPool& pool)
-    : store_(store), pool_(pool), meter_(metrics) {}
+ReadCall::ReadCall(Store& store, MethodMetrics* metrics, ThreadPool& pool,
+                   grpc::CallbackServerContext* context)
+    : store_(store), pool_(pool), context_(CallContext::Of(context)), meter_(metrics) {}
 
 void ReadCall::Open(const grpc::ByteBuffer& request) {
+  const TenantScope tenant(context_.tenant());
   meter_.Received();
   Parse(request, request_);
   RequireDataType(request_.data_type(), "data_type");
@@ -80,6 +87,7 @@ void ReadCall::OnWriteDone(bool ok) {
 }
 
 void ReadCall::End(const grpc::Status& status) {
+  context_.Leave(status);
   meter_.Finish(status);
   Finish(status);
 }

@@ -11,6 +11,7 @@
 #include "proto/sobolev/v1/datasets.pb.h"
 #include "server/base/thread_pool.h"
 #include "server/metrics/metrics.h"
+#include "server/rpc/call_context.h"
 #include "server/rpc/unary_call.h"
 #include "server/storage/store.h"
 
@@ -22,10 +23,11 @@ class ReadCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   // The call owns itself until gRPC is done with it.
   static ReadCall* Start(Store& store, MethodMetrics* metrics, ThreadPool& pool,
-                         const grpc::ByteBuffer& request);
+                         grpc::CallbackServerContext* context, const grpc::ByteBuffer& request);
 
  private:
-  ReadCall(Store& store, MethodMetrics* metrics, ThreadPool& pool);
+  ReadCall(Store& store, MethodMetrics* metrics, ThreadPool& pool,
+           grpc::CallbackServerContext* context);
 
   void OnWriteDone(bool ok) override;
   void OnDone() override { delete this; }
@@ -37,6 +39,7 @@ class ReadCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
   Store& store_;
   ThreadPool& pool_;
+  CallContext& context_;
   CallMeter meter_;
   v1::ReadSamplesRequest request_;
   std::shared_ptr<const Snapshot> snapshot_;

@@ -6,9 +6,10 @@
 
 #include <absl/strings/str_format.h>
 
-#include "engine/train/options.h"
+#include "engine/train/composed_trainer.h"
 #include "engine/train/samples.h"
 #include "engine/train/selection_options.h"
+#include "server/convert/composition.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
 #include "server/convert/training.h"
@@ -64,16 +65,18 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
     train::CheckSelection(ToSelectionOptions(request.spec(), schema), samples.n, samples.m,
                           samples.NumSamples());
   } else {
-    train::ResolveOptions(ToOptions(request.spec(), schema), train::ShapeOf(samples),
-                          static_cast<std::size_t>(config_.job_memory_bytes));
+    train::ResolveComposed(ToOptions(request.spec(), schema), ToComposition(request.spec(), schema),
+                           train::ShapeOf(samples),
+                           static_cast<std::size_t>(config_.job_memory_bytes));
   }
 
-  const JobRecord job{.dataset_id = dataset_id,
-                      .dataset_uid = dataset.uid,
-                      .dataset_version = version,
-                      .model_id = request.model_id().empty() ? RandomModelId() : request.model_id(),
-                      .spec = SerializeDeterministic(request),
-                      .request_id = request.request_id()};
+  const JobRecord job{
+      .dataset_id = dataset_id,
+      .dataset_uid = dataset.uid,
+      .dataset_version = version,
+      .model_id = StoredId(request.model_id().empty() ? RandomModelId() : request.model_id()),
+      .spec = SerializeDeterministic(request),
+      .request_id = request.request_id().empty() ? "" : StoredId(request.request_id())};
   if (request.validate_only()) {
     v1::Job preview = ToProto(job);
     preview.clear_name();

@@ -8,6 +8,7 @@
 #include "server/convert/message_codec.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
+#include "server/rpc/own_records.h"
 
 namespace sobolev::server {
 namespace {
@@ -17,9 +18,16 @@ constexpr std::int64_t kEventsPerFetch = 100;
 }  // namespace
 
 WatchCall* WatchCall::Start(Store& store, JobWatchers& watchers, MethodMetrics* metrics,
-                            ThreadPool& pool, const grpc::ByteBuffer& request) {
-  auto* call = new WatchCall(store, watchers, metrics, pool);
+                            ThreadPool& pool, grpc::CallbackServerContext* context,
+                            const grpc::ByteBuffer& request) {
+  auto* call = new WatchCall(store, watchers, metrics, pool, context);
   call->self_.reset(call);
+  const grpc::Status entered = call->context_.Enter(*metrics, request.Length());
+  if (!entered.ok()) {
+    call->End(entered);
+    return call;
+  }
+  call->tenant_ = call->context_.tenant();
   pool.Submit([self = call->self_, request] {
     const grpc::Status status = Guard([&] { self->Open(request); });
     if (!status.ok()) self->End(status);
@@ -27,10 +35,16 @@ WatchCall* WatchCall::Start(Store& store, JobWatchers& watchers, MethodMetrics* 
   return call;
 }
 
-WatchCall::WatchCall(Store& store, JobWatchers& watchers, MethodMetrics* metrics, ThreadPool& pool)
-    : store_(store), watchers_(watchers), pool_(pool), meter_(metrics) {}
+WatchCall::WatchCall(Store& store, JobWatchers& watchers, MethodMetrics* metrics, ThreadPool& pool,
+                     grpc::CallbackServerContext* context)
+    : store_(store),
+      watchers_(watchers),
+      pool_(pool),
+      context_(CallContext::Of(context)),
+      meter_(metrics) {}
 
 void WatchCall::Open(const grpc::ByteBuffer& bytes) {
+  const TenantScope tenant(tenant_);
   meter_.Received();
   v1::WatchJobRequest request;
   Parse(bytes, request);
@@ -40,7 +54,7 @@ void WatchCall::Open(const grpc::ByteBuffer& bytes) {
         "OUT_OF_RANGE", "after_event",
         "expected 0 or the number of an event, got " + std::to_string(request.after_event()));
   }
-  store_.GetJob(job_id);
+  GetOwnJob(store_, job_id);
   const std::lock_guard lock(mutex_);
   if (end_) return;
   job_id_ = job_id;
@@ -100,6 +114,7 @@ void WatchCall::Step() {
     StartWrite(&outgoing_);
   } else if (end_) {
     finished_ = true;
+    context_.Leave(*end_);
     meter_.Finish(*end_);
     Finish(*end_);
   } else if (news_) {

@@ -16,6 +16,7 @@
 #include "server/base/thread_pool.h"
 #include "server/jobs/job_watchers.h"
 #include "server/metrics/metrics.h"
+#include "server/rpc/call_context.h"
 #include "server/rpc/unary_call.h"
 #include "server/storage/store.h"
 
@@ -27,10 +28,12 @@ class WatchCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   // The call owns itself until gRPC and its last task are done with it.
   static WatchCall* Start(Store& store, JobWatchers& watchers, MethodMetrics* metrics,
-                          ThreadPool& pool, const grpc::ByteBuffer& request);
+                          ThreadPool& pool, grpc::CallbackServerContext* context,
+                          const grpc::ByteBuffer& request);
 
  private:
-  WatchCall(Store& store, JobWatchers& watchers, MethodMetrics* metrics, ThreadPool& pool);
+  WatchCall(Store& store, JobWatchers& watchers, MethodMetrics* metrics, ThreadPool& pool,
+            grpc::CallbackServerContext* context);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
@@ -48,8 +51,10 @@ class WatchCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   Store& store_;
   JobWatchers& watchers_;
   ThreadPool& pool_;
+  CallContext& context_;
   CallMeter meter_;
   std::shared_ptr<WatchCall> self_;  // Reset by OnDone; tasks hold copies.
+  std::string tenant_;               // The context may be gone when Open begins.
   std::string job_id_;
   std::uint64_t subscription_ = 0;
 

@@ -91,12 +91,14 @@ int Main(int argc, char** argv) {
   product.num_points = 1;
   Register("GradientOfOne", 1, {.num_points = 1, .jacobian = true});
   Register("ProductOfOne", 1, product);
+  Register("HessianOfOne", 1, {.num_points = 1, .hessian = true});
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   RatioReporter reporter(
       {{"Gradient", "Hessian", "gradients that a Hessian costs, claim: <= 8"},
        {"Gradient", "Product", "gradients that a Hessian-vector product costs"},
        {"GradientOfOne", "ProductOfOne", "the same for a single point"},
+       {"GradientOfOne", "HessianOfOne", "gradients that the Hessian of a single point costs"},
        {"Jacobian", "HessianOfFour", "Jacobians that a Hessian of four outputs costs"}});
   benchmark::RunSpecifiedBenchmarks(&reporter);
   benchmark::Shutdown();

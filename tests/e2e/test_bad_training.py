@@ -133,12 +133,7 @@ BAD_SPECS = {
     "beta infinite": ({"beta": math.inf}, "OUT_OF_RANGE", "spec.beta", "inf"),
     "no loss": ({"alpha": 0, "beta": 0}, "OUT_OF_RANGE", "spec.alpha", "alpha + beta"),
     "gamma NaN": ({"gamma": math.nan}, "OUT_OF_RANGE", "spec.gamma", "nan"),
-    "gamma of Adam": (
-        {**ADAM, "gamma": 1},
-        "NOT_APPLICABLE",
-        "spec.gamma",
-        "OPTIMIZER_ADAM alone; unset it",
-    ),
+    "negative gamma of Adam": ({**ADAM, "gamma": -1}, "OUT_OF_RANGE", "spec.gamma", "-1"),
     "gamma of a Gaussian process": (
         {"kind": Spec.KIND_GAUSSIAN_PROCESS, "gamma": 1},
         "NOT_APPLICABLE",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import pathlib
 import random
 import time
 from collections.abc import Iterator
@@ -53,7 +56,8 @@ _SERVICE_CONFIG = {
                 "initialBackoff": "0.1s",
                 "maxBackoff": "1s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                # A full server names the pause, and says where a repetition is of no use.
+                "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
             },
         }
     ],
@@ -82,9 +86,70 @@ _CONNECT_SECONDS = 30.0
 _BROKEN = (errors.UnavailableError, errors.AbortedError)
 
 
+@dataclasses.dataclass(frozen=True)
+class Security:
+    """How a channel is encrypted, and who calls. The files are PEM, as Client says."""
+
+    tls: bool = False
+    ca: str | os.PathLike[str] | None = None
+    cert: str | os.PathLike[str] | None = None
+    key: str | os.PathLike[str] | None = None
+    token: str | None = None
+
+
 def full_name(collection: str, name: str) -> str:
     """The resource name of what a user calls `name`: "datasets/x" of "x" or of itself."""
     return name if name.startswith(collection + "/") else f"{collection}/{name}"
+
+
+class _Authorization(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
+    """Puts a token into every call."""
+
+    def __init__(self, token: str) -> None:
+        self._entry = ("authorization", f"Bearer {token}")
+
+    def _intercept(self, continuation: Any, details: Any, requests: Any) -> Any:
+        metadata = [*(details.metadata or ()), self._entry]
+        return continuation(_with_metadata(details, metadata), requests)
+
+    intercept_unary_unary = _intercept
+    intercept_unary_stream = _intercept
+    intercept_stream_stream = _intercept
+
+
+class _CallDetails(grpc.ClientCallDetails):
+    """What grpc wants to know of a call."""
+
+
+def _with_metadata(details: Any, metadata: list[tuple[str, str]]) -> Any:
+    changed = _CallDetails()
+    for name in ("method", "timeout", "credentials", "wait_for_ready", "compression"):
+        setattr(changed, name, getattr(details, name))
+    changed.metadata = metadata
+    return changed
+
+
+def _open_channel(target: str, security: Security) -> grpc.Channel:
+    if (security.cert is None) != (security.key is None):
+        missing = "cert" if security.cert is None else "key"
+        raise errors.invalid_argument("MISSING_ARGUMENT", missing, "expected both cert and key")
+    files = [_read(path) for path in (security.ca, security.key, security.cert)]
+    if security.tls or any(files):
+        credentials = grpc.ssl_channel_credentials(*files)
+        channel = grpc.secure_channel(target, credentials, options=_OPTIONS)
+    else:
+        channel = grpc.insecure_channel(target, options=_OPTIONS)
+    if security.token is not None:
+        channel = grpc.intercept_channel(channel, _Authorization(security.token))
+    return channel
+
+
+def _read(path: str | os.PathLike[str] | None) -> bytes | None:
+    return None if path is None else pathlib.Path(path).read_bytes()
 
 
 class Connection:
@@ -94,10 +159,10 @@ class Connection:
     again without progress.
     """
 
-    def __init__(self, target: str, timeout: float) -> None:
+    def __init__(self, target: str, timeout: float, security: Security) -> None:
         self.target = target
         self.timeout = timeout
-        self._channel = grpc.insecure_channel(target, options=_OPTIONS)
+        self._channel = _open_channel(target, security)
         self.datasets: Any = datasets_pb2_grpc.DatasetServiceStub(self._channel)
         self.training: Any = training_pb2_grpc.TrainingServiceStub(self._channel)
         self.models: Any = models_pb2_grpc.ModelServiceStub(self._channel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sobolev import _arrays, _training, records
-from sobolev._connection import Connection, full_name
+from sobolev._connection import Connection, Security, full_name
 from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, programs_pb2
 from sobolev.dataset import Dataset
 from sobolev.errors import NotFoundError, invalid_argument
@@ -29,15 +30,32 @@ class Client:
     and DeadlineExceededError if the answer takes longer than the timeout.
     """
 
-    def __init__(self, target: str = "localhost:50551", *, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        target: str = "localhost:50551",
+        *,
+        timeout: float = 60.0,
+        tls: bool = False,
+        ca: str | os.PathLike[str] | None = None,
+        cert: str | os.PathLike[str] | None = None,
+        key: str | os.PathLike[str] | None = None,
+        token: str | None = None,
+    ) -> None:
         """Connects on first use.
 
         Args:
           target: "host:port".
           timeout: Seconds for each call. Uploads and waiting for jobs may take longer; they end
             when the connection is broken for this long.
+          tls: Whether to encrypt; any of the files below does so, too. The server's certificate
+            must name the host of the target.
+          ca: PEM file with the certificates of the authorities to trust, instead of grpc's own.
+          cert: PEM file with our certificate, for servers that ask for one.
+          key: PEM file with its private key.
+          token: Sent with each call, for servers that ask for a login. Whoever sees it can use it:
+            without TLS, that is everyone on the way.
         """
-        self._connection = Connection(target, timeout)
+        self._connection = Connection(target, timeout, Security(tls, ca, cert, key, token))
 
     def __enter__(self) -> Client:
         return self
@@ -188,8 +206,8 @@ class Client:
           alpha: Weight of the value loss. Default 1 / (1 + n), or 1 without Jacobians.
           beta: Weight of the gradient loss. Default n / (1 + n), or 0 without Jacobians.
           gamma: Weight of the loss of Hessian-vector labels. Default 0 without such labels; with
-            them alpha : beta : gamma = 1 : n : n / 10. Not with "adam" and Gaussian processes,
-            which leave such labels out.
+            them alpha : beta : gamma = 1 : n : n / 10. "adam" leaves such labels out unless gamma
+            is given, Gaussian processes always.
           derivative_scale: "balanced" (default of "adam"), "per_output" (default else) or
             "per_input": how Jacobian entries are made comparable.
           output_weights: [m], factors of the squared errors of outputs. Default all 1. Not with
@@ -209,8 +227,7 @@ class Client:
           derivative_sketch: With "adam": fit, in each step, the derivatives of so many outputs,
             drawn anew for every sample, instead of all; 0: all. Default: 0 for up to 16 outputs,
             else 4.
-          periods: Of inputs by name: after how much the function repeats; so does the model. This
-            and what follows needs another optimizer than "adam".
+          periods: Of inputs by name: after how much the function repeats; so does the model.
           harmonics: Of inputs with a period: sines and cosines of so many multiples of the
             frequency, 1 to 8. Default 1.
           log_inputs: Names of positive inputs of which the model sees the logarithm.

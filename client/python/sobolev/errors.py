@@ -77,7 +77,7 @@ class FailedPreconditionError(SobolevError):
 
 
 class ResourceExhaustedError(SobolevError):
-    """A limit was hit: message size, memory, disk."""
+    """A limit was hit: message size, memory, disk, rate, calls at once."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -124,6 +124,18 @@ class UnimplementedError(SobolevError):
     code = grpc.StatusCode.UNIMPLEMENTED
 
 
+class UnauthenticatedError(SobolevError):
+    """The server asks for a token, or does not know this one, or it has expired."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+
+class PermissionDeniedError(SobolevError, PermissionError):
+    """The token may not be used for this call."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+
+
 class SuspectLabelsWarning(UserWarning):
     """Derivatives that a model was trained on contradict the values; Job.wait warns of them."""
 
@@ -155,6 +167,8 @@ _CLASSES: dict[grpc.StatusCode, type[SobolevError]] = {
         DataLossError,
         InternalError,
         UnimplementedError,
+        UnauthenticatedError,
+        PermissionDeniedError,
     )
 }
 

@@ -29,9 +29,8 @@ OURS = {
     "polynomial": {"kind": "polynomial"},
     "gaussian_process": {"kind": "gaussian-process"},
 }
+CHOICES = ("auto", "quick")
 DEFAULT = ("value", "differential", "quick", "auto")
-# What the automatic choice chooses from.
-FAMILIES = ("differential", "second_order", "polynomial", "gaussian_process")
 
 START_SECONDS = 60
 FIT_SECONDS = 1200  # On the wall, on a busy machine.
@@ -92,9 +91,23 @@ class Server:
         self.stop()
 
 
-def recipe_of(report):
-    """What the automatic choice came to, if there was one."""
-    return {"recipe": report.winner.recipe} if report.winner else {}
+def choice_of(report):
+    """What the automatic choice came to, if there was one.
+
+    recipe: the winner; trials: how many were judged; runner_up: the best of the others, with its
+    score in parts of the winner's, which is below 1 where a cheaper winner was as good but for
+    chance.
+    """
+    winner = report.winner
+    if winner is None:
+        return {}
+    judged = [trial for trial in report.leaderboard if math.isfinite(trial.score)]
+    others = [trial for trial in judged if trial != winner]
+    choice = {"recipe": winner.recipe, "trials": len(judged)}
+    if others and winner.score > 0:
+        second = min(others, key=lambda trial: trial.score)
+        choice |= {"runner_up": second.recipe, "runner_up_score": second.score / winner.score}
+    return choice
 
 
 def upload(client, problem, case, samples):
@@ -125,7 +138,7 @@ def fit(client, server, dataset, spec, seed):
     return model, {
         "cpu_seconds": round(seconds, 5),
         "train_seconds": round(model.report.train_seconds, 5),
-        **recipe_of(model.report),
+        **choice_of(model.report),
     }
 
 
@@ -145,13 +158,17 @@ def score(problem, server, model, test):
 
 
 def run(binary, cases, methods, results, report):
-    """Fits all methods to all cases; report is called with every method, case and result."""
+    """Fits the methods to the cases that are not in results yet.
+
+    report is called with every method, case and new result.
+    """
+    lacking = {case: [m for m in methods if results.get(m, case) is None] for case in cases}
     with Server(binary) as server, sobolev.Client(server.grpc) as client:
-        for case in cases:
+        for case in (case for case in cases if lacking[case]):
             problem = workloads.PROBLEMS[case.problem]
             dataset = upload(client, problem, case, problem.train(case.size, case.seed))
             test = problem.test()
-            for method in methods:
+            for method in lacking[case]:
                 try:
                     model, times = fit(client, server, dataset, OURS[method], case.seed)
                     result = {**times, **score(problem, server, model, test)}

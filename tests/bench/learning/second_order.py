@@ -76,10 +76,10 @@ def relative(wrong, right):
     return float(np.linalg.norm(wrong - right) / np.linalg.norm(right))
 
 
-def hessian_errors(client, server, seeds):
+def hessian_errors(client, server, seeds, rows=EXACT, methods=METHODS):
     """Of every method and case over all points and at the median point, one pair per seed."""
     errors = {}
-    for name, size in EXACT:
+    for name, size in rows:
         problem = workloads.PROBLEMS[name]
         test = problem.test()
         scales = problem.input_scales(test)
@@ -88,7 +88,7 @@ def hessian_errors(client, server, seeds):
         for seed in seeds:
             case = Case(name, size, seed)
             dataset = ours.upload(client, problem, case, problem.train(size, seed))
-            for method in METHODS:
+            for method in methods:
                 model, times = ours.fit(client, server, dataset, ours.OURS[method], seed)
                 hessians = in_parts(model.hessian, test.x) * scale
                 by_point = map(relative, hessians, truth)
@@ -129,10 +129,10 @@ def noisy_errors(problem, model, test, directions, truth):
     return errors["value_nrmse"], errors["grad_nrmse"], relative(products * scales, truth * scales)
 
 
-def value_of_labels(client, server, seeds):
+def value_of_labels(client, server, seeds, rows=NOISY, fits=NOISY_FITS):
     """Errors of fits without and with labels of second derivatives, one triple per seed."""
     results = {}
-    for name, size in NOISY:
+    for name, size in rows:
         problem = workloads.PROBLEMS[name]
         test = problem.test()
         for seed in seeds:
@@ -140,7 +140,7 @@ def value_of_labels(client, server, seeds):
             samples = problem.train(size, seed)
             spread = samples.x.std(0)
             plain = ours.upload(client, problem, case, samples)
-            for fit, spec in NOISY_FITS.items():
+            for fit, spec in fits.items():
                 if (name, fit) in SKIPPED:
                     continue
                 first, _ = ours.fit(client, server, plain, spec, seed)

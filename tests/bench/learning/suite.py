@@ -12,8 +12,10 @@ has the libraries of peers.py; that takes hours for all cases and all seeds.
 Fits use one thread. What counts are CPU seconds, so that other work on the machine matters little;
 of JAX without those to compile. Errors are at test points with exact labels, the median over seeds.
 
-Prints the errors and times of all cases, geometric means, ratios to the peers and what we ask of
-ourselves, and a JSON object on the last line. --curves writes the learning curves as pictures.
+Prints the errors and times of all cases, geometric means, ratios to the peers, what the automatic
+choice came to, what we ask of ourselves (bars.py has more of that), and a JSON object on the last
+line. --curves writes the learning curves as pictures. --results keeps ours: what the file has is
+not fitted again, so that a stopped run goes on; remove it when the program has changed.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import sys
 
 import cases
 import curves
+import goals
 import ours
 import tables
 import workloads
@@ -54,7 +57,7 @@ def parse_arguments():
     )
     parser.add_argument("--server", help="the program; without it, ours are taken from --results")
     parser.add_argument("--cache", help="results of the peers")
-    parser.add_argument("--results", help="keep our results in this file")
+    parser.add_argument("--results", help="of ours: what the file lacks is added")
     parser.add_argument("--peers-python", metavar="PYTHON")
     parser.add_argument("--problems", default=",".join(workloads.PROBLEMS))
     parser.add_argument("--sizes", choices=("medium", "all"), default="all")
@@ -94,11 +97,12 @@ def main():
     tables.print_means(table)
     ratios = tables.print_ratios(table, methods)
     tables.print_best(table, methods)
-    missed = tables.print_goals(table, ours.FAMILIES)
+    tables.print_choices(table, [method for method in methods if method in ours.CHOICES])
+    missed = goals.print_goals(goals.of_table(table, peers.methods()))
     if arguments.curves:
         arguments.curves.mkdir(parents=True, exist_ok=True)
         for measure, title in CURVES.items():
-            picture = curves.draw(table, methods, measure, f"{title} over number of samples")
+            picture = curves.draw(table, measure, f"{title} over number of samples")
             (arguments.curves / f"{measure}.svg").write_text(picture)
     wanted = {merged.key(method, case) for method in table.methods for case in case_list}
     shown = {key: value for key, value in merged.entries.items() if key in wanted}

@@ -1,7 +1,8 @@
-"""Tables of the suite: every case, geometric means, and what we ask of ourselves."""
+"""Tables of the suite: every case, geometric means, and what the automatic choice came to."""
 
 from __future__ import annotations
 
+import collections
 import math
 import statistics
 
@@ -9,17 +10,6 @@ import cases
 import workloads
 
 MEASURES = ("value_nrmse", "grad_nrmse", "cpu_seconds")
-# Most value error, gradient error and CPU seconds of a method.
-BARS = {
-    ("second_order", "otl_6", 400): (3e-5, 1e-4, 1.0),
-    ("second_order", "wing_weight_10", 400): (2e-4, 4e-4, 1.0),
-    ("quick", "bachelier_20", 4096): (0.018, 0.022, 0.5),
-    ("quick", "bachelier_100", 8192): (0.025, 0.03, 0.5),
-    ("quick", "ridge_100", 1600): (3e-4, 1e-3, 0.5),
-    ("auto", "rosenbrock10", 50): (1e-10, 1e-10, math.inf),
-}
-# How the geometric mean over the ten functions shall compare with a peer's: value, gradient.
-SHARES = {"jenn": (1 / 5, 1 / 4), "gekpls": (1 / 3, None)}
 LEAST = 1e-16  # Errors below rounding count as this much in a geometric mean.
 
 
@@ -172,48 +162,40 @@ def print_best(table, ours):
                 )
 
 
-def family_checks(table, method, families):
-    """The automatic choice is within 2 of the best family in 90 % of the cases."""
-    for measure in MEASURES[:2]:
-        ratios = []
-        for row in table.rows:
-            mine = table.median(method, row, measure)
-            best = table.least(families, row, measure)
-            if mine is not None and best is not None:
-                ratios.append(max(mine, LEAST) / max(best[0], LEAST))
-        if ratios:
-            last = sorted(ratios)[math.ceil(0.9 * len(ratios)) - 1]
-            yield f"{measure} over that of the best family, 90 % of {len(ratios)} cases", last, 2
+def commonest(names):
+    """The name that most seeds have, and how many if not all."""
+    (name, count), *_ = collections.Counter(names).most_common()
+    return name if count == len(names) else f"{name} ({count} of {len(names)})"
 
 
-def print_goals(table, families, method="auto"):
-    """What we ask of ourselves, mostly of the automatic choice, as far as the table has it; the
-    sentences that miss."""
-    checks = list(family_checks(table, method, families))
-    for (who, *row), bars in BARS.items():
-        values = [table.median(who, tuple(row), measure) for measure in MEASURES]
-        if tuple(row) in table.rows and None not in values:
-            for measure, value, bar in zip(MEASURES, values, bars, strict=True):
-                checks.append((f"{who} on {row[0]} {row[1]}, {measure}", value, bar))
-    by_size = {}
-    for row in table.rows:
-        if row[0] in workloads.FUNCTIONS:
-            by_size.setdefault(row[1] // workloads.PROBLEMS[row[0]].n, []).append(row)
-    for samples, rows in sorted(by_size.items()):
-        for peer, shares in SHARES.items():
-            found = table.ratios(method, peer, rows)
-            for measure, share in zip(("value", "gradient"), shares, strict=True):
-                if found and share is not None:
-                    what = f"{found[1]} functions, {samples} n samples, {measure} error over {peer}"
-                    checks.append((what, found[0][measure == "gradient"], share))
-    for row in table.rows:  # Derivative labels never make the values worse.
-        value_only = table.median("torch_value", row, "value_nrmse")
-        value = table.median(method, row, "value_nrmse")
-        if value_only is not None and value is not None and row[0] in workloads.SUITE:
-            what = f"{row[0]} {row[1]}, value error over torch_value"
-            checks.append((what, value / value_only, 1))
-    if checks:
-        print("\n## What we ask of ourselves\n")
-    for what, value, bar in checks:
-        print(f"- {what}: {value:.2g} ({'meets' if value <= bar else 'MISSES'} {bar:.2g})")
-    return [what for what, value, bar in checks if value > bar]
+def choice(table, method, row):
+    """Cells: the winner, the runner-up and its score in parts of the winner's, trials, seconds."""
+    found = [result for result in table.of_seeds(method, row) if "recipe" in result]
+    if not found:
+        return None
+    seconds = [result["cpu_seconds"] for result in found]
+    trials = [result["trials"] for result in found if "trials" in result]
+    others = [result for result in found if "runner_up" in result]
+    second, behind = "", ""
+    if others:
+        second = commonest([result["runner_up"] for result in others])
+        behind = short(statistics.median(result["runner_up_score"] for result in others))
+    return [
+        commonest([result["recipe"] for result in found]),
+        second,
+        behind,
+        f"{statistics.median(trials):.0f}" if trials else "",
+        f"{statistics.median(seconds):.1f}",
+    ]
+
+
+def print_choices(table, methods):
+    """The score is the geometric mean of the relative errors on held-out samples."""
+    for method in methods:
+        cells = {row: choice(table, method, row) for row in table.rows}
+        if any(cells.values()):
+            print(f"\n## What {method} chose\n")
+            print("| problem, samples | winner | runner-up | its score | tried | CPU s |")
+            print("|---|---|---|---|---|---|")
+            for row in (row for row in table.rows if cells[row]):
+                print(f"| {row[0]} {row[1]} | " + " | ".join(cells[row]) + " |")

@@ -52,6 +52,10 @@ TEST(TrainOptionsTest, AFlagCanBeTurnedOff) {
   }
   EXPECT_EQ(SpecOf({"--skip=false"}).skip, false);
   EXPECT_EQ(SpecOf({"--residual=false"}).residual, false);
+  EXPECT_EQ(RefusalOf({"--skip=perhaps"}), "--skip: expected true or false, got \"perhaps\"");
+  EXPECT_EQ(RefusalOf({"--residual=?"}), "--residual: expected true or false, got \"?\"");
+  EXPECT_EQ(RefusalOf({"--skip=99999999999999999999"}),
+            "--skip: expected true or false, got \"99999999999999999999\"");
 }
 
 TEST(TrainOptionsTest, AWordThatIsNoneOfTheAllowedOnesIsRefusedWithThese) {

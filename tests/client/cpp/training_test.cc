@@ -344,7 +344,7 @@ TEST_F(TrainingTest, OptionsThatDoNotApplyAreRefused) {
       {.kind = TrainingKind::kPolynomial, .effort = 1},
       {.kind = TrainingKind::kAuto, .optimizer = Optimizer::kAdam},
       {.hidden = {4}, .optimizer = Optimizer::kHybrid, .epochs = 3},
-      {.hidden = {4}, .gamma = 1},
+      {.hidden = {4}, .gamma = -1},
       {.kind = TrainingKind::kGaussianProcess, .gamma = 1},
       {.gamma = -1},
       {.effort = 0},
@@ -357,7 +357,7 @@ TEST_F(TrainingTest, OptionsThatDoNotApplyAreRefused) {
       {.feature_degree = 7},
       {.monotone = {{"a", Slope::kIncreasing}}, .input_maps = {{.input = "a", .period = 1}}},
       {.convexity = Convexity::kConvex, .extrapolation = Extrapolation::kLinear},
-      {.optimizer = Optimizer::kAdam, .extrapolation = Extrapolation::kOwn},
+      {.optimizer = Optimizer::kAdam, .feature_degree = 7},
       {.hidden = {8}, .residual = true},
       {.time_limit_seconds = -1}};
   for (const TrainingSpec& spec : specs) {

@@ -123,8 +123,26 @@ def test_hessian_vector_labels_are_fitted_and_their_error_is_reported(client, sp
     assert errors[1] < 0.5 * errors[0]
 
 
+def test_adam_fits_hessian_vector_labels_if_they_have_a_weight(client):
+    x, y, _ = wave_samples(40)
+    dataset = client.create_dataset("curved", ["a", "b"], ["v"])
+    dataset.append(x, y, hvp_tangents=np.eye(2)[None], hvp=wave(x)[2])
+    errors = []
+    for gamma in (None, 0.3):
+        job = client.train(dataset=dataset, optimizer="adam", gamma=gamma)
+        model = job.wait(progress=False)
+        assert model.report.gamma == (gamma or 0)
+        assert (model.report.validation.hvp_relative is None) == (gamma is None)
+        test = np.random.default_rng(3).uniform(-1, 1, (200, 2))
+        errors.append(np.linalg.norm(model.predict(test)[:, 0] - wave(test)[0]))
+    assert errors[1] < errors[0]
+
+
 def test_a_weight_for_curvatures_needs_labels(client):
     x, y, _ = wave_samples(20)
+    with pytest.raises(sobolev.FailedPreconditionError) as failed:
+        client.train(x, y, optimizer="adam", gamma=1.0)
+    assert failed.value.field == "spec.gamma"
     job = client.train(x, y, gamma=1.0)
     with pytest.raises(sobolev.JobFailedError) as info:
         job.wait(progress=False, timeout=60)
@@ -334,7 +352,7 @@ def test_a_cancelled_selection_raises(client):
         ({"lower": ["y0"]}, "spec", "wrong type"),
         ({"feature_degree": 5}, "spec.feature_degree", "got 5"),
         ({"extrapolation": "wild"}, "extrapolation", "own, constant, linear, got 'wild'"),
-        ({"epochs": 1, "extrapolation": "linear"}, "spec.extrapolation", "expected unset"),
+        ({"epochs": 1, "feature_degree": 5}, "spec.feature_degree", "got 5"),
         ({"kind": "polynomial", "ensemble_size": 3}, "spec.ensemble_size", "unset it"),
         ({"optimizer": "hybrid", "epochs": 3}, "spec.epochs", "OPTIMIZER_ADAM"),
         ({"optimizer": "adam", "huber": 2}, "spec.huber", "unset it"),
@@ -345,7 +363,7 @@ def test_a_cancelled_selection_raises(client):
         ({"kind": "auto", "validation_fraction": 0.2}, "spec.validation_fraction", "unset it"),
         ({"gamma": -1}, "spec.gamma", "got -1"),
         ({"kind": "gaussian_process", "gamma": 1}, "spec.gamma", "KIND_POLYNOMIAL"),
-        ({"optimizer": "adam", "gamma": 1}, "spec.gamma", "KIND_POLYNOMIAL"),
+        ({"optimizer": "adam", "gamma": -1}, "spec.gamma", "got -1"),
     ],
 )
 def test_bad_options_are_refused_with_field_and_fix(client, options, field, says):

@@ -202,5 +202,43 @@ TYPED_TEST(KernelsTest, NotANumberStaysNotANumber) {
   }
 }
 
+// For numbers of vectors below, at and above the size of a tile. What is above the diagonal is not
+// touched, and what is in the sums stays there.
+TYPED_TEST(KernelsTest, WeightedSquaresAreSumsOverFeatures) {
+  using T = TypeParam;
+  constexpr Index kFeatures = 7;
+  const double allowed = sizeof(T) == 4 ? 1e-5 : 1e-14;
+  for (const Isa isa : SupportedIsas()) {
+    const Kernels<T>& kernels = KernelsFor<T>(isa);
+    for (const Index num : {1, 2, 4, 5, 9}) {
+      SCOPED_TRACE(std::string(Name(isa)) + ", " + std::to_string(num) + " vectors");
+      const Index lanes = kernels.lanes;
+      const Index stride = (kFeatures + 1) * lanes;
+      Rng rng(1);
+      const auto random = [&](Index size) {
+        AlignedBuffer<T> buffer(size);
+        for (Index i = 0; i < size; ++i) buffer.data()[i] = static_cast<T>(rng.Normal());
+        return buffer;
+      };
+      const AlignedBuffer<T> z = random(num * stride);
+      const AlignedBuffer<T> c = random(kFeatures * lanes);
+      AlignedBuffer<T> sums = random(num * num * lanes);
+      const AlignedBuffer<T> before = sums;
+      kernels.weighted_squares(z.data(), stride, num, c.data(), kFeatures, sums.data());
+      for (Index entry = 0; entry < num * num * lanes; ++entry) {
+        const Index i = entry / lanes / num;
+        const Index j = entry / lanes % num;
+        double expected = before.data()[entry];
+        for (Index f = 0; f < kFeatures && j <= i; ++f) {
+          const Index at = f * lanes + entry % lanes;
+          expected += static_cast<double>(c.data()[at]) * z.data()[i * stride + at] *
+                      z.data()[j * stride + at];
+        }
+        EXPECT_NEAR(sums.data()[entry], expected, allowed * 10) << "entry " << i << ", " << j;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sobolev::nn

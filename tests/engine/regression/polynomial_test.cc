@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <limits>
 #include <memory>
+#include <numbers>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -248,6 +249,22 @@ TEST(PolynomialTest, TermsAreFoundOnAPartOfThePointsAndFittedToAll) {
 }
 
 // Close to the points: beyond the outermost ones errors are larger than between them.
+// Rastrigin's function has more than two waves along each input: terms up to degree 14 leave 1e-3.
+TEST(PolynomialTest, DegreesGrowAsLongAsPointsAllow) {
+  const Function waves = [](const std::vector<Second>& x) {
+    Second sum = 20.0;
+    for (const Second& a : x) sum += a * a - 10.0 * cos(2.0 * std::numbers::pi * a);
+    return std::vector<Second>{sum};
+  };
+  const LabelledPoints points = PointsOf(waves, UniformMatrix(2, 100, 1, -1, 1.5));
+  const PolynomialFit fit = FitPolynomial(points, AllWeights(points), AffineMaps::Identity(2, 1));
+  const Matrix inside = UniformMatrix(2, 300, 2, -0.9, 1.4);
+  const Derivatives truth = Differentiate(waves, inside);
+  const Prediction prediction = PredictAll(*fit.surrogate, inside);
+  EXPECT_LT(ValueError(prediction.Y, truth.Y), 1e-8);
+  EXPECT_LT(GradientError(prediction.J, truth.J), 1e-7);
+}
+
 TEST(PolynomialTest, CrossValidationTellsTheErrorAtNewPoints) {
   const LabelledPoints points = PointsOf(Smooth, UniformMatrix(3, 120, 14));
   const PolynomialFit fit = FitPolynomial(points, AllWeights(points), AffineMaps::Identity(3, 2));

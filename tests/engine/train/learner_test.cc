@@ -52,7 +52,7 @@ class Fixture {
     learner_ = MakeLearner(samples, split_, standardisation_, options_);
   }
 
-  nn::TwinLoss StepOnAll() { return learner_->Step(0, 0, 0.01, {}); }
+  StepLoss StepOnAll() { return learner_->Step(0, 0, 0.01, {}); }
 
   nn::NetworkSurrogate Surrogate(const SampleSet& samples) const {
     return nn::NetworkSurrogate({.n = samples.n,
@@ -109,7 +109,7 @@ TEST(LearnerTest, TheLossIsItsDefinitionWithWeightsAndMissingJacobians) {
   for (const Index num_jacobians : {20, 7, 1}) {
     Fixture fixture(samples.ViewWithJacobians(num_jacobians));
     const nn::TwinLoss expected = LossByDefinition(fixture, samples, num_jacobians);
-    const nn::TwinLoss loss = fixture.StepOnAll();
+    const StepLoss loss = fixture.StepOnAll();
     EXPECT_NEAR(loss.value / expected.value, 1, 1e-12);
     EXPECT_NEAR(loss.gradient / expected.gradient, 1, 1e-12);
   }
@@ -130,8 +130,8 @@ TEST(LearnerTest, AWeightOfTwoTrainsLikeTheSampleTwice) {
   Fixture expected(twice.View());
   Fixture fixture(weighted.View());
   for (int step = 0; step < 3; ++step) {
-    const nn::TwinLoss expected_loss = expected.StepOnAll();
-    const nn::TwinLoss loss = fixture.StepOnAll();
+    const StepLoss expected_loss = expected.StepOnAll();
+    const StepLoss loss = fixture.StepOnAll();
     EXPECT_NEAR(loss.value / expected_loss.value, 1, 1e-9);
     EXPECT_NEAR(loss.gradient / expected_loss.gradient, 1, 1e-9);
   }
@@ -222,7 +222,7 @@ TEST(LearnerTest, TheLossOfDirectionalLabelsIsThatOfTheOtherOptimisers) {
                               .lambda = ConstMatrixMap(lambda.data(), 2, 2)};
     nn::GramSweep gram({.n = 2, .m = 2, .hidden = {6, 5}}, points, weights,
                        {.use = nn::GramSweep::Use::kProducts});
-    const nn::TwinLoss loss = fixture.StepOnAll();
+    const StepLoss loss = fixture.StepOnAll();
     const double expected = gram.Loss(theta);
     EXPECT_NEAR((weights.alpha * loss.value + weights.beta * loss.gradient) / expected, 1, 1e-12);
   }
@@ -253,8 +253,8 @@ TEST(LearnerTest, AllUnitDirectionsTrainLikeTheJacobian) {
     EXPECT_EQ(evaluation.num_entries, of_jacobian.num_entries);
     Fixture reference(samples.View(), per_output);
     for (int step = 0; step < 3; ++step) {
-      const nn::TwinLoss expected_loss = reference.StepOnAll();
-      const nn::TwinLoss loss = fixture.StepOnAll();
+      const StepLoss expected_loss = reference.StepOnAll();
+      const StepLoss loss = fixture.StepOnAll();
       EXPECT_NEAR(loss.value / expected_loss.value, 1, 1e-9);
       EXPECT_NEAR(loss.gradient / expected_loss.gradient, 1, 1e-9);
     }
@@ -269,7 +269,7 @@ TEST(LearnerTest, DerivativesAloneAreEnough) {
   SampleSet view = directions.View(samples, false);
   view.blocks.front().y = nullptr;
   Fixture fixture(view);
-  const nn::TwinLoss first = fixture.StepOnAll();
+  const StepLoss first = fixture.StepOnAll();
   EXPECT_EQ(first.value, 0);
   for (int step = 0; step < 500; ++step) fixture.StepOnAll();
   EXPECT_LT(fixture.StepOnAll().gradient, first.gradient / 10);
@@ -330,7 +330,7 @@ TEST(LearnerTest, VariancesWeighLabelsByTheirInverses) {
       value += value_sum / value_weight / 29 / 2;
       gradient += entry_sum / entry_weight / 29 / 4;
     }
-    const nn::TwinLoss loss = fixture.StepOnAll();
+    const StepLoss loss = fixture.StepOnAll();
     EXPECT_NEAR(loss.value / value, 1, 1e-12);
     EXPECT_NEAR(loss.gradient / gradient, 1, 1e-12);
   }
@@ -364,14 +364,14 @@ TEST(LearnerTest, TheLossOfASketchIsUnbiased) {
   const OwnedSamples samples = ManyOutputs(12);
   const SampleSet view = samples.View();
   Fixture exact(view, {.derivative_sketch = 0});
-  const nn::TwinLoss expected = exact.StepOnAll();
+  const StepLoss expected = exact.StepOnAll();
   Fixture fixture(view, {.derivative_sketch = 3});
   constexpr Index kDraws = 4000;
   double sum = 0;
   double square = 0;
   for (Index epoch = 0; epoch < kDraws; ++epoch) {
     // A rate of zero leaves the parameters alone.
-    const nn::TwinLoss loss = fixture.learner_->Step(epoch, 0, 0, {});
+    const StepLoss loss = fixture.learner_->Step(epoch, 0, 0, {});
     EXPECT_NEAR(loss.value, expected.value, 1e-12);
     sum += loss.gradient;
     square += loss.gradient * loss.gradient;
@@ -391,8 +391,8 @@ TEST(LearnerTest, ASketchWithAllOutputsIsExact) {
   almost.options_.derivative_sketch = 24;
   almost.learner_ = MakeLearner(view, almost.split_, almost.standardisation_, almost.options_);
   for (int step = 0; step < 3; ++step) {
-    const nn::TwinLoss expected = exact.StepOnAll();
-    const nn::TwinLoss loss = almost.StepOnAll();
+    const StepLoss expected = exact.StepOnAll();
+    const StepLoss loss = almost.StepOnAll();
     EXPECT_NEAR(loss.gradient / expected.gradient, 1, 1e-10);
   }
   EXPECT_TRUE(almost.learner_->Theta(Parameters::kCurrent)

@@ -235,6 +235,23 @@ TEST_F(ConfigTest, AListenerBeyondLoopbackNeedsInsecure) {
   }
 }
 
+TEST_F(ConfigTest, MutualTlsOpensOtherAddressesForCallsAlone) {
+  const std::vector<std::string> tls = {"--tls-cert=c.pem", "--tls-key=k.pem"};
+  const auto with = [&tls](std::vector<std::string> flags) {
+    flags.insert(flags.end(), tls.begin(), tls.end());
+    return Parse(flags);
+  };
+  EXPECT_EQ(with({"--listen=0.0.0.0:1", "--tls-client-ca=a.pem"}).config().tls_client_ca, "a.pem");
+  EXPECT_THAT(with({"--listen=0.0.0.0:1"}).err, HasSubstr("set auth-tokens or tls-client-ca"));
+  EXPECT_THAT(with({"--metrics=0.0.0.0:1", "--tls-client-ca=a.pem"}).err, HasSubstr("metrics"));
+}
+
+TEST_F(ConfigTest, CertificateAndKeyComeTogether) {
+  EXPECT_THAT(Parse({"--tls-cert=c.pem"}).err, HasSubstr("tls-key: expected a file"));
+  EXPECT_THAT(Parse({"--tls-key=k.pem"}).err, HasSubstr("tls-cert: expected a file"));
+  EXPECT_THAT(Parse({"--tls-client-ca=a.pem"}).err, HasSubstr("expected tls-cert and tls-key"));
+}
+
 TEST(EndpointTest, ReadsNamesAddressesAndBracketedIpv6) {
   EXPECT_EQ(ParseEndpoint("localhost:80", "f").host, "localhost");
   EXPECT_EQ(ParseEndpoint("127.0.0.1:0", "f").port, 0);

@@ -77,5 +77,39 @@ TEST(NamesTest, PageSizesAreClampedAndNegativeOnesRefused) {
   EXPECT_THROW(PageSize(-1), Error);
 }
 
+TEST(TenantTest, NamesMeanTheResourcesOfTheTenantAndDoNotSayWhose) {
+  const std::string acme = "acme";
+  EXPECT_EQ(ParseDatasetName("datasets/d", "f"), "d");
+  {
+    const TenantScope scope(acme);
+    EXPECT_EQ(ParseDatasetName("datasets/d", "f"), "acme/d");
+    EXPECT_EQ(ParseProgramName("programs/p", "f"), "acme/p");
+    EXPECT_EQ(ParseModelName("models/m", "f").id, "acme/m");
+    EXPECT_EQ(ParseModelName("models/m/versions/2", "f").id, "acme/m");
+    EXPECT_EQ(ParseModelName("models/m/versions/2", "f").version, 2);
+    EXPECT_EQ(DatasetName("acme/d"), "datasets/d");
+    EXPECT_EQ(ModelVersionName("acme/m", 2), "models/m/versions/2");
+    EXPECT_TRUE(IsOwn("acme/d"));
+    for (const char* id : {"d", "other/d", "acme2/d", "acm/d", "/d"}) EXPECT_FALSE(IsOwn(id)) << id;
+    const std::string other = "other";
+    {
+      const TenantScope inner(other);
+      EXPECT_EQ(StoredId("d"), "other/d");
+    }
+    EXPECT_EQ(StoredId("d"), "acme/d");
+  }
+  EXPECT_TRUE(IsOwn("d"));
+  EXPECT_FALSE(IsOwn("acme/d"));
+}
+
+// A name cannot lead out of the tenant.
+TEST(TenantTest, AnIdWithASlashIsRefused) {
+  for (const char* name : {"datasets/acme/d", "datasets//d", "datasets/../acme/d"}) {
+    EXPECT_THROW(ParseDatasetName(name, "f"), Error) << name;
+  }
+  EXPECT_THROW(ParseModelName("models/acme/m", "f"), Error);
+  EXPECT_THROW(RequireResourceId("acme/d", "f"), Error);
+}
+
 }  // namespace
 }  // namespace sobolev::server

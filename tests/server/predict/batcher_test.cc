@@ -113,6 +113,7 @@ class BatcherTest : public testing::Test {
     ASSERT_TRUE(batcher_.Submit({.query = &everything.query(),
                                  .out = everything.out(),
                                  .stop = {},
+                                 .arrival = {},
                                  .done = [this](const std::exception_ptr& error) {
                                    const std::lock_guard lock(mutex_);
                                    errors_.push_back(error);
@@ -198,6 +199,7 @@ TEST(BatcherLimitTest, NothingIsTakenBeyondThePoolsRoom) {
   EXPECT_FALSE(batcher.Submit({.query = &query.query(),
                                .out = query.out(),
                                .stop = {},
+                               .arrival = {},
                                .done = [&](const std::exception_ptr&) { called = true; }}));
   EXPECT_FALSE(called);
 }

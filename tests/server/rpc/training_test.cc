@@ -188,6 +188,44 @@ TEST_F(TrainingServiceTest, AComposedModelKeepsWhatItsSpecSays) {
   EXPECT_GE(*std::ranges::min_element(value), -3);
 }
 
+TEST_F(TrainingServiceTest, AdamAloneTrainsAComposedModel) {
+  MakeGridDataset();
+  v1::TrainRequest training;
+  training.set_dataset("datasets/grid");
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      "optimizer: OPTIMIZER_ADAM epochs: 300 precision: PRECISION_FLOAT64 "
+      "input_maps { input: 'a' period: 8 } output_maps { output: 'y' lower: -3 } "
+      "extrapolation: EXTRAPOLATION_LINEAR",
+      training.mutable_spec()));
+  v1::Job job;
+  const grpc::Status trained = Train(training, &job);
+  ASSERT_TRUE(trained.ok()) << trained.error_message();
+  job = Wait(job.name());
+  ASSERT_EQ(job.state(), v1::Job::STATE_SUCCEEDED) << job.error().message();
+  v1::GetModelVersionRequest of_version;
+  of_version.set_name(job.model());
+  grpc::ClientContext context;
+  v1::ModelVersion version;
+  ASSERT_TRUE(models_->GetModelVersion(&context, of_version, &version).ok());
+  EXPECT_EQ(version.kind(), v1::ModelVersion::KIND_COMPOSED);
+  EXPECT_EQ(version.core_kind(), v1::ModelVersion::KIND_NETWORK);
+  EXPECT_DOUBLE_EQ(version.input_maps(0).period(), 8);
+  EXPECT_EQ(version.output_maps(0).lower(), -3);
+  EXPECT_GT(version.report().jacobian_samples(), 0);
+  EXPECT_LT(version.report().validation().value_relative(), 0.05);
+
+  v1::PredictRequest request;
+  request.set_model(job.model());
+  SetTensor({4, 2}, {0.3, -0.4, 8.3, -0.4, 0.3, -1e6, 0.3, 1e6}, request.mutable_x());
+  v1::PredictResponse response;
+  const grpc::Status status = Predict(request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  const std::vector<double> value = Values(response.value());
+  EXPECT_NEAR(value[0], std::sin(0.3) - 0.12, 0.1);
+  EXPECT_NEAR(value[1], value[0], 1e-10);
+  EXPECT_GE(*std::ranges::min_element(value), -3);
+}
+
 TEST_F(TrainingServiceTest, WhatIsSaidOfInputsAndOutputsIsCheckedAtOnce) {
   MakeGridDataset();
   struct Case {
@@ -205,9 +243,14 @@ TEST_F(TrainingServiceTest, WhatIsSaidOfInputsAndOutputsIsCheckedAtOnce) {
            {"input_maps { input: 'a' logarithmic: true period: 1 }", "unset one of them"},
            {"feature_degree: 9", "spec.feature_degree: expected 1 to 4, got 9"},
            {"extrapolation: 17", "spec.extrapolation: expected own, constant or linear"},
-           {"epochs: 3 extrapolation: EXTRAPOLATION_LINEAR", "spec.extrapolation: expected unset"},
-           {"optimizer: OPTIMIZER_ADAM output_maps { output: 'y' lower: 0 }",
-            "spec.output_maps: expected unset"}}) {
+           {"epochs: 3 extrapolation: 17", "spec.extrapolation: expected own, constant or linear"},
+           {"optimizer: OPTIMIZER_ADAM feature_degree: 9",
+            "spec.feature_degree: expected 1 to 4, got 9"},
+           {"optimizer: OPTIMIZER_ADAM output_maps { output: 'y' lower: 2 upper: 1 }",
+            "spec.output_maps: expected lower < upper of output 'y'"},
+           {"optimizer: OPTIMIZER_ADAM input_maps { input: 'a' period: 1 } "
+            "monotone { key: 'a' value: SLOPE_INCREASING }",
+            "spec.input_maps: expected no period of input 'a'"}}) {
     v1::TrainRequest request;
     request.set_dataset("datasets/grid");
     ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(bad.spec, request.mutable_spec()))

@@ -29,9 +29,20 @@ namespace sobolev::client {
 
 class Connection;
 
+// The files are PEM.
 struct Options {
   std::chrono::milliseconds timeout = std::chrono::seconds(60);  // Of every call but streams.
   std::size_t max_message_bytes = 64 << 20;  // In either direction; the server has its own limit.
+
+  // Whether to encrypt; any of the files does so, too. The server's certificate must name the host
+  // of the target.
+  bool tls = false;
+  std::string ca = {};    // Certificates of the authorities to trust; empty: those of the system.
+  std::string cert = {};  // Our certificate, for servers that ask for one,
+  std::string key = {};   // with its private key.
+  // Sent with each call, for servers that ask for a login. Whoever sees it can use it: without TLS,
+  // that is everyone on the way.
+  std::string token = {};
 };
 
 // A handle on a job of the server, cheap to copy. Keeps the connection alive. Thread-safe.
@@ -68,7 +79,7 @@ class Job {
 // tried up to four times within about two seconds.
 class Client {
  public:
-  // target: "host:port".
+  // target: "host:port". Throws RpcError(kInvalidArgument) if a file of the options cannot be read.
   explicit Client(const std::string& target, const Options& options = {});
   ~Client();
   Client(Client&&) noexcept;

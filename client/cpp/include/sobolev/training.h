@@ -100,7 +100,6 @@ struct TrainingSpec {
   std::optional<Precision> precision = {};
   // Of kAdam: outputs whose rows of the Jacobian a step fits; 0: all.
   std::optional<int> derivative_sketch = {};
-  // None of these with kAdam alone.
   std::vector<InputMap> input_maps = {};    // At most one for each input.
   std::optional<int> feature_degree = {};   // Products of inputs up to it are inputs too; 1 to 4.
   std::vector<OutputMap> output_maps = {};  // At most one for each output.

@@ -1,0 +1,361 @@
+"""Tokens, roles and tenants, for every RPC that there is."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+
+import grpc
+import numpy as np
+import pytest
+from command_line import Cli
+from wire import Wire, refusal
+
+import sobolev
+from sobolev._stubs import (
+    datasets_pb2,
+    jobs_pb2,
+    models_pb2,
+    prediction_pb2,
+    programs_pb2,
+    training_pb2,
+)
+
+FILES = [datasets_pb2, jobs_pb2, models_pb2, prediction_pb2, programs_pb2, training_pb2]
+METHODS = [
+    (service.name, method.name)
+    for module in FILES
+    for service in module.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+]
+STREAMS = {"ReadSamples", "WatchJob"}
+# What each role may call; a role may call all of those before it.
+ALLOWED = {
+    "viewer": {
+        *("GetDataset", "ListDatasets", "ReadSamples", "GetJob", "ListJobs", "WatchJob"),
+        *("GetModel", "ListModels", "GetModelVersion", "ListModelVersions"),
+        *("GetProgram", "ListPrograms"),
+    },
+    "predictor": {"Predict", "PredictStream", "Evaluate", "Enclose", "AnalyzeCurvature", "CheckProgram"},
+    "worker": {"AppendSamples"},
+    "writer": {
+        *("CreateDataset", "DeleteDataset", "Train", "CancelJob", "DeleteModel"),
+        *("CreateProgram", "DeleteProgram"),
+    },
+    "admin": set(),
+}
+RELOAD_SECONDS = 30
+
+
+class Tokens:
+    """A file of tokens."""
+
+    def __init__(self, path):
+        self.path = path
+        self.lines = []
+        self.path.write_text("")
+
+    def add(self, role, tenant="", principal=None, expires=None):
+        """A new token, which is called after what it may do."""
+        token = f"sbv_{role}-{tenant}-{len(self.lines)}"
+        line = {
+            "sha256": hashlib.sha256(token.encode()).hexdigest(),
+            "principal": principal or f"p{len(self.lines)}",
+            "tenant": tenant,
+            "role": role,
+        }
+        if expires is not None:
+            line["expires"] = expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.lines.append(line)
+        self.write()
+        return token
+
+    def write(self):
+        new = self.path.with_suffix(".new")
+        new.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
+        new.rename(self.path)
+
+
+@pytest.fixture
+def tokens(tmp_path):
+    return Tokens(tmp_path / "tokens.jsonl")
+
+
+@pytest.fixture
+def guarded(make_server, tokens):
+    """A server that asks for these tokens. Started by the test, once the file is complete."""
+    return make_server("--auth-tokens", str(tokens.path), "--reload-seconds", "1")
+
+
+def call(wire, service, method, authorization=None):
+    """Calls a method with an empty request; the name of the status."""
+    metadata = [] if authorization is None else [("authorization", authorization)]
+    path = wire.path(f"{service}.{method}")
+    try:
+        if method in ("AppendSamples", "PredictStream"):
+            list(wire.channel.stream_stream(path)(iter([b""]), timeout=20, metadata=metadata))
+        elif method in STREAMS:
+            list(wire.channel.unary_stream(path)(b"", timeout=20, metadata=metadata))
+        else:
+            wire.channel.unary_unary(path)(b"", timeout=20, metadata=metadata)
+    except grpc.RpcError as error:
+        return error.code().name
+    return "OK"
+
+
+def test_there_are_methods():
+    assert len(METHODS) >= 25
+    assert {m for ms in ALLOWED.values() for m in ms} == {method for _, method in METHODS}
+
+
+def test_without_a_good_token_every_method_says_unauthenticated(guarded, tokens):
+    good = tokens.add("admin")
+    past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=1)
+    expired = tokens.add("admin", expires=past)
+    guarded.start()
+    wire = Wire(guarded.grpc)
+    digest = tokens.lines[0]["sha256"]
+    wrong = [None, "", "Bearer ", good, f"Basic {good}", f"bearer{good}", f"Bearer {good}x"]
+    wrong += [f"Bearer {good[:-1]}", f"Bearer {digest}", f"Bearer {expired}", f"Bearer  {good}"]
+    for service, method in METHODS:
+        for authorization in wrong:
+            answer = call(wire, service, method, authorization)
+            assert answer == "UNAUTHENTICATED", (method, authorization)
+        assert call(wire, service, method, f"Bearer {good}") != "UNAUTHENTICATED", method
+
+
+def test_refusals_say_what_is_wrong(guarded, tokens):
+    past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=1)
+    viewer, expired = tokens.add("viewer"), tokens.add("viewer", expires=past)
+    guarded.start()
+    wire = Wire(guarded.grpc)
+
+    def train(token):
+        metadata = [] if token is None else [("authorization", f"Bearer {token}")]
+        path = wire.path("TrainingService.Train")
+        return refusal(lambda: wire.channel.unary_unary(path)(b"", metadata=metadata))
+
+    train(None).require("UNAUTHENTICATED", "TOKEN_MISSING", says="authorization: Bearer sbv_")
+    train("sbv_x").require("UNAUTHENTICATED", "TOKEN_UNKNOWN", says="does not know")
+    train(expired).require("UNAUTHENTICATED", "TOKEN_EXPIRED", says="expired")
+    train(viewer).require("PERMISSION_DENIED", "ROLE_LACKS_PERMISSION", says="viewer may not call")
+    text = metrics(guarded)
+    assert 'sobolev_rejections_total{reason="TOKEN_MISSING"} 1' in text
+    assert 'sobolev_rejections_total{reason="ROLE_LACKS_PERMISSION"} 1' in text
+    assert "sbv_" not in guarded.log()
+
+
+def metrics(server):
+    with urllib.request.urlopen(f"http://{server.metrics}/metrics", timeout=20) as reply:
+        return reply.read().decode()
+
+
+def test_roles_may_call_what_the_table_says_and_nothing_else(guarded, tokens):
+    made = {role: tokens.add(role) for role in ALLOWED}
+    guarded.start()
+    wire = Wire(guarded.grpc)
+    allowed = set()
+    for role, token in made.items():
+        allowed |= ALLOWED[role]
+        for service, method in METHODS:
+            answer = call(wire, service, method, f"Bearer {token}")
+            assert answer != "UNAUTHENTICATED"
+            assert (answer != "PERMISSION_DENIED") == (method in allowed), (role, method, answer)
+
+
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+LIST_SERVICES = b"\x3a\x00"
+FILE_OF_DATASETS = b"\x22\x19sobolev.v1.DatasetService"
+
+
+def reflect(target, request, token=None):
+    """The reply to a request, as bytes."""
+    metadata = [] if token is None else [("authorization", f"Bearer {token}")]
+    with grpc.insecure_channel(target) as channel:
+        call = channel.stream_stream(REFLECTION)
+        return b"".join(call(iter([request]), metadata=metadata, timeout=20))
+
+
+def test_health_is_open_and_reflection_is_for_administrators(guarded, tokens):
+    admin, writer = tokens.add("admin"), tokens.add("writer")
+    guarded.start()
+    channel = grpc.insecure_channel(guarded.grpc)
+    health = channel.unary_unary("/grpc.health.v1.Health/Check")
+    assert health(b"", timeout=20) == b"\x08\x01"
+    refusal(lambda: reflect(guarded.grpc, LIST_SERVICES)).require("UNAUTHENTICATED")
+    refusal(lambda: reflect(guarded.grpc, LIST_SERVICES, writer)).require("PERMISSION_DENIED")
+    assert b"sobolev.v1.PredictionService" in reflect(guarded.grpc, LIST_SERVICES, admin)
+
+
+def test_reflection_tells_services_and_files_and_can_be_turned_off(server, make_server):
+    listed = reflect(server.grpc, LIST_SERVICES)
+    assert {service for service, _ in METHODS} <= {
+        name.decode() for name in re.findall(rb"sobolev\.v1\.(\w+)", listed)
+    }
+    file = reflect(server.grpc, FILE_OF_DATASETS)
+    assert b"AppendSamples" in file
+    assert b"sobolev/v1/tensor.proto" in file
+    unknown = reflect(server.grpc, b"\x22\x03a.b")
+    assert b"not found" in unknown
+    off = make_server("--reflection=false").start()
+    refusal(lambda: reflect(off.grpc, LIST_SERVICES)).require("UNIMPLEMENTED")
+
+
+def test_what_one_tenant_makes_is_not_there_for_others(guarded, tokens):
+    acme, other = tokens.add("admin", "acme"), tokens.add("admin", "other")
+    default = tokens.add("admin")
+    guarded.start()
+    x = np.linspace(0, 1, 20)
+    client = sobolev.Client(guarded.grpc, token=acme)
+    dataset = client.create_dataset("d", ["a"], ["u"])
+    dataset.append(x, x**2)
+    job = client.train(dataset="d", model="m", hidden=[4], epochs=2)
+    model = job.wait(progress=False)
+    assert model.name == "models/m/versions/1"
+    assert [d.name for d in client.datasets()] == ["datasets/d"]
+    assert [j.name for j in client.jobs()] == [job.name]
+    for token in (other, default):
+        stranger = sobolev.Client(guarded.grpc, token=token)
+        assert stranger.datasets() == []
+        assert stranger.jobs() == []
+        assert stranger.models() == []
+        for ask in (
+            lambda s=stranger: s.dataset("d"),
+            lambda s=stranger: s.job(job.name),
+            lambda s=stranger: s.job(job.name).cancel(),
+            lambda s=stranger: s.model("m"),
+            lambda s=stranger: s.train(dataset="d", model="n", hidden=[4], epochs=2),
+        ):
+            with pytest.raises(sobolev.NotFoundError):
+                ask()
+        wire = Wire(guarded.grpc)
+        metadata = [("authorization", f"Bearer {token}")]
+        request = jobs_pb2.WatchJobRequest(name=job.name).SerializeToString()
+        watch = wire.channel.unary_stream(wire.path("JobService.WatchJob"))
+        refusal(lambda w=watch, r=request, m=metadata: list(w(r, metadata=m))).require("NOT_FOUND")
+        # The name is free, and what is made under it is another thing.
+        mine = stranger.create_dataset("d", ["a", "b"], ["u"])
+        assert [d.name for d in stranger.datasets()] == ["datasets/d"]
+        mine.delete()
+    assert len(client.dataset("d")) == 20
+    assert np.isfinite(model.predict([0.5])).all()
+
+
+def test_http_asks_for_a_token_and_shows_the_models_of_its_tenant(guarded, tokens):
+    viewer, predictor = tokens.add("viewer"), tokens.add("predictor", "acme")
+    writer, stranger = tokens.add("writer", "acme"), tokens.add("predictor", "other")
+    guarded.start()
+    client = sobolev.Client(guarded.grpc, token=writer)
+    x = np.linspace(0, 1, 20)
+    client.train(x, x**2, model="m", kind="polynomial").wait(progress=False)
+
+    def info(token):
+        request = urllib.request.Request(f"http://{guarded.gateway}/Info")
+        if token is not None:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                return reply.status, json.load(reply)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    for token, status in ((None, 401), ("sbv_nonsense", 401), (viewer, 403)):
+        answered, reply = info(token)
+        assert answered == status
+        assert set(reply["error"]) == {"type", "message"}
+    assert info(predictor) == (200, {"protocolVersion": 1.0, "models": ["m", "m:1"]})
+    assert info(stranger) == (200, {"protocolVersion": 1.0, "models": []})
+
+
+def test_lists_pass_over_other_tenants_page_by_page(guarded, tokens):
+    names = ["a", "b", "m0", "z"]
+    tenants = ["", "b", "m", "m0", "n"]
+    made = {tenant: tokens.add("admin", tenant) for tenant in tenants}
+    guarded.start()
+    for tenant in tenants:
+        client = sobolev.Client(guarded.grpc, token=made[tenant])
+        for name in names:
+            client.create_dataset(name, ["x"], ["u"])
+    wire = Wire(guarded.grpc)
+    method = wire.channel.unary_unary(
+        wire.path("DatasetService.ListDatasets"),
+        response_deserializer=datasets_pb2.ListDatasetsResponse.FromString,
+    )
+    for tenant in tenants:
+        for size in (1, 2, 3, 100):
+            listed, page_token = [], ""
+            while True:
+                request = datasets_pb2.ListDatasetsRequest(page_size=size, page_token=page_token)
+                page = method(
+                    request.SerializeToString(),
+                    metadata=[("authorization", f"Bearer {made[tenant]}")],
+                )
+                assert len(page.datasets) <= size
+                listed += [dataset.name for dataset in page.datasets]
+                page_token = page.next_page_token
+                if not page_token:
+                    break
+            assert listed == [f"datasets/{name}" for name in names], (tenant, size)
+
+
+def test_tokens_come_and_go_without_a_restart(guarded, tokens):
+    first = tokens.add("viewer")
+    guarded.start()
+    wire = Wire(guarded.grpc)
+
+    def answer(token):
+        return call(wire, "DatasetService", "ListDatasets", f"Bearer {token}")
+
+    assert answer(first) == "OK"
+    second = tokens.add("viewer")
+    tokens.lines.pop(0)
+    tokens.write()
+    deadline = time.monotonic() + RELOAD_SECONDS
+    while answer(second) != "OK":
+        assert time.monotonic() < deadline, guarded.log()
+        time.sleep(0.1)
+    assert answer(first) == "UNAUTHENTICATED"
+
+
+def test_the_command_line_makes_tokens_that_work(guarded, tokens, tmp_path):
+    cli = Cli("127.0.0.1:1", tmp_path)
+    made = cli.run("token", "create", "--principal", "ann", "--role", "viewer", "--tenant", "acme")
+    assert made.returncode == 0, made.stderr
+    token = made.stderr.split()[0]
+    assert token.startswith("sbv_")
+    assert len(token) == 4 + 43
+    line = json.loads(made.stdout)
+    assert line["sha256"] == hashlib.sha256(token.encode()).hexdigest()
+    assert token not in made.stdout
+    left = datetime.datetime.fromisoformat(line["expires"].replace("Z", "+00:00"))
+    left -= datetime.datetime.now(datetime.timezone.utc)
+    assert datetime.timedelta(days=89) < left <= datetime.timedelta(days=90)
+    tokens.path.write_text(made.stdout)
+    guarded.start()
+    cli = Cli(guarded.grpc, tmp_path)
+    assert cli.ok("--token", token, "dataset", "list") is not None
+    cli.environment["SOBOLEV_TOKEN"] = token
+    cli.ok("dataset", "list")
+    refused = cli.run("dataset", "create", "d", "--inputs", "a", "--outputs", "u")
+    assert refused.returncode == 1
+    assert "viewer" in refused.stderr
+    assert cli.run("token", "create", "--principal", "A", "--role", "viewer").returncode == 2
+    assert cli.run("token", "create", "--principal", "a", "--role", "root").returncode == 2
+
+
+def test_a_bad_file_stops_the_start(make_server, tokens):
+    tokens.path.write_text("\nnonsense\n")
+    server = make_server("--auth-tokens", str(tokens.path))
+    assert server.launch().wait(60) == 1
+    assert "line 2: expected a JSON object" in server.log()
+
+
+def test_without_a_file_there_is_no_login_and_the_log_says_so(server):
+    assert '"login":"none"' in server.log()
+    with sobolev.Client(server.grpc, token="sbv_any") as client:
+        client.datasets()
