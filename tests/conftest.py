@@ -40,7 +40,7 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self.grpc = "127.0.0.1:0"
         self.metrics = "127.0.0.1:0"
-        self.gateway = "127.0.0.1:0"
+        self.gateway = "127.0.0.1:0"  # "off" for none, "" for the default.
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Starts the process without waiting for it to serve."""
@@ -51,7 +51,7 @@ class ServerProcess:
                     server_binary(),
                     *("--listen", self.grpc),
                     *("--metrics", self.metrics),
-                    *("--gateway", self.gateway),
+                    *(("--gateway", self.gateway) if self.gateway else ()),
                     *("--data-dir", str(self.data_dir)),
                     *("--port-file", str(self._port_file)),
                     *self._flags,

@@ -1,6 +1,7 @@
 #include "server/gateway/gateway.h"
 
 #include <cstddef>
+#include <mutex>
 #include <optional>
 #include <string_view>
 
@@ -48,10 +49,7 @@ GatewayCallbacks Gateway::Callbacks() {
 }
 
 HttpReply Gateway::Answer(const HttpRequest& request) {
-  const bool large = request.body.size() > kLargeBodyBytes;
-  if (large) large_bodies_.acquire();
   HttpReply reply = AnswerCaller(request);
-  if (large) large_bodies_.release();
   const Labels labels = LabelsFor(request.path);
   metrics_.HttpAnswered(labels.protocol, labels.path, reply.status);
   return reply;
@@ -63,6 +61,8 @@ HttpReply Gateway::AnswerCaller(const HttpRequest& request) {
       gate_.Enter("/gateway", request.authorization, request.body.size(), pass);
   if (refusal) return UmBridge::ErrorReply(StatusOf(*refusal), refusal->reason, refusal->message);
   const TenantScope tenant(pass.tenant());
+  std::unique_lock turn(large_bodies_, std::defer_lock);
+  if (request.body.size() > kLargeBodyBytes) turn.lock();
   return Route(request);
 }
 

@@ -3,7 +3,7 @@
 #ifndef SOBOLEV_SERVER_GATEWAY_GATEWAY_H_
 #define SOBOLEV_SERVER_GATEWAY_GATEWAY_H_
 
-#include <semaphore>
+#include <mutex>
 #include <stop_token>
 #include <string>
 
@@ -42,15 +42,12 @@ class Gateway {
   HttpReply AnswerCaller(const HttpRequest& request);
   HttpReply Route(const HttpRequest& request) const;
 
-  // JSON takes a multiple of its text in memory while it is read.
-  static constexpr int kMaxLargeBodies = 4;
-
   const UmBridge um_bridge_;
   const Tesseract tesseract_;
   Gate& gate_;
   Metrics& metrics_;
   std::stop_source stop_;
-  std::counting_semaphore<kMaxLargeBodies> large_bodies_{kMaxLargeBodies};
+  std::mutex large_bodies_;  // One at a time: JSON takes a multiple of its text in memory.
 };
 
 }  // namespace sobolev::server

@@ -164,7 +164,12 @@ void AppendNumber(double number, std::string& text) {
 
 void AppendNumbers(std::span<const double> numbers, std::span<const std::int64_t> shape,
                    std::string& text) {
-  AppendLists(numbers.data(), shape, text);
+  // Extents beside one of zero may be of any size.
+  if (numbers.empty()) {
+    text += "[]";
+  } else {
+    AppendLists(numbers.data(), shape, text);
+  }
 }
 
 }  // namespace sobolev::server

@@ -44,7 +44,7 @@ std::string Kind(const Json& value);
 std::string ToText(const Json& value);
 // Appends a finite number such that it reads back with the same bits.
 void AppendNumber(double number, std::string& text);
-// Appends "[1,2.5]", or with more dimensions nested lists, row-major.
+// Appends "[1,2.5]", or with more dimensions nested lists, row-major; "[]" if there are no numbers.
 void AppendNumbers(std::span<const double> numbers, std::span<const std::int64_t> shape,
                    std::string& text);
 

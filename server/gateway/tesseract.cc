@@ -25,10 +25,7 @@ namespace {
 using Shape = std::vector<std::int64_t>;
 
 constexpr std::string_view kPrefix = "/tesseract/";
-constexpr std::array<std::string_view, 2> kGets = {"/health", "/openapi.json"};
-constexpr std::array<std::string_view, 5> kPosts = {"/apply", "/jacobian",
-                                                    "/jacobian_vector_product",
-                                                    "/vector_jacobian_product", "/abstract_eval"};
+constexpr std::string_view kAbstractEval = "/abstract_eval";
 
 struct Path {
   std::string model;
@@ -146,6 +143,97 @@ ArrayEncoding EncodingFor(const std::string& accept) {
   return base64 ? ArrayEncoding::kBase64 : ArrayEncoding::kJson;
 }
 
+// A question for arrays.
+struct Question {
+  Json body;
+  Shape x_shape;
+  Shape y_shape;
+  ArrayEncoding encoding = ArrayEncoding::kJson;  // Of the reply.
+  std::int64_t max_reply_bytes = 0;
+  v1::PredictRequest predict;  // With model and x.
+};
+
+// An endpoint that answers with arrays: what is asked of Predict, and the reply made of its answer.
+struct ArrayEndpoint {
+  std::string_view path;
+  void (*ask)(Question& question);  // Checks the body beside the inputs.
+  std::string (*reply)(const Question& question, const v1::PredictResponse& predicted);
+};
+
+// {"y":<array>}
+std::string ArrayReply(const char* name, const v1::Tensor& tensor, const Shape& shape,
+                       ArrayEncoding encoding) {
+  std::string text = std::string("{\"") + name + "\":";
+  AppendArray(tensor, shape, encoding, text);
+  text += '}';
+  return text;
+}
+
+void AskValue(Question& question) { RequireMembersAmong(question.body, {"inputs"}, "body"); }
+
+std::string ValueReply(const Question& question, const v1::PredictResponse& predicted) {
+  return ArrayReply("y", predicted.value(), question.y_shape, question.encoding);
+}
+
+void AskJacobian(Question& question) {
+  RequireMembersAmong(question.body, {"inputs", "jac_inputs", "jac_outputs"}, "body");
+  RequireOnly(question.body, "jac_inputs", "x");
+  RequireOnly(question.body, "jac_outputs", "y");
+  question.predict.add_quantities(v1::QUANTITY_JACOBIAN);
+}
+
+std::string JacobianReply(const Question& question, const v1::PredictResponse& predicted) {
+  Shape shape = question.y_shape;
+  shape.insert(shape.end(), question.x_shape.begin(), question.x_shape.end());
+  const v1::Tensor jacobian = SpreadJacobian(predicted.jacobian(), question.max_reply_bytes);
+  return R"({"y":)" + ArrayReply("x", jacobian, shape, question.encoding) + "}";
+}
+
+void AskJvp(Question& question) {
+  const Json& body = question.body;
+  RequireMembersAmong(body, {"inputs", "jvp_inputs", "jvp_outputs", "tangent_vector"}, "body");
+  RequireOnly(body, "jvp_inputs", "x");
+  RequireOnly(body, "jvp_outputs", "y");
+  question.predict.add_quantities(v1::QUANTITY_JVP);
+  *question.predict.mutable_tangents() =
+      ReadDirection(body, "tangent_vector", "x", question.x_shape, "inputs");
+}
+
+std::string JvpReply(const Question& question, const v1::PredictResponse& predicted) {
+  return ArrayReply("y", predicted.jvp(), question.y_shape, question.encoding);
+}
+
+void AskVjp(Question& question) {
+  const Json& body = question.body;
+  RequireMembersAmong(body, {"inputs", "vjp_inputs", "vjp_outputs", "cotangent_vector"}, "body");
+  RequireOnly(body, "vjp_inputs", "x");
+  RequireOnly(body, "vjp_outputs", "y");
+  question.predict.add_quantities(v1::QUANTITY_VJP);
+  *question.predict.mutable_adjoints() =
+      ReadDirection(body, "cotangent_vector", "y", question.y_shape, "outputs");
+}
+
+std::string VjpReply(const Question& question, const v1::PredictResponse& predicted) {
+  return ArrayReply("x", predicted.vjp(), question.x_shape, question.encoding);
+}
+
+constexpr std::array<ArrayEndpoint, 4> kArrayEndpoints = {
+    {{"/apply", AskValue, ValueReply},
+     {"/jacobian", AskJacobian, JacobianReply},
+     {"/jacobian_vector_product", AskJvp, JvpReply},
+     {"/vector_jacobian_product", AskVjp, VjpReply}}};
+
+std::string AbstractReply(const Json& body, std::int64_t n, std::int64_t m) {
+  RequireMembersAmong(body, {"inputs"}, "body");
+  const v1::Tensor x = ReadX(body, n, ReadAbstractArray);
+  return ToText(Json::object({{"y", Json::object({{"shape", WithLast(ShapeOf(x), m)},
+                                                  {"dtype", DtypeName(x.data_type())}})}}));
+}
+
+bool IsGet(std::string_view endpoint) {
+  return endpoint == "/health" || endpoint == "/openapi.json";
+}
+
 // "inputs.x[2].data" as ["body","inputs","x",2,"data"].
 Json Location(const std::string& field) {
   Json location = Json::array({"body"});
@@ -186,8 +274,9 @@ bool Tesseract::Takes(std::string_view path) { return path.starts_with(kPrefix);
 
 std::string_view Tesseract::EndpointIn(std::string_view path) {
   const std::string_view endpoint = Split(path).endpoint;
-  const bool known = std::ranges::find(kGets, endpoint) != kGets.end() ||
-                     std::ranges::find(kPosts, endpoint) != kPosts.end();
+  const bool known =
+      IsGet(endpoint) || endpoint == kAbstractEval ||
+      std::ranges::find(kArrayEndpoints, endpoint, &ArrayEndpoint::path) != kArrayEndpoints.end();
   return known ? endpoint : std::string_view();
 }
 
@@ -198,82 +287,43 @@ HttpReply Tesseract::Answer(const HttpRequest& request, const std::stop_token& s
                   "expected /tesseract/{model}/ with apply, jacobian, jacobian_vector_product, "
                   "vector_jacobian_product, abstract_eval, health or openapi.json");
   }
-  const bool gets = std::ranges::find(kGets, path.endpoint) != kGets.end();
+  const bool gets = IsGet(path.endpoint);
   if (request.method != (gets ? "GET" : "POST")) {
     return Detail(405, std::string(path.endpoint) + ": expected " + (gets ? "GET" : "POST"));
   }
   try {
     const ModelRef ref = ParseModelWithVersion(path.model, "model");
-    return {.body = Text(path.endpoint, models_.Get(ref.id, ref.version), request, stop)};
+    const ModelRegistry::Handle model = models_.Get(ref.id, ref.version);
+    return {.body = Text(path.endpoint, *model, request, stop)};
   } catch (...) {
     return ToReply(ToHttpError(std::current_exception()));
   }
 }
 
-std::string Tesseract::Text(std::string_view endpoint, const ModelRegistry::Handle& model,
+std::string Tesseract::Text(std::string_view endpoint, const ServedModel& model,
                             const HttpRequest& request, const std::stop_token& stop) const {
   if (endpoint == "/health") return R"({"status":"ok"})";
-  if (endpoint == "/openapi.json") return TesseractSchema(*model);
+  if (endpoint == "/openapi.json") return TesseractSchema(model);
+  const std::int64_t n = model.surrogate->n();
+  const std::int64_t m = model.surrogate->m();
+  if (endpoint == kAbstractEval) return AbstractReply(ParseObject(request.body), n, m);
 
-  const std::int64_t n = model->surrogate->n();
-  const std::int64_t m = model->surrogate->m();
-  const Json body = ParseObject(request.body);
-  if (endpoint == "/abstract_eval") {
-    RequireMembersAmong(body, {"inputs"}, "body");
-    const v1::Tensor x = ReadX(body, n, ReadAbstractArray);
-    return ToText(Json::object({{"y", Json::object({{"shape", WithLast(ShapeOf(x), m)},
-                                                    {"dtype", DtypeName(x.data_type())}})}}));
-  }
+  Question question{.body = ParseObject(request.body),
+                    .encoding = EncodingFor(request.accept),
+                    .max_reply_bytes = config_.max_predict_reply_bytes};
+  v1::Tensor& x = *question.predict.mutable_x();
+  x = ReadX(question.body, n, ReadArray);
+  question.x_shape = ShapeOf(x);
+  question.y_shape = WithLast(question.x_shape, m);
+  Reshape({Product(Points(question.x_shape)), n}, x);
+  question.predict.set_model(ModelVersionName(model.model_id, model.version));
+  question.predict.set_data_type(x.data_type());
 
-  v1::PredictRequest predict;
-  predict.set_model(ModelVersionName(model->model_id, model->version));
-  *predict.mutable_x() = ReadX(body, n, ReadArray);
-  const Shape x_shape = ShapeOf(predict.x());
-  const Shape y_shape = WithLast(x_shape, m);
-  Reshape({Product(Points(x_shape)), n}, *predict.mutable_x());
-  predict.set_data_type(predict.x().data_type());
-
-  const ArrayEncoding encoding = EncodingFor(request.accept);
+  const ArrayEndpoint& found = *std::ranges::find(kArrayEndpoints, endpoint, &ArrayEndpoint::path);
+  found.ask(question);
   v1::PredictResponse predicted;
-  std::string text;
-  if (endpoint == "/apply") {
-    RequireMembersAmong(body, {"inputs"}, "body");
-    answer_.Fill(predict, predicted, stop);
-    text = R"({"y":)";
-    AppendArray(predicted.value(), y_shape, encoding, text);
-  } else if (endpoint == "/jacobian") {
-    RequireMembersAmong(body, {"inputs", "jac_inputs", "jac_outputs"}, "body");
-    RequireOnly(body, "jac_inputs", "x");
-    RequireOnly(body, "jac_outputs", "y");
-    predict.add_quantities(v1::QUANTITY_JACOBIAN);
-    answer_.Fill(predict, predicted, stop);
-    Shape shape = y_shape;
-    shape.insert(shape.end(), x_shape.begin(), x_shape.end());
-    text = R"({"y":{"x":)";
-    AppendArray(SpreadJacobian(predicted.jacobian(), config_.max_predict_reply_bytes), shape,
-                encoding, text);
-    text += '}';
-  } else if (endpoint == "/jacobian_vector_product") {
-    RequireMembersAmong(body, {"inputs", "jvp_inputs", "jvp_outputs", "tangent_vector"}, "body");
-    RequireOnly(body, "jvp_inputs", "x");
-    RequireOnly(body, "jvp_outputs", "y");
-    predict.add_quantities(v1::QUANTITY_JVP);
-    *predict.mutable_tangents() = ReadDirection(body, "tangent_vector", "x", x_shape, "inputs");
-    answer_.Fill(predict, predicted, stop);
-    text = R"({"y":)";
-    AppendArray(predicted.jvp(), y_shape, encoding, text);
-  } else {
-    RequireMembersAmong(body, {"inputs", "vjp_inputs", "vjp_outputs", "cotangent_vector"}, "body");
-    RequireOnly(body, "vjp_inputs", "x");
-    RequireOnly(body, "vjp_outputs", "y");
-    predict.add_quantities(v1::QUANTITY_VJP);
-    *predict.mutable_adjoints() = ReadDirection(body, "cotangent_vector", "y", y_shape, "outputs");
-    answer_.Fill(predict, predicted, stop);
-    text = R"({"x":)";
-    AppendArray(predicted.vjp(), x_shape, encoding, text);
-  }
-  text += '}';
-  return text;
+  answer_.Fill(question.predict, predicted, stop);
+  return found.reply(question, predicted);
 }
 
 }  // namespace sobolev::server

@@ -36,8 +36,8 @@ class Tesseract {
   HttpReply Answer(const HttpRequest& request, const std::stop_token& stop) const;
 
  private:
-  std::string Text(std::string_view endpoint, const ModelRegistry::Handle& model,
-                   const HttpRequest& request, const std::stop_token& stop) const;
+  std::string Text(std::string_view endpoint, const ServedModel& model, const HttpRequest& request,
+                   const std::stop_token& stop) const;
 
   ModelRegistry& models_;
   const ServerConfig& config_;

@@ -8,6 +8,8 @@
 namespace sobolev::server {
 namespace {
 
+using HandlerResponse = httplib::Server::HandlerResponse;
+
 constexpr HttpLimits kLimits = {.max_body_bytes = 1024,
                                 .max_requests_per_connection = 1000,
                                 .num_threads = 4,
@@ -18,6 +20,13 @@ constexpr HttpLimits kLimits = {.max_body_bytes = 1024,
 struct AdminListener::Impl {
   explicit Impl(AdminCallbacks given) : callbacks(std::move(given)), http(kLimits) {
     httplib::Server& server = http.server();
+    // The library bounds bodies of announced length only.
+    server.set_pre_routing_handler(
+        [](const httplib::Request& request, httplib::Response& response) {
+          if (!request.has_header("Transfer-Encoding")) return HandlerResponse::Unhandled;
+          response.status = 411;
+          return HandlerResponse::Handled;
+        });
     server.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
       response.set_content(callbacks.metrics_text(), "text/plain; version=0.0.4; charset=utf-8");
     });

@@ -20,8 +20,8 @@ struct AdminCallbacks {
 //   GET /metrics  200, text/plain; version=0.0.4
 //   GET /healthz  200 {"status":"SERVING"} or 503 {"status":"NOT_SERVING"}
 //
-// Anything else is 404, requests with more than 1 KiB of body are 413, an idle connection is closed
-// after 5 seconds.
+// Anything else is 404, requests with more than 1 KiB of body are 413, with a body in chunks 411,
+// an idle connection is closed after 5 seconds.
 class AdminListener {
  public:
   // Listens on host:port; port 0 lets the kernel choose. host is a name or an address without

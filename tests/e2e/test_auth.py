@@ -41,7 +41,14 @@ ALLOWED = {
         *("GetModel", "ListModels", "GetModelVersion", "ListModelVersions"),
         *("GetProgram", "ListPrograms"),
     },
-    "predictor": {"Predict", "PredictStream", "Evaluate", "Enclose", "AnalyzeCurvature", "CheckProgram"},
+    "predictor": {
+        "Predict",
+        "PredictStream",
+        "Evaluate",
+        "Enclose",
+        "AnalyzeCurvature",
+        "CheckProgram",
+    },
     "worker": {"AppendSamples"},
     "writer": {
         *("CreateDataset", "DeleteDataset", "Train", "CancelJob", "DeleteModel"),
@@ -254,8 +261,9 @@ def test_http_asks_for_a_token_and_shows_the_models_of_its_tenant(guarded, token
     x = np.linspace(0, 1, 20)
     client.train(x, x**2, model="m", kind="polynomial").wait(progress=False)
 
-    def info(token):
-        request = urllib.request.Request(f"http://{guarded.gateway}/Info")
+    def ask(path, token, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://{guarded.gateway}{path}", data)
         if token is not None:
             request.add_header("Authorization", f"Bearer {token}")
         try:
@@ -265,11 +273,18 @@ def test_http_asks_for_a_token_and_shows_the_models_of_its_tenant(guarded, token
             return error.code, json.load(error)
 
     for token, status in ((None, 401), ("sbv_nonsense", 401), (viewer, 403)):
-        answered, reply = info(token)
+        answered, reply = ask("/Info", token)
         assert answered == status
         assert set(reply["error"]) == {"type", "message"}
-    assert info(predictor) == (200, {"protocolVersion": 1.0, "models": ["m", "m:1"]})
-    assert info(stranger) == (200, {"protocolVersion": 1.0, "models": []})
+    assert ask("/Info", predictor) == (200, {"protocolVersion": 1.0, "models": ["m", "m:1"]})
+    assert ask("/Info", stranger) == (200, {"protocolVersion": 1.0, "models": []})
+    question = {"name": "m:1", "input": [[0.5]]}
+    expected = client.model("m").predict([[0.5]])[0].tolist()
+    assert ask("/Evaluate", predictor, question) == (200, {"output": [expected]})
+    status, reply = ask("/Evaluate", stranger, question)
+    assert (status, reply["error"]["type"]) == (400, "ModelNotFound")
+    assert ask("/tesseract/m/openapi.json", predictor)[1]["info"]["title"] == "m"
+    assert ask("/tesseract/m/openapi.json", stranger)[0] == 404
 
 
 def test_lists_pass_over_other_tenants_page_by_page(guarded, tokens):

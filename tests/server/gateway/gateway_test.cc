@@ -29,6 +29,7 @@ class GatewayTest : public ServicesTest {
     Train();
     client_ = std::make_unique<httplib::Client>("http://" + server_->gateway_address());
     client_->set_keep_alive(true);
+    client_->set_tcp_nodelay(true);
   }
 
   void TearDown() override {
@@ -309,6 +310,12 @@ TEST_F(GatewayTest, TesseractTakesBatchesOfAnyShape) {
                                    "data":{"encoding":"base64","buffer":""}})"))
                 .body["y"]["shape"],
             Json::array({0, 1}));
+  const Json none =
+      Post("/tesseract/grid/apply", TesseractBody(R"({"shape":[1000000000000,0,2],"dtype":"float64",
+                                           "data":{"encoding":"json","buffer":[]}})"))
+          .body["y"];
+  EXPECT_EQ(none["shape"], Json::array({1000000000000, 0, 1}));
+  EXPECT_EQ(none["data"]["buffer"], Json::array());
 }
 
 TEST_F(GatewayTest, TesseractRefusesBadInputNamingTheField) {

@@ -58,6 +58,19 @@ TEST_F(AdminListenerTest, LargeBodiesAreRefused) {
   EXPECT_EQ(client_.Get("/metrics")->status, 200);
 }
 
+TEST_F(AdminListenerTest, BodiesWithoutALengthAreRefused) {
+  const httplib::Result result = client_.Post(
+      "/metrics",
+      [](std::size_t, httplib::DataSink& sink) {
+        sink.write("x", 1);
+        sink.done();
+        return true;
+      },
+      "text/plain");
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->status, 411);
+}
+
 TEST_F(AdminListenerTest, OneConnectionServesManyRequests) {
   client_.set_keep_alive(true);
   for (int i = 0; i < 20; ++i) {
