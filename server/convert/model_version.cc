@@ -61,8 +61,9 @@ Version::Kind ToProto(SurrogateKind kind) {
       return Version::KIND_ENSEMBLE;
     case SurrogateKind::kComposed:
       return Version::KIND_COMPOSED;
-    case SurrogateKind::kProgram:
     case SurrogateKind::kPipeline:
+      return Version::KIND_PIPELINE;
+    case SurrogateKind::kProgram:  // Only served within a pipeline.
       break;
   }
   return Version::KIND_UNSPECIFIED;
