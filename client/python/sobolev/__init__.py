@@ -33,6 +33,7 @@ from sobolev.errors import (
 )
 from sobolev.job import Job
 from sobolev.model import Evaluation, Model
+from sobolev.pipelines import Pipeline, Stage
 from sobolev.program import (
     Curvature,
     Enclosure,
@@ -81,6 +82,7 @@ __all__ = [
     "LabelWarning",
     "Model",
     "NotFoundError",
+    "Pipeline",
     "Program",
     "ProgramEvaluation",
     "ProgramStatistics",
@@ -90,6 +92,7 @@ __all__ = [
     "ReversalCounts",
     "Samples",
     "SobolevError",
+    "Stage",
     "Statistics",
     "SuspectLabelsWarning",
     "TrainingReport",
