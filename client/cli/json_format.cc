@@ -134,6 +134,17 @@ Json ToJson(const client::TrainingReport& report) {
   return json;
 }
 
+Json ToJson(const client::Pipeline& pipeline) {
+  Json json = {{"stages", Json::array()}, {"outputs", pipeline.outputs}};
+  for (const client::PipelineStage& stage : pipeline.stages) {
+    json["stages"].push_back({{"name", stage.name},
+                              {"function", stage.function},
+                              {"inputs", stage.inputs},
+                              {"sha256", stage.sha256}});
+  }
+  return json;
+}
+
 // What the model obeys by construction, and the maps around it.
 void AddForm(const client::ModelVersion& version, Json& json) {
   json["monotone"] = Json::object();
@@ -233,6 +244,8 @@ std::string_view Name(client::ModelKind kind) {
       return "ensemble";
     case client::ModelKind::kComposed:
       return "composed";
+    case client::ModelKind::kPipeline:
+      return "pipeline";
   }
   return "unknown";
 }
@@ -334,7 +347,11 @@ Json ToJson(const client::ModelVersion& version) {
   json["domain"] = ListToJson(version.domain);
   json["parameter_count"] = version.parameter_count;
   json["weights_sha256"] = version.weights_sha256;
-  json["report"] = ToJson(version.report);
+  if (version.kind == client::ModelKind::kPipeline) {
+    json["pipeline"] = ToJson(version.pipeline);
+  } else {
+    json["report"] = ToJson(version.report);
+  }
   json["create_time"] = TimeToJson(version.create_time);
   return json;
 }

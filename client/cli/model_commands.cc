@@ -8,6 +8,8 @@
 #include "client/cli/form_text.h"
 #include "client/cli/format.h"
 #include "client/cli/json_format.h"
+#include "client/cli/option_values.h"
+#include "client/cli/pipeline_text.h"
 #include "client/cli/report_text.h"
 
 namespace sobolev::cli {
@@ -82,13 +84,47 @@ std::vector<std::pair<std::string, std::string>> CourseFields(const client::Mode
           {"created", FormatTime(version.create_time)}};
 }
 
-void Show(const std::string& name, const Context& context) {
-  const client::ModelVersion version = context.Connect().GetModelVersion(name);
+void Print(const client::ModelVersion& version, const Context& context) {
   if (context.json) {
     std::cout << ToJson(version).dump(2) << '\n';
   } else {
     PrintModelVersion(version);
   }
+}
+
+// What `model compose` is told.
+struct ComposeArguments {
+  std::string model;
+  std::vector<std::string> stages;
+  std::vector<std::string> bindings;
+  std::vector<std::string> outputs;
+};
+
+void Compose(const ComposeArguments& arguments, const Context& context) {
+  const client::Pipeline pipeline =
+      ParsePipeline(arguments.stages, arguments.bindings, arguments.outputs);
+  Print(context.Connect().CreatePipeline(arguments.model, pipeline), context);
+}
+
+void AddComposeCommand(CLI::App& group, Context& context) {
+  CLI::App* compose =
+      group
+          .add_subcommand("compose",
+                          "Make a model of models and programs, differentiated through the whole "
+                          "chain. It copies its parts.")
+          ->fallthrough();
+  const auto arguments = std::make_shared<ComposeArguments>();
+  compose->add_option("MODEL", arguments->model, "Model that gets the new version")->required();
+  AddList(*compose, "--stage", arguments->stages, "[NAME=]KIND:ID",
+          "A model (model:wing, model:wing/versions/3) or a program (program:lift); again for "
+          "each, in order of evaluation")
+      ->required();
+  AddList(*compose, "--bind", arguments->bindings, "STAGE.INPUT=SOURCE",
+          "Where an input comes from: STAGE.OUTPUT of an earlier stage, or an input of the whole. "
+          "Default: what has the same name, the latest output, else an input");
+  AddList(*compose, "--output", arguments->outputs, "STAGE.OUTPUT",
+          "An output of the whole; default those of the last stage");
+  compose->callback([arguments, &context] { Compose(*arguments, context); });
 }
 
 void List(const Context& context) {
@@ -127,6 +163,12 @@ void PrintModelVersion(const client::ModelVersion& version) {
   const client::ErrorReport& validation = report.validation;
   std::vector<std::pair<std::string, std::string>> fields = {{"model", version.name},
                                                              {"kind", Kind(version)}};
+  if (version.kind == client::ModelKind::kPipeline) {  // Nothing was trained.
+    for (auto& field : PipelineFields(version.pipeline)) fields.push_back(std::move(field));
+    fields.emplace_back("created", FormatTime(version.create_time));
+    PrintFields(std::cout, fields);
+    return;
+  }
   for (auto& field : FormFields(version)) fields.push_back(std::move(field));
   for (auto& field : CourseFields(version)) fields.push_back(std::move(field));
   PrintFields(std::cout, fields);
@@ -152,7 +194,7 @@ void PrintModelVersion(const client::ModelVersion& version) {
 }
 
 void AddModelCommands(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("model", "List, show and delete models.");
+  CLI::App* group = app.add_subcommand("model", "List, show, compose and delete models.");
   group->require_subcommand(1)->fallthrough();
   group->add_subcommand("list", "List all models with their newest version's errors.")
       ->fallthrough()
@@ -164,9 +206,10 @@ void AddModelCommands(CLI::App& app, Context& context) {
       group->add_subcommand("delete", "Delete a model with all its versions.")->fallthrough();
   const auto name = std::make_shared<std::string>();
   show->add_option("MODEL", *name, "Model, or models/MODEL/versions/N")->required();
-  show->callback([name, &context] { Show(*name, context); });
+  show->callback([name, &context] { Print(context.Connect().GetModelVersion(*name), context); });
   remove->add_option("MODEL", *name, "Model")->required();
   remove->callback([name, &context] { Delete(*name, context); });
+  AddComposeCommand(*group, context);
 }
 
 }  // namespace sobolev::cli

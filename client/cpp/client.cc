@@ -163,6 +163,15 @@ std::vector<ModelVersion> Client::ListModelVersions(const std::string& model) co
   return versions;
 }
 
+ModelVersion Client::CreatePipeline(const std::string& model_id, const Pipeline& pipeline) const {
+  v1::CreatePipelineRequest request;
+  request.set_model_id(model_id);
+  for (const PipelineStage& stage : pipeline.stages) *request.add_stages() = ToProto(stage);
+  for (const std::string& output : pipeline.outputs) request.add_outputs(output);
+  return FromProto(
+      connection_->Call(connection_->models(), &v1::ModelService::Stub::CreatePipeline, request));
+}
+
 Prediction Client::Predict(const std::string& model, const ConstMatrixRef& X,
                            const Quantities& quantities, const PredictionBlock& block) const {
   v1::PredictRequest request;

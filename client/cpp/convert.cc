@@ -167,6 +167,29 @@ JobEvent FromProto(const v1::JobEvent& proto) {
   return event;
 }
 
+v1::PipelineStage ToProto(const PipelineStage& stage) {
+  v1::PipelineStage proto;
+  proto.set_name(stage.name);
+  if (stage.function.starts_with("programs/")) {
+    proto.set_program(stage.function);
+  } else {
+    proto.set_model(stage.function);
+  }
+  proto.mutable_inputs()->insert(stage.inputs.begin(), stage.inputs.end());
+  return proto;
+}
+
+Pipeline FromProto(const v1::Pipeline& proto) {
+  Pipeline pipeline{.stages = {}, .outputs = {proto.outputs().begin(), proto.outputs().end()}};
+  for (const v1::PipelineStage& stage : proto.stages()) {
+    pipeline.stages.push_back({.name = stage.name(),
+                               .function = stage.has_program() ? stage.program() : stage.model(),
+                               .inputs = {stage.inputs().begin(), stage.inputs().end()},
+                               .sha256 = stage.sha256()});
+  }
+  return pipeline;
+}
+
 ModelVersion FromProto(const v1::ModelVersion& proto) {
   ModelVersion version{.name = proto.name(),
                        .kind = FromProto(proto.kind()),
@@ -186,6 +209,7 @@ ModelVersion FromProto(const v1::ModelVersion& proto) {
                        .parameter_count = proto.parameter_count(),
                        .weights_sha256 = proto.weights_sha256(),
                        .report = FromProto(proto.report()),
+                       .pipeline = FromProto(proto.pipeline()),
                        .create_time = FromProto(proto.create_time())};
   for (const auto& [input, slope] : proto.monotone()) {
     version.monotone[input] =

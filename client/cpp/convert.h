@@ -30,6 +30,8 @@ v1::Schema ToProto(const Schema& schema);
 Dataset FromProto(const v1::Dataset& dataset);
 JobStatus FromProto(const v1::Job& job);
 JobEvent FromProto(const v1::JobEvent& event);
+v1::PipelineStage ToProto(const PipelineStage& stage);
+Pipeline FromProto(const v1::Pipeline& proto);
 ModelVersion FromProto(const v1::ModelVersion& version);
 Model FromProto(const v1::Model& model);
 // Throws RpcError(kDataLoss) if the checksum is wrong.

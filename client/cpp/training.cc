@@ -269,6 +269,8 @@ ModelKind FromProto(v1::ModelVersion::Kind kind) {
       return ModelKind::kEnsemble;
     case v1::ModelVersion::KIND_COMPOSED:
       return ModelKind::kComposed;
+    case v1::ModelVersion::KIND_PIPELINE:
+      return ModelKind::kPipeline;
     default:
       return ModelKind::kUnknown;
   }

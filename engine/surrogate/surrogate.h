@@ -68,6 +68,8 @@ enum class SurrogateKind {
   kGaussianProcess = 3,
   kEnsemble = 4,
   kComposed = 5,
+  kProgram = 6,
+  kPipeline = 7,
 };
 
 // Immutable, so thread-safe.

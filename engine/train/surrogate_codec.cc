@@ -10,6 +10,9 @@
 
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/chain/pipeline.h"
+#include "engine/chain/program_surrogate.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/regression/gaussian_process.h"
 #include "engine/regression/polynomial_surrogate.h"
@@ -28,10 +31,12 @@ constexpr std::uint64_t kMagic = 0x324c444d564c4253;
               "the stored weights are damaged or of another format; train the model again");
 }
 
-// Kinds that hold others. None holds its own kind, so that damaged bytes lead to no deep recursion.
+// Kinds that hold others. Pipelines hold few of their own kind within each other and the rest none,
+// so that damaged bytes lead to no deep recursion.
 struct Holders {
   bool ensemble = true;  // Whether an ensemble may come.
   bool composed = true;
+  Index pipelines = chain::Pipeline::kMaxDepth;  // How many may come within each other.
 };
 
 std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader, Holders allowed);
@@ -51,6 +56,24 @@ std::shared_ptr<const Surrogate> ReadComposed(ByteReader& reader, Holders allowe
                                              ReadSurrogate(reader, allowed));
 }
 
+std::vector<Index> ReadPositions(ByteReader& reader, Index count) {
+  const auto positions = reader.ReadAll<std::int64_t>(static_cast<std::size_t>(count));
+  return {positions.begin(), positions.end()};
+}
+
+std::shared_ptr<const Surrogate> ReadPipeline(ByteReader& reader, Holders allowed) {
+  --allowed.pipelines;
+  const Index n = reader.ReadInt(1, chain::Pipeline::kMaxPool);
+  std::vector<chain::Stage> stages(
+      static_cast<std::size_t>(reader.ReadInt(1, chain::Pipeline::kMaxStages)));
+  for (chain::Stage& stage : stages) {
+    stage.function = ReadSurrogate(reader, allowed);
+    stage.inputs = ReadPositions(reader, stage.function->n());
+  }
+  const Index m = reader.ReadInt(1, chain::Pipeline::kMaxPool);
+  return std::make_shared<chain::Pipeline>(n, std::move(stages), ReadPositions(reader, m));
+}
+
 // The kind, then what the kind saved.
 std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader, Holders allowed) {
   switch (static_cast<SurrogateKind>(reader.Read<std::int64_t>())) {
@@ -65,6 +88,11 @@ std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader, Holders allow
       break;
     case SurrogateKind::kComposed:
       if (allowed.composed) return ReadComposed(reader, allowed);
+      break;
+    case SurrogateKind::kProgram:
+      return chain::ProgramSurrogate::Load(reader);
+    case SurrogateKind::kPipeline:
+      if (allowed.pipelines > 0) return ReadPipeline(reader, allowed);
       break;
   }
   ThrowDataLoss();

@@ -107,6 +107,8 @@ ShapeConstraints ProvenShape(const Surrogate& surrogate) {
       return ShapeOfComposed(static_cast<const ComposedSurrogate&>(surrogate));
     case SurrogateKind::kPolynomial:
     case SurrogateKind::kGaussianProcess:
+    case SurrogateKind::kProgram:
+    case SurrogateKind::kPipeline:
       break;
   }
   return {};

@@ -28,6 +28,7 @@ constexpr std::array kRules = {
     Rule{"/sobolev.v1.JobService/GetJob", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.JobService/ListJobs", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.JobService/WatchJob", Permission::kRead, Lane::kWatch},
+    Rule{"/sobolev.v1.ModelService/CreatePipeline", Permission::kWrite, Lane::kControl},
     Rule{"/sobolev.v1.ModelService/DeleteModel", Permission::kWrite, Lane::kControl},
     Rule{"/sobolev.v1.ModelService/GetModel", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.ModelService/GetModelVersion", Permission::kRead, Lane::kControl},

@@ -61,6 +61,10 @@ Version::Kind ToProto(SurrogateKind kind) {
       return Version::KIND_ENSEMBLE;
     case SurrogateKind::kComposed:
       return Version::KIND_COMPOSED;
+    case SurrogateKind::kPipeline:
+      return Version::KIND_PIPELINE;
+    case SurrogateKind::kProgram:  // Only served within a pipeline.
+      break;
   }
   return Version::KIND_UNSPECIFIED;
 }
@@ -146,6 +150,8 @@ void DescribeCore(const Surrogate& surrogate, Version& version) {
       break;
     case SurrogateKind::kPolynomial:
     case SurrogateKind::kGaussianProcess:
+    case SurrogateKind::kProgram:
+    case SurrogateKind::kPipeline:
       break;
   }
   version.set_core_kind(ToProto(surrogate.kind()));

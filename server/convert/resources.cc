@@ -192,4 +192,10 @@ v1::ModelVersion ToProto(const ModelVersionRecord& record) {
   return proto;
 }
 
+bool IsPipeline(const ModelVersionRecord& record) {
+  v1::ModelVersion description;
+  description.ParseFromString(record.description);
+  return description.kind() == v1::ModelVersion::KIND_PIPELINE;
+}
+
 }  // namespace sobolev::server

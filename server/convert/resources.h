@@ -32,6 +32,9 @@ v1::JobEvent ToProto(const JobEventRecord& record);
 v1::Model ToProto(const ModelRecord& record);
 v1::ModelVersion ToProto(const ModelVersionRecord& record);
 
+// Whether a version was made of others and not trained.
+bool IsPipeline(const ModelVersionRecord& record);
+
 }  // namespace sobolev::server
 
 #endif  // SOBOLEV_SERVER_CONVERT_RESOURCES_H_

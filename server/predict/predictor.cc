@@ -23,14 +23,19 @@ void RequirePositiveInputs(const Query& query) {
   }
 }
 
-// A surrogate overflows only far outside its domain; such numbers are not served.
+// A surrogate overflows only far outside its domain, a pipeline also where a program of it has no
+// value; such numbers are not served.
 void RequireFinite(const Query& query, const double* values, Index per_point) {
   if (AllFinite(values, query.num_points() * per_point)) return;
   Index point = 0;
   while (AllFinite(values + point * per_point, per_point)) ++point;
+  const bool is_pipeline = query.model->surrogate->kind() == SurrogateKind::kPipeline;
   throw InvalidArgument("PREDICTION_OVERFLOW", query.x_field + "[" + std::to_string(point) + "]",
-                        "the prediction at this point is beyond the range of float64; ask for "
-                        "points nearer to the model's domain");
+                        std::string("the prediction at this point is ") +
+                            (is_pipeline ? "not finite: a stage has no value or derivative there, "
+                                           "or one beyond the range of float64"
+                                         : "beyond the range of float64") +
+                            "; ask for points nearer to the model's domain");
 }
 
 }  // namespace

@@ -3,14 +3,11 @@
 #include <algorithm>
 
 #include "engine/base/error.h"
+#include "engine/chain/program_surrogate.h"
 #include "proto/sobolev/v1/programs.pb.h"
 
 namespace sobolev::server {
 namespace {
-
-// An operation of a trace takes a node of the graph, its place in the hash table, an instruction
-// and a row of every thread's workspace.
-constexpr double kBytesPerOperation = 128;
 
 // By the statistics that were stored with the program: to make them anew takes its time.
 std::size_t EstimateBytes(const ProgramRecord& record) {
@@ -21,24 +18,14 @@ std::size_t EstimateBytes(const ProgramRecord& record) {
                     "\" are damaged; delete the program and create it again");
   }
   const v1::ProgramStatistics& statistics = overview.statistics();
-  // A Jacobian that is not symbolic has no trace of its own, but those of tangents and adjoints.
-  const bool is_symbolic =
-      statistics.jacobian_mode() == "forward" || statistics.jacobian_mode() == "reverse";
-  const double traces = 1 + statistics.tangent_ratio() + statistics.adjoint_ratio() +
-                        (is_symbolic ? statistics.jacobian_ratio() : 0) +
-                        statistics.hessian_vector_ratio();
-  return record.source.size() +
-         static_cast<std::size_t>(kBytesPerOperation * traces *
-                                  static_cast<double>(statistics.operations()));
-}
-
-// Of what a server's settings limit, more than any source has; of the rest, the defaults.
-program::SourceLimits StoredLimits() {
-  program::SourceLimits limits;
-  limits.max_source_bytes = std::size_t{1} << 30;
-  limits.max_operations = std::size_t{1} << 30;
-  limits.max_evaluations = std::size_t{1} << 34;
-  return limits;
+  program::Summary summary;
+  summary.operations = statistics.operations();
+  summary.jacobian_mode = statistics.jacobian_mode();
+  summary.tangent_ratio = statistics.tangent_ratio();
+  summary.adjoint_ratio = statistics.adjoint_ratio();
+  summary.jacobian_ratio = statistics.jacobian_ratio();
+  summary.hessian_vector_ratio = statistics.hessian_vector_ratio();
+  return chain::EstimateProgramBytes(summary, record.source.size());
 }
 
 }  // namespace
@@ -72,7 +59,7 @@ ProgramRegistry::Handle ProgramRegistry::Get(const std::string& program_id) {
   }
   const ProgramRecord record = store_.GetProgram(program_id);
   Handle compiled =
-      std::make_shared<const ServedProgram>(record.source, StoredLimits(), EstimateBytes(record));
+      std::make_shared<const ServedProgram>(record.source, chain::AcceptedSourceLimits(), EstimateBytes(record));
 
   const std::unique_lock lock(mutex_);
   // The program may have been deleted meanwhile: answer this request, remember nothing.

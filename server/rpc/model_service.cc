@@ -1,18 +1,26 @@
 #include "server/rpc/model_service.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "engine/base/error.h"
+#include "engine/train/surrogate_codec.h"
 #include "server/convert/names.h"
+#include "server/convert/pipeline.h"
 #include "server/convert/resources.h"
+#include "server/models/pipeline_parts.h"
 #include "server/rpc/own_records.h"
 #include "server/rpc/unary_call.h"
+#include "server/storage/sha256.h"
 
 namespace sobolev::server {
 namespace {
 
 constexpr const char* kService = "sobolev.v1.ModelService";
+// In memory, of a pipeline with its parts.
+constexpr std::size_t kMaxPipelineBytes = std::size_t{1} << 30;
 
 // "models/{model}" where a version makes no sense.
 std::string ParseModelId(const std::string& name, const std::string& field) {
@@ -32,7 +40,8 @@ ModelService::ModelService(Store& store, ModelRegistry& models, Metrics& metrics
       list_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModels")),
       delete_metrics_(metrics.Method(RpcType::kUnary, kService, "DeleteModel")),
       get_version_metrics_(metrics.Method(RpcType::kUnary, kService, "GetModelVersion")),
-      list_versions_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModelVersions")) {}
+      list_versions_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModelVersions")),
+      create_pipeline_metrics_(metrics.Method(RpcType::kUnary, kService, "CreatePipeline")) {}
 
 grpc::ServerUnaryReactor* ModelService::GetModel(grpc::CallbackServerContext* context,
                                                  const grpc::ByteBuffer* request,
@@ -122,6 +131,42 @@ grpc::ServerUnaryReactor* ModelService::ListModelVersions(grpc::CallbackServerCo
           reply.set_next_page_token(EncodePageToken(listing, std::to_string(last.version)));
         }
       });
+}
+
+grpc::ServerUnaryReactor* ModelService::CreatePipeline(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* request,
+                                                       grpc::ByteBuffer* response) {
+  return UnaryCall<v1::CreatePipelineRequest, v1::ModelVersion>::Start(
+      create_pipeline_metrics_, pool_, context, request, response,
+      [this](const v1::CreatePipelineRequest& parsed, v1::ModelVersion& reply,
+             const std::stop_token&) { reply = Compose(parsed); });
+}
+
+v1::ModelVersion ModelService::Compose(const v1::CreatePipelineRequest& request) const {
+  RequireResourceId(request.model_id(), "model_id");
+  const std::string id = StoredId(request.model_id());
+  const WiredPipeline wired = WirePipeline(request, FindPipelineParts(request, models_, store_));
+  if (wired.surrogate->SizeBytes() > kMaxPipelineBytes) {
+    throw InvalidArgument("OUT_OF_RANGE", "stages",
+                          "expected parts of at most " + std::to_string(kMaxPipelineBytes) +
+                              " bytes in memory, got " +
+                              std::to_string(wired.surrogate->SizeBytes()) +
+                              "; use smaller models, or each of them once");
+  }
+  const std::string weights = train::EncodeSurrogate(*wired.surrogate);
+  const std::string description = SerializeDeterministic(wired.description);
+  const std::string sha256 = Sha256Hex(weights);
+  const auto is_same = [&](const ModelVersionRecord& newest) {
+    if (IsPipeline(newest)) {
+      return newest.blob_sha256 == sha256 && newest.description == description;
+    }
+    throw Error(ErrorCode::kAlreadyExists, "MODEL_ALREADY_EXISTS", "model_id",
+                "\"" + request.model_id() +
+                    "\" is a model that was trained; choose another id or delete it");
+  };
+  const ModelVersionRecord record = store_.AddModelVersion(id, weights, description, is_same);
+  models_.Publish(record.model_id, record.version);
+  return ToProto(record);
 }
 
 }  // namespace sobolev::server

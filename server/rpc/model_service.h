@@ -4,6 +4,7 @@
 #define SOBOLEV_SERVER_RPC_MODEL_SERVICE_H_
 
 #include "proto/sobolev/v1/models.grpc.pb.h"
+#include "proto/sobolev/v1/models.pb.h"
 #include "server/base/thread_pool.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
@@ -17,7 +18,8 @@ using RawModelService = v1::ModelService::WithRawCallbackMethod_GetModel<
         v1::ModelService::WithRawCallbackMethod_DeleteModel<
             v1::ModelService::WithRawCallbackMethod_GetModelVersion<
                 v1::ModelService::WithRawCallbackMethod_ListModelVersions<
-                    v1::ModelService::Service>>>>>;
+                    v1::ModelService::WithRawCallbackMethod_CreatePipeline<
+                        v1::ModelService::Service>>>>>>;
 
 class ModelService final : public RawModelService {
  public:
@@ -39,8 +41,13 @@ class ModelService final : public RawModelService {
   grpc::ServerUnaryReactor* ListModelVersions(grpc::CallbackServerContext* context,
                                               const grpc::ByteBuffer* request,
                                               grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* CreatePipeline(grpc::CallbackServerContext* context,
+                                           const grpc::ByteBuffer* request,
+                                           grpc::ByteBuffer* response) override;
 
  private:
+  v1::ModelVersion Compose(const v1::CreatePipelineRequest& request) const;
+
   Store& store_;
   ModelRegistry& models_;
   ThreadPool& pool_;
@@ -49,6 +56,7 @@ class ModelService final : public RawModelService {
   MethodMetrics* const delete_metrics_;
   MethodMetrics* const get_version_metrics_;
   MethodMetrics* const list_versions_metrics_;
+  MethodMetrics* const create_pipeline_metrics_;
 };
 
 }  // namespace sobolev::server

@@ -68,6 +68,8 @@ bool PredictAnswer::IsSmall(const v1::PredictRequest& request) const {
   const ModelRef ref = ParseModelName(request.model(), "model");
   const ModelRegistry::Handle model = models_.FindCached(ref.id, ref.version);
   if (model == nullptr) return false;
+  // Its programs record traces when they are first asked for.
+  if (model->surrogate->kind() == SurrogateKind::kPipeline) return false;
   // Bounds of the numbers of points and directions, from sizes that were already received.
   const auto bound = [](const v1::Tensor& tensor, Index width) {
     return static_cast<Index>(tensor.data().size() / sizeof(float)) / width;
@@ -132,7 +134,7 @@ void PredictTask::Finish() {
   const Index num_points = query_->num_points();
   response_.mutable_in_domain()->Reserve(static_cast<int>(num_points));
   for (Index s = 0; s < num_points; ++s) response_.add_in_domain(IsInDomain(*query_, s));
-  if (query_->mask.held_out_errors) {
+  if (query_->mask.held_out_errors && model.description.has_report()) {
     *response_.mutable_held_out_errors() = model.description.report().validation();
   }
 }

@@ -6,7 +6,9 @@
 
 #include <absl/strings/str_format.h>
 
+#include "engine/base/error.h"
 #include "engine/train/composed_trainer.h"
+#include "engine/train/options.h"
 #include "engine/train/samples.h"
 #include "engine/train/selection_options.h"
 #include "server/convert/composition.h"
@@ -22,6 +24,18 @@ namespace {
 std::string RandomModelId() {
   std::random_device device;
   return absl::StrFormat("model-%08x%08x", device(), device());
+}
+
+// Versions of one model are of one making.
+void RequireNoPipeline(Store& store, const std::string& model_id) {
+  try {
+    if (!IsPipeline(store.GetModel(model_id).latest)) return;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kNotFound) return;
+    throw;
+  }
+  throw Error(ErrorCode::kAlreadyExists, "MODEL_ALREADY_EXISTS", "model_id",
+              "\"" + model_id + "\" is a pipeline; choose another id or delete it");
 }
 
 }  // namespace
@@ -46,7 +60,10 @@ grpc::ServerUnaryReactor* TrainingService::Train(grpc::CallbackServerContext* co
 
 v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
   const std::string dataset_id = ParseDatasetName(request.dataset(), "dataset");
-  if (!request.model_id().empty()) RequireResourceId(request.model_id(), "model_id");
+  if (!request.model_id().empty()) {
+    RequireResourceId(request.model_id(), "model_id");
+    RequireNoPipeline(store_, request.model_id());
+  }
   if (!request.request_id().empty()) RequireToken(request.request_id(), "request_id");
   RequireDatasetVersion(request.dataset_version(), "dataset_version");
   const bool is_selection = IsSelection(request.spec());

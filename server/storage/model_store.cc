@@ -1,5 +1,10 @@
 #include "server/storage/model_store.h"
 
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "engine/base/error.h"
@@ -99,6 +104,33 @@ std::vector<ModelVersionRecord> ModelStore::ListVersions(const std::string& mode
   std::vector<ModelVersionRecord> versions;
   while (rows.Next()) versions.push_back(ReadVersion(rows));
   return versions;
+}
+
+ModelVersionRecord ModelStore::AddVersion(
+    const std::string& model_id, std::string_view weights, const std::string& description,
+    const std::function<bool(const ModelVersionRecord& newest)>& is_same) {
+  core_.directory.RequireRoom(static_cast<std::int64_t>(weights.size() + description.size()));
+  const BlobRef blob = core_.blobs.Write(weights);
+  try {
+    StoreCore::Writer writer(core_);
+    std::optional<ModelVersionRecord> newest;
+    {
+      Rows rows = writer.db().Query(SelectModels("WHERE m.id = ?1"), model_id);
+      if (rows.Next()) newest = ReadVersion(rows);
+    }
+    if (newest && is_same(*newest)) {
+      core_.blobs.Remove(blob.file);
+      return *newest;
+    }
+    ModelVersionRecord version = PublishModelVersion(
+        writer.db(), model_id, blob, [&](std::int64_t) { return description; },
+        core_.clock.WallMicros());
+    writer.Commit();
+    return version;
+  } catch (...) {
+    core_.blobs.Remove(blob.file);
+    throw;
+  }
 }
 
 std::string ModelStore::LoadWeights(const ModelVersionRecord& version) {

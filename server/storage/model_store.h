@@ -24,6 +24,9 @@ class ModelStore {
   ModelVersionRecord GetVersion(const std::string& model_id, std::int64_t version);
   std::vector<ModelVersionRecord> ListVersions(const std::string& model_id, std::int64_t after,
                                                std::int64_t limit);
+  ModelVersionRecord AddVersion(
+      const std::string& model_id, std::string_view weights, const std::string& description,
+      const std::function<bool(const ModelVersionRecord& newest)>& is_same);
   std::string LoadWeights(const ModelVersionRecord& version);
 
  private:

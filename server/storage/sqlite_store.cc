@@ -106,6 +106,12 @@ class SqliteStore final : public Store {
                                                     std::int64_t limit) override {
     return models_.ListVersions(model_id, after, limit);
   }
+  ModelVersionRecord AddModelVersion(
+      const std::string& model_id, std::string_view weights, const std::string& description,
+      const std::function<bool(const ModelVersionRecord& newest)>& is_same) override {
+    return TranslateIoErrors(
+        [&] { return models_.AddVersion(model_id, weights, description, is_same); });
+  }
   std::string LoadWeights(const ModelVersionRecord& version) override {
     return TranslateIoErrors([&] { return models_.LoadWeights(version); });
   }

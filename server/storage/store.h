@@ -243,6 +243,12 @@ class Store {
   virtual std::vector<ModelVersionRecord> ListModelVersions(const std::string& model_id,
                                                             std::int64_t after,
                                                             std::int64_t limit) = 0;
+  // Publishes a version that no job has made; creates the model if missing. `is_same` is told the
+  // newest version, if there is one, in the same transaction: it returns whether that is what is to
+  // be published, in which case it is returned and nothing is added, and throws to refuse.
+  virtual ModelVersionRecord AddModelVersion(
+      const std::string& model_id, std::string_view weights, const std::string& description,
+      const std::function<bool(const ModelVersionRecord& newest)>& is_same) = 0;
   // The weights blob. kDataLoss if its SHA-256 disagrees.
   virtual std::string LoadWeights(const ModelVersionRecord& version) = 0;
 

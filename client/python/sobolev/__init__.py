@@ -35,6 +35,7 @@ from sobolev.errors import (
 )
 from sobolev.job import Job
 from sobolev.model import Evaluation, Model
+from sobolev.pipelines import Pipeline, Stage
 from sobolev.program import (
     Curvature,
     Enclosure,
@@ -83,6 +84,7 @@ __all__ = [
     "LabelWarning",
     "Model",
     "NotFoundError",
+    "Pipeline",
     "Program",
     "ProgramEvaluation",
     "ProgramStatistics",
@@ -93,6 +95,7 @@ __all__ = [
     "ReversalCounts",
     "Samples",
     "SobolevError",
+    "Stage",
     "Statistics",
     "SuspectLabelsWarning",
     "TrainingReport",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, _training, records
+from sobolev import _arrays, _training, pipelines, records
 from sobolev._connection import Connection, Security, full_name
 from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, programs_pb2
 from sobolev.dataset import Dataset
@@ -369,6 +369,34 @@ class Client:
         """Deletes a model with all its versions. Predictions under way finish undisturbed."""
         request = models_pb2.DeleteModelRequest(name=full_name("models", name))
         self._connection.call(self._connection.models.DeleteModel, request)
+
+    def create_pipeline(
+        self,
+        name: str,
+        stages: Iterable[pipelines.StageLike],
+        *,
+        outputs: Iterable[str] = (),
+    ) -> Model:
+        """A model composed of models and programs, differentiated through the whole chain.
+
+        It copies its parts, so that deleting one changes nothing. Repeating the call returns the
+        newest version if it is the same function, and adds a version otherwise.
+
+        Args:
+          name: The model that gets the version, made if missing.
+          stages: 1 to 64, in order of evaluation: a Model, a Program, "models/wing",
+            "programs/lift", or a Stage with a name of its own and sources of its inputs.
+          outputs: "stage.output", the name of an output (of the latest stage that has it), or of an
+            input to hand through. Default: those of the last stage.
+
+        Raises:
+          InvalidArgumentError: Names that nothing has, sizes.
+          NotFoundError: A stage that does not exist.
+          AlreadyExistsError: The model was trained.
+        """
+        request = pipelines.to_request(name, stages, outputs)
+        message = self._connection.call(self._connection.models.CreatePipeline, request)
+        return Model(self._connection, message)
 
     # ---- Programs -------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, records, reports
+from sobolev import _arrays, pipelines, records, reports
 from sobolev._connection import Connection
 from sobolev._query import Answer, Query, given
 from sobolev._stubs import models_pb2
@@ -102,12 +102,15 @@ class Model:
 
     @property
     def domain(self) -> npt.NDArray[np.float64]:
-        """The box of the training samples, [n, 2]."""
+        """The box of the training samples, [n, 2].
+
+        Of pipelines what their parts agree on, infinite where none says anything.
+        """
         return records.from_ranges(self._message.domain)
 
     @property
     def kind(self) -> str:
-        """One of "network", "polynomial", "gaussian_process", "ensemble" and "composed".
+        """One of "network", "polynomial", "gaussian_process", "ensemble", "composed", "pipeline".
 
         Composed is one of the others with maps around it: of inputs, outputs, or outside the box.
         """
@@ -211,8 +214,15 @@ class Model:
         return self._message.weights_sha256
 
     @property
+    def pipeline(self) -> pipelines.Pipeline | None:
+        """What a model of kind "pipeline" is made of; None of others."""
+        if not self._message.HasField("pipeline"):
+            return None
+        return pipelines.from_message(self._message.pipeline)
+
+    @property
     def report(self) -> reports.TrainingReport:
-        """How the version was trained and how good it is."""
+        """How the version was trained and how good it is; empty of pipelines."""
         return reports.from_report(self._message.report)
 
     def __repr__(self) -> str:

@@ -55,6 +55,44 @@ TEST_F(ProgramsTest, AProgramKeepsItsVariables) {
   EXPECT_EQ(CodeOf([&] { client_.GetProgram("p"); }), StatusCode::kNotFound);
 }
 
+// y = g² f + w, by f and g of one stage and f of another of the same program.
+TEST_F(ProgramsTest, ProgramsComposeToAPipeline) {
+  client_.CreateProgram("p", kSource);
+  const ModelVersion version = client_.CreatePipeline(
+      "twice", {.stages = {{.name = "", .function = "programs/p"},
+                           {.name = "again",
+                            .function = "programs/p",
+                            .inputs = {{"a", "p.g"}, {"v.0", "w"}, {"v.1", "p.f"}}}},
+                .outputs = {"again.f"}});
+  EXPECT_EQ(version.name, "models/twice/versions/1");
+  EXPECT_EQ(version.kind, ModelKind::kPipeline);
+  ASSERT_EQ(version.pipeline.stages.size(), 2U);
+  EXPECT_EQ(version.pipeline.stages[0].name, "p");
+  EXPECT_EQ(version.pipeline.stages[1].function, "programs/p");
+  EXPECT_EQ(version.pipeline.stages[1].inputs.at("v.1"), "p.f");
+  EXPECT_THAT(version.pipeline.outputs, ElementsAre("again.f"));
+  ASSERT_EQ(version.domain.size(), 4U);  // a, v.0, v.1, w.
+  EXPECT_EQ(version.domain[0].max, 1);
+  EXPECT_TRUE(std::isinf(version.domain[3].max));
+
+  const double a = 0.5;
+  const double v0 = -1;
+  const double v1 = 2;
+  const double w = 3;
+  const Prediction prediction =
+      client_.Predict("twice", Matrix{{a}, {v0}, {v1}, {w}}, {.jacobian = true});
+  const double f = a * a * v1 + v0;
+  const double g = std::exp(a) * v0;
+  EXPECT_NEAR(prediction.value(0, 0), g * g * f + w, 1e-13);
+  const double d_a = 2 * g * g * f + g * g * 2 * a * v1;
+  EXPECT_NEAR(prediction.JacobianAt(0)(0, 0), d_a, 1e-13);
+  EXPECT_NEAR(prediction.JacobianAt(0)(0, 3), 1, 1e-13);
+  EXPECT_EQ(CodeOf([&] {
+              client_.CreatePipeline("none", {.stages = {{.name = "", .function = "models/none"}}});
+            }),
+            StatusCode::kNotFound);
+}
+
 TEST_F(ProgramsTest, ACheckedProgramIsNotStored) {
   EXPECT_EQ(client_.CheckProgram(kSource).output_size, 2);
   EXPECT_TRUE(client_.ListPrograms().empty());

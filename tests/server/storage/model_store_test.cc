@@ -1,12 +1,16 @@
 #include "server/storage/model_store.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 
+#include "engine/base/error.h"
 #include "server/storage/sha256.h"
 #include "tests/server/storage/store_testing.h"
 
@@ -28,6 +32,10 @@ class ModelStoreTest : public StoreTest {
         {.job_id = job.id, .epoch = job.lease_epoch}, weights,
         [](std::int64_t version) { return "version " + std::to_string(version); });
   }
+
+  std::ptrdiff_t NumBlobs() const {
+    return std::distance(fs::directory_iterator(data_dir_ + "/blobs"), fs::directory_iterator());
+  }
 };
 
 TEST_F(ModelStoreTest, VersionsCountUpAndTheNewestIsTheModels) {
@@ -46,6 +54,36 @@ TEST_F(ModelStoreTest, VersionsCountUpAndTheNewestIsTheModels) {
   EXPECT_EQ(store().GetModelVersion("m", 1).description, "version 1");
   EXPECT_EQ(store().LoadWeights(store().GetModelVersion("m", 1)), "weights 1");
   EXPECT_EQ(store().LoadWeights(model.latest), "weights 2");
+}
+
+TEST_F(ModelStoreTest, AVersionOfNoJobIsAddedOnce) {
+  const auto add = [&](const std::string& weights) {
+    return store().AddModelVersion(
+        "m", weights, "of " + weights,
+        [&](const ModelVersionRecord& newest) { return newest.blob_sha256 == Sha256Hex(weights); });
+  };
+  const ModelVersionRecord first = add("weights 1");
+  EXPECT_EQ(first.version, 1);
+  EXPECT_EQ(add("weights 1").version, 1);
+  EXPECT_EQ(add("weights 2").version, 2);
+  EXPECT_EQ(add("weights 1").version, 3);
+  Open();
+  EXPECT_EQ(store().GetModel("m").version_count, 3);
+  EXPECT_EQ(store().GetModelVersion("m", 2).description, "of weights 2");
+  EXPECT_EQ(store().LoadWeights(first), "weights 1");
+  EXPECT_EQ(NumBlobs(), 3);
+}
+
+TEST_F(ModelStoreTest, ARefusedVersionLeavesNothing) {
+  Publish("m", "weights");
+  const auto refuse = [](const ModelVersionRecord& newest) -> bool {
+    EXPECT_EQ(newest.description, "version 1");
+    throw Error(ErrorCode::kAlreadyExists, "MODEL_ALREADY_EXISTS", "model_id", "it is another");
+  };
+  ExpectError(ErrorCode::kAlreadyExists, "MODEL_ALREADY_EXISTS",
+              [&] { store().AddModelVersion("m", "others", "", refuse); });
+  EXPECT_EQ(store().GetModel("m").version_count, 1);
+  EXPECT_EQ(NumBlobs(), 1);
 }
 
 TEST_F(ModelStoreTest, UnknownNamesAreNotFound) {

@@ -125,6 +125,10 @@ class Client {
   ModelVersion GetModelVersion(const std::string& model_version) const;
   // Oldest first.
   std::vector<ModelVersion> ListModelVersions(const std::string& model) const;
+  // Makes a version of a model from models and programs, which it copies. Repeating the call
+  // returns the newest version if it is the same function. Throws RpcError(kAlreadyExists) if the
+  // model was trained, RpcError(kNotFound) and RpcError(kInvalidArgument) naming the stage.
+  ModelVersion CreatePipeline(const std::string& model_id, const Pipeline& pipeline) const;
 
   // ---- Prediction ----
   // At the N columns of X (n×N), by the model's newest version or by the version named. One message

@@ -139,9 +139,38 @@ struct JobEvent {
 
 // ---- Models ---------------------------------------------------------------------------------
 
-enum class ModelKind { kUnknown, kNetwork, kPolynomial, kGaussianProcess, kEnsemble, kComposed };
+enum class ModelKind {
+  kUnknown,
+  kNetwork,
+  kPolynomial,
+  kGaussianProcess,
+  kEnsemble,
+  kComposed,
+  kPipeline
+};
 
-// One immutable, trained surrogate.
+// A model or a program within a pipeline. The inputs and outputs of a program are the elements of
+// its variables: "T" for a scalar, "x.0", "x.1" for a vector, "A.0.0", … for a matrix.
+struct PipelineStage {
+  std::string name;  // [A-Za-z0-9_-]+; empty: the id of the function.
+  // "models/wing", of which the newest version is taken for good, "models/wing/versions/3", or
+  // "programs/lift".
+  std::string function;
+  // Where inputs come from, by name: "stage.output" of an earlier stage, or an input of the
+  // pipeline. Others are the output of the same name of the latest earlier stage that has one, or
+  // the pipeline's input of the same name.
+  std::map<std::string, std::string> inputs = {};
+  std::string sha256 = {};  // Told by the server: of the weights or the source.
+};
+
+// A composition of models and programs.
+struct Pipeline {
+  std::vector<PipelineStage> stages;  // In order of evaluation.
+  // "stage.output", or the name of an input that is handed through; empty: those of the last stage.
+  std::vector<std::string> outputs = {};
+};
+
+// One immutable surrogate, trained or composed of others.
 struct ModelVersion {
   std::string name;  // "models/{id}/versions/{n}"
   ModelKind kind = ModelKind::kUnknown;
@@ -159,10 +188,13 @@ struct ModelVersion {
   std::vector<OutputMap> output_maps;             // Bounds that outputs keep, and logarithms.
   Extrapolation extrapolation = Extrapolation::kOwn;
   Schema schema;
-  std::vector<Range> domain;         // n: the box of the training samples.
+  // n: the box of the training samples; of pipelines, what their parts agree on, infinite where
+  // none says anything.
+  std::vector<Range> domain;
   std::int64_t parameter_count = 0;  // Weights, biases or coefficients.
   std::string weights_sha256;
-  TrainingReport report;
+  TrainingReport report;  // Empty with kPipeline.
+  Pipeline pipeline;      // With kPipeline, all defaults filled in and versions pinned.
   Time create_time;
 };
 
@@ -200,13 +232,13 @@ struct PredictionBlock {
 
 // What was not asked for is empty.
 struct Prediction {
-  std::string model_version;    // The version that answered.
-  Matrix value;                 // Y = f(X), m×N.
-  Matrix jacobian;              // n×(m·N)
-  Matrix hessian;               // n×(n·m·N)
-  Matrix jvp;                   // Ẏ = J Ẋ, m×(p·N)
-  Matrix vjp;                   // X̄ = Jᵀ Ȳ, n×(q·N)
-  Matrix hvp;                   // Σᵢ ȳᵢ ∇²yᵢ ẋ, n×(p·q·N): column (s·q+l)·p+k of ȳ_l and ẋ_k.
+  std::string model_version;  // The version that answered.
+  Matrix value;               // Y = f(X), m×N.
+  Matrix jacobian;            // n×(m·N)
+  Matrix hessian;             // n×(n·m·N)
+  Matrix jvp;                 // Ẏ = J Ẋ, m×(p·N)
+  Matrix vjp;                 // X̄ = Jᵀ Ȳ, n×(q·N)
+  Matrix hvp;  // Σᵢ ȳᵢ ∇²yᵢ ẋ, n×(p·q·N): column (s·q+l)·p+k of ȳ_l and ẋ_k.
   Matrix spread;                // Standard deviations of `value`, m×N.
   Matrix jacobian_spread;       // Of `jacobian`, n×(m·N).
   std::vector<bool> in_domain;  // N: false where the surrogate extrapolates.

@@ -16,6 +16,16 @@ class ComparisonPoint(_message.Message):
     validation: ErrorReport
     def __init__(self, sample_count: _Optional[int] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ...) -> None: ...
 
+class CreatePipelineRequest(_message.Message):
+    __slots__ = ["model_id", "outputs", "stages"]
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    model_id: str
+    outputs: _containers.RepeatedScalarFieldContainer[str]
+    stages: _containers.RepeatedCompositeFieldContainer[PipelineStage]
+    def __init__(self, model_id: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[PipelineStage, _Mapping]]] = ..., outputs: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class DeleteModelRequest(_message.Message):
     __slots__ = ["name"]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -151,7 +161,7 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., latest_version: _Optional[_Union[ModelVersion, _Mapping]] = ..., version_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelVersion(_message.Message):
-    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "monotone", "name", "network", "output_maps", "parameter_count", "report", "schema", "weights_sha256"]
+    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "monotone", "name", "network", "output_maps", "parameter_count", "pipeline", "report", "schema", "weights_sha256"]
     class Convexity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class Extrapolation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -186,6 +196,7 @@ class ModelVersion(_message.Message):
     KIND_FIELD_NUMBER: _ClassVar[int]
     KIND_GAUSSIAN_PROCESS: ModelVersion.Kind
     KIND_NETWORK: ModelVersion.Kind
+    KIND_PIPELINE: ModelVersion.Kind
     KIND_POLYNOMIAL: ModelVersion.Kind
     KIND_UNSPECIFIED: ModelVersion.Kind
     MONOTONE_FIELD_NUMBER: _ClassVar[int]
@@ -193,6 +204,7 @@ class ModelVersion(_message.Message):
     NETWORK_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_MAPS_FIELD_NUMBER: _ClassVar[int]
     PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PIPELINE_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     SLOPE_DECREASING: ModelVersion.Slope
@@ -212,10 +224,11 @@ class ModelVersion(_message.Message):
     network: Network
     output_maps: _containers.RepeatedCompositeFieldContainer[OutputMap]
     parameter_count: int
+    pipeline: Pipeline
     report: TrainingReport
     schema: _datasets_pb2.Schema
     weights_sha256: str
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ..., pipeline: _Optional[_Union[Pipeline, _Mapping]] = ...) -> None: ...
 
 class Network(_message.Message):
     __slots__ = ["activation", "hidden", "residual", "skip"]
@@ -248,6 +261,35 @@ class OutputMap(_message.Message):
     output: str
     upper: float
     def __init__(self, output: _Optional[str] = ..., lower: _Optional[float] = ..., upper: _Optional[float] = ..., logarithmic: bool = ...) -> None: ...
+
+class Pipeline(_message.Message):
+    __slots__ = ["outputs", "stages"]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    outputs: _containers.RepeatedScalarFieldContainer[str]
+    stages: _containers.RepeatedCompositeFieldContainer[PipelineStage]
+    def __init__(self, stages: _Optional[_Iterable[_Union[PipelineStage, _Mapping]]] = ..., outputs: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class PipelineStage(_message.Message):
+    __slots__ = ["inputs", "model", "name", "program", "sha256"]
+    class InputsEntry(_message.Message):
+        __slots__ = ["key", "value"]
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    inputs: _containers.ScalarMap[str, str]
+    model: str
+    name: str
+    program: str
+    sha256: str
+    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, str]] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class TrainingReport(_message.Message):
     __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "gamma", "history", "instruction_set", "jacobian_samples", "job", "leaderboard", "learning_curve", "learning_rate", "rollbacks", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples", "value_only", "warnings"]

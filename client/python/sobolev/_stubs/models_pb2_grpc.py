@@ -40,6 +40,11 @@ class ModelServiceStub(object):
                 request_serializer=sobolev_dot_v1_dot_models__pb2.ListModelVersionsRequest.SerializeToString,
                 response_deserializer=sobolev_dot_v1_dot_models__pb2.ListModelVersionsResponse.FromString,
                 )
+        self.CreatePipeline = channel.unary_unary(
+                '/sobolev.v1.ModelService/CreatePipeline',
+                request_serializer=sobolev_dot_v1_dot_models__pb2.CreatePipelineRequest.SerializeToString,
+                response_deserializer=sobolev_dot_v1_dot_models__pb2.ModelVersion.FromString,
+                )
 
 
 class ModelServiceServicer(object):
@@ -81,6 +86,19 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreatePipeline(self, request, context):
+        """Makes a version of a model that is a composition of models and programs, which is predicted and
+        differentiated in every mode through the whole chain like any other. It holds copies of its
+        parts, so that deleting one changes nothing. Repeating the call returns the newest version if
+        it is the same function, and adds a version otherwise, such as after a training of a part
+        without a version. ALREADY_EXISTS if the model is not a pipeline, NOT_FOUND naming
+        `stages[k].model` or `stages[k].program`. INVALID_ARGUMENT for
+        names that nothing has, and if the parts take more than 1 GiB of memory.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -108,6 +126,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.ListModelVersions,
                     request_deserializer=sobolev_dot_v1_dot_models__pb2.ListModelVersionsRequest.FromString,
                     response_serializer=sobolev_dot_v1_dot_models__pb2.ListModelVersionsResponse.SerializeToString,
+            ),
+            'CreatePipeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePipeline,
+                    request_deserializer=sobolev_dot_v1_dot_models__pb2.CreatePipelineRequest.FromString,
+                    response_serializer=sobolev_dot_v1_dot_models__pb2.ModelVersion.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -202,5 +225,22 @@ class ModelService(object):
         return grpc.experimental.unary_unary(request, target, '/sobolev.v1.ModelService/ListModelVersions',
             sobolev_dot_v1_dot_models__pb2.ListModelVersionsRequest.SerializeToString,
             sobolev_dot_v1_dot_models__pb2.ListModelVersionsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CreatePipeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/sobolev.v1.ModelService/CreatePipeline',
+            sobolev_dot_v1_dot_models__pb2.CreatePipelineRequest.SerializeToString,
+            sobolev_dot_v1_dot_models__pb2.ModelVersion.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

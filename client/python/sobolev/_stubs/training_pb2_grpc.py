@@ -30,7 +30,7 @@ class TrainingServiceServicer(object):
     def Train(self, request, context):
         """Queues a training job; on success the job makes a new version of a model. Returns at once;
         follow the job with JobService.WatchJob. FAILED_PRECONDITION if the dataset has too few
-        samples.
+        samples, ALREADY_EXISTS if the model is a pipeline.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,435 @@
+// Pipelines against the same function written as one program, and where networks are in the chain
+// against differences and the identities of derivatives.
+
+#include "engine/chain/pipeline.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/base/rng.h"
+#include "engine/chain/program_surrogate.h"
+#include "engine/nn/network.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/surrogate.h"
+#include "engine/train/surrogate_codec.h"
+#include "tests/support/matrix_matchers.h"
+
+namespace sobolev::chain {
+namespace {
+
+using Shared = std::shared_ptr<const Surrogate>;
+
+ConstMatrixMap View(const Matrix& matrix) { return {matrix.data(), matrix.rows(), matrix.cols()}; }
+
+Matrix RandomMatrix(Index rows, Index cols, std::uint64_t seed) {
+  Rng rng(seed);
+  Matrix random(rows, cols);
+  for (double& entry : random.reshaped()) entry = rng.Normal();
+  return random;
+}
+
+// Between 0.4 and 1.6.
+Matrix Points(Index n, Index count) {
+  Rng rng(20);
+  Matrix X(n, count);
+  for (double& entry : X.reshaped()) entry = 0.4 + 1.2 * rng.Uniform();
+  return X;
+}
+
+Shared Program(const std::string& source) { return std::make_shared<ProgramSurrogate>(source); }
+
+Shared Network(const nn::Architecture& architecture, std::uint64_t seed) {
+  Vector theta = nn::InitialParameters(architecture, seed);
+  theta += 0.1 * RandomMatrix(theta.size(), 1, seed + 10);
+  return std::make_shared<nn::NetworkSurrogate>(
+      architecture,
+      nn::Scaling{.x_mean = Vector::Ones(architecture.n),
+                  .x_scale = (0.3 * RandomMatrix(architecture.n, 1, 2).array().abs() + 0.5),
+                  .y_mean = RandomMatrix(architecture.m, 1, 3),
+                  .y_scale = (RandomMatrix(architecture.m, 1, 4).array().abs() + 0.2)},
+      theta);
+}
+
+// ---- Requests -----------------------------------------------------------------------------------
+
+struct Request {
+  Request(const Surrogate& surrogate, Index num_points, Index p, Index q, bool tangents_per_point,
+          bool adjoints_per_point)
+      : X(Points(surrogate.n(), num_points)),
+        X_dot(RandomMatrix(surrogate.n(), tangents_per_point ? p * num_points : p, 21)),
+        Y_bar(RandomMatrix(surrogate.m(), adjoints_per_point ? q * num_points : q, 22)),
+        tangents{View(X_dot), p, tangents_per_point},
+        adjoints{View(Y_bar), q, adjoints_per_point} {}
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+  Matrix X, X_dot, Y_bar;
+  Directions tangents, adjoints;
+};
+
+struct Answer {
+  Matrix Y, J, H, Y_dot, X_bar, X_bar_dot;
+};
+
+Answer Predict(const Surrogate& surrogate, const Request& request,
+               const std::stop_token& stop = {}) {
+  const Index n = surrogate.n();
+  const Index m = surrogate.m();
+  const Index N = request.X.cols();
+  const Index p = request.tangents.count;
+  const Index q = request.adjoints.count;
+  Answer answer{.Y = Matrix(m, N),
+                .J = Matrix(n, m * N),
+                .H = Matrix(n, n * m * N),
+                .Y_dot = Matrix(m, p * N),
+                .X_bar = Matrix(n, q * N),
+                .X_bar_dot = Matrix(n, p * q * N)};
+  surrogate.Predict(View(request.X), request.tangents, request.adjoints,
+                    {.Y = answer.Y.data(),
+                     .J = answer.J.data(),
+                     .H = answer.H.data(),
+                     .Y_dot = answer.Y_dot.data(),
+                     .X_bar = answer.X_bar.data(),
+                     .X_bar_dot = answer.X_bar_dot.data()},
+                    stop);
+  return answer;
+}
+
+// ---- Against one program ------------------------------------------------------------------------
+
+struct Case {
+  const char* name;
+  std::shared_ptr<const Pipeline> pipeline;
+  Shared whole;
+
+  friend std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
+};
+
+std::shared_ptr<const Pipeline> Make(Index n, std::vector<Stage> stages,
+                                     std::vector<Index> outputs) {
+  return std::make_shared<Pipeline>(n, std::move(stages), std::move(outputs));
+}
+
+const char* const kSquare = "input t\noutput s = t^2 / 2 + sin(t)\n";
+
+std::vector<Case> Cases() {
+  const Shared wing = Program("input a\ninput b\noutput u = sin(a) * b\n");
+  const Shared tail = Program("input a\ninput c\noutput v = a + exp(c / 3)\n");
+  const Shared sum = Program(
+      "input p\ninput q\ninput r\n"
+      "output y = p * q + r^2\noutput z = log(1 + p^2) / q\n");
+  const Shared square = Program(kSquare);
+  const std::string whole =
+      "input a\ninput b\ninput c\n"
+      "let u = sin(a) * b\nlet v = a + exp(c / 3)\n";
+  const Shared spread = Program("input t\noutput y[3] = [t, t^2, exp(t)]\n");
+  const Shared wide = Program("input x[4]\noutput y = x[0] * x[1] + x[2]^3 * x[3]\n");
+  const std::vector<Stage> diamond = {{wing, {0, 1}}, {tail, {0, 2}}, {sum, {3, 4, 2}}};
+  return {
+      {"one_stage", Make(2, {{wing, {0, 1}}}, {2}), wing},
+      {"diamond", Make(3, diamond, {5, 6}),
+       Program(whole + "output y = u * v + c^2\noutput z = log(1 + u^2) / v\n")},
+      {"inputs_and_inner_values_as_outputs", Make(3, diamond, {4, 1, 5, 3, 5}),
+       Program(whole + "output o1 = v\noutput o2 = b\noutput o3 = u * v + c^2\noutput o4 = u\n"
+                       "output o5 = u * v + c^2\n")},
+      {"no_stage_needed", Make(3, diamond, {2, 0}),
+       Program("input a\ninput b\ninput c\noutput y = c\noutput z = a\n")},
+      {"a_stage_twice", Make(1, {{square, {0}}, {square, {1}}, {square, {2}}}, {3}),
+       Program("fn f(t) = t^2 / 2 + sin(t)\ninput x\noutput y = f(f(f(x)))\n")},
+      {"an_input_twice", Make(2, {{sum, {1, 0, 1}}}, {3, 2}),
+       Program("input a\ninput b\noutput z = log(1 + b^2) / a\noutput y = b * a + b^2\n")},
+      {"few_inputs", Make(1, {{square, {0}}, {spread, {1}}}, {4, 2, 3}),
+       Program("input x\nlet s = x^2 / 2 + sin(x)\n"
+               "output a = exp(s)\noutput b = s\noutput c = s^2\n")},
+      {"few_outputs", Make(4, {{wide, {3, 2, 1, 0}}, {square, {4}}}, {5}),
+       Program("input x[4]\nlet t = x[3] * x[2] + x[1]^3 * x[0]\noutput y = t^2 / 2 + sin(t)\n")},
+      {"a_pipeline_in_a_pipeline",
+       Make(3, {{Make(3, diamond, {5, 6}), {0, 1, 2}}, {wing, {3, 4}}}, {5, 3}),
+       Program(whole +
+               "let y = u * v + c^2\noutput w = sin(y) * log(1 + u^2) / v\noutput p = y\n")},
+  };
+}
+
+class PipelineTest : public testing::TestWithParam<Case> {
+ protected:
+  const Pipeline& pipeline = *GetParam().pipeline;
+  const Surrogate& whole = *GetParam().whole;
+};
+
+INSTANTIATE_TEST_SUITE_P(EveryWiring, PipelineTest, testing::ValuesIn(Cases()),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST_P(PipelineTest, ItIsTheSameFunctionAsOneProgram) {
+  for (const Index num_points : {0, 1, 17, 300}) {
+    for (const bool tangents_per_point : {false, true}) {
+      for (const bool adjoints_per_point : {false, true}) {
+        const Request request(whole, num_points, 3, 2, tangents_per_point, adjoints_per_point);
+        const Answer answer = Predict(pipeline, request);
+        const Answer expected = Predict(whole, request);
+        EXPECT_THAT(answer.Y, IsNearMatrix(expected.Y, 1e-13));
+        EXPECT_THAT(answer.J, IsNearMatrix(expected.J, 1e-13));
+        EXPECT_THAT(answer.H, IsNearMatrix(expected.H, 1e-13));
+        EXPECT_THAT(answer.Y_dot, IsNearMatrix(expected.Y_dot, 1e-13));
+        EXPECT_THAT(answer.X_bar, IsNearMatrix(expected.X_bar, 1e-13));
+        EXPECT_THAT(answer.X_bar_dot, IsNearMatrix(expected.X_bar_dot, 1e-13));
+      }
+    }
+  }
+}
+
+TEST_P(PipelineTest, EveryQuantityComesAloneToo) {
+  const Request request(whole, 5, 3, 2, true, true);
+  const Answer expected = Predict(whole, request);
+  const auto expect = [&](double* PredictionBuffers::*buffer, const Matrix& truth) {
+    Matrix result(truth.rows(), truth.cols());
+    PredictionBuffers out;
+    out.*buffer = result.data();
+    pipeline.Predict(View(request.X), request.tangents, request.adjoints, out);
+    EXPECT_THAT(result, IsNearMatrix(truth, 1e-13));
+  };
+  expect(&PredictionBuffers::Y, expected.Y);
+  expect(&PredictionBuffers::J, expected.J);
+  expect(&PredictionBuffers::H, expected.H);
+  expect(&PredictionBuffers::Y_dot, expected.Y_dot);
+  expect(&PredictionBuffers::X_bar, expected.X_bar);
+  expect(&PredictionBuffers::X_bar_dot, expected.X_bar_dot);
+}
+
+TEST(PipelineJacobianTest, UnitTangentsOrAdjointsWhicheverAreFewer) {
+  for (const Case& c : Cases()) {
+    const std::string name = c.name;
+    if (name != "few_inputs" && name != "few_outputs") continue;
+    EXPECT_EQ(c.pipeline->jacobian_by_tangents(), name == "few_inputs") << name;
+  }
+}
+
+// More pairs of directions than fit into the memory of a sweep at once.
+TEST(PipelineMemoryTest, ManyDirectionsAreSweptInSlices) {
+  const Case c = Cases()[1];
+  const Request request(*c.whole, 2, 900, 300, true, true);
+  const Answer answer = Predict(*c.pipeline, request);
+  const Answer expected = Predict(*c.whole, request);
+  EXPECT_THAT(answer.Y_dot, IsNearMatrix(expected.Y_dot, 1e-13));
+  EXPECT_THAT(answer.X_bar, IsNearMatrix(expected.X_bar, 1e-13));
+  EXPECT_LT((answer.X_bar_dot - expected.X_bar_dot).cwiseAbs().maxCoeff(),
+            1e-12 * expected.X_bar_dot.cwiseAbs().maxCoeff());
+}
+
+// ---- With networks ------------------------------------------------------------------------------
+
+// Outputs t, g(z₁, w₃, z₃, x₄, t) and x₁ with networks f and g, z = f(x₁, x₂, x₃),
+// w = f(z₁, x₄, z₂), and t = |w|²/3 by a program.
+std::shared_ptr<const Pipeline> WithNetworks() {
+  using nn::Activation;
+  const Shared first = Network({.n = 3, .m = 3, .hidden = {8, 8}}, 1);
+  const Shared second =
+      Network({.n = 5, .m = 2, .hidden = {9, 7}, .activation = Activation::kTanh}, 2);
+  const Shared norm = Program("input x[3]\noutput t = dot(x, x) / 3\n");
+  return Make(
+      4, {{first, {0, 1, 2}}, {first, {4, 3, 5}}, {norm, {7, 8, 9}}, {second, {4, 9, 6, 3, 10}}},
+      {10, 11, 12, 0});
+}
+
+TEST(PipelineOfNetworksTest, JacobiansAreDifferencesOfValues) {
+  constexpr double kStep = 1e-5;  // 1e-10 of third derivatives and 1e-11 of rounding.
+  const auto pipeline = WithNetworks();
+  const Request request(*pipeline, 17, 2, 2, true, true);
+  const Answer answer = Predict(*pipeline, request);
+  const auto values_at = [&](const Matrix& X) {
+    Matrix Y(4, X.cols());
+    pipeline->Predict(View(X), {}, {}, {.Y = Y.data()});
+    return Y;
+  };
+  for (Index j = 0; j < 4; ++j) {
+    Matrix step = Matrix::Zero(4, 17);
+    step.row(j).setConstant(kStep);
+    const Matrix difference =
+        (values_at(request.X + step) - values_at(request.X - step)) / (2 * kStep);
+    EXPECT_THAT(answer.J.row(j).reshaped(4, 17), IsNearMatrix(difference, 1e-8));
+  }
+}
+
+TEST(PipelineOfNetworksTest, ProductsAreThoseOfJacobianAndHessian) {
+  const auto pipeline = WithNetworks();
+  const Request request(*pipeline, 300, 3, 2, true, false);
+  const Answer answer = Predict(*pipeline, request);
+  for (Index s = 0; s < 300; ++s) {
+    const Matrix J = answer.J.middleCols(4 * s, 4);
+    const Matrix X_dot = request.tangents.At(s);
+    EXPECT_THAT(answer.Y_dot.middleCols(3 * s, 3), IsNearMatrix(J.transpose() * X_dot, 1e-12));
+    EXPECT_THAT(answer.X_bar.middleCols(2 * s, 2), IsNearMatrix(J * request.Y_bar, 1e-12));
+    for (Index i = 0; i < 2; ++i) {
+      Matrix sum = Matrix::Zero(4, 4);
+      for (Index o = 0; o < 4; ++o) {
+        const Matrix H = answer.H.middleCols((s * 4 + o) * 4, 4);
+        EXPECT_THAT(H, IsNearMatrix(H.transpose(), 1e-12));
+        sum += request.Y_bar(o, i) * H;
+      }
+      EXPECT_THAT(answer.X_bar_dot.middleCols((s * 2 + i) * 3, 3),
+                  IsNearMatrix(sum * X_dot, 1e-12));
+    }
+  }
+}
+
+// ⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩.
+TEST(PipelineOfNetworksTest, AdjointsAreTheTransposeOfTangents) {
+  const auto pipeline = WithNetworks();
+  const Request request(*pipeline, 17, 1, 1, true, true);
+  const Answer answer = Predict(*pipeline, request);
+  for (Index s = 0; s < 17; ++s) {
+    const double forward = request.Y_bar.col(s).dot(answer.Y_dot.col(s));
+    const double reverse = answer.X_bar.col(s).dot(request.X_dot.col(s));
+    EXPECT_NEAR(forward, reverse, 1e-12 * std::max(1.0, std::abs(forward)));
+  }
+}
+
+TEST(PipelineOfNetworksTest, SecondAdjointsAreDifferencesOfAdjoints) {
+  constexpr double kStep = 1e-4;  // 1e-8 of third derivatives and 1e-12 of rounding.
+  const auto pipeline = WithNetworks();
+  const Request request(*pipeline, 17, 1, 2, true, true);
+  const auto adjoints_at = [&](const Matrix& X) {
+    Matrix X_bar(4, 2 * 17);
+    pipeline->Predict(View(X), {}, request.adjoints, {.X_bar = X_bar.data()});
+    return X_bar;
+  };
+  const Matrix difference = (adjoints_at(request.X + kStep * request.X_dot) -
+                             adjoints_at(request.X - kStep * request.X_dot)) /
+                            (2 * kStep);
+  EXPECT_THAT(Predict(*pipeline, request).X_bar_dot, IsNearMatrix(difference, 1e-5));
+}
+
+TEST(PipelineOfNetworksTest, APointHasTheSameBitsAloneAndInABatch) {
+  const auto pipeline = WithNetworks();
+  const Request request(*pipeline, 700, 2, 1, false, false);
+  const Answer batch = Predict(*pipeline, request);
+  for (const Index s : {0, 63, 255, 256, 699}) {
+    Request single(*pipeline, 1, 2, 1, false, false);
+    single.X = request.X.col(s);
+    const Answer alone = Predict(*pipeline, single);
+    EXPECT_EQ(alone.Y, batch.Y.col(s));
+    EXPECT_EQ(alone.J, batch.J.middleCols(4 * s, 4));
+    EXPECT_EQ(alone.H, batch.H.middleCols(16 * s, 16));
+    EXPECT_EQ(alone.Y_dot, batch.Y_dot.middleCols(2 * s, 2));
+    EXPECT_EQ(alone.X_bar, batch.X_bar.col(s));
+    EXPECT_EQ(alone.X_bar_dot, batch.X_bar_dot.middleCols(2 * s, 2));
+  }
+}
+
+TEST(PipelineOfNetworksTest, ItComesBackFromItsBytesBitForBit) {
+  const auto inner = WithNetworks();
+  const Pipeline pipeline(4, {{inner, {3, 2, 1, 0}}, {Program(kSquare), {5}}}, {8, 4});
+  const Shared copy = train::DecodeSurrogate(train::EncodeSurrogate(pipeline));
+  ASSERT_EQ(copy->kind(), SurrogateKind::kPipeline);
+  EXPECT_EQ(copy->NumParameters(), pipeline.NumParameters());
+  EXPECT_EQ(copy->SizeBytes(), pipeline.SizeBytes());
+  const Request request(pipeline, 17, 2, 3, true, true);
+  const Answer expected = Predict(pipeline, request);
+  const Answer answer = Predict(*copy, request);
+  EXPECT_EQ(answer.Y, expected.Y);
+  EXPECT_EQ(answer.J, expected.J);
+  EXPECT_EQ(answer.H, expected.H);
+  EXPECT_EQ(answer.X_bar_dot, expected.X_bar_dot);
+}
+
+TEST(PipelineOfNetworksTest, AFiredStopTokenCancels) {
+  const auto pipeline = WithNetworks();
+  const Request request(*pipeline, 17, 2, 2, false, false);
+  std::stop_source source;
+  source.request_stop();
+  try {
+    Predict(*pipeline, request, source.get_token());
+    ADD_FAILURE() << "the prediction ran to its end";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kCancelled);
+  }
+}
+
+TEST(PipelineOfNetworksTest, CostIsThatOfTheStagesAndGrowsWithWhatIsAsked) {
+  const auto pipeline = WithNetworks();
+  double stages = 0;
+  for (const auto& stage : pipeline->stages()) stages += stage.function->Cost({.num_points = 10});
+  EXPECT_EQ(pipeline->Cost({.num_points = 10}), stages);
+  const double jacobian = pipeline->Cost({.num_points = 10, .jacobian = true});
+  EXPECT_GT(jacobian, stages);
+  EXPECT_GT(pipeline->Cost({.num_points = 10, .hessian = true}), jacobian);
+}
+
+// ---- Edges --------------------------------------------------------------------------------------
+
+TEST(PipelineEdgeTest, APointOutsideTheDomainOfAProgramIsNotFiniteAndTheOthersAre) {
+  const Pipeline pipeline(
+      1, {{Program("input x\noutput l = log(x)\n"), {0}}, {Program(kSquare), {1}}}, {2});
+  const Matrix X{{2, -1, 3}};
+  Matrix Y(1, 3);
+  Matrix J(1, 3);
+  Matrix H(1, 3);
+  pipeline.Predict(View(X), {}, {}, {.Y = Y.data(), .J = J.data(), .H = H.data()});
+  for (const Matrix* result : {&Y, &J, &H}) {
+    EXPECT_TRUE(std::isfinite((*result)(0)));
+    EXPECT_FALSE(std::isfinite((*result)(1)));
+    EXPECT_TRUE(std::isfinite((*result)(2)));
+  }
+  EXPECT_NEAR(J(0), (std::log(2) + std::cos(std::log(2))) / 2, 1e-14);
+}
+
+TEST(PipelineEdgeTest, StagesThatNoOutputDependsOnAreNotEvaluated) {
+  const Shared never = Program("input x\noutput l = log(x - 1000)\n");
+  const Shared square = Program(kSquare);
+  const Pipeline pipeline(1, {{never, {0}}, {square, {0}}, {square, {1}}}, {2});
+  EXPECT_EQ(pipeline.Cost({.num_points = 1}), square->Cost({.num_points = 1}));
+  const Matrix X{{0.5}};
+  Matrix H(1, 1);
+  pipeline.Predict(View(X), {}, {}, {.H = H.data()});
+  EXPECT_NEAR(H(0), 1 - std::sin(0.5), 1e-14);
+}
+
+TEST(PipelineEdgeTest, WhatCannotBeIsNamed) {
+  const Shared square = Program(kSquare);
+  const auto expect = [](Index n, std::vector<Stage> stages, std::vector<Index> outputs,
+                         const std::string& message) {
+    EXPECT_THAT([&] { Pipeline(n, std::move(stages), std::move(outputs)); },
+                testing::ThrowsMessage<Error>(testing::StartsWith(message)));
+  };
+  expect(1, {}, {0}, "stages: expected 1 to 64 stages, got 0");
+  expect(1, std::vector<Stage>(65, {square, {0}}), {1}, "stages: expected 1 to 64 stages, got 65");
+  expect(0, {{square, {0}}}, {0}, "inputs: expected 1 to");
+  expect(1, {{square, {0}}}, {}, "outputs: expected 1 to");
+  expect(1, {{square, {0, 0}}}, {1}, "stages[0].inputs: expected 1, got 2");
+  expect(1, {{square, {0}}, {square, {2}}}, {1}, "stages[1].inputs: expected positions");
+  expect(1, {{square, {-1}}}, {1}, "stages[0].inputs: expected positions");
+  expect(1, {{square, {0}}}, {2}, "outputs: expected positions");
+  Shared nested = square;
+  for (Index depth = 0; depth < Pipeline::kMaxDepth; ++depth)
+    nested = Make(1, {{nested, {0}}}, {1});
+  expect(1, {{nested, {0}}}, {1}, "stages[0]: expected 1 to 4 pipelines within each other, got 5");
+}
+
+TEST(PipelineEdgeTest, WhatItCannotAnswerIsNamed) {
+  const auto pipeline = WithNetworks();
+  const Matrix X = Matrix::Ones(4, 1);
+  Matrix out(16, 16);
+  const auto expect = [&](const PredictionBuffers& buffers, const std::string& message) {
+    EXPECT_THAT([&] { pipeline->Predict(View(X), {}, {}, buffers); },
+                testing::ThrowsMessage<Error>(testing::StartsWith(message)));
+  };
+  expect({.Y_dot = out.data()}, "tangents: expected");
+  expect({.X_bar = out.data()}, "adjoints: expected");
+  expect({.Y_spread = out.data()}, "spread: a pipeline");
+  EXPECT_FALSE(pipeline->HasSpread());
+}
+
+}  // namespace
+}  // namespace sobolev::chain
