@@ -39,7 +39,7 @@ LIBRARIES = [
     (r"httplib\.h", ["server/http", "tests"]),
     (r"spdlog/", ["server/base"]),
     (r"CLI/", ["server/base", "client/cli", "client/examples", "tests/client/cli"]),
-    (r"nlohmann/", ["server/base", "client", "tests"]),
+    (r"nlohmann/", ["server/auth", "server/base", "client", "tests"]),
     (r"Eigen/", ["engine", "server", "client", "tests"]),
     (r"tao/pegtl", ["engine/program/language"]),
     (r"sys/mman\.h", ["engine/program", "server", "tests"]),  # Memory for machine code.
