@@ -255,7 +255,9 @@ def test_errors_carry_code_reason_and_field_violations(serve):
         (grpc.StatusCode.DATA_LOSS, sobolev.DataLossError),
         (grpc.StatusCode.INTERNAL, sobolev.InternalError),
         (grpc.StatusCode.UNIMPLEMENTED, sobolev.UnimplementedError),
-        (grpc.StatusCode.PERMISSION_DENIED, sobolev.SobolevError),
+        (grpc.StatusCode.UNAUTHENTICATED, sobolev.UnauthenticatedError),
+        (grpc.StatusCode.PERMISSION_DENIED, sobolev.PermissionDeniedError),
+        (grpc.StatusCode.OUT_OF_RANGE, sobolev.SobolevError),
     ],
 )
 def test_each_status_code_has_its_exception(serve, code, expected):
