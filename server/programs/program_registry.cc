@@ -58,8 +58,8 @@ ProgramRegistry::Handle ProgramRegistry::Get(const std::string& program_id) {
     removals = removals_;
   }
   const ProgramRecord record = store_.GetProgram(program_id);
-  Handle compiled =
-      std::make_shared<const ServedProgram>(record.source, chain::AcceptedSourceLimits(), EstimateBytes(record));
+  Handle compiled = std::make_shared<const ServedProgram>(
+      record.source, chain::AcceptedSourceLimits(), EstimateBytes(record));
 
   const std::unique_lock lock(mutex_);
   // The program may have been deleted meanwhile: answer this request, remember nothing.

@@ -30,8 +30,8 @@ arguments = parser.parse_args()
 # Before the libraries start their threads.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(arguments.threads)
 os.environ["XLA_FLAGS"] = (
-    "--xla_cpu_multi_thread_eigen="
-    f"{'true' if arguments.threads > 1 else 'false'} intra_op_parallelism_threads={arguments.threads}"
+    f"--xla_cpu_multi_thread_eigen={'true' if arguments.threads > 1 else 'false'} "
+    f"intra_op_parallelism_threads={arguments.threads}"
 )
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ.pop("OPENBLAS_CORETYPE", None)

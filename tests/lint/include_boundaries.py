@@ -20,8 +20,14 @@ OURS = {
     "engine/nn": ["engine/base", "engine/dense", "engine/surrogate"],
     "engine/regression": ["engine/base", "engine/dense", "engine/surrogate"],
     "engine/chain": ["engine/base", "engine/nn", "engine/program", "engine/surrogate"],
-    "engine/train": ["engine/base", "engine/chain", "engine/dense", "engine/nn",
-                     "engine/regression", "engine/surrogate"],
+    "engine/train": [
+        "engine/base",
+        "engine/chain",
+        "engine/dense",
+        "engine/nn",
+        "engine/regression",
+        "engine/surrogate",
+    ],
     "proto": [],
     "server": ["engine", "proto", "server"],
     "server/base": ["engine/base"],
@@ -51,7 +57,9 @@ LIBRARIES = [
 ]
 
 # All that the engine may take from outside, besides the C++ standard library.
-ENGINE_OUTSIDE = re.compile(r"Eigen/|oneapi/tbb|tao/pegtl|sys/mman\.h|\w*intrin\.h|cpuid\.h|std(def|int)\.h")
+ENGINE_OUTSIDE = re.compile(
+    r"Eigen/|oneapi/tbb|tao/pegtl|sys/mman\.h|\w*intrin\.h|cpuid\.h|std(def|int)\.h"
+)
 
 TOPS = ["engine", "server", "client", "proto", "tests"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
