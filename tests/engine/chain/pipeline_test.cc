@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <ostream>
 #include <stop_token>
@@ -216,16 +217,35 @@ TEST(PipelineJacobianTest, UnitTangentsOrAdjointsWhicheverAreFewer) {
   }
 }
 
-// More pairs of directions than fit into the memory of a sweep at once.
+// More directions than fit into the memory of a sweep at once: pairs, and with a wide pool tangents
+// and adjoints, too.
 TEST(PipelineMemoryTest, ManyDirectionsAreSweptInSlices) {
-  const Case c = Cases()[1];
-  const Request request(*c.whole, 2, 900, 300, true, true);
-  const Answer answer = Predict(*c.pipeline, request);
-  const Answer expected = Predict(*c.whole, request);
-  EXPECT_THAT(answer.Y_dot, IsNearMatrix(expected.Y_dot, 1e-13));
-  EXPECT_THAT(answer.X_bar, IsNearMatrix(expected.X_bar, 1e-13));
-  EXPECT_LT((answer.X_bar_dot - expected.X_bar_dot).cwiseAbs().maxCoeff(),
-            1e-12 * expected.X_bar_dot.cwiseAbs().maxCoeff());
+  const std::string waves =
+      "input a\ninput b\nvar v[2000] = 0\n"
+      "for i in 0..2000 { v[i] = sin(a + b * i / 2000) }\n";
+  const std::string results = "output y = dot(v, v) / 2000\noutput z = v[1234]^2\n";
+  std::vector<Index> inner(2000);
+  std::iota(inner.begin(), inner.end(), 2);
+  const Case wide = {
+      "wide",
+      Make(2,
+           {{Program(waves + "output v\n"), {0, 1}}, {Program("input v[2000]\n" + results), inner}},
+           {2002, 2003}),
+      Program(waves + results)};
+  struct Size {
+    Case c;
+    Index tangents, adjoints;
+  };
+  for (const Size& size : {Size{Cases()[1], 900, 300}, Size{wide, 400, 3}, Size{wide, 3, 400}}) {
+    const Request request(*size.c.whole, 2, size.tangents, size.adjoints, true, true);
+    const Answer answer = Predict(*size.c.pipeline, request);
+    const Answer expected = Predict(*size.c.whole, request);
+    EXPECT_THAT(answer.Y_dot, IsNearMatrix(expected.Y_dot, 1e-12)) << size.c;
+    EXPECT_THAT(answer.X_bar, IsNearMatrix(expected.X_bar, 1e-12)) << size.c;
+    EXPECT_LT((answer.X_bar_dot - expected.X_bar_dot).cwiseAbs().maxCoeff(),
+              1e-12 * expected.X_bar_dot.cwiseAbs().maxCoeff())
+        << size.c;
+  }
 }
 
 // ---- With networks ------------------------------------------------------------------------------
