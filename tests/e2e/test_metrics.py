@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -47,6 +49,37 @@ def test_every_family_has_help_type_and_a_name_of_ours_or_of_the_convention(serv
         assert family.documentation, family.name
         assert family.type in ("counter", "gauge", "histogram"), family.name
         assert family.name.startswith(("grpc_server_", "sobolev_", "process_")), family.name
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
+def test_promtool_finds_nothing_to_say(server):
+    _, text = get(server, "/metrics")
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_predictions_are_timed_by_phase_and_order(server, client):
+    x = np.random.default_rng(2).standard_normal((300, 2))
+    model = client.train(x, x[:, 0] * x[:, 1], model="phases", hidden=[64, 64], epochs=1).wait(
+        progress=False
+    )
+    before = scrape(server)
+    points = np.zeros((5000, 2))  # More than a thread of gRPC takes upon itself.
+    model.predict(points)
+    model.jacobian(points)
+    model.hessian(points)
+    after = scrape(server)
+    for phase in ("queue", "compute", "serialize"):
+        for order in "012":
+            name = f"sobolev_predict_{phase}_seconds_count"
+            grown = total(after, name, order=order) - total(before, name, order=order)
+            assert grown >= 1, (phase, order)
+    name = "sobolev_predict_batch_points_sum"
+    assert total(after, name) - total(before, name) == 15_000
+    name = "sobolev_model_cache_lookups_total"
+    assert total(after, name, result="hit") > total(before, name, result="hit")
 
 
 def test_calls_uploads_predictions_and_jobs_are_counted(server, client):
