@@ -106,11 +106,25 @@ BAD_PREDICTIONS = {
     "unknown reply type": (predict(data_type=7), "UNKNOWN_ENUM_VALUE", "data_type", "got 7"),
     "unknown quantity": (predict(quantities=[1, 99]), "UNKNOWN_ENUM_VALUE", "quantities[1]", "99"),
     "quantity zero": (predict(quantities=[0]), "UNKNOWN_ENUM_VALUE", "quantities[0]", "number 0"),
-    "second-order adjoint of a model": (
-        predict(quantities=[derivatives_pb2.QUANTITY_HVP]),
-        "UNSUPPORTED_QUANTITY",
-        "quantities",
-        "QUANTITY_HVP",
+    "second-order adjoint without tangents": (
+        predict(quantities=[derivatives_pb2.QUANTITY_HVP], adjoints=tensor([[1.0]])),
+        "SHAPE_MISMATCH",
+        "tangents",
+        "[N, 2]",
+    ),
+    "second-order adjoint without adjoints": (
+        predict(quantities=[derivatives_pb2.QUANTITY_HVP], tangents=tensor([[1.0, 0.0]])),
+        "SHAPE_MISMATCH",
+        "adjoints",
+        "[N, 1]",
+    ),
+    "output beyond the model": (predict(outputs=[0, 1]), "OUT_OF_RANGE", "outputs[1]", "0 to 0"),
+    "input twice": (predict(inputs=[1, 1]), "OUT_OF_RANGE", "inputs[1]", "got 1 twice"),
+    "tangents of inputs outside the block": (
+        predict(inputs=[1], tangents=tensor([[1.0, 0.0]]), **JVP),
+        "SHAPE_MISMATCH",
+        "tangents",
+        "[N, 1]",
     ),
     "spread of a network": (
         predict(quantities=[derivatives_pb2.QUANTITY_SPREAD]),

@@ -181,13 +181,17 @@ TEST_F(ProgramsTest, AnEnclosureHoldsValueAndDerivatives) {
             0);
 }
 
-TEST_F(ProgramsTest, AModelRefusesProductsWithHessians) {
-  client_.CreateDataset("d", {.inputs = {{.name = "a"}}, .outputs = {{.name = "u"}}});
-  client_.Append("d", Matrix::Random(1, 64), Matrix::Random(1, 64));
+TEST_F(ProgramsTest, AModelAnswersProductsWithHessiansOfABlock) {
+  client_.CreateDataset("d",
+                        {.inputs = {{.name = "a"}, {.name = "b"}}, .outputs = {{.name = "u"}}});
+  client_.Append("d", Matrix::Random(2, 64), Matrix::Random(1, 64));
   client_.Train("d", {.hidden = {4}, .epochs = 2}, {.model = "m"}).Wait();
-  const Quantities products{.tangents = Matrix{{1}}, .adjoints = Matrix{{1}}, .hvp = true};
-  EXPECT_EQ(CodeOf([&] { client_.Predict("m", Matrix{{0}}, products); }),
-            StatusCode::kInvalidArgument);
+  const Quantities products{
+      .hessian = true, .tangents = Matrix{{2}}, .adjoints = Matrix{{-3}}, .hvp = true};
+  const Prediction answer = client_.Predict("m", Matrix{{0.1}, {0.2}}, products, {.inputs = {1}});
+  ASSERT_EQ(answer.hvp.size(), 1);
+  ASSERT_EQ(answer.hessian.size(), 1);
+  EXPECT_NEAR(answer.hvp(0, 0), -6 * answer.hessian(0, 0), 1e-12);
 }
 
 }  // namespace
