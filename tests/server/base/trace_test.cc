@@ -11,7 +11,8 @@ const std::string kTrace = "0af7651916cd43dd8448eb211c80319c";
 const std::string kSpan = "b7ad6b7169203331";
 
 TEST(TraceTest, ReadsTheExampleOfTheStandard) {
-  const auto parent = ParseTraceParent("00-" + kTrace + "-" + kSpan + "-01");
+  const std::string header = "00-" + kTrace + "-" + kSpan + "-01";
+  const auto parent = ParseTraceParent(header);
   ASSERT_TRUE(parent.has_value());
   EXPECT_EQ(parent->trace_id, kTrace);
   EXPECT_EQ(parent->span_id, kSpan);
