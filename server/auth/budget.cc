@@ -27,7 +27,7 @@ double Budget::Charge(double units, Time now) {
 void Budget::Fill(Time now) {
   if (last_ != Time{}) {
     const double seconds = std::max(0.0, std::chrono::duration<double>(now - last_).count());
-    level_ = std::min(rate_, level_ + rate_ * seconds);
+    level_ = std::min(capacity_, level_ + rate_ * seconds);
   }
   last_ = std::max(last_, now);
 }

@@ -54,6 +54,7 @@ Pass& Pass::operator=(Pass&& other) noexcept {
   Release();
   caller_ = std::move(other.caller_);
   bytes_ = std::exchange(other.bytes_, nullptr);
+  predictions_ = std::exchange(other.predictions_, nullptr);
   lane_ = std::exchange(other.lane_, nullptr);
   return *this;
 }
@@ -64,6 +65,11 @@ void Pass::Release() {
 
 double Pass::ChargeBytes(std::size_t bytes, Budget::Time now) {
   return bytes_ == nullptr ? 0 : bytes_->Charge(static_cast<double>(bytes), now);
+}
+
+double Pass::ChargePrediction(std::size_t bytes, Budget::Time now) {
+  return predictions_ == nullptr ? 0
+                                 : std::max(predictions_->Charge(1, now), ChargeBytes(bytes, now));
 }
 
 const std::string& Pass::tenant() const {
@@ -111,7 +117,9 @@ std::optional<Refusal> Gate::Check(const Rule* rule, std::string_view method,
                               " under way as it takes at once; try again",
                    .pushback_ms = kFullLanePushbackMs};
   }
-  pass = Pass(std::move(caller), account == nullptr ? nullptr : &account->bytes, &in_lane_[lane]);
+  pass = account == nullptr
+             ? Pass(nullptr, nullptr, nullptr, &in_lane_[lane])
+             : Pass(std::move(caller), &account->bytes, &account->predict, &in_lane_[lane]);
   return std::nullopt;
 }
 

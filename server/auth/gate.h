@@ -29,11 +29,13 @@ namespace sobolev::server {
 class Pass {
  public:
   Pass() = default;
-  Pass(std::shared_ptr<const Caller> caller, Budget* bytes, std::atomic<int>* lane)
-      : caller_(std::move(caller)), bytes_(bytes), lane_(lane) {}
+  Pass(std::shared_ptr<const Caller> caller, Budget* bytes, Budget* predictions,
+       std::atomic<int>* lane)
+      : caller_(std::move(caller)), bytes_(bytes), predictions_(predictions), lane_(lane) {}
   Pass(Pass&& other) noexcept
       : caller_(std::move(other.caller_)),
         bytes_(std::exchange(other.bytes_, nullptr)),
+        predictions_(std::exchange(other.predictions_, nullptr)),
         lane_(std::exchange(other.lane_, nullptr)) {}
   Pass& operator=(Pass&& other) noexcept;
   ~Pass() { Release(); }
@@ -42,12 +44,15 @@ class Pass {
   void Release();
   // Counts a message of a stream; returns how many seconds to wait before the next one is read.
   double ChargeBytes(std::size_t bytes, Budget::Time now);
+  // Likewise a message that asks for a prediction.
+  double ChargePrediction(std::size_t bytes, Budget::Time now);
   // The default tenant without login.
   const std::string& tenant() const;
 
  private:
   std::shared_ptr<const Caller> caller_;  // Null without login.
   Budget* bytes_ = nullptr;               // Null without login.
+  Budget* predictions_ = nullptr;         // Likewise.
   std::atomic<int>* lane_ = nullptr;
 };
 

@@ -21,7 +21,8 @@ namespace {
 
 constexpr std::size_t kMaxNameLength = 63;
 
-// Ids as resources have them, because the tenant becomes part of their names in the store.
+// The tenant becomes part of names in the store, where '/' ends it and '~' is behind all it may
+// hold.
 bool IsName(std::string_view name) {
   return !name.empty() && name.size() <= kMaxNameLength && std::ranges::all_of(name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' ||

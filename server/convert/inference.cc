@@ -89,7 +89,7 @@ v1::Tensor::DataType ToDataType(const ModelInferRequest::InferInputTensor& input
 }
 
 template <class Numbers>
-void AppendBytes(const Numbers& numbers, std::string& bytes) {
+void SetBytes(const Numbers& numbers, std::string& bytes) {
   bytes.assign(reinterpret_cast<const char*>(numbers.data()),
                static_cast<std::size_t>(numbers.size()) * sizeof(*numbers.data()));
 }
@@ -106,9 +106,9 @@ void SetInput(const ModelInferRequest::InferInputTensor& input, const std::strin
     }
     tensor.set_data(*raw);
   } else if (tensor.data_type() == v1::Tensor::DATA_TYPE_FLOAT64) {
-    AppendBytes(input.contents().fp64_contents(), *tensor.mutable_data());
+    SetBytes(input.contents().fp64_contents(), *tensor.mutable_data());
   } else {
-    AppendBytes(input.contents().fp32_contents(), *tensor.mutable_data());
+    SetBytes(input.contents().fp32_contents(), *tensor.mutable_data());
   }
 }
 

@@ -15,14 +15,14 @@
 namespace sobolev::server {
 
 // The model of that id and version, "" for the newest. Throws Error(kInvalidArgument INVALID_NAME)
-// naming "model_name" or "model_version".
+// naming one of the two fields.
 ModelRef ParseInferenceModel(const std::string& name, const std::string& version,
                              const std::string& name_field, const std::string& version_field);
 
 // Throws Error(kInvalidArgument) naming what is missing, unknown or not taken.
 v1::PredictRequest ToPredictRequest(const inference::ModelInferRequest& request);
 
-// The answer to both. Takes the tensors out of `predicted`.
+// What answers the request.
 inference::ModelInferResponse ToInferResponse(const inference::ModelInferRequest& request,
                                               v1::PredictResponse predicted);
 

@@ -256,10 +256,16 @@ HttpReply Detail(int status, const Json& detail) {
   return {.status = status, .body = ToText(Json::object({{"detail", detail}}))};
 }
 
+// What the caller calls a field of a PredictRequest. Directions have gained a dimension on the way.
+std::string FieldOfCaller(const std::string& field) {
+  if (field.starts_with("tangents")) return "tangent_vector.x";
+  if (field.starts_with("adjoints")) return "cotangent_vector.y";
+  return field.starts_with("x") ? "inputs." + field : field;
+}
+
 HttpReply ToReply(const HttpError& error) {
   if (error.status != 400) return Detail(error.status, error.message);
-  // The engine knows the array as x.
-  const std::string field = error.field.starts_with("x") ? "inputs." + error.field : error.field;
+  const std::string field = FieldOfCaller(error.field);
   std::string type = error.reason;
   std::ranges::transform(type, type.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

@@ -4,9 +4,10 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <utility>
+
+#include "engine/base/error.h"
 
 namespace sobolev::server {
 namespace {
@@ -63,60 +64,72 @@ Batcher::Key Batcher::KeyOf(const Query& query) {
           query.adjoints ? query.adjoints->count : 0};
 }
 
-bool Batcher::Submit(PendingQuery pending) {
+void Batcher::Submit(PendingQuery pending) {
   const Key key = KeyOf(*pending.query);
-  const std::lock_guard lock(mutex_);
-  // Under the lock, so that the task finds the query, whose model then is not gone.
-  if (!pool_.TrySubmit([this, key] { AnswerWaiting(key); })) return false;
-  waiting_[key].push_back(std::move(pending));
-  return true;
+  {
+    const std::lock_guard lock(waiting_->mutex);
+    waiting_->queries[key].push_back(std::move(pending));
+  }
+  // There are as many tasks as queries; those whose query was answered along with others find none.
+  pool_.Submit([this, waiting = waiting_, key] {
+    const std::vector<PendingQuery> batch = TakeBatch(*waiting, key);
+    if (!batch.empty()) Answer(batch);
+  });
 }
 
-// There are as many calls as queries; those whose query was answered along with others find none.
-void Batcher::AnswerWaiting(const Key& key) {
+std::vector<PendingQuery> Batcher::TakeBatch(Waiting& waiting, const Key& key) {
   std::vector<PendingQuery> batch;
+  std::vector<PendingQuery> given_up;
   {
-    const std::lock_guard lock(mutex_);
-    const auto found = waiting_.find(key);
-    if (found == waiting_.end()) return;
+    const std::lock_guard lock(waiting.mutex);
+    const auto found = waiting.queries.find(key);
+    if (found == waiting.queries.end()) return batch;
     std::vector<PendingQuery>& all = found->second;
     double elements = 0;
     Index points = 0;
     auto last = all.begin();
-    while (last != all.end()) {
+    for (; last != all.end(); ++last) {
       elements += AnswerParts(*last->query).NumElements();
       points += last->query->num_points();
       const bool fits = elements <= kMaxElements && points <= kMaxPointsOfBatch;
       if (last != all.begin() && !fits) break;
-      ++last;
+      (last->stop.stop_requested() ? given_up : batch).push_back(std::move(*last));
     }
-    batch.assign(std::make_move_iterator(all.begin()), std::make_move_iterator(last));
     all.erase(all.begin(), last);
-    if (all.empty()) waiting_.erase(found);
+    if (all.empty()) waiting.queries.erase(found);
   }
+  for (const PendingQuery& pending : given_up) {
+    pending.done(std::make_exception_ptr(
+        Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller cancelled")));
+  }
+  return batch;
+}
+
+void Batcher::Answer(const std::vector<PendingQuery>& batch) const {
   metrics_.Batched(static_cast<std::int64_t>(batch.size()));
   const auto now = std::chrono::steady_clock::now();
   for (const PendingQuery& pending : batch) {
     metrics_.PredictWaited(pending.query->mask.order(),
                            std::chrono::duration<double>(now - pending.arrival).count());
   }
-  if (batch.size() > 1) {
-    try {
-      AnswerTogether(batch);
-      for (const PendingQuery& pending : batch) pending.done(nullptr);
-      return;
-    } catch (...) {
-      // Somebody's points: each alone then, so that only they hear of it.
-    }
-  }
+  const bool answered = batch.size() > 1 && TryAnswerTogether(batch);
   for (const PendingQuery& pending : batch) {
     std::exception_ptr error;
     try {
-      predictor_.Answer(*pending.query, pending.out, pending.stop);
+      if (!answered) predictor_.Answer(*pending.query, pending.out, pending.stop);
     } catch (...) {
       error = std::current_exception();
     }
     pending.done(error);
+  }
+}
+
+bool Batcher::TryAnswerTogether(const std::vector<PendingQuery>& batch) const {
+  try {
+    AnswerTogether(batch);
+    return true;
+  } catch (...) {
+    return false;  // Somebody's points: each alone then, so that only they hear of it.
   }
 }
 

@@ -8,6 +8,7 @@
 #include <exception>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <tuple>
@@ -36,30 +37,38 @@ struct PendingQuery {
 // query is answered at once and alone, and the more wait the cheaper each becomes. Thread-safe.
 class Batcher {
  public:
-  // The references outlive the batcher, and every query its `done`.
+  // The references outlive the batcher, and the batcher every query that was submitted.
   Batcher(const Predictor& predictor, ThreadPool& pool, Metrics& metrics)
       : predictor_(predictor), pool_(pool), metrics_(metrics) {}
 
   // Whether the query may be joined with others; large ones and blocks are not.
   static bool Takes(const Query& query);
 
-  // False if the pool has no room; `done` is not called then.
-  bool Submit(PendingQuery pending);
+  void Submit(PendingQuery pending);
 
  private:
   // Model, what is asked, numbers of tangents and adjoints. The model lives as long as a query for
   // it waits.
   using Key = std::tuple<const ServedModel*, unsigned, Index, Index>;
 
+  // Outlives the batcher in tasks that find nothing left to do.
+  struct Waiting {
+    std::mutex mutex;
+    std::map<Key, std::vector<PendingQuery>> queries;  // Guarded by mutex.
+  };
+
   static Key KeyOf(const Query& query);
-  void AnswerWaiting(const Key& key);
+  // Those that go together, with nobody's whose caller has gone; these are done.
+  static std::vector<PendingQuery> TakeBatch(Waiting& waiting, const Key& key);
+  void Answer(const std::vector<PendingQuery>& batch) const;
+  // Whether it could be done.
+  bool TryAnswerTogether(const std::vector<PendingQuery>& batch) const;
   void AnswerTogether(const std::vector<PendingQuery>& batch) const;
 
   const Predictor& predictor_;
   ThreadPool& pool_;
   Metrics& metrics_;
-  std::mutex mutex_;
-  std::map<Key, std::vector<PendingQuery>> waiting_;  // Guarded by mutex_.
+  const std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
 };
 
 }  // namespace sobolev::server

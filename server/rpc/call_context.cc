@@ -31,6 +31,10 @@ double CallContext::ChargeBytes(std::size_t bytes) {
   return pass_.ChargeBytes(bytes, std::chrono::steady_clock::now());
 }
 
+double CallContext::ChargePrediction(std::size_t bytes) {
+  return pass_.ChargePrediction(bytes, std::chrono::steady_clock::now());
+}
+
 grpc::Status CallContext::NoRoom() {
   constexpr int kPushbackMs = 100;
   pushback_ms_ = kPushbackMs;

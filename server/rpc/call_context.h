@@ -31,6 +31,8 @@ class CallContext final : public grpc::CallbackServerContext {
   void Leave(const grpc::Status& status);
   // The seconds to wait before the next message of a stream is read, after one of `bytes`.
   double ChargeBytes(std::size_t bytes);
+  // Likewise after one that asks for a prediction.
+  double ChargePrediction(std::size_t bytes);
 
   const std::string& tenant() const { return pass_.tenant(); }
   // The status of a call that passed, but for which no thread had room.

@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_SERVER_RPC_OWN_RECORDS_H_
 #define SOBOLEV_SERVER_RPC_OWN_RECORDS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -41,10 +42,12 @@ auto ListOwn(const std::string& after, std::int64_t limit, const List& list) {
 // Likewise for jobs, newest first, after the one with this id.
 inline std::vector<JobRecord> ListOwnJobs(Store& store, std::string before, std::int64_t limit) {
   const auto size = static_cast<std::size_t>(limit);
+  // Many at a time, because most may be those of others.
+  const std::int64_t fetched = std::max<std::int64_t>(limit, 1000);
   std::vector<JobRecord> own;
   while (true) {
-    std::vector<JobRecord> jobs = store.ListJobs(before, limit);
-    const bool is_last = jobs.size() < size;
+    std::vector<JobRecord> jobs = store.ListJobs(before, fetched);
+    const bool is_last = jobs.size() < static_cast<std::size_t>(fetched);
     for (JobRecord& job : jobs) {
       before = job.id;
       if (own.size() < size && IsOwn(job.dataset_id)) own.push_back(std::move(job));

@@ -1,5 +1,6 @@
 #include "server/rpc/predict_stream_call.h"
 
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -61,7 +62,8 @@ void PredictStreamCall::OnReadDone(bool ok) {
     reading_ = false;
     if (ok) {
       meter_.Received();
-      context_.ChargeBytes(incoming_.Length());
+      const double wait_seconds = context_.ChargePrediction(incoming_.Length());
+      if (wait_seconds > 0) Pause(wait_seconds);
       request_ = std::move(incoming_);
       incoming_.Clear();
     } else {
@@ -97,6 +99,20 @@ void PredictStreamCall::OnCancel() {
 
 void PredictStreamCall::OnDone() { self_.reset(); }
 
+void PredictStreamCall::Pause(double seconds) {
+  paused_ = true;
+  const auto wait = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds) + 1);
+  pause_end_.Set(std::chrono::system_clock::now() + wait, [weak = std::weak_ptr(self_)](bool) {
+    const std::shared_ptr<PredictStreamCall> self = weak.lock();
+    if (self == nullptr) return;
+    {
+      const std::lock_guard lock(self->mutex_);
+      self->paused_ = false;
+    }
+    self->Proceed();
+  });
+}
+
 void PredictStreamCall::Proceed() {
   while (const std::optional<grpc::ByteBuffer> request = Step()) {
     if (!AnswerHere(*request)) return;
@@ -118,7 +134,7 @@ std::optional<grpc::ByteBuffer> PredictStreamCall::Step() {
     ++num_begun_;
     begun.swap(request_);
   }
-  if (!reading_ && !request_ && !client_is_done_ && !error_) {
+  if (!reading_ && !paused_ && !request_ && !client_is_done_ && !error_) {
     reading_ = true;
     StartRead(&incoming_);
   }

@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <string>
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
 #include "server/base/thread_pool.h"
@@ -43,6 +44,8 @@ class PredictStreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer,
   // Answers what is broken or small; leaves the rest to the pool and returns false.
   bool AnswerHere(const grpc::ByteBuffer& bytes);
   void Answered(const grpc::Status& status, grpc::ByteBuffer reply);
+  // Reads on after so many seconds. Needs mutex_.
+  void Pause(double seconds);
 
   const PredictAnswer& answer_;
   ThreadPool& pool_;
@@ -53,10 +56,12 @@ class PredictStreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer,
   std::shared_ptr<PredictStreamCall> self_;  // Reset by OnDone; work under way holds copies.
 
   std::mutex mutex_;
+  grpc::Alarm pause_end_;
   // Guarded by mutex_.
   grpc::ByteBuffer incoming_;
   grpc::ByteBuffer outgoing_;
   bool reading_ = false;
+  bool paused_ = false;  // The caller's rate allows nothing more for now.
   bool client_is_done_ = false;
   bool answering_ = false;
   bool writing_ = false;

@@ -6,7 +6,6 @@
 
 #include <google/protobuf/arena.h>
 
-#include "engine/base/error.h"
 #include "server/convert/message_codec.h"
 #include "server/rpc/predict_stream_call.h"
 #include "server/rpc/unary_call.h"
@@ -92,22 +91,18 @@ void PredictionService::ReplyLater(const v1::PredictRequest& request, grpc::Byte
     done(nullptr);
     return;
   }
-  const bool taken =
-      batcher_.Submit({.query = &task.query(),
-                       .out = task.out(),
-                       .stop = stop,
-                       .arrival = arrival,
-                       .done = [this, exchange, &reply, done](std::exception_ptr error) {
-                         try {
-                           if (!error) exchange->message.Write(*exchange->task, metrics_, reply);
-                         } catch (...) {
-                           error = std::current_exception();
-                         }
-                         done(error);
-                       }});
-  if (taken) return;
-  throw Error(ErrorCode::kResourceExhausted, "QUEUE_FULL", "",
-              "too many calls wait for a thread; try again");
+  batcher_.Submit({.query = &task.query(),
+                   .out = task.out(),
+                   .stop = stop,
+                   .arrival = arrival,
+                   .done = [this, exchange, &reply, done](std::exception_ptr error) {
+                     try {
+                       if (!error) exchange->message.Write(*exchange->task, metrics_, reply);
+                     } catch (...) {
+                       error = std::current_exception();
+                     }
+                     done(error);
+                   }});
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* PredictionService::PredictStream(

@@ -23,7 +23,8 @@ using Response = ReflectionService::Response;
 std::set<std::string> ServiceNames() {
   std::set<std::string> names;
   for (const Rule& rule : Rules()) {
-    names.emplace(rule.method.substr(1, rule.method.rfind('/') - 1));
+    const std::size_t end = rule.method.rfind('/');
+    if (end > 0) names.emplace(rule.method.substr(1, end - 1));  // The gateway is none of gRPC's.
   }
   return names;
 }

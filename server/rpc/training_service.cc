@@ -62,7 +62,7 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
   const std::string dataset_id = ParseDatasetName(request.dataset(), "dataset");
   if (!request.model_id().empty()) {
     RequireResourceId(request.model_id(), "model_id");
-    RequireNoPipeline(store_, request.model_id());
+    RequireNoPipeline(store_, StoredId(request.model_id()));
   }
   if (!request.request_id().empty()) RequireToken(request.request_id(), "request_id");
   RequireDatasetVersion(request.dataset_version(), "dataset_version");

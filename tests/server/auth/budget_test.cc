@@ -47,6 +47,13 @@ TEST(BudgetTest, AChargeIsTakenAndTellsHowLongTheDebtLasts) {
   EXPECT_NEAR(budget.Charge(0, kStart + milliseconds(200)), 0.3, 1e-9);
 }
 
+TEST(BudgetTest, LessThanOneASecondIsOneNowAndThen) {
+  Budget budget(0.5);
+  EXPECT_EQ(budget.Take(1, kStart), 0);
+  EXPECT_NEAR(budget.Take(1, kStart), 2, 1e-6);
+  EXPECT_EQ(budget.Take(1, kStart + milliseconds(2000)), 0);
+}
+
 TEST(BudgetTest, ZeroIsNoLimit) {
   Budget budget(0);
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(budget.Take(1e9, kStart), 0);

@@ -1,9 +1,9 @@
 #include "server/predict/batcher.h"
 
-#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -109,16 +109,16 @@ class BatcherTest : public testing::Test {
     wake_.notify_all();
   }
 
-  void Submit(const Everything& everything) {
-    ASSERT_TRUE(batcher_.Submit({.query = &everything.query(),
-                                 .out = everything.out(),
-                                 .stop = {},
-                                 .arrival = {},
-                                 .done = [this](const std::exception_ptr& error) {
-                                   const std::lock_guard lock(mutex_);
-                                   errors_.push_back(error);
-                                   wake_.notify_all();
-                                 }}));
+  void Submit(const Everything& everything, const std::stop_token& stop = {}) {
+    batcher_.Submit({.query = &everything.query(),
+                     .out = everything.out(),
+                     .stop = stop,
+                     .arrival = {},
+                     .done = [this](const std::exception_ptr& error) {
+                       const std::lock_guard lock(mutex_);
+                       errors_.push_back(error);
+                       wake_.notify_all();
+                     }});
   }
   void WaitFor(std::size_t answers) {
     std::unique_lock lock(mutex_);
@@ -187,21 +187,19 @@ TEST_F(BatcherTest, DifferentQuestionsAreAnsweredApart) {
   EXPECT_THAT(metrics_.Text(), testing::HasSubstr("sobolev_predict_batch_requests_count 2\n"));
 }
 
-TEST(BatcherLimitTest, NothingIsTakenBeyondThePoolsRoom) {
-  const ModelRegistry::Handle model = MakeModel();
-  const ServerConfig config;
-  Metrics metrics("test", "test");
-  const Predictor predictor(metrics, config);
-  ThreadPool pool(1, 0);
-  Batcher batcher(predictor, pool, metrics);
-  const Everything query(model, 1, false);
-  std::atomic<bool> called = false;
-  EXPECT_FALSE(batcher.Submit({.query = &query.query(),
-                               .out = query.out(),
-                               .stop = {},
-                               .arrival = {},
-                               .done = [&](const std::exception_ptr&) { called = true; }}));
-  EXPECT_FALSE(called);
+TEST_F(BatcherTest, WhatNobodyWaitsForIsNotComputed) {
+  const Everything wanted(model_, 1, false);
+  const Everything abandoned(model_, 1, false);
+  std::stop_source stop;
+  Block();
+  Submit(abandoned, stop.get_token());
+  Submit(wanted);
+  stop.request_stop();
+  Release();
+  WaitFor(2);
+  EXPECT_THROW(std::rethrow_exception(errors_[0]), Error);
+  EXPECT_EQ(errors_[1], nullptr);
+  EXPECT_EQ(abandoned.elements()[0], std::vector<double>(kOutputs));
 }
 
 }  // namespace
