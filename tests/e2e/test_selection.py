@@ -208,7 +208,6 @@ def test_a_selection_is_cancelled(cli):
         ("--period a", 2, "--period: expected NAME=NUMBER, got"),
         ("--lower u=low", 2, "--lower: expected NAME=NUMBER, got"),
         ("--extrapolation wild", 2, "--extrapolation"),
-        ("--hidden 4 --log-output u", 1, "spec.output_maps: expected unset"),
         ("--validation-fraction 0.2", 1, "spec.validation_fraction: expected unset"),
     ],
 )

@@ -62,7 +62,10 @@ TEST(PolicyTest, EveryMethodThatIsLinkedHasARule) {
 
 TEST(PolicyTest, EveryRuleIsOfAMethodThatIsLinked) {
   const std::set<std::string> methods = LinkedMethods();
-  for (const Rule& rule : Rules()) EXPECT_TRUE(methods.contains(std::string(rule.method)));
+  for (const Rule& rule : Rules()) {
+    if (rule.method == "/gateway") continue;  // Which is none of gRPC's.
+    EXPECT_TRUE(methods.contains(std::string(rule.method))) << rule.method;
+  }
 }
 
 TEST(PolicyTest, WhatHasNoRuleIsNotFound) {

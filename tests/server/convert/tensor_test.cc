@@ -107,7 +107,7 @@ TEST(TensorTest, ColumnRangesAreMinimaAndMaxima) {
 }
 
 TEST(TensorTest, RepliesComeInEitherPrecision) {
-  const std::vector<double> values = {0.1, 2, -3, 1e300};
+  const std::vector<double> values = {0.1, 2, -3, 1e38};
   v1::Tensor wide;
   SetTensor({2, 2}, values.data(), v1::Tensor::DATA_TYPE_FLOAT64, wide);
   EXPECT_EQ(wide.data(), std::string(reinterpret_cast<const char*>(values.data()), 32));
@@ -117,7 +117,17 @@ TEST(TensorTest, RepliesComeInEitherPrecision) {
   const TensorView view(narrow, "y", {2, 2}, "");
   EXPECT_EQ(view.data()[0], static_cast<double>(0.1F));
   EXPECT_EQ(view.data()[2], -3);
-  EXPECT_TRUE(std::isinf(view.data()[3]));
+  EXPECT_EQ(view.data()[3], static_cast<double>(1e38F));
+}
+
+TEST(TensorTest, NumbersBeyondFloat32AreRefusedInIt) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const std::vector<double> huge = {1e300, kInfinity};
+  v1::Tensor tensor;
+  // What is infinite already stays so: programs flag their invalid points.
+  SetTensor({1}, &huge[1], v1::Tensor::DATA_TYPE_FLOAT32, tensor);
+  EXPECT_THROW(SetTensor({2}, huge.data(), v1::Tensor::DATA_TYPE_FLOAT32, tensor), Error);
+  SetTensor({2}, huge.data(), v1::Tensor::DATA_TYPE_FLOAT64, tensor);
 }
 
 // What the view of `tensor` as [N, 2], whose first column alone may miss numbers, says against it.
