@@ -22,11 +22,11 @@ def parts(server):
     rng = np.random.default_rng(5)
     x = rng.uniform(-1, 1, (60, 2))
     with sobolev.Client(server.grpc, timeout=60) as client:
-        dataset = client.create_dataset("saddle", ["a", "b"], ["y"])
+        dataset = client.create_dataset("ridge", ["a", "b"], ["y"])
         dataset.append(x, np.sin(x[:, :1]) * x[:, 1:])
-        options = {"model": "saddle", "kind": "gaussian_process"}
+        options = {"model": "ridge", "kind": "gaussian_process"}
         model = client.train(dataset=dataset, **options).wait(progress=False)
-        yield model, client.create_program("saddle-lift", LIFT)
+        yield model, client.create_program("ridge-lift", LIFT)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def x() -> np.ndarray:
 
 def test_derivatives_are_those_of_the_composition(client, parts, x):
     model, program = parts
-    chain = client.create_pipeline("saddle-chain", [model, sobolev.Stage(program, name="lift")])
+    chain = client.create_pipeline("ridge-chain", [model, sobolev.Stage(program, name="lift")])
     assert [variable.name for variable in chain.inputs] == ["a", "b", "c"]
     assert [variable.name for variable in chain.outputs] == ["l", "k"]
 
@@ -94,11 +94,11 @@ def test_a_pipeline_tells_what_it_is_made_of(client, parts):
     model, program = parts
     stages = [
         sobolev.Stage(model, name="first"),
-        sobolev.Stage("models/saddle", name="second", inputs={"a": "first.y", "b": "z"}),
-        "programs/saddle-lift",
+        sobolev.Stage("models/ridge", name="second", inputs={"a": "first.y", "b": "z"}),
+        "programs/ridge-lift",
     ]
     name = unique("told")
-    outputs = ["saddle-lift.k", "first.y"]
+    outputs = ["ridge-lift.k", "first.y"]
     chain = client.create_pipeline(name, stages, outputs=outputs)
     assert chain.kind == "pipeline"
     assert chain.parameter_count == 2 * model.parameter_count
@@ -106,9 +106,9 @@ def test_a_pipeline_tells_what_it_is_made_of(client, parts):
         stages=(
             sobolev.Stage(model.name, "first", {"a": "a", "b": "b"}),
             sobolev.Stage(model.name, "second", {"a": "first.y", "b": "z"}),
-            sobolev.Stage(program.name, "saddle-lift", {"y": "second.y", "c": "c", "b": "b"}),
+            sobolev.Stage(program.name, "ridge-lift", {"y": "second.y", "c": "c", "b": "b"}),
         ),
-        outputs=("saddle-lift.k", "first.y"),
+        outputs=("ridge-lift.k", "first.y"),
     )
     assert model.pipeline is None
     low, high = chain.domain[[variable.name for variable in chain.inputs].index("c")]
@@ -120,12 +120,12 @@ def test_a_pipeline_tells_what_it_is_made_of(client, parts):
 
 def test_what_cannot_be_composed_is_refused(client, parts):
     model, program = parts
-    with pytest.raises(sobolev.AlreadyExistsError, match="saddle"):
-        client.create_pipeline("saddle", [model])
+    with pytest.raises(sobolev.AlreadyExistsError, match="ridge"):
+        client.create_pipeline("ridge", [model])
     with pytest.raises(sobolev.NotFoundError, match=r"stages\[1\].program"):
         client.create_pipeline("none", [model, "programs/none"])
     with pytest.raises(sobolev.InvalidArgumentError, match=r"stages\[0\].function"):
-        client.create_pipeline("none", ["saddle"])
+        client.create_pipeline("none", ["ridge"])
     with pytest.raises(sobolev.InvalidArgumentError, match="outputs: expected a list"):
         client.create_pipeline("none", [model], outputs="y")
     with pytest.raises(sobolev.InvalidArgumentError, match=r"outputs\[0\]"):
