@@ -88,8 +88,8 @@ PipelineBlock::PipelineBlock(const PipelineRequest& request, Index first, Index 
       count_(count),
       n_(pipeline_.n()),
       m_(pipeline_.m()),
-      Z_(pipeline_.pool_size(), count) {
-  Z_.topRows(n_) = request.X.middleCols(first, count);
+      pool_(pipeline_.pool_size(), count) {
+  pool_.topRows(n_) = request.X.middleCols(first, count);
 }
 
 void PipelineBlock::Predict() {
@@ -122,24 +122,24 @@ void PipelineBlock::Run(const Sweep& sweep) {
 void PipelineBlock::Forward(const Sweep& sweep, Slice tangents) {
   const Index p = tangents.count;
   if (has_values_ && p == 0) return;
-  Z_dot_.resize(pipeline_.pool_size(), p * count_);
+  pool_dot_.resize(pipeline_.pool_size(), p * count_);
   for (Index s = 0; p > 0 && s < count_; ++s) {
-    CopyDirections(sweep.tangents, first_ + s, tangents.first, Z_dot_.block(0, s * p, n_, p));
+    CopyDirections(sweep.tangents, first_ + s, tangents.first, pool_dot_.block(0, s * p, n_, p));
   }
   for (const Pipeline::PlacedStage& stage : pipeline_.stages()) {
     if (!stage.needed) continue;
     ThrowIfStopped(request_.stop);
     const Surrogate& function = *stage.function;
-    const Matrix U = Gather(Z_, stage.inputs);
-    const Matrix U_dot = Gather(Z_dot_, stage.inputs);
+    const Matrix U = Gather(pool_, stage.inputs);
+    const Matrix U_dot = Gather(pool_dot_, stage.inputs);
     std::optional<Directions> directions;
     if (p > 0) directions.emplace(PerPoint(U_dot, p));
     Matrix Y(function.m(), has_values_ ? 0 : count_);
     Matrix Y_dot(function.m(), p * count_);
     function.Predict(View(U), directions, std::nullopt,
                      {.Y = DataOrNull(Y), .Y_dot = DataOrNull(Y_dot)}, request_.stop);
-    if (!has_values_) Z_.middleRows(stage.first_output, function.m()) = Y;
-    Z_dot_.middleRows(stage.first_output, function.m()) = Y_dot;
+    if (!has_values_) pool_.middleRows(stage.first_output, function.m()) = Y;
+    pool_dot_.middleRows(stage.first_output, function.m()) = Y_dot;
   }
   has_values_ = true;
 }
@@ -148,7 +148,7 @@ void PipelineBlock::Reverse(const Sweep& sweep, Slice tangents, Slice adjoints) 
   const bool second_order = sweep.X_bar_dot != nullptr;
   SeedAdjoints(sweep, adjoints);
   if (second_order) {
-    Z_bar_dot_.setZero(pipeline_.pool_size(), tangents.count * adjoints.count * count_);
+    pool_bar_dot_.setZero(pipeline_.pool_size(), tangents.count * adjoints.count * count_);
   }
   const auto& stages = pipeline_.stages();
   for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
@@ -160,13 +160,13 @@ void PipelineBlock::Reverse(const Sweep& sweep, Slice tangents, Slice adjoints) 
 
 void PipelineBlock::SeedAdjoints(const Sweep& sweep, Slice adjoints) {
   const Index q = adjoints.count;
-  Z_bar_.setZero(pipeline_.pool_size(), q * count_);
+  pool_bar_.setZero(pipeline_.pool_size(), q * count_);
   Matrix Y_bar(m_, q);
   for (Index s = 0; s < count_; ++s) {
     CopyDirections(sweep.adjoints, first_ + s, adjoints.first, Y_bar);
     for (Index o = 0; o < m_; ++o) {
       const Index position = pipeline_.outputs()[static_cast<std::size_t>(o)];
-      Z_bar_.row(position).segment(s * q, q) += Y_bar.row(o);
+      pool_bar_.row(position).segment(s * q, q) += Y_bar.row(o);
     }
   }
 }
@@ -176,30 +176,30 @@ void PipelineBlock::ReverseStage(const Pipeline::PlacedStage& stage, bool second
   const Surrogate& function = *stage.function;
   const Index p = tangents.count;
   const Index q = adjoints.count;
-  const Matrix U = Gather(Z_, stage.inputs);
-  const Matrix Y_bar = Z_bar_.middleRows(stage.first_output, function.m());
+  const Matrix U = Gather(pool_, stage.inputs);
+  const Matrix Y_bar = pool_bar_.middleRows(stage.first_output, function.m());
   Matrix U_bar(function.n(), q * count_);
   if (!second_order) {
     function.Predict(View(U), std::nullopt, PerPoint(Y_bar, q), {.X_bar = U_bar.data()},
                      request_.stop);
-    return ScatterAdd(U_bar, stage.inputs, Z_bar_);
+    return ScatterAdd(U_bar, stage.inputs, pool_bar_);
   }
-  const Matrix U_dot = Gather(Z_dot_, stage.inputs);
+  const Matrix U_dot = Gather(pool_dot_, stage.inputs);
   Matrix U_bar_dot(function.n(), p * q * count_);
   function.Predict(View(U), PerPoint(U_dot, p), PerPoint(Y_bar, q),
                    {.X_bar = U_bar.data(), .X_bar_dot = U_bar_dot.data()}, request_.stop);
-  ScatterAdd(U_bar, stage.inputs, Z_bar_);
-  ScatterAdd(U_bar_dot, stage.inputs, Z_bar_dot_);
+  ScatterAdd(U_bar, stage.inputs, pool_bar_);
+  ScatterAdd(U_bar_dot, stage.inputs, pool_bar_dot_);
   if (!stage.feeds) return;  // The adjoints of its outputs are constant.
-  const Matrix Y_bar_dot = Z_bar_dot_.middleRows(stage.first_output, function.m());
+  const Matrix Y_bar_dot = pool_bar_dot_.middleRows(stage.first_output, function.m());
   function.Predict(View(U), std::nullopt, PerPoint(Y_bar_dot, p * q), {.X_bar = U_bar_dot.data()},
                    request_.stop);
-  ScatterAdd(U_bar_dot, stage.inputs, Z_bar_dot_);
+  ScatterAdd(U_bar_dot, stage.inputs, pool_bar_dot_);
 }
 
 void PipelineBlock::WriteValues() const {
   MatrixMap Y(request_.Y + first_ * m_, m_, count_);
-  Y = Gather(Z_, pipeline_.outputs());
+  Y = Gather(pool_, pipeline_.outputs());
 }
 
 void PipelineBlock::WriteTangents(const Sweep& sweep, Slice tangents) const {
@@ -207,7 +207,7 @@ void PipelineBlock::WriteTangents(const Sweep& sweep, Slice tangents) const {
   for (Index s = 0; s < count_; ++s) {
     for (Index k = 0; k < p; ++k) {
       for (Index o = 0; o < m_; ++o) {
-        const double y_dot = Z_dot_(pipeline_.outputs()[static_cast<std::size_t>(o)], s * p + k);
+        const double y_dot = pool_dot_(pipeline_.outputs()[static_cast<std::size_t>(o)], s * p + k);
         const Index tangent = tangents.first + k;
         if (sweep.Y_dot != nullptr) {
           sweep.Y_dot[((first_ + s) * sweep.num_tangents + tangent) * m_ + o] = y_dot;
@@ -223,7 +223,7 @@ void PipelineBlock::WriteAdjoints(const Sweep& sweep, Slice adjoints) const {
   const Index q = adjoints.count;
   for (Index s = 0; s < count_; ++s) {
     const Index column = (first_ + s) * sweep.num_adjoints + adjoints.first;
-    MatrixMap(sweep.X_bar + column * n_, n_, q) = Z_bar_.block(0, s * q, n_, q);
+    MatrixMap(sweep.X_bar + column * n_, n_, q) = pool_bar_.block(0, s * q, n_, q);
   }
 }
 
@@ -234,7 +234,7 @@ void PipelineBlock::WriteSecondAdjoints(const Sweep& sweep, Slice tangents, Slic
     const Index adjoint = (first_ + pair / adjoints.count) * sweep.num_adjoints + adjoints.first +
                           pair % adjoints.count;
     const Index column = adjoint * sweep.num_tangents + tangents.first;
-    MatrixMap(sweep.X_bar_dot + column * n_, n_, p) = Z_bar_dot_.block(0, pair * p, n_, p);
+    MatrixMap(sweep.X_bar_dot + column * n_, n_, p) = pool_bar_dot_.block(0, pair * p, n_, p);
   }
 }
 

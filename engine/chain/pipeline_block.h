@@ -71,9 +71,9 @@ class PipelineBlock {
   };
 
   void Run(const Sweep& sweep);
-  // Fills Z_dot_, and Z_ the first time.
+  // Fills pool_dot_, and pool_ the first time.
   void Forward(const Sweep& sweep, Slice tangents);
-  // Fills Z_bar_ and, with X_bar_dot, Z_bar_dot_.
+  // Fills pool_bar_ and, with X_bar_dot, pool_bar_dot_.
   void Reverse(const Sweep& sweep, Slice tangents, Slice adjoints);
   void SeedAdjoints(const Sweep& sweep, Slice adjoints);
   void ReverseStage(const Pipeline::PlacedStage& stage, bool second_order, Slice tangents,
@@ -92,10 +92,10 @@ class PipelineBlock {
 
   bool has_values_ = false;
   // The pool, columns in the order of PredictionBuffers; of p′ tangents and q′ adjoints:
-  Matrix Z_;          // pool×count
-  Matrix Z_dot_;      // pool×(p′·count)
-  Matrix Z_bar_;      // pool×(q′·count)
-  Matrix Z_bar_dot_;  // pool×(p′·q′·count)
+  Matrix pool_;          // pool×count
+  Matrix pool_dot_;      // pool×(p′·count)
+  Matrix pool_bar_;      // pool×(q′·count)
+  Matrix pool_bar_dot_;  // pool×(p′·q′·count)
 };
 
 }  // namespace sobolev::chain

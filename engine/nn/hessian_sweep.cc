@@ -36,7 +36,8 @@ CurvaturePlan Cheapest(const PackedNetwork& network, const CurvaturePlan& given)
     return std::clamp<Index>(kMostOfAdjoints / size, 1, std::max<Index>(1, given.num_adjoints));
   };
   const auto groups = [&](Index of) {
-    return static_cast<double>((given.num_adjoints + of - 1) / of);
+    const Index count = (given.num_adjoints + of - 1) / of;
+    return static_cast<double>(count);
   };
   const auto n = static_cast<double>(network.n);
   const auto p = static_cast<double>(given.num_tangents);

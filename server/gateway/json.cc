@@ -91,8 +91,8 @@ void RequireMembersAmong(const Json& value, std::initializer_list<std::string_vi
       if (!known.empty()) known += ", ";
       known += each;
     }
-    throw InvalidArgument("UNKNOWN_FIELD", field,
-                          "expected nothing but " + known + ", got '" + name + "'");
+    known.insert(0, "expected nothing but ").append(", got '").append(name).append("'");
+    throw InvalidArgument("UNKNOWN_FIELD", field, known);
   }
 }
 

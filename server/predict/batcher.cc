@@ -34,22 +34,23 @@ class JointDirections {
     const std::optional<Directions>& first = batch.front().query->*directions;
     if (!first) return;
     const Index k = first->count;
-    D_.resize(first->D.rows(), k * num_points);
+    data_.resize(first->D.rows(), k * num_points);
     Index column = 0;
     for (const PendingQuery& pending : batch) {
       const Directions& own = *(pending.query->*directions);
       for (Index s = 0; s < pending.query->num_points(); ++s, column += k) {
-        D_.middleCols(column, k) = own.At(s);
+        data_.middleCols(column, k) = own.At(s);
       }
     }
-    joint_.emplace(Directions{
-        .D = ConstMatrixMap(D_.data(), D_.rows(), D_.cols()), .count = k, .per_point = true});
+    joint_.emplace(Directions{.D = ConstMatrixMap(data_.data(), data_.rows(), data_.cols()),
+                              .count = k,
+                              .per_point = true});
   }
 
   const std::optional<Directions>& get() const { return joint_; }
 
  private:
-  Matrix D_;
+  Matrix data_;
   std::optional<Directions> joint_;
 };
 

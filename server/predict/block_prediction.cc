@@ -47,8 +47,8 @@ class BlockPrediction {
         tangents_(tangents),
         adjoints_(adjoints),
         out_(out) {
-    if (tangents_) X_dot_ = Expanded(*tangents_, inputs_, n_);
-    if (adjoints_) Y_bar_ = Expanded(*adjoints_, outputs_, m_);
+    if (tangents_) whole_tangents_ = Expanded(*tangents_, inputs_, n_);
+    if (adjoints_) whole_adjoints_ = Expanded(*adjoints_, outputs_, m_);
     const auto full = static_cast<double>(m_ * n_);
     rows_by_adjoints_ = full > kMaxScratch ||
                         surrogate.Cost({.num_points = num_points, .num_adjoints = NumOutputs()}) <
@@ -100,8 +100,8 @@ class BlockPrediction {
       matrix.resize(rows, columns);
       return matrix.data();
     };
-    const std::optional<Directions> X_dot = At(tangents_, X_dot_, first, N);
-    const std::optional<Directions> Y_bar = At(adjoints_, Y_bar_, first, N);
+    const std::optional<Directions> X_dot = At(tangents_, whole_tangents_, first, N);
+    const std::optional<Directions> Y_bar = At(adjoints_, whole_adjoints_, first, N);
     const Index p = X_dot ? X_dot->count : 0;
     const Index q = Y_bar ? Y_bar->count : 0;
     const bool full_jacobian = out_.J != nullptr && !rows_by_adjoints_;
@@ -192,10 +192,10 @@ class BlockPrediction {
   const std::optional<Directions>& tangents_;
   const std::optional<Directions>& adjoints_;
   const PredictionBuffers& out_;
-  Matrix X_dot_;         // n×p or n×(p·N)
-  Matrix Y_bar_;         // m×q or m×(q·N)
-  Matrix unit_inputs_;   // n×(selected inputs)
-  Matrix unit_outputs_;  // m×(selected outputs)
+  Matrix whole_tangents_;  // n×p or n×(p·N)
+  Matrix whole_adjoints_;  // m×q or m×(q·N)
+  Matrix unit_inputs_;     // n×(selected inputs)
+  Matrix unit_outputs_;    // m×(selected outputs)
   bool rows_by_adjoints_ = false;
   bool hessian_by_products_ = false;
 };

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Runs clang-tidy over our own sources, one process per processor.
 
-    tidy.py BUILD_DIRECTORY [REGEX]
+    tidy.py BUILD_DIRECTORY [REGEX] [--last COMMITS]
 
 The build directory must have been built: ninja's record of headers tells which files are as they
-were when clang-tidy last found nothing, and those are skipped. REGEX selects files.
+were when clang-tidy last found nothing, and those are skipped. REGEX selects files; --last selects
+those that so many commits touched, or the header of the same name, because all of them take an
+hour.
 """
 
+import argparse
 import concurrent.futures
 import hashlib
 import json
@@ -64,17 +67,36 @@ def tidy(build: pathlib.Path, source: pathlib.Path) -> str:
     return result.stdout + result.stderr if result.returncode != 0 else ""
 
 
+def touched_by(commits: int) -> set[pathlib.Path]:
+    """What the last so many commits touched, without the ends of the names."""
+    listing = subprocess.run(
+        ["git", "log", f"-{commits}", "--name-only", "--pretty=format:"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    ).stdout
+    return {(ROOT / line).with_suffix("") for line in listing.splitlines() if line}
+
+
 def main() -> int:
     """Checks all files; the exit code."""
-    build = pathlib.Path(sys.argv[1]).resolve()
-    wanted = re.compile(sys.argv[2] if len(sys.argv) > 2 else "")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("wanted", nargs="?", type=re.compile, default=re.compile(""))
+    parser.add_argument("--last", type=int)
+    arguments = parser.parse_args()
+    build = arguments.build.resolve()
+    touched = touched_by(arguments.last) if arguments.last else None
     clean = build / "tidy-clean"
     clean.mkdir(exist_ok=True)
     headers = headers_by_object(build)
     stale = {}
     for command in json.loads((build / "compile_commands.json").read_text()):
         source = pathlib.Path(command["file"])
-        if is_ours(source) and build not in source.parents and wanted.search(str(source)):
+        if touched is not None and source.with_suffix("") not in touched:
+            continue
+        if is_ours(source) and build not in source.parents and arguments.wanted.search(str(source)):
             output = command.get("output") or command["command"].split(" -o ")[1].split()[0]
             inputs = [*configurations(source), source, *headers.get(output, [])]
             stamp = clean / fingerprint(command, inputs)

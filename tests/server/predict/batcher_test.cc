@@ -45,12 +45,12 @@ ModelRegistry::Handle MakeModel() {
 class Everything {
  public:
   Everything(const ModelRegistry::Handle& model, Index N, bool per_point)
-      : X_(Matrix::Random(kInputs, N)),
+      : points_(Matrix::Random(kInputs, N)),
         tangents_(Matrix::Random(kInputs, per_point ? 2 * N : 2)),
         adjoints_(Matrix::Random(kOutputs, per_point ? N : 1)),
         query_{.model = model,
                .mask = {.value = true, .jacobian = true, .jvp = true, .vjp = true, .hvp = true},
-               .X = ConstMatrixMap(X_.data(), kInputs, N)} {
+               .X = ConstMatrixMap(points_.data(), kInputs, N)} {
     query_.tangents.emplace(
         Directions{.D = ConstMatrixMap(tangents_.data(), kInputs, tangents_.cols()),
                    .count = 2,
@@ -70,7 +70,7 @@ class Everything {
   const Query& query() const { return query_; }
   const PredictionBuffers& out() const { return out_; }
   const std::vector<std::vector<double>>& elements() const { return elements_; }
-  Matrix& X() { return X_; }
+  Matrix& X() { return points_; }
 
   // The answer when asked alone.
   std::vector<std::vector<double>> Alone() const {
@@ -86,7 +86,7 @@ class Everything {
   }
 
  private:
-  Matrix X_;
+  Matrix points_;
   Matrix tangents_;
   Matrix adjoints_;
   Query query_;
