@@ -107,7 +107,7 @@ struct GatewayListener::Impl {
       if (HasBody(request)) {
         WriteLast(std::move(reply), response);
       } else {
-        Write(std::move(reply), response);
+        Write(reply, response);
       }
     });
     server.Post(".*", [this](const httplib::Request& request, httplib::Response& response,
@@ -126,9 +126,9 @@ struct GatewayListener::Impl {
         });
   }
 
-  static void Write(HttpReply reply, httplib::Response& response) {
+  static void Write(const HttpReply& reply, httplib::Response& response) {
     response.status = reply.status;
-    response.set_content(std::move(reply.body), kContentType);
+    response.set_content(reply.body, kContentType);
   }
 
   // As Write, and closes the connection, on which the rest of a body may follow: a provider that

@@ -72,8 +72,12 @@ PipelinePart FindProgram(const std::string& name, const std::string& field, Stor
   PipelinePart part{.function = function, .schema = {}, .domain = {}, .stage = {}};
   for (const program::Variable& input : function->program().inputs()) {
     v1::Range range;
-    range.set_min(input.bounds ? input.bounds->min : -kInfinity);
-    range.set_max(input.bounds ? input.bounds->max : kInfinity);
+    range.set_min(-kInfinity);
+    range.set_max(kInfinity);
+    if (input.bounds) {
+      range.set_min(input.bounds->min);
+      range.set_max(input.bounds->max);
+    }
     for (const std::string& element : ElementNames(input)) {
       part.schema.add_inputs()->set_name(element);
       part.domain.push_back(range);

@@ -68,7 +68,7 @@ class BlockPrediction {
 
   // Of whole points within the memory, at least 1.
   Index PointsAtOnce() const {
-    double per_point = static_cast<double>(n_ + m_);
+    auto per_point = static_cast<double>(n_ + m_);
     const auto jacobian = static_cast<double>(m_ * n_);
     if (out_.J != nullptr) {
       per_point += rows_by_adjoints_ ? static_cast<double>(NumOutputs() * n_) : jacobian;
