@@ -64,7 +64,7 @@ void PredictStreamCall::OnReadDone(bool ok) {
       meter_.Received();
       const double wait_seconds = context_.ChargePrediction(incoming_.Length());
       if (wait_seconds > 0) Pause(wait_seconds);
-      request_ = std::move(incoming_);
+      request_ = incoming_;  // Shares the bytes.
       incoming_.Clear();
     } else {
       client_is_done_ = true;
@@ -124,7 +124,7 @@ std::optional<grpc::ByteBuffer> PredictStreamCall::Step() {
   if (finished_) return std::nullopt;
   if (reply_ && !writing_) {
     writing_ = true;
-    outgoing_ = std::move(*reply_);
+    outgoing_ = *reply_;
     reply_.reset();
     StartWrite(&outgoing_);
   }
@@ -169,7 +169,7 @@ bool PredictStreamCall::AnswerHere(const grpc::ByteBuffer& bytes) {
       self->answer_.Fill(*exchange->request, *exchange->response, self->stop_.get_token());
       reply = Serialize(*exchange->response);
     });
-    self->Answered(status, std::move(reply));
+    self->Answered(status, reply);
   };
   if (is_small) {
     work();
@@ -182,10 +182,10 @@ bool PredictStreamCall::AnswerHere(const grpc::ByteBuffer& bytes) {
   return false;
 }
 
-void PredictStreamCall::Answered(const grpc::Status& status, grpc::ByteBuffer reply) {
+void PredictStreamCall::Answered(const grpc::Status& status, const grpc::ByteBuffer& reply) {
   const std::lock_guard lock(mutex_);
   answering_ = false;
-  if (status.ok() && !error_) reply_ = std::move(reply);
+  if (status.ok() && !error_) reply_ = reply;
   if (!status.ok() && !error_) error_ = status;
 }
 

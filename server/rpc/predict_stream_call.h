@@ -43,7 +43,7 @@ class PredictStreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer,
   std::optional<grpc::ByteBuffer> Step();
   // Answers what is broken or small; leaves the rest to the pool and returns false.
   bool AnswerHere(const grpc::ByteBuffer& bytes);
-  void Answered(const grpc::Status& status, grpc::ByteBuffer reply);
+  void Answered(const grpc::Status& status, const grpc::ByteBuffer& reply);
   // Reads on after so many seconds. Needs mutex_.
   void Pause(double seconds);
 
