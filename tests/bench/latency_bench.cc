@@ -196,7 +196,8 @@ int Main(int argc, char** argv) {
       Require(false, "latency_bench: expected --seconds=, --idle= or --busy=, got " + argument);
     }
   }
-  const auto files = static_cast<rlim_t>(2 * (options.idle + options.busy) + 1000);
+  const rlim_t files =
+      1000 + 2 * static_cast<rlim_t>(options.idle) + 2 * static_cast<rlim_t>(options.busy);
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = std::max(limit.rlim_cur, files);
