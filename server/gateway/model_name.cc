@@ -11,8 +11,8 @@ ModelRef ParseModelWithVersion(const std::string& name, const std::string& field
   const std::size_t colon = name.find(':');
   const bool has_version = colon != std::string::npos;
   try {
-    ModelRef ref = ParseInferenceModel(
-        name.substr(0, colon), has_version ? name.substr(colon + 1) : "", field, field);
+    ModelRef ref = ParseInferenceModel(name.substr(0, colon),
+                                       has_version ? name.substr(colon + 1) : "", field, field);
     if (!has_version || ref.version > 0) return ref;
   } catch (const Error&) {  // As below.
   }

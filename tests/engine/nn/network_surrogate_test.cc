@@ -341,9 +341,10 @@ TEST(SurrogateTest, CostCountsTheSweepsOfSecondAdjoints) {
   size.second_adjoint = true;
   // A value, 3 adjoints, 2 tangents and 6 reverse sweeps.
   EXPECT_EQ(surrogate.Cost(size), first_order + 3 * 12 * sweep);
-  // No more than for whole Hessians, by squares of 40 units, and their products of 10·10 each.
+  // No more than for whole Hessians, by squares of 40 units, each of 55 entries, and
+  // their products of 10·10 each.
   size.num_tangents = 1000;
-  const double hessians = sweep * (1 + 3 + 10) + 3 * 40 * (10 * 11 / 2);
+  const double hessians = sweep * (1 + 3 + 10) + 3 * 40 * 55;
   const double products = 3 * 1000 * 10 * 10;
   EXPECT_EQ(surrogate.Cost(size), 3 * (sweep * (1 + 1000 + 3) + hessians + products));
 }

@@ -19,7 +19,7 @@ namespace {
 [[maybe_unused]] std::unique_ptr<Server> MakeServer(const ServerConfig& config) {
   return std::make_unique<Server>(config);
 }
-[[gnu::used]] std::unique_ptr<Server> (*volatile const make_server)(const ServerConfig&) =
+[[gnu::used]] std::unique_ptr<Server> (*volatile const kMakeServer)(const ServerConfig&) =
     &MakeServer;
 
 // What grpc itself answers, to everyone.
