@@ -1,6 +1,7 @@
 #include "server/base/trace.h"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -29,12 +30,16 @@ TEST(TraceTest, LaterVersionsMayGoOn) {
 }
 
 TEST(TraceTest, IgnoresWhatIsNoTrace) {
-  for (const std::string& header :
-       {std::string(), std::string("00"), "ff-" + kTrace + "-" + kSpan + "-01",
-        "00-" + std::string(32, '0') + "-" + kSpan + "-01",
-        "00-" + kTrace + "-" + std::string(16, '0') + "-01", "00-" + kTrace + "_" + kSpan + "-01",
-        "00-" + kTrace + "-" + kSpan + "-0", "00-0AF7651916CD43DD8448EB211C80319C-" + kSpan + "-01",
-        "0x-" + kTrace + "-" + kSpan + "-01"}) {
+  const std::vector<std::string> headers = {"",
+                                            "00",
+                                            "ff-" + kTrace + "-" + kSpan + "-01",
+                                            "00-" + std::string(32, '0') + "-" + kSpan + "-01",
+                                            "00-" + kTrace + "-" + std::string(16, '0') + "-01",
+                                            "00-" + kTrace + "_" + kSpan + "-01",
+                                            "00-" + kTrace + "-" + kSpan + "-0",
+                                            "00-0AF7651916CD43DD8448EB211C80319C-" + kSpan + "-01",
+                                            "0x-" + kTrace + "-" + kSpan + "-01"};
+  for (const std::string& header : headers) {
     EXPECT_FALSE(ParseTraceParent(header).has_value()) << header;
   }
 }
