@@ -139,7 +139,9 @@ TEST_F(GatewayListenerTest, TheBodyOfARefusedRequestIsNotTakenForTheNextRequest)
   for (const std::string& head :
        {"PUT /p HTTP/1.1\r\n" + length, "POST /p HTTP/1.1\r\nContent-Encoding: gzip\r\n" + length,
         "POST /p HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + length}) {
-    const std::string reply = Exchange(head + "\r\n" + next);
+    std::string request = head;
+    request.append("\r\n").append(next);
+    const std::string reply = Exchange(request);
     EXPECT_THAT(reply, StartsWith("HTTP/1.1 4")) << head;
     EXPECT_THAT(reply, Not(HasSubstr("/next"))) << head;
   }

@@ -131,7 +131,7 @@ class BatcherTest : public testing::Test {
   std::vector<std::exception_ptr> errors_;
 
   const ModelRegistry::Handle model_ = MakeModel();
-  const ServerConfig config_;
+  const ServerConfig config_{};
   Metrics metrics_{"test", "test"};
   const Predictor predictor_{metrics_, config_};
   ThreadPool pool_{1, 1000};

@@ -79,17 +79,17 @@ TEST_P(BlockPredictionTest, IsThePartOfTheWholePrediction) {
   const Index sets = per_point ? N : 1;
   const Matrix X_dot = Matrix::Random(bn, kTangents * sets);
   const Matrix Y_bar = Matrix::Random(bm, kAdjoints * sets);
-  Matrix whole_X_dot = Matrix::Zero(n, X_dot.cols());
-  Matrix whole_Y_bar = Matrix::Zero(m, Y_bar.cols());
-  for (Index j = 0; j < bn; ++j) whole_X_dot.row(block.inputs[j]) = X_dot.row(j);
-  for (Index i = 0; i < bm; ++i) whole_Y_bar.row(block.outputs[i]) = Y_bar.row(i);
+  Matrix whole_tangents = Matrix::Zero(n, X_dot.cols());
+  Matrix whole_adjoints = Matrix::Zero(m, Y_bar.cols());
+  for (Index j = 0; j < bn; ++j) whole_tangents.row(block.inputs[j]) = X_dot.row(j);
+  for (Index i = 0; i < bm; ++i) whole_adjoints.row(block.outputs[i]) = Y_bar.row(i);
 
   Everything part(bn, bm, N);
   PredictBlock(network, X, ToDirections(X_dot, kTangents, per_point),
                ToDirections(Y_bar, kAdjoints, per_point), block, part.Buffers(), {});
   Everything whole(n, m, N);
-  network.Predict(X, ToDirections(whole_X_dot, kTangents, per_point),
-                  ToDirections(whole_Y_bar, kAdjoints, per_point), whole.Buffers());
+  network.Predict(X, ToDirections(whole_tangents, kTangents, per_point),
+                  ToDirections(whole_adjoints, kAdjoints, per_point), whole.Buffers());
 
   for (Index s = 0; s < N; ++s) {
     for (Index i = 0; i < bm; ++i) {
