@@ -12,8 +12,8 @@ namespace sobolev::server {
 grpc::Status CallContext::Enter(const MethodMetrics& method, std::size_t request_bytes) {
   method_ = method.name();
   start_ = std::chrono::steady_clock::now();
-  const std::optional<Refusal> refusal =
-      gate_.Enter(method.name(), Header("authorization"), request_bytes, pass_);
+  const std::optional<Refusal> refusal = gate_.Enter(
+      method.name(), gate_.has_login() ? Header("authorization") : "", request_bytes, pass_);
   if (!refusal) return grpc::Status::OK;
   pushback_ms_ = refusal->pushback_ms.value_or(-1);
   return ToStatus(refusal->code, refusal->reason, refusal->message);

@@ -118,8 +118,9 @@ class IdleConnections {
     server.sin_port =
         htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    // The preface and an empty SETTINGS frame, RFC 9113.
-    constexpr std::string_view kHello("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33);
+    // The preface, an empty SETTINGS frame, and the acknowledgement of the server's; RFC 9113.
+    constexpr std::string_view kHello(
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\0\4\1\0\0\0\0", 42);
     for (int i = 0; i < count; ++i) {
       const int connection = socket(AF_INET, SOCK_STREAM, 0);
       Require(connection >= 0, "no more sockets; raise the limit of open files");
@@ -174,6 +175,7 @@ void Run(const Options& options) {
   const double rate = 0.5 * busy.Capacity(options.seconds / 2);
   const Latencies alone = busy.AtRate(rate, options.seconds);
   const IdleConnections idle(server.address(), options.idle);
+  std::this_thread::sleep_for(std::chrono::seconds(10));  // Till the server has taken them in.
   const Latencies beside_idle = busy.AtRate(rate, options.seconds);
   Print("Predict, many connections, at 50 %", rate, alone);
   Print("Predict beside idle connections", rate, beside_idle);
