@@ -62,12 +62,13 @@ Pipeline::Pipeline(Index n, std::vector<Stage> stages, std::vector<Index> output
     : n_(n), outputs_(std::move(outputs)) {
   RequireRange("stages", "stages", static_cast<Index>(stages.size()), 1, kMaxStages);
   RequireRange("inputs", "inputs", n, 1, kMaxPool);
-  RequireRange("outputs", "outputs", m(), 1, kMaxPool);
+  const auto num_outputs = static_cast<Index>(outputs_.size());
+  RequireRange("outputs", "outputs", num_outputs, 1, kMaxPool);
   PlaceStages(std::move(stages));
   RequirePositions("outputs", outputs_, pool_size_);
   FindNeededStages();
   jacobian_by_tangents_ =
-      SweepCost(kTypicalPoints, n_, 0, false) <= SweepCost(kTypicalPoints, 0, m(), false);
+      SweepCost(kTypicalPoints, n_, 0, false) <= SweepCost(kTypicalPoints, 0, num_outputs, false);
 }
 
 void Pipeline::PlaceStages(std::vector<Stage> stages) {
