@@ -9,9 +9,9 @@
 #include <thread>
 #include <variant>
 
-#include <malloc.h>
 #include <pthread.h>
 
+#include "server/app/process.h"
 #include "server/app/server.h"
 #include "server/base/config.h"
 #include "server/base/log.h"
@@ -20,7 +20,6 @@ namespace {
 
 // Exit codes beyond 0: 1 could not start, 2 bad flags (from ParseConfig).
 constexpr int kCannotStart = 1;
-constexpr int kReusedBufferBytes = 32 << 20;
 
 int Run(int argc, char** argv) {
   using sobolev::server::ServerConfig;
@@ -30,9 +29,7 @@ int Run(int argc, char** argv) {
   const auto& config = std::get<ServerConfig>(parsed);
   sobolev::server::ConfigureLog(config.log_level, config.log_format);
 
-  // Buffers of messages are used again instead of being mapped and zeroed by the kernel each time.
-  mallopt(M_MMAP_THRESHOLD, kReusedBufferBytes);
-  mallopt(M_TRIM_THRESHOLD, kReusedBufferBytes);
+  sobolev::server::TuneProcess();
 
   // Blocked here and so in every thread to come; sigwait below takes them.
   sigset_t signals;

@@ -18,6 +18,7 @@
 #include "proto/sobolev/v1/prediction.grpc.pb.h"
 #include "proto/sobolev/v1/training.grpc.pb.h"
 #include "proto/wire/crc32c.h"
+#include "server/app/process.h"
 #include "server/base/config.h"
 #include "server/base/log.h"
 #include "server/convert/message_codec.h"
@@ -144,6 +145,7 @@ void Require(const grpc::Status& status, const char* what) {
 PredictServer::PredictServer()
     : directory_((std::filesystem::temp_directory_path() / "sobolev-bench-XXXXXX").string()) {
   Require(mkdtemp(directory_.data()) != nullptr, "no temporary directory");
+  server::TuneProcess();
   server::ConfigureLog(server::LogLevel::kError, server::LogFormat::kText);
   server::ServerConfig config;
   config.listen.port = 0;
