@@ -26,6 +26,9 @@ std::string ToText(const ChainPlan& plan) {
     if (piece.step < 0) continue;
     const PlanStep& step = plan.steps[static_cast<std::size_t>(piece.step)];
     switch (step.kind) {
+      case StepKind::kZero:
+        text += "0";
+        break;
       case StepKind::kAccumulateTangent:
         text += "J" + FactorName(step.first) + "t";
         break;
@@ -65,6 +68,9 @@ std::string ToTree(const ChainPlan& plan) {
     text += "F'" + FactorName(step.first);
     if (step.first < step.last) text += ".." + FactorName(step.last);
     switch (step.kind) {
+      case StepKind::kZero:
+        text += ": no entries";
+        break;
       case StepKind::kAccumulateTangent:
         text += ": tangents of factor " + FactorName(step.first);
         break;

@@ -11,6 +11,7 @@
 namespace sobolev::chain {
 
 enum class StepKind {
+  kZero,               // F'_{j,i} has no entries.
   kAccumulateTangent,  // F'_i from n_i tangents of factor i.
   kAccumulateAdjoint,  // F'_i from m_i adjoints of factor i.
   kTangent,            // F'_{j,i} = Ḟ_j(F'_{j−1,i}): columns through factor j.
@@ -36,7 +37,8 @@ struct ChainPlan {
   Cost cost;  // The sum over the steps.
 };
 
-// In one line, factors numbered from 1 and later ones to the left: "J3" accumulates F'_3, with "t"
+// In one line, factors numbered from 1 and later ones to the left: "0" is a Jacobian
+// without entries, "J3" accumulates F'_3, with "t"
 // or "a" behind it for tangents or adjoints, "T3(…)" carries the columns of … through factor 3,
 // "A1(…)" the rows of … back through factor 1, and "(… * …)" is a product.
 std::string ToText(const ChainPlan& plan);

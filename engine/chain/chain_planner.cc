@@ -4,15 +4,14 @@
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <ranges>
-#include <utility>
 #include <vector>
 
-#include <tbb/parallel_for.h>
+#include <oneapi/tbb/parallel_for.h>
 
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
 #include "engine/chain/min_plus_kernels.h"
+#include "engine/chain/plan_extraction.h"
 
 namespace sobolev::chain {
 namespace {
@@ -92,26 +91,26 @@ class SubchainCosts {
 
   T At(int j, int i) const { return Row(j)[i]; }
 
-  // The step that makes F'_{j,i}, without the places of its operands, and k if it is a product.
-  std::pair<PlanStep, int> Best(int j, int i) const {
+  // The step that makes F'_{j,i}.
+  BestStep Best(int j, int i) const {
     PlanStep step{.first = i, .last = j};
     if (i == j) {
       step.kind =
           AccumulateByTangents(i) ? StepKind::kAccumulateTangent : StepKind::kAccumulateAdjoint;
       step.cost = Cost(At(i, i));
-      return {step, i};
+      return {.step = step};
     }
     for (int k = i; k < j; ++k) {
       const T product = m_[j] * n_[i] * m_[k];
       if (At(j, k + 1) + At(k, i) + product != At(j, i)) continue;
       step.kind = StepKind::kProduct;
       step.cost = Cost(product);
-      return {step, k};
+      return {.step = step, .split = k};
     }
     const bool adjoint = adjoint_[i] && At(j, i + 1) + m_[j] * edges_[i] == At(j, i);
     step.kind = adjoint ? StepKind::kAdjoint : StepKind::kTangent;
     step.cost = Cost(adjoint ? m_[j] * edges_[i] : n_[i] * edges_[j]);
-    return {step, i};
+    return {.step = step};
   }
 
  private:
@@ -190,54 +189,17 @@ bool Fits(const JacobianChain& chain) {
 }
 
 template <class T>
-ChainPlan Extract(const JacobianChain& chain, const SubchainCosts<T>& costs) {
-  ChainPlan plan{.cost = Cost(costs.At(chain.size() - 1, 0))};
-  std::vector<PlanStep>& steps = plan.steps;
-  // From the root on, and turned round in the end.
-  struct Open {
-    int j;
-    int i;
-    int* place;  // Where the step that takes it up looks for it.
-  };
-  steps.reserve(2 * static_cast<std::size_t>(chain.size()));
-  std::vector<Open> open{{chain.size() - 1, 0, nullptr}};
-  while (!open.empty()) {
-    const Open next = open.back();
-    open.pop_back();
-    const auto [step, k] = costs.Best(next.j, next.i);
-    if (next.place != nullptr) *next.place = static_cast<int>(steps.size());
-    PlanStep& added = steps.emplace_back(step);
-    switch (added.kind) {
-      case StepKind::kProduct:
-        open.push_back({k, next.i, &added.earlier});
-        open.push_back({next.j, k + 1, &added.later});
-        break;
-      case StepKind::kAdjoint:
-        open.push_back({next.j, next.i + 1, &added.later});
-        break;
-      case StepKind::kTangent:
-        open.push_back({next.j - 1, next.i, &added.earlier});
-        break;
-      case StepKind::kAccumulateTangent:
-      case StepKind::kAccumulateAdjoint:
-        break;
-    }
-  }
-  std::ranges::reverse(steps);
-  const int last = static_cast<int>(steps.size()) - 1;
-  for (PlanStep& step : steps) {
-    if (step.later >= 0) step.later = last - step.later;
-    if (step.earlier >= 0) step.earlier = last - step.earlier;
-  }
-  return plan;
+ChainPlan Solve(const JacobianChain& chain, const ChainRules& rules, const std::stop_token& stop) {
+  const SubchainCosts<T> costs(chain, rules, stop);
+  return ExtractPlan(chain.size(), [&](int j, int i) { return costs.Best(j, i); });
 }
 
 }  // namespace
 
 ChainPlan PlanChain(const JacobianChain& chain, const ChainRules& rules,
                     const std::stop_token& stop) {
-  if (Fits(chain)) return Extract(chain, SubchainCosts<std::int64_t>(chain, rules, stop));
-  return Extract(chain, SubchainCosts<Cost>(chain, rules, stop));
+  if (Fits(chain)) return Solve<std::int64_t>(chain, rules, stop);
+  return Solve<Cost>(chain, rules, stop);
 }
 
 }  // namespace sobolev::chain

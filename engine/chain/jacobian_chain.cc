@@ -42,7 +42,7 @@ JacobianChain::JacobianChain(std::vector<ChainFactor> factors) : factors_(std::m
   }
 }
 
-HomogeneousCosts PlanHomogeneous(const JacobianChain& chain) {
+HomogeneousCosts AccumulationCosts(const JacobianChain& chain) {
   HomogeneousCosts costs;
   Cost edges;
   for (const ChainFactor& factor : chain.factors()) {
@@ -51,6 +51,11 @@ HomogeneousCosts PlanHomogeneous(const JacobianChain& chain) {
   }
   costs.tangent = Cost(chain.factors().front().n) * edges;
   costs.adjoint = Cost(chain.factors().back().m) * edges;
+  return costs;
+}
+
+HomogeneousCosts PlanHomogeneous(const JacobianChain& chain) {
+  HomogeneousCosts costs = AccumulationCosts(chain);
   costs.preaccumulation =
       costs.accumulation + PlanChain(chain, {.given_factors = true, .propagate = false}).cost;
   return costs;

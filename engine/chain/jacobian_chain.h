@@ -53,6 +53,9 @@ struct HomogeneousCosts {
   Cost preaccumulation;  // These, and their product in the cheapest order.
 };
 
+// All but the preaccumulation, which is 0.
+HomogeneousCosts AccumulationCosts(const JacobianChain& chain);
+
 HomogeneousCosts PlanHomogeneous(const JacobianChain& chain);
 
 // A chain drawn at random: `length` factors with sizes in [1, max_size], and edges in
