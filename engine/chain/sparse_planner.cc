@@ -96,9 +96,8 @@ class SparseTable {
   }
 
   void Choose(int j, int i, Subchain& subchain) const {
-    subchain.best.step.first = i;
-    subchain.best.step.last = j;
-    if (subchain.pattern.num_entries() == 0) return;  // kZero, at no cost.
+    subchain.best.step = {.kind = StepKind::kZero, .first = i, .last = j};
+    if (subchain.pattern.num_entries() == 0) return;
     bool found = false;
     if (i == j) {
       const Cost edges = rules_.given_factors ? Cost() : Cost(chain_[i].edges);
