@@ -29,6 +29,9 @@ std::string ToText(const ChainPlan& plan) {
       case StepKind::kZero:
         text += "0";
         break;
+      case StepKind::kGiven:
+        text += "J" + FactorName(step.first);
+        break;
       case StepKind::kAccumulateTangent:
         text += "J" + FactorName(step.first) + "t";
         break;
@@ -70,6 +73,9 @@ std::string ToTree(const ChainPlan& plan) {
     switch (step.kind) {
       case StepKind::kZero:
         text += ": no entries";
+        break;
+      case StepKind::kGiven:
+        text += ": given";
         break;
       case StepKind::kAccumulateTangent:
         text += ": tangents of factor " + FactorName(step.first);

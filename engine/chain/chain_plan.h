@@ -12,6 +12,7 @@ namespace sobolev::chain {
 
 enum class StepKind {
   kZero,               // F'_{j,i} has no entries.
+  kGiven,              // F'_i, known beforehand.
   kAccumulateTangent,  // F'_i from n_i tangents of factor i.
   kAccumulateAdjoint,  // F'_i from m_i adjoints of factor i.
   kTangent,            // F'_{j,i} = Ḟ_j(F'_{j−1,i}): columns through factor j.

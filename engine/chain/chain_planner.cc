@@ -95,8 +95,9 @@ class SubchainCosts {
   BestStep Best(int j, int i) const {
     PlanStep step{.first = i, .last = j};
     if (i == j) {
-      step.kind =
-          AccumulateByTangents(i) ? StepKind::kAccumulateTangent : StepKind::kAccumulateAdjoint;
+      step.kind = rules_.given_factors      ? StepKind::kGiven
+                  : AccumulateByTangents(i) ? StepKind::kAccumulateTangent
+                                            : StepKind::kAccumulateAdjoint;
       step.cost = Cost(At(i, i));
       return {.step = step};
     }

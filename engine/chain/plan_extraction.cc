@@ -36,6 +36,7 @@ ChainPlan ExtractPlan(int length, const std::function<BestStep(int j, int i)>& b
         open.push_back({next.j - 1, next.i, &added.earlier});
         break;
       case StepKind::kZero:
+      case StepKind::kGiven:
       case StepKind::kAccumulateTangent:
       case StepKind::kAccumulateAdjoint:
         break;

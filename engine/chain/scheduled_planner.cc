@@ -64,8 +64,12 @@ class Options {
       visit(BestStep{.step = {.kind = kind, .first = i, .last = j, .cost = cost}, .split = split});
     };
     const bool adjoint = chain_[i].edges <= rules_.tape_memory;
+    if (i == j && rules_.given_factors) {
+      offer(StepKind::kGiven, {}, i);
+      return;
+    }
     if (i == j) {
-      const Cost edges = rules_.given_factors ? Cost() : Cost(chain_[i].edges);
+      const Cost edges = chain_[i].edges;
       // The dearer of the two never helps.
       if (n <= m || !adjoint) {
         offer(StepKind::kAccumulateTangent, n * edges, i);

@@ -99,8 +99,12 @@ class SparseTable {
     subchain.best.step = {.kind = StepKind::kZero, .first = i, .last = j};
     if (subchain.pattern.num_entries() == 0) return;
     bool found = false;
+    if (i == j && rules_.given_factors) {
+      subchain.best.step.kind = StepKind::kGiven;
+      return;
+    }
     if (i == j) {
-      const Cost edges = rules_.given_factors ? Cost() : Cost(chain_[i].edges);
+      const Cost edges = chain_[i].edges;
       Consider(StepKind::kAccumulateTangent, i, subchain.tangents * edges, {}, subchain, found);
       if (!AdjointAllowed(i)) return;
       Consider(StepKind::kAccumulateAdjoint, i, subchain.adjoints * edges, {}, subchain, found);
