@@ -73,9 +73,14 @@ Jacobians Multiply(Jacobians& later, Jacobians& earlier, Index num_points) {
   const Index inner = right.rows();
   const Index m = right.cols() / num_points;
   Matrix rows(left.rows(), right.cols());
+  // Column by column, so that a point has the same bits wherever it lies in the batch.
   for (Index s = 0; s < num_points; ++s) {
-    rows.middleCols(s * m, m).noalias() =
-        left.middleCols(s * inner, inner) * right.middleCols(s * m, m);
+    for (Index column = s * m; column < (s + 1) * m; ++column) {
+      rows.col(column) = left.col(s * inner) * right(0, column);
+      for (Index k = 1; k < inner; ++k) {
+        rows.col(column) += left.col(s * inner + k) * right(k, column);
+      }
+    }
   }
   return Jacobians::ByRows(std::move(rows), m);
 }

@@ -24,7 +24,9 @@ class ChunkSweep {
         next_(workspace + network.widest * kernels_.lanes),
         inputs_(workspace + 2 * network.widest * kernels_.lanes),
         a_bar_(workspace + 3 * network.widest * kernels_.lanes),
-        slopes_(workspace + 4 * network.widest * kernels_.lanes) {}
+        slopes_(workspace + 4 * network.widest * kernels_.lanes),
+        waist_rows_(slopes_ + (network.depth - 1) * network.widest * kernels_.lanes),
+        waist_columns_(waist_rows_ + evaluation.jacobian.waist * network.n * kernels_.lanes) {}
 
   void Value() {
     const Index n = network_.n;
@@ -82,6 +84,37 @@ class ChunkSweep {
       Pull(network_.depth - 1);
     }
     kernels_.scatter(current_, n, count_, evaluation_.out.J + (first_ * m + i) * n, m * n);
+  }
+
+  // All of every Jacobian, from both sides of the waist.
+  void JacobianAtWaist() {
+    const Index n = network_.n;
+    const Index m = network_.m;
+    const Index lanes = kernels_.lanes;
+    const Index l = evaluation_.jacobian.layer;
+    const Index waist = evaluation_.jacobian.waist;
+    const PackedLayer& layer = network_.Layer(l);
+    for (Index k = 0; k < waist; ++k) {
+      const double* const line = layer.lines.data() + k * layer.padded_cols;
+      if (l > 1) {
+        kernels_.first_adjoint(line, layer.inner, Slope(l - 1), nullptr, current_, nullptr);
+        Pull(l - 1);
+      } else {
+        kernels_.affine({nullptr, n, 0, nullptr}, line, current_);
+      }
+      std::copy_n(current_, n * lanes, waist_rows_ + k * n * lanes);
+    }
+    for (Index k = 0; k < waist; ++k) {
+      std::fill_n(current_, waist * lanes, 0.0);
+      std::copy_n(Slope(l) + k * lanes, lanes, current_ + k * lanes);
+      Push(l + 1);
+      std::copy_n(current_, m * lanes, waist_columns_ + k * m * lanes);
+    }
+    for (Index i = 0; i < m; ++i) {
+      kernels_.combine(waist_columns_ + i * lanes, m * lanes, waist_rows_, n * lanes, waist, n,
+                       next_);
+      kernels_.scatter(next_, n, count_, evaluation_.out.J + (first_ * m + i) * n, m * n);
+    }
   }
 
   // Tangent number i of every point.
@@ -210,22 +243,33 @@ class ChunkSweep {
   double* inputs_;  // What skips read or add to: x, its tangent or its adjoint.
   double* a_bar_;   // Of the layer that current_ is the z̄ of, in networks with residual layers.
   double* slopes_;  // φ′(z_l), l = 1 … D − 1.
+  double* waist_rows_;     // ∂z_l/∂x at a waist: r chunks of n features.
+  double* waist_columns_;  // ∂y/∂z_l: r chunks of m.
 };
 
 }  // namespace
 
-Index ChunkWorkspace(const PackedNetwork& network) {
-  return (network.depth + 3) * network.widest * network.kernels.lanes;
+Index ChunkWorkspace(const PackedNetwork& network, const JacobianPlan& jacobian) {
+  return ((network.depth + 3) * network.widest + jacobian.waist * (network.n + network.m)) *
+         network.kernels.lanes;
 }
 
 void EvaluateChunk(const PackedNetwork& network, const Evaluation& evaluation, Index first,
                    Index count, double* workspace) {
   ChunkSweep sweep(network, evaluation, first, count, workspace);
   sweep.Value();
-  if (evaluation.out.J != nullptr && evaluation.jacobian_by_tangents) {
-    for (Index j = 0; j < network.n; ++j) sweep.JacobianByTangent(j);
-  } else if (evaluation.out.J != nullptr) {
-    for (Index i = 0; i < network.m; ++i) sweep.JacobianByAdjoint(i);
+  if (evaluation.out.J != nullptr) {
+    switch (evaluation.jacobian.mode) {
+      case JacobianPlan::Mode::kTangents:
+        for (Index j = 0; j < network.n; ++j) sweep.JacobianByTangent(j);
+        break;
+      case JacobianPlan::Mode::kAdjoints:
+        for (Index i = 0; i < network.m; ++i) sweep.JacobianByAdjoint(i);
+        break;
+      case JacobianPlan::Mode::kWaist:
+        sweep.JacobianAtWaist();
+        break;
+    }
   }
   if (evaluation.out.Y_dot != nullptr) {
     for (Index i = 0; i < evaluation.tangents->count; ++i) sweep.Tangent(i);
