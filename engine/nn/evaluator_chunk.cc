@@ -3,6 +3,7 @@
 
 #include "engine/base/matrix.h"
 #include "engine/base/stop.h"
+#include "engine/nn/aligned_buffer.h"
 #include "engine/nn/evaluator.h"
 #include "engine/nn/kernels.h"
 
@@ -26,7 +27,8 @@ class ChunkSweep {
         a_bar_(workspace + 3 * network.widest * kernels_.lanes),
         slopes_(workspace + 4 * network.widest * kernels_.lanes),
         waist_rows_(slopes_ + (network.depth - 1) * network.widest * kernels_.lanes),
-        waist_columns_(waist_rows_ + evaluation.jacobian.waist * network.n * kernels_.lanes) {}
+        waist_columns_(waist_rows_ + evaluation.jacobian.waist *
+                                         RoundUp(network.n, kernels_.width) * kernels_.lanes) {}
 
   void Value() {
     const Index n = network_.n;
@@ -93,7 +95,10 @@ class ChunkSweep {
     const Index lanes = kernels_.lanes;
     const Index l = evaluation_.jacobian.layer;
     const Index waist = evaluation_.jacobian.waist;
+    const Index padded = RoundUp(n, kernels_.width);
     const PackedLayer& layer = network_.Layer(l);
+    // What pads the rows is read, too.
+    if (padded > n) std::fill_n(waist_rows_, lanes * waist * padded, 0.0);
     for (Index k = 0; k < waist; ++k) {
       const double* const line = layer.lines.data() + k * layer.padded_cols;
       if (l > 1) {
@@ -102,19 +107,18 @@ class ChunkSweep {
       } else {
         kernels_.affine({nullptr, n, 0, nullptr}, line, current_);
       }
-      std::copy_n(current_, n * lanes, waist_rows_ + k * n * lanes);
+      // From here on point by point, so that J is written in one go.
+      kernels_.scatter(current_, n, count_, waist_rows_ + k * padded, waist * padded);
     }
     for (Index k = 0; k < waist; ++k) {
       std::fill_n(current_, waist * lanes, 0.0);
       std::copy_n(Slope(l) + k * lanes, lanes, current_ + k * lanes);
       Push(l + 1);
-      std::copy_n(current_, m * lanes, waist_columns_ + k * m * lanes);
+      for (Index i = 0; i < m; ++i) {
+        std::copy_n(current_ + i * lanes, lanes, waist_columns_ + (i * waist + k) * lanes);
+      }
     }
-    for (Index i = 0; i < m; ++i) {
-      kernels_.combine(waist_columns_ + i * lanes, m * lanes, waist_rows_, n * lanes, waist, n,
-                       next_);
-      kernels_.scatter(next_, n, count_, evaluation_.out.J + (first_ * m + i) * n, m * n);
-    }
+    MultiplyAtWaist();
   }
 
   // Tangent number i of every point.
@@ -150,6 +154,31 @@ class ChunkSweep {
   Product<double> TransposedTimes(Index l) const {
     const PackedLayer& layer = network_.Layer(l);
     return {layer.transposed.data(), layer.inner, layer.rows, current_};
+  }
+
+  // J = (∂y/∂z_l) (∂z_l/∂x), as PointSweep does it.
+  void MultiplyAtWaist() {
+    const Index n = network_.n;
+    const Index m = network_.m;
+    const Index waist = evaluation_.jacobian.waist;
+    const Index padded = RoundUp(n, kernels_.width);
+    double* const columns = waist_columns_ + m * waist * kernels_.lanes;  // Point by point.
+    double* const rows_of_j = columns + m * waist * kernels_.lanes;
+    kernels_.scatter(waist_columns_, m * waist, count_, columns, m * waist);
+    for (Index lane = 0; lane < count_; ++lane) {
+      double* const J = evaluation_.out.J + (first_ + lane) * m * n;
+      for (Index i = 0; i < m; i += kMaxRightSides) {
+        const Index sides = std::min(kMaxRightSides, m - i);
+        kernels_.apply(waist_rows_ + lane * waist * padded, padded, waist,
+                       columns + (lane * m + i) * waist, waist, sides, nullptr, nullptr, rows_of_j,
+                       padded);
+        // At once where rows have no padding between them.
+        const Index rows_at_once = padded == n ? sides : 1;
+        for (Index s = 0; s < sides; s += rows_at_once) {
+          std::copy_n(rows_of_j + s * padded, rows_at_once * n, J + (i + s) * n);
+        }
+      }
+    }
   }
 
   // For the skips: x or its tangent.
@@ -243,15 +272,17 @@ class ChunkSweep {
   double* inputs_;  // What skips read or add to: x, its tangent or its adjoint.
   double* a_bar_;   // Of the layer that current_ is the z̄ of, in networks with residual layers.
   double* slopes_;  // φ′(z_l), l = 1 … D − 1.
-  double* waist_rows_;     // ∂z_l/∂x at a waist: r chunks of n features.
-  double* waist_columns_;  // ∂y/∂z_l: r chunks of m.
+  double* waist_rows_;     // ∂z_l/∂x at a waist: [lane][r][padded n].
+  double* waist_columns_;  // ∂y/∂z_l: [m][r][lane], and what MultiplyAtWaist needs.
 };
 
 }  // namespace
 
 Index ChunkWorkspace(const PackedNetwork& network, const JacobianPlan& jacobian) {
-  return ((network.depth + 3) * network.widest + jacobian.waist * (network.n + network.m)) *
-         network.kernels.lanes;
+  const Index padded = RoundUp(network.n, network.kernels.width);
+  const Index at_waist = jacobian.waist * (padded + 2 * network.m);
+  return ((network.depth + 3) * network.widest + at_waist) * network.kernels.lanes +
+         kMaxRightSides * padded;
 }
 
 void EvaluateChunk(const PackedNetwork& network, const Evaluation& evaluation, Index first,

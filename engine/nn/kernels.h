@@ -88,11 +88,6 @@ struct Kernels {
   // Likewise: out = p·x + q; q may be null.
   void (*blend)(const T* p, const T* x, const T* q, ptrdiff_t count, T* out);
 
-  // Lane by lane, out[f] = Σ_{k < num} left[k·left_stride]·right[k·right_stride + f] for each
-  // feature f, num >= 1.
-  void (*combine)(const T* left, ptrdiff_t left_stride, const T* right, ptrdiff_t right_stride,
-                  ptrdiff_t num, ptrdiff_t features, T* out);
-
   // Lane by lane, sums[i·num + j] += Σ_features c·z_i·z_j for j <= i < num, where z_i [features] is
   // at z + i·stride.
   void (*weighted_squares)(const T* z, ptrdiff_t stride, ptrdiff_t num, const T* c,

@@ -199,22 +199,6 @@ void Blend(const T* p, const T* x, const T* q, ptrdiff_t count, T* out) {
   }
 }
 
-template <class T>
-void Combine(const T* left, ptrdiff_t left_stride, const T* right, ptrdiff_t right_stride,
-             ptrdiff_t num, ptrdiff_t features, T* out) {
-  for (ptrdiff_t f = 0; f < features; ++f) {
-    for (ptrdiff_t i = 0; i < kLanes<T>; i += kWidth<T>) {
-      Vec<T> acc = {};
-      for (ptrdiff_t k = 0; k < num; ++k) {
-        acc += Load(left + k * left_stride + i) * Load(right + k * right_stride + i);
-      }
-      Store<T>(out + i, acc);
-    }
-    right += kLanes<T>;
-    out += kLanes<T>;
-  }
-}
-
 // ---- Between samples in memory and lanes -------------------------------------------------------
 
 // kTile consecutive elements, wherever they start.
@@ -386,7 +370,6 @@ constexpr Kernels<T> Table() {
       .reverse = &Reverse<T>,
       .add = &AddElements<T>,
       .blend = &Blend<T>,
-      .combine = &Combine<T>,
       .weighted_squares = &WeightedSquares<T>,
       .outer = &Outer<T>,
       .row_sums = &RowSums<T>,
