@@ -172,11 +172,7 @@ class ChunkSweep {
         kernels_.apply(waist_rows_ + lane * waist * padded, padded, waist,
                        columns + (lane * m + i) * waist, waist, sides, nullptr, nullptr, rows_of_j,
                        padded);
-        // At once where rows have no padding between them.
-        const Index rows_at_once = padded == n ? sides : 1;
-        for (Index s = 0; s < sides; s += rows_at_once) {
-          std::copy_n(rows_of_j + s * padded, rows_at_once * n, J + (i + s) * n);
-        }
+        for (Index s = 0; s < sides; ++s) std::copy_n(rows_of_j + s * padded, n, J + (i + s) * n);
       }
     }
   }
