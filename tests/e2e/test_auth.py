@@ -14,7 +14,7 @@ import grpc
 import numpy as np
 import pytest
 from command_line import Cli
-from wire import Wire, refusal
+from wire import Wire, open_upload, refusal
 
 import sobolev
 from sobolev._stubs import (
@@ -251,6 +251,131 @@ def test_what_one_tenant_makes_is_not_there_for_others(guarded, tokens):
         mine.delete()
     assert len(client.dataset("d")) == 20
     assert np.isfinite(model.predict([0.5])).all()
+
+
+class Tenant:
+    """Calls with one token, and what their refusals say."""
+
+    def __init__(self, target, token):
+        self.wire = Wire(target)
+        self.metadata = [("authorization", f"Bearer {token}")]
+
+    def call(self, method, request):
+        stub = self.wire.channel.unary_unary(self.wire.path(method))
+        return stub(request.SerializeToString(), metadata=self.metadata, timeout=60)
+
+    def stream(self, method, request):
+        stub = self.wire.channel.unary_stream(self.wire.path(method))
+        return list(stub(request.SerializeToString(), metadata=self.metadata, timeout=60))
+
+    def append(self, *requests):
+        stub = self.wire.channel.stream_stream(self.wire.path("DatasetService.AppendSamples"))
+        sent = iter([request.SerializeToString() for request in requests])
+        return list(stub(sent, metadata=self.metadata, timeout=60))
+
+
+def a_pipeline(name, **stage):
+    return models_pb2.CreatePipelineRequest(
+        model_id=name, stages=[models_pb2.PipelineStage(**stage)]
+    )
+
+
+def test_messages_name_things_as_their_tenant_does(guarded, tokens):
+    token = tokens.add("admin", "acme")
+    guarded.start()
+    client = sobolev.Client(guarded.grpc, token=token)
+    x = np.linspace(0, 1, 20)
+    client.create_dataset("wing", ["a"], ["u"]).append(x, x**2)
+    client.train(dataset="wing", model="m", kind="polynomial").wait(progress=False)
+    source = "input a; output u = a"
+    acme = Tenant(guarded.grpc, token)
+    program = programs_pb2.CreateProgramRequest(program_id="p", source=source)
+    acme.call("ProgramService.CreateProgram", program)
+    acme.call("ModelService.CreatePipeline", a_pipeline("chain", program="programs/p"))
+    endless = training_pb2.TrainRequest(
+        dataset="datasets/wing",
+        model_id="late",
+        request_id="once",
+        spec=training_pb2.TrainingSpec(network=models_pb2.Network(hidden=[4]), epochs=10**6),
+    )
+    job = jobs_pb2.Job.FromString(acme.call("TrainingService.Train", endless)).name
+    changed = training_pb2.TrainRequest()
+    changed.CopyFrom(endless)
+    changed.spec.epochs = 2
+    on = {"dataset": "datasets/wing"}
+    narrow = datasets_pb2.CreateDatasetRequest(dataset_id="wing")
+    narrow.dataset.schema.inputs.add(name="b")
+    narrow.dataset.schema.outputs.add(name="u")
+    train = "TrainingService.Train"
+    unary = [
+        ("DatasetService.GetDataset", datasets_pb2.GetDatasetRequest(name="datasets/x"), "x"),
+        ("DatasetService.DeleteDataset", datasets_pb2.DeleteDatasetRequest(name="datasets/x"), "x"),
+        (
+            "DatasetService.DeleteDataset",
+            datasets_pb2.DeleteDatasetRequest(name="datasets/wing"),
+            "wing",
+        ),
+        ("DatasetService.CreateDataset", narrow, "wing"),
+        (train, training_pb2.TrainRequest(dataset="datasets/x"), "x"),
+        (train, training_pb2.TrainRequest(dataset_version=9, **on), "wing"),
+        (train, training_pb2.TrainRequest(model_id="chain", **on), "chain"),
+        (train, changed, "once"),
+        ("JobService.GetJob", jobs_pb2.GetJobRequest(name="jobs/x"), "x"),
+        ("JobService.CancelJob", jobs_pb2.CancelJobRequest(name="jobs/x"), "x"),
+        ("ModelService.GetModel", models_pb2.GetModelRequest(name="models/x"), "x"),
+        ("ModelService.DeleteModel", models_pb2.DeleteModelRequest(name="models/x"), "x"),
+        (
+            "ModelService.GetModelVersion",
+            models_pb2.GetModelVersionRequest(name="models/m/versions/9"),
+            "m/versions/9",
+        ),
+        (
+            "ModelService.ListModelVersions",
+            models_pb2.ListModelVersionsRequest(parent="models/x"),
+            "x",
+        ),
+        ("ModelService.CreatePipeline", a_pipeline("m", program="programs/p"), "m"),
+        ("ModelService.CreatePipeline", a_pipeline("n", program="programs/x"), "programs/x"),
+        ("ModelService.CreatePipeline", a_pipeline("n", model="models/x"), "models/x"),
+        ("PredictionService.Predict", prediction_pb2.PredictRequest(model="models/x"), "x"),
+        ("ProgramService.GetProgram", programs_pb2.GetProgramRequest(name="programs/x"), "x"),
+        ("ProgramService.DeleteProgram", programs_pb2.DeleteProgramRequest(name="programs/x"), "x"),
+        (
+            "ProgramService.CreateProgram",
+            programs_pb2.CreateProgramRequest(program_id="p", source=source + " + 1"),
+            "p",
+        ),
+    ]
+    streams = [
+        ("DatasetService.ReadSamples", datasets_pb2.ReadSamplesRequest(name="datasets/x"), "x"),
+        (
+            "DatasetService.ReadSamples",
+            datasets_pb2.ReadSamplesRequest(name="datasets/wing", version=9),
+            "wing",
+        ),
+        ("JobService.WatchJob", jobs_pb2.WatchJobRequest(name="jobs/x"), "x"),
+    ]
+    refusals = [
+        *(
+            (method, refusal(lambda m=method, r=r: acme.call(m, r)), name)
+            for method, r, name in unary
+        ),
+        *(
+            (method, refusal(lambda m=method, r=r: acme.stream(m, r)), n)
+            for method, r, n in streams
+        ),
+        ("AppendSamples", refusal(lambda: acme.append(open_upload("datasets/x", "u"))), "x"),
+    ]
+    for method, refused, name in refusals:
+        assert f'"{name}"' in refused.message, (method, refused.message)
+        assert "acme" not in refused.message, method
+    # What fails later, too.
+    endless.model_id, endless.request_id, endless.spec.epochs = "becomes-chain", "", 2
+    queued = jobs_pb2.Job.FromString(acme.call(train, endless)).name
+    acme.call("ModelService.CreatePipeline", a_pipeline("becomes-chain", program="programs/p"))
+    acme.call("JobService.CancelJob", jobs_pb2.CancelJobRequest(name=job))
+    with pytest.raises(sobolev.SobolevError, match='^jobs/[0-9a-f]*: model_id: "becomes-chain" is a pipeline'):
+        client.job(queued).wait(progress=False)
 
 
 def test_http_asks_for_a_token_and_shows_the_models_of_its_tenant(guarded, tokens):
