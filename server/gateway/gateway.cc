@@ -58,7 +58,8 @@ HttpReply Gateway::Answer(const HttpRequest& request) {
 HttpReply Gateway::AnswerCaller(const HttpRequest& request) {
   Pass pass;
   const std::optional<Refusal> refusal =
-      gate_.Enter("/gateway", request.authorization, request.body.size(), pass);
+      gate_.Enter("/gateway", {.authorization = request.authorization, .certificate_names = {}},
+                  request.body.size(), pass);
   if (refusal) return UmBridge::ErrorReply(StatusOf(*refusal), refusal->reason, refusal->message);
   const TenantScope tenant(pass.tenant());
   std::unique_lock turn(large_bodies_, std::defer_lock);

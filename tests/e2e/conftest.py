@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from access import Tokens
 from command_line import Cli
 from wire import Wire
 
@@ -32,3 +33,8 @@ def wire(server) -> Iterator[Wire]:
 def cli(server, tmp_path) -> Cli:
     """`sobolev` in an empty directory, talking to the server that all tests share."""
     return Cli(server.grpc, tmp_path)
+
+
+@pytest.fixture
+def tokens(tmp_path):
+    return Tokens(tmp_path / "tokens.jsonl")

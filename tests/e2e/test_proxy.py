@@ -13,8 +13,8 @@ import time
 
 import numpy as np
 import pytest
+from access import Tokens
 from certificates import Authority
-from test_auth import Tokens
 
 import sobolev
 
