@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 from command_line import Cli
-from wire import Wire
-
-import sobolev
+from wire import Wire, stock
 
 
 @pytest.fixture(scope="session")
 def wire(server) -> Iterator[Wire]:
-    """A server that holds the dataset DATASET, 2 inputs and 1 output, and MODEL trained on it."""
-    rng = np.random.default_rng(1)
-    with sobolev.Client(server.grpc) as client:
-        dataset = client.create_dataset("bad-input", ["a", "b"], ["u"])
-        x = rng.standard_normal((50, 2))
-        dataset.append(x, x[:, 0] * x[:, 1])
-        client.create_dataset("no-samples", ["a"], ["u"])
-        client.create_dataset("one-sample", ["a"], ["u"]).append([1.0], [2.0])
-        client.train(dataset=dataset, model="bad-input", hidden=[4], epochs=2).wait(progress=False)
+    """The server that all tests share, with what `stock` puts there."""
     connected = Wire(server.grpc)
+    connected.job = stock(server.grpc)
     yield connected
     connected.channel.close()
 
