@@ -76,12 +76,17 @@ class Connection:
     """Every method throws OSError once the peer has had enough."""
 
     def __init__(
-        self, address: str, context: ssl.SSLContext | None = None, source: str = "127.0.0.1"
+        self,
+        address: str,
+        context: ssl.SSLContext | None = None,
+        source: str = "127.0.0.1",
+        authorization: str = "",
     ) -> None:
         host, port = address.rsplit(":", 1)
         raw = socket.create_connection((host, int(port)), 30, source_address=(source, 0))
         self.socket = context.wrap_socket(raw, server_hostname=host) if context else raw
         self.next_stream = 1
+        self.authorization = authorization  # Of every call.
         self._received = b""
         self._window = FIRST_WINDOW
         self._stream_windows: dict[int, int] = {}
@@ -99,9 +104,18 @@ class Connection:
 
     def open(self, path: str, more: dict[str, str] | None = None) -> int:
         """The number of a new call, whose headers have been sent."""
+        return self.open_with(self.headers(path, more))
+
+    def headers(self, path: str, more: dict[str, str] | None = None) -> bytes:
+        """The header block of a call that may be made."""
+        login = {"authorization": self.authorization} if self.authorization else {}
+        return call_headers(path, {**login, **(more or {})})
+
+    def open_with(self, block: bytes) -> int:
+        """As `open`, with this header block."""
         stream = self.next_stream
         self.next_stream += 2
-        self.send(frame(HEADERS, END_HEADERS, stream, call_headers(path, more)))
+        self.send(frame(HEADERS, END_HEADERS, stream, block))
         return stream
 
     def write(self, stream: int, data: bytes, *, last: bool = False) -> None:
