@@ -39,9 +39,11 @@ set -euo pipefail
     clang-format
     clang-tidy
     curl
+    haproxy
     libbenchmark-dev
     libgmock-dev
     libgtest-dev
+    openssl
     python3
     python3-venv
     shellcheck

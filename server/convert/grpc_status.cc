@@ -16,6 +16,7 @@ namespace {
 
 // Details travel in a header, of which clients accept 8 KiB in all.
 constexpr std::size_t kMaxMessageBytes = 1500;
+constexpr std::size_t kMaxFieldBytes = 128;  // Some fields have names that callers choose.
 constexpr int kRetryDelaySeconds = 1;
 
 grpc::StatusCode ToGrpc(ErrorCode code) {
@@ -46,9 +47,21 @@ grpc::StatusCode ToGrpc(ErrorCode code) {
   return grpc::StatusCode::INTERNAL;
 }
 
+// Its first bytes, up to the end of a UTF-8 character: details with half a one cannot be parsed.
+std::string Shortened(const std::string& text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  constexpr unsigned kTopBits = 0xC0;
+  constexpr unsigned kContinuation = 0x80;
+  std::size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & kTopBits) == kContinuation) --end;
+  return text.substr(0, end) + "...";
+}
+
 grpc::Status ToStatus(const Error& error) {
-  std::string message = error.what();
-  if (message.size() > kMaxMessageBytes) message = message.substr(0, kMaxMessageBytes) + "...";
+  const std::string field = Shortened(error.field(), kMaxFieldBytes);
+  // What begins with the field.
+  const std::string message =
+      Shortened(field + std::string(error.what()).substr(error.field().size()), kMaxMessageBytes);
 
   google::rpc::Status status;
   status.set_code(ToGrpc(error.code()));
@@ -56,12 +69,12 @@ grpc::Status ToStatus(const Error& error) {
   google::rpc::ErrorInfo info;
   info.set_reason(error.reason());
   info.set_domain("sobolev");
-  if (!error.field().empty()) (*info.mutable_metadata())["field"] = error.field();
+  if (!field.empty()) (*info.mutable_metadata())["field"] = field;
   status.add_details()->PackFrom(info);
-  if (error.code() == ErrorCode::kInvalidArgument && !error.field().empty()) {
+  if (error.code() == ErrorCode::kInvalidArgument && !field.empty()) {
     google::rpc::BadRequest bad_request;
     google::rpc::BadRequest::FieldViolation* violation = bad_request.add_field_violations();
-    violation->set_field(error.field());
+    violation->set_field(field);
     violation->set_description(message);
     status.add_details()->PackFrom(bad_request);
   }
@@ -69,7 +82,7 @@ grpc::Status ToStatus(const Error& error) {
     google::rpc::PreconditionFailure failure;
     google::rpc::PreconditionFailure::Violation* violation = failure.add_violations();
     violation->set_type(error.reason());
-    violation->set_subject(error.field());
+    violation->set_subject(field);
     violation->set_description(message);
     status.add_details()->PackFrom(failure);
   }

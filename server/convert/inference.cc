@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -183,9 +184,14 @@ v1::PredictRequest ToPredictRequest(const ModelInferRequest& request) {
     throw InvalidArgument("MISSING_FIELD", "inputs", "expected an input x [N, n], got none");
   }
   predict.set_data_type(predict.x().data_type());
+  std::set<std::string_view> asked;
   for (const ModelInferRequest::InferRequestedOutputTensor& wanted : request.outputs()) {
     const std::string field = "outputs[" + wanted.name() + "]";
     RequireNoParameters(wanted.parameters(), field);
+    // Each takes its room in the reply, which a short request must not multiply.
+    if (!asked.insert(wanted.name()).second) {
+      throw InvalidArgument("CONFLICTING_FIELDS", field, "expected it once, got it twice");
+    }
     if (wanted.name() == kInDomain) continue;
     const Output* output = FindOutput(wanted.name());
     if (output == nullptr) {
@@ -213,10 +219,10 @@ inference::ModelInferResponse ToInferResponse(const ModelInferRequest& request,
                 response);
       return;
     }
-    // Copied, because an output may be asked for twice.
-    const v1::Tensor& tensor = *(predicted.*FindOutput(name)->tensor)();
+    v1::Tensor& tensor = *(predicted.*FindOutput(name)->tensor)();
     const bool narrow = tensor.data_type() == v1::Tensor::DATA_TYPE_FLOAT32;
-    AddOutput(name, narrow ? "FP32" : "FP64", tensor.shape(), tensor.data(), response);
+    AddOutput(name, narrow ? "FP32" : "FP64", tensor.shape(), std::move(*tensor.mutable_data()),
+              response);
   };
   for (const auto& wanted : request.outputs()) add(wanted.name());
   if (request.outputs().empty()) add("y");

@@ -42,7 +42,7 @@ bool IsResourceId(std::string_view id) {
                                const std::string& form) {
   throw InvalidArgument(
       "INVALID_NAME", field,
-      "expected \"" + form + "\", got " + Quote(name) +
+      "expected " + form + ", got " + Quote(name) +
           "; ids are 1 to 63 characters of a-z, 0-9, '.', '_', '-', begin and end "
           "with a letter or digit, and have no '..'");
 }
@@ -53,7 +53,7 @@ std::string ParseCollectionName(std::string_view name, const std::string& field,
     const std::string_view id = name.substr(collection.size());
     if (IsResourceId(id)) return StoredId(id);
   }
-  ThrowBadName(name, field, form);
+  ThrowBadName(name, field, '"' + form + '"');
 }
 
 std::string Checksum(std::string_view listing, std::string_view after) {
@@ -98,7 +98,7 @@ std::string ParseProgramName(std::string_view name, const std::string& field) {
 ModelRef ParseModelName(std::string_view name, const std::string& field) {
   constexpr std::string_view kCollection = "models/";
   constexpr std::string_view kVersions = "/versions/";
-  const std::string form = "models/{model} or models/{model}/versions/{version}";
+  const std::string form = "\"models/{model}\" or \"models/{model}/versions/{version}\"";
   if (name.substr(0, kCollection.size()) != kCollection) ThrowBadName(name, field, form);
   const std::string_view rest = name.substr(kCollection.size());
   const std::size_t slash = rest.find('/');

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
+import sobolev
 from sobolev._stubs import datasets_pb2, prediction_pb2
 from sobolev._stubs.tensor_pb2 import Tensor
 
 AppendRequest = datasets_pb2.AppendSamplesRequest
 
-# What the fixture `wire` makes sure of: 2 inputs, 1 output, 50 samples without Jacobians.
+# What `stock` makes: 2 inputs, 1 output, 50 samples without Jacobians.
 DATASET = "datasets/bad-input"
 MODEL = "models/bad-input"
 
@@ -83,6 +84,7 @@ class Wire:
     """A channel to a server. Methods are named "Service.Method"."""
 
     def __init__(self, target: str) -> None:
+        self.job = ""  # The id of a job of the server, if known.
         self.channel = grpc.insecure_channel(
             target,
             options=[("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)],
@@ -109,6 +111,24 @@ class Wire:
             response_deserializer=datasets_pb2.AppendSamplesResponse.FromString,
         )
         return list(call((to_bytes(request) for request in requests), timeout=timeout))
+
+
+def stock(target: str) -> str:
+    """Gives a server the dataset DATASET, MODEL trained on it, and what else the bad requests name,
+    the id of a finished job among them, which it returns.
+    """
+    rng = np.random.default_rng(1)
+    with sobolev.Client(target) as client:
+        dataset = client.create_dataset("bad-input", ["a", "b"], ["u"])
+        x = rng.standard_normal((50, 2))
+        dataset.append(x, x[:, 0] * x[:, 1])
+        client.create_dataset("appended", ["a", "b"], ["u"])
+        client.create_dataset("no-samples", ["a"], ["u"])
+        client.create_dataset("one-sample", ["a"], ["u"]).append([1.0], [2.0])
+        source = "input a in [-1, 1]\ninput b in [-1, 2]\noutput u = a * b + sin(a)"
+        client.create_program("bad-input", source)
+        client.train(dataset=dataset, model="bad-input", hidden=[4], epochs=2).wait(progress=False)
+        return client.jobs()[0].name.removeprefix("jobs/")
 
 
 class Refusal:

@@ -120,7 +120,7 @@ def test_jax_maps_over_points_in_one_call(function, server, model):
         line = next(
             each
             for each in text.splitlines()
-            if each.startswith("sobolev_http_requests_total") and 'path="/apply"' in each
+            if each.startswith('sobolev_http_requests_total{code="200",path="/apply"')
         )
         return float(line.split()[-1])
 

@@ -1,5 +1,4 @@
-"""UM-Bridge 1.0: the unmodified umbridge client, what a conforming server must answer, and tinyDA
-sampling a posterior through it."""
+"""UM-Bridge 1.0: the unmodified umbridge client, and what a conforming server must answer."""
 
 from __future__ import annotations
 
@@ -7,8 +6,6 @@ import conftest
 import numpy as np
 import pytest
 import requests
-import scipy.stats
-import tinyDA
 import umbridge
 
 POINT = [0.1, 0.2, 0.3]
@@ -165,34 +162,3 @@ def test_replies_have_the_members_of_the_protocol_and_no_others(url):
         assert set(reply) == {"output"}
         assert len(reply["output"]) == size
         assert all(isinstance(number, float | int) for number in reply["output"])
-
-
-def test_tiny_da_samples_the_posterior_through_it(url, model):
-    """Metropolis-adjusted Langevin, whose gradients come from /Gradient, against quadrature."""
-    noise, seen = 0.3, np.array([0.3, 0.4])
-    prior = scipy.stats.multivariate_normal(np.zeros(3), 0.25 * np.eye(3))
-    likelihood = tinyDA.GaussianLogLike(seen, noise**2 * np.eye(2))
-    remote = tinyDA.UmBridgeModel(umbridge.HTTPModel(url, conftest.MODEL))
-    assert remote.gradient is not None
-    np.random.seed(1)
-    chains = tinyDA.sample(
-        tinyDA.Posterior(prior, likelihood, remote),
-        tinyDA.MALA(scaling=0.35),
-        iterations=1500,
-        n_chains=1,
-        initial_parameters=np.zeros(3),
-        force_sequential=True,
-    )
-    samples = np.array([link.parameters for link in chains["chain_0"]])[200:]
-
-    axis = np.linspace(-2.5, 2.5, 25)
-    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
-    misfit = (np.vstack([model.predict(part) for part in np.array_split(grid, 4)]) - seen) / noise
-    density = prior.pdf(grid) * np.exp(-0.5 * (misfit**2).sum(axis=1))
-    density /= density.sum()
-    mean = density @ grid
-    deviation = np.sqrt(density @ (grid - mean) ** 2)
-    # A chain of that length has at least 100 independent samples: 4 of their standard errors.
-    assert np.abs(samples.mean(axis=0) - mean).max() < 4 * deviation.max() / np.sqrt(100)
-    np.testing.assert_allclose(samples.std(axis=0), deviation, rtol=0.3)
-    assert np.abs(mean).max() > 0.2  # The data say something: the prior's mean is 0.
