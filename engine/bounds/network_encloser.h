@@ -1,0 +1,33 @@
+// Bounds of networks by linear relaxation (network_forms.h), and of the difference of two.
+
+#ifndef SOBOLEV_ENGINE_BOUNDS_NETWORK_ENCLOSER_H_
+#define SOBOLEV_ENGINE_BOUNDS_NETWORK_ENCLOSER_H_
+
+#include "engine/base/matrix.h"
+#include "engine/bounds/box.h"
+#include "engine/bounds/encloser.h"
+#include "engine/bounds/network_layers.h"
+#include "engine/nn/network_surrogate.h"
+
+namespace sobolev::bounds {
+
+class NetworkEncloser : public Encloser {
+ public:
+  explicit NetworkEncloser(const nn::NetworkSurrogate& network) : layers_(network) {}
+
+  const NetworkLayers& layers() const { return layers_; }
+
+  Index n() const override { return layers_.n(); }
+  Index m() const override { return layers_.m(); }
+  double Cost() const override;
+
+ protected:
+  Enclosure EncloseBox(const Box& box, bool jacobian) const override;
+
+ private:
+  NetworkLayers layers_;
+};
+
+}  // namespace sobolev::bounds
+
+#endif  // SOBOLEV_ENGINE_BOUNDS_NETWORK_ENCLOSER_H_
