@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/ad/interval_bounds.h"
 #include "engine/base/matrix.h"
+#include "engine/bounds/activation_jet.h"
 #include "engine/bounds/adjoint_form.h"
 #include "engine/bounds/affine_form.h"
 #include "engine/bounds/box.h"
@@ -140,10 +140,10 @@ AffineForm ValueAtCentre(const NetworkLayers& network, const AffineForm& u) {
     if (&layer == &network.layers.back()) return z;
     AffineForm activated = z;
     for (Index unit = 0; unit < z.Size(); ++unit) {
-      const ad::Bounds value = EncloseActivation(network.activation, z.P(0, unit));
-      activated.P(0, unit) = 0.5 * (value.lo + value.hi);
-      activated.r(unit) = (kLargestSlope + 0x1p-20) * z.r(unit) + (value.hi - value.lo) +
-                          0x1p-50 * std::abs(activated.P(0, unit)) + kTiny;
+      const double value = EvaluateJet(network.activation, z.P(0, unit))[0];
+      activated.P(0, unit) = value;
+      activated.r(unit) = (kLargestSlope + 0x1p-20) * z.r(unit) +
+                          2 * kJetError * (1 + std::abs(z.P(0, unit)));
     }
     if (layer.residual) AddTo(a, activated);
     a = std::move(activated);

@@ -10,13 +10,10 @@
 #ifndef SOBOLEV_ENGINE_BOUNDS_RELAXATION_H_
 #define SOBOLEV_ENGINE_BOUNDS_RELAXATION_H_
 
-#include "engine/ad/interval_bounds.h"
+#include "engine/bounds/activation_jet.h"
 #include "engine/nn/activation.h"
 
 namespace sobolev::bounds {
-
-// |z| up to which relaxations are made.
-inline constexpr double kLargestActivation = 0x1p20;
 
 // |φ′| is nowhere larger, for any activation.
 inline constexpr double kLargestSlope = 1.2;
@@ -37,9 +34,6 @@ struct ActivationRelaxation {
 
 // For z in [l, u], −kLargestActivation <= l <= u <= kLargestActivation.
 ActivationRelaxation Relax(nn::Activation activation, double l, double u);
-
-// Bounds of φ(z) for |z| <= kLargestActivation.
-ad::Bounds EncloseActivation(nn::Activation activation, double z);
 
 }  // namespace sobolev::bounds
 
