@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 #include "engine/ad/interval_bounds.h"
@@ -55,22 +56,33 @@ double ExpOfNegative(double x) {
   return sum * std::bit_cast<double>((exponent + 1023) << 52);
 }
 
-// 2 atanh(s) for s = e/(2 + e) <= 1/3: the rest of the series after s³¹ is below 2^-54.
+// 2 atanh(s) for s = e/(2 + e) <= 1/3: the rest of the series after s³¹ is below 2^-54. Two sums,
+// of every other term, so that they overlap.
 double LogOfOnePlus(double e) {
+  constexpr std::array kEven = {1.0 / 29, 1.0 / 25, 1.0 / 21, 1.0 / 17,
+                                1.0 / 13, 1.0 / 9,  1.0 / 5,  1.0};
+  constexpr std::array kOdd = {1.0 / 31, 1.0 / 27, 1.0 / 23, 1.0 / 19,
+                               1.0 / 15, 1.0 / 11, 1.0 / 7,  1.0 / 3};
   const double s = e / (2 + e);
   const double square = s * s;
-  double sum = 0;
-  for (int i = 31; i >= 1; i -= 2) sum = sum * square + 1.0 / i;
-  return 2 * s * sum;
+  const double fourth = square * square;
+  double even = 0;
+  double odd = 0;
+  for (std::size_t i = 0; i < kEven.size(); ++i) {
+    even = even * fourth + kEven[i];
+    odd = odd * fourth + kOdd[i];
+  }
+  return 2 * s * (even + square * odd);
 }
 
 // Products and sums of a few numbers of size 1 and z, each within 2^-49 of itself or of 1: their
 // errors add up to less than 2^-47 (1 + |z|).
-Jet EvaluateJet(Activation activation, double z) {
+Jet EvaluateJet(Activation activation, double z, bool value) {
   switch (activation) {
     case Activation::kSoftplus: {
       const Logistic s(z);
-      return {std::max(z, 0.0) + LogOfOnePlus(s.small), s.value, s.value * s.rest};
+      const double phi = value ? std::max(z, 0.0) + LogOfOnePlus(s.small) : 0;
+      return {phi, s.value, s.value * s.rest};
     }
     case Activation::kTanh: {
       const Logistic s(2 * z);

@@ -12,10 +12,10 @@ namespace sobolev::bounds {
 // |z| up to which activations are enclosed by other than their limits.
 inline constexpr double kLargestActivation = 0x1p20;
 
-// φ, φ′ and φ″ at z, |z| <= kLargestActivation, each within kJetError (1 + |z|).
+// φ, φ′ and φ″ at z, |z| <= kLargestActivation, each within kJetError (1 + |z|); φ only if `value`.
 using Jet = std::array<double, 3>;
 inline constexpr double kJetError = 0x1p-47;
-Jet EvaluateJet(nn::Activation activation, double z);
+Jet EvaluateJet(nn::Activation activation, double z, bool value = true);
 
 // e^x for x <= 0, within 2^-50 of itself or, below e^−700, 2^-1000.
 double ExpOfNegative(double x);

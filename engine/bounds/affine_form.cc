@@ -15,6 +15,9 @@ LinearMap::LinearMap(const Matrix& weights)
       magnitude_transposed(magnitude.transpose()) {}
 
 Matrix MapRows(const Matrix& A, const Matrix& W) {
+  // Below this many rows, packing for the fast product costs more than it saves.
+  constexpr Index kFewRows = 6;
+  if (A.rows() < kFewRows || W.rows() < kFewRows) return A * W.transpose();
   Matrix product = Matrix::Zero(A.rows(), W.rows());
   dense::AddProduct(1, A, W, product);
   return product;
@@ -56,12 +59,19 @@ AffineForm Scale(const AffineForm& form, const Vector& lambda, const Vector& mu,
   return result;
 }
 
-AffineForm Map(const LinearMap& map, const AffineForm& form) {
+AffineForm Map(const LinearMap& map, const AffineForm& form, bool name_remainders) {
   const double error = RoundingOf(map.cols() + form.P.rows());
-  AffineForm result;
-  result.P = MapRows(form.P, map.W);
-  result.r = (1 + error) * (map.magnitude * (form.r + error * form.Magnitudes())) +
-             Vector::Constant(map.rows(), kTiny);
+  AffineForm result{MapRows(form.P, map.W), {}};
+  Vector spread = error * form.Magnitudes();
+  if (name_remainders) {
+    const Index rows = form.P.rows();
+    result.P.conservativeResize(rows + form.Size(), Eigen::NoChange);
+    result.P.bottomRows(form.Size()) = form.r.asDiagonal() * map.W_transposed;
+    spread += error * form.r;
+  } else {
+    spread += form.r;
+  }
+  result.r = (1 + error) * (map.magnitude * spread) + Vector::Constant(map.rows(), kTiny);
   return result;
 }
 

@@ -61,8 +61,9 @@ AffineForm AsConstants(const Ranges& ranges);
 // λ∘q + μ ± δ.
 AffineForm Scale(const AffineForm& form, const Vector& lambda, const Vector& mu,
                  const Vector& delta);
-// W q.
-AffineForm Map(const LinearMap& map, const AffineForm& form);
+// W q. Remainders become remainders, or, if they are named, a symbol for each quantity of `form`,
+// after its own.
+AffineForm Map(const LinearMap& map, const AffineForm& form, bool name_remainders = false);
 // Adds what may have fewer symbols.
 void AddTo(const AffineForm& form, AffineForm& sum);
 void AddTo(const Vector& constants, AffineForm& sum);

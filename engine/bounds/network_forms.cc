@@ -49,16 +49,17 @@ class ValueSweep {
   // False if a number is too large.
   bool Run(bool slopes) {
     for (const NetworkLayer& layer : network_.layers) {
-      AffineForm z = Affine(layer, a_);
+      const bool last = &layer == &network_.layers.back();
+      const AffineForm z = Affine(layer, a_, NamesRemainders(layer));
       Ranges z_range = RangesOf(z);
-      IntersectWith(RangesOf(Affine(layer, AsConstants(a_range_))), z_range);
+      IntersectWith(RangesOf(Affine(layer, AsConstants(a_range_), false)), z_range);
       if (!IsModerate(z_range)) return false;
-      if (&layer == &network_.layers.back()) {
+      if (last) {
         y_ = KeepSymbols(z, network_.n());
         y_range_ = z_range;
         return true;
       }
-      Activate(layer, std::move(z), z_range, slopes);
+      Activate(layer, z, z_range, slopes);
     }
     return true;
   }
@@ -75,14 +76,26 @@ class ValueSweep {
            (ranges.lo.array() <= ranges.hi.array()).all();
   }
 
-  AffineForm Affine(const NetworkLayer& layer, const AffineForm& a) const {
-    AffineForm z = Map(layer.W, a);
+  // Whether the remainders of the units before a layer become symbols in it. The last layer would
+  // only add up their magnitudes again. A layer that they pass by sees them as well.
+  bool NamesRemainders(const NetworkLayer& layer) {
+    const Index named = a_.P.rows() - 1 - network_.n() + a_.Size();
+    if (&layer == &network_.layers.front() || &layer == &network_.layers.back() ||
+        named > kMaxUnitSymbols) {
+      return false;
+    }
+    if (layer.residual) NameRemainders(a_);
+    return !layer.residual;
+  }
+
+  AffineForm Affine(const NetworkLayer& layer, const AffineForm& a, bool name_remainders) const {
+    AffineForm z = Map(layer.W, a, name_remainders);
     if (layer.V) AddTo(Map(*layer.V, u_), z);
     AddTo(layer.b, z);
     return z;
   }
 
-  void Activate(const NetworkLayer& layer, AffineForm z, const Ranges& z_range, bool slopes) {
+  void Activate(const NetworkLayer& layer, const AffineForm& z, const Ranges& z_range, bool slopes) {
     Lines values(z.Size());
     Lines derivatives(z.Size());
     for (Index unit = 0; unit < z.Size(); ++unit) {
@@ -96,15 +109,9 @@ class ValueSweep {
                                        derivatives.mu, derivatives.delta),
                          .range = std::move(derivatives.range)});
     }
-    const Index named = z.P.rows() - 1 - network_.n();
-    if (named + z.Size() > kMaxUnitSymbols) z = KeepSymbols(z, network_.n());
     AffineForm activated = Scale(z, values.lambda, values.mu, values.delta);
-    if (activated.Size() <= kMaxUnitSymbols) NameRemainders(activated);
     if (layer.residual) {
-      // Symbols of the layer before have the numbers that they have in `activated`, unless they
-      // have been given up there.
-      const bool kept = a_.P.rows() <= z.P.rows();
-      AddTo(kept ? a_ : KeepSymbols(a_, network_.n()), activated);
+      AddTo(a_, activated);
       AddRanges(a_range_, values.range);
     }
     a_ = std::move(activated);

@@ -99,7 +99,7 @@ class Curve {
  public:
   Curve(Activation activation, std::size_t order) : activation_(activation), order_(order) {}
 
-  Sample At(double z) const { return From(z, EvaluateJet(activation_, z)); }
+  Sample At(double z) const { return From(z, EvaluateJet(activation_, z, order_ == 0)); }
   Sample From(double z, const Jet& jet) const { return {z, jet[order_], jet[order_ + 1]}; }
 
   Relaxation Relax(const Sample& left, const Sample& right) const {
