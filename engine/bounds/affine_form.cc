@@ -14,12 +14,25 @@ LinearMap::LinearMap(const Matrix& weights)
       magnitude(weights.cwiseAbs()),
       magnitude_transposed(magnitude.transpose()) {}
 
-Matrix MapRows(const Matrix& A, const Matrix& W) {
-  // Below this many rows, packing for the fast product costs more than it saves.
+namespace {
+
+// rows = A Wᵀ.
+void MapRowsInto(const Matrix& A, const Matrix& W, dense::MatrixRef rows) {
+  // With fewer rows, packing for the fast product costs more than it saves.
   constexpr Index kFewRows = 6;
-  if (A.rows() < kFewRows || W.rows() < kFewRows) return A * W.transpose();
-  Matrix product = Matrix::Zero(A.rows(), W.rows());
-  dense::AddProduct(1, A, W, product);
+  if (A.rows() < kFewRows || W.rows() < kFewRows) {
+    rows.noalias() = A * W.transpose();
+    return;
+  }
+  rows.setZero();
+  dense::AddProduct(1, A, W, rows);
+}
+
+}  // namespace
+
+Matrix MapRows(const Matrix& A, const Matrix& W) {
+  Matrix product(A.rows(), W.rows());
+  MapRowsInto(A, W, product);
   return product;
 }
 
@@ -48,25 +61,25 @@ AffineForm AsConstants(const Ranges& ranges) {
   return form;
 }
 
-AffineForm Scale(const AffineForm& form, const Vector& lambda, const Vector& mu,
-                 const Vector& delta) {
-  AffineForm result{form.P * lambda.asDiagonal(), {}};
-  result.P.row(0) += mu.transpose();
+AffineForm Scale(AffineForm form, const Vector& lambda, const Vector& mu, const Vector& delta) {
   const Vector steepness = lambda.cwiseAbs();
   const Vector rounding = steepness.cwiseProduct(form.Magnitudes()) + mu.cwiseAbs();
-  result.r = (1 + RoundingOf(2)) * (steepness.cwiseProduct(form.r) + delta) +
-             RoundingOf(form.P.rows()) * rounding + Vector::Constant(form.Size(), kTiny);
-  return result;
+  form.P.array().rowwise() *= lambda.transpose().array();
+  form.P.row(0) += mu.transpose();
+  form.r = (1 + RoundingOf(2)) * (steepness.cwiseProduct(form.r) + delta) +
+           RoundingOf(form.P.rows()) * rounding + Vector::Constant(form.Size(), kTiny);
+  return form;
 }
 
 AffineForm Map(const LinearMap& map, const AffineForm& form, bool name_remainders) {
   const double error = RoundingOf(map.cols() + form.P.rows());
-  AffineForm result{MapRows(form.P, map.W), {}};
+  const Index rows = form.P.rows();
+  const Index named = name_remainders ? form.Size() : 0;
+  AffineForm result{Matrix(rows + named, map.rows()), {}};
+  MapRowsInto(form.P, map.W, result.P.topRows(rows));
   Vector spread = error * form.Magnitudes();
   if (name_remainders) {
-    const Index rows = form.P.rows();
-    result.P.conservativeResize(rows + form.Size(), Eigen::NoChange);
-    result.P.bottomRows(form.Size()) = form.r.asDiagonal() * map.W_transposed;
+    result.P.bottomRows(named) = form.r.asDiagonal() * map.W_transposed;
     spread += error * form.r;
   } else {
     spread += form.r;

@@ -59,8 +59,7 @@ void IntersectWith(const Ranges& other, Ranges& ranges);
 AffineForm AsConstants(const Ranges& ranges);
 
 // λ∘q + μ ± δ.
-AffineForm Scale(const AffineForm& form, const Vector& lambda, const Vector& mu,
-                 const Vector& delta);
+AffineForm Scale(AffineForm form, const Vector& lambda, const Vector& mu, const Vector& delta);
 // W q. Remainders become remainders, or, if they are named, a symbol for each quantity of `form`,
 // after its own.
 AffineForm Map(const LinearMap& map, const AffineForm& form, bool name_remainders = false);

@@ -50,7 +50,7 @@ class ValueSweep {
   bool Run(bool slopes) {
     for (const NetworkLayer& layer : network_.layers) {
       const bool last = &layer == &network_.layers.back();
-      const AffineForm z = Affine(layer, a_, NamesRemainders(layer));
+      AffineForm z = Affine(layer, a_, NamesRemainders(layer));
       Ranges z_range = RangesOf(z);
       IntersectWith(RangesOf(Affine(layer, AsConstants(a_range_), false)), z_range);
       if (!IsModerate(z_range)) return false;
@@ -59,7 +59,7 @@ class ValueSweep {
         y_range_ = z_range;
         return true;
       }
-      Activate(layer, z, z_range, slopes);
+      Activate(layer, std::move(z), z_range, slopes);
     }
     return true;
   }
@@ -95,12 +95,12 @@ class ValueSweep {
     return z;
   }
 
-  void Activate(const NetworkLayer& layer, const AffineForm& z, const Ranges& z_range, bool slopes) {
+  void Activate(const NetworkLayer& layer, AffineForm z, const Ranges& z_range, bool slopes) {
     Lines values(z.Size());
     Lines derivatives(z.Size());
     for (Index unit = 0; unit < z.Size(); ++unit) {
       const ActivationRelaxation lines =
-          Relax(network_.activation, z_range.lo(unit), z_range.hi(unit));
+          Relax(network_.activation, z_range.lo(unit), z_range.hi(unit), slopes);
       values.Set(unit, lines.value);
       derivatives.Set(unit, lines.slope);
     }
@@ -109,7 +109,7 @@ class ValueSweep {
                                        derivatives.mu, derivatives.delta),
                          .range = std::move(derivatives.range)});
     }
-    AffineForm activated = Scale(z, values.lambda, values.mu, values.delta);
+    AffineForm activated = Scale(std::move(z), values.lambda, values.mu, values.delta);
     if (layer.residual) {
       AddTo(a_, activated);
       AddRanges(a_range_, values.range);
@@ -147,10 +147,10 @@ AffineForm ValueAtCentre(const NetworkLayers& network, const AffineForm& u) {
     if (&layer == &network.layers.back()) return z;
     AffineForm activated = z;
     for (Index unit = 0; unit < z.Size(); ++unit) {
-      const double value = EvaluateJet(network.activation, z.P(0, unit))[0];
+      const double value = ActivationNear(network.activation, z.P(0, unit));
       activated.P(0, unit) = value;
-      activated.r(unit) = (kLargestSlope + 0x1p-20) * z.r(unit) +
-                          2 * kJetError * (1 + std::abs(z.P(0, unit)));
+      activated.r(unit) =
+          (kLargestSlope + 0x1p-20) * z.r(unit) + 2 * kJetError * (1 + std::abs(z.P(0, unit)));
     }
     if (layer.residual) AddTo(a, activated);
     a = std::move(activated);

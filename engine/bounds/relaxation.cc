@@ -95,11 +95,10 @@ struct Sample {
 };
 
 // ψ = φ (order 0) or φ′ (order 1).
+template <Activation activation_, std::size_t order_>
 class Curve {
  public:
-  Curve(Activation activation, std::size_t order) : activation_(activation), order_(order) {}
-
-  Sample At(double z) const { return From(z, EvaluateJet(activation_, z, order_ == 0)); }
+  Sample At(double z) const { return From(z, EvaluateJet<activation_>(z, order_ == 0)); }
   Sample From(double z, const Jet& jet) const { return {z, jet[order_], jet[order_ + 1]}; }
 
   Relaxation Relax(const Sample& left, const Sample& right) const {
@@ -153,31 +152,57 @@ class Curve {
       tangent = {};
       tangent.Add(height + slope * (start.z - turn.z));
       tangent.Add(height + slope * (end.z - turn.z));
-      if (tangent.high - tangent.low < 0.02 * std::abs(height - end_height)) break;
+      if (tangent.high - tangent.low < 0.05 * std::abs(height - end_height)) break;
       (slope * below > 0 ? a : b) = turn.z;
       (slope * below > 0 ? below : above) = slope;
     }
     heights.Add(tangent.low);
     heights.Add(tangent.high);
   }
-
-  Activation activation_;
-  std::size_t order_;
 };
 
-}  // namespace
-
-ActivationRelaxation Relax(Activation activation, double l, double u) {
+template <Activation activation>
+ActivationRelaxation RelaxOne(double l, double u, bool slope) {
   if (activation == Activation::kSin && u - l > 2 * std::numbers::pi) {
     const Relaxation all{.lambda = 0, .mu = 0, .delta = 1, .lo = -1, .hi = 1};
     return {all, all};
   }
-  const Jet left = EvaluateJet(activation, l);
-  const Jet right = EvaluateJet(activation, u);
-  const Curve value(activation, 0);
-  const Curve slope(activation, 1);
-  return {value.Relax(value.From(l, left), value.From(u, right)),
-          slope.Relax(slope.From(l, left), slope.From(u, right))};
+  const Jet left = EvaluateJet<activation>(l);
+  const Jet right = EvaluateJet<activation>(u);
+  const Curve<activation, 0> of_value;
+  const Curve<activation, 1> of_slope;
+  return {of_value.Relax(of_value.From(l, left), of_value.From(u, right)),
+          slope ? of_slope.Relax(of_slope.From(l, left), of_slope.From(u, right)) : Relaxation{}};
+}
+
+// call.template operator()<activation>().
+template <class Call>
+auto Dispatch(Activation activation, const Call& call) {
+  switch (activation) {
+    case Activation::kSoftplus:
+      return call.template operator()<Activation::kSoftplus>();
+    case Activation::kTanh:
+      return call.template operator()<Activation::kTanh>();
+    case Activation::kSilu:
+      return call.template operator()<Activation::kSilu>();
+    case Activation::kGelu:
+      return call.template operator()<Activation::kGelu>();
+    case Activation::kSin:
+      break;
+  }
+  return call.template operator()<Activation::kSin>();
+}
+
+}  // namespace
+
+ActivationRelaxation Relax(Activation activation, double l, double u, bool slope) {
+  return Dispatch(activation,
+                  [&]<Activation kActivation>() { return RelaxOne<kActivation>(l, u, slope); });
+}
+
+double ActivationNear(Activation activation, double z) {
+  return Dispatch(activation,
+                  [&]<Activation kActivation>() { return EvaluateJet<kActivation>(z)[0]; });
 }
 
 }  // namespace sobolev::bounds

@@ -32,8 +32,11 @@ struct ActivationRelaxation {
   Relaxation slope;  // ψ = φ′
 };
 
-// For z in [l, u], −kLargestActivation <= l <= u <= kLargestActivation.
-ActivationRelaxation Relax(nn::Activation activation, double l, double u);
+// For z in [l, u], −kLargestActivation <= l <= u <= kLargestActivation; of φ′ only if `slope`.
+ActivationRelaxation Relax(nn::Activation activation, double l, double u, bool slope = true);
+
+// φ(z) within kJetError (1 + |z|), |z| <= kLargestActivation.
+double ActivationNear(nn::Activation activation, double z);
 
 }  // namespace sobolev::bounds
 
