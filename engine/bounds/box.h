@@ -34,6 +34,9 @@ struct Enclosure {
   Vector y_hi;
   Matrix J_lo;  // n×m: column i bounds ∇y_i, as in a Jacobian of one point (base/matrix.h).
   Matrix J_hi;
+  // n, >= 0: how much of what the bounds are too wide by is due to the width of each input; or
+  // empty, if that is not known. A guess, for choosing where to split.
+  Vector influence;
 
   // What is true of everything.
   static Enclosure Entire(Index n, Index m, bool jacobian);

@@ -2,10 +2,12 @@
 
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/bounds/box.h"
+#include "engine/bounds/difference_encloser.h"
 #include "engine/bounds/network_encloser.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/surrogate.h"
@@ -36,6 +38,13 @@ Enclosure Encloser::Enclose(const Box& box, bool jacobian) const {
   return enclosure;
 }
 
+void SurrogateEncloser::Evaluate(const Matrix& X, Matrix* Y, Matrix* J) const {
+  Y->resize(m(), X.cols());
+  if (J != nullptr) J->resize(n(), m() * X.cols());
+  surrogate_.Predict({X.data(), X.rows(), X.cols()}, std::nullopt, std::nullopt,
+                     {.Y = Y->data(), .J = J != nullptr ? J->data() : nullptr});
+}
+
 std::unique_ptr<const Encloser> MakeEncloser(const Surrogate& surrogate) {
   switch (surrogate.kind()) {
     case SurrogateKind::kNetwork:
@@ -51,6 +60,18 @@ std::unique_ptr<const Encloser> MakeEncloser(const Surrogate& surrogate) {
   }
   throw FailedPrecondition("NO_BOUNDS", "model",
                            "there are no proven bounds for this kind of model yet");
+}
+
+std::unique_ptr<const Encloser> MakeDifferenceEncloser(const Surrogate& f, const Surrogate& g) {
+  if (f.n() != g.n() || f.m() != g.m()) {
+    throw InvalidArgument("SHAPE_MISMATCH", "model",
+                          "expected models of as many inputs and outputs as each other");
+  }
+  if (f.kind() == SurrogateKind::kNetwork && g.kind() == SurrogateKind::kNetwork) {
+    return std::make_unique<NetworkDifferenceEncloser>(
+        dynamic_cast<const nn::NetworkSurrogate&>(f), dynamic_cast<const nn::NetworkSurrogate&>(g));
+  }
+  return std::make_unique<DifferenceEncloser>(MakeEncloser(f), MakeEncloser(g));
 }
 
 }  // namespace sobolev::bounds

@@ -23,8 +23,8 @@ class Encloser {
 
   virtual Index n() const = 0;
   virtual Index m() const = 0;
-  // About the multiply-adds of one Enclose with derivatives.
-  virtual double Cost() const = 0;
+  // Y (m×N) and, unless null, J (n×(m·N)) at the columns of X (n×N), as Surrogate::Predict.
+  virtual void Evaluate(const Matrix& X, Matrix* Y, Matrix* J) const = 0;
 
   // Bounds on a box, of derivatives if wanted; infinite where nothing is known. Throws as
   // RequireBox.
@@ -36,8 +36,25 @@ class Encloser {
   virtual Enclosure EncloseBox(const Box& box, bool jacobian) const = 0;
 };
 
-// Keeps references to the surrogate, which must outlive it.
+// Of one surrogate, which must outlive it.
+class SurrogateEncloser : public Encloser {
+ public:
+  explicit SurrogateEncloser(const Surrogate& surrogate) : surrogate_(surrogate) {}
+
+  Index n() const override { return surrogate_.n(); }
+  Index m() const override { return surrogate_.m(); }
+  void Evaluate(const Matrix& X, Matrix* Y, Matrix* J) const override;
+
+ private:
+  const Surrogate& surrogate_;
+};
+
+// The surrogate must outlive what comes back.
 std::unique_ptr<const Encloser> MakeEncloser(const Surrogate& surrogate);
+
+// Of f − g, of the same n and m, else throws Error(kInvalidArgument) naming "model". Two networks
+// are bounded together, so that what they have in common cancels.
+std::unique_ptr<const Encloser> MakeDifferenceEncloser(const Surrogate& f, const Surrogate& g);
 
 }  // namespace sobolev::bounds
 

@@ -1,4 +1,4 @@
-// Bounds of networks by linear relaxation (network_forms.h), and of the difference of two.
+// Bounds of networks by linear relaxation (network_forms.h).
 
 #ifndef SOBOLEV_ENGINE_BOUNDS_NETWORK_ENCLOSER_H_
 #define SOBOLEV_ENGINE_BOUNDS_NETWORK_ENCLOSER_H_
@@ -11,15 +11,12 @@
 
 namespace sobolev::bounds {
 
-class NetworkEncloser : public Encloser {
+class NetworkEncloser : public SurrogateEncloser {
  public:
-  explicit NetworkEncloser(const nn::NetworkSurrogate& network) : layers_(network) {}
+  explicit NetworkEncloser(const nn::NetworkSurrogate& network)
+      : SurrogateEncloser(network), layers_(network) {}
 
   const NetworkLayers& layers() const { return layers_; }
-
-  Index n() const override { return layers_.n(); }
-  Index m() const override { return layers_.m(); }
-  double Cost() const override;
 
  protected:
   Enclosure EncloseBox(const Box& box, bool jacobian) const override;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -44,7 +45,11 @@ struct Lines {
 class ValueSweep {
  public:
   ValueSweep(const NetworkLayers& network, const AffineForm& u)
-      : network_(network), u_(u), a_(u), a_range_(RangesOf(u)) {}
+      : network_(network),
+        u_(u),
+        a_(u),
+        a_range_(RangesOf(u)),
+        influence_(Vector::Zero(network.n())) {}
 
   // False if a number is too large.
   bool Run(bool slopes) {
@@ -66,6 +71,8 @@ class ValueSweep {
 
   const AffineForm& y() const { return y_; }
   const Ranges& y_range() const { return y_range_; }
+  // Of each input: the remainders of all units, by its part in their ranges.
+  const Vector& influence() const { return influence_; }
   // φ′(z_l) of hidden layers, from the first.
   const std::vector<SlopeForm>& slopes() const { return slopes_; }
 
@@ -109,6 +116,9 @@ class ValueSweep {
                                        derivatives.mu, derivatives.delta),
                          .range = std::move(derivatives.range)});
     }
+    const Vector blame = values.delta.cwiseQuotient(
+        (z_range.hi - z_range.lo).cwiseMax(std::numeric_limits<double>::min()));
+    influence_ += z.P.middleRows(1, network_.n()).cwiseAbs() * blame;
     AffineForm activated = Scale(std::move(z), values.lambda, values.mu, values.delta);
     if (layer.residual) {
       AddTo(a_, activated);
@@ -132,6 +142,7 @@ class ValueSweep {
   Ranges a_range_;
   AffineForm y_;
   Ranges y_range_;
+  Vector influence_;
   std::vector<SlopeForm> slopes_;
 };
 
@@ -189,6 +200,7 @@ std::optional<NetworkForms> FormsOf(const NetworkLayers& network, const Box& box
                      .y = Scale(sweep.y(), scaling.y_scale, scaling.y_mean, none)};
   forms.y_range =
       RangesOf(Scale(AsConstants(sweep.y_range()), scaling.y_scale, scaling.y_mean, none));
+  forms.influence = sweep.influence();
   if (!jacobian) return forms;
 
   const AffineForm at_centre =
@@ -209,6 +221,7 @@ NetworkForms Difference(NetworkForms f, const NetworkForms& g) {
   f.y_range = {range.lo - g.y_range.hi, range.hi - g.y_range.lo};
   f.y_range.lo -= 0x1p-51 * f.y_range.lo.cwiseAbs();
   f.y_range.hi += 0x1p-51 * f.y_range.hi.cwiseAbs();
+  f.influence += g.influence;
   if (!f.J) return f;
   f.y_centre -= g.y_centre;
   f.y_error = (1 + RoundingOf(1)) * (f.y_error + g.y_error) + 0x1p-51 * f.y_centre.cwiseAbs();
@@ -224,6 +237,7 @@ Enclosure EnclosureOf(const NetworkForms& forms) {
   Ranges y = RangesOf(forms.y);
   IntersectWith(forms.y_range, y);
   Enclosure enclosure;
+  enclosure.influence = forms.influence;
   if (forms.J) {
     const AdjointForm& J = *forms.J;
     const Ranges change = RangesOfIntegrals(J, forms.x_radius);

@@ -33,6 +33,7 @@ struct NetworkForms {
   Vector y_centre;  // m: y at the centre of the box, ± y_error
   Vector y_error;
   std::optional<AdjointForm> J;  // Of n units: the inputs.
+  Vector influence;              // As in Enclosure.
 };
 
 // None if numbers are too large for relaxations.
