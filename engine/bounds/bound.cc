@@ -161,7 +161,7 @@ class Subdivision {
 
   // Where derivatives have one sign, bounds of values are those of the faces.
   void Narrow(Piece& piece) {
-    if (!options_.jacobian || encloser_.m() > kMaxFacedOutputs) return;
+    if (!options_.jacobian || !encloser_.IsSmooth() || encloser_.m() > kMaxFacedOutputs) return;
     for (Index i = 0; i < encloser_.m(); ++i) {
       if (num_boxes_ + 2 > options_.max_boxes) return;
       if (Score(piece.enclosure, i) <= options_.tolerance) continue;

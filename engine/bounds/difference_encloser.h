@@ -19,6 +19,7 @@ class DifferenceEncloser : public Encloser {
 
   Index n() const override { return f_->n(); }
   Index m() const override { return f_->m(); }
+  bool IsSmooth() const override { return f_->IsSmooth() && g_->IsSmooth(); }
   void Evaluate(const Matrix& X, Matrix* Y, Matrix* J) const override;
 
  protected:

@@ -23,6 +23,9 @@ class Encloser {
 
   virtual Index n() const = 0;
   virtual Index m() const = 0;
+  // Whether the function is continuous, and its derivatives, where they exist, are all within their
+  // bounds, so that a function whose derivative has one sign is monotone.
+  virtual bool IsSmooth() const { return true; }
   // Y (m×N) and, unless null, J (n×(m·N)) at the columns of X (n×N), as Surrogate::Predict.
   virtual void Evaluate(const Matrix& X, Matrix* Y, Matrix* J) const = 0;
 
@@ -47,6 +50,17 @@ class SurrogateEncloser : public Encloser {
 
  private:
   const Surrogate& surrogate_;
+};
+
+// By natural intervals, and, where the function is smooth, by the mean value theorem:
+// y(x) ∈ y(x_c) + J (x − x_c).
+class CentredEncloser : public SurrogateEncloser {
+ public:
+  using SurrogateEncloser::SurrogateEncloser;
+
+ protected:
+  Enclosure EncloseBox(const Box& box, bool jacobian) const final;
+  virtual Enclosure EncloseNaturally(const Box& box, bool jacobian) const = 0;
 };
 
 // The surrogate must outlive what comes back.

@@ -33,6 +33,13 @@ inline Enclosure EnclosureOf(const IntervalVector& y, const IntervalMatrix& J) {
           .J_hi = J.unaryExpr(hi)};
 }
 
+inline IntervalVector ValuesOf(const Enclosure& enclosure) {
+  return IntervalsOf(enclosure.y_lo, enclosure.y_hi);
+}
+inline IntervalMatrix JacobianOf(const Enclosure& enclosure) {
+  return IntervalsOf(enclosure.J_lo, enclosure.J_hi);
+}
+
 }  // namespace sobolev::bounds
 
 #endif  // SOBOLEV_ENGINE_BOUNDS_INTERVALS_H_
