@@ -20,6 +20,14 @@ OURS = {
     "engine/nn": ["engine/base", "engine/dense", "engine/surrogate"],
     "engine/regression": ["engine/base", "engine/dense", "engine/surrogate"],
     "engine/chain": ["engine/base", "engine/nn", "engine/program", "engine/surrogate"],
+    "engine/prune": [
+        "engine/ad",
+        "engine/base",
+        "engine/dense",
+        "engine/nn",
+        "engine/program",
+        "engine/surrogate",
+    ],
     "engine/train": [
         "engine/base",
         "engine/chain",
