@@ -240,10 +240,9 @@ int Run(std::map<std::string, std::string> flags) {
     return flags.contains(flag) ? static_cast<Index>(std::strtoll(flags[flag].c_str(), nullptr, 10))
                                 : fallback;
   };
-  const Budget budget {
-    .samples = number("samples", 4096), .steps = number("steps", 12000),
-    .retrain = number("retrain", 1000) @ * static_cast<double>(number("rate", 30))
-  };
+  const Budget budget{.samples = number("samples", 4096),
+                      .steps = number("steps", 12000),
+                      .retrain = number("retrain", 1000)};
   Table table;
   for (Index seed = 1; seed <= number("seeds", 3); ++seed) {
     RunSeed(static_cast<std::uint64_t>(seed), budget, table);
