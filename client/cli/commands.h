@@ -38,6 +38,8 @@ void AddJobCommands(CLI::App& app, Context& context);
 void AddProgramCommands(CLI::App& app, Context& context);
 // `program sample`, into the group `program`.
 void AddProgramSampleCommand(CLI::App& group, Context& context);
+// `model plan`, into the group `model`.
+void AddPlanCommand(CLI::App& group, Context& context);
 // `token`, which makes what --token takes.
 void AddTokenCommands(CLI::App& app, Context& context);
 // `chain`, plans of derivatives that ask no server.

@@ -60,6 +60,12 @@ void WritePositions(ByteWriter& writer, const std::vector<Index>& positions) {
 
 }  // namespace
 
+double MultiplyAddsOfDirection(const Surrogate& function) {
+  const double more = function.Cost({.num_points = kTypicalPoints, .num_tangents = 2}) -
+                      function.Cost({.num_points = kTypicalPoints, .num_tangents = 1});
+  return std::max(0.0, more / static_cast<double>(kTypicalPoints));
+}
+
 Pipeline::Pipeline(Index n, std::vector<Stage> stages, std::vector<Index> outputs)
     : n_(n), outputs_(std::move(outputs)) {
   RequireRange("stages", "stages", static_cast<Index>(stages.size()), 1, kMaxStages);
@@ -92,13 +98,10 @@ std::optional<JacobianChain> Pipeline::AsChain() const {
   for (const PlacedStage& stage : stages_) {
     if (!follows(stage.inputs, first, count) || count == 0) return std::nullopt;
     const Surrogate& function = *stage.function;
-    const double edges = (function.Cost({.num_points = kTypicalPoints, .num_tangents = 2}) -
-                          function.Cost({.num_points = kTypicalPoints, .num_tangents = 1})) /
-                         static_cast<double>(kTypicalPoints);
     first = stage.first_output;
     count = function.m();
     factors.push_back({static_cast<std::uint64_t>(function.n()), static_cast<std::uint64_t>(count),
-                       static_cast<std::uint64_t>(std::max(0.0, std::round(edges)))});
+                       static_cast<std::uint64_t>(std::round(MultiplyAddsOfDirection(function)))});
   }
   if (!follows(outputs_, first, count)) return std::nullopt;
   return JacobianChain(std::move(factors));

@@ -34,6 +34,9 @@ struct Stage {
   std::vector<Index> inputs;
 };
 
+// The multiply-adds of one more tangent at a point of a batch.
+double MultiplyAddsOfDirection(const Surrogate& function);
+
 class Pipeline : public Surrogate {
  public:
   static constexpr Index kMaxStages = 64;

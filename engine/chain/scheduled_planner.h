@@ -23,6 +23,9 @@ namespace sobolev::chain {
 inline constexpr int kMaxWorkers = 1024;
 inline constexpr int kMaxScheduledFactors = 128;
 
+// Nodes of the searches; chains of up to 8 factors take about 10 ms at most.
+inline constexpr std::int64_t kDefaultEffort = 200'000;
+
 struct ScheduledPlan {
   ChainPlan plan;
   Schedule schedule;
@@ -30,14 +33,13 @@ struct ScheduledPlan {
   bool optimal = false;           // Proven: no plan ends earlier than this one.
 };
 
-// The best plan found with `effort` nodes of the searches; with the default, chains of up to 8
-// factors take about 10 ms. Deterministic.
+// The best plan found with `effort` nodes. Deterministic.
 //
 // Throws Error(kInvalidArgument) naming "workers" unless it is in [1, kMaxWorkers], or "factors" if
 // there are more than kMaxScheduledFactors or the work could reach 2⁶³; kCancelled once `stop`
 // fires.
 ScheduledPlan PlanScheduled(const JacobianChain& chain, int workers, const ChainRules& rules = {},
-                            std::int64_t effort = 200'000, const std::stop_token& stop = {});
+                            std::int64_t effort = kDefaultEffort, const std::stop_token& stop = {});
 
 }  // namespace sobolev::chain
 
