@@ -64,12 +64,15 @@ HttpReply Gateway::AnswerCaller(const HttpRequest& request) {
   const TenantScope tenant(pass.tenant());
   std::unique_lock turn(large_bodies_, std::defer_lock);
   if (request.body.size() > kLargeBodyBytes) turn.lock();
-  return Route(request);
+  std::stop_source stop;
+  const std::stop_callback on_cancel(stop_.get_token(), [&stop] { stop.request_stop(); });
+  const CallerWatch::Watched watched(callers_, request.has_left, stop);
+  return Route(request, stop.get_token());
 }
 
-HttpReply Gateway::Route(const HttpRequest& request) const {
-  if (Tesseract::Takes(request.path)) return tesseract_.Answer(request, stop_.get_token());
-  if (UmBridge::Takes(request.path)) return um_bridge_.Answer(request, stop_.get_token());
+HttpReply Gateway::Route(const HttpRequest& request, const std::stop_token& stop) const {
+  if (Tesseract::Takes(request.path)) return tesseract_.Answer(request, stop);
+  if (UmBridge::Takes(request.path)) return um_bridge_.Answer(request, stop);
   return UmBridge::ErrorReply(404, "InvalidInput",
                               "no such path; expected those of UM-Bridge 1.0 (/Info, /ModelInfo, "
                               "/InputSizes, /OutputSizes, /Evaluate, /Gradient, /ApplyJacobian, "
