@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include <malloc.h>
+
 #include "server/convert/names.h"
 
 namespace sobolev::server {
@@ -61,9 +63,13 @@ HttpReply Gateway::AnswerCaller(const HttpRequest& request) {
       gate_.Enter("/gateway", request.authorization, request.body.size(), pass);
   if (refusal) return UmBridge::ErrorReply(StatusOf(*refusal), refusal->reason, refusal->message);
   const TenantScope tenant(pass.tenant());
-  std::unique_lock turn(large_bodies_, std::defer_lock);
-  if (request.body.size() > kLargeBodyBytes) turn.lock();
-  return Route(request);
+  if (request.body.size() <= kLargeBodyBytes) return Route(request);
+  const std::lock_guard turn(large_bodies_);
+  HttpReply reply = Route(request);
+  // What the JSON took goes back to the system: each of the many threads that may take the next
+  // large body would keep as much for itself.
+  malloc_trim(0);
+  return reply;
 }
 
 HttpReply Gateway::Route(const HttpRequest& request) const {
