@@ -126,6 +126,32 @@ class Wiring {
     for (const Source& output : outputs_) pipeline_.add_outputs(output.name);
   }
 
+  // A stage whose outputs nobody takes is a name that does not fit, most likely.
+  void RequireAllUsed(const std::vector<PipelinePart>& parts) const {
+    std::set<Index> used;
+    const auto use = [&used](const std::vector<Source>& sources) {
+      for (const Source& source : sources) {
+        if (source.is_output) used.insert(source.index);
+      }
+    };
+    for (const std::vector<Source>& sources : inputs_of_stages_) use(sources);
+    use(outputs_);
+    Index first = 0;
+    for (std::size_t k = 0; k < parts.size(); ++k) {
+      const Index end = first + parts[k].schema.outputs_size();
+      const auto found = used.lower_bound(first);
+      if (found == used.end() || *found >= end) {
+        throw InvalidArgument(
+            "UNUSED_STAGE", "stages[" + std::to_string(k) + "]",
+            "expected that something takes an output of \"" + parts[k].stage.name() + "\" (" +
+                NamesOf(parts[k].schema.outputs()) +
+                "), got nothing; bind an input of a later stage to it, name it among the outputs, "
+                "or leave the stage out");
+      }
+      first = end;
+    }
+  }
+
   std::shared_ptr<const chain::Pipeline> Make(const std::vector<PipelinePart>& parts) const {
     RequireCount("stages", inputs_.size(), nn::kMaxInputs,
                  "inputs of the pipeline, which are those that no stage provides");
@@ -264,6 +290,7 @@ WiredPipeline WirePipeline(const v1::CreatePipelineRequest& request,
                     "stages[" + std::to_string(k) + "].inputs");
   }
   wiring.SetOutputs(request.outputs(), parts.back());
+  wiring.RequireAllUsed(parts);
   WiredPipeline wired{.surrogate = wiring.Make(parts), .description = {}};
   wiring.Describe(wired.description);
   Describe(*wired.surrogate, wired.description);

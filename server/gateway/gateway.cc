@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include <malloc.h>
+
 #include "server/convert/names.h"
 
 namespace sobolev::server {
@@ -63,11 +65,16 @@ HttpReply Gateway::AnswerCaller(const HttpRequest& request) {
   if (refusal) return UmBridge::ErrorReply(StatusOf(*refusal), refusal->reason, refusal->message);
   const TenantScope tenant(pass.tenant());
   std::unique_lock turn(large_bodies_, std::defer_lock);
-  if (request.body.size() > kLargeBodyBytes) turn.lock();
+  const bool is_large = request.body.size() > kLargeBodyBytes;
+  if (is_large) turn.lock();
   std::stop_source stop;
   const std::stop_callback on_cancel(stop_.get_token(), [&stop] { stop.request_stop(); });
   const CallerWatch::Watched watched(callers_, request.has_left, stop);
-  return Route(request, stop.get_token());
+  HttpReply reply = Route(request, stop.get_token());
+  // What the JSON took goes back to the system: each of the many threads that may take the next
+  // large body would keep as much for itself.
+  if (is_large) malloc_trim(0);
+  return reply;
 }
 
 HttpReply Gateway::Route(const HttpRequest& request, const std::stop_token& stop) const {

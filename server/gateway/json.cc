@@ -15,8 +15,10 @@ constexpr int kMaxDepth = 32;
 
 Error InvalidJson(const std::string& what) { return InvalidArgument("INVALID_JSON", "body", what); }
 
-// Brackets beyond the limit are found before the parser spends memory on each of them.
-void RequireShallow(std::string_view text) {
+// The number of members in all objects of the text, each as often as it is written. Brackets beyond
+// the limit are found here, before the parser spends memory on each of them.
+std::size_t CountMembers(std::string_view text) {
+  std::size_t members = 0;
   int depth = 0;
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -33,8 +35,19 @@ void RequireShallow(std::string_view text) {
       }
     } else if (c == ']' || c == '}') {
       --depth;
+    } else if (c == ':') {
+      ++members;
     }
   }
+  return members;
+}
+
+// The number of members in all objects within `value`, each once.
+std::size_t CountMembers(const Json& value) {
+  if (!value.is_structured()) return 0;
+  std::size_t members = value.is_object() ? value.size() : 0;
+  for (const Json& element : value) members += CountMembers(element);
+  return members;
 }
 
 Error WrongKind(const std::string& expected, const Json& value, const std::string& field) {
@@ -60,17 +73,22 @@ const double* AppendLists(const double* numbers, std::span<const std::int64_t> s
 }  // namespace
 
 Json ParseObject(const std::string& body) {
-  RequireShallow(body);
+  const std::size_t written = CountMembers(std::string_view(body));
   Json value;
   try {
     value = Json::parse(body);
   } catch (const Json::parse_error& error) {
-    throw InvalidJson("expected JSON, which has no NaN or Infinity, got something else at byte " +
-                      std::to_string(error.byte));
+    throw InvalidJson(
+        "expected JSON in UTF-8, which has no NaN or Infinity, got something else at byte " +
+        std::to_string(error.byte));
   } catch (const Json::exception&) {
     throw InvalidJson("expected JSON with numbers in the range of float64");
   }
   if (!value.is_object()) throw WrongKind("a JSON object", value, "body");
+  // Readers differ in which of two members they take, so that a proxy may have checked the other.
+  if (CountMembers(value) != written) {
+    throw InvalidJson("expected each name once in an object, got one twice");
+  }
   return value;
 }
 

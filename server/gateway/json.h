@@ -18,7 +18,7 @@ using Json = nlohmann::json;
 
 // The object that `body` is. Throws Error(kInvalidArgument INVALID_JSON) naming "body" and the
 // position: text that is no JSON (such as NaN and Infinity, which JSON does not have), more than 32
-// levels of brackets, or something else than an object.
+// levels of brackets, an object with two members of one name, or something else than an object.
 Json ParseObject(const std::string& body);
 
 // All below throw Error(kInvalidArgument) naming `field`.

@@ -135,6 +135,12 @@ ROWS = [
     (PIPELINE, 'model_id: "never"', "INVALID_ARGUMENT", "stages"),
     (PIPELINE, stages('name: "one"'), "INVALID_ARGUMENT", "stages[0]"),
     (PIPELINE, stages(PROGRAM, PROGRAM), "INVALID_ARGUMENT", "stages[1].name"),
+    (
+        PIPELINE,
+        stages(PROGRAM, 'name: "two" program: "programs/bad-input"', outputs="two.u"),
+        "INVALID_ARGUMENT",
+        'stages[0]: expected that something takes an output of "one" (u)',
+    ),
     (PIPELINE, stages(PROGRAM, outputs="two.u"), "INVALID_ARGUMENT", "outputs[0]"),
     # The Open Inference Protocol.
     (INFER, 'model_name: "bad-input"', "INVALID_ARGUMENT", "inputs: expected an input x"),

@@ -7,6 +7,7 @@ import unittest
 
 import doc_paths
 import doc_quotes
+import doc_tests
 import include_boundaries
 
 
@@ -101,6 +102,22 @@ class LintTest(unittest.TestCase):
                 "a.md: what it quotes from examples/a.py does not stand there",
                 "b.md: quotes examples/gone.py, which does not exist",
                 "c.md: quotes nothing from examples/a.py",
+            ],
+        )
+
+    def test_a_document_may_name_only_tests_that_exist_once(self):
+        self.write("tests/a/test_b.py", "def test_one():\n    pass\n\n\ndef test_two(x):\n    pass\n")
+        self.write("tests/c/test_d.py", "async def other():\n    pass\n\n\ndef test_two():\n    pass\n")
+        self.write("tests/e_test.cc", "TEST(ATest, Works) {}\nTEST_F(\n    BTest, Too) {}\n")
+        self.write("README.md", "`test_one`, `ATest.Works`, `BTest.Too`, `code`, test_none")
+        self.assertEqual(doc_tests.check(self.root), [])
+        self.write("a.md", "`test_one` and `test_two`, `test_three`; `ATest.Fails`")
+        self.assertEqual(
+            doc_tests.check(self.root),
+            [
+                "a.md: names test_two, of which there are 2",
+                "a.md: names test_three, which is no test",
+                "a.md: names ATest.Fails, which is no test",
             ],
         )
 

@@ -56,7 +56,7 @@ def as_floats(values: Any, field: str) -> FloatArray:
         return np.asarray(array, dtype="<f4" if array.dtype == np.float32 else "<f8")
     except (TypeError, ValueError) as error:
         raise invalid_argument(
-            "NOT_NUMERIC", field, f"expected an array of real numbers, got {error}"
+            "NOT_NUMERIC", field, f"expected an array of real numbers ({error})"
         ) from None
 
 
@@ -191,14 +191,15 @@ def as_points(values: Any, names: Sequence[str], field: str = "x") -> tuple[Floa
     A vector is one point; with a single input, each of its elements is a point.
     """
     n = len(names)
-    array = as_floats(select_columns(values, names, field), field)
-    is_point = (array.ndim == 1 and n > 1) or array.ndim == 0
+    given = as_floats(select_columns(values, names, field), field)
+    is_point = (given.ndim == 1 and n > 1) or given.ndim == 0
+    array = given
     if is_point:
         array = array.reshape(1, -1)
     elif array.ndim == 1:
         array = array.reshape(-1, 1)
     if array.ndim != 2 or array.shape[1] != n:
-        raise _mismatch(field, f"[N, {n}]" + (f" or [{n}]" if n > 1 else " or [N]"), array)
+        raise _mismatch(field, f"[N, {n}]" + (f" or [{n}]" if n > 1 else " or [N]"), given)
     require_finite(array, field)
     return array, is_point
 

@@ -131,6 +131,11 @@ def test_directions_broadcast_over_points(given, points, width, is_point, sent, 
     assert array.ravel().tolist() == values.ravel().tolist()
 
 
+def test_points_of_another_width_are_refused_with_the_shape_that_was_given():
+    with pytest.raises(InvalidArgumentError, match=r"expected shape \[N, 2\] or \[2\], got \[3\]"):
+        _arrays.as_points([1, 2, 3], ["a", "b"])
+
+
 @pytest.mark.parametrize(
     ("given", "is_point"), [((4,), False), ((4, 3), False), ((2, 2, 3), False), ((2, 2, 3), True)]
 )

@@ -330,6 +330,8 @@ TEST_F(PipelineServiceTest, WhatCannotBeWiredIsNamed) {
       {bound("y", "lift.l"), "stages[0].inputs[\"y\"]: expected an output of an earlier"},
       {bound("y", "1"), "stages[0].inputs[\"y\"]: expected a letter"},
       {bound("y", ""), "stages[0].inputs[\"y\"]: expected 1 to 63"},
+      {"stages { name: \"idle\" model: \"models/grid\" } " + grid + bound("y", "grid.y"),
+       "stages[0]: expected that something takes an output of \"idle\""},
       {grid + lift + "outputs: \"lift.z\"", "outputs[0]: expected \"{stage}.{output}\""},
       {grid + lift + "outputs: \"k\" outputs: \"lift.k\"", "outputs[1]: \"lift.k\" is an output"},
   };

@@ -92,8 +92,8 @@ class ModelServiceServicer(object):
         parts, so that deleting one changes nothing. Repeating the call returns the newest version if
         it is the same function, and adds a version otherwise, such as after a training of a part
         without a version. ALREADY_EXISTS if the model is not a pipeline, NOT_FOUND naming
-        `stages[k].model` or `stages[k].program`. INVALID_ARGUMENT for
-        names that nothing has, and if the parts take more than 1 GiB of memory.
+        `stages[k].model` or `stages[k].program`. INVALID_ARGUMENT for names that nothing has, for
+        stages whose outputs nothing takes, and if the parts take more than 1 GiB of memory.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
