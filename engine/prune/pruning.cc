@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <sstream>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
@@ -16,6 +18,8 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/prune/box.h"
 #include "engine/prune/layers.h"
+#include "engine/prune/sampled_significance.h"
+#include "engine/prune/significance.h"
 
 namespace sobolev::prune {
 
@@ -97,6 +101,19 @@ Index MostSteps(const Target& target, Index available,
   return kept_to;
 }
 
+// Constants of x and of the hidden layers, as the layers take them.
+std::vector<Vector> OfInputs(const Layers& layers, const Vector& x,
+                             const std::vector<Vector>& hidden) {
+  std::vector<Vector> constants{x};
+  for (Index l = 2; l <= layers.depth(); ++l) {
+    const Vector& a = hidden[static_cast<std::size_t>(l - 2)];
+    Vector& taken = constants.emplace_back(layers.Weights(l).cols());
+    taken.head(a.size()) = a;
+    if (taken.size() > a.size()) taken.tail(x.size()) = x;
+  }
+  return constants;
+}
+
 }  // namespace
 
 void CheckTarget(const Target& target) {
@@ -170,6 +187,35 @@ FitPoints DrawFitPoints(const nn::NetworkSurrogate& network, const Box& box, Ind
   const Vector half = 0.5 * (box.max - box.min).cwiseProduct(to_standard);
   points.directions = half.asDiagonal() * points.directions;
   return points;
+}
+
+void CheckNumPoints(Index num_points) {
+  if (2 <= num_points && num_points <= kMaxSampledPoints) return;
+  throw InvalidArgument(
+      "OUT_OF_RANGE", "num_points",
+      "expected 2 to " + Text(kMaxSampledPoints) + ", got " + Text(num_points) + "; 2048 is usual");
+}
+
+std::vector<Vector> Means(const Layers& layers, const Matrix& X) {
+  // From the first sample, so that the mean of a constant is that constant.
+  const auto mean = [](const Matrix& A) {
+    const Vector first = A.col(0);
+    return Vector(first + (A.colwise() - first).rowwise().mean());
+  };
+  std::vector<Vector> hidden;
+  for (const Matrix& A : Evaluate(layers, X).A) hidden.push_back(mean(A));
+  return OfInputs(layers, mean(X), hidden);
+}
+
+std::vector<Vector> Midpoints(const Layers& layers, const nn::Scaling& scaling, const Box& box,
+                              const NetworkSignificance& significance) {
+  std::vector<Vector> hidden;
+  for (const IntervalMatrix& values : significance.values) {
+    Vector& of_layer = hidden.emplace_back(values.rows());
+    for (Index v = 0; v < values.rows(); ++v) of_layer[v] = values.At(v, 0).Midpoint();
+  }
+  const Vector x = 0.5 * box.min + 0.5 * box.max;
+  return OfInputs(layers, (x - scaling.x_mean).cwiseQuotient(scaling.x_scale), hidden);
 }
 
 void ForEachChunk(const FitPoints& points, const std::stop_token& stop,

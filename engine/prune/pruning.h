@@ -7,11 +7,13 @@
 #include <functional>
 #include <optional>
 #include <stop_token>
+#include <vector>
 
 #include "engine/base/matrix.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/prune/box.h"
 #include "engine/prune/layers.h"
+#include "engine/prune/significance.h"
 
 namespace sobolev::prune {
 
@@ -23,6 +25,16 @@ struct Target {
   // As much as goes with deviations of at most these.
   std::optional<double> value_error;
   std::optional<double> jacobian_error;
+};
+
+// What takes the place of removed vertices and weights. Constants are folded into the biases
+// behind.
+enum class Compensation {
+  kSobolev,   // The means, and then every layer behind is refitted: least squares of the original
+              // pre-activations and their input tangents.
+  kMean,      // Of the vertex over the points.
+  kMidpoint,  // Of its range over the box, by intervals.
+  kZero,
 };
 
 // Throws Error(kInvalidArgument) naming "target" or the field of it that is wrong.
@@ -57,6 +69,15 @@ inline constexpr Index kSketchedDirections = 8;
 
 FitPoints DrawFitPoints(const nn::NetworkSurrogate& network, const Box& box, Index num_points,
                         std::uint64_t seed);
+
+// Throws Error(kInvalidArgument) naming "num_points" unless there are 2 to kMaxSampledPoints.
+void CheckNumPoints(Index num_points);
+
+// The constants that may stand for what layer l = 1 … D takes, [a_{l−1}; x by a skip], at [l − 1]:
+// means over the points, or midpoints over a standardised box.
+std::vector<Vector> Means(const Layers& layers, const Matrix& X);
+std::vector<Vector> Midpoints(const Layers& layers, const nn::Scaling& scaling, const Box& box,
+                              const NetworkSignificance& significance);
 
 // Calls visit(X, X_dot) for some samples at a time, as LayerSweep takes them. Throws
 // Error(kCancelled) soon after `stop` fires.

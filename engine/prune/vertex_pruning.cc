@@ -4,7 +4,6 @@
 #include <optional>
 #include <span>
 #include <stop_token>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,7 +14,6 @@
 #include "engine/prune/box.h"
 #include "engine/prune/layers.h"
 #include "engine/prune/pruning.h"
-#include "engine/prune/sampled_significance.h"
 #include "engine/prune/significance.h"
 #include "engine/prune/sobolev_fit.h"
 #include "engine/prune/vertex_order.h"
@@ -29,11 +27,7 @@ using Kept = std::vector<std::vector<Index>>;
 
 void CheckOptions(const nn::NetworkSurrogate& network, const VertexPruningOptions& options) {
   CheckTarget(options.target);
-  if (options.num_points < 2 || options.num_points > kMaxSampledPoints) {
-    throw InvalidArgument("OUT_OF_RANGE", "num_points",
-                          "expected 2 to " + std::to_string(kMaxSampledPoints) + ", got " +
-                              std::to_string(options.num_points) + "; 2048 is usual");
-  }
+  CheckNumPoints(options.num_points);
   if (network.architecture().hidden.empty()) {
     throw InvalidArgument("NO_HIDDEN_LAYERS", "network.hidden",
                           "expected a network with hidden vertices; there is nothing to prune");
@@ -64,27 +58,8 @@ Kept KeptAfter(const Layers& layers, std::span<const VertexRemoval> removed) {
   return kept;
 }
 
-// The constants that removed vertices become, at [l − 1].
-std::vector<Vector> Means(const Layers& layers, const FitPoints& points) {
-  std::vector<Vector> means;
-  for (const Matrix& A : Evaluate(layers, points.X).A) {
-    // From the first sample, so that the mean of a constant is that constant.
-    const Vector first = A.col(0);
-    means.emplace_back(first + (A.colwise() - first).rowwise().mean());
-  }
-  return means;
-}
-
-std::vector<Vector> Midpoints(const NetworkSignificance& significance) {
-  std::vector<Vector> midpoints;
-  for (const IntervalMatrix& values : significance.values) {
-    Vector& of_layer = midpoints.emplace_back(values.rows());
-    for (Index v = 0; v < values.rows(); ++v) of_layer[v] = values.At(v, 0).Midpoint();
-  }
-  return midpoints;
-}
-
-// Removes vertices of layer l. Layer l + 1 may be whole or cut already in its rows.
+// Removes vertices of layer l; `constants` are those of what layer l + 1 takes. Layer l + 1 may be
+// whole or cut already in its rows.
 void CutLayer(Index l, const std::vector<Index>& kept, const Vector& constants, Layers& layers) {
   const Index width = layers.Width(l);
   const Index skip = layers.Weights(l + 1).cols() - width;
@@ -106,7 +81,7 @@ Layers Folded(const Layers& layers, const Kept& kept, const std::vector<Vector>&
   Layers folded = layers;
   for (Index l = 1; l < layers.depth(); ++l) {
     const auto at = static_cast<std::size_t>(l - 1);
-    CutLayer(l, kept[at], constants[at], folded);
+    CutLayer(l, kept[at], constants[at + 1], folded);
   }
   return folded;
 }
@@ -156,7 +131,7 @@ class VertexPruner {
         layers_(network),
         points_(DrawFitPoints(network, box, options.num_points, options.seed)),
         order_(RemovalOrder(network, box, options.score, points_, options.seed, stop)),
-        means_(Means(layers_, points_)) {
+        means_(Means(layers_, points_.X)) {
     if (options.compensation != Compensation::kSobolev) {
       significance_ = AnalyzeSignificance(network, box, {}, stop);
     }
@@ -204,7 +179,7 @@ class VertexPruner {
       case Compensation::kMean:
         return Folded(layers_, kept, means_);
       case Compensation::kMidpoint:
-        return Folded(layers_, kept, Midpoints(*significance_));
+        return Folded(layers_, kept, Midpoints(layers_, network_.scaling(), box_, *significance_));
       case Compensation::kZero:
         break;
     }

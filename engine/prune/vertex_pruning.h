@@ -15,15 +15,6 @@
 
 namespace sobolev::prune {
 
-// What takes the place of removed vertices. Constants are folded into the biases behind.
-enum class Compensation {
-  kSobolev,   // The means, and then every layer behind is refitted: least squares of the original
-              // pre-activations and their input tangents.
-  kMean,      // Of the vertex over the points.
-  kMidpoint,  // Of its range over the box, by intervals.
-  kZero,
-};
-
 struct VertexPruningOptions {
   VertexScore score = VertexScore::kSobolevObs;
   Compensation compensation = Compensation::kSobolev;
