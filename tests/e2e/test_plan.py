@@ -14,9 +14,16 @@ def train(client, n: int, m: int, hidden: list[int]) -> sobolev.Model:
     rng = np.random.default_rng(1)
     x = rng.uniform(size=(64, n))
     a = rng.normal(size=(n, m))
-    dataset = client.create_dataset(unique("plan"), inputs=n, outputs=m)
-    dataset.append(x, x @ a, np.broadcast_to(a.T, (64, m, n)))
-    return dataset.train(hidden=hidden, optimizer="adam", epochs=1).wait()
+    job = client.train(
+        x,
+        x @ a,
+        jacobian=np.broadcast_to(a.T, (64, m, n)),
+        model=unique("plan"),
+        hidden=hidden,
+        optimizer="adam",
+        epochs=1,
+    )
+    return job.wait(progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +53,7 @@ def test_a_waist_is_where_the_plan_multiplies(waist):
 def test_the_waist_gives_the_same_jacobians(waist):
     x = np.random.default_rng(2).uniform(size=(40, 64))
     jacobian = waist.jacobian(x)
-    rows = waist.vjp(x, np.eye(64))
+    rows = waist.vjp(x, np.broadcast_to(np.eye(64), (40, 64, 64)))
     np.testing.assert_allclose(jacobian, rows, rtol=1e-10, atol=1e-12)
 
 
@@ -76,7 +83,7 @@ def test_a_pipeline_is_planned_through_its_stages(client, waist):
         [
             sobolev.Stage(waist, name="net"),
             sobolev.Stage(
-                program, name="end", inputs={f"y[{i}]": f"net.{y}" for i, y in enumerate(names)}
+                program, name="end", inputs={f"y.{i}": f"net.{y}" for i, y in enumerate(names)}
             ),
         ],
     )
