@@ -18,7 +18,8 @@
 
 namespace {
 
-// Exit codes beyond 0: 1 could not start, 2 bad flags (from ParseConfig).
+// Exit codes beyond 0: 1 could not start, 2 bad flags (from ParseConfig), 3 the listener died (from
+// Server).
 constexpr int kCannotStart = 1;
 
 int Run(int argc, char** argv) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <future>
 #include <initializer_list>
@@ -23,6 +24,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
+#include "server/app/self_probe.h"
 #include "server/auth/gate.h"
 #include "server/auth/tls.h"
 #include "server/base/clock.h"
@@ -53,6 +55,8 @@ namespace sobolev::server {
 namespace {
 
 constexpr int kMinPoolThreads = 4;
+// The exit code of a process whose listener stopped taking connections.
+constexpr int kDeadListener = 3;
 constexpr std::chrono::minutes kJanitorInterval{10};
 
 int ThreadsOrAll(int threads) {
@@ -208,7 +212,14 @@ struct Server::Parts {
           "CANNOT_LISTEN", "listen",
           "cannot listen on " + config.listen.ToString() + "; is another program using the port?");
     }
-    grpc_address = Endpoint{config.listen.host, port}.ToString();
+    const Endpoint endpoint{config.listen.host, port};
+    grpc_address = endpoint.ToString();
+    if (config.self_probe_seconds > 0) {
+      self_probe.emplace(endpoint, ToMillis(config.self_probe_seconds), [] {
+        LogError("the listener is dead; the process ends");
+        std::_Exit(kDeadListener);
+      });
+    }
     admin.emplace(config.metrics.host, config.metrics.port,
                   AdminCallbacks{.metrics_text = [this] { return MetricsText(); },
                                  .serving = [this] { return serving.load(); }});
@@ -242,6 +253,7 @@ struct Server::Parts {
 
   void Shutdown() {
     if (grpc_server == nullptr) return;
+    self_probe.reset();  // From here on the listener may well be silent.
     LogInfo("draining");
     SetServing(false);
     std::this_thread::sleep_for(ToMillis(config.drain_grace_seconds));
@@ -284,6 +296,7 @@ struct Server::Parts {
   ReflectionService reflection_service;
   std::atomic<bool> serving{false};
   std::unique_ptr<grpc::Server> grpc_server;
+  std::optional<SelfProbe> self_probe;
   std::optional<AdminListener> admin;
   std::optional<GatewayListener> gateway_listener;
   std::string grpc_address;

@@ -63,6 +63,10 @@ std::vector<Setting> Settings(ServerConfig& config) {
       Switch("insecure", listeners, "Allow listeners beyond loopback without encryption or login",
              config.insecure),
       Switch("reflection", listeners, "Offer gRPC server reflection", config.reflection),
+      Seconds("self-probe-seconds", listeners,
+              "How often the server checks that its gRPC listener reacts; after three failures it "
+              "ends with exit code 3, to be started again; 0: never",
+              0, config.self_probe_seconds),
       Text("port-file", "FILE", listeners,
            "Once the listeners are up, write their addresses here: lines grpc=HOST:PORT, "
            "metrics=HOST:PORT and gateway=HOST:PORT",

@@ -41,9 +41,10 @@ struct ServerConfig {
   Endpoint metrics{"127.0.0.1", 9464};  // HTTP: /metrics, /healthz.
   // HTTP: UM-Bridge and Tesseract clients. Without a host: nowhere.
   Endpoint gateway{"127.0.0.1", 4242};
-  bool insecure = false;   // Allows listeners without encryption or login beyond it.
-  bool reflection = true;  // gRPC server reflection.
-  std::string port_file;   // Where to write the ports in use; empty: nowhere.
+  bool insecure = false;          // Allows listeners without encryption or login beyond it.
+  bool reflection = true;         // gRPC server reflection.
+  double self_probe_seconds = 0;  // How often the server checks its gRPC listener; 0: never.
+  std::string port_file;          // Where to write the ports in use; empty: nowhere.
 
   // Who may call. Paths of PEM files; empty: no TLS, no client certificates.
   std::string tls_cert;       // The server's certificate, and those in between up to the CA.
