@@ -130,6 +130,7 @@ int RunApp(int argc, const char* const* argv) {
   AddModelCommands(app, context);
   AddJobCommands(app, context);
   AddProgramCommands(app, context);
+  AddChainCommands(app, context);
   AddTokenCommands(app, context);
   AddHealthCommand(app, context);
 

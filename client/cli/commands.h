@@ -38,8 +38,12 @@ void AddJobCommands(CLI::App& app, Context& context);
 void AddProgramCommands(CLI::App& app, Context& context);
 // `program sample`, into the group `program`.
 void AddProgramSampleCommand(CLI::App& group, Context& context);
+// `model plan`, into the group `model`.
+void AddPlanCommand(CLI::App& group, Context& context);
 // `token`, which makes what --token takes.
 void AddTokenCommands(CLI::App& app, Context& context);
+// `chain`, plans of derivatives that ask no server.
+void AddChainCommands(CLI::App& app, Context& context);
 void AddHealthCommand(CLI::App& app, Context& context);
 
 // Follows a job until it ends, with progress on standard error, then prints its report and sets the
@@ -47,9 +51,9 @@ void AddHealthCommand(CLI::App& app, Context& context);
 void FollowJob(const client::Client& client, const client::Job& job, Context& context,
                const std::stop_token& interrupt);
 
-// A check for options that take a seed: empty, or what is wrong with the text. CLI11 by itself
-// would turn -1 and numbers beyond 64 bits into the largest seed.
-std::string IsSeed(const std::string& text);
+// A check for options that take a whole number: empty, or what is wrong with the text. CLI11 by
+// itself would turn -1 and numbers beyond 64 bits into the largest of all.
+std::string IsUint64(const std::string& text);
 
 // What a model version is, the data, the held-out errors, and what was tried.
 void PrintModelVersion(const client::ModelVersion& version);

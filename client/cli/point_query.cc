@@ -37,9 +37,10 @@ Matrix ParseColumns(const std::vector<std::string>& texts, std::size_t rows,
 }
 
 Index BatchRows(const PredictionLayout& layout) {
-  const auto n = static_cast<Index>(layout.inputs.size());
+  const auto n = static_cast<Index>(layout.derivative_inputs.size());
   const auto m = static_cast<Index>(layout.outputs.size());
-  const Index numbers = n + m + (layout.jacobian ? n * m : 0) + (layout.hessian ? n * n * m : 0) +
+  const Index numbers = static_cast<Index>(layout.inputs.size()) + m +
+                        (layout.jacobian ? n * m : 0) + (layout.hessian ? n * n * m : 0) +
                         m * layout.p + n * layout.q + (layout.hvp ? n * layout.p * layout.q : 0) +
                         (layout.spread ? m : 0) + (layout.jacobian_spread ? n * m : 0);
   const auto row_bytes = static_cast<Index>(sizeof(double)) * numbers;

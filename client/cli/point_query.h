@@ -31,7 +31,8 @@ struct PointQuery {
 // The options that fill `query`, which outlives `command`.
 void AddPointOptions(CLI::App& command, PointQuery& query);
 
-// Throws UsageError unless directions have n and m numbers, and there are both for products.
+// n, m: inputs and outputs of what is asked for. Throws UsageError unless directions have n and m
+// numbers, and there are both for products.
 client::Quantities ParseQuantities(const PointQuery& query, std::size_t n, std::size_t m);
 
 // Asks for a batch of points X, n×N, and gives the answers to the writer.

@@ -1,8 +1,14 @@
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "client/cli/commands.h"
+#include "client/cli/format.h"
+#include "client/cli/option_values.h"
 #include "client/cli/point_query.h"
+#include "client/cli/usage_error.h"
 
 namespace sobolev::cli {
 namespace {
@@ -10,22 +16,52 @@ namespace {
 struct PredictArguments {
   std::string model;
   PointQuery query;
+  std::vector<std::string> outputs;
+  std::vector<std::string> inputs;
   bool spread = false;
   bool jacobian_spread = false;
 };
+
+// Where the names that were chosen stand among those of `variables`.
+std::vector<int> Positions(const std::vector<std::string>& chosen,
+                           const std::vector<client::Variable>& variables,
+                           const std::string& option) {
+  const std::vector<std::string> names = Names(variables);
+  std::vector<int> positions;
+  positions.reserve(chosen.size());
+  for (const std::string& name : chosen) {
+    const auto found = std::ranges::find(names, name);
+    if (found == names.end()) {
+      throw UsageError(option + ": the model has none called \"" + name + "\"");
+    }
+    const auto position = static_cast<int>(found - names.begin());
+    if (std::ranges::find(positions, position) != positions.end()) {
+      throw UsageError(option + ": expected each name once, got \"" + name + "\" again");
+    }
+    positions.push_back(position);
+  }
+  return positions;
+}
 
 void Predict(const PredictArguments& arguments, const Context& context) {
   const client::Client client = context.Connect();
   // All batches are answered by the version that is the newest now.
   const client::ModelVersion version = client.GetModelVersion(arguments.model);
+  const client::PredictionBlock block{
+      .outputs = Positions(arguments.outputs, version.schema.outputs, "--outputs"),
+      .inputs = Positions(arguments.inputs, version.schema.inputs, "--inputs")};
+  const auto size = [](const std::vector<int>& chosen, const auto& all) {
+    return chosen.empty() ? all.size() : chosen.size();
+  };
   client::Quantities quantities =
-      ParseQuantities(arguments.query, version.schema.inputs.size(), version.schema.outputs.size());
+      ParseQuantities(arguments.query, size(block.inputs, version.schema.inputs),
+                      size(block.outputs, version.schema.outputs));
   quantities.spread = arguments.spread;
   quantities.jacobian_spread = arguments.jacobian_spread;
-  AnswerQuery(arguments.query, version.schema, LayoutOf(version, quantities),
+  AnswerQuery(arguments.query, version.schema, LayoutOf(version, quantities, block),
               context.json ? OutputFormat::kJson : OutputFormat::kTable,
               [&](const client::Matrix& X, PredictionWriter& writer) {
-                writer.Write(X, client.Predict(version.name, X, quantities));
+                writer.Write(X, client.Predict(version.name, X, quantities, block));
               });
 }
 
@@ -40,6 +76,10 @@ void AddPredictCommand(CLI::App& app, Context& context) {
                    "Model, for its newest version, or models/MODEL/versions/N")
       ->required();
   AddPointOptions(*predict, arguments->query);
+  AddList(*predict, "--outputs", arguments->outputs, "NAMES",
+          "Only these outputs, in this order, as in u,v; they are what --vjp weighs");
+  AddList(*predict, "--inputs", arguments->inputs, "NAMES",
+          "Derivatives by these inputs only, as in a,c; points have all, --jvp only these");
   predict->add_flag("--spread", arguments->spread,
                     "Standard deviations of the values, of Gaussian processes and ensembles");
   predict->add_flag("--jacobian-spread", arguments->jacobian_spread,

@@ -29,6 +29,16 @@ PredictionLayout AskFor(const client::Quantities& quantities, PredictionLayout l
   return layout;
 }
 
+// Those at `positions`, or all.
+std::vector<std::string> Chosen(const std::vector<std::string>& names,
+                                const std::vector<int>& positions) {
+  if (positions.empty()) return names;
+  std::vector<std::string> chosen;
+  chosen.reserve(positions.size());
+  for (const int position : positions) chosen.push_back(names[static_cast<std::size_t>(position)]);
+  return chosen;
+}
+
 void AppendColumns(const Matrix& A, Index first, Index count, std::vector<double>& numbers) {
   const Matrix columns = A.middleCols(first, count);
   numbers.insert(numbers.end(), columns.data(), columns.data() + columns.size());
@@ -60,11 +70,13 @@ const std::map<std::string, OutputFormat>& OutputFormats() {
   return kFormats;
 }
 
-PredictionLayout LayoutOf(const client::ModelVersion& version,
-                          const client::Quantities& quantities) {
+PredictionLayout LayoutOf(const client::ModelVersion& version, const client::Quantities& quantities,
+                          const client::PredictionBlock& block) {
+  const std::vector<std::string> inputs = Names(version.schema.inputs);
   return AskFor(quantities, {.answered_by = {"model_version", version.name},
-                             .inputs = Names(version.schema.inputs),
-                             .outputs = Names(version.schema.outputs),
+                             .inputs = inputs,
+                             .outputs = Chosen(Names(version.schema.outputs), block.outputs),
+                             .derivative_inputs = Chosen(inputs, block.inputs),
                              .flag = "in_domain"});
 }
 
@@ -72,6 +84,7 @@ PredictionLayout LayoutOf(const client::Program& program, const client::Quantiti
   return AskFor(quantities, {.answered_by = {"program", program.name},
                              .inputs = ElementNames(program.inputs),
                              .outputs = ElementNames(program.outputs),
+                             .derivative_inputs = ElementNames(program.inputs),
                              .flag = "valid"});
 }
 
@@ -79,12 +92,12 @@ PredictionWriter::PredictionWriter(std::ostream& out, OutputFormat format, Predi
     : out_(out),
       format_(format),
       layout_(std::move(layout)),
-      n_(static_cast<Index>(layout_.inputs.size())),
+      n_(static_cast<Index>(layout_.derivative_inputs.size())),
       m_(static_cast<Index>(layout_.outputs.size())) {}
 
 template <class F>
 void PredictionWriter::ForEachColumn(const F& use) const {
-  const std::vector<std::string>& inputs = layout_.inputs;
+  const std::vector<std::string>& inputs = layout_.derivative_inputs;
   const std::vector<std::string>& outputs = layout_.outputs;
   const auto use_all = [&](const std::string& prefix, const std::vector<std::string>& variables) {
     for (const std::string& variable : variables) use(prefix + variable);
@@ -94,7 +107,7 @@ void PredictionWriter::ForEachColumn(const F& use) const {
       for (const std::string& input : inputs) use(prefix + DerivativeName(output, input));
     }
   };
-  use_all("", inputs);
+  use_all("", layout_.inputs);
   use_all("", outputs);
   if (layout_.jacobian) use_derivatives("");
   for (const std::string& output : outputs) {
@@ -118,15 +131,18 @@ void PredictionWriter::ForEachColumn(const F& use) const {
   const auto names_flag = [&](const std::vector<std::string>& variables) {
     return std::ranges::find(variables, layout_.flag) != variables.end();
   };
-  use((names_flag(inputs) || names_flag(outputs) ? "point:" : "") + layout_.flag);
+  use((names_flag(layout_.inputs) || names_flag(outputs) ? "point:" : "") + layout_.flag);
 }
 
 void PredictionWriter::BeginOutput() {
   if (std::exchange(has_begun_, true)) return;
   if (format_ == OutputFormat::kJson) {
     out_ << "{" << Json(layout_.answered_by.first) << ":" << Json(layout_.answered_by.second)
-         << ",\"inputs\":" << Json(layout_.inputs) << ",\"outputs\":" << Json(layout_.outputs)
-         << ",\"points\":[";
+         << ",\"inputs\":" << Json(layout_.inputs) << ",\"outputs\":" << Json(layout_.outputs);
+    if (layout_.derivative_inputs != layout_.inputs) {
+      out_ << ",\"derivative_inputs\":" << Json(layout_.derivative_inputs);
+    }
+    out_ << ",\"points\":[";
     return;
   }
   const bool is_table = format_ == OutputFormat::kTable;

@@ -22,8 +22,9 @@ const std::map<std::string, OutputFormat>& OutputFormats();
 // Who answers, and what.
 struct PredictionLayout {
   std::pair<std::string, std::string> answered_by;  // Key and name in JSON.
-  std::vector<std::string> inputs;                  // n
+  std::vector<std::string> inputs;                  // Of a point.
   std::vector<std::string> outputs;                 // m
+  std::vector<std::string> derivative_inputs;       // n: what is differentiated by.
   std::string flag;                                 // What each point is flagged with.
   bool jacobian = false;
   bool hessian = false;
@@ -34,8 +35,9 @@ struct PredictionLayout {
   bool jacobian_spread = false;
 };
 
-PredictionLayout LayoutOf(const client::ModelVersion& version,
-                          const client::Quantities& quantities);
+// `block` chooses among the outputs and inputs of the version.
+PredictionLayout LayoutOf(const client::ModelVersion& version, const client::Quantities& quantities,
+                          const client::PredictionBlock& block = {});
 PredictionLayout LayoutOf(const client::Program& program, const client::Quantities& quantities);
 
 // Table and CSV have a line per point: inputs, outputs, d<y>/d<x> if there is a Jacobian,
@@ -43,7 +45,8 @@ PredictionLayout LayoutOf(const client::Program& program, const client::Quantiti
 // tangent and adjoint from 1, hvp<l>.<k>:<x> for the l-th adjoint and the k-th tangent,
 // spread:<y> and spread:d<y>/d<x> for standard deviations, and the flag (1 or 0), which is called
 // point:<flag> if a variable has its name. The CSV numbers read back exactly. JSON is one object:
-// who answered, inputs, outputs, and points with x, value, jacobian [m][n], hessian [m][n][n],
+// who answered, inputs, outputs, derivative_inputs if these are not all inputs in their order, and
+// points with x, value, jacobian [m][n], hessian [m][n][n],
 // jvp [p][m], vjp [q][n], hvp [q][p][n], spread [m], jacobian_spread [m][n] and the flag; what is
 // not finite is null. Not thread-safe.
 class PredictionWriter {
@@ -52,7 +55,7 @@ class PredictionWriter {
   // Writes nothing yet, so that a question that is refused leaves no header behind.
   PredictionWriter(std::ostream& out, OutputFormat format, PredictionLayout layout);
 
-  // X: n×N, and what was answered there.
+  // X: inputs×N, and what was answered there.
   void Write(const client::Matrix& X, const client::Prediction& prediction);
   void Write(const client::Matrix& X, const client::Evaluation& evaluation);
   // Once, behind the last batch.

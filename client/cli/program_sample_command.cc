@@ -182,7 +182,7 @@ void AddProgramSampleCommand(CLI::App& group, Context& context) {
       ->add_option("--seed", arguments->seed,
                    "Of the points. Default: 1 + the number of samples in the dataset, so that a "
                    "second call adds other points; the same seed gives the same ones")
-      ->check(IsSeed);
+      ->check(IsUint64);
   sample->add_option("--bounds", arguments->bounds, kBoundsHelp);
   sample->footer(
       "The variables of the dataset are the elements of the program's inputs and outputs: T, x.0,\n"

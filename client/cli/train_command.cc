@@ -37,7 +37,7 @@ void Train(const TrainArguments& arguments, Context& context) {
 
 }  // namespace
 
-std::string IsSeed(const std::string& text) {
+std::string IsUint64(const std::string& text) {
   std::uint64_t seed = 0;
   const char* end = text.data() + text.size();
   const std::from_chars_result result = std::from_chars(text.data(), end, seed);

@@ -64,7 +64,7 @@ void AddLossOptions(CLI::App& train, client::TrainingSpec& spec) {
   train.add_option("--gamma", spec.gamma,
                    "Weight of the loss of Hessian-vector labels; 0: leave them out");
   train.add_option("--seed", spec.seed, "Of split, initial weights and order of samples")
-      ->check(IsSeed);
+      ->check(IsUint64);
 }
 
 // What CLI11 takes for a flag's value; it would not say of which flag a value is wrong.

@@ -1,6 +1,7 @@
 #include "engine/chain/pipeline.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/chain/chain_planner.h"
 #include "engine/chain/pipeline_block.h"
 #include "engine/surrogate/prediction_blocks.h"
 #include "engine/surrogate/surrogate.h"
@@ -58,6 +60,12 @@ void WritePositions(ByteWriter& writer, const std::vector<Index>& positions) {
 
 }  // namespace
 
+double MultiplyAddsOfDirection(const Surrogate& function) {
+  const double more = function.Cost({.num_points = kTypicalPoints, .num_tangents = 2}) -
+                      function.Cost({.num_points = kTypicalPoints, .num_tangents = 1});
+  return std::max(0.0, more / static_cast<double>(kTypicalPoints));
+}
+
 Pipeline::Pipeline(Index n, std::vector<Stage> stages, std::vector<Index> outputs)
     : n_(n), outputs_(std::move(outputs)) {
   RequireRange("stages", "stages", static_cast<Index>(stages.size()), 1, kMaxStages);
@@ -69,6 +77,34 @@ Pipeline::Pipeline(Index n, std::vector<Stage> stages, std::vector<Index> output
   FindNeededStages();
   jacobian_by_tangents_ =
       SweepCost(kTypicalPoints, n_, 0, false) <= SweepCost(kTypicalPoints, 0, num_outputs, false);
+  if (const std::optional<JacobianChain> chain = AsChain()) {
+    const HomogeneousCosts homogeneous = AccumulationCosts(*chain);
+    ChainPlan plan = PlanChain(*chain);
+    if (plan.cost < std::min(homogeneous.tangent, homogeneous.adjoint)) jacobian_plan_ = plan;
+  }
+}
+
+std::optional<JacobianChain> Pipeline::AsChain() const {
+  std::vector<ChainFactor> factors;
+  const auto follows = [](const std::vector<Index>& positions, Index first, Index count) {
+    if (static_cast<Index>(positions.size()) != count) return false;
+    for (Index j = 0; j < count; ++j) {
+      if (positions[static_cast<std::size_t>(j)] != first + j) return false;
+    }
+    return true;
+  };
+  Index first = 0;
+  Index count = n_;
+  for (const PlacedStage& stage : stages_) {
+    if (!follows(stage.inputs, first, count) || count == 0) return std::nullopt;
+    const Surrogate& function = *stage.function;
+    first = stage.first_output;
+    count = function.m();
+    factors.push_back({static_cast<std::uint64_t>(function.n()), static_cast<std::uint64_t>(count),
+                       static_cast<std::uint64_t>(std::round(MultiplyAddsOfDirection(function)))});
+  }
+  if (!follows(outputs_, first, count)) return std::nullopt;
+  return JacobianChain(std::move(factors));
 }
 
 void Pipeline::PlaceStages(std::vector<Stage> stages) {
@@ -145,6 +181,10 @@ double Pipeline::Cost(const PredictionSize& size) const {
       SweepCost(size.num_points, size.num_tangents, size.num_adjoints, size.second_adjoint);
   if (size.hessian) return asked + SweepCost(size.num_points, n(), m(), true);
   if (!size.jacobian) return asked;
+  if (jacobian_plan_) {
+    return asked + SweepCost(size.num_points, 0, 0, false) +
+           jacobian_plan_->cost.ToDouble() * static_cast<double>(size.num_points);
+  }
   return asked + (jacobian_by_tangents_ ? SweepCost(size.num_points, n(), 0, false)
                                         : SweepCost(size.num_points, 0, m(), false));
 }
@@ -162,11 +202,13 @@ void Pipeline::Predict(const ConstMatrixMap& X, const std::optional<Directions>&
                                 .X = X,
                                 .sweeps = MakeSweeps(*this, tangents, adjoints, out, width_),
                                 .Y = out.Y,
+                                .J_by_plan = PlansJacobian(*this, out) ? out.J : nullptr,
                                 .stop = stop};
   Index of_point = width_;
   for (const Sweep& sweep : request.sweeps) {
     of_point = std::max(of_point, width_ * (1 + sweep.ColumnsPerPoint()));
   }
+  if (request.J_by_plan != nullptr) of_point = std::max(of_point, width_ * (1 + n() + m()));
   const Index block_points = std::clamp<Index>(kSweepDoubles / of_point, 1, kBlockPoints);
   const Index num_blocks = (num_points + block_points - 1) / block_points;
   const auto predict_block = [&](Index block) {

@@ -7,7 +7,9 @@
 //   tangents in order:             ż_k = J_k u̇_k
 //   adjoints in reverse:           ū_k = J_kᵀ z̄_k, added to the adjoints of where u_k lies
 //   second order, in reverse too:  ū˙_k = J_kᵀ z̄˙_k + Σ_o z̄_ko ∇²f_ko u̇_k
-// The Jacobian is made of tangents or adjoints of unit vectors, Hessians of both.
+// The Jacobian is made of tangents or adjoints of unit vectors, Hessians of both. Where each stage
+// takes just the outputs of the one before, the Jacobian is a chain product, and made by the
+// optimal plan for it (chain_planner.h).
 
 #ifndef SOBOLEV_ENGINE_CHAIN_PIPELINE_H_
 #define SOBOLEV_ENGINE_CHAIN_PIPELINE_H_
@@ -20,6 +22,8 @@
 
 #include "engine/base/byte_codec.h"
 #include "engine/base/matrix.h"
+#include "engine/chain/chain_plan.h"
+#include "engine/chain/jacobian_chain.h"
 #include "engine/surrogate/surrogate.h"
 
 namespace sobolev::chain {
@@ -29,6 +33,9 @@ struct Stage {
   std::shared_ptr<const Surrogate> function;
   std::vector<Index> inputs;
 };
+
+// The multiply-adds of one more tangent at a point of a batch.
+double MultiplyAddsOfDirection(const Surrogate& function);
 
 class Pipeline : public Surrogate {
  public:
@@ -52,8 +59,14 @@ class Pipeline : public Surrogate {
   const std::vector<Index>& outputs() const { return outputs_; }
   Index pool_size() const { return pool_size_; }
   Index depth() const { return depth_; }
-  // Whether Jacobians are made of n unit tangents instead of m unit adjoints.
+  // Whether Jacobians, if not by a plan, are made of n unit tangents instead of m unit adjoints.
   bool jacobian_by_tangents() const { return jacobian_by_tangents_; }
+  // How Jacobians are made if that is cheaper than unit directions through all stages; factor k of
+  // the plan is stage k.
+  const std::optional<ChainPlan>& jacobian_plan() const { return jacobian_plan_; }
+  // The stages as factors, E_i being the multiply-adds of one more direction, if each takes all
+  // outputs of the one before in order, and nothing else.
+  std::optional<JacobianChain> AsChain() const;
 
   SurrogateKind kind() const override { return SurrogateKind::kPipeline; }
   Index n() const override { return n_; }
@@ -82,6 +95,7 @@ class Pipeline : public Surrogate {
   Index width_ = 0;  // The pool and the inputs and outputs of the widest stage, twice.
   Index depth_ = 1;
   bool jacobian_by_tangents_ = false;
+  std::optional<ChainPlan> jacobian_plan_;
 };
 
 }  // namespace sobolev::chain

@@ -8,6 +8,7 @@
 #include "engine/base/matrix.h"
 #include "engine/base/stop.h"
 #include "engine/chain/pipeline.h"
+#include "engine/chain/plan_execution.h"
 #include "engine/surrogate/surrogate.h"
 
 namespace sobolev::chain {
@@ -56,6 +57,10 @@ void FitIntoMemory(Index width, Sweep& sweep) {
 
 }  // namespace
 
+bool PlansJacobian(const Pipeline& pipeline, const PredictionBuffers& out) {
+  return out.J != nullptr && out.H == nullptr && pipeline.jacobian_plan().has_value();
+}
+
 std::vector<Sweep> MakeSweeps(const Pipeline& pipeline, const std::optional<Directions>& tangents,
                               const std::optional<Directions>& adjoints,
                               const PredictionBuffers& out, Index width) {
@@ -69,7 +74,7 @@ std::vector<Sweep> MakeSweeps(const Pipeline& pipeline, const std::optional<Dire
                       .X_bar = out.X_bar,
                       .X_bar_dot = out.X_bar_dot});
   }
-  if (out.J != nullptr || out.H != nullptr) {
+  if ((out.J != nullptr && !PlansJacobian(pipeline, out)) || out.H != nullptr) {
     const bool by_tangents = pipeline.jacobian_by_tangents();
     sweeps.push_back({.num_tangents = out.H != nullptr || by_tangents ? pipeline.n() : 0,
                       .num_adjoints = out.H != nullptr || !by_tangents ? pipeline.m() : 0,
@@ -94,6 +99,7 @@ PipelineBlock::PipelineBlock(const PipelineRequest& request, Index first, Index 
 
 void PipelineBlock::Predict() {
   for (const Sweep& sweep : request_.sweeps) Run(sweep);
+  if (request_.J_by_plan != nullptr) MakeJacobiansByPlan();
   if (request_.Y == nullptr) return;
   Forward({}, {.first = 0, .count = 0});
   WriteValues();
@@ -195,6 +201,34 @@ void PipelineBlock::ReverseStage(const Pipeline::PlacedStage& stage, bool second
   function.Predict(View(U), std::nullopt, PerPoint(Y_bar_dot, p * q), {.X_bar = U_bar_dot.data()},
                    request_.stop);
   ScatterAdd(U_bar_dot, stage.inputs, pool_bar_dot_);
+}
+
+void PipelineBlock::MakeJacobiansByPlan() {
+  Forward({}, {.first = 0, .count = 0});
+  std::vector<Matrix> inputs;
+  std::vector<LinearisedFactor> factors;
+  inputs.reserve(pipeline_.stages().size());
+  factors.reserve(pipeline_.stages().size());
+  for (const Pipeline::PlacedStage& stage : pipeline_.stages()) {
+    const Matrix& U = inputs.emplace_back(Gather(pool_, stage.inputs));
+    const Surrogate& function = *stage.function;
+    factors.push_back(
+        {.n = function.n(),
+         .m = function.m(),
+         .tangents =
+             [this, &U, &function](const ConstMatrixMap& U_dot, Index p, double* Y_dot) {
+               function.Predict(View(U), Directions{.D = U_dot, .count = p, .per_point = true},
+                                std::nullopt, {.Y_dot = Y_dot}, request_.stop);
+             },
+         .adjoints =
+             [this, &U, &function](const ConstMatrixMap& Y_bar, Index q, double* U_bar) {
+               function.Predict(View(U), std::nullopt,
+                                Directions{.D = Y_bar, .count = q, .per_point = true},
+                                {.X_bar = U_bar}, request_.stop);
+             }});
+  }
+  const Matrix J = ExecutePlan(*pipeline_.jacobian_plan(), factors, count_, request_.stop);
+  std::copy_n(J.data(), J.size(), request_.J_by_plan + first_ * m_ * n_);
 }
 
 void PipelineBlock::WriteValues() const {

@@ -40,6 +40,9 @@ struct Sweep {
   }
 };
 
+// Whether the Jacobians asked for are made by the pipeline's plan; with Hessians they come along.
+bool PlansJacobian(const Pipeline& pipeline, const PredictionBuffers& out);
+
 // The sweeps that fill `out`; a column of the pool takes `width` doubles with all that it needs.
 // The directions outlive them.
 std::vector<Sweep> MakeSweeps(const Pipeline& pipeline, const std::optional<Directions>& tangents,
@@ -52,6 +55,7 @@ struct PipelineRequest {
   const ConstMatrixMap& X;
   std::vector<Sweep> sweeps;
   double* Y;
+  double* J_by_plan;  // n×(m·N), or null.
   const std::stop_token& stop;
 };
 
@@ -78,6 +82,7 @@ class PipelineBlock {
   void SeedAdjoints(const Sweep& sweep, Slice adjoints);
   void ReverseStage(const Pipeline::PlacedStage& stage, bool second_order, Slice tangents,
                     Slice adjoints);
+  void MakeJacobiansByPlan();
   void WriteValues() const;
   void WriteTangents(const Sweep& sweep, Slice tangents) const;
   void WriteAdjoints(const Sweep& sweep, Slice adjoints) const;

@@ -17,6 +17,7 @@
 
 #include "engine/base/matrix.h"
 #include "engine/nn/aligned_buffer.h"
+#include "engine/nn/jacobian_plan.h"
 #include "engine/nn/kernels.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
@@ -63,7 +64,7 @@ struct Evaluation {
   const std::optional<Directions>& tangents;
   const std::optional<Directions>& adjoints;
   const PredictionBuffers& out;
-  bool jacobian_by_tangents;
+  JacobianPlan jacobian;
   const std::stop_token& stop;
 
   bool HasDerivatives() const {
@@ -75,8 +76,8 @@ struct Evaluation {
 inline constexpr Index kMaxPointsOneByOne = 18;
 
 // Elements of workspace that the functions below need, aligned to kAlignment.
-Index ChunkWorkspace(const PackedNetwork& network);
-Index PointWorkspace(const PackedNetwork& network);
+Index ChunkWorkspace(const PackedNetwork& network, const JacobianPlan& jacobian);
+Index PointWorkspace(const PackedNetwork& network, const JacobianPlan& jacobian);
 
 // Points first … first + count − 1, count <= kernels.lanes. Throws Error(kCancelled).
 void EvaluateChunk(const PackedNetwork& network, const Evaluation& evaluation, Index first,

@@ -3,6 +3,7 @@
 
 #include "engine/base/matrix.h"
 #include "engine/base/stop.h"
+#include "engine/nn/aligned_buffer.h"
 #include "engine/nn/evaluator.h"
 #include "engine/nn/kernels.h"
 
@@ -24,7 +25,10 @@ class ChunkSweep {
         next_(workspace + network.widest * kernels_.lanes),
         inputs_(workspace + 2 * network.widest * kernels_.lanes),
         a_bar_(workspace + 3 * network.widest * kernels_.lanes),
-        slopes_(workspace + 4 * network.widest * kernels_.lanes) {}
+        slopes_(workspace + 4 * network.widest * kernels_.lanes),
+        waist_rows_(slopes_ + (network.depth - 1) * network.widest * kernels_.lanes),
+        waist_columns_(waist_rows_ + evaluation.jacobian.waist *
+                                         RoundUp(network.n, kernels_.width) * kernels_.lanes) {}
 
   void Value() {
     const Index n = network_.n;
@@ -84,6 +88,39 @@ class ChunkSweep {
     kernels_.scatter(current_, n, count_, evaluation_.out.J + (first_ * m + i) * n, m * n);
   }
 
+  // All of every Jacobian, from both sides of the waist.
+  void JacobianAtWaist() {
+    const Index n = network_.n;
+    const Index m = network_.m;
+    const Index lanes = kernels_.lanes;
+    const Index l = evaluation_.jacobian.layer;
+    const Index waist = evaluation_.jacobian.waist;
+    const Index padded = RoundUp(n, kernels_.width);
+    const PackedLayer& layer = network_.Layer(l);
+    // What pads the rows is read, too.
+    if (padded > n) std::fill_n(waist_rows_, lanes * waist * padded, 0.0);
+    for (Index k = 0; k < waist; ++k) {
+      const double* const line = layer.lines.data() + k * layer.padded_cols;
+      if (l > 1) {
+        kernels_.first_adjoint(line, layer.inner, Slope(l - 1), nullptr, current_, nullptr);
+        Pull(l - 1);
+      } else {
+        kernels_.affine({nullptr, n, 0, nullptr}, line, current_);
+      }
+      // From here on point by point, so that J is written in one go.
+      kernels_.scatter(current_, n, count_, waist_rows_ + k * padded, waist * padded);
+    }
+    for (Index k = 0; k < waist; ++k) {
+      std::fill_n(current_, waist * lanes, 0.0);
+      std::copy_n(Slope(l) + k * lanes, lanes, current_ + k * lanes);
+      Push(l + 1);
+      for (Index i = 0; i < m; ++i) {
+        std::copy_n(current_ + i * lanes, lanes, waist_columns_ + (i * waist + k) * lanes);
+      }
+    }
+    MultiplyAtWaist();
+  }
+
   // Tangent number i of every point.
   void Tangent(Index i) {
     const Index k = evaluation_.tangents->count;
@@ -117,6 +154,27 @@ class ChunkSweep {
   Product<double> TransposedTimes(Index l) const {
     const PackedLayer& layer = network_.Layer(l);
     return {layer.transposed.data(), layer.inner, layer.rows, current_};
+  }
+
+  // J = (∂y/∂z_l) (∂z_l/∂x), as PointSweep does it.
+  void MultiplyAtWaist() {
+    const Index n = network_.n;
+    const Index m = network_.m;
+    const Index waist = evaluation_.jacobian.waist;
+    const Index padded = RoundUp(n, kernels_.width);
+    double* const columns = waist_columns_ + m * waist * kernels_.lanes;  // Point by point.
+    double* const rows_of_j = columns + m * waist * kernels_.lanes;
+    kernels_.scatter(waist_columns_, m * waist, count_, columns, m * waist);
+    for (Index lane = 0; lane < count_; ++lane) {
+      double* const J = evaluation_.out.J + (first_ + lane) * m * n;
+      for (Index i = 0; i < m; i += kMaxRightSides) {
+        const Index sides = std::min(kMaxRightSides, m - i);
+        kernels_.apply(waist_rows_ + lane * waist * padded, padded, waist,
+                       columns + (lane * m + i) * waist, waist, sides, nullptr, nullptr, rows_of_j,
+                       padded);
+        for (Index s = 0; s < sides; ++s) std::copy_n(rows_of_j + s * padded, n, J + (i + s) * n);
+      }
+    }
   }
 
   // For the skips: x or its tangent.
@@ -210,22 +268,35 @@ class ChunkSweep {
   double* inputs_;  // What skips read or add to: x, its tangent or its adjoint.
   double* a_bar_;   // Of the layer that current_ is the z̄ of, in networks with residual layers.
   double* slopes_;  // φ′(z_l), l = 1 … D − 1.
+  double* waist_rows_;     // ∂z_l/∂x at a waist: [lane][r][padded n].
+  double* waist_columns_;  // ∂y/∂z_l: [m][r][lane], and what MultiplyAtWaist needs.
 };
 
 }  // namespace
 
-Index ChunkWorkspace(const PackedNetwork& network) {
-  return (network.depth + 3) * network.widest * network.kernels.lanes;
+Index ChunkWorkspace(const PackedNetwork& network, const JacobianPlan& jacobian) {
+  const Index padded = RoundUp(network.n, network.kernels.width);
+  const Index at_waist = jacobian.waist * (padded + 2 * network.m);
+  return ((network.depth + 3) * network.widest + at_waist) * network.kernels.lanes +
+         kMaxRightSides * padded;
 }
 
 void EvaluateChunk(const PackedNetwork& network, const Evaluation& evaluation, Index first,
                    Index count, double* workspace) {
   ChunkSweep sweep(network, evaluation, first, count, workspace);
   sweep.Value();
-  if (evaluation.out.J != nullptr && evaluation.jacobian_by_tangents) {
-    for (Index j = 0; j < network.n; ++j) sweep.JacobianByTangent(j);
-  } else if (evaluation.out.J != nullptr) {
-    for (Index i = 0; i < network.m; ++i) sweep.JacobianByAdjoint(i);
+  if (evaluation.out.J != nullptr) {
+    switch (evaluation.jacobian.mode) {
+      case JacobianPlan::Mode::kTangents:
+        for (Index j = 0; j < network.n; ++j) sweep.JacobianByTangent(j);
+        break;
+      case JacobianPlan::Mode::kAdjoints:
+        for (Index i = 0; i < network.m; ++i) sweep.JacobianByAdjoint(i);
+        break;
+      case JacobianPlan::Mode::kWaist:
+        sweep.JacobianAtWaist();
+        break;
+    }
   }
   if (evaluation.out.Y_dot != nullptr) {
     for (Index i = 0; i < evaluation.tangents->count; ++i) sweep.Tangent(i);

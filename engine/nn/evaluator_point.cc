@@ -25,7 +25,9 @@ class PointSweep {
         next_(workspace + kMaxRightSides * network.widest),
         inputs_(workspace + 2 * kMaxRightSides * network.widest),
         a_bar_(workspace + 3 * kMaxRightSides * network.widest),
-        slopes_(workspace + 4 * kMaxRightSides * network.widest) {}
+        slopes_(workspace + 4 * kMaxRightSides * network.widest),
+        waist_rows_(slopes_ + (network.depth - 1) * network.widest),
+        waist_columns_(waist_rows_ + evaluation.jacobian.waist * PaddedInputs()) {}
 
   void Value() {
     for (Index j = 0; j < network_.n; ++j) {
@@ -81,6 +83,45 @@ class PointSweep {
     });
   }
 
+  // From both sides of the waist.
+  void JacobianAtWaist() {
+    const Index n = network_.n;
+    const Index m = network_.m;
+    const Index l = evaluation_.jacobian.layer;
+    const Index waist = evaluation_.jacobian.waist;
+    const PackedLayer& layer = network_.Layer(l);
+    InGroups(waist, [&](Index first, Index sides) {
+      for (Index s = 0; s < sides; ++s) {
+        const double* const line = layer.lines.data() + (first + s) * layer.padded_cols;
+        if (l > 1) {
+          Start(line, layer.padded_cols, l - 1, s);
+        } else {
+          std::copy_n(line, layer.padded_cols, Side(s));
+        }
+      }
+      if (l > 1) Pull(l - 1, sides);
+      for (Index s = 0; s < sides; ++s) {
+        double* const row = waist_rows_ + (first + s) * PaddedInputs();
+        std::fill_n(std::copy_n(Side(s), n, row), PaddedInputs() - n, 0.0);
+      }
+    });
+    InGroups(waist, [&](Index first, Index sides) {
+      for (Index s = 0; s < sides; ++s) {
+        std::fill_n(Side(s), layer.padded_rows, 0.0);
+        Side(s)[first + s] = Slope(l)[first + s];
+      }
+      Push(l + 1, sides);
+      for (Index s = 0; s < sides; ++s) {
+        for (Index i = 0; i < m; ++i) waist_columns_[i * waist + first + s] = Side(s)[i];
+      }
+    });
+    InGroups(m, [&](Index first, Index sides) {
+      kernels_.apply(waist_rows_, PaddedInputs(), waist, waist_columns_ + first * waist, waist,
+                     sides, nullptr, nullptr, current_, network_.widest);
+      StoreSides(n, sides, evaluation_.out.J + (point_ * m + first) * n);
+    });
+  }
+
   void Tangents() {
     const Directions& directions = *evaluation_.tangents;
     InGroups(directions.count, [&](Index first, Index sides) {
@@ -107,6 +148,7 @@ class PointSweep {
   double* Slope(Index l) const {
     return evaluation_.HasDerivatives() ? slopes_ + (l - 1) * network_.widest : nullptr;
   }
+  Index PaddedInputs() const { return RoundUp(network_.n, kernels_.width); }
   double* Side(Index s) const { return current_ + s * network_.widest; }
   double* Inputs(Index s) const { return inputs_ + s * network_.widest; }
   double* ABar(Index s) const { return a_bar_ + s * network_.widest; }
@@ -213,12 +255,15 @@ class PointSweep {
   double* inputs_;  // As in a chunk, for each side.
   double* a_bar_;
   double* slopes_;
+  double* waist_rows_;     // ∂z_l/∂x at a waist: [r][padded n].
+  double* waist_columns_;  // ∂y/∂z_l: [m][r].
 };
 
 }  // namespace
 
-Index PointWorkspace(const PackedNetwork& network) {
-  return (network.depth - 1 + 4 * kMaxRightSides) * network.widest;
+Index PointWorkspace(const PackedNetwork& network, const JacobianPlan& jacobian) {
+  return (network.depth - 1 + 4 * kMaxRightSides) * network.widest +
+         jacobian.waist * (RoundUp(network.n, network.kernels.width) + network.m);
 }
 
 void EvaluatePoint(const PackedNetwork& network, const Evaluation& evaluation, Index point,
@@ -226,7 +271,17 @@ void EvaluatePoint(const PackedNetwork& network, const Evaluation& evaluation, I
   PointSweep sweep(network, evaluation, point, workspace);
   sweep.Value();
   if (evaluation.out.J != nullptr) {
-    evaluation.jacobian_by_tangents ? sweep.JacobianByTangents() : sweep.JacobianByAdjoints();
+    switch (evaluation.jacobian.mode) {
+      case JacobianPlan::Mode::kTangents:
+        sweep.JacobianByTangents();
+        break;
+      case JacobianPlan::Mode::kAdjoints:
+        sweep.JacobianByAdjoints();
+        break;
+      case JacobianPlan::Mode::kWaist:
+        sweep.JacobianAtWaist();
+        break;
+    }
   }
   if (evaluation.out.Y_dot != nullptr) sweep.Tangents();
   if (evaluation.out.X_bar != nullptr) sweep.Adjoints();

@@ -56,27 +56,18 @@ struct NetworkSurrogate::Impl {
       : architecture(std::move(architecture_in)),
         scaling(std::move(scaling_in)),
         theta(std::move(theta_in)),
-        network(architecture, scaling, theta, KernelsFor<double>(BestIsa())) {
+        network(architecture, scaling, theta, KernelsFor<double>(BestIsa())),
+        jacobian(PlanJacobian(architecture)) {
     for (Index l = 1; l <= architecture.Depth(); ++l) {
       sweep_cost += static_cast<double>(architecture.Rows(l) * architecture.Cols(l));
     }
-  }
-
-  // Multiply-adds per point of the Jacobian. The first step of each direction needs no product.
-  double TangentCost() const {
-    return static_cast<double>(architecture.n) *
-           (sweep_cost - static_cast<double>(architecture.Rows(1) * architecture.Cols(1)));
-  }
-  double AdjointCost() const {
-    const Index depth = architecture.Depth();
-    return static_cast<double>(architecture.m) *
-           (sweep_cost - static_cast<double>(architecture.Rows(depth) * architecture.Cols(depth)));
   }
 
   Architecture architecture;
   Scaling scaling;
   Vector theta;
   PackedNetwork network;
+  JacobianPlan jacobian;
   double sweep_cost = 0;  // Multiply-adds per point and sweep.
 };
 
@@ -102,6 +93,7 @@ NetworkSurrogate& NetworkSurrogate::operator=(NetworkSurrogate&&) noexcept = def
 const Architecture& NetworkSurrogate::architecture() const { return impl_->architecture; }
 const Scaling& NetworkSurrogate::scaling() const { return impl_->scaling; }
 const Vector& NetworkSurrogate::theta() const { return impl_->theta; }
+const JacobianPlan& NetworkSurrogate::jacobian_plan() const { return impl_->jacobian; }
 
 std::size_t NetworkSurrogate::SizeBytes() const {
   Index elements = impl_->theta.size();
@@ -117,7 +109,7 @@ std::size_t NetworkSurrogate::SizeBytes() const {
 double NetworkSurrogate::Cost(const PredictionSize& size) const {
   const double sweeps =
       impl_->sweep_cost * static_cast<double>(1 + size.num_tangents + size.num_adjoints);
-  const double jacobian = size.jacobian ? std::min(impl_->TangentCost(), impl_->AdjointCost()) : 0;
+  const double jacobian = size.jacobian ? impl_->jacobian.cost : 0;
   const double hessian = size.hessian ? PlanHessians(impl_->network).cost : 0;
   const double second_adjoints =
       size.second_adjoint
@@ -137,7 +129,7 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
                               .tangents = tangents,
                               .adjoints = adjoints,
                               .out = out,
-                              .jacobian_by_tangents = impl_->TangentCost() < impl_->AdjointCost(),
+                              .jacobian = impl_->jacobian,
                               .stop = stop};
 
   const std::optional<CurvaturePlan> hessians =
@@ -157,10 +149,11 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
     }
     if (out.Y == nullptr && !evaluation.HasDerivatives()) return;
     if (count > kMaxPointsOneByOne) {
-      EvaluateChunk(network, evaluation, first, count, Workspace(ChunkWorkspace(network)));
+      EvaluateChunk(network, evaluation, first, count,
+                    Workspace(ChunkWorkspace(network, impl_->jacobian)));
       return;
     }
-    double* const workspace = Workspace(PointWorkspace(network));
+    double* const workspace = Workspace(PointWorkspace(network, impl_->jacobian));
     for (Index i = 0; i < count; ++i) EvaluatePoint(network, evaluation, first + i, workspace);
   };
   const Index num_blocks = (num_points + lanes - 1) / lanes;

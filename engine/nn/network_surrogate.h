@@ -10,6 +10,7 @@
 
 #include "engine/base/byte_codec.h"
 #include "engine/base/matrix.h"
+#include "engine/nn/jacobian_plan.h"
 #include "engine/nn/network.h"
 #include "engine/surrogate/surrogate.h"
 
@@ -38,14 +39,15 @@ class NetworkSurrogate : public Surrogate {
   const Scaling& scaling() const;
   const Vector& theta() const;
 
+  const JacobianPlan& jacobian_plan() const;
+
   SurrogateKind kind() const override { return SurrogateKind::kNetwork; }
   Index n() const override { return architecture().n; }
   Index m() const override { return architecture().m; }
   Index NumParameters() const override { return theta().size(); }
   std::size_t SizeBytes() const override;
   double Cost(const PredictionSize& size) const override;
-  // The Jacobian is swept in tangent or adjoint mode, whichever is cheaper. Does not allocate after
-  // the first call of a thread.
+  // The Jacobian is made by the cheapest plan. Does not allocate after the first call of a thread.
   void Predict(const ConstMatrixMap& X, const std::optional<Directions>& tangents,
                const std::optional<Directions>& adjoints, const PredictionBuffers& out,
                const std::stop_token& stop = {}) const override;

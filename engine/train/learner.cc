@@ -18,6 +18,7 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/nn/row_layout.h"
 #include "engine/nn/twin_sweep.h"
 #include "engine/train/adam.h"
@@ -49,7 +50,7 @@ class TypedLearner : public Learner {
         map_(ArchitectureOf(resolved, n_, m_), resolved.shape),
         sweep_(ArchitectureOf(resolved, n_, m_), batches_->layout(),
                Converted<T>(standardisation.lambda), *resolved.batch_size),
-        theta_(InitialTheta(resolved)),
+        theta_(InitialTheta(resolved, standardisation.scaling)),
         best_theta_(theta_),
         weights_(map_.IsIdentity() ? 0 : theta_.size()),
         gradient_(theta_.size()),
@@ -169,11 +170,26 @@ class TypedLearner : public Learner {
     return adam;
   }
 
-  std::vector<T> InitialTheta(const Options& resolved) const {
+  std::vector<T> InitialTheta(const Options& resolved, const nn::Scaling& scaling) const {
     const nn::Architecture architecture = ArchitectureOf(resolved, n_, m_);
     const Vector theta =
-        map_.InitialParameters(architecture, nn::InitialParameters(architecture, resolved.seed));
+        resolved.start != nullptr
+            ? map_.Parameters(InScaling(*resolved.start, scaling))
+            : map_.InitialParameters(architecture,
+                                     nn::InitialParameters(architecture, resolved.seed));
     return std::vector<T>(theta.begin(), theta.end());
+  }
+
+  // The weights of the same function in other standardised coordinates.
+  static Vector InScaling(const nn::NetworkSurrogate& network, const nn::Scaling& scaling) {
+    const nn::Scaling& own = network.scaling();
+    const Vector to_own_x = own.x_scale.cwiseInverse();
+    const Vector to_y = scaling.y_scale.cwiseInverse();
+    return nn::FoldAffine(network.architecture(), network.theta(),
+                          Matrix(to_own_x.cwiseProduct(scaling.x_scale).asDiagonal()),
+                          to_own_x.cwiseProduct(scaling.x_mean - own.x_mean),
+                          to_y.cwiseProduct(own.y_mean - scaling.y_mean),
+                          to_y.cwiseProduct(own.y_scale));
   }
 
   const std::vector<T>& ThetaOf(Parameters which) const {

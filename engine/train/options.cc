@@ -108,6 +108,13 @@ void CheckSamples(const Options& options, const SampleShape& shape) {
   }
 }
 
+void CheckStart(const Options& options, const nn::Architecture& architecture) {
+  if (options.start == nullptr || options.start->architecture() == architecture) return;
+  throw InvalidArgument("OTHER_ARCHITECTURE", "spec.start",
+                        "expected a network with the inputs, outputs, hidden layers and activation "
+                        "of the one to train, got another; train one like it or leave it unset");
+}
+
 // Fills in the sketch. More outputs than there are make no sketch, nor do labels without Jacobians.
 void ResolveSketch(const SampleShape& shape, Options& options) {
   const Index m = shape.layout.m;
@@ -129,6 +136,7 @@ Options ResolveOptions(const Options& options, const SampleShape& shape, std::si
   nn::Validate(architecture);
   nn::CheckResidual(architecture);
   nn::CheckConstraints(architecture, options.shape);
+  CheckStart(options, architecture);
   CheckValues(options);
   CheckSamples(options, shape);
 

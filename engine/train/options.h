@@ -5,12 +5,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "engine/base/matrix.h"
 #include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/train/samples.h"
 
 namespace sobolev::train {
@@ -28,9 +30,12 @@ enum class Precision { kFloat32, kFloat64 };
 struct Options {
   std::vector<Index> hidden = {20, 20, 20, 20};
   nn::Activation activation = nn::Activation::kSoftplus;
-  bool skip = false;            // As in nn::Architecture.
-  bool residual = false;        // Likewise.
-  nn::ShapeConstraints shape;   // Of the network.
+  bool skip = false;           // As in nn::Architecture.
+  bool residual = false;       // Likewise.
+  nn::ShapeConstraints shape;  // Of the network.
+  // A network of the same architecture to start from, such as a pruned one; null: initial
+  // parameters by the seed.
+  std::shared_ptr<const nn::NetworkSurrogate> start;
   std::optional<double> alpha;  // 1/(1+n), or 1 if β = 0.
   std::optional<double> beta;   // n/(1+n), or 0 without Jacobians.
   double gamma = 0;             // Of Hessian-vector labels; 0 leaves them out.
@@ -56,7 +61,8 @@ inline constexpr Index kSketchedOutputs = 4;
 // The checks that need only the shape of the samples: throws Error(kInvalidArgument) naming
 // "spec.<field>" for a bad option, Error(kFailedPrecondition) naming "dataset" when there are too
 // few samples for the split, "spec.beta" when there are no derivatives to fit or "spec.gamma" when
-// there are no Hessian-vector labels to fit, and
+// there are no Hessian-vector labels to fit,
+// Error(kInvalidArgument) naming "spec.start" when the network to start from is another one, and
 // Error(kResourceExhausted) when even a streamed training passes `memory_limit`. Returns the
 // options with every optional filled in; resolved options resolve to themselves.
 Options ResolveOptions(const Options& options, const SampleShape& shape, std::size_t memory_limit);

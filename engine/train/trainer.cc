@@ -241,13 +241,26 @@ struct Trainer::Impl {
     hasher.Add(options.precision);
     hasher.Add(*options.derivative_sketch);
     hasher.Add(options.streamed);
-    const nn::Scaling& scaling = standardisation.scaling;
-    for (const Vector& numbers :
-         {scaling.x_mean, scaling.x_scale, scaling.y_mean, scaling.y_scale}) {
-      hasher.Add(numbers.data(), static_cast<std::size_t>(numbers.size()) * sizeof(double));
-    }
+    if (options.start != nullptr) AddStart(*options.start, hasher);
+    AddScaling(standardisation.scaling, hasher);
     hasher.Add(learner->Fingerprint());
     return hasher.Finish();
+  }
+
+  static void AddNumbers(const Vector& numbers, Hasher& hasher) {
+    hasher.Add(numbers.data(), static_cast<std::size_t>(numbers.size()) * sizeof(double));
+  }
+
+  static void AddScaling(const nn::Scaling& scaling, Hasher& hasher) {
+    for (const Vector& numbers :
+         {scaling.x_mean, scaling.x_scale, scaling.y_mean, scaling.y_scale}) {
+      AddNumbers(numbers, hasher);
+    }
+  }
+
+  static void AddStart(const nn::NetworkSurrogate& start, Hasher& hasher) {
+    AddScaling(start.scaling(), hasher);
+    AddNumbers(start.theta(), hasher);
   }
 
   std::string SaveState() const {

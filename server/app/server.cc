@@ -28,6 +28,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/thread_pool.h"
+#include "server/base/timeouts.h"
 #include "server/gateway/gateway.h"
 #include "server/http/admin_listener.h"
 #include "server/http/gateway_listener.h"
@@ -125,6 +126,8 @@ struct Server::Parts {
         programs(*store, static_cast<std::size_t>(config.program_cache_bytes),
                  SourceLimits(config)),
         gate(config, clock, metrics),
+        audit(config.audit_log),
+        timeouts(ToMillis(config.call_timeout_seconds)),
         pool(std::max(kMinPoolThreads, ThreadsOrAll(config.threads)),
              static_cast<std::size_t>(config.max_queued_calls)),
         jobs(TrainingEnvironment{.store = *store,
@@ -169,7 +172,8 @@ struct Server::Parts {
     RequireOpenFiles(config.min_open_files);
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
-    builder.SetContextAllocator(std::make_unique<CallContextAllocator>(gate));
+    builder.SetContextAllocator(std::make_unique<CallContextAllocator>(
+        CallServices{.gate = gate, .audit = audit, .timeouts = timeouts}));
     int port = 0;
     builder.AddListeningPort(config.listen.ToString(), ListenerCredentials(config), &port);
     builder.SetMaxReceiveMessageSize(static_cast<int>(config.max_message_bytes));
@@ -221,6 +225,7 @@ struct Server::Parts {
   std::string MetricsText() {
     metrics.SetModelCache(static_cast<std::int64_t>(models.SizeBytes()),
                           static_cast<std::int64_t>(models.NumModels()));
+    metrics.SetRequestMemory(static_cast<std::int64_t>(gate.memory_in_use()));
     metrics.SetModelCacheLookups(models.NumHits(), models.NumMisses());
     metrics.SetProgramCache(static_cast<std::int64_t>(programs.SizeBytes()),
                             static_cast<std::int64_t>(programs.NumPrograms()));
@@ -263,6 +268,8 @@ struct Server::Parts {
   ModelRegistry models;
   ProgramRegistry programs;
   Gate gate;
+  AuditLog audit;
+  Timeouts timeouts;
   ThreadPool pool;
   JobManager jobs;
   DatasetService dataset_service;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 #include <grpcpp/support/status.h>
 
 #include "server/auth/budget.h"
+#include "server/auth/memory_budget.h"
 #include "server/auth/policy.h"
 #include "server/auth/tokens.h"
 #include "server/base/clock.h"
@@ -36,11 +38,12 @@ class Pass {
       : caller_(std::move(other.caller_)),
         bytes_(std::exchange(other.bytes_, nullptr)),
         predictions_(std::exchange(other.predictions_, nullptr)),
-        lane_(std::exchange(other.lane_, nullptr)) {}
+        lane_(std::exchange(other.lane_, nullptr)),
+        memory_(std::move(other.memory_)) {}
   Pass& operator=(Pass&& other) noexcept;
   ~Pass() { Release(); }
 
-  // Frees the place. The caller stays.
+  // Frees the place and the memory. The caller stays.
   void Release();
   // Counts a message of a stream; returns how many seconds to wait before the next one is read.
   double ChargeBytes(std::size_t bytes, Budget::Time now);
@@ -48,12 +51,23 @@ class Pass {
   double ChargePrediction(std::size_t bytes, Budget::Time now);
   // The default tenant without login.
   const std::string& tenant() const;
+  // What the request takes of the server's memory for requests.
+  MemoryBudget::Reservation& memory() { return memory_; }
+  // Who calls; empty without login.
+  const std::string& principal() const;
 
  private:
   std::shared_ptr<const Caller> caller_;  // Null without login.
   Budget* bytes_ = nullptr;               // Null without login.
   Budget* predictions_ = nullptr;         // Likewise.
   std::atomic<int>* lane_ = nullptr;
+  MemoryBudget::Reservation memory_;
+};
+
+// By what a caller says who it is.
+struct Credentials {
+  std::string_view authorization;                  // The header, or empty.
+  std::span<const std::string> certificate_names;  // Looked at without that header.
 };
 
 // Why a call is turned away.
@@ -71,12 +85,17 @@ class Gate {
   // The references outlive the gate. Throws as TokenFile.
   Gate(const ServerConfig& config, const Clock& clock, Metrics& metrics);
 
-  // Lets a call of `method` ("/package.Service/Method") with this authorization header (empty:
-  // none) and a request of `bytes` in, or says why not.
-  std::optional<Refusal> Enter(std::string_view method, std::string_view authorization,
+  // Lets a call of `method` ("/package.Service/Method") with a request of `bytes` in, or says why
+  // not. Either way the pass tells who calls, where that is known.
+  std::optional<Refusal> Enter(std::string_view method, const Credentials& credentials,
                                std::size_t bytes, Pass& pass);
+  // Takes memory for one more message of a call that is in, or says why not.
+  std::optional<Refusal> ReserveMemory(std::size_t bytes, MemoryBudget::Reservation& memory);
+  std::size_t memory_in_use() const { return memory_.used(); }
+  // Whether half of the memory is taken.
+  bool MemoryIsShort() const { return 2 * memory_.used() >= memory_.limit(); }
 
-  // Whether authorization headers are looked at.
+  // Whether credentials are looked at.
   bool has_login() const { return tokens_ != nullptr; }
 
   // For refusals that only the call itself can know of.
@@ -95,9 +114,10 @@ class Gate {
   };
 
   std::optional<Refusal> Check(const Rule* rule, std::string_view method,
-                               std::string_view authorization, std::size_t bytes, Pass& pass);
-  std::optional<Refusal> Identify(const Rule& rule, std::string_view authorization,
+                               const Credentials& credentials, std::size_t bytes, Pass& pass);
+  std::optional<Refusal> Identify(const Rule& rule, const Credentials& credentials,
                                   std::shared_ptr<const Caller>& caller) const;
+  std::optional<Refusal> FindMemory(std::size_t bytes, MemoryBudget::Reservation& memory);
   std::optional<Refusal> Spend(Account& account, Lane lane, std::size_t bytes) const;
   Account& AccountOf(const Caller& caller);
 
@@ -107,6 +127,7 @@ class Gate {
   const std::unique_ptr<const TokenFile> tokens_;  // Null without login.
   const std::array<int, kNumLanes> limits_;
   std::array<std::atomic<int>, kNumLanes> in_lane_{};
+  MemoryBudget memory_;
   std::mutex mutex_;
   std::map<std::string, Account, std::less<>>
       accounts_;  // By "tenant/principal". Guarded by mutex_.

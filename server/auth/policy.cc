@@ -15,9 +15,9 @@ constexpr std::array kRules = {
     Rule{"/inference.GRPCInferenceService/ModelMetadata", Permission::kRead, Lane::kControl},
     Rule{"/inference.GRPCInferenceService/ModelReady", Permission::kRead, Lane::kControl},
     Rule{"/inference.GRPCInferenceService/RepositoryIndex", Permission::kRead, Lane::kControl},
-    Rule{"/inference.GRPCInferenceService/ServerLive", Permission::kRead, Lane::kControl},
+    Rule{"/inference.GRPCInferenceService/ServerLive", Permission::kRead, Lane::kHealth},
     Rule{"/inference.GRPCInferenceService/ServerMetadata", Permission::kRead, Lane::kControl},
-    Rule{"/inference.GRPCInferenceService/ServerReady", Permission::kRead, Lane::kControl},
+    Rule{"/inference.GRPCInferenceService/ServerReady", Permission::kRead, Lane::kHealth},
     Rule{"/sobolev.v1.DatasetService/AppendSamples", Permission::kUpload, Lane::kTransfer},
     Rule{"/sobolev.v1.DatasetService/CreateDataset", Permission::kWrite, Lane::kControl},
     Rule{"/sobolev.v1.DatasetService/DeleteDataset", Permission::kWrite, Lane::kControl},
@@ -34,6 +34,7 @@ constexpr std::array kRules = {
     Rule{"/sobolev.v1.ModelService/GetModelVersion", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.ModelService/ListModelVersions", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.ModelService/ListModels", Permission::kRead, Lane::kControl},
+    Rule{"/sobolev.v1.ModelService/PlanDerivatives", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.PredictionService/Predict", Permission::kPredict, Lane::kPredict},
     Rule{"/sobolev.v1.PredictionService/PredictStream", Permission::kPredict, Lane::kTransfer},
     Rule{"/sobolev.v1.ProgramService/AnalyzeCurvature", Permission::kPredict, Lane::kPredict},
@@ -74,6 +75,10 @@ bool Allows(Role role, Permission permission) {
       return role == Role::kAdmin;
   }
   return false;
+}
+
+bool Changes(Permission permission) {
+  return permission == Permission::kUpload || permission == Permission::kWrite;
 }
 
 std::string_view Name(Role role) { return kRoleNames.at(static_cast<std::size_t>(role)); }

@@ -32,8 +32,9 @@ enum class Lane {
   kPredict,   // Computes.
   kTransfer,  // Samples, up or down.
   kWatch,     // Waits for news; costs little.
+  kHealth,    // Tells whether the server lives: never turned away for want of room.
 };
-inline constexpr int kNumLanes = 4;
+inline constexpr int kNumLanes = 5;
 
 struct Rule {
   std::string_view method;  // "/package.Service/Method"
@@ -46,6 +47,8 @@ std::span<const Rule> Rules();
 const Rule* FindRule(std::string_view method);
 
 bool Allows(Role role, Permission permission);
+// Whether what needs the permission may leave something other than it was.
+bool Changes(Permission permission);
 
 // "viewer", "predictor", "worker", "writer", "admin", and back.
 std::string_view Name(Role role);

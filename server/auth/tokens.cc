@@ -44,17 +44,36 @@ std::string Field(const nlohmann::json& line, const char* name, bool required) {
   return field->get<std::string>();
 }
 
+std::array<unsigned char, 32> ParseDigest(const std::string& hex) {
+  std::array<unsigned char, 32> digest{};
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (hex.size() != 2 * digest.size() || !std::ranges::all_of(hex, is_hex)) {
+    throw LineError{"sha256: expected 64 digits 0-9a-f"};
+  }
+  const std::string bytes = absl::HexStringToBytes(hex);
+  std::copy(bytes.begin(), bytes.end(), digest.begin());
+  return digest;
+}
+
+// What the caller of this entry, if there is one, is told now.
+TokenAnswer AnswerFor(const TokenEntry* entry, std::int64_t now_micros) {
+  if (entry == nullptr) return {};
+  if (entry->expires_micros != 0 && entry->expires_micros <= now_micros) {
+    return {.kind = TokenAnswer::Kind::kExpired};
+  }
+  return {.kind = TokenAnswer::Kind::kKnown, .caller = entry->caller};
+}
+
 TokenEntry ParseLine(const std::string& text) {
   const nlohmann::json line = nlohmann::json::parse(text, nullptr, false);
   if (!line.is_object()) throw LineError{"expected a JSON object"};
   TokenEntry entry;
-  const std::string hex = Field(line, "sha256", true);
-  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  if (hex.size() != 2 * entry.sha256.size() || !std::ranges::all_of(hex, is_hex)) {
-    throw LineError{"sha256: expected 64 digits 0-9a-f"};
+  entry.certificate = Field(line, "certificate", false);
+  const std::string hex = Field(line, "sha256", entry.certificate.empty());
+  if (!entry.certificate.empty() && !hex.empty()) {
+    throw LineError{"expected sha256 or certificate, not both"};
   }
-  const std::string digest = absl::HexStringToBytes(hex);
-  std::copy(digest.begin(), digest.end(), entry.sha256.begin());
+  if (entry.certificate.empty()) entry.sha256 = ParseDigest(hex);
   Caller caller{.principal = Field(line, "principal", true),
                 .tenant = Field(line, "tenant", false)};
   if (!IsName(caller.principal) || (!caller.tenant.empty() && !IsName(caller.tenant))) {
@@ -113,13 +132,19 @@ TokenAnswer TokenFile::Find(std::string_view token, std::int64_t now_micros) con
   const std::shared_ptr<const EntryList> entries = Entries();
   const TokenEntry* found = nullptr;
   for (const TokenEntry& entry : *entries) {
-    if (CRYPTO_memcmp(entry.sha256.data(), digest.data(), digest.size()) == 0) found = &entry;
+    const bool same = CRYPTO_memcmp(entry.sha256.data(), digest.data(), digest.size()) == 0;
+    if (same && entry.certificate.empty()) found = &entry;
   }
-  if (found == nullptr) return {};
-  if (found->expires_micros != 0 && found->expires_micros <= now_micros) {
-    return {.kind = TokenAnswer::Kind::kExpired};
-  }
-  return {.kind = TokenAnswer::Kind::kKnown, .caller = found->caller};
+  return AnswerFor(found, now_micros);
+}
+
+TokenAnswer TokenFile::FindCertificate(std::span<const std::string> names,
+                                       std::int64_t now_micros) const {
+  const std::shared_ptr<const EntryList> entries = Entries();
+  const auto found = std::ranges::find_if(*entries, [&](const TokenEntry& entry) {
+    return !entry.certificate.empty() && std::ranges::find(names, entry.certificate) != names.end();
+  });
+  return AnswerFor(found == entries->end() ? nullptr : &*found, now_micros);
 }
 
 std::shared_ptr<const TokenFile::EntryList> TokenFile::Entries() const {

@@ -1,9 +1,12 @@
-// The file that says which bearer tokens are good, and for whom.
+// The file that says which bearer tokens and certificates are good, and for whom.
 //
 // One JSON object per line; empty lines and lines that start with # are skipped:
 //   {"sha256":"<hex>","principal":"ann","tenant":"","role":"writer","expires":"2027-01-31T12:00:00Z"}
 // sha256 is that of the token, which the file does not hold. tenant may be missing (the default
-// tenant), and so may expires (never).
+// tenant), and so may expires (never). In place of sha256,
+//   {"certificate":"spiffe://acme.example/worker-7","principal":"worker-7","role":"worker"}
+// stands for a caller without a token whose certificate, as --tls-client-ca vouches for it, has
+// that subject alternative name, a URI or a DNS name.
 
 #ifndef SOBOLEV_SERVER_AUTH_TOKENS_H_
 #define SOBOLEV_SERVER_AUTH_TOKENS_H_
@@ -14,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -23,7 +27,7 @@
 
 namespace sobolev::server {
 
-// Whom a token stands for.
+// Whom a token or certificate stands for.
 struct Caller {
   std::string principal;
   std::string tenant;  // Empty: the default one.
@@ -32,6 +36,7 @@ struct Caller {
 
 struct TokenEntry {
   std::array<unsigned char, 32> sha256{};
+  std::string certificate;          // The name in a certificate; empty: this is a token.
   std::int64_t expires_micros = 0;  // Since the epoch; 0: never.
   std::shared_ptr<const Caller> caller;
 };
@@ -53,6 +58,8 @@ class TokenFile {
 
   // Whom the token stands for at this time. Takes equally long whichever tokens there are.
   TokenAnswer Find(std::string_view token, std::int64_t now_micros) const;
+  // Likewise a certificate with these names: the first line of the file that has one of them.
+  TokenAnswer FindCertificate(std::span<const std::string> names, std::int64_t now_micros) const;
   std::size_t size() const { return Entries()->size(); }
 
  private:

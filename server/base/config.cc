@@ -74,9 +74,13 @@ std::vector<Setting> Settings(ServerConfig& config) {
            "PEM certificates of authorities; callers need a certificate that one of them signed",
            config.tls_client_ca),
       Text("auth-tokens", "FILE", access,
-           "Tokens that callers need, one line of `sobolev token create` each; without it there is "
-           "no login",
+           "Tokens or certificates that callers need, one line of `sobolev token create` each; "
+           "without it there is no login",
            config.auth_tokens),
+      Text("audit-log", "FILE|-", access,
+           "Where each call that changes something is noted, with its caller; - is the log, and "
+           "empty is nowhere",
+           config.audit_log),
       Count("reload-seconds", access, "How often these files are read again, without a restart", 1,
             3600, config.reload_seconds),
       Text("data-dir", "DIR", storage, "Where datasets, jobs and models are kept; one server each",
@@ -107,6 +111,12 @@ std::vector<Setting> Settings(ServerConfig& config) {
             config.model_cache_bytes),
       Bytes("program-cache-bytes", compute, "Memory for programs held ready to evaluate", kMiB,
             kTiB, config.program_cache_bytes),
+      Seconds("call-timeout-seconds", calls,
+              "Deadline of a call with one reply if its caller sets none", 0.01,
+              config.call_timeout_seconds),
+      Seconds("upload-idle-seconds", calls,
+              "An upload whose caller rests this long is ended; what it stored stays", 0.01,
+              config.upload_idle_seconds),
       Bytes("max-message-bytes", calls, "Largest message taken or sent", 64 * kKiB, kMessageMax,
             config.max_message_bytes),
       Bytes("max-http-body-bytes", calls, "Largest body of a request to the HTTP gateway", kKiB,
@@ -138,6 +148,9 @@ std::vector<Setting> Settings(ServerConfig& config) {
       Count("max-watches", at_once, "Watches of jobs", 1, 1 << 20, config.max_watches),
       Count("max-queued-calls", at_once, "Of all these, how many may wait for a thread", 1, 1 << 20,
             config.max_queued_calls),
+      Bytes("request-memory-bytes", at_once,
+            "Memory for all requests under way; beyond it they are turned away unread", kMiB, kTiB,
+            config.request_memory_bytes),
       Bytes("resource-quota-bytes", connections, "Memory for gRPC's buffers, over all connections",
             8 * kMiB, kTiB, config.resource_quota_bytes),
       Count("max-streams-per-connection", connections, "Calls at once over one connection", 1,
@@ -269,6 +282,12 @@ void RequireSound(const ServerConfig& config) {
         "expected a directory, got '' (and neither XDG_DATA_HOME nor HOME is set)");
   }
   RequireSafeListeners(config);
+  if (config.request_memory_bytes < config.max_message_bytes) {
+    throw InvalidArgument("INVALID_SETTING", "request-memory-bytes",
+                          "expected at least max-message-bytes (" +
+                              FormatBytes(config.max_message_bytes) + "), got " +
+                              FormatBytes(config.request_memory_bytes));
+  }
   if (config.max_predict_reply_bytes > config.max_message_bytes) {
     throw InvalidArgument("INVALID_SETTING", "max-predict-reply-bytes",
                           "expected at most max-message-bytes (" +

@@ -50,6 +50,7 @@ struct ServerConfig {
   std::string tls_key;        // Its private key.
   std::string tls_client_ca;  // Callers need a certificate that one of these signed.
   std::string auth_tokens;    // Who may do what, as server/auth/tokens.h says; empty: everyone may.
+  std::string audit_log;      // Where changes are noted: a file; "-": the log; empty: nowhere.
   int reload_seconds = 5;     // How often the files above are looked at for a change.
 
   // What one principal may do a second; 0: no limit. Without login there is none either.
@@ -62,7 +63,8 @@ struct ServerConfig {
   int max_transfers = 64;     // Uploads and downloads.
   int max_control_calls = 128;
   int max_watches = 256;
-  int max_queued_calls = 256;  // Of those above, how many may wait for a thread.
+  int max_queued_calls = 256;                    // Of those above, how many may wait for a thread.
+  std::int64_t request_memory_bytes = 1 * kGiB;  // For all requests under way, as sent.
 
   // Storage and logs.
   std::string data_dir;  // $XDG_DATA_HOME/sobolev or ~/.local/share/sobolev.
@@ -79,6 +81,8 @@ struct ServerConfig {
   std::int64_t program_cache_bytes = 1 * kGiB;
 
   // Limits of single calls.
+  double call_timeout_seconds = 60;  // Of a call with one reply whose caller set no deadline.
+  double upload_idle_seconds = 60;   // An upload that rests for so long is ended.
   std::int64_t max_message_bytes = 64 * kMiB;
   std::int64_t max_http_body_bytes = 16 * kMiB;
   std::int64_t max_block_rows = 65536;

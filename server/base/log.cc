@@ -4,11 +4,15 @@
 #include <string>
 #include <utility>
 
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
+
+#include "engine/base/error.h"
 
 namespace sobolev::server {
 namespace {
@@ -66,6 +70,8 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
+constexpr const char* kJsonPattern = R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v)";
+
 // The process has one log, as it has one stderr.
 class Log {
  public:
@@ -78,9 +84,7 @@ class Log {
     json_ =
         format == LogFormat::kJson || (format == LogFormat::kAuto && isatty(STDERR_FILENO) == 0);
     logger_.set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        json_ ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v)"
-              : "%Y-%m-%dT%H:%M:%S.%fZ %-7l %v",
-        spdlog::pattern_time_type::utc));
+        json_ ? kJsonPattern : "%Y-%m-%dT%H:%M:%S.%fZ %-7l %v", spdlog::pattern_time_type::utc));
     logger_.set_level(ToSpdlog(level));
   }
 
@@ -103,6 +107,31 @@ class Log {
 }  // namespace
 
 void ConfigureLog(LogLevel level, LogFormat format) { Log::Get().Configure(level, format); }
+
+AuditLog::AuditLog(const std::string& destination) : to_log_(destination == "-") {
+  if (to_log_ || destination.empty()) return;
+  // Made here so that others cannot read it.
+  constexpr mode_t kOwnerOnly = 0600;
+  const int file = open(destination.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kOwnerOnly);
+  if (file < 0) {
+    throw FailedPrecondition("CANNOT_WRITE", "audit-log", "cannot write \"" + destination + "\"");
+  }
+  close(file);
+  file_ = std::make_unique<spdlog::logger>(
+      "audit", std::make_shared<spdlog::sinks::basic_file_sink_mt>(destination));
+  file_->set_formatter(
+      std::make_unique<spdlog::pattern_formatter>(kJsonPattern, spdlog::pattern_time_type::utc));
+  file_->flush_on(spdlog::level::info);
+}
+
+AuditLog::~AuditLog() = default;
+
+void AuditLog::Write(LogFields fields) {
+  if (to_log_) LogInfo("audit", fields);
+  if (file_ != nullptr) {
+    file_->log(spdlog::level::info, spdlog::string_view_t(JsonPayload("audit", fields)));
+  }
+}
 
 void LogDebug(std::string_view message, LogFields fields) {
   Log::Get().Write(LogLevel::kDebug, message, fields);

@@ -16,8 +16,14 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <variant>
+
+namespace spdlog {
+class logger;
+}
 
 namespace sobolev::server {
 
@@ -55,6 +61,26 @@ using LogFields = std::initializer_list<LogField>;
 // What is logged, and how, from now on. Before the first call: kInfo and kAuto. Call it before
 // other threads log.
 void ConfigureLog(LogLevel level, LogFormat format);
+
+// Notes who changed what: one line of JSON per change, in a file of its own or in the log. Lines
+// hold names, never values or tokens. Thread-safe.
+class AuditLog {
+ public:
+  // destination: a file, at the end of which lines are added; "-": the log, at level info; empty:
+  // nowhere. Throws Error(kFailedPrecondition CANNOT_WRITE) naming "audit-log" unless the file can
+  // be written.
+  explicit AuditLog(const std::string& destination);
+  ~AuditLog();
+  AuditLog(const AuditLog&) = delete;
+  AuditLog& operator=(const AuditLog&) = delete;
+
+  bool is_on() const { return to_log_ || file_ != nullptr; }
+  void Write(LogFields fields);
+
+ private:
+  const bool to_log_;
+  std::unique_ptr<spdlog::logger> file_;  // Null: no file.
+};
 
 void LogDebug(std::string_view message, LogFields fields = {});
 void LogInfo(std::string_view message, LogFields fields = {});

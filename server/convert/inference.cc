@@ -208,7 +208,7 @@ inference::ModelInferResponse ToInferResponse(const ModelInferRequest& request,
                                               v1::PredictResponse predicted) {
   inference::ModelInferResponse response;
   const ModelRef answered = ParseModelName(predicted.model_version(), "model_version");
-  response.set_model_name(std::string(LocalId(answered.id)));
+  response.set_model_name(LocalId(answered.id));
   response.set_model_version(std::to_string(answered.version));
   response.set_id(request.id());
   const auto add = [&](const std::string& name) {
@@ -232,7 +232,7 @@ inference::ModelInferResponse ToInferResponse(const ModelInferRequest& request,
 ModelMetadataResponse ToMetadata(const ServedModel& model,
                                  const std::vector<std::int64_t>& versions) {
   ModelMetadataResponse response;
-  response.set_name(std::string(LocalId(model.model_id)));
+  response.set_name(LocalId(model.model_id));
   for (const std::int64_t version : versions) response.add_versions(std::to_string(version));
   response.set_platform("sobolev");
   const std::int64_t n = model.surrogate->n();

@@ -77,11 +77,6 @@ std::string StoredId(std::string_view id) {
   return stored.append(id);
 }
 
-std::string_view LocalId(std::string_view stored_id) {
-  const std::size_t slash = stored_id.find('/');
-  return slash == std::string_view::npos ? stored_id : stored_id.substr(slash + 1);
-}
-
 bool IsOwn(std::string_view stored_id) {
   const std::size_t slash = stored_id.find('/');
   return stored_id.substr(0, slash == std::string_view::npos ? 0 : slash) == *current_tenant;
@@ -93,7 +88,7 @@ std::string ParseDatasetName(std::string_view name, const std::string& field) {
 
 std::string ParseJobName(std::string_view name, const std::string& field) {
   // The store chooses the ids of jobs; whose they are is told by their datasets.
-  return std::string(LocalId(ParseCollectionName(name, field, "jobs/", "jobs/{job}")));
+  return LocalId(ParseCollectionName(name, field, "jobs/", "jobs/{job}"));
 }
 
 std::string ParseProgramName(std::string_view name, const std::string& field) {
@@ -122,10 +117,10 @@ ModelRef ParseModelName(std::string_view name, const std::string& field) {
   return model;
 }
 
-std::string DatasetName(std::string_view id) { return "datasets/" + std::string(LocalId(id)); }
-std::string JobName(std::string_view id) { return "jobs/" + std::string(LocalId(id)); }
-std::string ProgramName(std::string_view id) { return "programs/" + std::string(LocalId(id)); }
-std::string ModelName(std::string_view id) { return "models/" + std::string(LocalId(id)); }
+std::string DatasetName(std::string_view id) { return "datasets/" + LocalId(id); }
+std::string JobName(std::string_view id) { return "jobs/" + LocalId(id); }
+std::string ProgramName(std::string_view id) { return "programs/" + LocalId(id); }
+std::string ModelName(std::string_view id) { return "models/" + LocalId(id); }
 std::string ModelVersionName(std::string_view id, std::int64_t version) {
   return ModelName(id) + "/versions/" + std::to_string(version);
 }

@@ -11,14 +11,16 @@
 #include <string_view>
 #include <vector>
 
+#include "server/base/stored_id.h"
+
 namespace sobolev::server {
 
 // The tenant whose call this thread works on, while one of these lives. Outside, and without login,
 // that is the default tenant, whose name is empty. Every call opens one around its work
 // (unary_call.h and the streams), so that names mean that tenant's resources.
 //
-// In the store the ids of a tenant's resources begin with "tenant/"; those of the default tenant
-// have no '/'. The functions below put that in front and take it off again.
+// The functions below put the tenant in front of ids, as server/base/stored_id.h says, and take it
+// off again.
 class TenantScope {
  public:
   explicit TenantScope(const std::string& tenant);  // `tenant` must outlive this.
@@ -32,8 +34,6 @@ class TenantScope {
 
 // The id in the store of what the current tenant calls `id`.
 std::string StoredId(std::string_view id);
-// What the tenant of a stored id calls it.
-std::string_view LocalId(std::string_view stored_id);
 // Whether a stored id belongs to the current tenant.
 bool IsOwn(std::string_view stored_id);
 

@@ -198,4 +198,10 @@ bool IsPipeline(const ModelVersionRecord& record) {
   return description.kind() == v1::ModelVersion::KIND_PIPELINE;
 }
 
+void RequireNoPipeline(const ModelVersionRecord& newest) {
+  if (!IsPipeline(newest)) return;
+  throw Error(ErrorCode::kAlreadyExists, "MODEL_ALREADY_EXISTS", "model_id",
+              "\"" + LocalId(newest.model_id) + "\" is a pipeline; choose another id or delete it");
+}
+
 }  // namespace sobolev::server

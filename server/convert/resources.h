@@ -34,6 +34,9 @@ v1::ModelVersion ToProto(const ModelVersionRecord& record);
 
 // Whether a version was made of others and not trained.
 bool IsPipeline(const ModelVersionRecord& record);
+// Versions of one model are of one making. Throws Error(kAlreadyExists MODEL_ALREADY_EXISTS) naming
+// model_id unless a trained version may follow this one.
+void RequireNoPipeline(const ModelVersionRecord& newest);
 
 }  // namespace sobolev::server
 

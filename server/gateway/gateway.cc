@@ -60,21 +60,26 @@ HttpReply Gateway::Answer(const HttpRequest& request) {
 HttpReply Gateway::AnswerCaller(const HttpRequest& request) {
   Pass pass;
   const std::optional<Refusal> refusal =
-      gate_.Enter("/gateway", request.authorization, request.body.size(), pass);
+      gate_.Enter("/gateway", {.authorization = request.authorization, .certificate_names = {}},
+                  request.body.size(), pass);
   if (refusal) return UmBridge::ErrorReply(StatusOf(*refusal), refusal->reason, refusal->message);
   const TenantScope tenant(pass.tenant());
-  if (request.body.size() <= kLargeBodyBytes) return Route(request);
-  const std::lock_guard turn(large_bodies_);
-  HttpReply reply = Route(request);
+  std::unique_lock turn(large_bodies_, std::defer_lock);
+  const bool is_large = request.body.size() > kLargeBodyBytes;
+  if (is_large) turn.lock();
+  std::stop_source stop;
+  const std::stop_callback on_cancel(stop_.get_token(), [&stop] { stop.request_stop(); });
+  const CallerWatch::Watched watched(callers_, request.has_left, stop);
+  HttpReply reply = Route(request, stop.get_token());
   // What the JSON took goes back to the system: each of the many threads that may take the next
   // large body would keep as much for itself.
-  malloc_trim(0);
+  if (is_large) malloc_trim(0);
   return reply;
 }
 
-HttpReply Gateway::Route(const HttpRequest& request) const {
-  if (Tesseract::Takes(request.path)) return tesseract_.Answer(request, stop_.get_token());
-  if (UmBridge::Takes(request.path)) return um_bridge_.Answer(request, stop_.get_token());
+HttpReply Gateway::Route(const HttpRequest& request, const std::stop_token& stop) const {
+  if (Tesseract::Takes(request.path)) return tesseract_.Answer(request, stop);
+  if (UmBridge::Takes(request.path)) return um_bridge_.Answer(request, stop);
   return UmBridge::ErrorReply(404, "InvalidInput",
                               "no such path; expected those of UM-Bridge 1.0 (/Info, /ModelInfo, "
                               "/InputSizes, /OutputSizes, /Evaluate, /Gradient, /ApplyJacobian, "

@@ -9,6 +9,7 @@
 
 #include "server/auth/gate.h"
 #include "server/base/config.h"
+#include "server/gateway/caller_watch.h"
 #include "server/gateway/tesseract.h"
 #include "server/gateway/um_bridge.h"
 #include "server/http/gateway_listener.h"
@@ -40,13 +41,14 @@ class Gateway {
   HttpReply Answer(const HttpRequest& request);
   // What the gate says, and then the protocol.
   HttpReply AnswerCaller(const HttpRequest& request);
-  HttpReply Route(const HttpRequest& request) const;
+  HttpReply Route(const HttpRequest& request, const std::stop_token& stop) const;
 
   const UmBridge um_bridge_;
   const Tesseract tesseract_;
   Gate& gate_;
   Metrics& metrics_;
   std::stop_source stop_;
+  CallerWatch callers_;
   std::mutex large_bodies_;  // One at a time: JSON takes a multiple of its text in memory.
 };
 

@@ -136,16 +136,15 @@ std::string TesseractSchema(const ServedModel& model) {
   const std::string description =
       "y [..., " + std::to_string(model.surrogate->m()) + "] (" + Names(schema.outputs()) +
       ") of x [..., " + std::to_string(model.surrogate->n()) + "] (" + Names(schema.inputs()) + ")";
-  return ToText(
-      Json::object({{"openapi", "3.1.0"},
-                    {"info", Json::object({{"title", std::string(LocalId(model.model_id))},
-                                           {"version", std::to_string(model.version)},
-                                           {"description", description}})},
-                    {"paths", Paths()},
-                    {"components", Json::object({{"schemas", Schemas()}})},
-                    {"x-supported-output-formats", Json::array({"json", "json+base64"})},
-                    {"x-supported-gpu-transports", Json::array({"none"})},
-                    {"x-supported-compressions", Json::array({"none"})}}));
+  return ToText(Json::object({{"openapi", "3.1.0"},
+                              {"info", Json::object({{"title", LocalId(model.model_id)},
+                                                     {"version", std::to_string(model.version)},
+                                                     {"description", description}})},
+                              {"paths", Paths()},
+                              {"components", Json::object({{"schemas", Schemas()}})},
+                              {"x-supported-output-formats", Json::array({"json", "json+base64"})},
+                              {"x-supported-gpu-transports", Json::array({"none"})},
+                              {"x-supported-compressions", Json::array({"none"})}}));
 }
 
 }  // namespace sobolev::server

@@ -18,8 +18,6 @@
 namespace sobolev::server {
 namespace {
 
-constexpr std::int64_t kRecordsPerFetch = 1000;
-
 // What a POST asks for.
 enum class Question { kModelInfo, kInputSizes, kOutputSizes, kValue, kVjp, kJvp, kHvp };
 
@@ -213,21 +211,14 @@ HttpReply UmBridge::Answer(const HttpRequest& request, const std::stop_token& st
 // Clients take only names from this list, so it has every version.
 std::string UmBridge::Info() const {
   Json names = Json::array();
-  std::string after;
-  std::vector<ModelRecord> records;
-  do {
-    records = ListOwn(after, kRecordsPerFetch, [this](const std::string& from, auto limit) {
-      return store_.ListModels(from, limit);
-    });
-    for (const ModelRecord& record : records) {
-      after = LocalId(record.id);
-      names.push_back(after);
-      // Versions are numbered from 1 without gaps.
-      for (std::int64_t version = 1; version <= record.latest.version; ++version) {
-        names.push_back(after + ":" + std::to_string(version));
-      }
+  ForEachOwnModel(store_, [&](const ModelRecord& record) {
+    const std::string name = LocalId(record.id);
+    names.push_back(name);
+    // Versions are numbered from 1 without gaps.
+    for (std::int64_t version = 1; version <= record.latest.version; ++version) {
+      names.push_back(name + ":" + std::to_string(version));
     }
-  } while (records.size() == static_cast<std::size_t>(kRecordsPerFetch));
+  });
   return ToText(Json::object({{"protocolVersion", 1.0}, {"models", std::move(names)}}));
 }
 

@@ -154,7 +154,8 @@ struct GatewayListener::Impl {
                              .path = request.path,
                              .accept = request.get_header_value("Accept"),
                              .authorization = request.get_header_value("Authorization"),
-                             .body = std::move(body)});
+                             .body = std::move(body),
+                             .has_left = HttpThread::PeerProbe()});
   }
 
   // The library bounds bodies with a length; this one also those that come in chunks.

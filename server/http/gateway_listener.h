@@ -16,6 +16,8 @@ struct HttpRequest {
   std::string accept;         // The header, or empty.
   std::string authorization;  // Likewise.
   std::string body;
+  // Whether the client has gone, so that nobody waits for the reply; good until that is returned.
+  std::function<bool()> has_left;
 };
 
 struct HttpReply {

@@ -4,6 +4,8 @@
 #define SOBOLEV_SERVER_HTTP_HTTP_THREAD_H_
 
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -28,18 +30,22 @@ class HttpThread {
   HttpThread& operator=(const HttpThread&) = delete;
 
   // To set routes and handlers.
-  httplib::Server& server() { return server_; }
+  httplib::Server& server() { return *server_; }
+
+  // Called by a handler: a function that says whether the client whose request this thread answers
+  // has gone. It is good, in any thread, until the handler returns.
+  static std::function<bool()> PeerProbe();
 
   // Listens on host:port; port 0 lets the kernel choose. Returns the port. Throws
   // Error(kFailedPrecondition CANNOT_LISTEN) naming `setting` if that fails.
   int Start(const std::string& host, int port, const std::string& setting);
 
-  // Closes the listening socket, lets running requests end, waits for idle connections to be closed
-  // (5 seconds), and joins the threads. Idempotent.
+  // Closes the listening socket and idle connections, lets running requests end, and joins the
+  // threads. Idempotent.
   void Stop();
 
  private:
-  httplib::Server server_;
+  const std::unique_ptr<httplib::Server> server_;
   std::thread thread_;
 };
 

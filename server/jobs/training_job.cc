@@ -166,7 +166,12 @@ class Attempt {
     run_->Report(report);
     const ModelVersionRecord record =
         environment_.store.CompleteJob(lease_, train::EncodeSurrogate(*surrogate),
-                                       [&](std::int64_t) { return version.SerializeAsString(); });
+                                       [&](std::int64_t, const ModelVersionRecord* newest) {
+                                         // Since the job was submitted the name may have become
+                                         // that of a pipeline.
+                                         if (newest != nullptr) RequireNoPipeline(*newest);
+                                         return version.SerializeAsString();
+                                       });
     environment_.models.Publish(record.model_id, record.version);
     LogInfo("model version published",
             {{"job", job_.id},

@@ -202,6 +202,9 @@ struct Metrics::Impl {
       CounterFamily("sobolev_train_samples_total", "Samples seen by optimisers.").Add({});
   Counter& train_epochs = CounterFamily("sobolev_train_epochs_total", "Epochs trained.").Add({});
 
+  Gauge& request_bytes =
+      GaugeFamily("sobolev_request_memory_bytes", "Bytes of the requests under way.").Add({});
+
   Gauge& cache_bytes =
       GaugeFamily("sobolev_model_cache_bytes", "Memory of the models held ready.").Add({});
   Gauge& cache_models = GaugeFamily("sobolev_model_cache_models", "Models held ready.").Add({});
@@ -320,6 +323,10 @@ void Metrics::Trained(std::int64_t samples, std::int64_t epochs) {
 void Metrics::SetModelCacheLookups(std::int64_t hits, std::int64_t misses) {
   impl_->cache_hits.Increment(static_cast<double>(hits) - impl_->cache_hits.Value());
   impl_->cache_misses.Increment(static_cast<double>(misses) - impl_->cache_misses.Value());
+}
+
+void Metrics::SetRequestMemory(std::int64_t bytes) {
+  impl_->request_bytes.Set(static_cast<double>(bytes));
 }
 
 void Metrics::SetModelCache(std::int64_t bytes, std::int64_t models) {

@@ -89,6 +89,7 @@ class Metrics {
   // Samples that an optimiser saw, and epochs that ended.
   void Trained(std::int64_t samples, std::int64_t epochs);
 
+  void SetRequestMemory(std::int64_t bytes);
   // Since the start.
   void SetModelCacheLookups(std::int64_t hits, std::int64_t misses);
   void SetModelCache(std::int64_t bytes, std::int64_t models);

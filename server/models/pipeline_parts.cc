@@ -40,7 +40,7 @@ PipelinePart FindModel(const std::string& name, const std::string& field, ModelR
         .schema = model->description.schema(),
         .domain = {model->description.domain().begin(), model->description.domain().end()},
         .stage = {}};
-    part.stage.set_name(std::string(LocalId(ref.id)));
+    part.stage.set_name(LocalId(ref.id));
     part.stage.set_model(ModelVersionName(ref.id, model->version));
     part.stage.set_sha256(store.GetModelVersion(ref.id, model->version).blob_sha256);
     return part;
@@ -88,7 +88,7 @@ PipelinePart FindProgram(const std::string& name, const std::string& field, Stor
       part.schema.add_outputs()->set_name(element);
     }
   }
-  part.stage.set_name(std::string(LocalId(id)));
+  part.stage.set_name(LocalId(id));
   part.stage.set_program(name);
   part.stage.set_sha256(Sha256Hex(record.source));
   return part;

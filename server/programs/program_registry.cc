@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 #include "engine/chain/program_surrogate.h"
 #include "proto/sobolev/v1/programs.pb.h"
+#include "server/base/stored_id.h"
 
 namespace sobolev::server {
 namespace {
@@ -14,7 +15,7 @@ std::size_t EstimateBytes(const ProgramRecord& record) {
   v1::Program overview;
   if (!overview.ParseFromString(record.overview)) {
     throw Error(ErrorCode::kDataLoss, "CORRUPT_PROGRAM", "program",
-                "the stored statistics of \"" + record.id +
+                "the stored statistics of \"" + LocalId(record.id) +
                     "\" are damaged; delete the program and create it again");
   }
   const v1::ProgramStatistics& statistics = overview.statistics();

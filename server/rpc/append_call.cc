@@ -22,6 +22,7 @@ AppendCall* AppendCall::Start(Store& store, Metrics& metrics, MethodMetrics* met
     return call;
   }
   const std::lock_guard lock(call->mutex_);
+  call->WatchIdleness();
   call->ReadIfRoom();
   return call;
 }
@@ -45,17 +46,19 @@ void AppendCall::OnReadDone(bool ok) {
     return;
   }
   meter_.Received();
-  auto message = std::make_shared<v1::AppendSamplesRequest>();
+  auto received = std::make_shared<Received>();
   grpc::ByteBuffer bytes;
   {
     const std::lock_guard lock(mutex_);
     reading_ = false;
     handling_ = true;
     bytes.Swap(&incoming_);
+    last_progress_ = std::chrono::steady_clock::now();
     const double wait_seconds = context_.ChargeBytes(bytes.Length());
     if (wait_seconds > 0) Pause(wait_seconds);
   }
-  const grpc::Status parsed = Guard([&] { Parse(bytes, *message); });
+  grpc::Status parsed = context_.ReserveMemory(bytes.Length(), received->memory);
+  if (parsed.ok()) parsed = Guard([&] { Parse(bytes, received->message); });
   bytes.Clear();
   if (!parsed.ok()) {
     {
@@ -63,26 +66,27 @@ void AppendCall::OnReadDone(bool ok) {
       handling_ = false;
     }
     EndWith(parsed);
-  } else if (message->has_block()) {
-    HandleMessage(message);
+  } else if (received->message.has_block()) {
+    HandleMessage(received);
   } else {
     // Opening and committing wait for the disk.
-    pool_.Submit([self = self_, message = std::move(message)] { self->HandleMessage(message); });
+    pool_.Submit([self = self_, received = std::move(received)] { self->HandleMessage(received); });
   }
 }
 
-void AppendCall::HandleMessage(const std::shared_ptr<v1::AppendSamplesRequest>& message) {
+void AppendCall::HandleMessage(const std::shared_ptr<Received>& received) {
+  const v1::AppendSamplesRequest& message = received->message;
   const grpc::Status status = Guard([&] {
     const TenantScope tenant(context_.tenant());
-    switch (message->message_case()) {
+    switch (message.message_case()) {
       case v1::AppendSamplesRequest::kOpen:
-        Open(message->open());
+        Open(message.open());
         return;
       case v1::AppendSamplesRequest::kBlock:
-        Append(message);
+        Append(received);
         return;
       case v1::AppendSamplesRequest::kCommit:
-        Commit(message->commit());
+        Commit(message.commit());
         return;
       case v1::AppendSamplesRequest::MESSAGE_NOT_SET:
         break;
@@ -101,6 +105,7 @@ void AppendCall::Open(const v1::AppendSamplesRequest::Open& open) {
     throw InvalidArgument("OUT_OF_ORDER", "open",
                           "expected one open message, the first of the stream, got another");
   }
+  context_.NoteObject(open);
   const std::string dataset_id = ParseDatasetName(open.dataset(), "open.dataset");
   RequireToken(open.upload_id(), "open.upload_id");
   dataset_ = store_.GetDataset(dataset_id);
@@ -124,11 +129,11 @@ void AppendCall::Open(const v1::AppendSamplesRequest::Open& open) {
   Reply(response);
 }
 
-void AppendCall::Append(const std::shared_ptr<v1::AppendSamplesRequest>& message) {
+void AppendCall::Append(const std::shared_ptr<Received>& received) {
   if (!dataset_) {
     throw InvalidArgument("OUT_OF_ORDER", "block", "expected an open message first, got a block");
   }
-  const std::shared_ptr<const v1::SampleBlock> block(message, &message->block());
+  const std::shared_ptr<const v1::SampleBlock> block(received, &received->message.block());
   SampleBlockData data = CheckBlock(block, schema_, config_.max_block_rows);
   const std::int64_t block_id = data.block_id;
   const std::int64_t rows = data.rows;
@@ -140,8 +145,9 @@ void AppendCall::Append(const std::shared_ptr<v1::AppendSamplesRequest>& message
   }
   try {
     store_.AppendBlock(upload_token_, std::move(data),
-                       [self = self_, block_id, rows, bytes](const std::exception_ptr& error,
-                                                             bool already_stored) {
+                       [self = self_, received, block_id, rows, bytes](
+                           const std::exception_ptr& error, bool already_stored) {
+                         received->memory.Release();
                          self->BlockDone(block_id, rows, bytes, error, already_stored);
                        });
   } catch (...) {
@@ -167,6 +173,7 @@ void AppendCall::BlockDone(std::int64_t block_id, std::int64_t rows, std::size_t
   const std::lock_guard lock(mutex_);
   --pending_blocks_;
   pending_bytes_ -= bytes;
+  last_progress_ = std::chrono::steady_clock::now();
   if (pending_blocks_ == 0 && commit_ && !end_) {
     // Under the lock, because OnDone may reset self_ as soon as the call can end.
     pool_.Submit([self = self_] { self->CommitNow(); });
@@ -207,6 +214,7 @@ void AppendCall::CommitNow() {
 void AppendCall::OnWriteDone(bool ok) {
   const std::lock_guard lock(mutex_);
   writing_ = false;
+  last_progress_ = std::chrono::steady_clock::now();
   if (ok) {
     meter_.Sent();
     WriteIfIdle();
@@ -241,6 +249,8 @@ void AppendCall::ReadIfRoom() {
       pending_bytes_ >= static_cast<std::size_t>(config_.upload_window_bytes)) {
     return;
   }
+  // Rather than be turned away, read on when what is under way is stored.
+  if (pending_blocks_ > 0 && context_.MemoryIsShort()) return;
   reading_ = true;
   StartRead(&incoming_);
 }
@@ -253,8 +263,40 @@ void AppendCall::Pause(double seconds) {
     if (self == nullptr) return;
     const std::lock_guard lock(self->mutex_);
     self->paused_ = false;
+    self->last_progress_ = std::chrono::steady_clock::now();
     self->ReadIfRoom();
   });
+}
+
+void AppendCall::WatchIdleness() {
+  using std::chrono::steady_clock;
+  const auto limit = std::chrono::duration_cast<steady_clock::duration>(
+      std::chrono::duration<double>(config_.upload_idle_seconds));
+  const steady_clock::time_point now = steady_clock::now();
+  // Only the caller can be idle: while the server works or holds the caller back, it waits.
+  if (handling_ || paused_ || pending_blocks_ > 0 || commit_) last_progress_ = now;
+  const steady_clock::duration left = last_progress_ + limit - now;
+  if (left <= steady_clock::duration::zero()) {
+    EndIdle();
+    return;
+  }
+  // A new one: the old one may be what calls here.
+  idle_alarm_.emplace().Set(std::chrono::system_clock::now() + left,
+                            [weak = std::weak_ptr(self_)](bool) {
+                              const std::shared_ptr<AppendCall> self = weak.lock();
+                              if (self == nullptr) return;
+                              const std::lock_guard lock(self->mutex_);
+                              if (!self->end_) self->WatchIdleness();
+                            });
+}
+
+void AppendCall::EndIdle() {
+  end_ = ToStatus(grpc::StatusCode::DEADLINE_EXCEEDED, "UPLOAD_IDLE",
+                  "the stream rested for longer than the server waits; what was acknowledged is "
+                  "stored, call again with the same upload_id to resume the upload");
+  // A caller that does not even read its replies would not read the status either.
+  if (writing_) context_.TryCancel();
+  FinishIfDone();
 }
 
 void AppendCall::WriteIfIdle() {

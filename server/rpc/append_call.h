@@ -6,6 +6,7 @@
 #ifndef SOBOLEV_SERVER_RPC_APPEND_CALL_H_
 #define SOBOLEV_SERVER_RPC_APPEND_CALL_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -18,6 +19,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "proto/sobolev/v1/datasets.pb.h"
+#include "server/auth/memory_budget.h"
 #include "server/base/config.h"
 #include "server/base/thread_pool.h"
 #include "server/metrics/metrics.h"
@@ -38,6 +40,12 @@ class AppendCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
   AppendCall(Store& store, Metrics& metrics, MethodMetrics* method_metrics, ThreadPool& pool,
              const ServerConfig& config, grpc::CallbackServerContext* context);
 
+  // A message and its share of the memory for requests.
+  struct Received {
+    v1::AppendSamplesRequest message;
+    MemoryBudget::Reservation memory;
+  };
+
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
@@ -45,13 +53,13 @@ class AppendCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
 
   // The three messages of the client. They throw Error.
   void Open(const v1::AppendSamplesRequest::Open& open);
-  void Append(const std::shared_ptr<v1::AppendSamplesRequest>& message);
+  void Append(const std::shared_ptr<Received>& received);
   void Commit(const v1::AppendSamplesRequest::Commit& commit);
   // Once every block is durable.
   void CommitNow();
 
   // What OnReadDone hands to the pool.
-  void HandleMessage(const std::shared_ptr<v1::AppendSamplesRequest>& message);
+  void HandleMessage(const std::shared_ptr<Received>& received);
   void BlockDone(std::int64_t block_id, std::int64_t rows, std::size_t bytes,
                  const std::exception_ptr& error, bool already_stored);
 
@@ -63,6 +71,9 @@ class AppendCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
   // The next step of each direction, if it is due. All need mutex_.
   void ReadIfRoom();
   void Pause(double seconds);
+  // Ends the call once its caller has rested for too long.
+  void WatchIdleness();
+  void EndIdle();
   void WriteIfIdle();
   void FinishIfDone();
 
@@ -88,6 +99,8 @@ class AppendCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
   bool handling_ = false;
   bool paused_ = false;  // Its caller sends more bytes a second than it may.
   grpc::Alarm pause_end_;
+  std::chrono::steady_clock::time_point last_progress_ = std::chrono::steady_clock::now();
+  std::optional<grpc::Alarm> idle_alarm_;
   bool writing_ = false;
   bool finished_ = false;
   std::size_t pending_blocks_ = 0;

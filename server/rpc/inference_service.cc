@@ -134,20 +134,12 @@ grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(grpc::CallbackServer
         if (!parsed.repository_name().empty()) {
           throw NotFound("repository_name", parsed.repository_name());
         }
-        std::string after;
-        std::vector<ModelRecord> records;
-        do {
-          records = ListOwn(after, kRecordsPerFetch, [this](const std::string& from, auto limit) {
-            return store_.ListModels(from, limit);
-          });
-          for (const ModelRecord& record : records) {
-            inference::RepositoryIndexResponse::ModelIndex& model = *reply.add_models();
-            model.set_name(std::string(LocalId(record.id)));
-            model.set_version(std::to_string(record.latest.version));
-            model.set_state("READY");
-            after = LocalId(record.id);
-          }
-        } while (records.size() == static_cast<std::size_t>(kRecordsPerFetch));
+        ForEachOwnModel(store_, [&](const ModelRecord& record) {
+          inference::RepositoryIndexResponse::ModelIndex& model = *reply.add_models();
+          model.set_name(LocalId(record.id));
+          model.set_version(std::to_string(record.latest.version));
+          model.set_state("READY");
+        });
       });
 }
 

@@ -7,10 +7,12 @@
 
 #include "engine/base/error.h"
 #include "engine/train/surrogate_codec.h"
+#include "server/convert/derivative_plan.h"
 #include "server/convert/names.h"
 #include "server/convert/pipeline.h"
 #include "server/convert/resources.h"
 #include "server/models/pipeline_parts.h"
+#include "server/predict/jacobian_timing.h"
 #include "server/rpc/own_records.h"
 #include "server/rpc/unary_call.h"
 #include "server/storage/sha256.h"
@@ -41,7 +43,8 @@ ModelService::ModelService(Store& store, ModelRegistry& models, Metrics& metrics
       delete_metrics_(metrics.Method(RpcType::kUnary, kService, "DeleteModel")),
       get_version_metrics_(metrics.Method(RpcType::kUnary, kService, "GetModelVersion")),
       list_versions_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModelVersions")),
-      create_pipeline_metrics_(metrics.Method(RpcType::kUnary, kService, "CreatePipeline")) {}
+      create_pipeline_metrics_(metrics.Method(RpcType::kUnary, kService, "CreatePipeline")),
+      plan_derivatives_metrics_(metrics.Method(RpcType::kUnary, kService, "PlanDerivatives")) {}
 
 grpc::ServerUnaryReactor* ModelService::GetModel(grpc::CallbackServerContext* context,
                                                  const grpc::ByteBuffer* request,
@@ -140,6 +143,31 @@ grpc::ServerUnaryReactor* ModelService::CreatePipeline(grpc::CallbackServerConte
       create_pipeline_metrics_, pool_, context, request, response,
       [this](const v1::CreatePipelineRequest& parsed, v1::ModelVersion& reply,
              const std::stop_token&) { reply = Compose(parsed); });
+}
+
+grpc::ServerUnaryReactor* ModelService::PlanDerivatives(grpc::CallbackServerContext* context,
+                                                        const grpc::ByteBuffer* request,
+                                                        grpc::ByteBuffer* response) {
+  return UnaryCall<v1::PlanDerivativesRequest, v1::DerivativePlan>::Start(
+      plan_derivatives_metrics_, pool_, context, request, response,
+      [this](const v1::PlanDerivativesRequest& parsed, v1::DerivativePlan& reply,
+             const std::stop_token& stop) { reply = Plan(parsed, stop); });
+}
+
+v1::DerivativePlan ModelService::Plan(const v1::PlanDerivativesRequest& request,
+                                      const std::stop_token& stop) const {
+  const ModelRef ref = ParseModelName(request.model(), "model");
+  const ModelRegistry::Handle model = models_.Get(ref.id, ref.version);
+  v1::DerivativePlan plan = server::PlanDerivatives(request, *model->surrogate, stop);
+  plan.set_model(ModelVersionName(model->model_id, model->version));
+  for (const JacobianTiming& timing : TimeJacobians(*model, stop)) {
+    v1::DerivativePlan::Timing& added = *plan.add_timings();
+    added.set_mode(timing.mode);
+    added.set_cost(static_cast<std::int64_t>(timing.multiply_adds));
+    added.set_predicted_seconds(timing.predicted_seconds);
+    added.set_measured_seconds(timing.measured_seconds);
+  }
+  return plan;
 }
 
 v1::ModelVersion ModelService::Compose(const v1::CreatePipelineRequest& request) const {

@@ -3,6 +3,8 @@
 #ifndef SOBOLEV_SERVER_RPC_MODEL_SERVICE_H_
 #define SOBOLEV_SERVER_RPC_MODEL_SERVICE_H_
 
+#include <stop_token>
+
 #include "proto/sobolev/v1/models.grpc.pb.h"
 #include "proto/sobolev/v1/models.pb.h"
 #include "server/base/thread_pool.h"
@@ -19,7 +21,8 @@ using RawModelService = v1::ModelService::WithRawCallbackMethod_GetModel<
             v1::ModelService::WithRawCallbackMethod_GetModelVersion<
                 v1::ModelService::WithRawCallbackMethod_ListModelVersions<
                     v1::ModelService::WithRawCallbackMethod_CreatePipeline<
-                        v1::ModelService::Service>>>>>>;
+                        v1::ModelService::WithRawCallbackMethod_PlanDerivatives<
+                            v1::ModelService::Service>>>>>>>;
 
 class ModelService final : public RawModelService {
  public:
@@ -44,8 +47,13 @@ class ModelService final : public RawModelService {
   grpc::ServerUnaryReactor* CreatePipeline(grpc::CallbackServerContext* context,
                                            const grpc::ByteBuffer* request,
                                            grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* PlanDerivatives(grpc::CallbackServerContext* context,
+                                            const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override;
 
  private:
+  v1::DerivativePlan Plan(const v1::PlanDerivativesRequest& request,
+                          const std::stop_token& stop) const;
   v1::ModelVersion Compose(const v1::CreatePipelineRequest& request) const;
 
   Store& store_;
@@ -57,6 +65,7 @@ class ModelService final : public RawModelService {
   MethodMetrics* const get_version_metrics_;
   MethodMetrics* const list_versions_metrics_;
   MethodMetrics* const create_pipeline_metrics_;
+  MethodMetrics* const plan_derivatives_metrics_;
 };
 
 }  // namespace sobolev::server

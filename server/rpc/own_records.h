@@ -39,7 +39,22 @@ auto ListOwn(const std::string& after, std::int64_t limit, const List& list) {
   }
 }
 
-// Likewise for jobs, newest first, after the one with this id.
+// Calls visit(const ModelRecord&) for all models of the current tenant, in order of id.
+template <class Visit>
+void ForEachOwnModel(Store& store, const Visit& visit) {
+  constexpr std::int64_t kRecordsPerFetch = 1000;
+  std::string after;
+  std::vector<ModelRecord> records;
+  do {
+    records = ListOwn(after, kRecordsPerFetch, [&](const std::string& from, std::int64_t limit) {
+      return store.ListModels(from, limit);
+    });
+    for (const ModelRecord& record : records) visit(record);
+    if (!records.empty()) after = LocalId(records.back().id);
+  } while (records.size() == static_cast<std::size_t>(kRecordsPerFetch));
+}
+
+// As ListOwn for jobs, newest first, after the one with this id.
 inline std::vector<JobRecord> ListOwnJobs(Store& store, std::string before, std::int64_t limit) {
   const auto size = static_cast<std::size_t>(limit);
   // Many at a time, because most may be those of others.

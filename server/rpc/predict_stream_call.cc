@@ -64,7 +64,12 @@ void PredictStreamCall::OnReadDone(bool ok) {
       meter_.Received();
       const double wait_seconds = context_.ChargePrediction(incoming_.Length());
       if (wait_seconds > 0) Pause(wait_seconds);
-      request_ = incoming_;  // Shares the bytes.
+      const grpc::Status reserved = context_.ReserveMemory(incoming_.Length(), request_memory_);
+      if (reserved.ok()) {
+        request_ = incoming_;  // Shares the bytes.
+      } else if (!error_) {
+        error_ = reserved;
+      }
       incoming_.Clear();
     } else {
       client_is_done_ = true;
@@ -133,6 +138,7 @@ std::optional<grpc::ByteBuffer> PredictStreamCall::Step() {
     answering_ = true;
     ++num_begun_;
     begun.swap(request_);
+    answer_memory_ = std::move(request_memory_);
   }
   if (!reading_ && !paused_ && !request_ && !client_is_done_ && !error_) {
     reading_ = true;
@@ -185,6 +191,7 @@ bool PredictStreamCall::AnswerHere(const grpc::ByteBuffer& bytes) {
 void PredictStreamCall::Answered(const grpc::Status& status, const grpc::ByteBuffer& reply) {
   const std::lock_guard lock(mutex_);
   answering_ = false;
+  answer_memory_.Release();
   if (status.ok() && !error_) reply_ = reply;
   if (!status.ok() && !error_) error_ = status;
 }

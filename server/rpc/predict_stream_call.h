@@ -68,6 +68,8 @@ class PredictStreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer,
   bool finished_ = false;
   std::int64_t num_begun_ = 0;
   std::optional<grpc::ByteBuffer> request_;  // Read, not begun.
+  MemoryBudget::Reservation request_memory_;
+  MemoryBudget::Reservation answer_memory_;  // Of the request that is being answered.
   std::optional<grpc::ByteBuffer> reply_;    // Answered, not begun to be written.
   std::optional<grpc::Status> error_;        // Nothing is read or begun any more.
 };

@@ -26,16 +26,13 @@ std::string RandomModelId() {
   return absl::StrFormat("model-%08x%08x", device(), device());
 }
 
-// Versions of one model are of one making.
+// Refuses at once what would fail at its end.
 void RequireNoPipeline(Store& store, const std::string& model_id) {
   try {
-    if (!IsPipeline(store.GetModel(model_id).latest)) return;
+    RequireNoPipeline(store.GetModel(model_id).latest);
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::kNotFound) return;
-    throw;
+    if (error.code() != ErrorCode::kNotFound) throw;
   }
-  throw Error(ErrorCode::kAlreadyExists, "MODEL_ALREADY_EXISTS", "model_id",
-              "\"" + model_id + "\" is a pipeline; choose another id or delete it");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
@@ -19,6 +20,7 @@
 
 #include "engine/base/error.h"
 #include "server/base/thread_pool.h"
+#include "server/base/timeouts.h"
 #include "server/convert/grpc_status.h"
 #include "server/convert/message_codec.h"
 #include "server/convert/names.h"
@@ -49,9 +51,8 @@ class CallMeter {
 
 // Throws Error(kDeadlineExceeded) or Error(kCancelled) if nobody waits for the
 // answer any more.
-inline void RequireWaiting(const grpc::CallbackServerContext& context,
-                           const std::stop_token& stop) {
-  if (context.deadline() < std::chrono::system_clock::now()) {
+inline void RequireWaiting(const CallContext& context, const std::stop_token& stop) {
+  if (context.IsLate()) {
     throw Error(ErrorCode::kDeadlineExceeded, "DEADLINE_EXCEEDED", "",
                 "the deadline passed before the work began");
   }
@@ -61,7 +62,8 @@ inline void RequireWaiting(const grpc::CallbackServerContext& context,
 }
 
 // One call, which owns itself from Start until gRPC is done with it. The stop
-// token given to the work fires when the caller cancels or its deadline passes.
+// token given to the work fires when the caller cancels or its deadline passes,
+// which is the server's where the caller set none.
 // Where Response is grpc::ByteBuffer the work serialises its reply itself.
 template <class Request, class Response>
 class UnaryCall final : public grpc::ServerUnaryReactor {
@@ -120,6 +122,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
     auto* call = new UnaryCall(meter, own_context, response_bytes, std::move(long_work));
     status = Guard([&] { Parse(*request_bytes, *call->request_); });
     if (status.ok()) {
+      own_context.NoteObject(*call->request_);
+      if (!own_context.HasDeadline()) own_context.timeouts().Start(call->stop_, call->timeout_);
       ++call->holders_;
       if (pool.TrySubmit([call] { call->Run(); })) return call;
       --call->holders_;
@@ -188,7 +192,13 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
     Release();
   }
 
-  void End(const grpc::Status& status) {
+  void End(const grpc::Status& ended) {
+    const bool late = ended.error_code() == grpc::StatusCode::CANCELLED && context_.IsLate();
+    const grpc::Status status =
+        late ? ToStatus(grpc::StatusCode::DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED",
+                        "the deadline passed before the work was done")
+             : ended;
+    timeout_.reset();
     context_.Leave(status);
     meter_.Finish(status);
     Finish(status);
@@ -206,7 +216,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   grpc::ByteBuffer* const response_bytes_;
   const LongWork work_;
   std::stop_source stop_;
-  std::atomic<int> holders_ = 1;  // gRPC, and the thread in Run.
+  std::optional<Timeouts::Watch> timeout_;  // Unless the caller set a deadline.
+  std::atomic<int> holders_ = 1;            // gRPC, and the thread in Run.
   google::protobuf::Arena arena_;
   Request* const request_;
   Response* response_ = nullptr;

@@ -9,6 +9,7 @@
 
 #include "engine/base/error.h"
 #include "server/base/log.h"
+#include "server/base/stored_id.h"
 
 namespace sobolev::server {
 namespace {
@@ -172,8 +173,9 @@ void BlockWriter::WriteSegments(std::map<std::string, Addition>& additions) {
       continue;
     } catch (const std::system_error& error) {
       // The dataset may have been deleted since the group was planned.
-      const Error reason =
-          IsMissingFile(error) ? NotFound("dataset", it->second.upload.dataset_id) : ToError(error);
+      const Error reason = IsMissingFile(error)
+                               ? NotFound("dataset", LocalId(it->second.upload.dataset_id))
+                               : ToError(error);
       Abandon(it->second, std::make_exception_ptr(reason));
     } catch (...) {
       Abandon(it->second, std::current_exception());

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "engine/base/error.h"
+#include "server/base/stored_id.h"
 #include "server/storage/upload_table.h"
 
 namespace sobolev::server {
@@ -31,7 +32,7 @@ SnapshotContents LoadSnapshotContents(Database& db, const DatasetRecord& dataset
     if (!rows.Next()) {
       throw Error(ErrorCode::kNotFound, "NOT_FOUND", "dataset_version",
                   "expected a version up to " + std::to_string(dataset.version) + " of \"" +
-                      dataset.id + "\", got " + std::to_string(version));
+                      LocalId(dataset.id) + "\", got " + std::to_string(version));
     }
     contents.statistics = ReadStatistics(rows, 0, dataset.n);
   }
@@ -58,8 +59,8 @@ SnapshotContents LoadSnapshotContents(Database& db, const DatasetRecord& dataset
 
 std::string DescribeMissingBlock(const std::string& dataset_id, const std::string& upload_uid,
                                  std::int64_t block_id) {
-  return "dataset \"" + dataset_id + "\": block " + std::to_string(block_id) + " of upload " +
-         upload_uid + " is missing on disk";
+  return "dataset \"" + LocalId(dataset_id) + "\": block " + std::to_string(block_id) +
+         " of upload " + upload_uid + " is missing on disk";
 }
 
 DatasetSnapshot::DatasetSnapshot(IoEnv& env, const DataDirectory& directory,
@@ -105,7 +106,7 @@ void DatasetSnapshot::Verify(std::size_t index) const {
   const SnapshotContents::Upload& upload = contents_.uploads[place.upload];
   const BlockLocation& location = upload.blocks[place.block];
   if (segments_[place.upload].IsIntact(location)) return;
-  ReportDamage("dataset \"" + contents_.dataset.id + "\": block " +
+  ReportDamage("dataset \"" + LocalId(contents_.dataset.id) + "\": block " +
                std::to_string(location.block_id) + " of upload " + upload.uid +
                " failed its checksum");
 }

@@ -13,6 +13,7 @@
 #include "engine/base/error.h"
 #include "proto/wire/crc32c.h"
 #include "server/base/log.h"
+#include "server/base/stored_id.h"
 #include "server/storage/dataset_snapshot.h"
 #include "server/storage/sha256.h"
 
@@ -50,7 +51,7 @@ std::optional<DatasetRecord> FindDataset(Database& db, const std::string& id) {
 
 DatasetRecord LoadDataset(Database& db, const std::string& id) {
   std::optional<DatasetRecord> dataset = FindDataset(db, id);
-  if (!dataset) throw NotFound("dataset", id);
+  if (!dataset) throw NotFound("dataset", LocalId(id));
   return *std::move(dataset);
 }
 
@@ -103,8 +104,9 @@ DatasetRecord DatasetStore::Create(const std::string& id, const std::string& sch
     StoreCore::Writer writer(core_);
     if (const std::optional<DatasetRecord> existing = FindDataset(writer.db(), id)) {
       if (existing->schema == schema) return *existing;
-      throw Error(ErrorCode::kAlreadyExists, "DATASET_ALREADY_EXISTS", "dataset_id",
-                  "\"" + id + "\" exists with another schema; choose another id or delete it");
+      throw Error(
+          ErrorCode::kAlreadyExists, "DATASET_ALREADY_EXISTS", "dataset_id",
+          "\"" + LocalId(id) + "\" exists with another schema; choose another id or delete it");
     }
     core_.env.MakeDirectory(core_.directory.DatasetPath(uid));
     SyncDirectoryOrDie(core_.env, core_.directory.DatasetsPath());
@@ -145,8 +147,9 @@ void DatasetStore::Delete(const std::string& id) {
           static_cast<int>(JobState::kQueued), static_cast<int>(JobState::kRunning));
       if (jobs.Next()) {
         throw FailedPrecondition("DATASET_IN_USE", "dataset",
-                                 "expected no unfinished job to read \"" + id + "\", but job \"" +
-                                     jobs.Text(0) + "\" does; cancel it or wait for its end");
+                                 "expected no unfinished job to read \"" + LocalId(id) +
+                                     "\", but job \"" + jobs.Text(0) +
+                                     "\" does; cancel it or wait for its end");
       }
     }
     writer.db().Run("DELETE FROM datasets WHERE uid = ?1", uid);
@@ -270,7 +273,7 @@ void DatasetStore::MarkDamaged(const std::string& dataset_uid, const std::string
     throw Error(ErrorCode::kNotFound, "NOT_FOUND", "dataset", "the dataset was deleted meanwhile");
   }
   writer.Commit();
-  LogError("dataset damaged", {{"what", damage}});
+  LogError("dataset damaged", {{"dataset_uid", dataset_uid}, {"what", damage}});
 }
 
 void DatasetStore::RemoveForeignFiles() {

@@ -5,6 +5,7 @@
 
 #include "engine/base/error.h"
 #include "server/base/log.h"
+#include "server/base/stored_id.h"
 #include "server/storage/model_store.h"
 
 namespace sobolev::server {
@@ -22,7 +23,7 @@ JobRecord WithBufferedProgress(JobRecord job, const std::vector<JobEventRecord>&
 void RequireDatasetVersion(Database& db, const JobRecord& job) {
   Rows rows = db.Query("SELECT 1 FROM datasets WHERE uid = ?1 AND id = ?2 AND version >= ?3",
                        job.dataset_uid, job.dataset_id, job.dataset_version);
-  if (!rows.Next()) throw NotFound("dataset", job.dataset_id);
+  if (!rows.Next()) throw NotFound("dataset", LocalId(job.dataset_id));
 }
 
 }  // namespace
@@ -74,7 +75,7 @@ JobRecord JobStore::Create(JobRecord job) {
         return WithBufferedProgress(known->record, events_.Events(known->record.id));
       }
       throw InvalidArgument("REQUEST_ID_REUSED", "request_id",
-                            "expected the request that \"" + job.request_id +
+                            "expected the request that \"" + LocalId(job.request_id) +
                                 "\" stood for before, got another; choose a new request_id");
     }
   }
@@ -176,9 +177,8 @@ void JobStore::FinishCancelled(const Lease& lease) {
   EndLease(lease, [](Database&, JobRow& job) { job.record.state = JobState::kCancelled; });
 }
 
-ModelVersionRecord JobStore::Complete(
-    const Lease& lease, std::string_view weights,
-    const std::function<std::string(std::int64_t version)>& describe) {
+ModelVersionRecord JobStore::Complete(const Lease& lease, std::string_view weights,
+                                      const DescribeVersion& describe) {
   const BlobRef blob = core_.blobs.Write(weights);
   ModelVersionRecord version;
   try {

@@ -43,7 +43,7 @@ class JobStore {
   std::vector<JobEventRecord> ListEvents(const std::string& job_id, std::int64_t after,
                                          std::int64_t limit);
   ModelVersionRecord Complete(const Lease& lease, std::string_view weights,
-                              const std::function<std::string(std::int64_t version)>& describe);
+                              const DescribeVersion& describe);
   void Fail(const Lease& lease, const JobFailure& failure);
   void FinishCancelled(const Lease& lease);
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "server/base/stored_id.h"
 
 namespace sobolev::server {
 namespace {
@@ -42,13 +43,20 @@ ModelRecord ReadModel(const Rows& rows) {
           .latest = ReadVersion(rows)};
 }
 
-void RequireModel(Database& db, const std::string& id) {
-  Rows rows = db.Query("SELECT 1 FROM models WHERE id = ?1", id);
-  if (!rows.Next()) throw NotFound("model", id);
+std::optional<ModelVersionRecord> FindNewest(Database& db, const std::string& model_id) {
+  Rows rows = db.Query(SelectModels("WHERE m.id = ?1"), model_id);
+  if (!rows.Next()) return std::nullopt;
+  return ReadVersion(rows);
 }
 
+void RequireModel(Database& db, const std::string& id) {
+  Rows rows = db.Query("SELECT 1 FROM models WHERE id = ?1", id);
+  if (!rows.Next()) throw NotFound("model", LocalId(id));
+}
+
+// For messages.
 std::string VersionName(const std::string& model_id, std::int64_t version) {
-  return model_id + "/versions/" + std::to_string(version);
+  return LocalId(model_id) + "/versions/" + std::to_string(version);
 }
 
 }  // namespace
@@ -56,7 +64,7 @@ std::string VersionName(const std::string& model_id, std::int64_t version) {
 ModelRecord ModelStore::Get(const std::string& id) {
   StoreCore::Reader reader(core_);
   Rows rows = reader.db().Query(SelectModels("WHERE m.id = ?1"), id);
-  if (!rows.Next()) throw NotFound("model", id);
+  if (!rows.Next()) throw NotFound("model", LocalId(id));
   return ReadModel(rows);
 }
 
@@ -113,17 +121,14 @@ ModelVersionRecord ModelStore::AddVersion(
   const BlobRef blob = core_.blobs.Write(weights);
   try {
     StoreCore::Writer writer(core_);
-    std::optional<ModelVersionRecord> newest;
-    {
-      Rows rows = writer.db().Query(SelectModels("WHERE m.id = ?1"), model_id);
-      if (rows.Next()) newest = ReadVersion(rows);
-    }
+    const std::optional<ModelVersionRecord> newest = FindNewest(writer.db(), model_id);
     if (newest && is_same(*newest)) {
       core_.blobs.Remove(blob.file);
       return *newest;
     }
     ModelVersionRecord version = PublishModelVersion(
-        writer.db(), model_id, blob, [&](std::int64_t) { return description; },
+        writer.db(), model_id, blob,
+        [&](std::int64_t, const ModelVersionRecord*) { return description; },
         core_.clock.WallMicros());
     writer.Commit();
     return version;
@@ -149,9 +154,10 @@ std::string ModelStore::LoadWeights(const ModelVersionRecord& version) {
   return core_.blobs.Read(blob, "model \"" + name + "\"");
 }
 
-ModelVersionRecord PublishModelVersion(
-    Database& db, const std::string& model_id, const BlobRef& weights,
-    const std::function<std::string(std::int64_t version)>& describe, std::int64_t now_micros) {
+ModelVersionRecord PublishModelVersion(Database& db, const std::string& model_id,
+                                       const BlobRef& weights, const DescribeVersion& describe,
+                                       std::int64_t now_micros) {
+  const std::optional<ModelVersionRecord> newest = FindNewest(db, model_id);
   std::int64_t number = 0;
   {
     Rows rows = db.Query(
@@ -164,7 +170,7 @@ ModelVersionRecord PublishModelVersion(
   }
   ModelVersionRecord version{.model_id = model_id,
                              .version = number,
-                             .description = describe(number),
+                             .description = describe(number, newest ? &*newest : nullptr),
                              .blob_sha256 = weights.sha256,
                              .create_micros = now_micros};
   db.Run("INSERT INTO model_versions VALUES (?1, ?2, ?3, ?4, ?5, ?6)", model_id, number,

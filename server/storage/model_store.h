@@ -34,9 +34,9 @@ class ModelStore {
 };
 
 // Inside a write transaction: adds the next version of the model, which is made if missing.
-ModelVersionRecord PublishModelVersion(
-    Database& db, const std::string& model_id, const BlobRef& weights,
-    const std::function<std::string(std::int64_t version)>& describe, std::int64_t now_micros);
+ModelVersionRecord PublishModelVersion(Database& db, const std::string& model_id,
+                                       const BlobRef& weights, const DescribeVersion& describe,
+                                       std::int64_t now_micros);
 
 }  // namespace sobolev::server
 

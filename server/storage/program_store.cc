@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "server/base/stored_id.h"
 #include "server/storage/sha256.h"
 
 namespace sobolev::server {
@@ -23,7 +24,7 @@ std::optional<ProgramRecord> FindProgram(Database& db, const std::string& id) {
   // A source with a flipped bit may well be another function.
   if (Sha256Hex(program.source) != rows.Text(4)) {
     throw Error(ErrorCode::kDataLoss, "CORRUPT_PROGRAM", "program",
-                "the stored source of \"" + id +
+                "the stored source of \"" + LocalId(id) +
                     "\" fails its checksum; delete the program and create it again");
   }
   return program;
@@ -36,9 +37,9 @@ ProgramRecord ProgramStore::Create(ProgramRecord program) {
   StoreCore::Writer writer(core_);
   if (std::optional<ProgramRecord> existing = FindProgram(writer.db(), program.id)) {
     if (existing->source == program.source) return *std::move(existing);
-    throw Error(
-        ErrorCode::kAlreadyExists, "PROGRAM_ALREADY_EXISTS", "program_id",
-        "\"" + program.id + "\" exists with another source; choose another id or delete it");
+    throw Error(ErrorCode::kAlreadyExists, "PROGRAM_ALREADY_EXISTS", "program_id",
+                "\"" + LocalId(program.id) +
+                    "\" exists with another source; choose another id or delete it");
   }
   program.create_micros = core_.clock.WallMicros();
   writer.db().Run("INSERT INTO programs VALUES (?1, ?2, ?3, ?4, ?5, ?6)", program.id,
@@ -51,7 +52,7 @@ ProgramRecord ProgramStore::Create(ProgramRecord program) {
 ProgramRecord ProgramStore::Get(const std::string& id) {
   StoreCore::Reader reader(core_);
   std::optional<ProgramRecord> program = FindProgram(reader.db(), id);
-  if (!program) throw NotFound("program", id);
+  if (!program) throw NotFound("program", LocalId(id));
   return *std::move(program);
 }
 
@@ -73,7 +74,7 @@ void ProgramStore::Delete(const std::string& id) {
   {
     StoreCore::Writer writer(core_);
     if (writer.db().Run("DELETE FROM programs WHERE id = ?1", id) == 0) {
-      throw NotFound("program", id);
+      throw NotFound("program", LocalId(id));
     }
     writer.Commit();
   }

@@ -82,9 +82,8 @@ class SqliteStore final : public Store {
                                          std::int64_t limit) override {
     return jobs_.ListEvents(job_id, after, limit);
   }
-  ModelVersionRecord CompleteJob(
-      const Lease& lease, std::string_view weights,
-      const std::function<std::string(std::int64_t version)>& describe) override {
+  ModelVersionRecord CompleteJob(const Lease& lease, std::string_view weights,
+                                 const DescribeVersion& describe) override {
     return TranslateIoErrors([&] { return jobs_.Complete(lease, weights, describe); });
   }
   void FailJob(const Lease& lease, const JobFailure& failure) override {

@@ -147,6 +147,11 @@ struct ModelVersionRecord {
   std::int64_t create_micros = 0;
 };
 
+// Told the number of a version that is being published, and the newest version so far (null if
+// there is none), in the same transaction. Returns the opaque description, or throws to refuse.
+using DescribeVersion =
+    std::function<std::string(std::int64_t version, const ModelVersionRecord* newest)>;
+
 struct ModelRecord {
   std::string id;
   std::int64_t version_count = 0;
@@ -227,10 +232,9 @@ class Store {
                                                  std::int64_t limit) = 0;
 
   // Ends the job as succeeded and publishes its model version, in one transaction; creates the
-  // model if missing. `describe` is told the version number and returns the opaque description.
-  virtual ModelVersionRecord CompleteJob(
-      const Lease& lease, std::string_view weights,
-      const std::function<std::string(std::int64_t version)>& describe) = 0;
+  // model if missing.
+  virtual ModelVersionRecord CompleteJob(const Lease& lease, std::string_view weights,
+                                         const DescribeVersion& describe) = 0;
   virtual void FailJob(const Lease& lease, const JobFailure& failure) = 0;
   // Ends the job as cancelled.
   virtual void FinishCancelledJob(const Lease& lease) = 0;

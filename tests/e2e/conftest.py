@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from access import Tokens
 from certificates import Authority
 from command_line import Cli
-from test_auth import Tokens
 from wire import Wire, stock
 
 CONFIG = pathlib.Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
@@ -32,6 +32,11 @@ def wire(server) -> Iterator[Wire]:
 def cli(server, tmp_path) -> Cli:
     """`sobolev` in an empty directory, talking to the server that all tests share."""
     return Cli(server.grpc, tmp_path)
+
+
+@pytest.fixture
+def tokens(tmp_path):
+    return Tokens(tmp_path / "tokens.jsonl")
 
 
 @pytest.fixture

@@ -111,6 +111,9 @@ GOOD: dict[str, list[str]] = {
         'model_id: "{unique}" outputs: "u" stages { name: "one" program: "programs/bad-input" '
         'inputs { key: "a" value: "a" } }'
     ],
+    "ModelService.PlanDerivatives": [
+        'model: "models/bad-input/versions/1" tape_memory: 1 workers: 2'
+    ],
     "PredictionService.Predict": [f'model: "models/bad-input" x {X} {QUANTITIES} {DIRECTIONS}'],
     "PredictionService.PredictStream": [
         f'model: "models/bad-input" x {X} {QUANTITIES} {DIRECTIONS}'

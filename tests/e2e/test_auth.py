@@ -1,4 +1,4 @@
-"""Tokens, roles and tenants, for every RPC that there is."""
+"""Tokens and roles, for every RPC that there is."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import hashlib
 import json
 import re
 import time
-import urllib.error
-import urllib.request
 
 import grpc
-import numpy as np
 import pytest
+from access import metrics
 from command_line import Cli
 from wire import Wire, refusal
 
@@ -57,40 +55,6 @@ ALLOWED = {
     "admin": set(),
 }
 RELOAD_SECONDS = 30
-
-
-class Tokens:
-    """A file of tokens."""
-
-    def __init__(self, path):
-        self.path = path
-        self.lines = []
-        self.path.write_text("")
-
-    def add(self, role, tenant="", principal=None, expires=None):
-        """A new token, which is called after what it may do."""
-        token = f"sbv_{role}-{tenant}-{len(self.lines)}"
-        line = {
-            "sha256": hashlib.sha256(token.encode()).hexdigest(),
-            "principal": principal or f"p{len(self.lines)}",
-            "tenant": tenant,
-            "role": role,
-        }
-        if expires is not None:
-            line["expires"] = expires.strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.lines.append(line)
-        self.write()
-        return token
-
-    def write(self):
-        new = self.path.with_suffix(".new")
-        new.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
-        new.rename(self.path)
-
-
-@pytest.fixture
-def tokens(tmp_path):
-    return Tokens(tmp_path / "tokens.jsonl")
 
 
 @pytest.fixture
@@ -157,11 +121,6 @@ def test_refusals_say_what_is_wrong(guarded, tokens):
     assert "sbv_" not in guarded.log()
 
 
-def metrics(server):
-    with urllib.request.urlopen(f"http://{server.metrics}/metrics", timeout=20) as reply:
-        return reply.read().decode()
-
-
 def test_roles_may_call_what_the_table_says_and_nothing_else(guarded, tokens):
     made = {role: tokens.add(role) for role in ALLOWED}
     guarded.start()
@@ -211,111 +170,6 @@ def test_reflection_tells_services_and_files_and_can_be_turned_off(server, make_
     assert b"not found" in unknown
     off = make_server("--reflection=false").start()
     refusal(lambda: reflect(off.grpc, LIST_SERVICES)).require("UNIMPLEMENTED")
-
-
-def test_what_one_tenant_makes_is_not_there_for_others(guarded, tokens):
-    acme, other = tokens.add("admin", "acme"), tokens.add("admin", "other")
-    default = tokens.add("admin")
-    guarded.start()
-    x = np.linspace(0, 1, 20)
-    client = sobolev.Client(guarded.grpc, token=acme)
-    dataset = client.create_dataset("d", ["a"], ["u"])
-    dataset.append(x, x**2)
-    job = client.train(dataset="d", model="m", hidden=[4], epochs=2)
-    model = job.wait(progress=False)
-    assert model.name == "models/m/versions/1"
-    assert [d.name for d in client.datasets()] == ["datasets/d"]
-    assert [j.name for j in client.jobs()] == [job.name]
-    for token in (other, default):
-        stranger = sobolev.Client(guarded.grpc, token=token)
-        assert stranger.datasets() == []
-        assert stranger.jobs() == []
-        assert stranger.models() == []
-        for ask in (
-            lambda s=stranger: s.dataset("d"),
-            lambda s=stranger: s.job(job.name),
-            lambda s=stranger: s.job(job.name).cancel(),
-            lambda s=stranger: s.model("m"),
-            lambda s=stranger: s.train(dataset="d", model="n", hidden=[4], epochs=2),
-        ):
-            with pytest.raises(sobolev.NotFoundError):
-                ask()
-        wire = Wire(guarded.grpc)
-        metadata = [("authorization", f"Bearer {token}")]
-        request = jobs_pb2.WatchJobRequest(name=job.name).SerializeToString()
-        watch = wire.channel.unary_stream(wire.path("JobService.WatchJob"))
-        refusal(lambda w=watch, r=request, m=metadata: list(w(r, metadata=m))).require("NOT_FOUND")
-        # The name is free, and what is made under it is another thing.
-        mine = stranger.create_dataset("d", ["a", "b"], ["u"])
-        assert [d.name for d in stranger.datasets()] == ["datasets/d"]
-        mine.delete()
-    assert len(client.dataset("d")) == 20
-    assert np.isfinite(model.predict([0.5])).all()
-
-
-def test_http_asks_for_a_token_and_shows_the_models_of_its_tenant(guarded, tokens):
-    viewer, predictor = tokens.add("viewer"), tokens.add("predictor", "acme")
-    writer, stranger = tokens.add("writer", "acme"), tokens.add("predictor", "other")
-    guarded.start()
-    client = sobolev.Client(guarded.grpc, token=writer)
-    x = np.linspace(0, 1, 20)
-    client.train(x, x**2, model="m", kind="polynomial").wait(progress=False)
-
-    def ask(path, token, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://{guarded.gateway}{path}", data)
-        if token is not None:
-            request.add_header("Authorization", f"Bearer {token}")
-        try:
-            with urllib.request.urlopen(request, timeout=30) as reply:
-                return reply.status, json.load(reply)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
-
-    for token, status in ((None, 401), ("sbv_nonsense", 401), (viewer, 403)):
-        answered, reply = ask("/Info", token)
-        assert answered == status
-        assert set(reply["error"]) == {"type", "message"}
-    assert ask("/Info", predictor) == (200, {"protocolVersion": 1.0, "models": ["m", "m:1"]})
-    assert ask("/Info", stranger) == (200, {"protocolVersion": 1.0, "models": []})
-    question = {"name": "m:1", "input": [[0.5]]}
-    expected = client.model("m").predict([[0.5]])[0].tolist()
-    assert ask("/Evaluate", predictor, question) == (200, {"output": [expected]})
-    status, reply = ask("/Evaluate", stranger, question)
-    assert (status, reply["error"]["type"]) == (400, "ModelNotFound")
-    assert ask("/tesseract/m/openapi.json", predictor)[1]["info"]["title"] == "m"
-    assert ask("/tesseract/m/openapi.json", stranger)[0] == 404
-
-
-def test_lists_pass_over_other_tenants_page_by_page(guarded, tokens):
-    names = ["a", "b", "m0", "z"]
-    tenants = ["", "b", "m", "m0", "n"]
-    made = {tenant: tokens.add("admin", tenant) for tenant in tenants}
-    guarded.start()
-    for tenant in tenants:
-        client = sobolev.Client(guarded.grpc, token=made[tenant])
-        for name in names:
-            client.create_dataset(name, ["x"], ["u"])
-    wire = Wire(guarded.grpc)
-    method = wire.channel.unary_unary(
-        wire.path("DatasetService.ListDatasets"),
-        response_deserializer=datasets_pb2.ListDatasetsResponse.FromString,
-    )
-    for tenant in tenants:
-        for size in (1, 2, 3, 100):
-            listed, page_token = [], ""
-            while True:
-                request = datasets_pb2.ListDatasetsRequest(page_size=size, page_token=page_token)
-                page = method(
-                    request.SerializeToString(),
-                    metadata=[("authorization", f"Bearer {made[tenant]}")],
-                )
-                assert len(page.datasets) <= size
-                listed += [dataset.name for dataset in page.datasets]
-                page_token = page.next_page_token
-                if not page_token:
-                    break
-            assert listed == [f"datasets/{name}" for name in names], (tenant, size)
 
 
 def test_tokens_come_and_go_without_a_restart(guarded, tokens):

@@ -170,6 +170,31 @@ def test_predictions_agree_with_the_function_in_every_format(cli, model, tmp_pat
     assert cli.ok("predict", model, "--point", "5,5").rstrip().endswith("no")
 
 
+def test_blocks_are_parts_of_the_whole(cli, model):
+    ask = ["predict", model, "--point", "0.5,0.25", "--jacobian", "--hessian"]
+    whole = cli.json(*ask)["points"][0]
+    block = cli.json(*ask, "--inputs", "b,a", "--outputs", "u")
+    assert block["inputs"] == ["a", "b"]
+    assert block["derivative_inputs"] == ["b", "a"]
+    point = block["points"][0]
+    assert point["value"] == whole["value"]
+    assert point["jacobian"][0] == pytest.approx(whole["jacobian"][0][::-1], rel=1e-12)
+    one = cli.json(*ask, "--inputs", "b", "--jvp", "2")["points"][0]
+    assert one["jacobian"][0] == pytest.approx(whole["jacobian"][0][1:], rel=1e-12)
+    assert one["hessian"][0][0] == pytest.approx(whole["hessian"][0][1][1:], rel=1e-12)
+    assert one["jvp"][0] == pytest.approx([2 * whole["jacobian"][0][1]], rel=1e-12)
+    for arguments, complaint in (
+        (["--inputs", "c"], '--inputs: the model has none called "c"'),
+        (["--outputs", "a"], '--outputs: the model has none called "a"'),
+        (["--inputs", "a,a"], '--inputs: expected each name once, got "a" again'),
+        (["--inputs", "a,"], "expected names with a comma between two"),
+        (["--inputs", "b", "--jvp", "1,2"], "--jvp: expected 1 numbers, got 2"),
+    ):
+        refused = cli.run(*ask, *arguments)
+        assert refused.returncode == 2
+        assert complaint in refused.stderr
+
+
 def test_a_large_file_is_predicted_in_batches(cli, model):
     count = 20_000
     text = "a,b\n" + "".join(f"{i / count!r},0\n" for i in range(count))

@@ -9,21 +9,12 @@ import time
 import grpc
 import numpy as np
 import pytest
-from test_auth import Tokens, metrics
+from access import metrics
+from slow import SlowCalls
 from wire import Refusal, Wire, as_block, block, commit, open_upload, refusal, tensor
 
 import sobolev
 from sobolev._stubs import datasets_pb2, jobs_pb2, programs_pb2
-
-# Seconds of work on a machine of today, for as many points as one call may have.
-SLOW_PROGRAM = """
-input a in [0, 1]
-var z = a
-evolve t in 0..100000 {
-  z += 0.001 * sin(z + t)
-}
-output z
-"""
 
 
 def pushback(refused):
@@ -40,11 +31,6 @@ def refused(call):
     found = Refusal(info.value)
     found.trailing = list(info.value.trailing_metadata())
     return found
-
-
-@pytest.fixture
-def tokens(tmp_path):
-    return Tokens(tmp_path / "tokens.jsonl")
 
 
 @pytest.fixture
@@ -202,42 +188,87 @@ def test_an_upload_that_stands_open_keeps_its_place(watched):
 
 def test_a_cancelled_evaluation_frees_its_place_and_its_thread(make_server):
     server = make_server("--max-predict-calls", "1").start()
+    slow = SlowCalls(server)
+    with slow.running(1) as (running,):
+        found = refused(lambda: slow.evaluate(points=1, timeout=60))
+        found.require("RESOURCE_EXHAUSTED", "TOO_MANY_CALLS", says="predictions and evaluations")
+        assert not running.done()
+    slow.evaluate(points=1, timeout=60)
+
+
+def test_requests_share_a_bound_of_memory(make_server):
+    server = make_server(
+        *("--request-memory-bytes", "1MiB", "--max-message-bytes", "1MiB"),
+        *("--max-predict-reply-bytes", "1MiB"),
+    ).start()
     with sobolev.Client(server.grpc) as client:
-        client.create_program("slow", SLOW_PROGRAM)
-    wire = Wire(server.grpc)
-    evaluate = wire.channel.unary_unary(wire.path("ProgramService.Evaluate"))
-
-    def request(points):
-        return programs_pb2.EvaluateRequest(
-            program="programs/slow", x=tensor(np.zeros((points, 1))), quantities=[1]
-        ).SerializeToString()
-
-    running = evaluate.future(request(16384), timeout=300)
-    deadline = time.monotonic() + 60
-    while 'started_total{grpc_method="Evaluate"' not in metrics(server) or _started(server) < 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    found = refused(lambda: evaluate(request(1), timeout=60))
-    found.require("RESOURCE_EXHAUSTED", "TOO_MANY_CALLS", says="predictions and evaluations")
-    assert not running.done()
-    running.cancel()
-    while True:
-        try:
-            evaluate(request(1), timeout=60)
-            break
-        except grpc.RpcError as error:
-            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        client.create_dataset("d", ["a"], ["u"])
+    slow = SlowCalls(server)
+    x = np.zeros((45_000, 1))
+    blocks = [block(i, x, x) for i in range(2)]
+    upload = [open_upload("datasets/d", "u"), *map(as_block, blocks), commit(blocks)]
+    # Of 128 KiB each; one of the four threads stays free. What is refused has 700 KiB.
+    with slow.running(3):
+        held = metric(server, "sobolev_request_memory_bytes")
+        assert 3 * 2**17 < held < 3.1 * 2**17
+        found = refused(lambda: slow.evaluate(points=90_000, timeout=60))
+        found.require("RESOURCE_EXHAUSTED", "REQUEST_MEMORY_FULL", says="try again")
+        assert pushback(found) == 100
+        found = refused(lambda: slow.wire.append(upload))
+        found.require("RESOURCE_EXHAUSTED", "REQUEST_MEMORY_FULL")
+        assert pushback(found) == 100
+        found = refused(lambda: stream_of_predictions(slow.wire, slow.request(90_000)))
+        found.require("RESOURCE_EXHAUSTED", "REQUEST_MEMORY_FULL")
+        # What is small passes.
+        slow.wire.unary("DatasetService.ListDatasets", b"")
+    assert metric(server, "sobolev_request_memory_bytes") == 0
+    assert slow.wire.append(upload)[-1].committed.sample_count == 90_000
+    assert 'sobolev_rejections_total{reason="REQUEST_MEMORY_FULL"}' in metrics(server)
+    assert metric(server, "sobolev_request_memory_bytes") == 0
 
 
-def _started(server):
-    lines = [
-        line
-        for line in metrics(server).splitlines()
-        if line.startswith("grpc_server_started_total") and '"Evaluate"' in line
-    ]
-    return float(lines[0].split()[-1])
+def metric(server, name):
+    (line,) = [line for line in metrics(server).splitlines() if line.startswith(name + " ")]
+    return float(line.split()[-1])
+
+
+def stream_of_predictions(wire, request):
+    """What a stream with this one request answers."""
+    call = wire.channel.stream_stream(wire.path("PredictionService.PredictStream"))
+    return list(call(iter([request]), timeout=60))
+
+
+def test_health_is_told_while_everything_else_is_full(make_server):
+    server = make_server(
+        *("--threads", "4", "--max-queued-calls", "1"),
+        *("--max-control-calls", "1", "--max-predict-calls", "5"),
+    ).start()
+    slow = SlowCalls(server)
+    channel = grpc.insecure_channel(server.grpc, options=[("grpc.enable_retries", 0)])
+    with slow.filling_the_pool(threads=4):
+        listing = channel.unary_unary(Wire.path("DatasetService.ListDatasets"))
+        refused(lambda: listing(b"", timeout=20)).require("RESOURCE_EXHAUSTED", "QUEUE_FULL")
+        refused(lambda: slow.evaluate(points=1, timeout=20)).require(
+            "RESOURCE_EXHAUSTED", "TOO_MANY_CALLS"
+        )
+        for _ in range(20):
+            for method in (
+                "/grpc.health.v1.Health/Check",
+                "/inference.GRPCInferenceService/ServerLive",
+                "/inference.GRPCInferenceService/ServerReady",
+            ):
+                assert channel.unary_unary(method)(b"", timeout=20) == b"\x08\x01"
+
+
+def test_health_costs_nobody_a_call(guarded, tokens):
+    token = tokens.add("viewer")
+    server = guarded("--control-rate", "0.01")
+    channel = grpc.insecure_channel(server.grpc, options=[("grpc.enable_retries", 0)])
+    live = channel.unary_unary("/inference.GRPCInferenceService/ServerLive")
+    lister(server, token)()  # One call in a hundred seconds.
+    for _ in range(20):
+        live(b"", metadata=[("authorization", f"Bearer {token}")], timeout=20)
+    refused(lister(server, token)).require("RESOURCE_EXHAUSTED", "RATE_EXCEEDED")
 
 
 def test_what_a_repetition_cannot_mend_says_so(make_server):

@@ -197,3 +197,56 @@ def test_the_command_line_client_speaks_mutual_tls(make_tls, authority, tmp_path
     )
     assert alone.returncode == 2
     assert "--key" in alone.stderr
+
+
+def test_a_certificate_stands_for_its_owner(make_tls, authority, tokens):
+    worker, key = authority.sign("worker", hosts="URI:spiffe://acme.example/w,DNS:w.acme.example")
+    unnamed, unnamed_key = authority.sign("unnamed")
+    tokens.add_certificate("spiffe://acme.example/w", "writer", "acme", principal="w")
+    viewer, other_tenants = tokens.add("viewer", "acme"), tokens.add("writer", "other")
+    audit = tokens.path.with_name("audit")
+    server = make_tls(
+        *("--tls-client-ca", str(authority.ca), "--auth-tokens", str(tokens.path)),
+        *("--audit-log", str(audit)),
+    )
+
+    def client(cert, key, token=None):
+        return sobolev.Client(
+            server.grpc, timeout=20, ca=authority.ca, cert=cert, key=key, token=token
+        )
+
+    with client(worker, key) as machine:
+        machine.create_dataset("d", ["a"], ["u"])
+        assert [d.name for d in machine.datasets()] == ["datasets/d"]
+    assert '"principal":"w","tenant":"acme"' in audit.read_text()
+    # A token says more than the certificate with which it comes.
+    with client(worker, key, viewer) as person:
+        assert [d.name for d in person.datasets()] == ["datasets/d"]
+        with pytest.raises(sobolev.SobolevError, match="the role viewer may not call"):
+            person.create_dataset("e", ["a"], ["u"])
+    with client(worker, key, other_tenants) as person:
+        assert person.datasets() == []
+    with (
+        client(worker, key, "sbv_wrong") as person,
+        pytest.raises(sobolev.SobolevError, match="does not know this token"),
+    ):
+        person.datasets()
+    # Our authority vouches for it, and yet nobody said what it may do.
+    with (
+        client(unnamed, unnamed_key) as nobody,
+        pytest.raises(sobolev.SobolevError, match="does not know the names in this certificate"),
+    ):
+        nobody.datasets()
+    with client(unnamed, unnamed_key, viewer) as person:
+        assert [d.name for d in person.datasets()] == ["datasets/d"]
+
+
+def test_a_certificate_that_nobody_checked_is_nobody(make_tls, authority, tokens):
+    cert, key = authority.sign("worker", hosts="URI:spiffe://acme.example/w")
+    tokens.add_certificate("spiffe://acme.example/w", "writer")
+    server = make_tls("--auth-tokens", str(tokens.path))
+    with (
+        sobolev.Client(server.grpc, timeout=20, ca=authority.ca, cert=cert, key=key) as client,
+        pytest.raises(sobolev.SobolevError, match="expected a token"),
+    ):
+        client.datasets()

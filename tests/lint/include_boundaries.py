@@ -19,7 +19,25 @@ OURS = {
     "engine/surrogate": ["engine/base"],
     "engine/nn": ["engine/base", "engine/dense", "engine/surrogate"],
     "engine/regression": ["engine/base", "engine/dense", "engine/surrogate"],
-    "engine/chain": ["engine/base", "engine/nn", "engine/program", "engine/surrogate"],
+    "engine/chain": ["engine/ad", "engine/base", "engine/nn", "engine/program", "engine/surrogate"],
+    "engine/bounds": [
+        "engine/ad",
+        "engine/base",
+        "engine/chain",
+        "engine/dense",
+        "engine/nn",
+        "engine/program",
+        "engine/regression",
+        "engine/surrogate",
+    ],
+    "engine/prune": [
+        "engine/ad",
+        "engine/base",
+        "engine/dense",
+        "engine/nn",
+        "engine/program",
+        "engine/surrogate",
+    ],
     "engine/train": [
         "engine/base",
         "engine/chain",
@@ -35,6 +53,7 @@ OURS = {
     "server/metrics": [],
     "server/http": ["engine/base"],
     "client": ["client", "proto"],
+    "client/cli": ["client", "engine/ad", "engine/base", "engine/chain", "proto"],
     "tests": ["engine", "proto", "server", "client", "tests"],
 }
 

@@ -36,6 +36,7 @@ from sobolev.errors import (
 from sobolev.job import Job
 from sobolev.model import Evaluation, Model
 from sobolev.pipelines import Pipeline, Stage
+from sobolev.plans import DerivativePlan
 from sobolev.program import (
     Curvature,
     Enclosure,
@@ -69,6 +70,7 @@ __all__ = [
     "DataLossError",
     "Dataset",
     "DeadlineExceededError",
+    "DerivativePlan",
     "Enclosure",
     "Epoch",
     "Errors",

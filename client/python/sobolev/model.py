@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, pipelines, records, reports
+from sobolev import _arrays, pipelines, plans, records, reports
 from sobolev._connection import Connection
 from sobolev._query import Answer, Query, given
 from sobolev._stubs import models_pb2
@@ -310,6 +310,21 @@ class Model:
     def in_domain(self, x: npt.ArrayLike) -> Any:
         """Whether each point lies in the box of the training samples, [N] of bool."""
         return self.evaluate(x).in_domain
+
+    def plan_derivatives(
+        self, *, tape_memory: int | None = None, workers: int = 1
+    ) -> plans.DerivativePlan:
+        """How the Jacobian is made with the fewest multiply-adds, and what it takes on the server.
+
+        Args:
+          tape_memory: Adjoints only through factors with at most that many edges; None: all.
+          workers: With several, the plan that ends first instead of the one with the least work.
+        """
+        request = models_pb2.PlanDerivativesRequest(
+            model=self.name, tape_memory=tape_memory, workers=workers
+        )
+        message = self._connection.call(self._connection.models.PlanDerivatives, request)
+        return plans.from_message(message)
 
     def evaluate(
         self,

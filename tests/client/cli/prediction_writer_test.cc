@@ -47,6 +47,38 @@ TEST(PredictionWriterTest, CsvHasAColumnForEachNumber) {
             "2,-4,6,8,31,32,41,42,53,54,63,64,0\n");
 }
 
+TEST(PredictionWriterTest, ABlockHasAllInputsOfThePointsAndDerivativesByItsOwn) {
+  const PredictionLayout layout =
+      LayoutOf(kVersion, {.jacobian = true, .hessian = true, .tangents = {}, .adjoints = {}},
+               {.outputs = {1}, .inputs = {1}});
+  const client::Prediction prediction{.model_version = kVersion.name,
+                                      .value = Matrix{{7, 8}},
+                                      .jacobian = Matrix{{22, 42}},
+                                      .hessian = Matrix{{222, 422}},
+                                      .jvp = {},
+                                      .vjp = {},
+                                      .spread = {},
+                                      .jacobian_spread = {},
+                                      .in_domain = {true, false}};
+  std::ostringstream csv;
+  PredictionWriter(csv, OutputFormat::kCsv, layout).Write(kX, prediction);
+  EXPECT_EQ(csv.str(),
+            "a,b,v,dv/db,d2v/dbdb,in_domain\n"
+            "1,0.1,7,22,222,1\n"
+            "2,-4,8,42,422,0\n");
+  std::ostringstream text;
+  PredictionWriter writer(text, OutputFormat::kJson, layout);
+  writer.Write(kX, prediction);
+  writer.Finish();
+  const nlohmann::json json = nlohmann::json::parse(text.str());
+  EXPECT_EQ(json["inputs"], nlohmann::json({"a", "b"}));
+  EXPECT_EQ(json["outputs"], nlohmann::json({"v"}));
+  EXPECT_EQ(json["derivative_inputs"], nlohmann::json({"b"}));
+  EXPECT_EQ(json["points"][1], nlohmann::json::parse(R"({
+    "x": [2.0, -4.0], "value": [8.0], "jacobian": [[42.0]], "hessian": [[[422.0]]],
+    "in_domain": false})"));
+}
+
 TEST(PredictionWriterTest, JsonNestsTheJacobianByOutput) {
   const nlohmann::json json = nlohmann::json::parse(Write(OutputFormat::kJson));
   EXPECT_EQ(json["model_version"], "models/m/versions/2");

@@ -21,6 +21,7 @@
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
+#include "engine/chain/chain_planner.h"
 #include "engine/chain/program_surrogate.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
@@ -280,6 +281,53 @@ TEST(PipelineOfNetworksTest, JacobiansAreDifferencesOfValues) {
         (values_at(request.X + step) - values_at(request.X - step)) / (2 * kStep);
     EXPECT_THAT(answer.J.row(j).reshaped(4, 17), IsNearMatrix(difference, 1e-8));
   }
+}
+
+// Through a waist of two: rows of what is before it and columns of what is after it, multiplied.
+std::shared_ptr<const Pipeline> WithWaist() {
+  const Shared down = Network({.n = 9, .m = 2, .hidden = {12}}, 1);
+  const Shared turn = Program("input x[2]\noutput y = sin(x[0]) * x[1]\noutput z = exp(x[1])\n");
+  const Shared up = Network({.n = 2, .m = 8, .hidden = {12}}, 2);
+  std::vector<Index> inputs(9);
+  std::iota(inputs.begin(), inputs.end(), 0);
+  std::vector<Index> outputs(8);
+  std::iota(outputs.begin(), outputs.end(), 13);
+  return Make(9, {{down, inputs}, {turn, {9, 10}}, {up, {11, 12}}}, outputs);
+}
+
+TEST(PipelineOfNetworksTest, AChainMakesItsJacobianByTheOptimalPlan) {
+  const auto pipeline = WithWaist();
+  ASSERT_TRUE(pipeline->jacobian_plan().has_value());
+  const std::optional<JacobianChain> chain = pipeline->AsChain();
+  ASSERT_TRUE(chain.has_value());
+  EXPECT_EQ(pipeline->jacobian_plan()->cost, PlanChain(*chain).cost);
+  EXPECT_LT(pipeline->jacobian_plan()->cost, AccumulationCosts(*chain).adjoint);
+  // Unit tangents through all stages, in batches that need several blocks.
+  const Index N = 700;
+  const Request request(*pipeline, N, 1, 1, true, false);
+  const Answer answer = Predict(*pipeline, request);
+  const Matrix units = Matrix::Identity(9, 9);
+  Matrix Y_dot(8, 9 * N);
+  pipeline->Predict(View(request.X), Directions{.D = View(units), .count = 9, .per_point = false},
+                    {}, {.Y_dot = Y_dot.data()});
+  for (Index s = 0; s < N; ++s) {
+    EXPECT_THAT(answer.J.middleCols(s * 8, 8),
+                IsNearMatrix(Y_dot.middleCols(s * 9, 9).transpose(), 1e-12));
+  }
+  // A point alone has the same bits, and with Hessians the same values.
+  Matrix all(9, 8 * N);
+  pipeline->Predict(View(request.X), {}, {}, {.J = all.data()});
+  Matrix J(9, 8);
+  pipeline->Predict({request.X.data(), 9, 1}, {}, {}, {.J = J.data()});
+  EXPECT_EQ(J, all.leftCols(8));
+  Matrix H(9, 9 * 8);
+  pipeline->Predict({request.X.data(), 9, 1}, {}, {}, {.J = J.data(), .H = H.data()});
+  EXPECT_THAT(J, IsNearMatrix(answer.J.leftCols(8), 1e-12));
+}
+
+TEST(PipelineOfNetworksTest, OnlyChainsHavePlans) {
+  EXPECT_FALSE(WithNetworks()->AsChain().has_value());
+  EXPECT_FALSE(WithNetworks()->jacobian_plan().has_value());
 }
 
 TEST(PipelineOfNetworksTest, ProductsAreThoseOfJacobianAndHessian) {

@@ -241,6 +241,23 @@ TEST(SurrogateTest, PointHasTheSameBitsAloneAndInABatch) {
   ExpectSameBitsAloneAndInABatch({.n = 20, .m = 2, .hidden = {20, 20, 20, 20}});
 }
 
+// At waists first, last and between, narrower and wider than a group of directions.
+TEST(SurrogateTest, JacobiansAtAWaistAreThoseOfAdjoints) {
+  for (const std::vector<Index>& hidden :
+       {std::vector<Index>{30, 30, 3}, {2, 30, 30}, {20, 7, 20}, {16, 1, 9, 5}}) {
+    const Architecture architecture{.n = 19, .m = 14, .hidden = hidden};
+    const NetworkSurrogate surrogate = MakeSurrogate(architecture);
+    ASSERT_EQ(surrogate.jacobian_plan().mode, JacobianPlan::Mode::kWaist);
+    const Matrix X = RandomPoints(surrogate, 50);
+    const Matrix units = Matrix::Identity(14, 14);
+    const Prediction prediction = Predict(surrogate, X, {}, Directions{View(units), 14, false});
+    EXPECT_THAT(prediction.J, IsNearMatrix(prediction.X_bar, 1e-13));
+    EXPECT_THAT(prediction.J.leftCols(14),
+                IsNearMatrix(ReferenceJacobian(surrogate, X.col(0)), 1e-12));
+    ExpectSameBitsAloneAndInABatch(architecture);
+  }
+}
+
 // By adjoints and by tangents.
 TEST(SurrogateTest, SkipsAndResidualLayersKeepTheBitsOfAPoint) {
   for (const reference::Form& form : reference::kVariations) {
@@ -331,6 +348,18 @@ TEST(SurrogateTest, CostCountsTheCheaperModeOfTheJacobian) {
   const NetworkSurrogate wide_out = MakeSurrogate({.n = 2, .m = 10, .hidden = {4}});
   EXPECT_EQ(wide_out.Cost({.num_points = 1, .jacobian = true}),
             sweep + 2 * (4 * 10));  // Two tangents.
+}
+
+// 64-32-16-2-16-32-64: two adjoints down, two tangents up, and 64×2×64 for the product.
+TEST(SurrogateTest, CostOfAWaistIsThatOfItsThreeParts) {
+  const NetworkSurrogate surrogate =
+      MakeSurrogate({.n = 64, .m = 64, .hidden = {32, 16, 2, 16, 32}});
+  const JacobianPlan& plan = surrogate.jacobian_plan();
+  EXPECT_EQ(plan.mode, JacobianPlan::Mode::kWaist);
+  EXPECT_EQ(plan.layer, 3);
+  EXPECT_EQ(plan.cost, 2 * (64 * 32 + 32 * 16) + 2 * (2 * 16 + 16 * 32 + 32 * 64) + 64 * 2 * 64);
+  const double values = 2 * (64 * 32 + 32 * 16 + 16 * 2);
+  EXPECT_EQ(surrogate.Cost({.num_points = 1, .jacobian = true}), values + plan.cost);
 }
 
 TEST(SurrogateTest, CostCountsTheSweepsOfSecondAdjoints) {

@@ -73,7 +73,7 @@ TEST(ExamplesTest, AllAreReadAndBounded) {
       EXPECT_TRUE(input.bounds.has_value()) << entry.path() << " " << input.name;
     }
   }
-  EXPECT_THAT(names, SizeIs(11)) << "add a test below for a new example";
+  EXPECT_THAT(names, SizeIs(12)) << "add a test below for a new example";
 }
 
 TEST(ExamplesTest, TwoVariablesGivesThePublishedValue) {
@@ -135,6 +135,27 @@ TEST(ExamplesTest, BrusselatorIsTheWorkloadOfTheBenchmark) {
   std::vector<double> f(x.size());
   bench::Brusselator().Residual(x.data(), f.data());
   ExpectNear(ReferenceValue(Example("brusselator"), x), f);
+}
+
+TEST(ExamplesTest, PowerPlantIsTheFormula) {
+  const Definition program = Example("power_plant");
+  Rng rng(6);
+  for (int trial = 0; trial < 5; ++trial) {
+    const std::vector<double> x = RandomPoint(program, rng);
+    ASSERT_THAT(x, SizeIs(13));
+    const double steam = 0.65 * x[1] + 0.35 * x[2] + 273.15;
+    const double water = x[3] + 273.15;
+    const double hot = (steam - water) / std::log(steam / water) + 3 * x[0];
+    const double cold = x[4] + 9 + 8 / x[5] + 273.15;
+    const double cycle = 0.84 * (1 - cold / hot) - 0.25 * x[8];
+    const double boiler = 0.995 - 0.0004 * x[6] * (x[7] - 25) - 0.008 / (x[6] * x[6]);
+    const double own_use = 0.03 * std::pow(x[9], 3) + 0.012 * std::pow(x[5], 3) + 0.015 * x[6] +
+                           2e-5 * x[10] * x[10] + 3e-4 * x[11] + 1e-4 / x[12];
+    const double heat_rate = 3600 / (cycle * boiler * (0.98 - own_use));
+    EXPECT_GT(heat_rate, 7000);  // A plant, not just a formula.
+    EXPECT_LT(heat_rate, 12000);
+    ExpectNear(ReferenceValue(program, x), {heat_rate});
+  }
 }
 
 TEST(ExamplesTest, BoreholeIsTheFormula) {

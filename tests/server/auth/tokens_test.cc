@@ -1,10 +1,12 @@
 #include "server/auth/tokens.h"
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -73,6 +75,9 @@ TEST(ParseTokensTest, NamesTheBadLineAndWhatIsWrong) {
   EXPECT_THAT(WhatOf(Line(kShaOfAbc, R"("tenant":"a/b",)" + good)), HasSubstr("tenant"));
   EXPECT_THAT(WhatOf(Line(kShaOfAbc, R"("expires":"soon",)" + good)), HasSubstr("expires:"));
   EXPECT_THAT(WhatOf(Line(kShaOfAbc, R"("tenant":7,)" + good)), HasSubstr("expected a string"));
+  EXPECT_THAT(WhatOf(Line(kShaOfAbc, R"("certificate":"a.b",)" + good)),
+              HasSubstr("expected sha256 or certificate, not both"));
+  EXPECT_THAT(WhatOf("{" + good + "}"), HasSubstr("expected a field sha256"));
 }
 
 TEST_F(TokenFileTest, FindsTokensUntilTheyExpire) {
@@ -86,6 +91,33 @@ TEST_F(TokenFileTest, FindsTokensUntilTheyExpire) {
   EXPECT_EQ(tokens.Find("", 0).kind, Kind::kUnknown);
   // The digest is no token.
   EXPECT_EQ(tokens.Find(kShaOfAbc, 0).kind, Kind::kUnknown);
+}
+
+TEST_F(TokenFileTest, FindsCertificatesByOneOfTheirNames) {
+  Write(Line(kShaOfAbc, R"("principal":"ann","role":"writer")") +
+        R"({"certificate":"spiffe://acme/w","principal":"w","tenant":"acme","role":"worker",)"
+        R"("expires":"1970-01-01T00:01:00Z"})"
+        "\n"
+        R"({"certificate":"w.acme.example","principal":"w2","role":"viewer"})");
+  const TokenFile tokens(path_, std::chrono::seconds(3600));
+  using Kind = TokenAnswer::Kind;
+  const auto find = [&tokens](const std::vector<std::string>& names, std::int64_t now) {
+    return tokens.FindCertificate(names, now);
+  };
+  const TokenAnswer worker = find({"other", "spiffe://acme/w"}, 0);
+  ASSERT_EQ(worker.kind, Kind::kKnown);
+  EXPECT_EQ(worker.caller->principal, "w");
+  EXPECT_EQ(worker.caller->tenant, "acme");
+  EXPECT_EQ(worker.caller->role, Role::kWorker);
+  EXPECT_EQ(find({"spiffe://acme/w"}, 60'000'000).kind, Kind::kExpired);
+  EXPECT_EQ(find({"w.acme.example"}, 60'000'000).caller->principal, "w2");
+  for (const char* name : {"", "spiffe://acme/", "W.ACME.EXAMPLE", kShaOfAbc, "sbv_abc"}) {
+    EXPECT_EQ(find({name}, 0).kind, Kind::kUnknown) << name;
+  }
+  EXPECT_EQ(find({}, 0).kind, Kind::kUnknown);
+  // The name of a certificate is no token, and neither is what its line leaves out.
+  EXPECT_EQ(tokens.Find("w.acme.example", 0).kind, Kind::kUnknown);
+  EXPECT_EQ(tokens.Find("", 0).kind, Kind::kUnknown);
 }
 
 TEST_F(TokenFileTest, AChangedFileIsReadAndABadOneChangesNothing) {

@@ -191,6 +191,7 @@ TEST_F(ConfigTest, BadValuesAreNamedWithWhatWasExpected) {
       {"--reflection=maybe", "--reflection"},
       {"--listen=127.0.0.1", "--listen: expected HOST:PORT"},
       {"--data-dir=", "data-dir"},
+      {"--request-memory-bytes=8MiB", "at least max-message-bytes (64MiB), got 8MiB"},
       {"--max-predict-reply-bytes=128MiB", "at most max-message-bytes (64MiB), got 128MiB"},
   };
   for (const auto& [flag, message] : cases) {

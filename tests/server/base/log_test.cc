@@ -1,5 +1,7 @@
 #include "server/base/log.h"
 
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <limits>
 #include <sstream>
@@ -10,6 +12,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include "engine/base/error.h"
 
 namespace sobolev::server {
 namespace {
@@ -53,6 +57,49 @@ TEST(LogTest, ATextLineReadsLikeASentence) {
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_THAT(lines[0], MatchesRegex("[-0-9]+T[:.0-9]+Z warning disk nearly full free_bytes=12 "
                                      "dir=\"/a b\""));
+}
+
+TEST(AuditLogTest, AFileGetsALineForEachChangeAndKeepsThemAcrossRestarts) {
+  const std::string path = ::testing::TempDir() + "/audit_log_test";
+  std::filesystem::remove(path);
+  for (const char* who : {"ann", "bob"}) {
+    AuditLog audit(path);
+    EXPECT_TRUE(audit.is_on());
+    audit.Write({{"principal", std::string(who)}, {"object", std::string("a\nb")}, {"code", 5}});
+  }
+  std::ifstream file(path);
+  std::vector<Json> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(Json::parse(line));
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0]["msg"], "audit");
+  EXPECT_EQ(lines[0]["principal"], "ann");
+  EXPECT_EQ(lines[1]["principal"], "bob");
+  EXPECT_EQ(lines[1]["object"], "a\nb");
+  EXPECT_EQ(lines[1]["code"], 5);
+  // The tests may run with any umask.
+  EXPECT_EQ(std::filesystem::status(path).permissions() & std::filesystem::perms(0077),
+            std::filesystem::perms::none);
+  std::filesystem::remove(path);
+}
+
+TEST(AuditLogTest, ItMayGoToTheLogOrNowhere) {
+  ConfigureLog(LogLevel::kInfo, LogFormat::kJson);
+  const std::vector<std::string> lines = Lines([] { AuditLog("-").Write({{"principal", "ann"}}); });
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(Json::parse(lines[0])["msg"], "audit");
+  AuditLog off("");
+  EXPECT_FALSE(off.is_on());
+  EXPECT_TRUE(Lines([&off] { off.Write({{"principal", "ann"}}); }).empty());
+}
+
+TEST(AuditLogTest, AFileThatCannotBeWrittenStopsTheStart) {
+  try {
+    AuditLog audit("/nowhere/audit");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.reason(), "CANNOT_WRITE");
+    EXPECT_EQ(error.field(), "audit-log");
+  }
 }
 
 TEST(LogTest, HostileValuesCannotBreakALineOrForgeOne) {

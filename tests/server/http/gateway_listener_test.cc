@@ -1,7 +1,10 @@
 #include "server/http/gateway_listener.h"
 
+#include <chrono>
+#include <future>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -24,6 +27,18 @@ using ::testing::StartsWith;
 
 constexpr std::size_t kMaxBody = 1000;
 
+int Connect(int port) {
+  const int connection = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const timeval patience{.tv_sec = 20, .tv_usec = 0};
+  setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  EXPECT_EQ(connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  return connection;
+}
+
 class GatewayListenerTest : public ::testing::Test {
  protected:
   GatewayListenerTest() { client_.set_keep_alive(true); }
@@ -40,14 +55,7 @@ class GatewayListenerTest : public ::testing::Test {
 
   // Sends the bytes; what comes back until the server closes the connection.
   std::string Exchange(const std::string& bytes) const {
-    const int connection = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(listener_.port()));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const timeval patience{.tv_sec = 20, .tv_usec = 0};
-    setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    EXPECT_EQ(connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    const int connection = Connect(listener_.port());
     EXPECT_EQ(send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
     std::string reply;
@@ -64,6 +72,25 @@ class GatewayListenerTest : public ::testing::Test {
   GatewayListener listener_{"127.0.0.1", 0, kMaxBody, {.answer = Echo, .refuse = Refuse}};
   httplib::Client client_{"127.0.0.1", listener_.port()};
 };
+
+TEST(GatewayListenerPeerTest, ARequestTellsWhetherItsClientIsStillThere) {
+  std::promise<bool> asked;
+  std::promise<void> left;
+  const auto answer = [&](const HttpRequest& request) {
+    asked.set_value(request.has_left());
+    while (!request.has_left()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    left.set_value();
+    return HttpReply{};
+  };
+  const GatewayListener listener("127.0.0.1", 0, kMaxBody, {.answer = answer, .refuse = nullptr});
+  const int connection = Connect(listener.port());
+  const std::string request = "POST /p HTTP/1.1\r\nContent-Length: 1\r\n\r\nx";
+  ASSERT_EQ(send(connection, request.data(), request.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(request.size()));
+  EXPECT_FALSE(asked.get_future().get());
+  close(connection);
+  left.get_future().wait();
+}
 
 TEST_F(GatewayListenerTest, RequestsComeWholeAndRepliesGoBackUncompressed) {
   const httplib::Headers headers = {{"Accept", "a/b"}, {"Accept-Encoding", "gzip, deflate, br"}};

@@ -276,6 +276,35 @@ TEST_F(PipelineServiceTest, TrainedModelsAndPipelinesKeepTheirNames) {
   EXPECT_THAT(trained.error_message(), HasSubstr("model_id: \"chain\" is a pipeline"));
 }
 
+TEST_F(PipelineServiceTest, ATrainingWhoseNameBecameAPipelineMeanwhileFails) {
+  v1::TrainRequest training = SmallTraining(1000000);
+  training.set_model_id("chain");
+  v1::Job job;
+  ASSERT_TRUE(Train(training, &job).ok());
+  training.mutable_spec()->set_epochs(2);
+  v1::Job queued;
+  ASSERT_TRUE(Train(training, &queued).ok());
+  const v1::ModelVersion pipeline = Create(GridAndLift());
+  {
+    v1::CancelJobRequest cancel;
+    cancel.set_name(job.name());
+    grpc::ClientContext context;
+    ASSERT_TRUE(jobs_->CancelJob(&context, cancel, &job).ok());
+  }
+  queued = Wait(queued.name());
+  EXPECT_EQ(queued.state(), v1::Job::STATE_FAILED);
+  EXPECT_EQ(queued.error().code(), grpc::StatusCode::ALREADY_EXISTS);
+  EXPECT_EQ(queued.error().reason(), "MODEL_ALREADY_EXISTS");
+  EXPECT_EQ(queued.error().message(),
+            "model_id: \"chain\" is a pipeline; choose another id or delete it");
+  v1::GetModelRequest request;
+  request.set_name("models/chain");
+  v1::Model model;
+  grpc::ClientContext context;
+  ASSERT_TRUE(models_->GetModel(&context, request, &model).ok());
+  EXPECT_EQ(model.latest_version().name(), pipeline.name());
+}
+
 TEST_F(PipelineServiceTest, WhatCannotBeWiredIsNamed) {
   const std::string grid = "stages { model: \"models/grid\" } ";
   const std::string lift = "stages { program: \"programs/lift\" } ";

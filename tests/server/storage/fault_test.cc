@@ -172,7 +172,8 @@ class FaultTest : public StoreTest {
       running_ = lease;
       store().SaveCheckpoint(lease, "state", 1);
       outcome.checkpointed = true;
-      store().CompleteJob(lease, "weights", [](std::int64_t) { return "v"; });
+      store().CompleteJob(lease, "weights",
+                          [](std::int64_t, const ModelVersionRecord*) { return "v"; });
       outcome.completed = true;
     } catch (const Error& error) {
       EXPECT_THAT(error.reason(), testing::AnyOf("DISK_FULL", "IO_ERROR")) << error.what();
@@ -453,7 +454,8 @@ TEST_F(PowerCutTest, WhatWasAcknowledgedSurvivesAPowerCutAtOnce) {
     store().SaveCheckpoint(lease, state, 1);
     EXPECT_EQ(AfterPowerCut()->LoadCheckpoint(job.id), state);
   }
-  store().CompleteJob(lease, "weights", [](std::int64_t) { return "v"; });
+  store().CompleteJob(lease, "weights",
+                      [](std::int64_t, const ModelVersionRecord*) { return "v"; });
   const std::unique_ptr<Store> after = AfterPowerCut();
   EXPECT_EQ(after->LoadWeights(after->GetModel("m").latest), "weights");
   // And the dataset can be written to again.

@@ -62,7 +62,9 @@ class JobStoreTest : public StoreTest {
   std::string dataset_uid_;
 };
 
-std::string Describe(std::int64_t version) { return "version " + std::to_string(version); }
+std::string Describe(std::int64_t version, const ModelVersionRecord* /*newest*/) {
+  return "version " + std::to_string(version);
+}
 
 TEST_F(JobStoreTest, ANewJobIsQueuedWithItsFirstEvent) {
   const JobRecord job = Submit("spec");
@@ -371,10 +373,11 @@ TEST_F(JobStoreTest, SuccessPublishesTheModelVersionInTheSameStep) {
 TEST_F(JobStoreTest, AFailureToDescribeTheModelPublishesNothing) {
   Submit();
   const Lease lease = Claim();
-  EXPECT_THROW(
-      store().CompleteJob(lease, "weights",
-                          [](std::int64_t) -> std::string { throw std::runtime_error("no"); }),
-      std::runtime_error);
+  EXPECT_THROW(store().CompleteJob(lease, "weights",
+                                   [](std::int64_t, const ModelVersionRecord*) -> std::string {
+                                     throw std::runtime_error("no");
+                                   }),
+               std::runtime_error);
   EXPECT_EQ(NumBlobs(), 0U);
   EXPECT_EQ(store().GetJob(lease.job_id).state, JobState::kRunning);
   ExpectError(ErrorCode::kNotFound, "NOT_FOUND", [&] { store().GetModel("m"); });

@@ -28,9 +28,11 @@ class ModelStoreTest : public StoreTest {
     const DatasetRecord dataset = store().CreateDataset("d", "schema", kInputs, kOutputs);
     store().CreateJob({.dataset_id = "d", .dataset_uid = dataset.uid, .model_id = model_id});
     const JobRecord job = *store().ClaimJob();
-    return store().CompleteJob(
-        {.job_id = job.id, .epoch = job.lease_epoch}, weights,
-        [](std::int64_t version) { return "version " + std::to_string(version); });
+    return store().CompleteJob({.job_id = job.id, .epoch = job.lease_epoch}, weights,
+                               [](std::int64_t version, const ModelVersionRecord* newest) {
+                                 return (newest == nullptr ? "" : newest->description + ", ") +
+                                        "version " + std::to_string(version);
+                               });
   }
 
   std::ptrdiff_t NumBlobs() const {
@@ -49,7 +51,7 @@ TEST_F(ModelStoreTest, VersionsCountUpAndTheNewestIsTheModels) {
   EXPECT_EQ(model.update_micros, second.create_micros);
   EXPECT_EQ(model.latest.model_id, "m");
   EXPECT_EQ(model.latest.version, 2);
-  EXPECT_EQ(model.latest.description, "version 2");
+  EXPECT_EQ(model.latest.description, "version 1, version 2");
   EXPECT_EQ(model.latest.blob_sha256, Sha256Hex("weights 2"));
   EXPECT_EQ(store().GetModelVersion("m", 1).description, "version 1");
   EXPECT_EQ(store().LoadWeights(store().GetModelVersion("m", 1)), "weights 1");

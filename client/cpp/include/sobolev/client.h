@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include <sobolev/plans.h>
 #include <sobolev/programs.h>
 #include <sobolev/rpc_error.h>
 #include <sobolev/types.h>
@@ -129,6 +130,8 @@ class Client {
   // returns the newest version if it is the same function. Throws RpcError(kAlreadyExists) if the
   // model was trained, RpcError(kNotFound) and RpcError(kInvalidArgument) naming the stage.
   ModelVersion CreatePipeline(const std::string& model_id, const Pipeline& pipeline) const;
+  // How the Jacobian of a model version is made with the fewest multiply-adds.
+  DerivativePlan PlanDerivatives(const std::string& model, const PlanOptions& options = {}) const;
 
   // ---- Prediction ----
   // At the N columns of X (n×N), by the model's newest version or by the version named. One message

@@ -1,0 +1,252 @@
+// `sobolev chain`: plans for Jacobian chains from anywhere. Asks no server.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "client/cli/chain_file.h"
+#include "client/cli/commands.h"
+#include "client/cli/files.h"
+#include "client/cli/json_format.h"
+#include "client/cli/option_values.h"
+#include "client/cli/usage_error.h"
+#include "engine/base/error.h"
+#include "engine/chain/chain_planner.h"
+#include "engine/chain/chain_text.h"
+#include "engine/chain/scheduled_planner.h"
+#include "engine/chain/sparse_planner.h"
+
+namespace sobolev::cli {
+namespace {
+
+enum class Kind { kGeneralized, kDense, kSparse };
+
+struct SolveOptions {
+  std::string file;
+  Kind kind = Kind::kGeneralized;
+  std::optional<std::uint64_t> tape_memory;
+  bool compress = false;
+  int workers = 1;
+};
+
+struct RandomOptions {
+  int length = 10;
+  std::uint64_t max_size = 10;
+  std::uint64_t seed = 1;
+};
+
+// A plan for a chain, what to compare it with, and, for several workers, when it ends.
+struct Answer {
+  chain::HomogeneousCosts homogeneous;
+  chain::ChainPlan plan;
+  std::optional<chain::ScheduledPlan> scheduled;
+
+  chain::Cost optimum() const {
+    return scheduled ? chain::Cost(scheduled->schedule.makespan) : plan.cost;
+  }
+};
+
+Answer Solve(const ChainFile& file, const SolveOptions& options) {
+  chain::ChainRules rules;
+  if (options.kind != Kind::kGeneralized) {
+    rules = {.given_factors = true, .propagate = false};
+  }
+  if (options.tape_memory) rules.tape_memory = *options.tape_memory;
+  const bool sparse = !file.patterns.empty() && options.kind != Kind::kDense;
+  Answer answer;
+  if (options.workers > 1) {
+    if (sparse) throw UsageError("--workers: not for chains with patterns");
+    answer.scheduled = chain::PlanScheduled(file.chain, options.workers, rules);
+    answer.plan = answer.scheduled->plan;
+  } else if (sparse) {
+    answer.plan = chain::PlanSparseChain(file.chain, file.patterns, rules, options.compress);
+  } else {
+    answer.plan = chain::PlanChain(file.chain, rules);
+  }
+  if (rules.given_factors) {
+    answer.homogeneous = chain::AccumulationCosts(file.chain);
+    answer.homogeneous.preaccumulation = answer.plan.cost;
+  } else {
+    answer.homogeneous = sparse ? chain::PlanSparseHomogeneous(file.chain, file.patterns)
+                                : chain::PlanHomogeneous(file.chain);
+  }
+  return answer;
+}
+
+const char* Name(chain::StepKind kind) {
+  switch (kind) {
+    case chain::StepKind::kZero:
+      return "zero";
+    case chain::StepKind::kGiven:
+      return "given";
+    case chain::StepKind::kAccumulateTangent:
+      return "accumulate_tangent";
+    case chain::StepKind::kAccumulateAdjoint:
+      return "accumulate_adjoint";
+    case chain::StepKind::kTangent:
+      return "tangent";
+    case chain::StepKind::kAdjoint:
+      return "adjoint";
+    case chain::StepKind::kProduct:
+      return "product";
+  }
+  return "";
+}
+
+Json StepsToJson(const Answer& answer) {
+  Json steps = Json::array();
+  for (std::size_t s = 0; s < answer.plan.steps.size(); ++s) {
+    const chain::PlanStep& step = answer.plan.steps[s];
+    Json json = {{"kind", Name(step.kind)},
+                 {"first", step.first + 1},
+                 {"last", step.last + 1},
+                 {"cost", CostToJson(step.cost)}};
+    if (step.later >= 0) json["later"] = step.later;
+    if (step.earlier >= 0) json["earlier"] = step.earlier;
+    if (answer.scheduled) {
+      json["worker"] = answer.scheduled->schedule.slots[s].worker;
+      json["start"] = CostToJson(chain::Cost(answer.scheduled->schedule.slots[s].start));
+    }
+    steps.push_back(std::move(json));
+  }
+  return steps;
+}
+
+Json AnswerToJson(const Answer& answer) {
+  const chain::HomogeneousCosts& costs = answer.homogeneous;
+  Json json = {{"optimum", CostToJson(answer.optimum())},
+               {"tangent", CostToJson(costs.tangent)},
+               {"adjoint", CostToJson(costs.adjoint)},
+               {"preaccumulation", CostToJson(costs.preaccumulation)}};
+  if (answer.scheduled) {
+    json["work"] = CostToJson(answer.plan.cost);
+    json["lower_bound"] = CostToJson(chain::Cost(answer.scheduled->lower_bound));
+    json["proven_optimal"] = answer.scheduled->optimal;
+  }
+  json["saturated"] = answer.optimum().saturated() || costs.tangent.saturated() ||
+                      costs.adjoint.saturated() || costs.preaccumulation.saturated();
+  json["plan"] = ToText(answer.plan);
+  json["steps"] = StepsToJson(answer);
+  return json;
+}
+
+std::string CostText(chain::Cost cost) {
+  return cost.saturated() ? "at least 2^128 - 1" : cost.ToString();
+}
+
+void Print(const Answer& answer) {
+  const chain::HomogeneousCosts& costs = answer.homogeneous;
+  std::cout << "tangent          " << CostText(costs.tangent) << '\n'
+            << "adjoint          " << CostText(costs.adjoint) << '\n'
+            << "preaccumulation  " << CostText(costs.preaccumulation) << '\n'
+            << "optimum          " << CostText(answer.optimum());
+  if (answer.scheduled) {
+    std::cout << (answer.scheduled->optimal
+                      ? " (proven)"
+                      : " (at least " + std::to_string(answer.scheduled->lower_bound) + ")")
+              << ", with work of " << CostText(answer.plan.cost);
+  }
+  std::cout << "\n\n" << ToTree(answer.plan);
+}
+
+// Runs engine code, whose complaints are about what the user gave.
+template <class Action>
+void Guarded(const Action& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+}
+
+void AddSolve(CLI::App& group, Context& context) {
+  CLI::App* solve =
+      group.add_subcommand("solve", "Find the plan with the fewest multiply-adds.")->fallthrough();
+  const auto options = std::make_shared<SolveOptions>();
+  solve->add_option("FILE", options->file, "The chain, JSON or plain text; - is standard input")
+      ->required();
+  solve
+      ->add_option("--kind", options->kind,
+                   "generalized: factors can be propagated through and accumulated; dense, sparse: "
+                   "their Jacobians are given")
+      ->transform(OneOf<Kind>({{"generalized", Kind::kGeneralized},
+                               {"dense", Kind::kDense},
+                               {"sparse", Kind::kSparse}}))
+      ->type_name("KIND")
+      ->default_str("generalized");
+  solve
+      ->add_option("--tape-memory", options->tape_memory,
+                   "Adjoints only through factors with at most that many edges")
+      ->type_name("EDGES")
+      ->check(CLI::Validator(IsUint64, ""));
+  solve->add_flag("--compress", options->compress,
+                  "Carry columns (rows) of a result together that share no row (column), as the "
+                  "patterns tell");
+  solve
+      ->add_option("--workers", options->workers,
+                   "Find the plan that ends earliest on that many workers")
+      ->type_name("COUNT")
+      ->check(CLI::Range(1, chain::kMaxWorkers))
+      ->capture_default_str();
+  solve->footer(
+      "A chain is {\"factors\": [{\"n\": 2, \"m\": 3, \"edges\": 6}, ...]} from the input side on; "
+      "n\n"
+      "inputs, m outputs, and the multiply-adds of one tangent or adjoint. \"pattern\": [\"101\", "
+      "...],\n"
+      "a string for each of m rows, makes it sparse. Plain text is the number of factors and a "
+      "line\n"
+      "\"m n edges\" for each.\n\n"
+      "Example:\n"
+      "  sobolev chain random --length 10 --max-size 10 | sobolev chain solve -");
+  solve->callback([options, &context] {
+    Guarded([&] {
+      const Answer answer = Solve(ParseChainFile(ReadText(options->file)), *options);
+      if (context.json) {
+        std::cout << AnswerToJson(answer).dump() << '\n';
+      } else {
+        Print(answer);
+      }
+    });
+  });
+}
+
+void AddRandom(CLI::App& group, Context& context) {
+  CLI::App* random =
+      group.add_subcommand("random", "Draw a chain; plain text, or JSON with --json.")
+          ->fallthrough();
+  const auto options = std::make_shared<RandomOptions>();
+  random->add_option("--length", options->length, "The number of factors")
+      ->type_name("COUNT")
+      ->capture_default_str();
+  random->add_option("--max-size", options->max_size, "The most inputs and outputs of a factor")
+      ->type_name("COUNT")
+      ->check(CLI::Validator(IsUint64, ""))
+      ->capture_default_str();
+  random->add_option("--seed", options->seed, "The same seed draws the same chain")
+      ->type_name("SEED")
+      ->check(CLI::Validator(IsUint64, ""))
+      ->capture_default_str();
+  random->callback([options, &context] {
+    Guarded([&] {
+      const chain::JacobianChain chain =
+          chain::RandomChain(options->length, options->max_size, options->seed);
+      std::cout << (context.json ? ToJson(chain).dump() + "\n" : ToText(chain));
+    });
+  });
+}
+
+}  // namespace
+
+void AddChainCommands(CLI::App& app, Context& context) {
+  CLI::App* group =
+      app.add_subcommand("chain", "Plan derivatives of chains of functions; no server is asked.");
+  group->require_subcommand(1)->fallthrough();
+  AddSolve(*group, context);
+  AddRandom(*group, context);
+}
+
+}  // namespace sobolev::cli

@@ -1,0 +1,194 @@
+// `sobolev model plan`: how the Jacobian of a model is made.
+
+#include <cstddef>
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/cli/commands.h"
+#include "client/cli/format.h"
+#include "client/cli/json_format.h"
+
+namespace sobolev::cli {
+namespace {
+
+using client::DerivativePlan;
+using client::PlanStepKind;
+
+// A tape keeps a partial derivative for each edge.
+constexpr std::int64_t kBytesOfEdge = 8;
+
+struct PlanArguments {
+  std::string model;
+  std::optional<std::int64_t> memory;
+  int workers = 1;
+};
+
+const char* Name(PlanStepKind kind) {
+  switch (kind) {
+    case PlanStepKind::kAccumulateTangent:
+      return "accumulate_tangent";
+    case PlanStepKind::kAccumulateAdjoint:
+      return "accumulate_adjoint";
+    case PlanStepKind::kTangent:
+      return "tangent";
+    case PlanStepKind::kAdjoint:
+      return "adjoint";
+    case PlanStepKind::kProduct:
+      return "product";
+  }
+  return "";
+}
+
+Json ToJson(const DerivativePlan& plan) {
+  Json json = {{"model", plan.model},
+               {"tangent", plan.tangent_cost},
+               {"adjoint", plan.adjoint_cost},
+               {"preaccumulation", plan.preaccumulation_cost},
+               {"dense_product", plan.dense_product_cost},
+               {"optimum", plan.cost},
+               {"plan", plan.bracketing},
+               {"method", plan.method}};
+  for (const DerivativePlan::Factor& factor : plan.factors) {
+    json["factors"].push_back(
+        {{"label", factor.label}, {"n", factor.n}, {"m", factor.m}, {"edges", factor.edges}});
+  }
+  for (const DerivativePlan::Step& step : plan.steps) {
+    Json added = {
+        {"kind", Name(step.kind)}, {"first", step.first}, {"last", step.last}, {"cost", step.cost}};
+    if (step.later) added["later"] = *step.later;
+    if (step.earlier) added["earlier"] = *step.earlier;
+    if (step.worker) added["worker"] = *step.worker;
+    if (step.start) added["start"] = *step.start;
+    json["steps"].push_back(std::move(added));
+  }
+  for (const DerivativePlan::Timing& timing : plan.timings) {
+    json["timings"].push_back({{"mode", timing.mode},
+                               {"cost", timing.cost},
+                               {"predicted_seconds", timing.predicted_seconds},
+                               {"measured_seconds", timing.measured_seconds}});
+  }
+  if (plan.makespan) {
+    json["makespan"] = *plan.makespan;
+    json["makespan_lower_bound"] = *plan.makespan_lower_bound;
+    json["proven_optimal"] = *plan.proven_optimal;
+  }
+  return json;
+}
+
+// "affine 1 … tanh 3"
+std::string Range(const DerivativePlan& plan, const DerivativePlan::Step& step) {
+  const auto label = [&](int factor) {
+    return plan.factors[static_cast<std::size_t>(factor - 1)].label;
+  };
+  return step.first == step.last ? label(step.first)
+                                 : label(step.first) + " .. " + label(step.last);
+}
+
+std::string Description(const DerivativePlan& plan, const DerivativePlan::Step& step) {
+  const auto label = [&](int factor) {
+    return plan.factors[static_cast<std::size_t>(factor - 1)].label;
+  };
+  switch (step.kind) {
+    case PlanStepKind::kAccumulateTangent:
+      return "tangents";
+    case PlanStepKind::kAccumulateAdjoint:
+      return "adjoints";
+    case PlanStepKind::kTangent:
+      return "tangents through " + label(step.last) + " of";
+    case PlanStepKind::kAdjoint:
+      return "adjoints through " + label(step.first) + " of";
+    case PlanStepKind::kProduct:
+      return "product of";
+  }
+  return "";
+}
+
+void PrintTree(const DerivativePlan& plan) {
+  std::vector<std::pair<int, int>> left{{static_cast<int>(plan.steps.size()) - 1, 0}};
+  while (!left.empty()) {
+    const auto [place, depth] = left.back();
+    left.pop_back();
+    const DerivativePlan::Step& step = plan.steps[static_cast<std::size_t>(place)];
+    std::cout << std::string(2 * static_cast<std::size_t>(depth), ' ') << Range(plan, step) << ": "
+              << Description(plan, step) << "  (" << step.cost;
+    if (step.worker) std::cout << ", worker " << *step.worker << " from " << *step.start;
+    std::cout << ")\n";
+    if (step.earlier) left.emplace_back(*step.earlier, depth + 1);
+    if (step.later) left.emplace_back(*step.later, depth + 1);
+  }
+}
+
+std::string Microseconds(double seconds) {
+  std::ostringstream text;
+  text.precision(3);
+  text << seconds * 1e6 << " us";
+  return text.str();
+}
+
+void Print(const DerivativePlan& plan) {
+  std::vector<std::pair<std::string, std::string>> fields = {
+      {"model", plan.model},
+      {"tangent", std::to_string(plan.tangent_cost)},
+      {"adjoint", std::to_string(plan.adjoint_cost)},
+      {"preaccumulation", std::to_string(plan.preaccumulation_cost)},
+      {"of it products", std::to_string(plan.dense_product_cost)},
+      {"optimum", std::to_string(plan.cost)}};
+  if (plan.makespan) {
+    fields.emplace_back(
+        "ends at",
+        std::to_string(*plan.makespan) +
+            (*plan.proven_optimal ? " (proven)"
+                                  : ", at least " + std::to_string(*plan.makespan_lower_bound)));
+  }
+  fields.emplace_back("predict by", plan.method);
+  PrintFields(std::cout, fields);
+  std::cout << '\n';
+  PrintTree(plan);
+  std::vector<std::vector<std::string>> rows = {
+      {"Jacobian of a point", "multiply-adds", "predicted", "measured"}};
+  for (const DerivativePlan::Timing& timing : plan.timings) {
+    rows.push_back({timing.mode, std::to_string(timing.cost),
+                    Microseconds(timing.predicted_seconds), Microseconds(timing.measured_seconds)});
+  }
+  std::cout << '\n';
+  PrintTable(std::cout, rows);
+}
+
+}  // namespace
+
+void AddPlanCommand(CLI::App& group, Context& context) {
+  CLI::App* plan =
+      group
+          .add_subcommand("plan",
+                          "Show how the Jacobian is made with the fewest multiply-adds, what that "
+                          "saves, and what it takes on the server.")
+          ->fallthrough();
+  const auto arguments = std::make_shared<PlanArguments>();
+  plan->add_option("MODEL", arguments->model, "Model, or models/MODEL/versions/N")->required();
+  plan->add_option("--memory", arguments->memory,
+                   "Adjoints only through layers and stages whose tape fits into that many bytes")
+      ->type_name("BYTES")
+      ->check(CLI::NonNegativeNumber);
+  plan->add_option("--workers", arguments->workers, "The plan that ends first on that many workers")
+      ->type_name("COUNT")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  plan->callback([arguments, &context] {
+    client::PlanOptions options{.workers = arguments->workers};
+    if (arguments->memory) options.tape_memory = *arguments->memory / kBytesOfEdge;
+    const DerivativePlan answer = context.Connect().PlanDerivatives(arguments->model, options);
+    if (context.json) {
+      std::cout << ToJson(answer).dump(2) << '\n';
+    } else {
+      Print(answer);
+    }
+  });
+}
+
+}  // namespace sobolev::cli

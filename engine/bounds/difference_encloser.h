@@ -1,0 +1,53 @@
+// Bounds of the difference of two surrogates.
+
+#ifndef SOBOLEV_ENGINE_BOUNDS_DIFFERENCE_ENCLOSER_H_
+#define SOBOLEV_ENGINE_BOUNDS_DIFFERENCE_ENCLOSER_H_
+
+#include <memory>
+
+#include "engine/base/matrix.h"
+#include "engine/bounds/box.h"
+#include "engine/bounds/encloser.h"
+#include "engine/bounds/network_encloser.h"
+
+namespace sobolev::bounds {
+
+// The difference of what is proven of each.
+class DifferenceEncloser : public Encloser {
+ public:
+  DifferenceEncloser(std::unique_ptr<const Encloser> f, std::unique_ptr<const Encloser> g);
+
+  Index n() const override { return f_->n(); }
+  Index m() const override { return f_->m(); }
+  bool IsSmooth() const override { return f_->IsSmooth() && g_->IsSmooth(); }
+  void Evaluate(const Matrix& X, Matrix* Y, Matrix* J) const override;
+
+ protected:
+  Enclosure EncloseBox(const Box& box, bool jacobian) const override;
+
+ private:
+  std::unique_ptr<const Encloser> f_;
+  std::unique_ptr<const Encloser> g_;
+};
+
+// Two networks as one with shared inputs: what is linear or quadratic in these cancels.
+class NetworkDifferenceEncloser : public Encloser {
+ public:
+  NetworkDifferenceEncloser(const nn::NetworkSurrogate& f, const nn::NetworkSurrogate& g)
+      : f_(f), g_(g) {}
+
+  Index n() const override { return f_.n(); }
+  Index m() const override { return f_.m(); }
+  void Evaluate(const Matrix& X, Matrix* Y, Matrix* J) const override;
+
+ protected:
+  Enclosure EncloseBox(const Box& box, bool jacobian) const override;
+
+ private:
+  NetworkEncloser f_;
+  NetworkEncloser g_;
+};
+
+}  // namespace sobolev::bounds
+
+#endif  // SOBOLEV_ENGINE_BOUNDS_DIFFERENCE_ENCLOSER_H_

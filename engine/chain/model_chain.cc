@@ -1,0 +1,97 @@
+#include "engine/chain/model_chain.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include "engine/chain/pipeline.h"
+#include "engine/nn/jacobian_plan.h"
+#include "engine/nn/network_surrogate.h"
+
+namespace sobolev::chain {
+namespace {
+
+std::uint64_t Size(Index size) { return static_cast<std::uint64_t>(size); }
+
+const char* KindName(SurrogateKind kind) {
+  switch (kind) {
+    case SurrogateKind::kNetwork:
+      return "network";
+    case SurrogateKind::kPolynomial:
+      return "polynomial";
+    case SurrogateKind::kGaussianProcess:
+      return "gaussian process";
+    case SurrogateKind::kEnsemble:
+      return "ensemble";
+    case SurrogateKind::kComposed:
+      return "composed";
+    case SurrogateKind::kProgram:
+      return "program";
+    case SurrogateKind::kPipeline:
+      return "pipeline";
+  }
+  return "";
+}
+
+std::vector<ModelFactor> LayersOf(const nn::Architecture& architecture) {
+  std::vector<ModelFactor> factors;
+  for (Index l = 1; l <= architecture.Depth(); ++l) {
+    const std::uint64_t rows = Size(architecture.Rows(l));
+    const std::uint64_t cols = Size(architecture.Cols(l));
+    factors.push_back({"affine " + std::to_string(l), {cols, rows, rows * cols}});
+    if (l == architecture.Depth()) continue;
+    factors.push_back({std::string(nn::Name(architecture.activation)) + " " + std::to_string(l),
+                       {rows, rows, rows}});
+  }
+  return factors;
+}
+
+}  // namespace
+
+std::vector<ModelFactor> FactorsOf(const Surrogate& surrogate) {
+  if (surrogate.kind() == SurrogateKind::kNetwork) {
+    const nn::Architecture& architecture =
+        static_cast<const nn::NetworkSurrogate&>(surrogate).architecture();
+    if (!architecture.skip && !architecture.residual) return LayersOf(architecture);
+  }
+  if (surrogate.kind() == SurrogateKind::kPipeline) {
+    const auto& pipeline = static_cast<const Pipeline&>(surrogate);
+    if (pipeline.AsChain()) {
+      std::vector<ModelFactor> factors;
+      for (std::size_t k = 0; k < pipeline.stages().size(); ++k) {
+        for (ModelFactor& factor : FactorsOf(*pipeline.stages()[k].function)) {
+          factor.label = "stage " + std::to_string(k + 1) + ", " + factor.label;
+          factors.push_back(std::move(factor));
+        }
+      }
+      return factors;
+    }
+  }
+  const double edges = std::round(MultiplyAddsOfDirection(surrogate));
+  return {{KindName(surrogate.kind()),
+           {Size(surrogate.n()), Size(surrogate.m()), static_cast<std::uint64_t>(edges)}}};
+}
+
+std::string JacobianMethod(const Surrogate& surrogate) {
+  if (surrogate.kind() == SurrogateKind::kNetwork) {
+    const nn::JacobianPlan& plan =
+        static_cast<const nn::NetworkSurrogate&>(surrogate).jacobian_plan();
+    switch (plan.mode) {
+      case nn::JacobianPlan::Mode::kTangents:
+        return "tangents";
+      case nn::JacobianPlan::Mode::kAdjoints:
+        return "adjoints";
+      case nn::JacobianPlan::Mode::kWaist:
+        return "waist " + std::to_string(plan.layer);
+    }
+  }
+  if (surrogate.kind() == SurrogateKind::kPipeline) {
+    const auto& pipeline = static_cast<const Pipeline&>(surrogate);
+    if (pipeline.jacobian_plan()) return "stages";
+    return pipeline.jacobian_by_tangents() ? "tangents" : "adjoints";
+  }
+  return "closed form";
+}
+
+}  // namespace sobolev::chain

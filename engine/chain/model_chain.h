@@ -1,0 +1,30 @@
+// Surrogates as chains, to plan their derivatives.
+
+#ifndef SOBOLEV_ENGINE_CHAIN_MODEL_CHAIN_H_
+#define SOBOLEV_ENGINE_CHAIN_MODEL_CHAIN_H_
+
+#include <string>
+#include <vector>
+
+#include "engine/chain/jacobian_chain.h"
+#include "engine/surrogate/surrogate.h"
+
+namespace sobolev::chain {
+
+struct ModelFactor {
+  std::string label;  // "affine 3", "tanh 2", "stage 1, affine 1", "polynomial".
+  ChainFactor factor;
+};
+
+// The finest chain that a surrogate is: the affine maps and activations of a network, in which E_i
+// is the number of weights or of features, and those of all stages of a pipeline that is a chain.
+// Whatever else is one factor, with E_i the multiply-adds of one more direction.
+std::vector<ModelFactor> FactorsOf(const Surrogate& surrogate);
+
+// How Predict makes Jacobians: "tangents", "adjoints", "waist 3" for a product at the features of
+// layer 3, "stages" for a plan over the stages of a pipeline, or "closed form".
+std::string JacobianMethod(const Surrogate& surrogate);
+
+}  // namespace sobolev::chain
+
+#endif  // SOBOLEV_ENGINE_CHAIN_MODEL_CHAIN_H_

@@ -1,0 +1,98 @@
+#include "engine/prune/sampled_significance.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numbers>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/base/stop.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/prune/box.h"
+#include "engine/prune/layers.h"
+#include "engine/prune/spread_sums.h"
+
+namespace sobolev::prune {
+
+namespace {
+
+// Samples that are swept at once.
+constexpr Index kChunk = 256;
+
+}  // namespace
+
+SampledSignificance SampleSignificance(const nn::NetworkSurrogate& network, const Box& box,
+                                       const SampledOptions& options, const std::stop_token& stop) {
+  RequireBox(box, network.n());
+  if (options.num_points < 2 || options.num_points > kMaxSampledPoints) {
+    throw InvalidArgument("OUT_OF_RANGE", "num_points",
+                          "expected 2 to " + std::to_string(kMaxSampledPoints) + ", got " +
+                              std::to_string(options.num_points) + "; 2048 is usual");
+  }
+  const nn::Scaling& scaling = network.scaling();
+  const Matrix X =
+      scaling.x_scale.cwiseInverse().asDiagonal() *
+      (UniformPoints(box, options.num_points, options.seed).colwise() - scaling.x_mean);
+  const Layers layers(network);
+  std::vector<SpreadSums> sums;
+  Matrix Y(network.m(), X.cols());
+  for (Index first = 0; first < X.cols(); first += kChunk) {
+    ThrowIfStopped(stop);
+    const Matrix part = X.middleCols(first, std::min(kChunk, X.cols() - first));
+    const HiddenValues values = Evaluate(layers, part);
+    Y.middleCols(first, part.cols()) = values.Y;
+    if (first == 0) {
+      sums.emplace_back(part, network.m());
+      for (const Matrix& a : values.A) sums.emplace_back(a, network.m());
+    }
+    for (Index o = 0; o < network.m(); ++o) {
+      const HiddenAdjoints adjoints = Reverse(layers, values, o);
+      sums[0].Add(part, adjoints.X_bar, o);
+      for (std::size_t l = 0; l < values.A.size(); ++l) {
+        sums[l + 1].Add(values.A[l], adjoints.A_bar[l], o);
+      }
+    }
+  }
+
+  const auto in_units = [&](const Matrix& of_outputs) {
+    return Matrix(of_outputs * scaling.y_scale.asDiagonal());
+  };
+  SampledSignificance result{.inputs = in_units(sums[0].Spread())};
+  for (std::size_t l = 1; l < sums.size(); ++l) {
+    result.hidden.push_back(in_units(sums[l].Spread()));
+    result.taylor.push_back(in_units(sums[l].MeanMagnitude()));
+  }
+  const Matrix centred = Y.colwise() - Vector(Y.rowwise().mean());
+  result.y_variance =
+      centred.cwiseAbs2().rowwise().mean().cwiseProduct(scaling.y_scale.cwiseAbs2());
+  return result;
+}
+
+Matrix TotalSobolBounds(const Box& box, const Matrix& Y, const Matrix& J) {
+  const Index n = J.rows();
+  const Index m = Y.rows();
+  RequireBox(box, n);
+  RequireSize("J columns", J.cols(), m * Y.cols());
+  Matrix squares = Matrix::Zero(n, m);
+  for (Index s = 0; s < Y.cols(); ++s) squares += J.middleCols(s * m, m).cwiseAbs2();
+  squares /= static_cast<double>(Y.cols());
+  const Matrix centred = Y.colwise() - Vector(Y.rowwise().mean());
+  const Vector variance = centred.cwiseAbs2().rowwise().mean();
+  Matrix bounds(n, m);
+  for (Index i = 0; i < m; ++i) {
+    for (Index j = 0; j < n; ++j) {
+      const double scaled =
+          std::pow((box.max[j] - box.min[j]) / std::numbers::pi, 2) * squares(j, i);
+      const double if_constant = scaled > 0 ? std::numeric_limits<double>::infinity() : 0;
+      bounds(j, i) = variance[i] > 0 ? scaled / variance[i] : if_constant;
+    }
+  }
+  return bounds;
+}
+
+}  // namespace sobolev::prune

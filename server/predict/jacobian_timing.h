@@ -1,0 +1,26 @@
+// What Jacobians of a model take on this machine.
+
+#ifndef SOBOLEV_SERVER_PREDICT_JACOBIAN_TIMING_H_
+#define SOBOLEV_SERVER_PREDICT_JACOBIAN_TIMING_H_
+
+#include <stop_token>
+#include <vector>
+
+#include "server/models/model_registry.h"
+
+namespace sobolev::server {
+
+struct JacobianTiming {
+  const char* mode;              // "predict", "tangents", "adjoints"
+  double multiply_adds = 0;      // For a point, values included.
+  double predicted_seconds = 0;  // At the speed that values have.
+  double measured_seconds = 0;
+};
+
+// Measured on a batch of points drawn in the model's domain, by the calling thread; takes some
+// milliseconds for each mode. Throws Error(kCancelled).
+std::vector<JacobianTiming> TimeJacobians(const ServedModel& model, const std::stop_token& stop);
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_PREDICT_JACOBIAN_TIMING_H_

@@ -1,0 +1,120 @@
+// Bounds of trained networks over boxes: how wide against plain interval arithmetic and against
+// what sampling finds, and what they cost against one Jacobian.
+//
+//     bounds_bench [--checks=N]
+//
+// Trains 8-64-64-64-1 networks on the borehole function, then bounds them on boxes with 10% of the
+// sides of the domain, and checks that values and derivatives at N points lie within (10⁶).
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/base/matrix.h"
+#include "engine/base/rng.h"
+#include "engine/bounds/box.h"
+#include "engine/bounds/encloser.h"
+#include "engine/bounds/natural_network.h"
+#include "engine/bounds/network_layers.h"
+#include "engine/nn/network.h"
+#include "engine/nn/network_surrogate.h"
+#include "tests/engine/bounds/borehole.h"
+
+namespace sobolev::bounds {
+namespace {
+
+double Seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+template <class Call>
+double SecondsOf(const Call& call, int repetitions) {
+  call();
+  const double start = Seconds();
+  for (int k = 0; k < repetitions; ++k) call();
+  return (Seconds() - start) / repetitions;
+}
+
+struct Widths {
+  double y = 0;
+  double J = 0;
+
+  // Derivatives count by what they mean over the sides of the box.
+  void Add(const Enclosure& enclosure, const Box& box) {
+    y += (enclosure.y_hi - enclosure.y_lo).sum();
+    J += ((box.hi - box.lo).asDiagonal() * (enclosure.J_hi - enclosure.J_lo)).sum();
+  }
+};
+
+void Measure(const nn::NetworkSurrogate& network, double fraction, long long num_checks) {
+  constexpr int kBoxes = 50;
+  const auto encloser = MakeEncloser(network);
+  const NetworkLayers layers(network);
+  Widths tight;
+  Widths natural;
+  Widths sampled;
+  long long outside = 0;
+  Rng rng(3);
+  const auto num_points = static_cast<Index>(num_checks / kBoxes);
+  for (int k = 0; k < kBoxes; ++k) {
+    const Box box = RandomBox(BoreholeDomain(), fraction, rng);
+    const Enclosure enclosure = encloser->Enclose(box, true);
+    tight.Add(enclosure, box);
+    natural.Add(EncloseNaturally(layers, box, true), box);
+    const Matrix X = RandomPoints(box, num_points, rng);
+    Matrix Y(1, num_points);
+    Matrix J(8, num_points);
+    network.Predict({X.data(), 8, num_points}, std::nullopt, std::nullopt,
+                    {.Y = Y.data(), .J = J.data()});
+    for (Index s = 0; s < num_points; ++s) {
+      if (!enclosure.ContainsValues(Y.col(s)) || !enclosure.ContainsJacobian(J.col(s))) ++outside;
+    }
+    sampled.Add({.y_lo = Y.rowwise().minCoeff(),
+                 .y_hi = Y.rowwise().maxCoeff(),
+                 .J_lo = J.rowwise().minCoeff(),
+                 .J_hi = J.rowwise().maxCoeff()},
+                box);
+  }
+  const Box box = RandomBox(BoreholeDomain(), fraction, rng);
+  const Vector x = box.Centre();
+  Vector y(1);
+  Matrix J(8, 1);
+  const double point = SecondsOf(
+      [&] {
+        network.Predict({x.data(), 8, 1}, std::nullopt, std::nullopt,
+                        {.Y = y.data(), .J = J.data()});
+      },
+      2000);
+  const double bound = SecondsOf([&] { encloser->Enclose(box, true); }, 200);
+  const double plain = SecondsOf([&] { EncloseNaturally(layers, box, true); }, 20);
+  std::printf(
+      "%-8s %4.1f%% boxes: of plain intervals y %.3f J %.3f; of sampled y %.2f J %.2f; "
+      "cost in Jacobians %.0f (%.0f us), of plain intervals %.0f; %lld of %lld outside\n",
+      std::string(nn::Name(network.architecture().activation)).c_str(), 100 * fraction,
+      tight.y / natural.y, tight.J / natural.J, tight.y / sampled.y, tight.J / sampled.J,
+      bound / point, 1e6 * bound, plain / point, outside, num_checks);
+}
+
+int Run(long long num_checks) {
+  for (const nn::Activation activation :
+       {nn::Activation::kSoftplus, nn::Activation::kTanh, nn::Activation::kSilu}) {
+    const nn::NetworkSurrogate network = TrainBorehole({64, 64, 64}, activation, 2000, 100);
+    for (const double fraction : {0.02, 0.1, 0.3, 1.0}) {
+      Measure(network, fraction, fraction == 0.1 ? num_checks : num_checks / 10);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace sobolev::bounds
+
+int main(int argc, char** argv) {
+  const std::string flag = argc > 1 ? argv[1] : "";
+  const std::string prefix = "--checks=";
+  const bool given = flag.rfind(prefix, 0) == 0;
+  return sobolev::bounds::Run(given ? std::atoll(flag.c_str() + prefix.size()) : 1'000'000);
+}

@@ -1,0 +1,109 @@
+"""Plans of derivatives of models: by the Python client and `sobolev model plan`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from naming import unique
+
+import sobolev
+
+
+def train(client, n: int, m: int, hidden: list[int]) -> sobolev.Model:
+    """A network of one epoch: the weights do not matter here."""
+    rng = np.random.default_rng(1)
+    x = rng.uniform(size=(64, n))
+    a = rng.normal(size=(n, m))
+    dataset = client.create_dataset(unique("plan"), inputs=n, outputs=m)
+    dataset.append(x, x @ a, np.broadcast_to(a.T, (64, m, n)))
+    return dataset.train(hidden=hidden, optimizer="adam", epochs=1).wait()
+
+
+@pytest.fixture(scope="module")
+def waist(server) -> sobolev.Model:
+    """64-32-16-2-16-32-64."""
+    with sobolev.Client(server.grpc) as client:
+        yield train(client, 64, 64, [32, 16, 2, 16, 32])
+
+
+def test_a_waist_is_where_the_plan_multiplies(waist):
+    plan = waist.plan_derivatives()
+    assert [factor.edges for factor in plan.factors[:3]] == [64 * 32, 32, 32 * 16]
+    assert plan.factors[1].label.endswith(" 1")
+    # Figures worked out by hand for the eleven factors.
+    assert plan.tangent_cost == plan.adjoint_cost == 338_048
+    assert plan.preaccumulation_cost == 173_764
+    assert plan.cost == 18_756
+    assert sum(step.cost for step in plan.steps) == plan.cost
+    assert plan.steps[-1].kind == "product"
+    assert plan.method == "waist 3"
+    assert plan.model == waist.name
+    assert [timing.mode for timing in plan.timings] == ["predict", "tangents", "adjoints"]
+    assert all(timing.measured_seconds > 0 for timing in plan.timings)
+    assert plan.makespan is None
+
+
+def test_the_waist_gives_the_same_jacobians(waist):
+    x = np.random.default_rng(2).uniform(size=(40, 64))
+    jacobian = waist.jacobian(x)
+    rows = waist.vjp(x, np.eye(64))
+    np.testing.assert_allclose(jacobian, rows, rtol=1e-10, atol=1e-12)
+
+
+def test_less_memory_and_more_workers(waist):
+    free = waist.plan_derivatives()
+    without = waist.plan_derivatives(tape_memory=0)
+    assert without.cost > free.cost
+    assert {step.kind for step in without.steps} <= {"accumulate_tangent", "tangent", "product"}
+    together = waist.plan_derivatives(workers=2)
+    assert together.makespan_lower_bound <= together.makespan <= free.cost <= together.cost
+    assert max(step.start + step.cost for step in together.steps) == together.makespan
+
+
+def test_one_output_is_done_by_adjoints(client):
+    plan = train(client, 8, 1, [20, 20]).plan_derivatives()
+    assert plan.cost == plan.adjoint_cost
+    assert plan.method == "adjoints"
+
+
+def test_a_pipeline_is_planned_through_its_stages(client, waist):
+    program = client.create_program(
+        unique("sum"), "input y[64]\noutput total = sum(y)\noutput square = dot(y, y)\n"
+    )
+    names = [variable.name for variable in waist.outputs]
+    model = client.create_pipeline(
+        unique("planned"),
+        [
+            sobolev.Stage(waist, name="net"),
+            sobolev.Stage(
+                program, name="end", inputs={f"y[{i}]": f"net.{y}" for i, y in enumerate(names)}
+            ),
+        ],
+    )
+    plan = model.plan_derivatives()
+    assert plan.factors[-1].label == "stage 2, program"
+    assert len(plan.factors) == 12
+    assert plan.cost <= min(plan.tangent_cost, plan.adjoint_cost, plan.preaccumulation_cost)
+
+
+def test_the_command_line_shows_the_tree(cli, waist):
+    text = cli.ok("model", "plan", waist.name)
+    assert "optimum          18756" in text or "18756" in text
+    assert "affine 1 .. affine 6: product of  (8192)" in text
+    answer = cli.json("model", "plan", waist.name, "--memory", "0", "--workers", "3")
+    assert answer["tangent"] == 338_048
+    assert answer["makespan"] >= answer["makespan_lower_bound"]
+    assert {step["kind"] for step in answer["steps"]} <= {
+        "accumulate_tangent",
+        "tangent",
+        "product",
+    }
+    assert cli.run("model", "plan", waist.name, "--memory", "-1").returncode == 2
+    assert cli.run("model", "plan", waist.name, "--workers", "0").returncode == 2
+
+
+def test_what_cannot_be_planned_is_named(client, waist):
+    with pytest.raises(sobolev.InvalidArgumentError, match="tape_memory: expected a number >= 0"):
+        waist.plan_derivatives(tape_memory=-1)
+    with pytest.raises(sobolev.InvalidArgumentError, match="workers: expected 1 to 1024, got 1025"):
+        waist.plan_derivatives(workers=1025)

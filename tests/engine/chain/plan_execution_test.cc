@@ -1,0 +1,143 @@
+#include "engine/chain/plan_execution.h"
+
+#include <cstdint>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/base/rng.h"
+#include "engine/chain/chain_planner.h"
+#include "engine/chain/jacobian_chain.h"
+#include "engine/chain/scheduled_planner.h"
+
+namespace sobolev::chain {
+namespace {
+
+// A tape: vertex v of an elemental function is the sum of edges into it, at N points; inputs come
+// first and outputs last. Tangents go through the edges in order, adjoints back, and every edge
+// counts.
+class Tape {
+ public:
+  struct Edge {
+    Index from;
+    Index to;
+    Vector partials;  // N
+  };
+
+  Tape(Index n, Index m, Index num_points, Rng& rng)
+      : n_(n), m_(m), num_vertices_(n + m + static_cast<Index>(rng.Below(4))) {
+    // Each vertex but the inputs has one or more predecessors that are no outputs.
+    for (Index to = n; to < num_vertices_; ++to) {
+      const Index sources = std::min(to, num_vertices_ - m);
+      const Index count = 1 + static_cast<Index>(rng.Below(3));
+      for (Index e = 0; e < count; ++e) {
+        Vector partials(num_points);
+        for (double& partial : partials) partial = rng.Normal();
+        edges_.push_back({static_cast<Index>(rng.Below(static_cast<std::uint64_t>(sources))), to,
+                          std::move(partials)});
+      }
+    }
+  }
+
+  ChainFactor factor() const {
+    return {static_cast<std::uint64_t>(n_), static_cast<std::uint64_t>(m_), edges_.size()};
+  }
+
+  LinearisedFactor Linearised(std::uint64_t& counted) const {
+    return {.n = n_,
+            .m = m_,
+            .tangents =
+                [this, &counted](const ConstMatrixMap& U_dot, Index p, double* Y_dot) {
+                  MatrixMap result(Y_dot, m_, U_dot.cols());
+                  for (Index column = 0; column < U_dot.cols(); ++column) {
+                    Vector v_dot = Vector::Zero(num_vertices_);
+                    v_dot.head(n_) = U_dot.col(column);
+                    for (const Edge& edge : edges_) {
+                      v_dot[edge.to] += edge.partials[column / p] * v_dot[edge.from];
+                    }
+                    counted += edges_.size();
+                    result.col(column) = v_dot.tail(m_);
+                  }
+                },
+            .adjoints =
+                [this, &counted](const ConstMatrixMap& Y_bar, Index q, double* U_bar) {
+                  MatrixMap result(U_bar, n_, Y_bar.cols());
+                  for (Index column = 0; column < Y_bar.cols(); ++column) {
+                    Vector v_bar = Vector::Zero(num_vertices_);
+                    v_bar.tail(m_) = Y_bar.col(column);
+                    for (auto edge = edges_.rbegin(); edge != edges_.rend(); ++edge) {
+                      v_bar[edge->from] += edge->partials[column / q] * v_bar[edge->to];
+                    }
+                    counted += edges_.size();
+                    result.col(column) = v_bar.head(n_);
+                  }
+                }};
+  }
+
+ private:
+  using MatrixMap = Eigen::Map<Matrix>;
+
+  Index n_;
+  Index m_;
+  Index num_vertices_;
+  std::vector<Edge> edges_;
+};
+
+std::uint64_t CountProducts(const JacobianChain& chain, const ChainPlan& plan) {
+  std::uint64_t count = 0;
+  for (const PlanStep& step : plan.steps) {
+    if (step.kind != StepKind::kProduct) continue;
+    const int k = plan.steps[static_cast<std::size_t>(step.earlier)].last;
+    count += chain[step.last].m * chain[k].m * chain[step.first].n;
+  }
+  return count;
+}
+
+TEST(PlanExecutionTest, AllPlansAgreeAndCostWhatTheySay) {
+  constexpr Index kPoints = 3;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    Rng rng(seed);
+    const int length = 1 + static_cast<int>(seed % 8);
+    std::vector<Tape> tapes;
+    std::vector<ChainFactor> factors;
+    std::vector<LinearisedFactor> linearised;
+    std::uint64_t counted = 0;
+    Index n = 1 + static_cast<Index>(rng.Below(6));
+    tapes.reserve(static_cast<std::size_t>(length));
+    for (int f = 0; f < length; ++f) {
+      const Index m = 1 + static_cast<Index>(rng.Below(6));
+      tapes.emplace_back(n, m, kPoints, rng);
+      factors.push_back(tapes.back().factor());
+      linearised.push_back(tapes.back().Linearised(counted));
+      n = m;
+    }
+    const JacobianChain chain(factors);
+    // The truth: all columns through all factors.
+    const Index inputs = linearised.front().n;
+    Matrix truth = Matrix::Zero(inputs, inputs * kPoints);
+    for (Index s = 0; s < kPoints; ++s) truth.middleCols(s * inputs, inputs).setIdentity();
+    for (const LinearisedFactor& factor : linearised) {
+      Matrix next(factor.m, truth.cols());
+      factor.tangents({truth.data(), truth.rows(), truth.cols()}, inputs, next.data());
+      truth = next;
+    }
+    std::vector<ChainPlan> plans{PlanChain(chain), PlanChain(chain, {.tape_memory = 0}),
+                                 PlanChain(chain, {.propagate = false})};
+    plans.push_back(PlanScheduled(chain, 3).plan);
+    for (const ChainPlan& plan : plans) {
+      counted = 0;
+      const Matrix J = ExecutePlan(plan, linearised, kPoints);
+      EXPECT_EQ(Cost(counted), Cost(kPoints) * (plan.cost.To64() - CountProducts(chain, plan)));
+      ASSERT_EQ(J.rows(), inputs);
+      const Index m = linearised.back().m;
+      for (Index s = 0; s < kPoints; ++s) {
+        const Matrix expected = truth.middleCols(s * inputs, inputs);
+        const Matrix got = J.middleCols(s * m, m).transpose();
+        EXPECT_LE((got - expected).norm(), 1e-12 * (1 + expected.norm())) << "seed " << seed;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sobolev::chain
