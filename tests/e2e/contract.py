@@ -107,7 +107,6 @@ GOOD: dict[str, list[str]] = {
     "ModelService.DeleteModel": ['name: "models/doomed"'],
     "ModelService.GetModelVersion": ['name: "models/bad-input/versions/1"'],
     "ModelService.ListModelVersions": ['parent: "models/bad-input" page_size: 1'],
-    "ModelService.PlanDerivatives": ['model: "models/bad-input" tape_memory: 9 workers: 2'],
     "ModelService.CreatePipeline": [
         'model_id: "{unique}" outputs: "u" stages { name: "one" program: "programs/bad-input" '
         'inputs { key: "a" value: "a" } }'
