@@ -116,8 +116,7 @@ def from_message(message: models_pb2.DerivativePlan) -> DerivativePlan:
         bracketing=message.bracketing,
         method=message.method,
         timings=tuple(
-            Timing(t.mode, t.cost, t.predicted_seconds, t.measured_seconds)
-            for t in message.timings
+            Timing(t.mode, t.cost, t.predicted_seconds, t.measured_seconds) for t in message.timings
         ),
         makespan=message.makespan if message.HasField("makespan") else None,
         makespan_lower_bound=(

@@ -36,6 +36,87 @@ class DeleteModelResponse(_message.Message):
     __slots__ = []
     def __init__(self) -> None: ...
 
+class DerivativePlan(_message.Message):
+    __slots__ = ["adjoint_cost", "bracketing", "cost", "dense_product_cost", "factors", "makespan", "makespan_lower_bound", "method", "model", "preaccumulation_cost", "proven_optimal", "steps", "tangent_cost", "timings"]
+    class Factor(_message.Message):
+        __slots__ = ["edges", "label", "m", "n"]
+        EDGES_FIELD_NUMBER: _ClassVar[int]
+        LABEL_FIELD_NUMBER: _ClassVar[int]
+        M_FIELD_NUMBER: _ClassVar[int]
+        N_FIELD_NUMBER: _ClassVar[int]
+        edges: int
+        label: str
+        m: int
+        n: int
+        def __init__(self, label: _Optional[str] = ..., n: _Optional[int] = ..., m: _Optional[int] = ..., edges: _Optional[int] = ...) -> None: ...
+    class Step(_message.Message):
+        __slots__ = ["cost", "earlier", "first", "kind", "last", "later", "start", "worker"]
+        class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+            __slots__ = []
+        COST_FIELD_NUMBER: _ClassVar[int]
+        EARLIER_FIELD_NUMBER: _ClassVar[int]
+        FIRST_FIELD_NUMBER: _ClassVar[int]
+        KIND_ACCUMULATE_ADJOINT: DerivativePlan.Step.Kind
+        KIND_ACCUMULATE_TANGENT: DerivativePlan.Step.Kind
+        KIND_ADJOINT: DerivativePlan.Step.Kind
+        KIND_FIELD_NUMBER: _ClassVar[int]
+        KIND_PRODUCT: DerivativePlan.Step.Kind
+        KIND_TANGENT: DerivativePlan.Step.Kind
+        KIND_UNSPECIFIED: DerivativePlan.Step.Kind
+        LAST_FIELD_NUMBER: _ClassVar[int]
+        LATER_FIELD_NUMBER: _ClassVar[int]
+        START_FIELD_NUMBER: _ClassVar[int]
+        WORKER_FIELD_NUMBER: _ClassVar[int]
+        cost: int
+        earlier: int
+        first: int
+        kind: DerivativePlan.Step.Kind
+        last: int
+        later: int
+        start: int
+        worker: int
+        def __init__(self, kind: _Optional[_Union[DerivativePlan.Step.Kind, str]] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., later: _Optional[int] = ..., earlier: _Optional[int] = ..., cost: _Optional[int] = ..., worker: _Optional[int] = ..., start: _Optional[int] = ...) -> None: ...
+    class Timing(_message.Message):
+        __slots__ = ["cost", "measured_seconds", "mode", "predicted_seconds"]
+        COST_FIELD_NUMBER: _ClassVar[int]
+        MEASURED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+        MODE_FIELD_NUMBER: _ClassVar[int]
+        PREDICTED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+        cost: int
+        measured_seconds: float
+        mode: str
+        predicted_seconds: float
+        def __init__(self, mode: _Optional[str] = ..., cost: _Optional[int] = ..., predicted_seconds: _Optional[float] = ..., measured_seconds: _Optional[float] = ...) -> None: ...
+    ADJOINT_COST_FIELD_NUMBER: _ClassVar[int]
+    BRACKETING_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    DENSE_PRODUCT_COST_FIELD_NUMBER: _ClassVar[int]
+    FACTORS_FIELD_NUMBER: _ClassVar[int]
+    MAKESPAN_FIELD_NUMBER: _ClassVar[int]
+    MAKESPAN_LOWER_BOUND_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PREACCUMULATION_COST_FIELD_NUMBER: _ClassVar[int]
+    PROVEN_OPTIMAL_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    TANGENT_COST_FIELD_NUMBER: _ClassVar[int]
+    TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    adjoint_cost: int
+    bracketing: str
+    cost: int
+    dense_product_cost: int
+    factors: _containers.RepeatedCompositeFieldContainer[DerivativePlan.Factor]
+    makespan: int
+    makespan_lower_bound: int
+    method: str
+    model: str
+    preaccumulation_cost: int
+    proven_optimal: bool
+    steps: _containers.RepeatedCompositeFieldContainer[DerivativePlan.Step]
+    tangent_cost: int
+    timings: _containers.RepeatedCompositeFieldContainer[DerivativePlan.Timing]
+    def __init__(self, model: _Optional[str] = ..., factors: _Optional[_Iterable[_Union[DerivativePlan.Factor, _Mapping]]] = ..., tangent_cost: _Optional[int] = ..., adjoint_cost: _Optional[int] = ..., preaccumulation_cost: _Optional[int] = ..., dense_product_cost: _Optional[int] = ..., cost: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[DerivativePlan.Step, _Mapping]]] = ..., bracketing: _Optional[str] = ..., method: _Optional[str] = ..., timings: _Optional[_Iterable[_Union[DerivativePlan.Timing, _Mapping]]] = ..., makespan: _Optional[int] = ..., makespan_lower_bound: _Optional[int] = ..., proven_optimal: bool = ...) -> None: ...
+
 class EpochRecord(_message.Message):
     __slots__ = ["epoch", "gradient_loss", "learning_rate", "validation_jacobian_relative", "validation_loss", "validation_value_relative", "value_loss"]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -290,6 +371,16 @@ class PipelineStage(_message.Message):
     program: str
     sha256: str
     def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, str]] = ..., sha256: _Optional[str] = ...) -> None: ...
+
+class PlanDerivativesRequest(_message.Message):
+    __slots__ = ["model", "tape_memory", "workers"]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TAPE_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    tape_memory: int
+    workers: int
+    def __init__(self, model: _Optional[str] = ..., tape_memory: _Optional[int] = ..., workers: _Optional[int] = ...) -> None: ...
 
 class TrainingReport(_message.Message):
     __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "gamma", "history", "instruction_set", "jacobian_samples", "job", "leaderboard", "learning_curve", "learning_rate", "rollbacks", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples", "value_only", "warnings"]

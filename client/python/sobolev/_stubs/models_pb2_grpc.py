@@ -45,6 +45,11 @@ class ModelServiceStub(object):
                 request_serializer=sobolev_dot_v1_dot_models__pb2.CreatePipelineRequest.SerializeToString,
                 response_deserializer=sobolev_dot_v1_dot_models__pb2.ModelVersion.FromString,
                 )
+        self.PlanDerivatives = channel.unary_unary(
+                '/sobolev.v1.ModelService/PlanDerivatives',
+                request_serializer=sobolev_dot_v1_dot_models__pb2.PlanDerivativesRequest.SerializeToString,
+                response_deserializer=sobolev_dot_v1_dot_models__pb2.DerivativePlan.FromString,
+                )
 
 
 class ModelServiceServicer(object):
@@ -99,6 +104,16 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlanDerivatives(self, request, context):
+        """Plans the Jacobian of a model as the product of a chain (generalized Jacobian chaining;
+        Naumann, arXiv:2003.05755): which factors to carry tangents or adjoints through, which
+        Jacobians to accumulate, and in which order to multiply. Tells what that costs against doing
+        all in one way, and what Predict takes here. Changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -131,6 +146,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.CreatePipeline,
                     request_deserializer=sobolev_dot_v1_dot_models__pb2.CreatePipelineRequest.FromString,
                     response_serializer=sobolev_dot_v1_dot_models__pb2.ModelVersion.SerializeToString,
+            ),
+            'PlanDerivatives': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanDerivatives,
+                    request_deserializer=sobolev_dot_v1_dot_models__pb2.PlanDerivativesRequest.FromString,
+                    response_serializer=sobolev_dot_v1_dot_models__pb2.DerivativePlan.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -242,5 +262,22 @@ class ModelService(object):
         return grpc.experimental.unary_unary(request, target, '/sobolev.v1.ModelService/CreatePipeline',
             sobolev_dot_v1_dot_models__pb2.CreatePipelineRequest.SerializeToString,
             sobolev_dot_v1_dot_models__pb2.ModelVersion.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def PlanDerivatives(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/sobolev.v1.ModelService/PlanDerivatives',
+            sobolev_dot_v1_dot_models__pb2.PlanDerivativesRequest.SerializeToString,
+            sobolev_dot_v1_dot_models__pb2.DerivativePlan.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
