@@ -63,6 +63,7 @@ STRINGS: dict[str, tuple[list[str], str]] = {
             "ModelService.GetModelVersion name",
             "ModelService.ListModelVersions parent",
             "ModelService.CreatePipeline stages.model",
+            "ModelService.PlanDerivatives model",
             "PredictionService.Predict model",
             "PredictionService.PredictStream model",
         ],
@@ -159,6 +160,7 @@ ODD_NUMBERS = {
     f"DatasetService.AppendSamples block block.block_id = {2**63 - 1}": "ABORTED",  # No commit.
     f"TrainingService.Train spec.patience = {2**31 - 1}": "OK",
     f"TrainingService.Train spec.derivative_sketch = {2**31 - 1}": "OK",  # All outputs.
+    f"ModelService.PlanDerivatives tape_memory = {2**63 - 1}": "OK",
     f"DatasetService.ReadSamples version = {2**63 - 1}": "NOT_FOUND",
     f"TrainingService.Train dataset_version = {2**63 - 1}": "NOT_FOUND",
     "ProgramService.AnalyzeCurvature newton.trust_radius = inf": "OK",

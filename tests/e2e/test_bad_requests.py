@@ -66,6 +66,8 @@ ROWS = [
     ("ModelService.DeleteModel", 'name: "models/nobody"', "NOT_FOUND", '"nobody"'),
     ("ModelService.GetModelVersion", 'name: "models/nobody/versions/1"', "NOT_FOUND", "nobody"),
     ("ModelService.GetModelVersion", f'name: "{MODEL_99}"', "NOT_FOUND", "99"),
+    ("ModelService.PlanDerivatives", 'model: "models/nobody"', "NOT_FOUND", "nobody"),
+    ("ModelService.PlanDerivatives", f'model: "{MODEL_99}"', "NOT_FOUND", "99"),
     ("ModelService.ListModelVersions", 'parent: "models/nobody"', "NOT_FOUND", '"nobody"'),
     (PIPELINE, stages('name: "one" program: "programs/nobody"'), "NOT_FOUND", "nobody"),
     (PIPELINE, stages('name: "one" model: "models/nobody"'), "NOT_FOUND", "nobody"),

@@ -267,13 +267,8 @@ BAD_EVALUATIONS = {
 }
 
 
-@pytest.fixture
-def two_inputs(client) -> None:
-    client.create_program("bad-input", "input a\ninput b\noutput y = a * b\n")
-
-
 @pytest.mark.parametrize("case", BAD_EVALUATIONS)
-def test_a_bad_evaluation_is_refused(wire, two_inputs, case):
+def test_a_bad_evaluation_is_refused(wire, case):
     request, reason, field, says = BAD_EVALUATIONS[case]
     refused = refusal(lambda: wire.unary("ProgramService.Evaluate", request))
     refused.require("INVALID_ARGUMENT", reason, field, says)
