@@ -8,6 +8,7 @@
 #include <numbers>
 #include <span>
 
+#include "engine/ad/interval_bounds.h"
 #include "engine/bounds/activation_jet.h"
 #include "engine/nn/activation.h"
 
@@ -198,6 +199,20 @@ auto Dispatch(Activation activation, const Call& call) {
 ActivationRelaxation Relax(Activation activation, double l, double u, bool slope) {
   return Dispatch(activation,
                   [&]<Activation kActivation>() { return RelaxOne<kActivation>(l, u, slope); });
+}
+
+ad::Bounds EncloseBend(Activation activation, double l, double u) {
+  if (activation == Activation::kSin && u - l > 2 * std::numbers::pi) return {-1, 1};
+  return Dispatch(activation, [&]<Activation kActivation>() {
+    Extrema bends;
+    bends.Add(EvaluateJet<kActivation>(l)[2]);
+    bends.Add(EvaluateJet<kActivation>(u)[2]);
+    for (const double z : RootsWithin(activation, 3, l, u)) {
+      bends.Add(EvaluateJet<kActivation>(z)[2]);
+    }
+    const double slack = kSlack * (1 + std::max(std::abs(l), std::abs(u)));
+    return ad::Bounds{bends.low - slack, bends.high + slack};
+  });
 }
 
 double ActivationNear(Activation activation, double z) {
