@@ -119,7 +119,7 @@ TEST_P(RelaxationTest, LinesAreClose) {
       low = std::min(low, height);
       high = std::max(high, height);
     }
-    ASSERT_LE(lines.delta, 0.5 * static_cast<double>(high - low) * 1.25 + 1e-6) << l << " " << u;
+    ASSERT_LE(lines.delta, 0.5 * static_cast<double>(high - low) * 1.25 + 1e-5) << l << " " << u;
   }
 }
 
