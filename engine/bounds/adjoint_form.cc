@@ -100,32 +100,72 @@ AdjointForm ZeroAdjoints(Index m, Index symbols, Index units) {
   return {.P = Matrix::Zero((1 + symbols) * m, units), .R = zero, .lo = zero, .hi = zero};
 }
 
-// (d_0 + Σ d_k e_k ± δ)(g_0 + Σ g_k e_k ± ρ), for each output and unit.
+namespace {
+
+// (d_0 + Σ d_k e_k ± δ)(g_0 + Σ g_k e_k ± ρ) for one unit, where g has `extra` symbols more. Writes
+// the coefficients and returns the remainder.
+class UnitProduct {
+ public:
+  UnitProduct(const SlopeForm& slope, Index q, Index extra)
+      : d_(slope.form.P.col(q).data()),
+        symbols_(slope.form.P.rows() - 1),
+        extra_(extra),
+        delta_(slope.form.r(q)) {
+    const Index paired = std::min(symbols_, kMaxPairedSymbols);
+    error_ = RoundingOf(4 * (1 + symbols_ + extra) + paired * paired);
+    size_ = slope.form.P.col(q).cwiseAbs().sum();
+    most_ =
+        std::min(std::max(-slope.range.lo(q), slope.range.hi(q)), (1 + error_) * (size_ + delta_));
+  }
+
+  double Multiply(const double* g, double rho, double* product) const {
+    double g_size = std::abs(g[0]);
+    for (Index k = 1; k <= symbols_; ++k) {
+      g_size += std::abs(g[k]);
+      product[k] = d_[0] * g[k] + g[0] * d_[k];
+    }
+    double extra_size = 0;
+    for (Index k = symbols_ + 1; k <= symbols_ + extra_; ++k) {
+      extra_size += std::abs(g[k]);
+      product[k] = d_[0] * g[k];
+    }
+    const Square square = RangeOfSquare(d_ + 1, g + 1, symbols_);
+    product[0] = d_[0] * g[0] + square.centre;
+    const double varying = size_ - std::abs(d_[0]);
+    return (1 + error_) * (square.radius + most_ * rho + delta_ * (g_size + extra_size) +
+                           std::max(varying, 0.0) * extra_size) +
+           error_ * (size_ * (g_size + extra_size)) + kTiny;
+  }
+
+ private:
+  const double* d_;
+  Index symbols_;
+  Index extra_;
+  double delta_;
+  double error_ = 0;
+  double size_ = 0;  // Σ |d_k|
+  double most_ = 0;  // Of |φ′|.
+};
+
+}  // namespace
+
+AffineForm Multiply(const SlopeForm& slope, const AffineForm& form) {
+  AffineForm result{Matrix(form.P.rows(), form.Size()), Vector(form.Size())};
+  for (Index q = 0; q < form.Size(); ++q) {
+    const UnitProduct unit(slope, q, form.P.rows() - slope.form.P.rows());
+    result.r(q) = unit.Multiply(form.P.col(q).data(), form.r(q), result.P.col(q).data());
+  }
+  return result;
+}
+
 AdjointForm Multiply(const SlopeForm& slope, const AdjointForm& adjoints) {
   const Index stride = adjoints.stride();
-  const Index symbols = stride - 1;
-  const Index paired = std::min(stride, kMaxPairedSymbols);
-  const double error = RoundingOf(4 * stride + paired * paired);
-  AdjointForm result = ZeroAdjoints(adjoints.m(), symbols, adjoints.units());
+  AdjointForm result = ZeroAdjoints(adjoints.m(), stride - 1, adjoints.units());
   for (Index q = 0; q < adjoints.units(); ++q) {
-    const double* const d = slope.form.P.col(q).data();
-    const double delta = slope.form.r(q);
-    const double d_size = slope.form.P.col(q).cwiseAbs().sum();
-    const double d_most =
-        std::min(std::max(-slope.range.lo(q), slope.range.hi(q)), (1 + error) * (d_size + delta));
+    const UnitProduct unit(slope, q, 0);
     for (Index i = 0; i < adjoints.m(); ++i) {
-      const double* const g = adjoints.P.col(q).data() + i * stride;
-      double* const product = result.P.col(q).data() + i * stride;
-      double g_size = std::abs(g[0]);
-      for (Index k = 1; k < stride; ++k) {
-        g_size += std::abs(g[k]);
-        product[k] = d[0] * g[k] + g[0] * d[k];
-      }
-      const Square square = RangeOfSquare(d + 1, g + 1, symbols);
-      product[0] = d[0] * g[0] + square.centre;
-      const double rho = adjoints.R(i, q);
-      result.R(i, q) = (1 + error) * (square.radius + d_most * rho + delta * g_size) +
-                       error * (d_size * g_size) + kTiny;
+      result.R(i, q) = unit.Multiply(adjoints.P.col(q).data() + i * stride, adjoints.R(i, q),
+                                     result.P.col(q).data() + i * stride);
       const Product range = MultiplyRanges(slope.range.lo(q), slope.range.hi(q), adjoints.lo(i, q),
                                            adjoints.hi(i, q));
       result.lo(i, q) = range.lo;

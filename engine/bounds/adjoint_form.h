@@ -30,6 +30,8 @@ struct SlopeForm {
 // The derivatives of m outputs with respect to themselves, and to units that they do not depend on.
 AdjointForm UnitAdjoints(Index m, Index symbols);
 AdjointForm ZeroAdjoints(Index m, Index symbols, Index units);
+// φ′∘q, where q may have more symbols.
+AffineForm Multiply(const SlopeForm& slope, const AffineForm& form);
 // φ′∘ā.
 AdjointForm Multiply(const SlopeForm& slope, const AdjointForm& adjoints);
 // Wᵀ z̄.

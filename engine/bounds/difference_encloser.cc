@@ -8,7 +8,9 @@
 #include "engine/bounds/box.h"
 #include "engine/bounds/encloser.h"
 #include "engine/bounds/natural_network.h"
+#include "engine/bounds/network_change.h"
 #include "engine/bounds/network_forms.h"
+#include "engine/bounds/network_sweep.h"
 
 namespace sobolev::bounds {
 
@@ -58,16 +60,32 @@ void NetworkDifferenceEncloser::Evaluate(const Matrix& X, Matrix* Y, Matrix* J) 
   EvaluateDifference(f_, g_, X, Y, J);
 }
 
+NetworkDifferenceEncloser::NetworkDifferenceEncloser(const nn::NetworkSurrogate& f,
+                                                     const nn::NetworkSurrogate& g)
+    : f_(f), g_(g) {
+  if (NetworkChange::Applies(f_.layers(), g_.layers())) change_.emplace(f_.layers(), g_.layers());
+}
+
+// Derivatives are always followed, because the forms of values get to third order by them.
 Enclosure NetworkDifferenceEncloser::EncloseBox(const Box& box, bool jacobian) const {
-  // The forms of values get to third order by those of derivatives.
-  const std::optional<NetworkForms> f = FormsOf(f_.layers(), box, true);
-  const std::optional<NetworkForms> g = FormsOf(g_.layers(), box, true);
-  if (!f || !g) {
+  const SweepKeeps keeps = change_ ? SweepKeeps::kUnits : SweepKeeps::kSlopes;
+  const std::optional<NetworkSweep> f_sweep = SweepValues(f_.layers(), box, keeps);
+  const std::optional<NetworkSweep> g_sweep = SweepValues(g_.layers(), box, keeps);
+  if (!f_sweep || !g_sweep) {
     return Subtract(EncloseNaturally(f_.layers(), box, jacobian),
                     EncloseNaturally(g_.layers(), box, jacobian));
   }
-  Enclosure enclosure = EnclosureOf(Difference(*f, *g));
-  IntersectWith(Subtract(EnclosureOf(*f), EnclosureOf(*g)), enclosure);
+  const NetworkForms f = FormsOf(f_.layers(), *f_sweep, true);
+  const NetworkForms g = FormsOf(g_.layers(), *g_sweep, true);
+  const NetworkForms difference = Difference(f, g);
+  Enclosure enclosure = EnclosureOf(difference);
+  IntersectWith(Subtract(EnclosureOf(f), EnclosureOf(g)), enclosure);
+  if (change_) {
+    NetworkForms change = change_->FormsOf(*f_sweep, *g_sweep, true);
+    change.y_centre = difference.y_centre;
+    change.y_error = difference.y_error;
+    IntersectWith(EnclosureOf(change), enclosure);
+  }
   if (!jacobian) {
     enclosure.J_lo.resize(0, 0);
     enclosure.J_hi.resize(0, 0);

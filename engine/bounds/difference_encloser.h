@@ -4,10 +4,12 @@
 #define SOBOLEV_ENGINE_BOUNDS_DIFFERENCE_ENCLOSER_H_
 
 #include <memory>
+#include <optional>
 
 #include "engine/base/matrix.h"
 #include "engine/bounds/box.h"
 #include "engine/bounds/encloser.h"
+#include "engine/bounds/network_change.h"
 #include "engine/bounds/network_encloser.h"
 
 namespace sobolev::bounds {
@@ -30,11 +32,11 @@ class DifferenceEncloser : public Encloser {
   std::unique_ptr<const Encloser> g_;
 };
 
-// Two networks as one with shared inputs: what is linear or quadratic in these cancels.
+// Two networks, bounded as one function of shared inputs: what is linear or quadratic in these
+// cancels, and of networks of the same shape all that they have in common does.
 class NetworkDifferenceEncloser : public Encloser {
  public:
-  NetworkDifferenceEncloser(const nn::NetworkSurrogate& f, const nn::NetworkSurrogate& g)
-      : f_(f), g_(g) {}
+  NetworkDifferenceEncloser(const nn::NetworkSurrogate& f, const nn::NetworkSurrogate& g);
 
   Index n() const override { return f_.n(); }
   Index m() const override { return f_.m(); }
@@ -46,6 +48,7 @@ class NetworkDifferenceEncloser : public Encloser {
  private:
   NetworkEncloser f_;
   NetworkEncloser g_;
+  std::optional<NetworkChange> change_;  // If the networks are alike.
 };
 
 }  // namespace sobolev::bounds

@@ -1,9 +1,7 @@
 #include "engine/bounds/network_forms.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -14,137 +12,12 @@
 #include "engine/bounds/affine_form.h"
 #include "engine/bounds/box.h"
 #include "engine/bounds/network_layers.h"
+#include "engine/bounds/network_sweep.h"
 #include "engine/bounds/relaxation.h"
 
 namespace sobolev::bounds {
 
 namespace {
-
-// Symbols of units beyond this many are given up: products grow with them.
-constexpr Index kMaxUnitSymbols = 384;
-
-// The lines around φ or φ′ of a layer.
-struct Lines {
-  explicit Lines(Index units) : lambda(units), mu(units), delta(units), range{lambda, lambda} {}
-
-  void Set(Index unit, const Relaxation& relaxation) {
-    lambda(unit) = relaxation.lambda;
-    mu(unit) = relaxation.mu;
-    delta(unit) = relaxation.delta;
-    range.lo(unit) = relaxation.lo;
-    range.hi(unit) = relaxation.hi;
-  }
-
-  Vector lambda;
-  Vector mu;
-  Vector delta;
-  Ranges range;
-};
-
-// The sweep over the layers, which keeps what the adjoint sweep needs.
-class ValueSweep {
- public:
-  ValueSweep(const NetworkLayers& network, const AffineForm& u)
-      : network_(network),
-        u_(u),
-        a_(u),
-        a_range_(RangesOf(u)),
-        influence_(Vector::Zero(network.n())) {}
-
-  // False if a number is too large.
-  bool Run(bool slopes) {
-    for (const NetworkLayer& layer : network_.layers) {
-      const bool last = &layer == &network_.layers.back();
-      AffineForm z = Affine(layer, a_, NamesRemainders(layer));
-      Ranges z_range = RangesOf(z);
-      IntersectWith(RangesOf(Affine(layer, AsConstants(a_range_), false)), z_range);
-      if (!IsModerate(z_range)) return false;
-      if (last) {
-        y_ = KeepSymbols(z, network_.n());
-        y_range_ = z_range;
-        return true;
-      }
-      Activate(layer, std::move(z), z_range, slopes);
-    }
-    return true;
-  }
-
-  const AffineForm& y() const { return y_; }
-  const Ranges& y_range() const { return y_range_; }
-  // Of each input: the remainders of all units, by its part in their ranges.
-  const Vector& influence() const { return influence_; }
-  // φ′(z_l) of hidden layers, from the first.
-  const std::vector<SlopeForm>& slopes() const { return slopes_; }
-
- private:
-  static bool IsModerate(const Ranges& ranges) {
-    return (ranges.lo.array() >= -kLargestActivation).all() &&
-           (ranges.hi.array() <= kLargestActivation).all() &&
-           (ranges.lo.array() <= ranges.hi.array()).all();
-  }
-
-  // Whether the remainders of the units before a layer become symbols in it. The last layer would
-  // only add up their magnitudes again. A layer that they pass by sees them as well.
-  bool NamesRemainders(const NetworkLayer& layer) {
-    const Index named = a_.P.rows() - 1 - network_.n() + a_.Size();
-    if (&layer == &network_.layers.front() || &layer == &network_.layers.back() ||
-        named > kMaxUnitSymbols) {
-      return false;
-    }
-    if (layer.residual) NameRemainders(a_);
-    return !layer.residual;
-  }
-
-  AffineForm Affine(const NetworkLayer& layer, const AffineForm& a, bool name_remainders) const {
-    AffineForm z = Map(layer.W, a, name_remainders);
-    if (layer.V) AddTo(Map(*layer.V, u_), z);
-    AddTo(layer.b, z);
-    return z;
-  }
-
-  void Activate(const NetworkLayer& layer, AffineForm z, const Ranges& z_range, bool slopes) {
-    Lines values(z.Size());
-    Lines derivatives(z.Size());
-    for (Index unit = 0; unit < z.Size(); ++unit) {
-      const ActivationRelaxation lines =
-          Relax(network_.activation, z_range.lo(unit), z_range.hi(unit), slopes);
-      values.Set(unit, lines.value);
-      derivatives.Set(unit, lines.slope);
-    }
-    if (slopes) {
-      slopes_.push_back({.form = Scale(KeepSymbols(z, network_.n()), derivatives.lambda,
-                                       derivatives.mu, derivatives.delta),
-                         .range = std::move(derivatives.range)});
-    }
-    const Vector blame = values.delta.cwiseQuotient(
-        (z_range.hi - z_range.lo).cwiseMax(std::numeric_limits<double>::min()));
-    influence_ += z.P.middleRows(1, network_.n()).cwiseAbs() * blame;
-    AffineForm activated = Scale(std::move(z), values.lambda, values.mu, values.delta);
-    if (layer.residual) {
-      AddTo(a_, activated);
-      AddRanges(a_range_, values.range);
-    }
-    a_ = std::move(activated);
-    a_range_ = std::move(values.range);
-    IntersectWith(RangesOf(a_), a_range_);
-  }
-
-  static void AddRanges(const Ranges& terms, Ranges& sums) {
-    sums.lo += terms.lo;
-    sums.hi += terms.hi;
-    sums.lo -= 0x1p-51 * sums.lo.cwiseAbs();
-    sums.hi += 0x1p-51 * sums.hi.cwiseAbs();
-  }
-
-  const NetworkLayers& network_;
-  const AffineForm& u_;
-  AffineForm a_;
-  Ranges a_range_;
-  AffineForm y_;
-  Ranges y_range_;
-  Vector influence_;
-  std::vector<SlopeForm> slopes_;
-};
 
 // f at the centre of the box: centre ± error.
 AffineForm ValueAtCentre(const NetworkLayers& network, const AffineForm& u) {
@@ -169,14 +42,13 @@ AffineForm ValueAtCentre(const NetworkLayers& network, const AffineForm& u) {
   return a;
 }
 
-AdjointForm SweepBack(const NetworkLayers& network, const std::vector<SlopeForm>& slopes) {
-  const Index s = network.n();
-  AdjointForm adjoints = UnitAdjoints(network.m(), s);
-  AdjointForm of_inputs = ZeroAdjoints(network.m(), s, network.n());
+AdjointForm SweepBack(const NetworkLayers& network, const std::vector<HiddenForms>& hidden) {
+  AdjointForm adjoints = UnitAdjoints(network.m(), network.n());
+  AdjointForm of_inputs = ZeroAdjoints(network.m(), network.n(), network.n());
   for (std::size_t l = network.layers.size(); l-- > 0;) {
     const NetworkLayer& layer = network.layers[l];
     const bool last = l + 1 == network.layers.size();
-    const AdjointForm z_bar = last ? adjoints : Multiply(slopes[l], adjoints);
+    const AdjointForm z_bar = last ? adjoints : Multiply(hidden[l].slope, adjoints);
     if (layer.V) AddTo(MapBack(*layer.V, z_bar), of_inputs);
     AdjointForm before = MapBack(layer.W, z_bar);
     if (layer.residual) AddTo(adjoints, before);
@@ -188,27 +60,28 @@ AdjointForm SweepBack(const NetworkLayers& network, const std::vector<SlopeForm>
 
 }  // namespace
 
-std::optional<NetworkForms> FormsOf(const NetworkLayers& network, const Box& box, bool jacobian) {
-  if (!box.IsFinite()) return std::nullopt;
-  const StandardBox standard = Standardise(network.scaling, box);
-  ValueSweep sweep(network, standard.u);
-  if (!sweep.Run(jacobian)) return std::nullopt;
-
+NetworkForms FormsOf(const NetworkLayers& network, const NetworkSweep& sweep, bool jacobian) {
   const nn::Scaling& scaling = network.scaling;
   const Vector none = Vector::Zero(network.m());
-  NetworkForms forms{.x_radius = standard.x_radius,
-                     .y = Scale(sweep.y(), scaling.y_scale, scaling.y_mean, none)};
-  forms.y_range =
-      RangesOf(Scale(AsConstants(sweep.y_range()), scaling.y_scale, scaling.y_mean, none));
-  forms.influence = sweep.influence();
+  NetworkForms forms{
+      .x_radius = sweep.standard.x_radius,
+      .y = Scale(sweep.y, scaling.y_scale, scaling.y_mean, none),
+      .y_range = RangesOf(Scale(AsConstants(sweep.y_range), scaling.y_scale, scaling.y_mean, none)),
+      .influence = sweep.influence};
   if (!jacobian) return forms;
-
   const AffineForm at_centre =
-      Scale(ValueAtCentre(network, standard.u), scaling.y_scale, scaling.y_mean, none);
+      Scale(ValueAtCentre(network, sweep.standard.u), scaling.y_scale, scaling.y_mean, none);
   forms.y_centre = at_centre.P.row(0).transpose();
   forms.y_error = at_centre.r;
-  forms.J = ScaleAdjoints(SweepBack(network, sweep.slopes()), scaling.y_scale, scaling.x_scale);
+  forms.J = ScaleAdjoints(SweepBack(network, sweep.hidden), scaling.y_scale, scaling.x_scale);
   return forms;
+}
+
+std::optional<NetworkForms> FormsOf(const NetworkLayers& network, const Box& box, bool jacobian) {
+  const std::optional<NetworkSweep> sweep =
+      SweepValues(network, box, jacobian ? SweepKeeps::kSlopes : SweepKeeps::kNothing);
+  if (!sweep) return std::nullopt;
+  return FormsOf(network, *sweep, jacobian);
 }
 
 NetworkForms Difference(NetworkForms f, const NetworkForms& g) {

@@ -1,11 +1,7 @@
 // What a network is on a box, as forms in the inputs (affine_form.h): values and first derivatives
 // that are linear in them up to proven remainders, and plain ranges.
 //
-// Values: a sweep over the layers, z_l = W_l a_{l−1} + b_l, in which every unit is enclosed by
-// parallel lines (relaxation.h) over the range that is proven for its z. What it may differ from
-// its line by is a symbol of its own, so that the parts of it that reach a later unit on different
-// paths cancel: bounds by linear relaxation (CROWN: Zhang, Weng, Chen, Hsieh and Daniel 2018;
-// zonotopes: Singh, Gehr, Mirman, Püschel and Vechev 2018).
+// Values: the sweep of network_sweep.h.
 //
 // Derivatives: the adjoint sweep ā_{l−1} = W_lᵀ (φ′(z_l)∘ā_l) with φ′(z_l) enclosed likewise, so
 // that J = J_0 + Σ_k L_k e_k ± R, where L is nearly the Hessian and R of second order in the size
@@ -23,6 +19,7 @@
 #include "engine/bounds/affine_form.h"
 #include "engine/bounds/box.h"
 #include "engine/bounds/network_layers.h"
+#include "engine/bounds/network_sweep.h"
 
 namespace sobolev::bounds {
 
@@ -36,7 +33,9 @@ struct NetworkForms {
   Vector influence;              // As in Enclosure.
 };
 
-// None if numbers are too large for relaxations.
+// `sweep` keeps slopes, if derivatives are wanted.
+NetworkForms FormsOf(const NetworkLayers& network, const NetworkSweep& sweep, bool jacobian);
+// None if SweepValues has none.
 std::optional<NetworkForms> FormsOf(const NetworkLayers& network, const Box& box, bool jacobian);
 
 // Of the function f − g of two networks that see the same box.

@@ -8,6 +8,7 @@
 #include <numbers>
 #include <span>
 
+#include "engine/ad/interval_bounds.h"
 #include "engine/bounds/activation_jet.h"
 #include "engine/nn/activation.h"
 
@@ -101,25 +102,34 @@ class Curve {
   Sample At(double z) const { return From(z, EvaluateJet<activation_>(z, order_ == 0)); }
   Sample From(double z, const Jet& jet) const { return {z, jet[order_], jet[order_ + 1]}; }
 
-  Relaxation Relax(const Sample& left, const Sample& right) const {
+  // `middle` is null on a wide range.
+  Relaxation Relax(const Sample& left, const Sample& right, const Sample* middle) const {
     Relaxation result;
-    const double width = right.z - left.z;
-    // A slope that is not that of the chord makes the lines no less valid.
-    result.lambda = width > 0x1p-20 ? (right.value - left.value) / width : left.slope;
     Extrema values;
     values.Add(left.value);
     values.Add(right.value);
     for (const double z : RootsWithin(activation_, order_ + 1, left.z, right.z)) {
       values.Add(At(z).value);
     }
+    const RootsWithin inflections(activation_, order_ + 2, left.z, right.z);
     Extrema heights;
-    Sample start = left;
-    for (const double z : RootsWithin(activation_, order_ + 2, left.z, right.z)) {
-      const Sample end = At(z);
-      AddPiece(start, end, result.lambda, heights);
-      start = end;
+    if (middle != nullptr && inflections.begin() == inflections.end()) {
+      // The tangent there is nearly parallel to the chord, and h is on one side of it.
+      result.lambda = middle->slope;
+      for (const Sample* const at : {&left, middle, &right})
+        heights.Add(Height(*at, result.lambda));
+    } else {
+      // A slope that is not that of the chord makes the lines no less valid.
+      const double width = right.z - left.z;
+      result.lambda = width > 0x1p-20 ? (right.value - left.value) / width : left.slope;
+      Sample start = left;
+      for (const double z : inflections) {
+        const Sample end = At(z);
+        AddPiece(start, end, result.lambda, heights);
+        start = end;
+      }
+      AddPiece(start, right, result.lambda, heights);
     }
-    AddPiece(start, right, result.lambda, heights);
 
     const double largest = std::max(std::abs(left.z), std::abs(right.z));
     const double slack = kSlack * (1 + largest) * (1 + std::abs(result.lambda));
@@ -152,7 +162,8 @@ class Curve {
       tangent = {};
       tangent.Add(height + slope * (start.z - turn.z));
       tangent.Add(height + slope * (end.z - turn.z));
-      if (tangent.high - tangent.low < 0.05 * std::abs(height - end_height)) break;
+      if (tangent.high - tangent.low < (order_ == 0 ? 0.05 : 0.2) * std::abs(height - end_height))
+        break;
       (slope * below > 0 ? a : b) = turn.z;
       (slope * below > 0 ? below : above) = slope;
     }
@@ -167,12 +178,17 @@ ActivationRelaxation RelaxOne(double l, double u, bool slope) {
     const Relaxation all{.lambda = 0, .mu = 0, .delta = 1, .lo = -1, .hi = 1};
     return {all, all};
   }
+  constexpr double kNarrow = 0.75;
+  const double z = 0.5 * (l + u);
+  const bool narrow = u - l < kNarrow;
   const Jet left = EvaluateJet<activation>(l);
   const Jet right = EvaluateJet<activation>(u);
-  const Curve<activation, 0> of_value;
-  const Curve<activation, 1> of_slope;
-  return {of_value.Relax(of_value.From(l, left), of_value.From(u, right)),
-          slope ? of_slope.Relax(of_slope.From(l, left), of_slope.From(u, right)) : Relaxation{}};
+  const Jet middle = narrow ? EvaluateJet<activation>(z) : Jet{};
+  const auto relax = [&](const auto& curve) {
+    const Sample at_middle = curve.From(z, middle);
+    return curve.Relax(curve.From(l, left), curve.From(u, right), narrow ? &at_middle : nullptr);
+  };
+  return {relax(Curve<activation, 0>()), slope ? relax(Curve<activation, 1>()) : Relaxation{}};
 }
 
 // call.template operator()<activation>().
@@ -198,6 +214,20 @@ auto Dispatch(Activation activation, const Call& call) {
 ActivationRelaxation Relax(Activation activation, double l, double u, bool slope) {
   return Dispatch(activation,
                   [&]<Activation kActivation>() { return RelaxOne<kActivation>(l, u, slope); });
+}
+
+ad::Bounds EncloseBend(Activation activation, double l, double u) {
+  if (activation == Activation::kSin && u - l > 2 * std::numbers::pi) return {-1, 1};
+  return Dispatch(activation, [&]<Activation kActivation>() {
+    Extrema bends;
+    bends.Add(EvaluateJet<kActivation>(l)[2]);
+    bends.Add(EvaluateJet<kActivation>(u)[2]);
+    for (const double z : RootsWithin(activation, 3, l, u)) {
+      bends.Add(EvaluateJet<kActivation>(z)[2]);
+    }
+    const double slack = kSlack * (1 + std::max(std::abs(l), std::abs(u)));
+    return ad::Bounds{bends.low - slack, bends.high + slack};
+  });
 }
 
 double ActivationNear(Activation activation, double z) {

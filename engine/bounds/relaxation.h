@@ -10,6 +10,7 @@
 #ifndef SOBOLEV_ENGINE_BOUNDS_RELAXATION_H_
 #define SOBOLEV_ENGINE_BOUNDS_RELAXATION_H_
 
+#include "engine/ad/interval_bounds.h"
 #include "engine/bounds/activation_jet.h"
 #include "engine/nn/activation.h"
 
@@ -34,6 +35,9 @@ struct ActivationRelaxation {
 
 // For z in [l, u], −kLargestActivation <= l <= u <= kLargestActivation; of φ′ only if `slope`.
 ActivationRelaxation Relax(nn::Activation activation, double l, double u, bool slope = true);
+
+// Bounds of φ″ on [l, u], likewise.
+ad::Bounds EncloseBend(nn::Activation activation, double l, double u);
 
 // φ(z) within kJetError (1 + |z|), |z| <= kLargestActivation.
 double ActivationNear(nn::Activation activation, double z);

@@ -228,6 +228,39 @@ TEST(DifferenceTest, HoldsAtAllPointsAndIsAtMostTheDifferenceOfBounds) {
   }
 }
 
+// Networks that are alike are followed layer by layer: what is proven shrinks with the change.
+TEST(DifferenceTest, ShrinksWithTheChangeOfWeights) {
+  for (const bool skip : {false, true}) {
+    for (const bool residual : {false, true}) {
+      const auto f = every_kind::Network(
+          {.n = 3, .m = 2, .hidden = {10, 10, 10}, .skip = skip, .residual = residual});
+      const Box box = Cube(3, 0.8, 1.2);
+      Rng rng(3);
+      double y_before = std::numeric_limits<double>::infinity();
+      double J_before = y_before;
+      for (const double change : {1e-1, 1e-2, 1e-3, 1e-4}) {
+        const nn::NetworkSurrogate g = Perturbed(*f, change);
+        const auto encloser = MakeDifferenceEncloser(*f, g);
+        const Enclosure enclosure = encloser->Enclose(box, true);
+        const Matrix X = RandomPoints(box, 300, rng);
+        Matrix Y;
+        Matrix J;
+        encloser->Evaluate(X, &Y, &J);
+        for (Index s = 0; s < X.cols(); ++s) {
+          ASSERT_TRUE(enclosure.ContainsValues(Y.col(s)));
+          ASSERT_TRUE(enclosure.ContainsJacobian(J.middleCols(2 * s, 2)));
+        }
+        const double y_now = (enclosure.y_hi - enclosure.y_lo).sum();
+        const double J_now = (enclosure.J_hi - enclosure.J_lo).sum();
+        EXPECT_LT(y_now, 0.25 * y_before);
+        EXPECT_LT(J_now, 0.25 * J_before);
+        y_before = y_now;
+        J_before = J_now;
+      }
+    }
+  }
+}
+
 TEST(DifferenceTest, ModelsOfOtherSizesAreRefused) {
   const auto f = every_kind::Network({.n = 3, .m = 2});
   const auto g = every_kind::Network({.n = 3, .m = 1});

@@ -104,7 +104,7 @@ TEST_P(RelaxationTest, LinesHoldTheFunctionAndItsDerivative) {
   }
 }
 
-// δ is at most what sampling finds, and a little more.
+// δ is at most what sampling finds, and a quarter more.
 TEST_P(RelaxationTest, LinesAreClose) {
   Rng rng(4);
   for (int k = 0; k < 2'000; ++k) {
@@ -119,7 +119,7 @@ TEST_P(RelaxationTest, LinesAreClose) {
       low = std::min(low, height);
       high = std::max(high, height);
     }
-    ASSERT_LE(lines.delta, 0.5 * static_cast<double>(high - low) * 1.15 + 1e-6) << l << " " << u;
+    ASSERT_LE(lines.delta, 0.5 * static_cast<double>(high - low) * 1.25 + 1e-5) << l << " " << u;
   }
 }
 
