@@ -36,7 +36,7 @@ STREAMS = {"ReadSamples", "WatchJob"}
 ALLOWED = {
     "viewer": {
         *("GetDataset", "ListDatasets", "ReadSamples", "GetJob", "ListJobs", "WatchJob"),
-        *("GetModel", "ListModels", "GetModelVersion", "ListModelVersions"),
+        *("GetModel", "ListModels", "GetModelVersion", "ListModelVersions", "PlanDerivatives"),
         *("GetProgram", "ListPrograms"),
     },
     "predictor": {
