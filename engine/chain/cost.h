@@ -17,7 +17,7 @@ namespace sobolev::chain {
 class Cost {
  public:
   constexpr Cost() = default;
-  // Not negative.
+  // Not negative. NOLINTNEXTLINE(google-explicit-constructor): whole numbers are costs.
   constexpr Cost(std::integral auto value) : value_(static_cast<Bits>(value)) {}
   static constexpr Cost Saturated() { return OfBits(~Bits{0}); }
 
@@ -39,6 +39,7 @@ class Cost {
     return __builtin_mul_overflow(a.value_, b.value_, &product) ? Saturated() : OfBits(product);
   }
   Cost& operator+=(Cost other) { return *this = *this + other; }
+  // NOLINTNEXTLINE(modernize-use-nullptr): the check mistakes the 0 of a defaulted <=>.
   friend constexpr auto operator<=>(Cost, Cost) = default;
 
  private:
