@@ -10,6 +10,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -257,6 +258,54 @@ TEST(DifferenceTest, ShrinksWithTheChangeOfWeights) {
         y_before = y_now;
         J_before = J_now;
       }
+    }
+  }
+}
+
+// f without the last two units of its second hidden layer, of which the weights that leave them are
+// given a size.
+std::pair<std::shared_ptr<const nn::NetworkSurrogate>, std::shared_ptr<const nn::NetworkSurrogate>>
+WithAndWithoutUnits(bool skip, double size) {
+  nn::Architecture architecture{.n = 3, .m = 1, .hidden = {8, 7}, .skip = skip};
+  const auto f = every_kind::Network(architecture, 9);
+  const Index inputs = skip ? 3 : 0;
+  const Index second = 8 * 3 + 8;                     // Where W₂ starts.
+  const Index third = second + 7 * (8 + inputs) + 7;  // And W₃.
+  Vector theta = f->theta();
+  theta.segment(third + 5, 2) *= size;
+  architecture.hidden = {8, 5};
+  Vector rest(architecture.NumParameters());
+  const Index rows = 5 * (8 + inputs);
+  rest << theta.head(second + rows), theta.segment(second + 7 * (8 + inputs), 5),
+      theta.segment(third, 5), theta.tail(inputs + 1);
+  return {std::make_shared<nn::NetworkSurrogate>(f->architecture(), f->scaling(), theta),
+          std::make_shared<nn::NetworkSurrogate>(architecture, f->scaling(), rest)};
+}
+
+// A network without some of its units is recognised as a part of it, on either side.
+TEST(DifferenceTest, OfAPrunedNetworkIsThatOfTheUnitsThatWereRemoved) {
+  const Box box = Cube(3, 0.7, 1.3);
+  Rng rng(4);
+  for (const bool skip : {false, true}) {
+    for (const double size : {1.0, 1e-3}) {
+      const auto [f, g] = WithAndWithoutUnits(skip, size);
+      const auto encloser = MakeDifferenceEncloser(*f, *g);
+      const auto reversed = MakeDifferenceEncloser(*g, *f);
+      const Enclosure enclosure = encloser->Enclose(box, true);
+      const Enclosure negative = reversed->Enclose(box, true);
+      const Matrix X = RandomPoints(box, 500, rng);
+      Matrix Y;
+      Matrix J;
+      encloser->Evaluate(X, &Y, &J);
+      for (Index s = 0; s < X.cols(); ++s) {
+        ASSERT_TRUE(enclosure.ContainsValues(Y.col(s)));
+        ASSERT_TRUE(enclosure.ContainsJacobian(J.col(s)));
+        ASSERT_TRUE(negative.ContainsValues(-Y.col(s)));
+        ASSERT_TRUE(negative.ContainsJacobian(-J.col(s)));
+      }
+      const double largest = Y.cwiseAbs().maxCoeff();
+      EXPECT_LT(std::max(-enclosure.y_lo(0), enclosure.y_hi(0)), 2 * largest);
+      EXPECT_LT(std::max(-negative.y_lo(0), negative.y_hi(0)), 2 * largest);
     }
   }
 }
