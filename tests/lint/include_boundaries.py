@@ -20,6 +20,16 @@ OURS = {
     "engine/nn": ["engine/base", "engine/dense", "engine/surrogate"],
     "engine/regression": ["engine/base", "engine/dense", "engine/surrogate"],
     "engine/chain": ["engine/base", "engine/nn", "engine/program", "engine/surrogate"],
+    "engine/bounds": [
+        "engine/ad",
+        "engine/base",
+        "engine/chain",
+        "engine/dense",
+        "engine/nn",
+        "engine/program",
+        "engine/regression",
+        "engine/surrogate",
+    ],
     "engine/train": [
         "engine/base",
         "engine/chain",
