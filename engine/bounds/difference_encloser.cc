@@ -8,6 +8,7 @@
 #include "engine/bounds/box.h"
 #include "engine/bounds/encloser.h"
 #include "engine/bounds/natural_network.h"
+#include "engine/bounds/network_alignment.h"
 #include "engine/bounds/network_change.h"
 #include "engine/bounds/network_forms.h"
 #include "engine/bounds/network_sweep.h"
@@ -62,21 +63,24 @@ void NetworkDifferenceEncloser::Evaluate(const Matrix& X, Matrix* Y, Matrix* J) 
 
 NetworkDifferenceEncloser::NetworkDifferenceEncloser(const nn::NetworkSurrogate& f,
                                                      const nn::NetworkSurrogate& g)
-    : f_(f), g_(g) {
-  if (NetworkChange::Applies(f_.layers(), g_.layers())) change_.emplace(f_.layers(), g_.layers());
+    : f_(f),
+      g_(g),
+      f_layers_(AlignTo(g_.layers(), f_.layers())),
+      g_layers_(AlignTo(f_.layers(), g_.layers())) {
+  if (NetworkChange::Applies(f_layers_, g_layers_)) change_.emplace(f_layers_, g_layers_);
 }
 
 // Derivatives are always followed, because the forms of values get to third order by them.
 Enclosure NetworkDifferenceEncloser::EncloseBox(const Box& box, bool jacobian) const {
   const SweepKeeps keeps = change_ ? SweepKeeps::kUnits : SweepKeeps::kSlopes;
-  const std::optional<NetworkSweep> f_sweep = SweepValues(f_.layers(), box, keeps);
-  const std::optional<NetworkSweep> g_sweep = SweepValues(g_.layers(), box, keeps);
+  const std::optional<NetworkSweep> f_sweep = SweepValues(f_layers_, box, keeps);
+  const std::optional<NetworkSweep> g_sweep = SweepValues(g_layers_, box, keeps);
   if (!f_sweep || !g_sweep) {
-    return Subtract(EncloseNaturally(f_.layers(), box, jacobian),
-                    EncloseNaturally(g_.layers(), box, jacobian));
+    return Subtract(EncloseNaturally(f_layers_, box, jacobian),
+                    EncloseNaturally(g_layers_, box, jacobian));
   }
-  const NetworkForms f = FormsOf(f_.layers(), *f_sweep, true);
-  const NetworkForms g = FormsOf(g_.layers(), *g_sweep, true);
+  const NetworkForms f = FormsOf(f_layers_, *f_sweep, true);
+  const NetworkForms g = FormsOf(g_layers_, *g_sweep, true);
   const NetworkForms difference = Difference(f, g);
   Enclosure enclosure = EnclosureOf(difference);
   IntersectWith(Subtract(EnclosureOf(f), EnclosureOf(g)), enclosure);

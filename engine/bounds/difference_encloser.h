@@ -11,6 +11,7 @@
 #include "engine/bounds/encloser.h"
 #include "engine/bounds/network_change.h"
 #include "engine/bounds/network_encloser.h"
+#include "engine/bounds/network_layers.h"
 
 namespace sobolev::bounds {
 
@@ -33,10 +34,13 @@ class DifferenceEncloser : public Encloser {
 };
 
 // Two networks, bounded as one function of shared inputs: what is linear or quadratic in these
-// cancels, and of networks of the same shape all that they have in common does.
+// cancels, and of networks of the same shape,
+// or of which one is a part of the other, all that they have in common does.
 class NetworkDifferenceEncloser : public Encloser {
  public:
   NetworkDifferenceEncloser(const nn::NetworkSurrogate& f, const nn::NetworkSurrogate& g);
+  NetworkDifferenceEncloser(const NetworkDifferenceEncloser&) = delete;
+  NetworkDifferenceEncloser& operator=(const NetworkDifferenceEncloser&) = delete;
 
   Index n() const override { return f_.n(); }
   Index m() const override { return f_.m(); }
@@ -48,6 +52,8 @@ class NetworkDifferenceEncloser : public Encloser {
  private:
   NetworkEncloser f_;
   NetworkEncloser g_;
+  NetworkLayers f_layers_;  // In the shape of g, if f is a part of it, and the reverse.
+  NetworkLayers g_layers_;
   std::optional<NetworkChange> change_;  // If the networks are alike.
 };
 

@@ -20,9 +20,6 @@ namespace sobolev::bounds {
 
 namespace {
 
-// As in network_sweep.cc.
-constexpr Index kMaxUnitSymbols = 384;
-
 // [f_lo − g_hi, f_hi − g_lo].
 Ranges Subtract(const Ranges& f, const Ranges& g) {
   Ranges difference{f.lo - g.hi, f.hi - g.lo};

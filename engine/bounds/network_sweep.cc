@@ -17,9 +17,6 @@ namespace sobolev::bounds {
 
 namespace {
 
-// Symbols of units beyond this many are given up: products grow with them.
-constexpr Index kMaxUnitSymbols = 384;
-
 // The lines around φ or φ′ of a layer.
 struct Lines {
   explicit Lines(Index units) : lambda(units), mu(units), delta(units), range{lambda, lambda} {}

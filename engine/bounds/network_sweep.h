@@ -20,6 +20,9 @@
 
 namespace sobolev::bounds {
 
+// Symbols of units beyond this many are given up: products grow with them.
+inline constexpr Index kMaxUnitSymbols = 384;
+
 // A hidden layer, with one symbol for each input.
 struct HiddenForms {
   AffineForm z;

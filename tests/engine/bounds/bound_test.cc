@@ -1,44 +1,25 @@
-// Bounds by subdivision, of differences, and conditions that hold on a part of a box.
+// Bounds by subdivision.
 
 #include "engine/bounds/bound.h"
 
-#include <algorithm>
 #include <cmath>
-#include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <memory>
 #include <stop_token>
-#include <string>
-#include <vector>
 
 #include <gtest/gtest.h>
 #include <oneapi/tbb/task_arena.h>
 
-#include "engine/base/error.h"
 #include "engine/base/matrix.h"
-#include "engine/base/rng.h"
 #include "engine/bounds/box.h"
-#include "engine/bounds/certify.h"
 #include "engine/bounds/encloser.h"
-#include "engine/chain/program_surrogate.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
-#include "tests/engine/bounds/borehole.h"
+#include "tests/engine/bounds/boxes.h"
 #include "tests/support/every_kind.h"
 
 namespace sobolev::bounds {
 namespace {
-
-using every_kind::Shared;
-
-Shared Program(const std::string& source) {
-  return std::make_shared<chain::ProgramSurrogate>(source);
-}
-
-Box Cube(Index n, double lo, double hi) {
-  return {Vector::Constant(n, lo), Vector::Constant(n, hi)};
-}
 
 // All hidden weights as magnitudes, so that the network rises in every input.
 std::shared_ptr<const nn::NetworkSurrogate> Rising() {
@@ -46,17 +27,6 @@ std::shared_ptr<const nn::NetworkSurrogate> Rising() {
       {.n = 3, .m = 1, .hidden = {9, 9}, .activation = nn::Activation::kTanh}, 3);
   return std::make_shared<nn::NetworkSurrogate>(network->architecture(), network->scaling(),
                                                 network->theta().cwiseAbs());
-}
-
-template <class Call>
-std::string FieldOfError(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
-    return error.field();
-  }
-  return "no error";
 }
 
 TEST(BoundTest, ComesCloseToTheRangeOfAProgram) {
@@ -181,180 +151,6 @@ TEST(BoundTest, HasTheSameBitsOnAnyNumberOfThreads) {
   EXPECT_EQ(one.proven.y_lo, four.proven.y_lo);
   EXPECT_EQ(one.proven.J_hi, four.proven.J_hi);
   EXPECT_EQ(one.sampled.J_hi, four.sampled.J_hi);
-}
-
-// ---- Differences --------------------------------------------------------------------------------
-
-nn::NetworkSurrogate Perturbed(const nn::NetworkSurrogate& network, double size) {
-  Vector theta = network.theta();
-  Rng rng(8);
-  for (double& weight : theta) weight *= 1 + size * rng.Normal();
-  return {network.architecture(), network.scaling(), theta};
-}
-
-TEST(DifferenceTest, HoldsAtAllPointsAndIsAtMostTheDifferenceOfBounds) {
-  Rng rng(1);
-  const auto f = every_kind::Network(
-      {.n = 3, .m = 2, .hidden = {10, 10}, .activation = nn::Activation::kSilu});
-  const nn::NetworkSurrogate perturbed = Perturbed(*f, 0.05);
-  const auto other = every_kind::Network({.n = 3, .m = 2, .hidden = {6}, .skip = true}, 2);
-  const Shared polynomial = std::make_shared<EnsembleSurrogate>(
-      std::vector<Shared>{other, every_kind::Network({.n = 3, .m = 2, .hidden = {4}}, 3)});
-  const Surrogate* const others[] = {&perturbed, other.get(), polynomial.get(), f.get()};
-  for (const Surrogate* const g : others) {
-    const auto encloser = MakeDifferenceEncloser(*f, *g);
-    for (const double size : {1e-6, 0.01, 0.1, 0.5}) {
-      Box box = Cube(3, 1 - size, 1 + size);
-      box.hi(1) = 1 + 0.3 * size;
-      const Enclosure enclosure = encloser->Enclose(box, true);
-      const Matrix X = RandomPoints(box, 500, rng);
-      Matrix Y;
-      Matrix J;
-      encloser->Evaluate(X, &Y, &J);
-      for (Index s = 0; s < X.cols(); ++s) {
-        // What is sampled is rounded.
-        const Vector y = Y.col(s);
-        const double room = 1e-13;
-        ASSERT_TRUE(enclosure.ContainsValues(y.array() + room) ||
-                    enclosure.ContainsValues(y.array() - room) || enclosure.ContainsValues(y));
-        ASSERT_GE((enclosure.J_hi - J.middleCols(2 * s, 2)).minCoeff(), -1e-12);
-        ASSERT_GE((J.middleCols(2 * s, 2) - enclosure.J_lo).minCoeff(), -1e-12);
-      }
-      const Enclosure of_f = MakeEncloser(*f)->Enclose(box, true);
-      const Enclosure of_g = MakeEncloser(*g)->Enclose(box, true);
-      EXPECT_LE((enclosure.y_hi - (of_f.y_hi - of_g.y_lo)).maxCoeff(), 1e-12);
-      EXPECT_LE((enclosure.J_hi - (of_f.J_hi - of_g.J_lo)).maxCoeff(), 1e-12);
-    }
-  }
-}
-
-// Networks that are alike are followed layer by layer: what is proven shrinks with the change.
-TEST(DifferenceTest, ShrinksWithTheChangeOfWeights) {
-  for (const bool skip : {false, true}) {
-    for (const bool residual : {false, true}) {
-      const auto f = every_kind::Network(
-          {.n = 3, .m = 2, .hidden = {10, 10, 10}, .skip = skip, .residual = residual});
-      const Box box = Cube(3, 0.8, 1.2);
-      Rng rng(3);
-      double y_before = std::numeric_limits<double>::infinity();
-      double J_before = y_before;
-      for (const double change : {1e-1, 1e-2, 1e-3, 1e-4}) {
-        const nn::NetworkSurrogate g = Perturbed(*f, change);
-        const auto encloser = MakeDifferenceEncloser(*f, g);
-        const Enclosure enclosure = encloser->Enclose(box, true);
-        const Matrix X = RandomPoints(box, 300, rng);
-        Matrix Y;
-        Matrix J;
-        encloser->Evaluate(X, &Y, &J);
-        for (Index s = 0; s < X.cols(); ++s) {
-          ASSERT_TRUE(enclosure.ContainsValues(Y.col(s)));
-          ASSERT_TRUE(enclosure.ContainsJacobian(J.middleCols(2 * s, 2)));
-        }
-        const double y_now = (enclosure.y_hi - enclosure.y_lo).sum();
-        const double J_now = (enclosure.J_hi - enclosure.J_lo).sum();
-        EXPECT_LT(y_now, 0.25 * y_before);
-        EXPECT_LT(J_now, 0.25 * J_before);
-        y_before = y_now;
-        J_before = J_now;
-      }
-    }
-  }
-}
-
-TEST(DifferenceTest, ModelsOfOtherSizesAreRefused) {
-  const auto f = every_kind::Network({.n = 3, .m = 2});
-  const auto g = every_kind::Network({.n = 3, .m = 1});
-  EXPECT_EQ(FieldOfError([&] { MakeDifferenceEncloser(*f, *g); }), "model");
-}
-
-// ---- Conditions ---------------------------------------------------------------------------------
-
-TEST(CertifyTest, FindsThePartWhereAConditionHolds) {
-  // x + y <= 1 holds on half of the unit square.
-  const Shared program = Program("input x\ninput y\noutput z = x + y");
-  const auto encloser = MakeEncloser(*program);
-  const Conditions conditions{
-      .values = {{.output = 0, .lo = -std::numeric_limits<double>::infinity(), .hi = 1}}};
-  const CertifyResult result = Certify(*encloser, Cube(2, 0, 1), conditions, {.max_boxes = 3000});
-  EXPECT_GT(result.proved, 0.48);
-  EXPECT_LE(result.proved, 0.5);
-  EXPECT_GT(result.violated, 0.48);
-  EXPECT_LE(result.violated, 0.5);
-  EXPECT_NEAR(result.proved + result.violated + result.refuted + result.undecided, 1, 1e-12);
-  EXPECT_LE(result.num_boxes, 3000);
-  ASSERT_FALSE(result.pieces.empty());
-  Rng rng(2);
-  for (const CertifiedPiece& piece : result.pieces) {
-    const Matrix X = RandomPoints(piece.box, 20, rng);
-    for (Index s = 0; s < X.cols(); ++s) {
-      const double z = X.col(s).sum();
-      if (piece.verdict == Verdict::kProved) {
-        EXPECT_LE(z, 1);
-      }
-      if (piece.verdict == Verdict::kViolated) {
-        EXPECT_GT(z, 1);
-      }
-    }
-    if (piece.verdict == Verdict::kRefuted) {
-      EXPECT_GT(piece.counter_example.sum(), 1);
-      EXPECT_GE(piece.counter_example.minCoeff(), piece.box.lo.minCoeff());
-    }
-  }
-}
-
-TEST(CertifyTest, ProvesBoundsOnDerivativesOfANetwork) {
-  const auto network = every_kind::Network({.n = 2, .m = 1, .hidden = {10, 10}}, 4);
-  const auto encloser = MakeEncloser(*network);
-  const Box box = Cube(2, 0.4, 1.6);
-  const Enclosure sampled = SampleRanges(*encloser, box, true, 5000, 1);
-  const double largest = std::max(sampled.J_hi(0), -sampled.J_lo(0));
-  const auto certify = [&](double most, Index max_boxes) {
-    return Certify(*encloser, box, {.derivatives = {{.output = 0, .input = 0, .most = most}}},
-                   {.max_boxes = max_boxes});
-  };
-  const CertifyResult holds = certify(1.05 * largest, 5000);
-  EXPECT_EQ(holds.proved, 1);
-  EXPECT_EQ(holds.end, BoundEnd::kTolerance);
-  const CertifyResult partly = certify(0.8 * largest, 5000);
-  EXPECT_GT(partly.proved, 0.1);
-  EXPECT_LT(partly.proved, 1);
-  EXPECT_GT(partly.violated + partly.refuted, 0);
-  const CertifyResult never = certify(0, 1);
-  EXPECT_EQ(never.proved, 0);
-  EXPECT_EQ(never.num_boxes, 1);
-}
-
-TEST(CertifyTest, StopsWithWhatIsDecided) {
-  const Shared program = Program("input x\noutput y = x");
-  std::stop_source source;
-  source.request_stop();
-  const Conditions conditions{.values = {{.output = 0, .lo = 0, .hi = 0.5}}};
-  const CertifyResult result = Certify(*MakeEncloser(*program), Cube(1, 0, 1), conditions,
-                                       {.max_boxes = 1000}, source.get_token());
-  EXPECT_EQ(result.end, BoundEnd::kCancelled);
-  EXPECT_EQ(result.refuted, 1);
-}
-
-TEST(CertifyTest, BadConditionsAreNamed) {
-  const auto network = every_kind::Network({.n = 2, .m = 1});
-  const auto encloser = MakeEncloser(*network);
-  const Box box = Cube(2, 0, 1);
-  const auto field = [&](const Conditions& conditions) {
-    return FieldOfError([&] { Certify(*encloser, box, conditions, {}); });
-  };
-  EXPECT_EQ(field({}), "conditions");
-  EXPECT_EQ(field({.values = {{.output = 1, .lo = 0, .hi = 1}}}), "conditions");
-  EXPECT_EQ(field({.values = {{.output = 0, .lo = 2, .hi = 1}}}), "conditions");
-  EXPECT_EQ(field({.values = {{.output = 0, .lo = NAN, .hi = 1}}}), "conditions");
-  EXPECT_EQ(field({.derivatives = {{.output = 0, .input = 2, .most = 1}}}), "conditions");
-  EXPECT_EQ(field({.derivatives = {{.output = 0, .input = 1, .most = -1}}}), "conditions");
-  const Conditions good{.values = {{.output = 0, .lo = 0, .hi = 1}}};
-  EXPECT_EQ(FieldOfError([&] { Certify(*encloser, box, good, {.max_boxes = 0}); }), "budget");
-  EXPECT_EQ(FieldOfError([&] { Certify(*encloser, Cube(2, 1, 0), good, {}); }), "box");
-  EXPECT_EQ(FieldOfError([&] {
-              Certify(*encloser, Cube(2, 0, std::numeric_limits<double>::infinity()), good, {});
-            }),
-            "box");
 }
 
 }  // namespace

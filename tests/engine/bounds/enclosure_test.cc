@@ -20,18 +20,16 @@
 #include "engine/bounds/natural_network.h"
 #include "engine/bounds/network_layers.h"
 #include "engine/chain/pipeline.h"
-#include "engine/chain/program_surrogate.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/ensemble.h"
 #include "tests/engine/bounds/borehole.h"
+#include "tests/engine/bounds/boxes.h"
 #include "tests/support/every_kind.h"
 #include "tests/support/reference_network.h"
 
 namespace sobolev::bounds {
 namespace {
-
-using every_kind::Shared;
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
@@ -71,10 +69,6 @@ Index CountOutside(const Encloser& encloser, const Box& box, const Enclosure& en
     if (!within) ++outside;
   }
   return outside;
-}
-
-Shared Program(const std::string& source) {
-  return std::make_shared<chain::ProgramSurrogate>(source);
 }
 
 std::vector<every_kind::Kind> AllKinds() {
