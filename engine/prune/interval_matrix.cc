@@ -29,8 +29,8 @@ I SiluSlope(const I& z) {
 I Gelu(const I& z) { return z * NormalCdf(z); }
 // The density of the normal distribution.
 I Density(const I& z) {
-  static const I kRootOfTwoPi = sqrt(I(2) * I(std::numbers::pi, 0x1.921fb54442d19p+1));
-  return exp(Square(z) * -0.5) / kRootOfTwoPi;
+  static const I root_of_two_pi = sqrt(I(2) * I(std::numbers::pi, 0x1.921fb54442d19p+1));
+  return exp(Square(z) * -0.5) / root_of_two_pi;
 }
 I GeluSlope(const I& z) { return NormalCdf(z) + z * Density(z); }
 

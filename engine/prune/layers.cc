@@ -7,6 +7,7 @@
 
 #include "engine/ad/elementary.h"
 #include "engine/base/matrix.h"
+#include "engine/dense/dense.h"
 #include "engine/nn/activation.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
@@ -53,6 +54,13 @@ double Slope(nn::Activation activation, double z) {
   return 0;
 }
 
+// A B at the speed of the widest vectors.
+Matrix Product(const Eigen::Ref<const Matrix, 0, Eigen::OuterStride<>>& A, const Matrix& B) {
+  Matrix C = Matrix::Zero(A.rows(), B.cols());
+  dense::AddProduct(1, A, Matrix(B.transpose()), C);
+  return C;
+}
+
 Matrix Stack(const Matrix& above, const Matrix& below) {
   Matrix both(above.rows() + below.rows(), above.cols());
   both << above, below;
@@ -93,52 +101,52 @@ Matrix Slopes(nn::Activation activation, const Matrix& Z) {
 }
 
 LayerSweep::LayerSweep(const Layers& layers, Matrix X, Matrix X_dot)
-    : layers_(layers), X_(std::move(X)), X_dot_(std::move(X_dot)), A_(X_), A_dot_(X_dot_) {}
+    : layers_(layers), x_(std::move(X)), x_dot_(std::move(X_dot)), a_(x_), a_dot_(x_dot_) {}
 
 void LayerSweep::Affine() {
   ++l_;
   const Matrix& W = layers_.Weights(l_);
-  const Index inner = A_.rows();
-  Z_ = (W.leftCols(inner) * A_).colwise() + layers_.Bias(l_);
-  Z_dot_ = W.leftCols(inner) * A_dot_;
+  const Index inner = a_.rows();
+  z_ = Product(W.leftCols(inner), a_).colwise() + layers_.Bias(l_);
+  z_dot_ = Product(W.leftCols(inner), a_dot_);
   const Index skip = layers_.architecture.SkipCols(l_);
   if (skip == 0) return;
-  Z_ += W.rightCols(skip) * X_;
-  Z_dot_ += W.rightCols(skip) * X_dot_;
+  z_ += Product(W.rightCols(skip), x_);
+  z_dot_ += Product(W.rightCols(skip), x_dot_);
 }
 
 void LayerSweep::Bend() {
   const nn::Activation activation = layers_.architecture.activation;
-  const Matrix slopes = Slopes(activation, Z_);
-  const Matrix bent = Activate(activation, Z_);
-  Matrix bent_dot = Z_dot_;
-  const Index num_samples = Z_.cols();
+  const Matrix slopes = Slopes(activation, z_);
+  const Matrix bent = Activate(activation, z_);
+  Matrix bent_dot = z_dot_;
+  const Index num_samples = z_.cols();
   for (Index first = 0; first < bent_dot.cols(); first += num_samples) {
     bent_dot.middleCols(first, num_samples).array() *= slopes.array();
   }
   const bool adds = layers_.IsResidual(l_);
-  A_ = adds ? Matrix(A_ + bent) : bent;
-  A_dot_ = adds ? Matrix(A_dot_ + bent_dot) : bent_dot;
+  a_ = adds ? Matrix(a_ + bent) : bent;
+  a_dot_ = adds ? Matrix(a_dot_ + bent_dot) : bent_dot;
 }
 
 Matrix LayerSweep::Features() const {
-  const Index num_samples = A_.cols();
+  const Index num_samples = a_.cols();
   const Index skip = layers_.architecture.SkipCols(l_ + 1);
-  Matrix features(A_.rows() + skip + 1, num_samples + A_dot_.cols());
-  features.topLeftCorner(A_.rows(), num_samples) = A_;
-  features.topRightCorner(A_.rows(), A_dot_.cols()) = A_dot_;
+  Matrix features(a_.rows() + skip + 1, num_samples + a_dot_.cols());
+  features.topLeftCorner(a_.rows(), num_samples) = a_;
+  features.topRightCorner(a_.rows(), a_dot_.cols()) = a_dot_;
   if (skip > 0) {
-    features.block(A_.rows(), 0, skip, num_samples) = X_;
-    features.block(A_.rows(), num_samples, skip, A_dot_.cols()) = X_dot_;
+    features.block(a_.rows(), 0, skip, num_samples) = x_;
+    features.block(a_.rows(), num_samples, skip, a_dot_.cols()) = x_dot_;
   }
   features.bottomLeftCorner(1, num_samples).setOnes();
-  features.bottomRightCorner(1, A_dot_.cols()).setZero();
+  features.bottomRightCorner(1, a_dot_.cols()).setZero();
   return features;
 }
 
 Matrix LayerSweep::Images() const {
-  Matrix images(Z_.rows(), Z_.cols() + Z_dot_.cols());
-  images << Z_, Z_dot_;
+  Matrix images(z_.rows(), z_.cols() + z_dot_.cols());
+  images << z_, z_dot_;
   return images;
 }
 

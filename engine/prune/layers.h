@@ -57,18 +57,16 @@ class LayerSweep {
   Matrix Features() const;
   // z and ż likewise.
   Matrix Images() const;
-  const Matrix& Z() const { return Z_; }
-  const Matrix& A() const { return A_; }
 
  private:
   const Layers& layers_;
   Index l_ = 0;  // Layers passed.
-  Matrix X_;
-  Matrix X_dot_;
-  Matrix A_;
-  Matrix A_dot_;
-  Matrix Z_;
-  Matrix Z_dot_;
+  Matrix x_;
+  Matrix x_dot_;
+  Matrix a_;
+  Matrix a_dot_;
+  Matrix z_;
+  Matrix z_dot_;
 };
 
 // All hidden values at N samples, and the slopes there: [l − 1] for l = 1 … D − 1; and y.

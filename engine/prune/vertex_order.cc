@@ -35,7 +35,7 @@ class ObsLayer {
  public:
   // H⁻¹ of what the next layer takes, c and [W | b] of the next layer.
   ObsLayer(Index width, Matrix inverse, Vector c, Matrix W)
-      : inverse_(std::move(inverse)), c_(std::move(c)), W_(std::move(W)), alive_(UpTo(width)) {}
+      : inverse_(std::move(inverse)), c_(std::move(c)), w_(std::move(W)), alive_(UpTo(width)) {}
 
   // What the cheapest vertex costs, infinity if none may go.
   double LeastCost() {
@@ -43,7 +43,7 @@ class ObsLayer {
     double least = std::numeric_limits<double>::infinity();
     if (static_cast<Index>(alive_.size()) <= kFewestVertices) return least;
     for (Index v = 0; v < static_cast<Index>(alive_.size()); ++v) {
-      const double cost = c_.dot(W_.col(v).cwiseAbs2()) / inverse_(v, v);
+      const double cost = c_.dot(w_.col(v).cwiseAbs2()) / inverse_(v, v);
       if (cost < least || cheapest_ < 0) {
         least = cost;
         cheapest_ = v;
@@ -56,11 +56,11 @@ class ObsLayer {
   Index Remove() {
     const Index v = cheapest_;
     const Vector column = inverse_.col(v) / inverse_(v, v);
-    W_ -= W_.col(v).eval() * column.transpose();
+    w_ -= w_.col(v).eval() * column.transpose();
     inverse_ -= inverse_.col(v).eval() * column.transpose();
     std::vector<Index> others = UpTo(inverse_.rows());
     others.erase(others.begin() + v);
-    W_ = Matrix(W_(Eigen::all, others));
+    w_ = Matrix(w_(Eigen::all, others));
     inverse_ = Matrix(inverse_(others, others));
     const Index number = alive_[static_cast<std::size_t>(v)];
     alive_.erase(alive_.begin() + v);
@@ -70,7 +70,7 @@ class ObsLayer {
  private:
   Matrix inverse_;
   Vector c_;
-  Matrix W_;
+  Matrix w_;
   std::vector<Index> alive_;  // By their numbers in the whole layer.
   Index cheapest_ = -1;
 };

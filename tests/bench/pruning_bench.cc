@@ -67,17 +67,21 @@ Labelled Borehole(Index num_samples, std::uint64_t seed) {
                 .Y = Matrix(1, num_samples),
                 .J = Matrix(kInputs, num_samples)};
   for (Index s = 0; s < num_samples; ++s) {
+    // Radii of hole and influence, transmissivity and head of the upper aquifer, then of the lower,
+    // length, conductivity.
     const Vector x = lo + 0.5 * (data.X.col(s).array() + 1).matrix().cwiseProduct(hi - lo);
-    const double rw = x[0], r = x[1], Tu = x[2], Hu = x[3], Tl = x[4], Hl = x[5], L = x[6],
-                 Kw = x[7];
-    const double log_ratio = std::log(r / rw);
-    const double a = 2 * std::numbers::pi * Tu * (Hu - Hl);
-    const double flow = 2 * L * Tu / (rw * rw * Kw);
-    const double b = log_ratio * (1 + Tu / Tl) + flow;
-    const Vector da{{0, 0, a / Tu, a / (Hu - Hl), 0, -a / (Hu - Hl), 0, 0}};
-    const Vector db{{-(1 + Tu / Tl) / rw - 2 * flow / rw, (1 + Tu / Tl) / r,
-                     flow / Tu + log_ratio / Tl, 0, -log_ratio * Tu / (Tl * Tl), 0, flow / L,
-                     -flow / Kw}};
+    const double radius = x[0];
+    const double upper = x[2];
+    const double lower = x[4];
+    const double head = x[3] - x[5];
+    const double log_ratio = std::log(x[1] / radius);
+    const double a = 2 * std::numbers::pi * upper * head;
+    const double flow = 2 * x[6] * upper / (radius * radius * x[7]);
+    const double b = log_ratio * (1 + upper / lower) + flow;
+    const Vector da{{0, 0, a / upper, a / head, 0, -a / head, 0, 0}};
+    const Vector db{{-(1 + upper / lower) / radius - 2 * flow / radius, (1 + upper / lower) / x[1],
+                     flow / upper + log_ratio / lower, 0, -log_ratio * upper / (lower * lower), 0,
+                     flow / x[6], -flow / x[7]}};
     data.Y(0, s) = a / b;
     data.J.col(s) = 0.5 * (da / b - a / (b * b) * db).cwiseProduct(hi - lo);
   }

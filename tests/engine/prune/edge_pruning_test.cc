@@ -43,7 +43,7 @@ nn::NetworkSurrogate Network(bool skip = false) {
 // The best that row `row` of layer l can do with the weights `kept` (the bias is always kept):
 // squares of what is lost of values and tangents, with the ridge of the ranking.
 double LostWith(const Matrix& F, const Vector& w, Index num_samples, std::vector<Index> kept) {
-  const double N = static_cast<double>(num_samples);
+  const auto N = static_cast<double>(num_samples);
   const Index size = F.rows();
   const double ridge = 1e-7 * F.squaredNorm() / N / static_cast<double>(size);
   Matrix stacked(F.cols() + size, size);

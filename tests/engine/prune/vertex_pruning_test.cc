@@ -114,7 +114,7 @@ System SystemOf(const Layers& layers, Index l, const FitPoints& points) {
 // set of vertices, by an orthogonal factorisation. The ridge is that of the ranking.
 double CostWithout(const System& system, const Vector& c, const Matrix& W, Index num_samples,
                    const std::vector<Index>& kept) {
-  const double N = static_cast<double>(num_samples);
+  const auto N = static_cast<double>(num_samples);
   const Index size = system.F.rows();
   const double ridge = 1e-7 * system.F.squaredNorm() / N / static_cast<double>(size);
   // min over v of |(v_kept − w) F|²/N + ridge |v_kept − w|², v = 0 for the others.
