@@ -32,11 +32,15 @@ std::vector<int> Positions(const std::vector<std::string>& chosen,
   for (const std::string& name : chosen) {
     const auto found = std::ranges::find(names, name);
     if (found == names.end()) {
-      throw UsageError(option + ": the model has none called \"" + name + "\"");
+      throw UsageError(
+          std::string(option).append(": the model has none called \"").append(name).append("\""));
     }
     const auto position = static_cast<int>(found - names.begin());
     if (std::ranges::find(positions, position) != positions.end()) {
-      throw UsageError(option + ": expected each name once, got \"" + name + "\" again");
+      throw UsageError(std::string(option)
+                           .append(": expected each name once, got \"")
+                           .append(name)
+                           .append("\" again"));
     }
     positions.push_back(position);
   }

@@ -17,6 +17,7 @@ namespace sobolev::chain {
 namespace {
 
 constexpr int kTile = static_cast<int>(kMinPlusTile);
+constexpr std::size_t kCells = std::size_t{kMinPlusTile} * kMinPlusTile;
 
 const MinPlusKernels& Kernels() {
   switch (BestIsa()) {
@@ -35,8 +36,8 @@ template <class T>
 struct Tile {
   std::array<const T*, kTile> left;
   std::array<const T*, kTile> right;
-  std::array<T, kTile * kTile> scales;
-  std::array<T, kTile * kTile> best;
+  std::array<T, kCells> scales;
+  std::array<T, kCells> best;
 };
 
 void Relax(std::ptrdiff_t count, const std::int64_t* widths, Tile<std::int64_t>& tile) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include <netdb.h>
@@ -43,7 +44,7 @@ bool Reacts(const addrinfo& address, std::chrono::milliseconds timeout) {
   const Socket connection(address);
   if (connection.get() < 0) return false;
   // In progress, or refused, which shows next.
-  connect(connection.get(), address.ai_addr, address.ai_addrlen);
+  std::ignore = connect(connection.get(), address.ai_addr, address.ai_addrlen);
   if (!connection.Await(POLLOUT, timeout)) return false;
   int error = 0;
   socklen_t size = sizeof error;
