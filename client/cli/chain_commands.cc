@@ -50,7 +50,22 @@ struct Answer {
   }
 };
 
+// Options that say nothing about this chain would be a mistake.
+void RequireFitting(const ChainFile& file, const SolveOptions& options) {
+  const bool generalized = options.kind == Kind::kGeneralized;
+  if (options.kind == Kind::kSparse && file.patterns.empty()) {
+    throw UsageError("--kind=sparse: expected a chain with patterns");
+  }
+  if (options.compress && (!generalized || file.patterns.empty())) {
+    throw UsageError("--compress: only with --kind=generalized, for a chain with patterns");
+  }
+  if (options.tape_memory && !generalized) {
+    throw UsageError("--tape-memory: only with --kind=generalized");
+  }
+}
+
 Answer Solve(const ChainFile& file, const SolveOptions& options) {
+  RequireFitting(file, options);
   chain::ChainRules rules;
   if (options.kind != Kind::kGeneralized) {
     rules = {.given_factors = true, .propagate = false};
@@ -69,7 +84,8 @@ Answer Solve(const ChainFile& file, const SolveOptions& options) {
   }
   if (rules.given_factors) {
     answer.homogeneous = chain::AccumulationCosts(file.chain);
-    answer.homogeneous.preaccumulation = answer.plan.cost;
+    answer.homogeneous.preaccumulation =
+        sparse ? answer.plan.cost : chain::PlanChain(file.chain, rules).cost;
   } else {
     answer.homogeneous = sparse ? chain::PlanSparseHomogeneous(file.chain, file.patterns)
                                 : chain::PlanHomogeneous(file.chain);

@@ -14,10 +14,18 @@
 namespace sobolev::cli {
 namespace {
 
-constexpr std::uint64_t kMaxPatternSide = 1 << 20;
+constexpr std::uint64_t kMaxPatternSize = 1 << 24;
 
 [[noreturn]] void Refuse(const std::string& field, const std::string& what) {
   throw UsageError(field + ": " + what);
+}
+
+// What was written instead; not all of it, which may be long and deep.
+std::string Shown(const Json& value) {
+  constexpr std::size_t kShown = 40;
+  if (value.is_structured()) return value.is_array() ? "an array" : "an object";
+  const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text.size() > kShown ? text.substr(0, kShown) + "..." : text;
 }
 
 std::uint64_t ParseSize(const Json& value, const std::string& field) {
@@ -28,14 +36,21 @@ std::uint64_t ParseSize(const Json& value, const std::string& field) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error == std::errc() && end == text.data() + text.size()) return number;
   }
-  Refuse(field, "expected a whole number from 0 to 2^64 - 1, got " + value.dump());
+  Refuse(field, "expected a whole number from 0 to 2^64 - 1, got " + Shown(value));
+}
+
+void RequirePatternSize(const std::string& field, std::uint64_t n, std::uint64_t m) {
+  std::uint64_t entries = 0;
+  if (!__builtin_mul_overflow(n, m, &entries) && entries <= kMaxPatternSize) return;
+  Refuse(field, "expected at most 2^24 entries, n m, where there are patterns");
 }
 
 std::optional<ad::SparsityPattern> ParsePattern(const Json& factor, const std::string& field,
                                                 std::uint64_t n, std::uint64_t m) {
   const auto found = factor.find("pattern");
   if (found == factor.end()) return std::nullopt;
-  if (!found->is_array() || found->size() != m || n > kMaxPatternSide || m > kMaxPatternSide) {
+  RequirePatternSize(field, n, m);
+  if (!found->is_array() || found->size() != m) {
     Refuse(field, "expected an array of m = " + std::to_string(m) + " strings, one for each row" +
                       (found->is_array() ? ", got " + std::to_string(found->size()) : ""));
   }
@@ -47,7 +62,7 @@ std::optional<ad::SparsityPattern> ParsePattern(const Json& factor, const std::s
     if (!is_text || text.size() != n || text.find_first_not_of("01") != std::string::npos) {
       Refuse(
           field + "[" + std::to_string(row) + "]",
-          "expected a string of n = " + std::to_string(n) + " digits 0 or 1, got " + line.dump());
+          "expected a string of n = " + std::to_string(n) + " digits 0 or 1, got " + Shown(line));
     }
     for (std::size_t column = 0; column < text.size(); ++column) {
       if (text[column] == '1') entries.push_back({row, static_cast<std::int32_t>(column)});
@@ -99,9 +114,7 @@ ChainFile ParseJson(std::string_view text) {
   }
   for (std::size_t i = 0; i < given.size(); ++i) {
     const chain::ChainFactor& factor = file.chain.factors()[i];
-    if (!given[i] && (factor.n > kMaxPatternSide || factor.m > kMaxPatternSide)) {
-      Refuse("factors[" + std::to_string(i) + "]", "expected a pattern for so large a factor");
-    }
+    if (!given[i]) RequirePatternSize("factors[" + std::to_string(i) + "]", factor.n, factor.m);
     file.patterns.push_back(given[i]
                                 ? std::move(*given[i])
                                 : ad::SparsityPattern::Dense(static_cast<std::int32_t>(factor.m),

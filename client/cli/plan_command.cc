@@ -1,5 +1,6 @@
 // `sobolev model plan`: how the Jacobian of a model is made.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iostream>
@@ -22,6 +23,9 @@ using client::PlanStepKind;
 
 // A tape keeps a partial derivative for each edge.
 constexpr std::int64_t kBytesOfEdge = 8;
+
+// Steps of the tree; below, it goes straight down.
+constexpr int kMaxIndent = 40;
 
 struct PlanArguments {
   std::string model;
@@ -51,9 +55,13 @@ Json ToJson(const DerivativePlan& plan) {
                {"adjoint", plan.adjoint_cost},
                {"preaccumulation", plan.preaccumulation_cost},
                {"dense_product", plan.dense_product_cost},
-               {"optimum", plan.cost},
+               {"optimum", plan.makespan.value_or(plan.cost)},
+               {"work", plan.cost},
                {"plan", plan.bracketing},
-               {"method", plan.method}};
+               {"method", plan.method},
+               {"factors", Json::array()},
+               {"steps", Json::array()},
+               {"timings", Json::array()}};
   for (const DerivativePlan::Factor& factor : plan.factors) {
     json["factors"].push_back(
         {{"label", factor.label}, {"n", factor.n}, {"m", factor.m}, {"edges", factor.edges}});
@@ -68,10 +76,11 @@ Json ToJson(const DerivativePlan& plan) {
     json["steps"].push_back(std::move(added));
   }
   for (const DerivativePlan::Timing& timing : plan.timings) {
-    json["timings"].push_back({{"mode", timing.mode},
-                               {"cost", timing.cost},
-                               {"predicted_seconds", timing.predicted_seconds},
-                               {"measured_seconds", timing.measured_seconds}});
+    Json added = {{"mode", timing.mode},
+                  {"cost", timing.cost},
+                  {"predicted_seconds", timing.predicted_seconds}};
+    if (timing.measured_seconds) added["measured_seconds"] = *timing.measured_seconds;
+    json["timings"].push_back(std::move(added));
   }
   if (plan.makespan) {
     json["makespan"] = *plan.makespan;
@@ -81,28 +90,26 @@ Json ToJson(const DerivativePlan& plan) {
   return json;
 }
 
-// "affine 1 … tanh 3"
+std::string Label(const DerivativePlan& plan, int factor) {
+  return plan.factors.at(static_cast<std::size_t>(factor - 1)).label;
+}
+
+// "affine 1 .. tanh 3"
 std::string Range(const DerivativePlan& plan, const DerivativePlan::Step& step) {
-  const auto label = [&](int factor) {
-    return plan.factors[static_cast<std::size_t>(factor - 1)].label;
-  };
-  return step.first == step.last ? label(step.first)
-                                 : label(step.first) + " .. " + label(step.last);
+  if (step.first == step.last) return Label(plan, step.first);
+  return Label(plan, step.first) + " .. " + Label(plan, step.last);
 }
 
 std::string Description(const DerivativePlan& plan, const DerivativePlan::Step& step) {
-  const auto label = [&](int factor) {
-    return plan.factors[static_cast<std::size_t>(factor - 1)].label;
-  };
   switch (step.kind) {
     case PlanStepKind::kAccumulateTangent:
       return "tangents";
     case PlanStepKind::kAccumulateAdjoint:
       return "adjoints";
     case PlanStepKind::kTangent:
-      return "tangents through " + label(step.last) + " of";
+      return "tangents through " + Label(plan, step.last) + " of";
     case PlanStepKind::kAdjoint:
-      return "adjoints through " + label(step.first) + " of";
+      return "adjoints through " + Label(plan, step.first) + " of";
     case PlanStepKind::kProduct:
       return "product of";
   }
@@ -114,9 +121,9 @@ void PrintTree(const DerivativePlan& plan) {
   while (!left.empty()) {
     const auto [place, depth] = left.back();
     left.pop_back();
-    const DerivativePlan::Step& step = plan.steps[static_cast<std::size_t>(place)];
-    std::cout << std::string(2 * static_cast<std::size_t>(depth), ' ') << Range(plan, step) << ": "
-              << Description(plan, step) << "  (" << step.cost;
+    const DerivativePlan::Step& step = plan.steps.at(static_cast<std::size_t>(place));
+    std::cout << std::string(2 * static_cast<std::size_t>(std::min(depth, kMaxIndent)), ' ')
+              << Range(plan, step) << ": " << Description(plan, step) << "  (" << step.cost;
     if (step.worker) std::cout << ", worker " << *step.worker << " from " << *step.start;
     std::cout << ")\n";
     if (step.earlier) left.emplace_back(*step.earlier, depth + 1);
@@ -137,7 +144,7 @@ void Print(const DerivativePlan& plan) {
       {"tangent", std::to_string(plan.tangent_cost)},
       {"adjoint", std::to_string(plan.adjoint_cost)},
       {"preaccumulation", std::to_string(plan.preaccumulation_cost)},
-      {"of it products", std::to_string(plan.dense_product_cost)},
+      {"products alone", std::to_string(plan.dense_product_cost)},
       {"optimum", std::to_string(plan.cost)}};
   if (plan.makespan) {
     fields.emplace_back(
@@ -154,7 +161,8 @@ void Print(const DerivativePlan& plan) {
       {"Jacobian of a point", "multiply-adds", "predicted", "measured"}};
   for (const DerivativePlan::Timing& timing : plan.timings) {
     rows.push_back({timing.mode, std::to_string(timing.cost),
-                    Microseconds(timing.predicted_seconds), Microseconds(timing.measured_seconds)});
+                    Microseconds(timing.predicted_seconds),
+                    timing.measured_seconds ? Microseconds(*timing.measured_seconds) : "-"});
   }
   std::cout << '\n';
   PrintTable(std::cout, rows);

@@ -54,8 +54,11 @@ DerivativePlan FromProto(const v1::DerivativePlan& proto) {
   plan.bracketing = proto.bracketing();
   plan.method = proto.method();
   for (const auto& timing : proto.timings()) {
-    plan.timings.push_back(
-        {timing.mode(), timing.cost(), timing.predicted_seconds(), timing.measured_seconds()});
+    DerivativePlan::Timing& added = plan.timings.emplace_back();
+    added.mode = timing.mode();
+    added.cost = timing.cost();
+    added.predicted_seconds = timing.predicted_seconds();
+    if (timing.has_measured_seconds()) added.measured_seconds = timing.measured_seconds();
   }
   if (proto.has_makespan()) plan.makespan = proto.makespan();
   if (proto.has_makespan_lower_bound()) plan.makespan_lower_bound = proto.makespan_lower_bound();

@@ -42,7 +42,8 @@ double ScoreOf(double lo, double hi, double sampled_lo, double sampled_hi, Targe
   const double excess =
       ranges ? std::max(hi - sampled_hi, sampled_lo - lo) : std::max(hi, -lo) - magnitude;
   const double score = excess / std::max(size, std::numeric_limits<double>::min());
-  return std::isnan(score) ? kInfinity : score;
+  if (std::isnan(score)) return kInfinity;
+  return score;
 }
 
 class Subdivision {

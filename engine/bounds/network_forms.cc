@@ -98,11 +98,11 @@ NetworkForms Difference(NetworkForms f, const NetworkForms& g) {
   if (!f.J) return f;
   f.y_centre -= g.y_centre;
   f.y_error = (1 + RoundingOf(1)) * (f.y_error + g.y_error) + 0x1p-51 * f.y_centre.cwiseAbs();
-  AdjointForm negative_J = *g.J;
-  negative_J.P = -negative_J.P;
-  negative_J.lo = -g.J->hi;
-  negative_J.hi = -g.J->lo;
-  AddTo(negative_J, *f.J);
+  AdjointForm negative_j = *g.J;
+  negative_j.P = -negative_j.P;
+  negative_j.lo = -g.J->hi;
+  negative_j.hi = -g.J->lo;
+  AddTo(negative_j, *f.J);
   return f;
 }
 

@@ -40,12 +40,12 @@ class Ranges {
   const std::vector<Extreme>& extremes() const { return extremes_; }
 
   void Add(const Matrix& X) {
-    encloser_.Evaluate(X, &Y_, jacobian_ ? &J_ : nullptr);
+    encloser_.Evaluate(X, &values_, jacobian_ ? &jacobians_ : nullptr);
     for (Index s = 0; s < X.cols(); ++s) {
-      AddNumbers(X, s, Y_.col(s).data(), encloser_.m(), 0);
+      AddNumbers(X, s, values_.col(s).data(), encloser_.m(), 0);
       if (!jacobian_) continue;
       const Index per_point = encloser_.n() * encloser_.m();
-      AddNumbers(X, s, J_.data() + s * per_point, per_point,
+      AddNumbers(X, s, jacobians_.data() + s * per_point, per_point,
                  static_cast<std::size_t>(encloser_.m()));
     }
   }
@@ -72,8 +72,8 @@ class Ranges {
   const Encloser& encloser_;
   bool jacobian_;
   std::vector<Extreme> extremes_;
-  Matrix Y_;
-  Matrix J_;
+  Matrix values_;
+  Matrix jacobians_;
 };
 
 // A point of any box.

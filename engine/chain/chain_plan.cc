@@ -1,10 +1,14 @@
 #include "engine/chain/chain_plan.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
 namespace sobolev::chain {
 namespace {
+
+// Steps of a tree; below, it goes straight down.
+constexpr int kMaxIndent = 40;
 
 std::string FactorName(int factor) { return std::to_string(factor + 1); }
 
@@ -67,7 +71,7 @@ std::string ToTree(const ChainPlan& plan) {
     const auto [index, depth] = left.back();
     left.pop_back();
     const PlanStep& step = plan.steps[static_cast<std::size_t>(index)];
-    text.append(2 * static_cast<std::size_t>(depth), ' ');
+    text.append(2 * static_cast<std::size_t>(std::min(depth, kMaxIndent)), ' ');
     text += "F'" + FactorName(step.first);
     if (step.first < step.last) text += ".." + FactorName(step.last);
     switch (step.kind) {

@@ -38,10 +38,10 @@ struct ChainPlan {
   Cost cost;  // The sum over the steps.
 };
 
-// In one line, factors numbered from 1 and later ones to the left: "0" is a Jacobian
-// without entries, "J3" accumulates F'_3, with "t"
-// or "a" behind it for tangents or adjoints, "T3(…)" carries the columns of … through factor 3,
-// "A1(…)" the rows of … back through factor 1, and "(… * …)" is a product.
+// In one line, factors numbered from 1 and later ones to the left: "0" is a Jacobian without
+// entries, "J3" is F'_3, with "t" or "a" behind it if it is accumulated by tangents or adjoints,
+// "T3(…)" carries the columns of … through factor 3, "A1(…)" the rows of … back through factor 1,
+// and "(… * …)" is a product.
 std::string ToText(const ChainPlan& plan);
 
 // The same as a tree, a line for each step with what it makes and costs, indented below the step

@@ -1,5 +1,6 @@
 #include "engine/chain/chain_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <string>

@@ -54,10 +54,10 @@ HomogeneousCosts AccumulationCosts(const JacobianChain& chain) {
   return costs;
 }
 
-HomogeneousCosts PlanHomogeneous(const JacobianChain& chain) {
+HomogeneousCosts PlanHomogeneous(const JacobianChain& chain, const std::stop_token& stop) {
   HomogeneousCosts costs = AccumulationCosts(chain);
-  costs.preaccumulation =
-      costs.accumulation + PlanChain(chain, {.given_factors = true, .propagate = false}).cost;
+  costs.product = PlanChain(chain, {.given_factors = true, .propagate = false}, stop).cost;
+  costs.preaccumulation = costs.accumulation + costs.product;
   return costs;
 }
 

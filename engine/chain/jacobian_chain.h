@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "engine/chain/cost.h"
@@ -50,13 +51,15 @@ struct HomogeneousCosts {
   Cost tangent;          // n_1 Σ E_i: all of F' column by column.
   Cost adjoint;          // m_D Σ E_i: row by row.
   Cost accumulation;     // Σ E_i min(n_i, m_i): the Jacobian of each factor.
-  Cost preaccumulation;  // These, and their product in the cheapest order.
+  Cost product;          // The product of these Jacobians in the cheapest order.
+  Cost preaccumulation;  // Both.
 };
 
-// All but the preaccumulation, which is 0.
+// All but product and preaccumulation, which are 0.
 HomogeneousCosts AccumulationCosts(const JacobianChain& chain);
 
-HomogeneousCosts PlanHomogeneous(const JacobianChain& chain);
+// Throws Error(kCancelled) once `stop` fires.
+HomogeneousCosts PlanHomogeneous(const JacobianChain& chain, const std::stop_token& stop = {});
 
 // A chain drawn at random: `length` factors with sizes in [1, max_size], and edges in
 // [n + m, (n + m)²]. Throws Error(kInvalidArgument) naming "length" or "max_size", which is at most

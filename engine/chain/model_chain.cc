@@ -8,6 +8,8 @@
 #include "engine/chain/pipeline.h"
 #include "engine/nn/jacobian_plan.h"
 #include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/composed_surrogate.h"
+#include "engine/surrogate/ensemble.h"
 
 namespace sobolev::chain {
 namespace {
@@ -65,12 +67,11 @@ std::vector<ModelFactor> FactorsOf(const Surrogate& surrogate) {
           factors.push_back(std::move(factor));
         }
       }
-      return factors;
+      if (factors.size() <= kMaxModelFactors) return factors;
     }
   }
-  const double edges = std::round(MultiplyAddsOfDirection(surrogate));
-  return {{KindName(surrogate.kind()),
-           {Size(surrogate.n()), Size(surrogate.m()), static_cast<std::uint64_t>(edges)}}};
+  return {
+      {KindName(surrogate.kind()), {Size(surrogate.n()), Size(surrogate.m()), EdgesOf(surrogate)}}};
 }
 
 std::string JacobianMethod(const Surrogate& surrogate) {
@@ -90,6 +91,13 @@ std::string JacobianMethod(const Surrogate& surrogate) {
     const auto& pipeline = static_cast<const Pipeline&>(surrogate);
     if (pipeline.jacobian_plan()) return "stages";
     return pipeline.jacobian_by_tangents() ? "tangents" : "adjoints";
+  }
+  if (surrogate.kind() == SurrogateKind::kEnsemble) {
+    const auto& ensemble = static_cast<const EnsembleSurrogate&>(surrogate);
+    return JacobianMethod(*ensemble.members().front()) + " of each member";
+  }
+  if (surrogate.kind() == SurrogateKind::kComposed) {
+    return JacobianMethod(static_cast<const ComposedSurrogate&>(surrogate).core()) + " of the core";
   }
   return "closed form";
 }

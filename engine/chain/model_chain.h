@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_ENGINE_CHAIN_MODEL_CHAIN_H_
 #define SOBOLEV_ENGINE_CHAIN_MODEL_CHAIN_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -16,13 +17,18 @@ struct ModelFactor {
   ChainFactor factor;
 };
 
+// Pipelines of more factors count as one.
+inline constexpr std::size_t kMaxModelFactors = 1024;
+
 // The finest chain that a surrogate is: the affine maps and activations of a network, in which E_i
 // is the number of weights or of features, and those of all stages of a pipeline that is a chain.
-// Whatever else is one factor, with E_i the multiply-adds of one more direction.
+// Whatever else is one factor, with E_i the multiply-adds of one more direction, which leaves out
+// what all directions share.
 std::vector<ModelFactor> FactorsOf(const Surrogate& surrogate);
 
 // How Predict makes Jacobians: "tangents", "adjoints", "waist 3" for a product at the features of
-// layer 3, "stages" for a plan over the stages of a pipeline, or "closed form".
+// layer 3, "stages" for a plan over the stages of a pipeline, or "closed form"; of ensembles and
+// composed surrogates that of their parts, with "of each member" or "of the core" behind it.
 std::string JacobianMethod(const Surrogate& surrogate);
 
 }  // namespace sobolev::chain

@@ -60,10 +60,12 @@ void WritePositions(ByteWriter& writer, const std::vector<Index>& positions) {
 
 }  // namespace
 
-double MultiplyAddsOfDirection(const Surrogate& function) {
+std::uint64_t EdgesOf(const Surrogate& function) {
   const double more = function.Cost({.num_points = kTypicalPoints, .num_tangents = 2}) -
                       function.Cost({.num_points = kTypicalPoints, .num_tangents = 1});
-  return std::max(0.0, more / static_cast<double>(kTypicalPoints));
+  const double edges = std::round(more / static_cast<double>(kTypicalPoints));
+  return static_cast<std::uint64_t>(
+      std::clamp(edges, 0.0, static_cast<double>(JacobianChain::kMaxSize)));
 }
 
 Pipeline::Pipeline(Index n, std::vector<Stage> stages, std::vector<Index> outputs)
@@ -101,7 +103,7 @@ std::optional<JacobianChain> Pipeline::AsChain() const {
     first = stage.first_output;
     count = function.m();
     factors.push_back({static_cast<std::uint64_t>(function.n()), static_cast<std::uint64_t>(count),
-                       static_cast<std::uint64_t>(std::round(MultiplyAddsOfDirection(function)))});
+                       EdgesOf(function)});
   }
   if (!follows(outputs_, first, count)) return std::nullopt;
   return JacobianChain(std::move(factors));

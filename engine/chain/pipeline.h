@@ -15,6 +15,7 @@
 #define SOBOLEV_ENGINE_CHAIN_PIPELINE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -34,8 +35,8 @@ struct Stage {
   std::vector<Index> inputs;
 };
 
-// The multiply-adds of one more tangent at a point of a batch.
-double MultiplyAddsOfDirection(const Surrogate& function);
+// E_i of a factor: the multiply-adds of one more tangent at a point of a batch.
+std::uint64_t EdgesOf(const Surrogate& function);
 
 class Pipeline : public Surrogate {
  public:

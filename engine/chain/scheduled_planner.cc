@@ -233,7 +233,7 @@ class PlanSearch {
   // All ways to make what is open, after steps of that much work.
   void Go(Time work) {
     if (--nodes_ <= 0) return;
-    if (nodes_ % 1024 == 0 && stop_.stop_requested()) {
+    if (stop_.stop_requested()) {
       throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller cancelled");
     }
     if (open_.empty()) {
@@ -250,6 +250,8 @@ class PlanSearch {
       options.emplace_back(LowerBound(work + option.step.cost.To64()), option);
       open_.resize(kept);
     });
+    // Long chains have many options, each judged by all that is open.
+    nodes_ -= static_cast<std::int64_t>(options.size() * (kept + 2) / 32);
     std::ranges::stable_sort(options, {}, [](const auto& option) { return option.first; });
     for (const auto& [bound, option] : options) {
       if (bound >= best_.schedule.makespan || nodes_ <= 0) break;

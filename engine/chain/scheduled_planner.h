@@ -21,7 +21,7 @@
 namespace sobolev::chain {
 
 inline constexpr int kMaxWorkers = 1024;
-inline constexpr int kMaxScheduledFactors = 128;
+inline constexpr int kMaxScheduledFactors = 160;
 
 // Nodes of the searches; chains of up to 8 factors take about 10 ms at most.
 inline constexpr std::int64_t kDefaultEffort = 200'000;

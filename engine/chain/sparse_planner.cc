@@ -43,6 +43,12 @@ class SparseTable {
           throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller cancelled");
         }
         const int j = i + distance;
+        if (i < j) {
+          const ad::SparsityPattern& last = patterns[static_cast<std::size_t>(j)];
+          const ad::SparsityPattern& before = At(j - 1, i).pattern;
+          RequireRoom(std::min(std::int64_t{last.rows()} * before.columns(),
+                               ProductMultiplications(last, before)));
+        }
         Describe(i == j ? patterns[static_cast<std::size_t>(i)]
                         : Product(patterns[static_cast<std::size_t>(j)], At(j - 1, i).pattern),
                  At(j, i));
@@ -63,13 +69,16 @@ class SparseTable {
   }
   Subchain& At(int j, int i) { return subchains_[Place(j, i)]; }
 
+  void RequireRoom(std::int64_t more) const {
+    if (entries_ + more <= kMaxPatternEntries) return;
+    throw Error(ErrorCode::kResourceExhausted, "TOO_MANY_ENTRIES", "factors",
+                "the patterns of all subchains may have more than " +
+                    std::to_string(kMaxPatternEntries) + " entries; plan a shorter chain");
+  }
+
   void Describe(ad::SparsityPattern pattern, Subchain& subchain) {
-    entries_ += pattern.num_entries();
-    if (entries_ > kMaxPatternEntries) {
-      throw Error(ErrorCode::kResourceExhausted, "TOO_MANY_ENTRIES", "factors",
-                  "the patterns of all subchains have more than " +
-                      std::to_string(kMaxPatternEntries) + " entries; plan a shorter chain");
-    }
+    RequireRoom(0);
+    entries_ += pattern.num_entries() + pattern.rows() + pattern.columns();
     const ad::SparsityPattern transposed = pattern.Transposed();
     subchain.row_entries = CountRows(pattern);
     subchain.column_entries = CountRows(transposed);
@@ -172,9 +181,9 @@ ChainPlan PlanSparseChain(const JacobianChain& chain,
 HomogeneousCosts PlanSparseHomogeneous(const JacobianChain& chain,
                                        const std::vector<ad::SparsityPattern>& patterns) {
   HomogeneousCosts costs = AccumulationCosts(chain);
-  costs.preaccumulation =
-      costs.accumulation +
+  costs.product =
       PlanSparseChain(chain, patterns, {.given_factors = true, .propagate = false}).cost;
+  costs.preaccumulation = costs.accumulation + costs.product;
   return costs;
 }
 

@@ -8,7 +8,9 @@
 //
 // Compressed propagations go beyond that: columns of a result that share no row are carried
 // together (Curtis, Powell and Reid 1974), so that it takes as many tangents as the colours of the
-// result's columns, and likewise as many adjoints as the colours of its rows.
+// result's columns, and likewise as many adjoints as the colours of its rows. The plan is then the
+// cheapest of those that carry directions through one factor at a time; seeds for the colours of a
+// later result, carried through several factors at once, may be cheaper.
 
 #ifndef SOBOLEV_ENGINE_CHAIN_SPARSE_PLANNER_H_
 #define SOBOLEV_ENGINE_CHAIN_SPARSE_PLANNER_H_
@@ -25,7 +27,7 @@
 namespace sobolev::chain {
 
 inline constexpr int kMaxSparseFactors = 256;
-// Of the patterns of all subchains together.
+// Of the patterns of all subchains together, with their rows and columns.
 inline constexpr std::int64_t kMaxPatternEntries = std::int64_t{1} << 27;
 
 // The cheapest plan for factors with these m_i×n_i patterns; ties as in PlanChain. Subchains

@@ -3,6 +3,9 @@
 namespace sobolev::nn {
 namespace {
 
+// That each point of a chunk keeps at a waist.
+constexpr Index kMaxWaistElements = Index{1} << 18;
+
 // Of one direction through layers first … last.
 double SweepCost(const Architecture& architecture, Index first, Index last) {
   double cost = 0;
@@ -27,6 +30,7 @@ JacobianPlan PlanJacobian(const Architecture& architecture) {
   if (architecture.skip || architecture.residual) return best;
   for (Index l = 1; l < depth; ++l) {
     const Index waist = architecture.Rows(l);
+    if (waist * (architecture.n + 2 * architecture.m) > kMaxWaistElements) continue;
     const double cost =
         static_cast<double>(waist) *
         (SweepCost(architecture, 1, l - 1) + SweepCost(architecture, l + 1, depth) + m * n);

@@ -125,11 +125,12 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
   const Index num_points = X.cols();
   RequireSize("x", X.rows(), network.n);
   RequireDirections(out, tangents, adjoints, network.n, network.m, num_points);
+  const JacobianPlan jacobian = out.J != nullptr ? impl_->jacobian : JacobianPlan{};
   const Evaluation evaluation{.X = X.data(),
                               .tangents = tangents,
                               .adjoints = adjoints,
                               .out = out,
-                              .jacobian = impl_->jacobian,
+                              .jacobian = jacobian,
                               .stop = stop};
 
   const std::optional<CurvaturePlan> hessians =
@@ -150,10 +151,10 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
     if (out.Y == nullptr && !evaluation.HasDerivatives()) return;
     if (count > kMaxPointsOneByOne) {
       EvaluateChunk(network, evaluation, first, count,
-                    Workspace(ChunkWorkspace(network, impl_->jacobian)));
+                    Workspace(ChunkWorkspace(network, jacobian)));
       return;
     }
-    double* const workspace = Workspace(PointWorkspace(network, impl_->jacobian));
+    double* const workspace = Workspace(PointWorkspace(network, jacobian));
     for (Index i = 0; i < count; ++i) EvaluatePoint(network, evaluation, first + i, workspace);
   };
   const Index num_blocks = (num_points + lanes - 1) / lanes;

@@ -34,7 +34,7 @@ constexpr std::array kRules = {
     Rule{"/sobolev.v1.ModelService/GetModelVersion", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.ModelService/ListModelVersions", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.ModelService/ListModels", Permission::kRead, Lane::kControl},
-    Rule{"/sobolev.v1.ModelService/PlanDerivatives", Permission::kRead, Lane::kControl},
+    Rule{"/sobolev.v1.ModelService/PlanDerivatives", Permission::kPredict, Lane::kPredict},
     Rule{"/sobolev.v1.PredictionService/Predict", Permission::kPredict, Lane::kPredict},
     Rule{"/sobolev.v1.PredictionService/PredictStream", Permission::kPredict, Lane::kTransfer},
     Rule{"/sobolev.v1.ProgramService/AnalyzeCurvature", Permission::kPredict, Lane::kPredict},

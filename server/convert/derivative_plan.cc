@@ -100,12 +100,11 @@ v1::DerivativePlan PlanDerivatives(const v1::PlanDerivativesRequest& request,
     added.set_edges(static_cast<std::int64_t>(factor.factor.edges));
   }
   const chain::JacobianChain chain(std::move(factors));
-  const chain::HomogeneousCosts costs = PlanHomogeneous(chain);
+  const chain::HomogeneousCosts costs = PlanHomogeneous(chain, stop);
   proto.set_tangent_cost(ToInt(costs.tangent));
   proto.set_adjoint_cost(ToInt(costs.adjoint));
   proto.set_preaccumulation_cost(ToInt(costs.preaccumulation));
-  proto.set_dense_product_cost(
-      ToInt(PlanChain(chain, {.given_factors = true, .propagate = false}, stop).cost));
+  proto.set_dense_product_cost(ToInt(costs.product));
   proto.set_method(chain::JacobianMethod(surrogate));
   if (request.workers() > 1) {
     Describe(PlanScheduled(chain, request.workers(), rules, chain::kDefaultEffort, stop), proto);

@@ -1,8 +1,10 @@
 #include "server/predict/jacobian_timing.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <optional>
 
@@ -17,6 +19,8 @@ namespace {
 constexpr Index kMaxPoints = 256;
 // Of a batch; a few milliseconds.
 constexpr double kMaxMultiplyAdds = 5e7;
+// Of directions and results; 32 MiB.
+constexpr Index kMaxElements = Index{1} << 22;
 constexpr int kRuns = 3;
 
 // Pipelines may have no bounds.
@@ -64,30 +68,33 @@ std::vector<JacobianTiming> TimeJacobians(const ServedModel& model, const std::s
   const Surrogate& surrogate = *model.surrogate;
   const Index n = surrogate.n();
   const Index m = surrogate.m();
-  const PredictionSize by_plan{.num_points = 1, .jacobian = true};
-  const PredictionSize by_tangents{.num_points = 1, .num_tangents = n};
-  const PredictionSize by_adjoints{.num_points = 1, .num_adjoints = m};
   std::vector<JacobianTiming> timings{
-      {.mode = "predict", .multiply_adds = surrogate.Cost(by_plan)},
-      {.mode = "tangents", .multiply_adds = surrogate.Cost(by_tangents)},
-      {.mode = "adjoints", .multiply_adds = surrogate.Cost(by_adjoints)}};
-  const double dearest =
-      std::ranges::max(timings, {}, &JacobianTiming::multiply_adds).multiply_adds;
-  const auto num_points = static_cast<Index>(
-      std::clamp(kMaxMultiplyAdds / dearest, 1.0, static_cast<double>(kMaxPoints)));
-  const Matrix X = DrawPoints(model, num_points);
-  const Matrix inputs = Matrix::Identity(n, n);
-  const Matrix outputs = Matrix::Identity(m, m);
-  const Directions tangents = UnitVectors(inputs);
-  const Directions adjoints = UnitVectors(outputs);
-  Matrix Y(m, num_points);
-  Matrix J(n, m * num_points);
-  const double of_values = Measure(surrogate, X, {}, {}, {.Y = Y.data()}, stop);
-  const double of_one = of_values / std::max(1.0, surrogate.Cost({.num_points = 1}));
-  for (JacobianTiming& timing : timings) timing.predicted_seconds = of_one * timing.multiply_adds;
-  timings[0].measured_seconds = Measure(surrogate, X, {}, {}, {.J = J.data()}, stop);
-  timings[1].measured_seconds = Measure(surrogate, X, tangents, {}, {.Y_dot = J.data()}, stop);
-  timings[2].measured_seconds = Measure(surrogate, X, {}, adjoints, {.X_bar = J.data()}, stop);
+      {.mode = "predict", .multiply_adds = surrogate.Cost({.num_points = 1, .jacobian = true})},
+      {.mode = "tangents", .multiply_adds = surrogate.Cost({.num_points = 1, .num_tangents = n})},
+      {.mode = "adjoints", .multiply_adds = surrogate.Cost({.num_points = 1, .num_adjoints = m})}};
+  const std::array<Index, 3> elements{n * m, n * (n + m), m * (n + m)};
+  const double of_value = std::max(1.0, surrogate.Cost({.num_points = 1}));
+  const Matrix x = DrawPoints(model, 1);
+  Matrix y(m, 1);
+  const double of_one = Measure(surrogate, x, {}, {}, {.Y = y.data()}, stop) / of_value;
+  for (std::size_t mode = 0; mode < timings.size(); ++mode) {
+    JacobianTiming& timing = timings[mode];
+    timing.predicted_seconds = of_one * timing.multiply_adds;
+    if (timing.multiply_adds > kMaxMultiplyAdds || elements[mode] > kMaxElements) continue;
+    const auto num_points = static_cast<Index>(
+        std::clamp(kMaxMultiplyAdds / timing.multiply_adds, 1.0,
+                   static_cast<double>(std::min(kMaxPoints, kMaxElements / elements[mode]))));
+    const Matrix X = DrawPoints(model, num_points);
+    Matrix J(n, m * num_points);
+    if (mode == 0) {
+      timing.measured_seconds = Measure(surrogate, X, {}, {}, {.J = J.data()}, stop);
+      continue;
+    }
+    const Matrix units = Matrix::Identity(mode == 1 ? n : m, mode == 1 ? n : m);
+    timing.measured_seconds =
+        mode == 1 ? Measure(surrogate, X, UnitVectors(units), {}, {.Y_dot = J.data()}, stop)
+                  : Measure(surrogate, X, {}, UnitVectors(units), {.X_bar = J.data()}, stop);
+  }
   return timings;
 }
 

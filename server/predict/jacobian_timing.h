@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_SERVER_PREDICT_JACOBIAN_TIMING_H_
 #define SOBOLEV_SERVER_PREDICT_JACOBIAN_TIMING_H_
 
+#include <optional>
 #include <stop_token>
 #include <vector>
 
@@ -11,14 +12,15 @@
 namespace sobolev::server {
 
 struct JacobianTiming {
-  const char* mode;              // "predict", "tangents", "adjoints"
-  double multiply_adds = 0;      // For a point, values included.
-  double predicted_seconds = 0;  // At the speed that values have.
-  double measured_seconds = 0;
+  const char* mode;                        // "predict", "tangents", "adjoints"
+  double multiply_adds = 0;                // For a point, values included.
+  double predicted_seconds = 0;            // At the speed that values have.
+  std::optional<double> measured_seconds;  // Unless that would take too long.
 };
 
-// Measured on a batch of points drawn in the model's domain, by the calling thread; takes some
-// milliseconds for each mode. Throws Error(kCancelled).
+// Measured on a batch of points drawn in the model's domain, by the calling thread. A mode that
+// takes more than some milliseconds for a single point, or more than some MB, is not measured.
+// Throws Error(kCancelled).
 std::vector<JacobianTiming> TimeJacobians(const ServedModel& model, const std::stop_token& stop);
 
 }  // namespace sobolev::server

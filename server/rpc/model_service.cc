@@ -1,5 +1,6 @@
 #include "server/rpc/model_service.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -163,9 +164,9 @@ v1::DerivativePlan ModelService::Plan(const v1::PlanDerivativesRequest& request,
   for (const JacobianTiming& timing : TimeJacobians(*model, stop)) {
     v1::DerivativePlan::Timing& added = *plan.add_timings();
     added.set_mode(timing.mode);
-    added.set_cost(static_cast<std::int64_t>(timing.multiply_adds));
+    added.set_cost(static_cast<std::int64_t>(std::min(timing.multiply_adds, 9e18)));
     added.set_predicted_seconds(timing.predicted_seconds);
-    added.set_measured_seconds(timing.measured_seconds);
+    if (timing.measured_seconds) added.set_measured_seconds(*timing.measured_seconds);
   }
   return plan;
 }

@@ -36,11 +36,12 @@ STREAMS = {"ReadSamples", "WatchJob"}
 ALLOWED = {
     "viewer": {
         *("GetDataset", "ListDatasets", "ReadSamples", "GetJob", "ListJobs", "WatchJob"),
-        *("GetModel", "ListModels", "GetModelVersion", "ListModelVersions", "PlanDerivatives"),
+        *("GetModel", "ListModels", "GetModelVersion", "ListModelVersions"),
         *("GetProgram", "ListPrograms"),
     },
     "predictor": {
         "Predict",
+        "PlanDerivatives",
         "PredictStream",
         "Evaluate",
         "Enclose",

@@ -56,13 +56,13 @@ class Timing:
       mode: "predict", "tangents" or "adjoints".
       cost: Multiply-adds.
       predicted_seconds: That many at the speed that values have.
-      measured_seconds: As measured.
+      measured_seconds: As measured, or None where that would take too long.
     """
 
     mode: str
     cost: int
     predicted_seconds: float
-    measured_seconds: float
+    measured_seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -115,14 +115,21 @@ def from_message(message: models_pb2.DerivativePlan) -> DerivativePlan:
         steps=tuple(_step(step) for step in message.steps),
         bracketing=message.bracketing,
         method=message.method,
-        timings=tuple(
-            Timing(t.mode, t.cost, t.predicted_seconds, t.measured_seconds) for t in message.timings
-        ),
+        timings=tuple(_timing(t) for t in message.timings),
         makespan=message.makespan if message.HasField("makespan") else None,
         makespan_lower_bound=(
             message.makespan_lower_bound if message.HasField("makespan_lower_bound") else None
         ),
         proven_optimal=message.proven_optimal if message.HasField("proven_optimal") else None,
+    )
+
+
+def _timing(timing: models_pb2.DerivativePlan.Timing) -> Timing:
+    return Timing(
+        mode=timing.mode,
+        cost=timing.cost,
+        predicted_seconds=timing.predicted_seconds,
+        measured_seconds=(timing.measured_seconds if timing.HasField("measured_seconds") else None),
     )
 
 

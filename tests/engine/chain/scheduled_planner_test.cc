@@ -176,8 +176,8 @@ std::string MessageOf(const JacobianChain& chain, int workers) {
 
 TEST(ScheduledPlannerTest, RefusesWhatItCannotPlan) {
   EXPECT_EQ(MessageOf(RandomChain(3, 5, 1), 0), "workers: expected 1 to 1024, got 0");
-  EXPECT_EQ(MessageOf(RandomChain(129, 5, 1), 2),
-            "factors: expected at most 128 on several workers, got 129");
+  EXPECT_EQ(MessageOf(RandomChain(161, 5, 1), 2),
+            "factors: expected at most 160 on several workers, got 161");
   EXPECT_EQ(MessageOf(JacobianChain({{1 << 22, 1 << 22, 1}}), 2),
             "factors: expected sizes and edges with which no plan takes 2^63 multiply-adds");
 }

@@ -48,7 +48,7 @@ struct DerivativePlan {
     std::string mode;  // "predict", "tangents" or "adjoints".
     std::int64_t cost = 0;
     double predicted_seconds = 0;  // For a point.
-    double measured_seconds = 0;
+    std::optional<double> measured_seconds;  // Unless it would take too long.
   };
 
   std::string model;            // The version.
