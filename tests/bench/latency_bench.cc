@@ -204,6 +204,7 @@ void CompareWithIdle(const PredictServer& server, const Options& options) {
   constexpr std::chrono::seconds kSettling{4};
   Load busy(server.address(), server.request(), options.busy);
   std::vector<double> capacities;
+  capacities.reserve(static_cast<std::size_t>(options.windows));
   for (int window = 0; window < options.windows; ++window) {
     capacities.push_back(busy.Capacity(kWindowSeconds));
   }

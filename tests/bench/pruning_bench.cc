@@ -204,6 +204,7 @@ using Table = std::map<std::pair<std::string, std::size_t>, std::vector<Errors>>
 
 double Median(const std::vector<Errors>& errors, double Errors::*which) {
   std::vector<double> numbers;
+  numbers.reserve(errors.size());
   for (const Errors& each : errors) numbers.push_back(each.*which);
   std::ranges::sort(numbers);
   return numbers[numbers.size() / 2];
