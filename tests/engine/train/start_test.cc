@@ -29,7 +29,8 @@ std::shared_ptr<const nn::NetworkSurrogate> Network(Index n, Index m, bool skip)
 }
 
 Options From(std::shared_ptr<const nn::NetworkSurrogate> start) {
-  Options options{.hidden = {7, 6}, .skip = start->architecture().skip, .start = std::move(start)};
+  const bool skip = start->architecture().skip;
+  Options options{.hidden = {7, 6}, .skip = skip, .start = std::move(start)};
   options.epochs = 2;
   options.precision = Precision::kFloat64;
   return options;
