@@ -47,7 +47,7 @@ struct DerivativePlan {
   struct Timing {
     std::string mode;  // "predict", "tangents" or "adjoints".
     std::int64_t cost = 0;
-    double predicted_seconds = 0;  // For a point.
+    double predicted_seconds = 0;            // For a point.
     std::optional<double> measured_seconds;  // Unless it would take too long.
   };
 
