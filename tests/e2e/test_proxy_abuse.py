@@ -195,4 +195,6 @@ def test_the_server_behind_the_proxy_does_not_notice(behind, abuse):
             break
         except sobolev.Error:
             assert time.monotonic() < deadline
-    assert memory(process_id, "VmHWM") - before < 64 * MIB
+    # Calls that are reset at once pile up for a moment, within the quota of the library (256 MiB).
+    most = 256 + 64 if abuse is rapid_reset else 64
+    assert memory(process_id, "VmHWM") - before < most * MIB
