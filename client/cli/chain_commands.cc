@@ -85,7 +85,7 @@ Answer Solve(const ChainFile& file, const SolveOptions& options) {
   if (rules.given_factors) {
     answer.homogeneous = chain::AccumulationCosts(file.chain);
     answer.homogeneous.preaccumulation =
-        sparse ? answer.plan.cost : chain::PlanChain(file.chain, rules).cost;
+        answer.scheduled ? chain::PlanChain(file.chain, rules).cost : answer.plan.cost;
   } else {
     answer.homogeneous = sparse ? chain::PlanSparseHomogeneous(file.chain, file.patterns)
                                 : chain::PlanHomogeneous(file.chain);

@@ -8,8 +8,8 @@
 
 #include <oneapi/tbb/parallel_for.h>
 
-#include "engine/base/error.h"
 #include "engine/base/isa.h"
+#include "engine/base/stop.h"
 #include "engine/chain/min_plus_kernels.h"
 #include "engine/chain/plan_extraction.h"
 
@@ -84,9 +84,7 @@ class SubchainCosts {
         SolveTile((tile + distance) * kTile, tile * kTile);
       };
       tbb::parallel_for(0, num_tiles - distance, solve);
-      if (stop.stop_requested()) {
-        throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller cancelled");
-      }
+      ThrowIfStopped(stop);
     }
   }
 
@@ -180,14 +178,8 @@ class SubchainCosts {
 
 // Whether no sum of costs can reach 2⁶³ and no product of sizes 2³².
 bool Fits(const JacobianChain& chain) {
-  std::uint64_t max_size = 1;
-  std::uint64_t max_edges = 0;
-  for (const ChainFactor& factor : chain.factors()) {
-    max_size = std::max({max_size, factor.n, factor.m});
-    max_edges = std::max(max_edges, factor.edges);
-  }
-  const Cost of_one = Cost(max_size) * Cost(max_edges) + Cost(max_size) * max_size * max_size;
-  return max_size <= UINT16_MAX && Cost(4 * (chain.size() + 1)) * of_one < Cost(INT64_MAX);
+  return chain.MaxSize() <= UINT16_MAX &&
+         Cost(4 * (chain.size() + 1)) * chain.StepBound() < Cost(INT64_MAX);
 }
 
 template <class T>

@@ -42,6 +42,19 @@ JacobianChain::JacobianChain(std::vector<ChainFactor> factors) : factors_(std::m
   }
 }
 
+std::uint64_t JacobianChain::MaxSize() const {
+  std::uint64_t max_size = 1;
+  for (const ChainFactor& factor : factors_) max_size = std::max({max_size, factor.n, factor.m});
+  return max_size;
+}
+
+Cost JacobianChain::StepBound() const {
+  std::uint64_t max_edges = 0;
+  for (const ChainFactor& factor : factors_) max_edges = std::max(max_edges, factor.edges);
+  const Cost size = MaxSize();
+  return size * Cost(max_edges) + size * size * size;
+}
+
 HomogeneousCosts AccumulationCosts(const JacobianChain& chain) {
   HomogeneousCosts costs;
   Cost edges;

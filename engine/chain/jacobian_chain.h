@@ -41,6 +41,10 @@ class JacobianChain {
   int size() const { return static_cast<int>(factors_.size()); }
   const ChainFactor& operator[](int i) const { return factors_[static_cast<std::size_t>(i)]; }
   const std::vector<ChainFactor>& factors() const { return factors_; }
+  // The largest n or m.
+  std::uint64_t MaxSize() const;
+  // No step of any plan costs more.
+  Cost StepBound() const;
 
  private:
   std::vector<ChainFactor> factors_;

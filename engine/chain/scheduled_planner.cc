@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/error.h"
+#include "engine/base/stop.h"
 #include "engine/chain/plan_extraction.h"
 
 namespace sobolev::chain {
@@ -233,9 +234,7 @@ class PlanSearch {
   // All ways to make what is open, after steps of that much work.
   void Go(Time work) {
     if (--nodes_ <= 0) return;
-    if (stop_.stop_requested()) {
-      throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller cancelled");
-    }
+    ThrowIfStopped(stop_);
     if (open_.empty()) {
       Try(ExtractPlan(options_.size(),
                       [this](int j, int i) { return chosen_[options_.Cell(j, i)]; }));
@@ -291,15 +290,8 @@ void Check(const JacobianChain& chain, int workers) {
                           "expected at most " + std::to_string(kMaxScheduledFactors) +
                               " on several workers, got " + std::to_string(chain.size()));
   }
-  // Every step of every plan is below the last product, and a plan has fewer than 2 D steps.
-  std::uint64_t max_size = 1;
-  std::uint64_t max_edges = 0;
-  for (const ChainFactor& factor : chain.factors()) {
-    max_size = std::max({max_size, factor.n, factor.m});
-    max_edges = std::max(max_edges, factor.edges);
-  }
-  const Cost of_one = Cost(max_size) * Cost(max_edges) + Cost(max_size) * max_size * max_size;
-  if (of_one * Cost(2 * chain.size()) < Cost(INT64_MAX)) return;
+  // A plan has fewer than 2 D steps.
+  if (chain.StepBound() * Cost(2 * chain.size()) < Cost(INT64_MAX)) return;
   throw InvalidArgument("OUT_OF_RANGE", "factors",
                         "expected sizes and edges with which no plan takes 2^63 multiply-adds");
 }

@@ -7,6 +7,7 @@
 
 #include "engine/ad/coloring.h"
 #include "engine/base/error.h"
+#include "engine/base/stop.h"
 #include "engine/chain/plan_extraction.h"
 
 namespace sobolev::chain {
@@ -39,9 +40,7 @@ class SparseTable {
       : chain_(chain), rules_(rules), compress_(compress), subchains_(Square(chain.size())) {
     for (int distance = 0; distance < chain.size(); ++distance) {
       for (int i = 0; i + distance < chain.size(); ++i) {
-        if (stop.stop_requested()) {
-          throw Error(ErrorCode::kCancelled, "CANCELLED", "", "the caller cancelled");
-        }
+        ThrowIfStopped(stop);
         const int j = i + distance;
         if (i < j) {
           const ad::SparsityPattern& last = patterns[static_cast<std::size_t>(j)];

@@ -80,7 +80,8 @@ class DerivativePlan:
       steps: Each after its operands; the last is the Jacobian of the model.
       bracketing: The plan in a line.
       method: How predictions make Jacobians: "tangents", "adjoints", "waist 3", "stages" or
-        "closed form".
+        "closed form"; of ensembles and composed models that of their parts, with "of each member"
+        or "of the core" behind it.
       timings: What they take on the server.
       makespan, makespan_lower_bound, proven_optimal: With several workers, when the plan ends, when
         any plan ends at the earliest, and whether none is proven to end earlier; else None.
