@@ -155,6 +155,12 @@ ALTER TABLE dataset_versions ADD COLUMN hvp_count                INTEGER NOT NUL
 ALTER TABLE dataset_versions ADD COLUMN y_variance_count         INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE dataset_versions ADD COLUMN jacobian_variance_count  INTEGER NOT NULL DEFAULT 0;
 )sql",
+    R"sql(
+-- Jobs of several kinds, and those that start from a model version.
+ALTER TABLE jobs ADD COLUMN kind                 INTEGER NOT NULL DEFAULT 0;  -- 0 train
+ALTER TABLE jobs ADD COLUMN source_model_id      TEXT    NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN source_model_version INTEGER NOT NULL DEFAULT 0;
+)sql",
 };
 
 std::int64_t FoundVersion(Database& db) {
