@@ -35,6 +35,7 @@ constexpr std::array kRules = {
     Rule{"/sobolev.v1.ModelService/ListModelVersions", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.ModelService/ListModels", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.ModelService/PlanDerivatives", Permission::kPredict, Lane::kPredict},
+    Rule{"/sobolev.v1.ModelService/Prune", Permission::kWrite, Lane::kControl},
     Rule{"/sobolev.v1.PredictionService/Predict", Permission::kPredict, Lane::kPredict},
     Rule{"/sobolev.v1.PredictionService/PredictStream", Permission::kPredict, Lane::kTransfer},
     Rule{"/sobolev.v1.ProgramService/AnalyzeCurvature", Permission::kPredict, Lane::kPredict},

@@ -58,6 +58,8 @@ v1::Job::Kind ToProto(JobKind kind) {
   switch (kind) {
     case JobKind::kTrain:
       return v1::Job::KIND_TRAIN;
+    case JobKind::kPrune:
+      return v1::Job::KIND_PRUNE;
   }
   return v1::Job::KIND_UNSPECIFIED;
 }
@@ -163,12 +165,22 @@ v1::Job ToProto(const JobRecord& record) {
   proto.set_attempt(static_cast<std::int32_t>(record.attempt));
   if (!record.dataset_id.empty()) proto.set_dataset(DatasetName(record.dataset_id));
   proto.set_dataset_version(record.dataset_version);
+  if (!record.source_model_id.empty()) {
+    proto.set_source_model(ModelVersionName(record.source_model_id, record.source_model_version));
+  }
   proto.set_model(record.model_version > 0 ? ModelVersionName(record.model_id, record.model_version)
                                            : ModelName(record.model_id));
   if (!record.progress.empty()) proto.mutable_progress()->ParseFromString(record.progress);
   *proto.mutable_create_time() = ToTimestamp(record.create_micros);
   if (record.start_micros > 0) *proto.mutable_start_time() = ToTimestamp(record.start_micros);
   if (record.end_micros > 0) *proto.mutable_end_time() = ToTimestamp(record.end_micros);
+  return proto;
+}
+
+v1::Job Preview(const JobRecord& record) {
+  v1::Job proto = ToProto(record);
+  proto.clear_name();
+  proto.clear_create_time();
   return proto;
 }
 

@@ -15,6 +15,7 @@
 #include "server/models/pipeline_parts.h"
 #include "server/predict/jacobian_timing.h"
 #include "server/rpc/own_records.h"
+#include "server/rpc/pruning_request.h"
 #include "server/rpc/unary_call.h"
 #include "server/storage/sha256.h"
 
@@ -35,17 +36,21 @@ std::string ParseModelId(const std::string& name, const std::string& field) {
 
 }  // namespace
 
-ModelService::ModelService(Store& store, ModelRegistry& models, Metrics& metrics, ThreadPool& pool)
+ModelService::ModelService(Store& store, ModelRegistry& models, JobManager& jobs, Metrics& metrics,
+                           ThreadPool& pool, const ServerConfig& config)
     : store_(store),
       models_(models),
+      jobs_(jobs),
       pool_(pool),
+      config_(config),
       get_metrics_(metrics.Method(RpcType::kUnary, kService, "GetModel")),
       list_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModels")),
       delete_metrics_(metrics.Method(RpcType::kUnary, kService, "DeleteModel")),
       get_version_metrics_(metrics.Method(RpcType::kUnary, kService, "GetModelVersion")),
       list_versions_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModelVersions")),
       create_pipeline_metrics_(metrics.Method(RpcType::kUnary, kService, "CreatePipeline")),
-      plan_derivatives_metrics_(metrics.Method(RpcType::kUnary, kService, "PlanDerivatives")) {}
+      plan_derivatives_metrics_(metrics.Method(RpcType::kUnary, kService, "PlanDerivatives")),
+      prune_metrics_(metrics.Method(RpcType::kUnary, kService, "Prune")) {}
 
 grpc::ServerUnaryReactor* ModelService::GetModel(grpc::CallbackServerContext* context,
                                                  const grpc::ByteBuffer* request,
@@ -153,6 +158,18 @@ grpc::ServerUnaryReactor* ModelService::PlanDerivatives(grpc::CallbackServerCont
       plan_derivatives_metrics_, pool_, context, request, response,
       [this](const v1::PlanDerivativesRequest& parsed, v1::DerivativePlan& reply,
              const std::stop_token& stop) { reply = Plan(parsed, stop); });
+}
+
+grpc::ServerUnaryReactor* ModelService::Prune(grpc::CallbackServerContext* context,
+                                              const grpc::ByteBuffer* request,
+                                              grpc::ByteBuffer* response) {
+  return UnaryCall<v1::PruneRequest, v1::Job>::Start(
+      prune_metrics_, pool_, context, request, response,
+      [this](const v1::PruneRequest& parsed, v1::Job& reply, const std::stop_token&) {
+        const JobRecord job = CheckPruningRequest(
+            parsed, store_, models_, static_cast<std::size_t>(config_.job_memory_bytes));
+        reply = parsed.validate_only() ? Preview(job) : ToProto(jobs_.Submit(job));
+      });
 }
 
 v1::DerivativePlan ModelService::Plan(const v1::PlanDerivativesRequest& request,

@@ -12,6 +12,7 @@
 
 #include "engine/base/error.h"
 #include "server/convert/names.h"
+#include "server/convert/resources.h"
 #include "server/storage/store.h"
 
 namespace sobolev::server {
@@ -79,6 +80,16 @@ inline JobRecord GetOwnJob(Store& store, const std::string& id) {
   JobRecord job = store.GetJob(id);
   if (!IsOwnJob(job)) throw NotFound("job", id);
   return job;
+}
+
+// Throws as RequireNoPipeline if there is such a model: refuses at once what would fail at the end
+// of a job.
+inline void RequireNoPipeline(Store& store, const std::string& model_id) {
+  try {
+    RequireNoPipeline(store.GetModel(model_id).latest);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNotFound) throw;
+  }
 }
 
 }  // namespace sobolev::server

@@ -157,7 +157,7 @@ ALTER TABLE dataset_versions ADD COLUMN jacobian_variance_count  INTEGER NOT NUL
 )sql",
     R"sql(
 -- Jobs of several kinds, and those that start from a model version.
-ALTER TABLE jobs ADD COLUMN kind                 INTEGER NOT NULL DEFAULT 0;  -- 0 train
+ALTER TABLE jobs ADD COLUMN kind                 INTEGER NOT NULL DEFAULT 0;  -- 0 train, 1 prune
 ALTER TABLE jobs ADD COLUMN source_model_id      TEXT    NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN source_model_version INTEGER NOT NULL DEFAULT 0;
 )sql",

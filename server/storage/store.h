@@ -90,6 +90,7 @@ class Snapshot {
 // What a job does; the numbers are stored.
 enum class JobKind {
   kTrain = 0,
+  kPrune = 1,
 };
 
 enum class JobState { kQueued, kRunning, kSucceeded, kFailed, kCancelled };

@@ -46,6 +46,7 @@ from sobolev.program import (
     ProgramVariable,
     ReversalCounts,
 )
+from sobolev.pruning import PruningReport
 from sobolev.records import Statistics, Variable
 from sobolev.reports import (
     ComparisonPoint,
@@ -93,6 +94,7 @@ __all__ = [
     "ProgramStatistics",
     "ProgramVariable",
     "Progress",
+    "PruningReport",
     "ResourceExhaustedError",
     "ReversalCounts",
     "Samples",

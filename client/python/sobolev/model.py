@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, pipelines, plans, records, reports
+from sobolev import _arrays, pipelines, plans, pruning, records, reports
 from sobolev._connection import Connection
 from sobolev._query import Answer, Query, given
 from sobolev._stubs import models_pb2
@@ -212,6 +212,11 @@ class Model:
     def weights_sha256(self) -> str:
         """Of everything that predictions depend on, in hex."""
         return self._message.weights_sha256
+
+    @property
+    def pruning(self) -> pruning.PruningReport | None:
+        """What was removed and what that cost; None of versions that pruning has not made."""
+        return pruning.from_version(self._message)
 
     @property
     def pipeline(self) -> pipelines.Pipeline | None:

@@ -1,5 +1,8 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from . import datasets_pb2 as _datasets_pb2
+from . import jobs_pb2 as _jobs_pb2
+from . import progress_pb2 as _progress_pb2
+from . import pruning_pb2 as _pruning_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -13,8 +16,8 @@ class ComparisonPoint(_message.Message):
     SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_FIELD_NUMBER: _ClassVar[int]
     sample_count: int
-    validation: ErrorReport
-    def __init__(self, sample_count: _Optional[int] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ...) -> None: ...
+    validation: _progress_pb2.ErrorReport
+    def __init__(self, sample_count: _Optional[int] = ..., validation: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ...) -> None: ...
 
 class CreatePipelineRequest(_message.Message):
     __slots__ = ["model_id", "outputs", "stages"]
@@ -117,38 +120,6 @@ class DerivativePlan(_message.Message):
     timings: _containers.RepeatedCompositeFieldContainer[DerivativePlan.Timing]
     def __init__(self, model: _Optional[str] = ..., factors: _Optional[_Iterable[_Union[DerivativePlan.Factor, _Mapping]]] = ..., tangent_cost: _Optional[int] = ..., adjoint_cost: _Optional[int] = ..., preaccumulation_cost: _Optional[int] = ..., dense_product_cost: _Optional[int] = ..., cost: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[DerivativePlan.Step, _Mapping]]] = ..., bracketing: _Optional[str] = ..., method: _Optional[str] = ..., timings: _Optional[_Iterable[_Union[DerivativePlan.Timing, _Mapping]]] = ..., makespan: _Optional[int] = ..., makespan_lower_bound: _Optional[int] = ..., proven_optimal: bool = ...) -> None: ...
 
-class EpochRecord(_message.Message):
-    __slots__ = ["epoch", "gradient_loss", "learning_rate", "validation_jacobian_relative", "validation_loss", "validation_value_relative", "value_loss"]
-    EPOCH_FIELD_NUMBER: _ClassVar[int]
-    GRADIENT_LOSS_FIELD_NUMBER: _ClassVar[int]
-    LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
-    VALIDATION_JACOBIAN_RELATIVE_FIELD_NUMBER: _ClassVar[int]
-    VALIDATION_LOSS_FIELD_NUMBER: _ClassVar[int]
-    VALIDATION_VALUE_RELATIVE_FIELD_NUMBER: _ClassVar[int]
-    VALUE_LOSS_FIELD_NUMBER: _ClassVar[int]
-    epoch: int
-    gradient_loss: float
-    learning_rate: float
-    validation_jacobian_relative: float
-    validation_loss: float
-    validation_value_relative: float
-    value_loss: float
-    def __init__(self, epoch: _Optional[int] = ..., value_loss: _Optional[float] = ..., gradient_loss: _Optional[float] = ..., validation_loss: _Optional[float] = ..., validation_value_relative: _Optional[float] = ..., validation_jacobian_relative: _Optional[float] = ..., learning_rate: _Optional[float] = ...) -> None: ...
-
-class ErrorReport(_message.Message):
-    __slots__ = ["hvp_relative", "jacobian_relative", "jacobian_rmse", "value_relative", "value_rmse"]
-    HVP_RELATIVE_FIELD_NUMBER: _ClassVar[int]
-    JACOBIAN_RELATIVE_FIELD_NUMBER: _ClassVar[int]
-    JACOBIAN_RMSE_FIELD_NUMBER: _ClassVar[int]
-    VALUE_RELATIVE_FIELD_NUMBER: _ClassVar[int]
-    VALUE_RMSE_FIELD_NUMBER: _ClassVar[int]
-    hvp_relative: float
-    jacobian_relative: float
-    jacobian_rmse: _containers.RepeatedScalarFieldContainer[float]
-    value_relative: float
-    value_rmse: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, value_rmse: _Optional[_Iterable[float]] = ..., value_relative: _Optional[float] = ..., jacobian_rmse: _Optional[_Iterable[float]] = ..., jacobian_relative: _Optional[float] = ..., hvp_relative: _Optional[float] = ...) -> None: ...
-
 class GetModelRequest(_message.Message):
     __slots__ = ["name"]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -242,7 +213,7 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., latest_version: _Optional[_Union[ModelVersion, _Mapping]] = ..., version_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelVersion(_message.Message):
-    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "monotone", "name", "network", "output_maps", "parameter_count", "pipeline", "report", "schema", "weights_sha256"]
+    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "monotone", "name", "network", "output_maps", "parameter_count", "pipeline", "pruning", "report", "schema", "weights_sha256"]
     class Convexity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class Extrapolation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -286,6 +257,7 @@ class ModelVersion(_message.Message):
     OUTPUT_MAPS_FIELD_NUMBER: _ClassVar[int]
     PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
     PIPELINE_FIELD_NUMBER: _ClassVar[int]
+    PRUNING_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     SLOPE_DECREASING: ModelVersion.Slope
@@ -306,10 +278,11 @@ class ModelVersion(_message.Message):
     output_maps: _containers.RepeatedCompositeFieldContainer[OutputMap]
     parameter_count: int
     pipeline: Pipeline
+    pruning: _pruning_pb2.PruningReport
     report: TrainingReport
     schema: _datasets_pb2.Schema
     weights_sha256: str
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ..., pipeline: _Optional[_Union[Pipeline, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ..., pipeline: _Optional[_Union[Pipeline, _Mapping]] = ..., pruning: _Optional[_Union[_pruning_pb2.PruningReport, _Mapping]] = ...) -> None: ...
 
 class Network(_message.Message):
     __slots__ = ["activation", "hidden", "residual", "skip"]
@@ -425,11 +398,11 @@ class TrainingReport(_message.Message):
     dataset_version: int
     epochs: int
     gamma: float
-    history: _containers.RepeatedCompositeFieldContainer[EpochRecord]
+    history: _containers.RepeatedCompositeFieldContainer[_progress_pb2.EpochRecord]
     instruction_set: str
     jacobian_samples: int
     job: str
-    leaderboard: _containers.RepeatedCompositeFieldContainer[Trial]
+    leaderboard: _containers.RepeatedCompositeFieldContainer[_progress_pb2.Trial]
     learning_curve: _containers.RepeatedCompositeFieldContainer[ComparisonPoint]
     learning_rate: float
     rollbacks: int
@@ -438,31 +411,8 @@ class TrainingReport(_message.Message):
     stop_reason: TrainingReport.StopReason
     train_seconds: float
     training_samples: int
-    validation: ErrorReport
+    validation: _progress_pb2.ErrorReport
     validation_samples: int
     value_only: ComparisonPoint
     warnings: _containers.RepeatedCompositeFieldContainer[LabelWarning]
-    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[LabelWarning, _Mapping]]] = ..., gamma: _Optional[float] = ..., rollbacks: _Optional[int] = ..., learning_rate: _Optional[float] = ...) -> None: ...
-
-class Trial(_message.Message):
-    __slots__ = ["iterations", "recipe", "score", "state", "validation", "work"]
-    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-        __slots__ = []
-    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
-    RECIPE_FIELD_NUMBER: _ClassVar[int]
-    SCORE_FIELD_NUMBER: _ClassVar[int]
-    STATE_ABANDONED: Trial.State
-    STATE_FAILED: Trial.State
-    STATE_FIELD_NUMBER: _ClassVar[int]
-    STATE_FINISHED: Trial.State
-    STATE_RUNNING: Trial.State
-    STATE_UNSPECIFIED: Trial.State
-    VALIDATION_FIELD_NUMBER: _ClassVar[int]
-    WORK_FIELD_NUMBER: _ClassVar[int]
-    iterations: int
-    recipe: str
-    score: float
-    state: Trial.State
-    validation: ErrorReport
-    work: float
-    def __init__(self, recipe: _Optional[str] = ..., state: _Optional[_Union[Trial.State, str]] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., score: _Optional[float] = ..., work: _Optional[float] = ..., iterations: _Optional[int] = ...) -> None: ...
+    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[_progress_pb2.EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[_progress_pb2.Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[LabelWarning, _Mapping]]] = ..., gamma: _Optional[float] = ..., rollbacks: _Optional[int] = ..., learning_rate: _Optional[float] = ...) -> None: ...

@@ -12,21 +12,21 @@ _sym_db = _symbol_database.Default()
 
 
 from . import derivatives_pb2 as sobolev_dot_v1_dot_derivatives__pb2
-from . import models_pb2 as sobolev_dot_v1_dot_models__pb2
+from . import progress_pb2 as sobolev_dot_v1_dot_progress__pb2
 from . import tensor_pb2 as sobolev_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsobolev/v1/prediction.proto\x12\nsobolev.v1\x1a\x1csobolev/v1/derivatives.proto\x1a\x17sobolev/v1/models.proto\x1a\x17sobolev/v1/tensor.proto\"\x85\x02\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x1d\n\x01x\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12(\n\nquantities\x18\x03 \x03(\x0e\x32\x14.sobolev.v1.Quantity\x12$\n\x08tangents\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08\x61\x64joints\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12.\n\tdata_type\x18\x06 \x01(\x0e\x32\x1b.sobolev.v1.Tensor.DataType\x12\x0f\n\x07outputs\x18\x07 \x03(\x05\x12\x0e\n\x06inputs\x18\x08 \x03(\x05\"\x8f\x03\n\x0fPredictResponse\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08jacobian\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03jvp\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03vjp\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x11\n\tin_domain\x18\x06 \x03(\x08\x12#\n\x07hessian\x18\x07 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\"\n\x06spread\x18\x08 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12+\n\x0fjacobian_spread\x18\t \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03hvp\x18\n \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x30\n\x0fheld_out_errors\x18\x0b \x01(\x0b\x32\x17.sobolev.v1.ErrorReport2\xa5\x01\n\x11PredictionService\x12\x42\n\x07Predict\x12\x1a.sobolev.v1.PredictRequest\x1a\x1b.sobolev.v1.PredictResponse\x12L\n\rPredictStream\x12\x1a.sobolev.v1.PredictRequest\x1a\x1b.sobolev.v1.PredictResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsobolev/v1/prediction.proto\x12\nsobolev.v1\x1a\x1csobolev/v1/derivatives.proto\x1a\x19sobolev/v1/progress.proto\x1a\x17sobolev/v1/tensor.proto\"\x85\x02\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x1d\n\x01x\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12(\n\nquantities\x18\x03 \x03(\x0e\x32\x14.sobolev.v1.Quantity\x12$\n\x08tangents\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08\x61\x64joints\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12.\n\tdata_type\x18\x06 \x01(\x0e\x32\x1b.sobolev.v1.Tensor.DataType\x12\x0f\n\x07outputs\x18\x07 \x03(\x05\x12\x0e\n\x06inputs\x18\x08 \x03(\x05\"\x8f\x03\n\x0fPredictResponse\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08jacobian\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03jvp\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03vjp\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x11\n\tin_domain\x18\x06 \x03(\x08\x12#\n\x07hessian\x18\x07 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\"\n\x06spread\x18\x08 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12+\n\x0fjacobian_spread\x18\t \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03hvp\x18\n \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x30\n\x0fheld_out_errors\x18\x0b \x01(\x0b\x32\x17.sobolev.v1.ErrorReport2\xa5\x01\n\x11PredictionService\x12\x42\n\x07Predict\x12\x1a.sobolev.v1.PredictRequest\x1a\x1b.sobolev.v1.PredictResponse\x12L\n\rPredictStream\x12\x1a.sobolev.v1.PredictRequest\x1a\x1b.sobolev.v1.PredictResponse(\x01\x30\x01\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sobolev.v1.prediction_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _PREDICTREQUEST._serialized_start=124
-  _PREDICTREQUEST._serialized_end=385
-  _PREDICTRESPONSE._serialized_start=388
-  _PREDICTRESPONSE._serialized_end=787
-  _PREDICTIONSERVICE._serialized_start=790
-  _PREDICTIONSERVICE._serialized_end=955
+  _PREDICTREQUEST._serialized_start=126
+  _PREDICTREQUEST._serialized_end=387
+  _PREDICTRESPONSE._serialized_start=390
+  _PREDICTRESPONSE._serialized_end=789
+  _PREDICTIONSERVICE._serialized_start=792
+  _PREDICTIONSERVICE._serialized_end=957
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,5 @@
 from . import derivatives_pb2 as _derivatives_pb2
-from . import models_pb2 as _models_pb2
+from . import progress_pb2 as _progress_pb2
 from . import tensor_pb2 as _tensor_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -41,7 +41,7 @@ class PredictResponse(_message.Message):
     SPREAD_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     VJP_FIELD_NUMBER: _ClassVar[int]
-    held_out_errors: _models_pb2.ErrorReport
+    held_out_errors: _progress_pb2.ErrorReport
     hessian: _tensor_pb2.Tensor
     hvp: _tensor_pb2.Tensor
     in_domain: _containers.RepeatedScalarFieldContainer[bool]
@@ -52,4 +52,4 @@ class PredictResponse(_message.Message):
     spread: _tensor_pb2.Tensor
     value: _tensor_pb2.Tensor
     vjp: _tensor_pb2.Tensor
-    def __init__(self, model_version: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., vjp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., in_domain: _Optional[_Iterable[bool]] = ..., hessian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., spread: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian_spread: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., hvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., held_out_errors: _Optional[_Union[_models_pb2.ErrorReport, _Mapping]] = ...) -> None: ...
+    def __init__(self, model_version: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., vjp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., in_domain: _Optional[_Iterable[bool]] = ..., hessian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., spread: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., jacobian_spread: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., hvp: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., held_out_errors: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ...) -> None: ...
