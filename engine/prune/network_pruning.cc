@@ -1,6 +1,7 @@
 #include "engine/prune/network_pruning.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -265,9 +266,10 @@ void CheckVertices(const nn::Architecture& architecture, const Target& target) {
 
 void CheckPruning(const nn::NetworkSurrogate& network, const NetworkPruningOptions& options) {
   CheckNumPoints(options.num_points);
-  if (options.input_threshold && !(*options.input_threshold >= 0)) {
+  if (options.input_threshold &&
+      !(*options.input_threshold >= 0 && std::isfinite(*options.input_threshold))) {
     throw InvalidArgument("OUT_OF_RANGE", "input_threshold",
-                          "expected 0 or more, got " + Text(*options.input_threshold) +
+                          "expected a finite number of 0 or more, got " + Text(*options.input_threshold) +
                               "; 0.01 of total Sobol indices is usual");
   }
   if (!options.target && options.input_threshold) return;

@@ -357,23 +357,29 @@ v1::PruningReport::Deviation ToProto(const prune::Deviation& deviation) {
   return proto;
 }
 
-v1::PruningReport::Certificate ToProto(const bounds::BoundResult& difference) {
-  const bounds::Enclosure& proved = difference.proven;
-  const bounds::Enclosure& sampled = difference.sampled;
+v1::PruningReport::Certificate ToCertificate(const bounds::BoundResult& values,
+                                             const bounds::BoundResult& all) {
   v1::PruningReport::Certificate proto;
-  for (Index i = 0; i < proved.y_lo.size(); ++i) {
+  for (Index i = 0; i < values.proven.y_lo.size(); ++i) {
+    const auto of_value = [i](const bounds::Enclosure& ranges) {
+      return Magnitude(ranges.y_lo[i], ranges.y_hi[i]);
+    };
     v1::PruningReport::Bound& bound = *proto.add_value();
-    bound.set_sampled(Magnitude(sampled.y_lo[i], sampled.y_hi[i]));
-    bound.set_proved(Magnitude(proved.y_lo[i], proved.y_hi[i]));
+    bound.set_sampled(std::max(of_value(values.sampled), of_value(all.sampled)));
+    bound.set_proved(std::min(of_value(values.proven), of_value(all.proven)));
   }
   // n×m by columns is m×n by rows.
-  for (Index k = 0; k < proved.J_lo.size(); ++k) {
+  for (Index k = 0; k < all.proven.J_lo.size(); ++k) {
+    const auto of_entry = [k](const bounds::Enclosure& ranges) {
+      return Magnitude(ranges.J_lo.data()[k], ranges.J_hi.data()[k]);
+    };
     v1::PruningReport::Bound& bound = *proto.add_jacobian();
-    bound.set_sampled(Magnitude(sampled.J_lo.data()[k], sampled.J_hi.data()[k]));
-    bound.set_proved(Magnitude(proved.J_lo.data()[k], proved.J_hi.data()[k]));
+    bound.set_sampled(of_entry(all.sampled));
+    bound.set_proved(of_entry(all.proven));
   }
-  proto.set_boxes(difference.num_boxes);
-  proto.set_tight(difference.end == bounds::BoundEnd::kTolerance);
+  proto.set_boxes(values.num_boxes + all.num_boxes);
+  proto.set_tight(values.end == bounds::BoundEnd::kTolerance &&
+                  all.end == bounds::BoundEnd::kTolerance);
   return proto;
 }
 

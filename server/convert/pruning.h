@@ -58,7 +58,9 @@ double RetrainingRate(const v1::PruneRequest& request, const train::Options& fro
 
 v1::PruningReport::Size SizeOf(const nn::NetworkSurrogate& network, const std::stop_token& stop);
 v1::PruningReport::Deviation ToProto(const prune::Deviation& deviation);
-v1::PruningReport::Certificate ToProto(const bounds::BoundResult& difference);
+// Of bounds of the difference's values, and of its values and derivatives.
+v1::PruningReport::Certificate ToCertificate(const bounds::BoundResult& values,
+                                             const bounds::BoundResult& all);
 
 }  // namespace sobolev::server
 

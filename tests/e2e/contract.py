@@ -114,6 +114,13 @@ GOOD: dict[str, list[str]] = {
     "ModelService.PlanDerivatives": [
         'model: "models/bad-input/versions/1" tape_memory: 1 workers: 2'
     ],
+    "ModelService.Prune": [
+        'model: "models/bad-input/versions/1" model_id: "bad-input" box { min: -0.5 max: 0.5 } '
+        "box { min: -0.5 max: 0.5 } parts: PARTS_VERTICES rule: RULE_INTERVAL "
+        "compensation: COMPENSATION_MEAN target { fraction: 0.25 } input_threshold: 1e-6 "
+        'retraining { dataset: "datasets/bad-input" dataset_version: 1 steps: 1 alpha: 1 } '
+        'certificate_boxes: 1 num_points: 9 request_id: "{unique}" validate_only: true'
+    ],
     "PredictionService.Predict": [f'model: "models/bad-input" x {X} {QUANTITIES} {DIRECTIONS}'],
     "PredictionService.PredictStream": [
         f'model: "models/bad-input" x {X} {QUANTITIES} {DIRECTIONS}'

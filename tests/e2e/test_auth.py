@@ -51,7 +51,7 @@ ALLOWED = {
     "worker": {"AppendSamples"},
     "writer": {
         *("CreateDataset", "DeleteDataset", "Train", "CancelJob", "DeleteModel", "CreatePipeline"),
-        *("CreateProgram", "DeleteProgram"),
+        *("Prune", "CreateProgram", "DeleteProgram"),
     },
     "admin": set(),
 }

@@ -112,6 +112,7 @@ class PruningReport:
     Attributes:
       source: The version that was pruned.
       job: The name of the job.
+      inputs: Names of the inputs of the source.
       box: [n, 2], where the network was to stay what it is.
       parts: "vertices" or "weights".
       rule: Which went first.
@@ -135,6 +136,7 @@ class PruningReport:
 
     source: str
     job: str
+    inputs: tuple[str, ...]
     box: npt.NDArray[np.float64]
     parts: str
     rule: str
@@ -210,6 +212,7 @@ def from_version(version: models_pb2.ModelVersion) -> PruningReport | None:
     return PruningReport(
         source=report.source,
         job=report.job,
+        inputs=tuple(report.inputs),
         box=records.from_ranges(report.box),
         parts=records.enum_name(_Request.Parts, report.parts),
         rule=records.enum_name(_Request.Rule, report.rule),

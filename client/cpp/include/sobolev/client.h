@@ -22,6 +22,7 @@
 
 #include <sobolev/plans.h>
 #include <sobolev/programs.h>
+#include <sobolev/pruning.h>
 #include <sobolev/rpc_error.h>
 #include <sobolev/types.h>
 #include <sobolev/uploader.h>
@@ -132,6 +133,9 @@ class Client {
   ModelVersion CreatePipeline(const std::string& model_id, const Pipeline& pipeline) const;
   // How the Jacobian of a model version is made with the fewest multiply-adds.
   DerivativePlan PlanDerivatives(const std::string& model, const PlanOptions& options = {}) const;
+
+  // Queues a job that makes a smaller version of a network, and returns at once.
+  Job Prune(const std::string& model, const PruneOptions& options) const;
 
   // ---- Prediction ----
   // At the N columns of X (n×N), by the model's newest version or by the version named. One message

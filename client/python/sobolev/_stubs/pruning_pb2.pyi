@@ -91,7 +91,7 @@ class PruneRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., model_id: _Optional[str] = ..., box: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parts: _Optional[_Union[PruneRequest.Parts, str]] = ..., rule: _Optional[_Union[PruneRequest.Rule, str]] = ..., compensation: _Optional[_Union[PruneRequest.Compensation, str]] = ..., target: _Optional[_Union[PruneRequest.Target, _Mapping]] = ..., input_threshold: _Optional[float] = ..., retraining: _Optional[_Union[PruneRequest.Retraining, _Mapping]] = ..., certificate_boxes: _Optional[int] = ..., num_points: _Optional[int] = ..., seed: _Optional[int] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class PruningReport(_message.Message):
-    __slots__ = ["after", "before", "box", "certificate", "compensation", "job", "parts", "pruned", "pruned_errors", "removed_inputs", "removed_vertices", "removed_weights", "result", "result_errors", "retraining", "rule", "scratch_errors", "seed", "source", "source_errors"]
+    __slots__ = ["after", "before", "box", "certificate", "compensation", "inputs", "job", "parts", "pruned", "pruned_errors", "removed_inputs", "removed_vertices", "removed_weights", "result", "result_errors", "retraining", "rule", "scratch_errors", "seed", "source", "source_errors"]
     class Bound(_message.Message):
         __slots__ = ["proved", "sampled"]
         PROVED_FIELD_NUMBER: _ClassVar[int]
@@ -159,6 +159,7 @@ class PruningReport(_message.Message):
     BOX_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
     COMPENSATION_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     PARTS_FIELD_NUMBER: _ClassVar[int]
     PRUNED_ERRORS_FIELD_NUMBER: _ClassVar[int]
@@ -179,6 +180,7 @@ class PruningReport(_message.Message):
     box: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
     certificate: PruningReport.Certificate
     compensation: PruneRequest.Compensation
+    inputs: _containers.RepeatedScalarFieldContainer[str]
     job: str
     parts: PruneRequest.Parts
     pruned: PruningReport.Deviation
@@ -194,4 +196,4 @@ class PruningReport(_message.Message):
     seed: int
     source: str
     source_errors: _progress_pb2.ErrorReport
-    def __init__(self, source: _Optional[str] = ..., job: _Optional[str] = ..., box: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parts: _Optional[_Union[PruneRequest.Parts, str]] = ..., rule: _Optional[_Union[PruneRequest.Rule, str]] = ..., compensation: _Optional[_Union[PruneRequest.Compensation, str]] = ..., seed: _Optional[int] = ..., before: _Optional[_Union[PruningReport.Size, _Mapping]] = ..., after: _Optional[_Union[PruningReport.Size, _Mapping]] = ..., removed_vertices: _Optional[_Iterable[int]] = ..., removed_weights: _Optional[_Iterable[int]] = ..., removed_inputs: _Optional[_Iterable[_Union[PruningReport.RemovedInput, _Mapping]]] = ..., pruned: _Optional[_Union[PruningReport.Deviation, _Mapping]] = ..., result: _Optional[_Union[PruningReport.Deviation, _Mapping]] = ..., retraining: _Optional[_Union[PruningReport.Retraining, _Mapping]] = ..., source_errors: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., pruned_errors: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., result_errors: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., scratch_errors: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., certificate: _Optional[_Union[PruningReport.Certificate, _Mapping]] = ...) -> None: ...
+    def __init__(self, source: _Optional[str] = ..., job: _Optional[str] = ..., box: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parts: _Optional[_Union[PruneRequest.Parts, str]] = ..., rule: _Optional[_Union[PruneRequest.Rule, str]] = ..., compensation: _Optional[_Union[PruneRequest.Compensation, str]] = ..., seed: _Optional[int] = ..., before: _Optional[_Union[PruningReport.Size, _Mapping]] = ..., after: _Optional[_Union[PruningReport.Size, _Mapping]] = ..., removed_vertices: _Optional[_Iterable[int]] = ..., removed_weights: _Optional[_Iterable[int]] = ..., removed_inputs: _Optional[_Iterable[_Union[PruningReport.RemovedInput, _Mapping]]] = ..., pruned: _Optional[_Union[PruningReport.Deviation, _Mapping]] = ..., result: _Optional[_Union[PruningReport.Deviation, _Mapping]] = ..., retraining: _Optional[_Union[PruningReport.Retraining, _Mapping]] = ..., source_errors: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., pruned_errors: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., result_errors: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., scratch_errors: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., certificate: _Optional[_Union[PruningReport.Certificate, _Mapping]] = ..., inputs: _Optional[_Iterable[str]] = ...) -> None: ...

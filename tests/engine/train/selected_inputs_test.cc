@@ -1,0 +1,99 @@
+// Samples without some of their inputs.
+
+#include "engine/train/selected_inputs.h"
+
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/train/samples.h"
+
+namespace sobolev::train {
+namespace {
+
+constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+
+// Two blocks of three samples of three inputs and two outputs, with labels of every kind.
+struct Samples {
+  Matrix X = Matrix::Random(3, 6);
+  Matrix Y = Matrix::Random(2, 6);
+  Matrix J = Matrix::Random(3, 12);
+  Matrix J_variance = Matrix::Ones(3, 12);
+  Matrix directions = Matrix::Random(3, 6);
+  Matrix jvp = Matrix::Random(2, 6);
+  Matrix adjoints = Matrix::Random(2, 6);
+  Matrix vjp = Matrix::Random(3, 6);
+  Vector weight = Vector::Ones(6);
+
+  SampleSet View() const {
+    SampleSet set{.n = 3, .m = 2, .blocks = {}};
+    for (const Index first : {0, 3}) {
+      SampleBlock& block = set.blocks.emplace_back();
+      block.rows = 3;
+      block.num_tangents = 1;
+      block.num_adjoints = 1;
+      block.x = X.col(first).data();
+      block.y = Y.col(first).data();
+      block.jacobian = J.col(2 * first).data();
+      block.jacobian_variance = J_variance.col(2 * first).data();
+      block.weight = weight.data() + first;
+      block.tangents = directions.col(first).data();
+      block.jvp = jvp.col(first).data();
+      block.adjoints = adjoints.col(first).data();
+      block.vjp = vjp.col(first).data();
+    }
+    return set;
+  }
+};
+
+TEST(SelectedInputsTest, KeepsWhatIsByTheSelectedInputs) {
+  const Samples samples;
+  const SelectedInputs selected(samples.View(), {2, 0}, kNoLimit);
+  const SampleSet& view = selected.view();
+  EXPECT_EQ(view.n, 2);
+  EXPECT_EQ(view.m, 2);
+  EXPECT_EQ(view.NumSamples(), 6);
+  EXPECT_EQ(view.NumJacobians(), 6);
+  EXPECT_EQ(view.NumTangents(), 0);
+  EXPECT_EQ(view.NumAdjoints(), 6);
+  ForEachSample(view, {}, [&](Index s, const Sample& sample) {
+    EXPECT_EQ(sample.x[0], samples.X(2, s));
+    EXPECT_EQ(sample.x[1], samples.X(0, s));
+    EXPECT_EQ(sample.y[1], samples.Y(1, s));
+    for (Index i = 0; i < 2; ++i) {
+      EXPECT_EQ(sample.jacobian[2 * i], samples.J(2, 2 * s + i));
+      EXPECT_EQ(sample.jacobian[2 * i + 1], samples.J(0, 2 * s + i));
+    }
+    EXPECT_EQ(sample.adjoints[1], samples.adjoints(1, s));
+    EXPECT_EQ(sample.vjp[0], samples.vjp(2, s));
+    EXPECT_EQ(sample.vjp[1], samples.vjp(0, s));
+  });
+}
+
+TEST(SelectedInputsTest, AllInputsAreTheSamplesThemselves) {
+  const Samples samples;
+  const SelectedInputs selected(samples.View(), {0, 1, 2}, 0);
+  EXPECT_EQ(selected.view().blocks[1].x, samples.X.col(3).data());
+  EXPECT_EQ(selected.view().NumTangents(), 6);
+}
+
+TEST(SelectedInputsTest, ACopyBeyondTheLimitIsRefused) {
+  const Samples samples;
+  // Of each sample x, two gradients, their variances and an adjoint, by two inputs.
+  constexpr std::size_t kBytes = 6 * 6 * 2 * sizeof(double);
+  EXPECT_NO_THROW(SelectedInputs(samples.View(), {0, 1}, kBytes));
+  try {
+    const SelectedInputs selected(samples.View(), {0, 1}, kBytes - 1);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kResourceExhausted);
+    EXPECT_EQ(error.field(), "dataset");
+  }
+}
+
+}  // namespace
+}  // namespace sobolev::train
