@@ -263,7 +263,7 @@ def _retraining(retraining: pruning_pb2.PruningReport.Retraining) -> Retraining:
 
 def _errors(report: pruning_pb2.PruningReport, field: str) -> reports.Errors | None:
     errors: progress_pb2.ErrorReport = getattr(report, field)
-    return reports.from_errors(errors) if report.HasField(field) else None  # type: ignore[arg-type]
+    return reports.from_errors(errors) if report.HasField(field) else None
 
 
 def _certificate(certificate: pruning_pb2.PruningReport.Certificate, m: int) -> Certificate:
