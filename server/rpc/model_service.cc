@@ -15,6 +15,7 @@
 #include "server/models/pipeline_parts.h"
 #include "server/predict/jacobian_timing.h"
 #include "server/rpc/own_records.h"
+#include "server/rpc/significance_answer.h"
 #include "server/rpc/unary_call.h"
 #include "server/storage/sha256.h"
 
@@ -35,17 +36,21 @@ std::string ParseModelId(const std::string& name, const std::string& field) {
 
 }  // namespace
 
-ModelService::ModelService(Store& store, ModelRegistry& models, Metrics& metrics, ThreadPool& pool)
+ModelService::ModelService(Store& store, ModelRegistry& models, Metrics& metrics, ThreadPool& pool,
+                           ThreadPool& analyses)
     : store_(store),
       models_(models),
       pool_(pool),
+      analyses_(analyses),
       get_metrics_(metrics.Method(RpcType::kUnary, kService, "GetModel")),
       list_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModels")),
       delete_metrics_(metrics.Method(RpcType::kUnary, kService, "DeleteModel")),
       get_version_metrics_(metrics.Method(RpcType::kUnary, kService, "GetModelVersion")),
       list_versions_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModelVersions")),
       create_pipeline_metrics_(metrics.Method(RpcType::kUnary, kService, "CreatePipeline")),
-      plan_derivatives_metrics_(metrics.Method(RpcType::kUnary, kService, "PlanDerivatives")) {}
+      plan_derivatives_metrics_(metrics.Method(RpcType::kUnary, kService, "PlanDerivatives")),
+      analyze_significance_metrics_(
+          metrics.Method(RpcType::kUnary, kService, "AnalyzeSignificance")) {}
 
 grpc::ServerUnaryReactor* ModelService::GetModel(grpc::CallbackServerContext* context,
                                                  const grpc::ByteBuffer* request,
@@ -153,6 +158,17 @@ grpc::ServerUnaryReactor* ModelService::PlanDerivatives(grpc::CallbackServerCont
       plan_derivatives_metrics_, pool_, context, request, response,
       [this](const v1::PlanDerivativesRequest& parsed, v1::DerivativePlan& reply,
              const std::stop_token& stop) { reply = Plan(parsed, stop); });
+}
+
+grpc::ServerUnaryReactor* ModelService::AnalyzeSignificance(grpc::CallbackServerContext* context,
+                                                            const grpc::ByteBuffer* request,
+                                                            grpc::ByteBuffer* response) {
+  return UnaryCall<v1::AnalyzeSignificanceRequest, v1::AnalyzeSignificanceResponse>::Start(
+      analyze_significance_metrics_, analyses_, context, request, response,
+      [this](const v1::AnalyzeSignificanceRequest& parsed, v1::AnalyzeSignificanceResponse& reply,
+             const std::stop_token& stop) {
+        AnswerSignificance(parsed, models_, store_, reply, stop);
+      });
 }
 
 v1::DerivativePlan ModelService::Plan(const v1::PlanDerivativesRequest& request,

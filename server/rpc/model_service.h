@@ -22,12 +22,14 @@ using RawModelService = v1::ModelService::WithRawCallbackMethod_GetModel<
                 v1::ModelService::WithRawCallbackMethod_ListModelVersions<
                     v1::ModelService::WithRawCallbackMethod_CreatePipeline<
                         v1::ModelService::WithRawCallbackMethod_PlanDerivatives<
-                            v1::ModelService::Service>>>>>>>;
+                            v1::ModelService::WithRawCallbackMethod_AnalyzeSignificance<
+                                v1::ModelService::Service>>>>>>>>;
 
 class ModelService final : public RawModelService {
  public:
-  // The references outlive the service.
-  ModelService(Store& store, ModelRegistry& models, Metrics& metrics, ThreadPool& pool);
+  // The references outlive the service. `analyses` does what takes long.
+  ModelService(Store& store, ModelRegistry& models, Metrics& metrics, ThreadPool& pool,
+               ThreadPool& analyses);
 
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
                                      const grpc::ByteBuffer* request,
@@ -50,6 +52,9 @@ class ModelService final : public RawModelService {
   grpc::ServerUnaryReactor* PlanDerivatives(grpc::CallbackServerContext* context,
                                             const grpc::ByteBuffer* request,
                                             grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* AnalyzeSignificance(grpc::CallbackServerContext* context,
+                                                const grpc::ByteBuffer* request,
+                                                grpc::ByteBuffer* response) override;
 
  private:
   v1::DerivativePlan Plan(const v1::PlanDerivativesRequest& request,
@@ -59,6 +64,7 @@ class ModelService final : public RawModelService {
   Store& store_;
   ModelRegistry& models_;
   ThreadPool& pool_;
+  ThreadPool& analyses_;
   MethodMetrics* const get_metrics_;
   MethodMetrics* const list_metrics_;
   MethodMetrics* const delete_metrics_;
@@ -66,6 +72,7 @@ class ModelService final : public RawModelService {
   MethodMetrics* const list_versions_metrics_;
   MethodMetrics* const create_pipeline_metrics_;
   MethodMetrics* const plan_derivatives_metrics_;
+  MethodMetrics* const analyze_significance_metrics_;
 };
 
 }  // namespace sobolev::server
