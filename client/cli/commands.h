@@ -40,6 +40,8 @@ void AddProgramCommands(CLI::App& app, Context& context);
 void AddProgramSampleCommand(CLI::App& group, Context& context);
 // `model plan`, into the group `model`.
 void AddPlanCommand(CLI::App& group, Context& context);
+// `model bound`, `model certify` and `model significance`, likewise.
+void AddGuaranteeCommands(CLI::App& group, Context& context);
 // `token`, which makes what --token takes.
 void AddTokenCommands(CLI::App& app, Context& context);
 // `chain`, plans of derivatives that ask no server.

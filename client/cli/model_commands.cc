@@ -194,7 +194,7 @@ void PrintModelVersion(const client::ModelVersion& version) {
 }
 
 void AddModelCommands(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("model", "List, show, compose, plan and delete models.");
+  CLI::App* group = app.add_subcommand("model", "List, show, compose, plan, bound and delete models.");
   group->require_subcommand(1)->fallthrough();
   group->add_subcommand("list", "List all models with their newest version's errors.")
       ->fallthrough()
@@ -211,6 +211,7 @@ void AddModelCommands(CLI::App& app, Context& context) {
   remove->callback([name, &context] { Delete(*name, context); });
   AddComposeCommand(*group, context);
   AddPlanCommand(*group, context);
+  AddGuaranteeCommands(*group, context);
 }
 
 }  // namespace sobolev::cli
