@@ -24,7 +24,7 @@ constexpr std::size_t kMaxTold = 20;
 
 std::string Field(Index j) { return "box[" + std::to_string(j) + "]"; }
 
-std::string Text(const v1::Range& range) {
+std::string RangeText(const v1::Range& range) {
   return "[" + Text(range.min()) + ", " + Text(range.max()) + "]";
 }
 
@@ -54,8 +54,8 @@ void RequireRangeIn(const v1::Range& range, const v1::Range& domain, bool bounde
   }
   if (!bounded || (domain.min() <= range.min() && range.max() <= domain.max())) return;
   throw InvalidArgument("OUTSIDE_DOMAIN", field,
-                        "expected a range within the domain of the model, " + Text(domain) +
-                            ", got " + Text(range) +
+                        "expected a range within the domain of the model, " + RangeText(domain) +
+                            ", got " + RangeText(range) +
                             "; shrink the box or train with samples in all of it");
 }
 
