@@ -212,6 +212,7 @@ void AddModelCommands(CLI::App& app, Context& context) {
   AddComposeCommand(*group, context);
   AddPlanCommand(*group, context);
   AddGuaranteeCommands(*group, context);
+  AddSignificanceCommand(*group, context);
 }
 
 }  // namespace sobolev::cli

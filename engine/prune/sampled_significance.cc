@@ -66,6 +66,7 @@ SampledSignificance SampleSignificance(const nn::NetworkSurrogate& network, cons
       for (const Matrix& a : values.A) sums.emplace_back(a, network.m());
     }
     for (Index o = 0; o < network.m(); ++o) {
+      ThrowIfStopped(stop);
       const HiddenAdjoints adjoints = Reverse(layers, values, o);
       sums[0].Add(part, adjoints.X_bar, o);
       for (std::size_t l = 0; l < values.A.size(); ++l) {
@@ -103,20 +104,20 @@ SampledInputs SampleInputs(const Surrogate& surrogate, const Box& box,
   const auto num_valid = static_cast<Index>(valid.size());
   SampledInputs sampled{.num_invalid = X.cols() - num_valid};
   if (num_valid == 0) return sampled;
-  const Matrix valid_X = X(Eigen::all, valid);
-  const Matrix valid_Y = Y(Eigen::all, valid);
-  Matrix valid_J(n, m * num_valid);
-  SpreadSums sums(valid_X, m);
+  const Matrix X_valid = X(Eigen::all, valid);
+  const Matrix Y_valid = Y(Eigen::all, valid);
+  Matrix J_valid(n, m * num_valid);
+  SpreadSums sums(X_valid, m);
   for (Index i = 0; i < m; ++i) {
     Matrix gradients(n, num_valid);
     for (Index s = 0; s < num_valid; ++s) {
       gradients.col(s) = J.col(valid[static_cast<std::size_t>(s)] * m + i);
-      valid_J.col(s * m + i) = gradients.col(s);
+      J_valid.col(s * m + i) = gradients.col(s);
     }
-    sums.Add(valid_X, gradients, i);
+    sums.Add(X_valid, gradients, i);
   }
   sampled.significance = sums.Spread();
-  sampled.total_sobol = TotalSobolBounds(box, valid_Y, valid_J);
+  sampled.total_sobol = TotalSobolBounds(box, Y_valid, J_valid);
   return sampled;
 }
 

@@ -33,7 +33,7 @@ constexpr Index kMaxRanges = Index{1} << 19;
 constexpr Index kMaxConditions = 100'000;
 
 void RequireEnclosable(const BoxedFunction& function, bool jacobian) {
-  if (const std::optional<Error> why = WhyNotEnclosable(function, jacobian)) throw *why;
+  if (const std::optional<Error> why = WhyNotEnclosable(function, jacobian)) throw Error(*why);
 }
 
 DerivativeMask ToBoundedMask(const google::protobuf::RepeatedField<int>& quantities) {

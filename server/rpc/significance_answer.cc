@@ -342,7 +342,7 @@ void RequireSupported(const v1::AnalyzeSignificanceRequest& request,
                              "expected a network or a program, got \"" + function.name() +
                                  "\"; ask without cuts, relaxed_sigma is by subdivision");
   }
-  if (std::optional<Error> why = WhyNotEnclosable(function, true)) throw *std::move(why);
+  if (const std::optional<Error> why = WhyNotEnclosable(function, true)) throw Error(*why);
 }
 
 }  // namespace

@@ -381,6 +381,22 @@ def test_models_that_are_no_networks_have_no_weights_and_no_grid(models):
         models["first"].bound({"z": (0, 1)})
 
 
+def test_what_would_take_too_much_is_refused_before_it_begins(client):
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(size=(40, 512)), rng.uniform(size=(40, 256))
+    model = client.train(x, y, model=unique("large"), hidden=[4], epochs=1).wait(progress=False)
+    with pytest.raises(sobolev.FailedPreconditionError, match="model: expected a function of wh"):
+        model.bound(jacobian=True)
+    # A derivative for each of 2^17 pairs is not kept for a thousand boxes.
+    with pytest.raises(sobolev.InvalidArgumentError, match="max_boxes: expected 1 to 5[0-9]* boxes"):
+        model.bound(jacobian=True, max_boxes=1000)
+    with pytest.raises(sobolev.InvalidArgumentError, match="cuts.0..pieces: expected at most"):
+        model.significance(cuts={"x0": 100_000})
+    found = model.significance()
+    assert len(found.inputs) == 512 and found.inputs[0].relaxed_sigma is None
+    assert (found.inputs[0].sampled <= found.inputs[0].sigma).all()
+
+
 def long_request(model: sobolev.Model) -> prediction_pb2.BoundRequest:
     return prediction_pb2.BoundRequest(
         model=model.name, quantities=[1, 2], max_boxes=1_000_000, tolerance=0
