@@ -209,7 +209,7 @@ void PrintModelVersion(const client::ModelVersion& version) {
 
 void AddModelCommands(CLI::App& app, Context& context) {
   CLI::App* group =
-      app.add_subcommand("model", "List, show, compose, plan, prune and delete models.");
+      app.add_subcommand("model", "List, show, compose, plan, bound, prune and delete models.");
   group->require_subcommand(1)->fallthrough();
   group->add_subcommand("list", "List all models with their newest version's errors.")
       ->fallthrough()
@@ -227,6 +227,8 @@ void AddModelCommands(CLI::App& app, Context& context) {
   AddComposeCommand(*group, context);
   AddPlanCommand(*group, context);
   AddPruneCommand(*group, context);
+  AddGuaranteeCommands(*group, context);
+  AddSignificanceCommand(*group, context);
 }
 
 }  // namespace sobolev::cli

@@ -55,6 +55,8 @@ namespace sobolev::server {
 namespace {
 
 constexpr int kMinPoolThreads = 4;
+// For calls that take seconds, of which as many wait as do for the others.
+constexpr int kAnalysisThreads = 2;
 // The exit code of a process whose listener stopped taking connections.
 constexpr int kDeadListener = 3;
 constexpr std::chrono::minutes kJanitorInterval{10};
@@ -134,6 +136,7 @@ struct Server::Parts {
         timeouts(ToMillis(config.call_timeout_seconds)),
         pool(std::max(kMinPoolThreads, ThreadsOrAll(config.threads)),
              static_cast<std::size_t>(config.max_queued_calls)),
+        analyses(kAnalysisThreads, static_cast<std::size_t>(config.max_queued_calls)),
         jobs(JobEnvironment{.store = *store,
                             .models = models,
                             .metrics = metrics,
@@ -144,10 +147,10 @@ struct Server::Parts {
              config.max_running_jobs),
         dataset_service(*store, metrics, pool, config),
         training_service(*store, jobs, metrics, pool, config),
-        model_service(*store, models, jobs, metrics, pool, config),
+        model_service(*store, models, jobs, metrics, pool, analyses, config),
         job_service(*store, jobs, metrics, pool),
         predictor(metrics, config),
-        prediction_service(models, predictor, metrics, pool),
+        prediction_service(*store, models, predictor, metrics, pool, analyses),
         inference_service(*store, models, predictor, metrics, pool,
                           [this] { return serving.load(); }),
         program_service(*store, programs, metrics, pool, config),
@@ -282,6 +285,7 @@ struct Server::Parts {
   AuditLog audit;
   Timeouts timeouts;
   ThreadPool pool;
+  ThreadPool analyses;
   JobManager jobs;
   DatasetService dataset_service;
   TrainingService training_service;

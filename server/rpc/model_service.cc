@@ -16,6 +16,7 @@
 #include "server/predict/jacobian_timing.h"
 #include "server/rpc/own_records.h"
 #include "server/rpc/pruning_request.h"
+#include "server/rpc/significance_answer.h"
 #include "server/rpc/unary_call.h"
 #include "server/storage/sha256.h"
 
@@ -37,11 +38,12 @@ std::string ParseModelId(const std::string& name, const std::string& field) {
 }  // namespace
 
 ModelService::ModelService(Store& store, ModelRegistry& models, JobManager& jobs, Metrics& metrics,
-                           ThreadPool& pool, const ServerConfig& config)
+                           ThreadPool& pool, ThreadPool& analyses, const ServerConfig& config)
     : store_(store),
       models_(models),
       jobs_(jobs),
       pool_(pool),
+      analyses_(analyses),
       config_(config),
       get_metrics_(metrics.Method(RpcType::kUnary, kService, "GetModel")),
       list_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModels")),
@@ -50,7 +52,9 @@ ModelService::ModelService(Store& store, ModelRegistry& models, JobManager& jobs
       list_versions_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModelVersions")),
       create_pipeline_metrics_(metrics.Method(RpcType::kUnary, kService, "CreatePipeline")),
       plan_derivatives_metrics_(metrics.Method(RpcType::kUnary, kService, "PlanDerivatives")),
-      prune_metrics_(metrics.Method(RpcType::kUnary, kService, "Prune")) {}
+      prune_metrics_(metrics.Method(RpcType::kUnary, kService, "Prune")),
+      analyze_significance_metrics_(
+          metrics.Method(RpcType::kUnary, kService, "AnalyzeSignificance")) {}
 
 grpc::ServerUnaryReactor* ModelService::GetModel(grpc::CallbackServerContext* context,
                                                  const grpc::ByteBuffer* request,
@@ -169,6 +173,17 @@ grpc::ServerUnaryReactor* ModelService::Prune(grpc::CallbackServerContext* conte
         const JobRecord job = CheckPruningRequest(
             parsed, store_, models_, static_cast<std::size_t>(config_.job_memory_bytes));
         reply = parsed.validate_only() ? Preview(job) : ToProto(jobs_.Submit(job));
+      });
+}
+
+grpc::ServerUnaryReactor* ModelService::AnalyzeSignificance(grpc::CallbackServerContext* context,
+                                                            const grpc::ByteBuffer* request,
+                                                            grpc::ByteBuffer* response) {
+  return UnaryCall<v1::AnalyzeSignificanceRequest, v1::AnalyzeSignificanceResponse>::Start(
+      analyze_significance_metrics_, analyses_, context, request, response,
+      [this](const v1::AnalyzeSignificanceRequest& parsed, v1::AnalyzeSignificanceResponse& reply,
+             const std::stop_token& stop) {
+        AnswerSignificance(parsed, models_, store_, reply, stop);
       });
 }
 

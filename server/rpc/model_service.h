@@ -25,13 +25,14 @@ using RawModelService = v1::ModelService::WithRawCallbackMethod_GetModel<
                     v1::ModelService::WithRawCallbackMethod_CreatePipeline<
                         v1::ModelService::WithRawCallbackMethod_PlanDerivatives<
                             v1::ModelService::WithRawCallbackMethod_Prune<
-                                v1::ModelService::Service>>>>>>>>;
+                                v1::ModelService::WithRawCallbackMethod_AnalyzeSignificance<
+                                    v1::ModelService::Service>>>>>>>>>;
 
 class ModelService final : public RawModelService {
  public:
-  // The references outlive the service.
+  // The references outlive the service. `analyses` does what takes long.
   ModelService(Store& store, ModelRegistry& models, JobManager& jobs, Metrics& metrics,
-               ThreadPool& pool, const ServerConfig& config);
+               ThreadPool& pool, ThreadPool& analyses, const ServerConfig& config);
 
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
                                      const grpc::ByteBuffer* request,
@@ -57,6 +58,9 @@ class ModelService final : public RawModelService {
   grpc::ServerUnaryReactor* Prune(grpc::CallbackServerContext* context,
                                   const grpc::ByteBuffer* request,
                                   grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* AnalyzeSignificance(grpc::CallbackServerContext* context,
+                                                const grpc::ByteBuffer* request,
+                                                grpc::ByteBuffer* response) override;
 
  private:
   v1::DerivativePlan Plan(const v1::PlanDerivativesRequest& request,
@@ -67,6 +71,7 @@ class ModelService final : public RawModelService {
   ModelRegistry& models_;
   JobManager& jobs_;
   ThreadPool& pool_;
+  ThreadPool& analyses_;
   const ServerConfig& config_;
   MethodMetrics* const get_metrics_;
   MethodMetrics* const list_metrics_;
@@ -76,6 +81,7 @@ class ModelService final : public RawModelService {
   MethodMetrics* const create_pipeline_metrics_;
   MethodMetrics* const plan_derivatives_metrics_;
   MethodMetrics* const prune_metrics_;
+  MethodMetrics* const analyze_significance_metrics_;
 };
 
 }  // namespace sobolev::server

@@ -41,7 +41,7 @@ ALLOWED = {
     },
     "predictor": {
         "Predict",
-        "PlanDerivatives",
+        *("PlanDerivatives", "AnalyzeSignificance", "Bound", "Certify"),
         "PredictStream",
         "Evaluate",
         "Enclose",

@@ -66,6 +66,10 @@ STRINGS: dict[str, tuple[list[str], str]] = {
             "ModelService.CreatePipeline stages.model",
             "ModelService.PlanDerivatives model",
             "ModelService.Prune model",
+            "ModelService.AnalyzeSignificance model",
+            "PredictionService.Bound model",
+            "PredictionService.Bound compare_to",
+            "PredictionService.Certify model",
             "PredictionService.Predict model",
             "PredictionService.PredictStream model",
         ],
@@ -83,6 +87,9 @@ STRINGS: dict[str, tuple[list[str], str]] = {
     **dict.fromkeys(
         [
             "ModelService.CreatePipeline stages.program",
+            "ModelService.AnalyzeSignificance program",
+            "PredictionService.Bound program",
+            "PredictionService.Certify program",
             "ProgramService.GetProgram name",
             "ProgramService.DeleteProgram name",
             "ProgramService.Evaluate program",
@@ -122,6 +129,10 @@ STRINGS: dict[str, tuple[list[str], str]] = {
     "TrainingService.Train spec.input_maps.input": (["", "c", "../x"], "UNKNOWN_NAME"),
     "TrainingService.Train spec.output_maps.output": (["", "c", "../x"], "UNKNOWN_NAME"),
     "ModelService.CreatePipeline stages.inputs.key": (["", "c", "../x"], "UNKNOWN_NAME"),
+    "ModelService.AnalyzeSignificance cuts.input": (["", "c", "../x"], "UNKNOWN_NAME"),
+    "PredictionService.Certify values.output": (["c", "../x"], "UNKNOWN_NAME"),  # None is all.
+    "PredictionService.Certify derivatives.output": (["c", "../x"], "UNKNOWN_NAME"),
+    "PredictionService.Certify derivatives.input": (["c", "../x"], "UNKNOWN_NAME"),
     "ModelService.CreatePipeline stages.inputs": (["", "../x", "a/b"], "INVALID_NAME"),
     "ModelService.CreatePipeline outputs": (["", "c", "../x"], "UNKNOWN_NAME"),
     "GRPCInferenceService.ModelInfer inputs.name": (["", "z", "X"], "UNKNOWN_TENSOR"),

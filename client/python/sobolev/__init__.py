@@ -33,6 +33,15 @@ from sobolev.errors import (
     UnavailableError,
     UnimplementedError,
 )
+from sobolev.guarantees import (
+    Bounds,
+    Certificate,
+    InputSignificance,
+    LayerSignificance,
+    Piece,
+    Significance,
+    VertexSignificance,
+)
 from sobolev.job import Job
 from sobolev.model import Evaluation, Model
 from sobolev.pipelines import Pipeline, Stage
@@ -64,7 +73,9 @@ __version__ = "0.1.0"
 __all__ = [
     "AbortedError",
     "AlreadyExistsError",
+    "Bounds",
     "CancelledError",
+    "Certificate",
     "Client",
     "ComparisonPoint",
     "Curvature",
@@ -78,6 +89,7 @@ __all__ = [
     "Evaluation",
     "FailedPreconditionError",
     "FieldViolation",
+    "InputSignificance",
     "InternalError",
     "InvalidArgumentError",
     "Job",
@@ -85,9 +97,11 @@ __all__ = [
     "JobEvent",
     "JobFailedError",
     "LabelWarning",
+    "LayerSignificance",
     "Model",
     "NotFoundError",
     "PermissionDeniedError",
+    "Piece",
     "Pipeline",
     "Program",
     "ProgramEvaluation",
@@ -98,6 +112,7 @@ __all__ = [
     "ResourceExhaustedError",
     "ReversalCounts",
     "Samples",
+    "Significance",
     "SobolevError",
     "Stage",
     "Statistics",
@@ -108,4 +123,5 @@ __all__ = [
     "UnavailableError",
     "UnimplementedError",
     "Variable",
+    "VertexSignificance",
 ]

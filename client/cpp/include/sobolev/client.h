@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include <sobolev/guarantees.h>
 #include <sobolev/plans.h>
 #include <sobolev/programs.h>
 #include <sobolev/pruning.h>
@@ -142,6 +143,18 @@ class Client {
   // each way: split batches whose values and derivatives pass the message limit.
   Prediction Predict(const std::string& model, const ConstMatrixRef& X,
                      const Quantities& quantities = {}, const PredictionBlock& block = {}) const;
+
+  // ---- Guarantees ----
+  // Of a model, or of a program where the name is "programs/{program}".
+  //
+  // No value and no derivative in the box is outside; with compare_to, no difference of them.
+  Bounds Bound(const std::string& function, const BoundOptions& options = {}) const;
+  // On which part of the box all conditions provably hold.
+  Certificate Certify(const std::string& function, const Conditions& conditions,
+                      const CertifyOptions& options = {}) const;
+  // Which inputs, units of a network and operations of a program matter over the box.
+  Significance AnalyzeSignificance(const std::string& function,
+                                   const SignificanceOptions& options = {}) const;
 
   // ---- Programs ----
   // Returns the existing program if it has the same source. Throws RpcError(kInvalidArgument) with

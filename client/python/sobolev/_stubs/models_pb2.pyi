@@ -3,6 +3,7 @@ from . import datasets_pb2 as _datasets_pb2
 from . import jobs_pb2 as _jobs_pb2
 from . import progress_pb2 as _progress_pb2
 from . import pruning_pb2 as _pruning_pb2
+from . import tensor_pb2 as _tensor_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -10,6 +11,104 @@ from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class AnalyzeSignificanceRequest(_message.Message):
+    __slots__ = ["box", "cuts", "edges", "max_boxes", "max_vertices", "model", "program", "sample_count", "seed"]
+    class Cut(_message.Message):
+        __slots__ = ["geometric", "input", "pieces"]
+        GEOMETRIC_FIELD_NUMBER: _ClassVar[int]
+        INPUT_FIELD_NUMBER: _ClassVar[int]
+        PIECES_FIELD_NUMBER: _ClassVar[int]
+        geometric: bool
+        input: str
+        pieces: int
+        def __init__(self, input: _Optional[str] = ..., pieces: _Optional[int] = ..., geometric: bool = ...) -> None: ...
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    CUTS_FIELD_NUMBER: _ClassVar[int]
+    EDGES_FIELD_NUMBER: _ClassVar[int]
+    MAX_BOXES_FIELD_NUMBER: _ClassVar[int]
+    MAX_VERTICES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    box: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
+    cuts: _containers.RepeatedCompositeFieldContainer[AnalyzeSignificanceRequest.Cut]
+    edges: bool
+    max_boxes: int
+    max_vertices: int
+    model: str
+    program: str
+    sample_count: int
+    seed: int
+    def __init__(self, model: _Optional[str] = ..., program: _Optional[str] = ..., box: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., cuts: _Optional[_Iterable[_Union[AnalyzeSignificanceRequest.Cut, _Mapping]]] = ..., edges: bool = ..., max_boxes: _Optional[int] = ..., sample_count: _Optional[int] = ..., seed: _Optional[int] = ..., max_vertices: _Optional[int] = ...) -> None: ...
+
+class AnalyzeSignificanceResponse(_message.Message):
+    __slots__ = ["box", "edges", "function", "inputs", "invalid_sample_count", "layers", "outputs", "values", "vertex_count", "vertices"]
+    class Input(_message.Message):
+        __slots__ = ["name", "relaxed_sigma", "sampled", "sigma", "sliced_sigma", "total_sobol_bound"]
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        RELAXED_SIGMA_FIELD_NUMBER: _ClassVar[int]
+        SAMPLED_FIELD_NUMBER: _ClassVar[int]
+        SIGMA_FIELD_NUMBER: _ClassVar[int]
+        SLICED_SIGMA_FIELD_NUMBER: _ClassVar[int]
+        TOTAL_SOBOL_BOUND_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        relaxed_sigma: _containers.RepeatedScalarFieldContainer[float]
+        sampled: _containers.RepeatedScalarFieldContainer[float]
+        sigma: _containers.RepeatedScalarFieldContainer[float]
+        sliced_sigma: _containers.RepeatedScalarFieldContainer[float]
+        total_sobol_bound: _containers.RepeatedScalarFieldContainer[float]
+        def __init__(self, name: _Optional[str] = ..., sigma: _Optional[_Iterable[float]] = ..., sliced_sigma: _Optional[_Iterable[float]] = ..., relaxed_sigma: _Optional[_Iterable[float]] = ..., sampled: _Optional[_Iterable[float]] = ..., total_sobol_bound: _Optional[_Iterable[float]] = ...) -> None: ...
+    class Layer(_message.Message):
+        __slots__ = ["sampled", "sigma", "taylor", "value_max", "value_min"]
+        SAMPLED_FIELD_NUMBER: _ClassVar[int]
+        SIGMA_FIELD_NUMBER: _ClassVar[int]
+        TAYLOR_FIELD_NUMBER: _ClassVar[int]
+        VALUE_MAX_FIELD_NUMBER: _ClassVar[int]
+        VALUE_MIN_FIELD_NUMBER: _ClassVar[int]
+        sampled: _tensor_pb2.Tensor
+        sigma: _tensor_pb2.Tensor
+        taylor: _tensor_pb2.Tensor
+        value_max: _tensor_pb2.Tensor
+        value_min: _tensor_pb2.Tensor
+        def __init__(self, value_min: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., value_max: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., sigma: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., sampled: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., taylor: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
+    class Vertex(_message.Message):
+        __slots__ = ["name", "operation", "range", "sampled", "sigma", "stage"]
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        OPERATION_FIELD_NUMBER: _ClassVar[int]
+        RANGE_FIELD_NUMBER: _ClassVar[int]
+        SAMPLED_FIELD_NUMBER: _ClassVar[int]
+        SIGMA_FIELD_NUMBER: _ClassVar[int]
+        STAGE_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        operation: str
+        range: _datasets_pb2.Range
+        sampled: _containers.RepeatedScalarFieldContainer[float]
+        sigma: _containers.RepeatedScalarFieldContainer[float]
+        stage: int
+        def __init__(self, name: _Optional[str] = ..., operation: _Optional[str] = ..., range: _Optional[_Union[_datasets_pb2.Range, _Mapping]] = ..., sigma: _Optional[_Iterable[float]] = ..., sampled: _Optional[_Iterable[float]] = ..., stage: _Optional[int] = ...) -> None: ...
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    EDGES_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    INVALID_SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    VERTEX_COUNT_FIELD_NUMBER: _ClassVar[int]
+    VERTICES_FIELD_NUMBER: _ClassVar[int]
+    box: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
+    edges: _containers.RepeatedCompositeFieldContainer[_tensor_pb2.Tensor]
+    function: str
+    inputs: _containers.RepeatedCompositeFieldContainer[AnalyzeSignificanceResponse.Input]
+    invalid_sample_count: int
+    layers: _containers.RepeatedCompositeFieldContainer[AnalyzeSignificanceResponse.Layer]
+    outputs: _containers.RepeatedScalarFieldContainer[str]
+    values: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
+    vertex_count: int
+    vertices: _containers.RepeatedCompositeFieldContainer[AnalyzeSignificanceResponse.Vertex]
+    def __init__(self, function: _Optional[str] = ..., box: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., outputs: _Optional[_Iterable[str]] = ..., inputs: _Optional[_Iterable[_Union[AnalyzeSignificanceResponse.Input, _Mapping]]] = ..., layers: _Optional[_Iterable[_Union[AnalyzeSignificanceResponse.Layer, _Mapping]]] = ..., edges: _Optional[_Iterable[_Union[_tensor_pb2.Tensor, _Mapping]]] = ..., vertices: _Optional[_Iterable[_Union[AnalyzeSignificanceResponse.Vertex, _Mapping]]] = ..., vertex_count: _Optional[int] = ..., values: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., invalid_sample_count: _Optional[int] = ...) -> None: ...
 
 class ComparisonPoint(_message.Message):
     __slots__ = ["sample_count", "validation"]

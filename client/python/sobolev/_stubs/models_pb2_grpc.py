@@ -57,6 +57,11 @@ class ModelServiceStub(object):
                 request_serializer=sobolev_dot_v1_dot_pruning__pb2.PruneRequest.SerializeToString,
                 response_deserializer=sobolev_dot_v1_dot_jobs__pb2.Job.FromString,
                 )
+        self.AnalyzeSignificance = channel.unary_unary(
+                '/sobolev.v1.ModelService/AnalyzeSignificance',
+                request_serializer=sobolev_dot_v1_dot_models__pb2.AnalyzeSignificanceRequest.SerializeToString,
+                response_deserializer=sobolev_dot_v1_dot_models__pb2.AnalyzeSignificanceResponse.FromString,
+                )
 
 
 class ModelServiceServicer(object):
@@ -134,6 +139,18 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AnalyzeSignificance(self, request, context):
+        """Tells which inputs of a model or program, which units of a network and which operations of a
+        program matter over a box: interval significance, sigma(v) = w([v]) max |dy/dv([x])|
+        (Vassiliadis et al. 2016), which is proved and may be far too large, next to what sampling
+        says, which is neither. Changes nothing. NOT_FOUND for what does not exist; FAILED_PRECONDITION
+        naming `cuts` or `edges` for models that are no networks; RESOURCE_EXHAUSTED for programs of
+        too many operations.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -176,6 +193,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.Prune,
                     request_deserializer=sobolev_dot_v1_dot_pruning__pb2.PruneRequest.FromString,
                     response_serializer=sobolev_dot_v1_dot_jobs__pb2.Job.SerializeToString,
+            ),
+            'AnalyzeSignificance': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnalyzeSignificance,
+                    request_deserializer=sobolev_dot_v1_dot_models__pb2.AnalyzeSignificanceRequest.FromString,
+                    response_serializer=sobolev_dot_v1_dot_models__pb2.AnalyzeSignificanceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -321,5 +343,22 @@ class ModelService(object):
         return grpc.experimental.unary_unary(request, target, '/sobolev.v1.ModelService/Prune',
             sobolev_dot_v1_dot_pruning__pb2.PruneRequest.SerializeToString,
             sobolev_dot_v1_dot_jobs__pb2.Job.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def AnalyzeSignificance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/sobolev.v1.ModelService/AnalyzeSignificance',
+            sobolev_dot_v1_dot_models__pb2.AnalyzeSignificanceRequest.SerializeToString,
+            sobolev_dot_v1_dot_models__pb2.AnalyzeSignificanceResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
