@@ -17,6 +17,8 @@
 #include "engine/base/error.h"
 #include "engine/chain/chain_planner.h"
 #include "engine/chain/chain_text.h"
+#include "engine/chain/memory_plan.h"
+#include "engine/chain/memory_planner.h"
 #include "engine/chain/scheduled_planner.h"
 #include "engine/chain/sparse_planner.h"
 
@@ -29,6 +31,7 @@ struct SolveOptions {
   std::string file;
   Kind kind = Kind::kGeneralized;
   std::optional<std::uint64_t> tape_memory;
+  std::optional<std::uint64_t> memory;
   bool compress = false;
   int workers = 1;
 };
@@ -39,13 +42,16 @@ struct RandomOptions {
   std::uint64_t seed = 1;
 };
 
-// A plan for a chain, what to compare it with, and, for several workers, when it ends.
+// A plan for a chain, what to compare it with, for several workers when it ends, and within a
+// memory what is held when.
 struct Answer {
   chain::HomogeneousCosts homogeneous;
   chain::ChainPlan plan;
   std::optional<chain::ScheduledPlan> scheduled;
+  std::optional<chain::MemoryPlan> within;
 
   chain::Cost optimum() const {
+    if (within) return within->cost;
     return scheduled ? chain::Cost(scheduled->schedule.makespan) : plan.cost;
   }
 };
@@ -62,6 +68,13 @@ void RequireFitting(const ChainFile& file, const SolveOptions& options) {
   if (options.tape_memory && !generalized) {
     throw UsageError("--tape-memory: only with --kind=generalized");
   }
+  if (!options.memory) return;
+  if (!generalized || !file.patterns.empty()) {
+    throw UsageError("--memory: only with --kind=generalized, for a chain without patterns");
+  }
+  if (options.tape_memory || options.workers > 1) {
+    throw UsageError("--memory: not with --tape-memory or --workers");
+  }
 }
 
 Answer Solve(const ChainFile& file, const SolveOptions& options) {
@@ -73,7 +86,10 @@ Answer Solve(const ChainFile& file, const SolveOptions& options) {
   if (options.tape_memory) rules.tape_memory = *options.tape_memory;
   const bool sparse = !file.patterns.empty() && options.kind != Kind::kDense;
   Answer answer;
-  if (options.workers > 1) {
+  if (options.memory) {
+    answer.within = chain::PlanWithinMemory(file.chain, *options.memory);
+    answer.plan = answer.within->plan;
+  } else if (options.workers > 1) {
     if (sparse) throw UsageError("--workers: not for chains with patterns");
     answer.scheduled = chain::PlanScheduled(file.chain, options.workers, rules);
     answer.plan = answer.scheduled->plan;
@@ -132,6 +148,29 @@ Json StepsToJson(const Answer& answer) {
   return steps;
 }
 
+Json MovesToJson(const chain::MemoryPlan& plan) {
+  Json moves = Json::array();
+  for (const chain::MemoryMove& move : plan.moves) {
+    Json json = {{"cost", CostToJson(move.cost)}, {"memory", CostToJson(move.memory)}};
+    switch (move.kind) {
+      case chain::MemoryMove::Kind::kEvaluate:
+        json["kind"] = "evaluate";
+        json["value"] = move.index + 1;
+        break;
+      case chain::MemoryMove::Kind::kDrop:
+        json["kind"] = "drop";
+        json["value"] = move.index;
+        break;
+      case chain::MemoryMove::Kind::kStep:
+        json["kind"] = "step";
+        json["step"] = move.index;
+        break;
+    }
+    moves.push_back(std::move(json));
+  }
+  return moves;
+}
+
 Json AnswerToJson(const Answer& answer) {
   const chain::HomogeneousCosts& costs = answer.homogeneous;
   Json json = {{"optimum", CostToJson(answer.optimum())},
@@ -142,6 +181,12 @@ Json AnswerToJson(const Answer& answer) {
     json["work"] = CostToJson(answer.plan.cost);
     json["lower_bound"] = CostToJson(chain::Cost(answer.scheduled->lower_bound));
     json["proven_optimal"] = answer.scheduled->optimal;
+  }
+  if (answer.within) {
+    json["evaluation"] = CostToJson(answer.within->evaluation);
+    json["memory"] = CostToJson(answer.within->memory);
+    json["proven_optimal"] = answer.within->optimal;
+    json["moves"] = MovesToJson(*answer.within);
   }
   json["saturated"] = answer.optimum().saturated() || costs.tangent.saturated() ||
                       costs.adjoint.saturated() || costs.preaccumulation.saturated();
@@ -166,7 +211,13 @@ void Print(const Answer& answer) {
                       : " (at least " + std::to_string(answer.scheduled->lower_bound) + ")")
               << ", with work of " << CostText(answer.plan.cost);
   }
+  if (answer.within) {
+    std::cout << (answer.within->optimal ? " (proven)" : "") << ", with "
+              << CostText(answer.within->evaluation) << " to evaluate values\n"
+              << "memory           " << CostText(answer.within->memory);
+  }
   std::cout << "\n\n" << ToTree(answer.plan);
+  if (answer.within) std::cout << '\n' << ToText(*answer.within);
 }
 
 // Runs engine code, whose complaints are about what the user gave.
@@ -198,6 +249,12 @@ void AddSolve(CLI::App& group, Context& context) {
       ->add_option("--tape-memory", options->tape_memory,
                    "Adjoints only through factors with at most that many edges")
       ->type_name("EDGES")
+      ->check(CLI::Validator(IsUint64, ""));
+  solve
+      ->add_option("--memory", options->memory,
+                   "Hold at most that many numbers of values, Jacobians and tapes at a time, and "
+                   "count what it takes to evaluate values")
+      ->type_name("NUMBERS")
       ->check(CLI::Validator(IsUint64, ""));
   solve->add_flag("--compress", options->compress,
                   "Carry columns (rows) of a result together that share no row (column), as the "

@@ -303,9 +303,9 @@ std::uint64_t MemorySearch::LeastMemory() {
   };
   add({}, 0);
   while (true) {
-    const auto [memory, place] = open.top();
+    const std::uint64_t memory = open.top().first;
+    const State state = states[open.top().second];
     open.pop();
-    const State state = states[place];
     if (IsDone(state)) return memory;
     if (least.at(state) < memory) continue;
     ThrowIfStopped(stop_);

@@ -139,7 +139,8 @@ class BruteForce {
         open;
     open.emplace(0, State{});
     while (!open.empty()) {
-      const auto [so_far, state] = open.top();
+      const std::uint64_t so_far = open.top().first;
+      const State state = open.top().second;
       open.pop();
       if (best.at(state) < so_far) continue;
       if (state == goal) return so_far;
