@@ -34,12 +34,20 @@ struct SolveOptions {
   std::optional<std::uint64_t> memory;
   bool compress = false;
   int workers = 1;
+  std::string weights;
 };
 
 struct RandomOptions {
   int length = 10;
   std::uint64_t max_size = 10;
   std::uint64_t seed = 1;
+};
+
+// The plan that is best with weights.
+struct Weighted {
+  chain::ChainWeights weights;
+  chain::ChainPlan plan;
+  std::optional<chain::ScheduledPlan> scheduled;
 };
 
 // A plan for a chain, what to compare it with, for several workers when it ends, and within a
@@ -49,6 +57,7 @@ struct Answer {
   chain::ChainPlan plan;
   std::optional<chain::ScheduledPlan> scheduled;
   std::optional<chain::MemoryPlan> within;
+  std::optional<Weighted> weighted;
 
   chain::Cost optimum() const {
     if (within) return within->cost;
@@ -68,6 +77,9 @@ void RequireFitting(const ChainFile& file, const SolveOptions& options) {
   if (options.tape_memory && !generalized) {
     throw UsageError("--tape-memory: only with --kind=generalized");
   }
+  if (!options.weights.empty() && options.memory) {
+    throw UsageError("--weights: not with --memory");
+  }
   if (!options.memory) return;
   if (!generalized || !file.patterns.empty()) {
     throw UsageError("--memory: only with --kind=generalized, for a chain without patterns");
@@ -75,6 +87,14 @@ void RequireFitting(const ChainFile& file, const SolveOptions& options) {
   if (options.tape_memory || options.workers > 1) {
     throw UsageError("--memory: not with --tape-memory or --workers");
   }
+}
+
+chain::ChainWeights ParseWeights(const std::string& text) {
+  const auto weights = ParseList<std::uint64_t>("--weights", text);
+  if (weights.size() != 3) {
+    throw UsageError("--weights: expected three whole numbers, of tangents, adjoints and products");
+  }
+  return {.tangent = weights[0], .adjoint = weights[1], .product = weights[2]};
 }
 
 Answer Solve(const ChainFile& file, const SolveOptions& options) {
@@ -85,18 +105,29 @@ Answer Solve(const ChainFile& file, const SolveOptions& options) {
   }
   if (options.tape_memory) rules.tape_memory = *options.tape_memory;
   const bool sparse = !file.patterns.empty() && options.kind != Kind::kDense;
+  if (sparse && options.workers > 1) throw UsageError("--workers: not for chains with patterns");
+  const auto plan_by = [&](const chain::ChainRules& by,
+                           std::optional<chain::ScheduledPlan>& scheduled) {
+    if (options.workers > 1) {
+      scheduled = chain::PlanScheduled(file.chain, options.workers, by);
+      return scheduled->plan;
+    }
+    return sparse ? chain::PlanSparseChain(file.chain, file.patterns, by, options.compress)
+                  : chain::PlanChain(file.chain, by);
+  };
   Answer answer;
   if (options.memory) {
     answer.within = chain::PlanWithinMemory(file.chain, *options.memory);
     answer.plan = answer.within->plan;
-  } else if (options.workers > 1) {
-    if (sparse) throw UsageError("--workers: not for chains with patterns");
-    answer.scheduled = chain::PlanScheduled(file.chain, options.workers, rules);
-    answer.plan = answer.scheduled->plan;
-  } else if (sparse) {
-    answer.plan = chain::PlanSparseChain(file.chain, file.patterns, rules, options.compress);
   } else {
-    answer.plan = chain::PlanChain(file.chain, rules);
+    answer.plan = plan_by(rules, answer.scheduled);
+  }
+  if (!options.weights.empty()) {
+    answer.weighted.emplace();
+    answer.weighted->weights = ParseWeights(options.weights);
+    chain::ChainRules weighted = rules;
+    weighted.weights = answer.weighted->weights;
+    answer.weighted->plan = plan_by(weighted, answer.weighted->scheduled);
   }
   if (rules.given_factors) {
     answer.homogeneous = chain::AccumulationCosts(file.chain);
@@ -129,19 +160,20 @@ const char* Name(chain::StepKind kind) {
   return "";
 }
 
-Json StepsToJson(const Answer& answer) {
+Json StepsToJson(const chain::ChainPlan& plan,
+                 const std::optional<chain::ScheduledPlan>& scheduled) {
   Json steps = Json::array();
-  for (std::size_t s = 0; s < answer.plan.steps.size(); ++s) {
-    const chain::PlanStep& step = answer.plan.steps[s];
+  for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+    const chain::PlanStep& step = plan.steps[s];
     Json json = {{"kind", Name(step.kind)},
                  {"first", step.first + 1},
                  {"last", step.last + 1},
                  {"cost", CostToJson(step.cost)}};
     if (step.later >= 0) json["later"] = step.later;
     if (step.earlier >= 0) json["earlier"] = step.earlier;
-    if (answer.scheduled) {
-      json["worker"] = answer.scheduled->schedule.slots[s].worker;
-      json["start"] = CostToJson(chain::Cost(answer.scheduled->schedule.slots[s].start));
+    if (scheduled) {
+      json["worker"] = scheduled->schedule.slots[s].worker;
+      json["start"] = CostToJson(chain::Cost(scheduled->schedule.slots[s].start));
     }
     steps.push_back(std::move(json));
   }
@@ -171,6 +203,20 @@ Json MovesToJson(const chain::MemoryPlan& plan) {
   return moves;
 }
 
+// What the best plan with weights costs with them, and what the one without does.
+Json WeightedToJson(const Answer& answer) {
+  const Weighted& weighted = *answer.weighted;
+  Json json = {
+      {"weights", {weighted.weights.tangent, weighted.weights.adjoint, weighted.weights.product}},
+      {"cost", CostToJson(weighted.plan.cost)},
+      {"cost_of_optimum", CostToJson(CostWith(answer.plan, {}, weighted.weights))},
+      {"multiply_adds", CostToJson(CostWith(weighted.plan, weighted.weights, {}))},
+      {"plan", ToText(weighted.plan)},
+      {"steps", StepsToJson(weighted.plan, weighted.scheduled)}};
+  if (weighted.scheduled) json["makespan"] = CostToJson(weighted.scheduled->schedule.makespan);
+  return json;
+}
+
 Json AnswerToJson(const Answer& answer) {
   const chain::HomogeneousCosts& costs = answer.homogeneous;
   Json json = {{"optimum", CostToJson(answer.optimum())},
@@ -189,9 +235,11 @@ Json AnswerToJson(const Answer& answer) {
     json["moves"] = MovesToJson(*answer.within);
   }
   json["saturated"] = answer.optimum().saturated() || costs.tangent.saturated() ||
-                      costs.adjoint.saturated() || costs.preaccumulation.saturated();
+                      costs.adjoint.saturated() || costs.preaccumulation.saturated() ||
+                      (answer.weighted && answer.weighted->plan.cost.saturated());
   json["plan"] = ToText(answer.plan);
-  json["steps"] = StepsToJson(answer);
+  json["steps"] = StepsToJson(answer.plan, answer.scheduled);
+  if (answer.weighted) json["weighted"] = WeightedToJson(answer);
   return json;
 }
 
@@ -218,6 +266,16 @@ void Print(const Answer& answer) {
   }
   std::cout << "\n\n" << ToTree(answer.plan);
   if (answer.within) std::cout << '\n' << ToText(*answer.within);
+  if (!answer.weighted) return;
+  const Weighted& weighted = *answer.weighted;
+  std::cout << "\nWith weights " << weighted.weights.tangent << " for tangents, "
+            << weighted.weights.adjoint << " for adjoints and " << weighted.weights.product
+            << " for products it costs " << CostText(CostWith(answer.plan, {}, weighted.weights))
+            << ". The best then";
+  if (weighted.scheduled) {
+    std::cout << " ends at " << weighted.scheduled->schedule.makespan << " and";
+  }
+  std::cout << " costs " << CostText(weighted.plan.cost) << ":\n\n" << ToTree(weighted.plan);
 }
 
 // Runs engine code, whose complaints are about what the user gave.
@@ -256,6 +314,11 @@ void AddSolve(CLI::App& group, Context& context) {
                    "count what it takes to evaluate values")
       ->type_name("NUMBERS")
       ->check(CLI::Validator(IsUint64, ""));
+  solve
+      ->add_option("--weights", options->weights,
+                   "Also find the plan that is best if multiply-adds of tangents, adjoints and "
+                   "products cost that much")
+      ->type_name("T,A,P");
   solve->add_flag("--compress", options->compress,
                   "Carry columns (rows) of a result together that share no row (column), as the "
                   "patterns tell");

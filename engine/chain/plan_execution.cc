@@ -72,25 +72,6 @@ class Jacobians {
   bool by_rows_ = false;
 };
 
-// F'_{j,i} = F'_{j,k+1} F'_{k,i} at each point, by rows.
-Jacobians Multiply(Jacobians& later, Jacobians& earlier, Index num_points) {
-  const Matrix& left = earlier.Rows();  // n×(m_k·N)
-  const Matrix& right = later.Rows();   // m_k×(m_j·N)
-  const Index inner = right.rows();
-  const Index m = right.cols() / num_points;
-  Matrix rows(left.rows(), right.cols());
-  // Column by column, so that a point has the same bits wherever it lies in the batch.
-  for (Index s = 0; s < num_points; ++s) {
-    for (Index column = s * m; column < (s + 1) * m; ++column) {
-      rows.col(column) = left.col(s * inner) * right(0, column);
-      for (Index k = 1; k < inner; ++k) {
-        rows.col(column) += left.col(s * inner + k) * right(k, column);
-      }
-    }
-  }
-  return Jacobians::ByRows(std::move(rows), m);
-}
-
 // Makes the steps of a plan.
 class Execution {
  public:
@@ -137,7 +118,8 @@ class Execution {
       case StepKind::kAdjoint:
         return Adjoints(step.first, later.Rows());
       case StepKind::kProduct:
-        return Multiply(later, earlier, num_points_);
+        return Jacobians::ByRows(MultiplyJacobians(later.Rows(), earlier.Rows(), num_points_),
+                                 later.Rows().cols() / num_points_);
     }
     return {};
   }
@@ -181,6 +163,22 @@ class Execution {
 };
 
 }  // namespace
+
+Matrix MultiplyJacobians(const Matrix& later, const Matrix& earlier, Index num_points) {
+  const Index inner = later.rows();
+  const Index m = later.cols() / num_points;
+  Matrix rows(earlier.rows(), later.cols());
+  // Column by column, so that a point has the same bits wherever it lies in the batch.
+  for (Index s = 0; s < num_points; ++s) {
+    for (Index column = s * m; column < (s + 1) * m; ++column) {
+      rows.col(column) = earlier.col(s * inner) * later(0, column);
+      for (Index k = 1; k < inner; ++k) {
+        rows.col(column) += earlier.col(s * inner + k) * later(k, column);
+      }
+    }
+  }
+  return rows;
+}
 
 Matrix ExecutePlan(const ChainPlan& plan, const std::vector<LinearisedFactor>& factors,
                    Index num_points, const std::stop_token& stop) {

@@ -108,6 +108,35 @@ def test_workers_end_earlier_with_no_less_work(offline):
     assert max(ends) == together["optimum"]
 
 
+def test_weights_change_the_plan_or_not(offline):
+    # Two narrow ends: all in adjoints, but for weights that make them dear.
+    factors = [{"n": 6, "m": 6, "edges": 40}, {"n": 6, "m": 5, "edges": 30}]
+    alone = solve(offline, factors)
+    equal = solve(offline, factors, "--weights=1,1,1")
+    assert equal["weighted"]["plan"] == alone["plan"]
+    assert equal["weighted"]["cost"] == equal["weighted"]["cost_of_optimum"] == alone["optimum"]
+    assert {key: equal[key] for key in alone} == alone
+    # Adjoints at twice the price: 5 (30 + 40) 2 = 700 against 6 (30 + 40) = 420 tangents.
+    dear = solve(offline, factors, "--weights=1,2,100")
+    assert alone["optimum"] == 350
+    assert dear["weighted"]["weights"] == [1, 2, 100]
+    assert dear["weighted"]["cost_of_optimum"] == 700
+    assert dear["weighted"]["cost"] == dear["weighted"]["multiply_adds"] == 420
+    assert dear["weighted"]["plan"] == "T2(J1t)"
+    together = solve(offline, factors, "--weights=1,2,1", "--workers=2")["weighted"]
+    ends = [int(step["start"]) + int(step["cost"]) for step in together["steps"]]
+    assert together["makespan"] == max(ends)
+    text = json.dumps({"factors": factors})
+    assert offline.ok("chain", "solve", "-", "--weights=1,2,100", stdin=text).endswith(
+        "\n"
+        "With weights 1 for tangents, 2 for adjoints and 100 for products it costs 700. "
+        "The best then costs 420:\n"
+        "\n"
+        "F'1..2: tangents through factor 2 of  (180)\n"
+        "  F'1: tangents of factor 1  (240)\n"
+    )
+
+
 def replay(factors: list[dict], answer: dict) -> tuple[int, int]:
     """What the moves of a plan cost and hold, by carrying them out."""
     values, jacobians, cost, most = {}, {}, 0, 0
@@ -249,6 +278,16 @@ def test_bad_options_are_refused(offline):
     assert "--memory" in refusal(offline, chain, "--memory", "-1")
     assert refusal(offline, chain, "--memory=3") == (
         "memory: expected at least 4, without which there is no plan, got 3"
+    )
+    assert refusal(offline, chain, "--weights=1,2") == (
+        "--weights: expected three whole numbers, of tangents, adjoints and products"
+    )
+    assert "--weights: expected whole numbers" in refusal(offline, chain, "--weights=1,2,x")
+    assert refusal(offline, chain, "--weights=1,0,1") == (
+        "weights.adjoint: expected 1 to 1048576, got 0"
+    )
+    assert refusal(offline, chain, "--weights=1,1,1", "--memory=9") == (
+        "--weights: not with --memory"
     )
     assert offline.run("chain", "solve", "nowhere.json").returncode == 2
     assert offline.run("chain", "random", "--length", "0").returncode == 2
