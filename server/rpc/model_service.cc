@@ -193,12 +193,17 @@ v1::DerivativePlan ModelService::Plan(const v1::PlanDerivativesRequest& request,
   const ModelRegistry::Handle model = models_.Get(ref.id, ref.version);
   v1::DerivativePlan plan = server::PlanDerivatives(request, *model->surrogate, stop);
   plan.set_model(ModelVersionName(model->model_id, model->version));
-  for (const JacobianTiming& timing : TimeJacobians(*model, stop)) {
+  const std::vector<JacobianTiming> timings = TimeJacobians(*model, stop);
+  for (const JacobianTiming& timing : timings) {
     v1::DerivativePlan::Timing& added = *plan.add_timings();
     added.set_mode(timing.mode);
     added.set_cost(static_cast<std::int64_t>(std::min(timing.multiply_adds, 9e18)));
     added.set_predicted_seconds(timing.predicted_seconds);
     if (timing.measured_seconds) added.set_measured_seconds(*timing.measured_seconds);
+  }
+  if (plan.has_makespan() || plan.has_memory()) return plan;
+  if (const auto seconds = TimeMultiplyAdds(timings)) {
+    Calibrate(request, *model->surrogate, *seconds, stop, plan);
   }
   return plan;
 }

@@ -317,16 +317,18 @@ class Model:
         return self.evaluate(x).in_domain
 
     def plan_derivatives(
-        self, *, tape_memory: int | None = None, workers: int = 1
+        self, *, tape_memory: int | None = None, workers: int = 1, memory: int | None = None
     ) -> plans.DerivativePlan:
         """How the Jacobian is made with the fewest multiply-adds, and what it takes on the server.
 
         Args:
           tape_memory: Adjoints only through factors with at most that many edges; None: all.
           workers: With several, the plan that ends first instead of the one with the least work.
+          memory: Hold at most that many numbers of values, Jacobians and tapes of a point at a
+            time, and evaluate again what was not kept; not with the other two.
         """
         request = models_pb2.PlanDerivativesRequest(
-            model=self.name, tape_memory=tape_memory, workers=workers
+            model=self.name, tape_memory=tape_memory, workers=workers, memory=memory
         )
         message = self._connection.call(self._connection.models.PlanDerivatives, request)
         return plans.from_message(message)

@@ -139,7 +139,24 @@ class DeleteModelResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class DerivativePlan(_message.Message):
-    __slots__ = ["adjoint_cost", "bracketing", "cost", "dense_product_cost", "factors", "makespan", "makespan_lower_bound", "method", "model", "preaccumulation_cost", "proven_optimal", "steps", "tangent_cost", "timings"]
+    __slots__ = ["adjoint_cost", "bracketing", "calibrated", "cost", "dense_product_cost", "evaluation_cost", "factors", "makespan", "makespan_lower_bound", "memory", "method", "model", "moves", "preaccumulation_cost", "proven_optimal", "steps", "tangent_cost", "timings"]
+    class Calibrated(_message.Message):
+        __slots__ = ["adjoint_seconds", "fastest_bracketing", "fastest_cost", "fastest_seconds", "optimum_seconds", "product_seconds", "tangent_seconds"]
+        ADJOINT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+        FASTEST_BRACKETING_FIELD_NUMBER: _ClassVar[int]
+        FASTEST_COST_FIELD_NUMBER: _ClassVar[int]
+        FASTEST_SECONDS_FIELD_NUMBER: _ClassVar[int]
+        OPTIMUM_SECONDS_FIELD_NUMBER: _ClassVar[int]
+        PRODUCT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+        TANGENT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+        adjoint_seconds: float
+        fastest_bracketing: str
+        fastest_cost: int
+        fastest_seconds: float
+        optimum_seconds: float
+        product_seconds: float
+        tangent_seconds: float
+        def __init__(self, tangent_seconds: _Optional[float] = ..., adjoint_seconds: _Optional[float] = ..., product_seconds: _Optional[float] = ..., optimum_seconds: _Optional[float] = ..., fastest_seconds: _Optional[float] = ..., fastest_cost: _Optional[int] = ..., fastest_bracketing: _Optional[str] = ...) -> None: ...
     class Factor(_message.Message):
         __slots__ = ["edges", "label", "m", "n"]
         EDGES_FIELD_NUMBER: _ClassVar[int]
@@ -151,6 +168,25 @@ class DerivativePlan(_message.Message):
         m: int
         n: int
         def __init__(self, label: _Optional[str] = ..., n: _Optional[int] = ..., m: _Optional[int] = ..., edges: _Optional[int] = ...) -> None: ...
+    class Move(_message.Message):
+        __slots__ = ["cost", "kind", "memory", "step", "value"]
+        class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+            __slots__ = []
+        COST_FIELD_NUMBER: _ClassVar[int]
+        KIND_DROP: DerivativePlan.Move.Kind
+        KIND_EVALUATE: DerivativePlan.Move.Kind
+        KIND_FIELD_NUMBER: _ClassVar[int]
+        KIND_STEP: DerivativePlan.Move.Kind
+        KIND_UNSPECIFIED: DerivativePlan.Move.Kind
+        MEMORY_FIELD_NUMBER: _ClassVar[int]
+        STEP_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        cost: int
+        kind: DerivativePlan.Move.Kind
+        memory: int
+        step: int
+        value: int
+        def __init__(self, kind: _Optional[_Union[DerivativePlan.Move.Kind, str]] = ..., value: _Optional[int] = ..., step: _Optional[int] = ..., cost: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
     class Step(_message.Message):
         __slots__ = ["cost", "earlier", "first", "kind", "last", "later", "start", "worker"]
         class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -191,13 +227,17 @@ class DerivativePlan(_message.Message):
         def __init__(self, mode: _Optional[str] = ..., cost: _Optional[int] = ..., predicted_seconds: _Optional[float] = ..., measured_seconds: _Optional[float] = ...) -> None: ...
     ADJOINT_COST_FIELD_NUMBER: _ClassVar[int]
     BRACKETING_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATED_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
     DENSE_PRODUCT_COST_FIELD_NUMBER: _ClassVar[int]
+    EVALUATION_COST_FIELD_NUMBER: _ClassVar[int]
     FACTORS_FIELD_NUMBER: _ClassVar[int]
     MAKESPAN_FIELD_NUMBER: _ClassVar[int]
     MAKESPAN_LOWER_BOUND_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    MOVES_FIELD_NUMBER: _ClassVar[int]
     PREACCUMULATION_COST_FIELD_NUMBER: _ClassVar[int]
     PROVEN_OPTIMAL_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -205,19 +245,23 @@ class DerivativePlan(_message.Message):
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     adjoint_cost: int
     bracketing: str
+    calibrated: DerivativePlan.Calibrated
     cost: int
     dense_product_cost: int
+    evaluation_cost: int
     factors: _containers.RepeatedCompositeFieldContainer[DerivativePlan.Factor]
     makespan: int
     makespan_lower_bound: int
+    memory: int
     method: str
     model: str
+    moves: _containers.RepeatedCompositeFieldContainer[DerivativePlan.Move]
     preaccumulation_cost: int
     proven_optimal: bool
     steps: _containers.RepeatedCompositeFieldContainer[DerivativePlan.Step]
     tangent_cost: int
     timings: _containers.RepeatedCompositeFieldContainer[DerivativePlan.Timing]
-    def __init__(self, model: _Optional[str] = ..., factors: _Optional[_Iterable[_Union[DerivativePlan.Factor, _Mapping]]] = ..., tangent_cost: _Optional[int] = ..., adjoint_cost: _Optional[int] = ..., preaccumulation_cost: _Optional[int] = ..., dense_product_cost: _Optional[int] = ..., cost: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[DerivativePlan.Step, _Mapping]]] = ..., bracketing: _Optional[str] = ..., method: _Optional[str] = ..., timings: _Optional[_Iterable[_Union[DerivativePlan.Timing, _Mapping]]] = ..., makespan: _Optional[int] = ..., makespan_lower_bound: _Optional[int] = ..., proven_optimal: bool = ...) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., factors: _Optional[_Iterable[_Union[DerivativePlan.Factor, _Mapping]]] = ..., tangent_cost: _Optional[int] = ..., adjoint_cost: _Optional[int] = ..., preaccumulation_cost: _Optional[int] = ..., dense_product_cost: _Optional[int] = ..., cost: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[DerivativePlan.Step, _Mapping]]] = ..., bracketing: _Optional[str] = ..., method: _Optional[str] = ..., timings: _Optional[_Iterable[_Union[DerivativePlan.Timing, _Mapping]]] = ..., makespan: _Optional[int] = ..., makespan_lower_bound: _Optional[int] = ..., proven_optimal: bool = ..., moves: _Optional[_Iterable[_Union[DerivativePlan.Move, _Mapping]]] = ..., evaluation_cost: _Optional[int] = ..., memory: _Optional[int] = ..., calibrated: _Optional[_Union[DerivativePlan.Calibrated, _Mapping]] = ...) -> None: ...
 
 class GetModelRequest(_message.Message):
     __slots__ = ["name"]
@@ -445,14 +489,16 @@ class PipelineStage(_message.Message):
     def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, str]] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class PlanDerivativesRequest(_message.Message):
-    __slots__ = ["model", "tape_memory", "workers"]
+    __slots__ = ["memory", "model", "tape_memory", "workers"]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TAPE_MEMORY_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
+    memory: int
     model: str
     tape_memory: int
     workers: int
-    def __init__(self, model: _Optional[str] = ..., tape_memory: _Optional[int] = ..., workers: _Optional[int] = ...) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., tape_memory: _Optional[int] = ..., workers: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
 
 class TrainingReport(_message.Message):
     __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "gamma", "history", "instruction_set", "jacobian_samples", "job", "leaderboard", "learning_curve", "learning_rate", "rollbacks", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples", "value_only", "warnings"]
