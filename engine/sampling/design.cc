@@ -136,13 +136,12 @@ Error NoMorePoints(const Work& work, Index found, Index wanted, bool are_repeate
 void AppendFrom(const Sequence& sequence, Index wanted, Work& work, DesignPoints& design) {
   constexpr Index kMinBatch = 64;
   constexpr Index kMaxBatch = 4096;
-  const Index begin = design.X.cols();
-  const Index end = begin + wanted;
+  Index found = design.X.cols();
+  const Index end = found + wanted;
   design.X.conservativeResize(work.domain.n(), end);
   design.U.conservativeResize(work.domain.num_free(), end);
   // Points that exist may be those of this sequence.
   const Index max_rejections = work.options.max_rejections + work.continuation.existing.cols();
-  Index found = begin;
   Index rejected = 0;  // In a row.
   bool are_repeated = false;
   while (found < end) {
@@ -157,7 +156,7 @@ void AppendFrom(const Sequence& sequence, Index wanted, Work& work, DesignPoints
         are_repeated |= is_repeated;
         ++design.num_rejected;
         if (++rejected <= max_rejections) continue;
-        throw NoMorePoints(work, found - begin, wanted, are_repeated);
+        throw NoMorePoints(work, found, end, are_repeated);
       }
       rejected = 0;
       work.points.Insert(X.col(s));

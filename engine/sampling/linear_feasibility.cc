@@ -84,7 +84,7 @@ class FirstPhase {
     for (Index i = 0; i < k_; ++i) {
       const double slope = T_(i, entering);
       const Index basic = basis_[static_cast<std::size_t>(i)];
-      double step = length;
+      double step = std::numeric_limits<double>::infinity();
       bool upper = false;
       if (slope > kTolerance && value_(i) >= -kTolerance) {
         step = std::max(0.0, value_(i)) / slope;

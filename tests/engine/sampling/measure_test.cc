@@ -55,8 +55,8 @@ TEST(MeasureTest, QuantilesInvertProbabilities) {
     for (double u = 1.0 / 64; u < 1; u += 1.0 / 64) {
       const double t = measure.Quantile(u);
       EXPECT_GE(t, previous);
-      // A rounded t moves the probability by its density.
-      EXPECT_NEAR(measure.Probability(t), u, 1e-13 + 1e-15 * measure.Density(t))
+      // Logarithms of 10⁵ for the largest shapes of beta measures lose five digits.
+      EXPECT_NEAR(measure.Probability(t), u, 1e-11 + 1e-15 * measure.Density(t))
           << spec.index() << " at " << u;
       previous = t;
     }
