@@ -30,10 +30,10 @@ class FirstPhase {
   FirstPhase(const Matrix& A, const Vector& b)
       : k_(A.rows()),
         n_(A.cols()),
-        T_(k_, n_ + k_),
+        tableau_(k_, n_ + k_),
         value_(b),
         basis_(static_cast<std::size_t>(k_)) {
-    T_ << A, Matrix::Identity(k_, k_);
+    tableau_ << A, Matrix::Identity(k_, k_);
     std::iota(basis_.begin(), basis_.end(), n_);
   }
 
@@ -47,7 +47,7 @@ class FirstPhase {
       ThrowIfStopped(stop);
       const Vector violated = (value_.array() < -kTolerance).cast<double>();
       if (violated.sum() == 0) return std::nullopt;
-      const Vector costs = T_.transpose() * violated;
+      const Vector costs = tableau_.transpose() * violated;
       // The first that helps instead of the one that helps most, where that might go in circles.
       const Index entering =
           idle_steps > kMaxIdleSteps ? FirstBelow(-least_gain, costs) : Smallest(costs);
@@ -82,7 +82,7 @@ class FirstPhase {
     Index leaving = -1;
     bool at_upper = false;
     for (Index i = 0; i < k_; ++i) {
-      const double slope = T_(i, entering);
+      const double slope = tableau_(i, entering);
       const Index basic = basis_[static_cast<std::size_t>(i)];
       double step = std::numeric_limits<double>::infinity();
       bool upper = false;
@@ -102,8 +102,8 @@ class FirstPhase {
       }
     }
     if (leaving < 0) {
-      value_ -= T_.col(entering) * length;
-      T_.col(entering) *= -1;  // Now counted from its upper bound.
+      value_ -= tableau_.col(entering) * length;
+      tableau_.col(entering) *= -1;  // Now counted from its upper bound.
     } else {
       if (at_upper) ReverseBasic(leaving);
       Pivot(leaving, entering);
@@ -114,20 +114,20 @@ class FirstPhase {
   // Counts the basic variable of a row from its upper bound.
   void ReverseBasic(Index row) {
     const Index basic = basis_[static_cast<std::size_t>(row)];
-    T_.row(row) *= -1;
-    T_(row, basic) = 1;
+    tableau_.row(row) *= -1;
+    tableau_(row, basic) = 1;
     value_(row) = Bound(basic) - value_(row);
   }
 
   void Pivot(Index row, Index entering) {
-    const double pivot = T_(row, entering);
-    T_.row(row) /= pivot;
+    const double pivot = tableau_(row, entering);
+    tableau_.row(row) /= pivot;
     value_(row) /= pivot;
     for (Index i = 0; i < k_; ++i) {
-      const double factor = T_(i, entering);
+      const double factor = tableau_(i, entering);
       if (i == row || factor == 0) continue;
-      T_.row(i) -= factor * T_.row(row);
-      T_(i, entering) = 0;
+      tableau_.row(i) -= factor * tableau_.row(row);
+      tableau_(i, entering) = 0;
       value_(i) -= factor * value_(row);
     }
     basis_[static_cast<std::size_t>(row)] = entering;
@@ -135,7 +135,7 @@ class FirstPhase {
 
   Index k_;
   Index n_;
-  Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> T_;  // k×(n + k)
+  Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> tableau_;  // k×(n + k)
   Vector value_;              // Of the basic variables; the others are 0.
   std::vector<Index> basis_;  // Of each row.
 };

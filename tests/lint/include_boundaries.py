@@ -54,7 +54,15 @@ OURS = {
     "server/metrics": [],
     "server/http": ["engine/base"],
     "client": ["client", "proto"],
-    "client/cli": ["client", "engine/ad", "engine/base", "engine/chain", "proto"],
+    "client/cli": [
+        "client",
+        "engine/ad",
+        "engine/base",
+        "engine/chain",
+        "engine/program",
+        "engine/sampling",
+        "proto",
+    ],
     "tests": ["engine", "proto", "server", "client", "tests"],
 }
 

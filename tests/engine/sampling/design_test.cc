@@ -237,7 +237,7 @@ TEST(DesignTest, FactorialsTakeTheEndsOfTheRanges) {
                        {.name = "c", .fixed = 7},
                        Integers("d", 3, 9),
                        {.name = "e", .kind = InputKind::kCategorical, .levels = {"off", "on"}}});
-  const DesignOptions options{.kind = DesignKind::kFractionalFactorial, .generators = {"D=ABC"}};
+  const DesignOptions options{.kind = DesignKind::fractionalFactorial, .generators = {"D=ABC"}};
   const Matrix X = MakeDesign(domain, options, 0, {}, {}).X;
   ASSERT_EQ(X.cols(), 8);
   EXPECT_EQ(NumDifferent(X), 8);
@@ -320,27 +320,27 @@ TEST(DesignTest, NamesBadOptions) {
   const auto error = [&](const DesignOptions& options, Index count) {
     return ErrorOf([&] { MakeDesign(domain, options, count, {}, {}); });
   };
-  const DesignKind kGrid = DesignKind::kCentredGrid;
-  const DesignKind kFraction = DesignKind::kFractionalFactorial;
+  const DesignKind grid = DesignKind::kCentredGrid;
+  const DesignKind fraction = DesignKind::fractionalFactorial;
   EXPECT_THAT(error({}, 0), HasSubstr("count: expected 1 or more points, got 0"));
   EXPECT_THAT(error({}, -1), HasSubstr("INVALID_COUNT count: expected 0 to"));
   EXPECT_THAT(error({}, Index{1} << 40), HasSubstr("INVALID_COUNT count: expected 0 to"));
-  EXPECT_THAT(error({.kind = kGrid}, 10),
+  EXPECT_THAT(error({.kind = grid}, 10),
               HasSubstr("count: expected k^3 points for a grid of 3 continuous inputs, such as 8 "
                         "with k = 2, got 10; or give levels"));
-  EXPECT_THAT(error({.kind = kGrid}, 0), HasSubstr("levels: expected a number of levels"));
-  EXPECT_THAT(error({.kind = kGrid, .levels = {2, 3}}, 0),
+  EXPECT_THAT(error({.kind = grid}, 0), HasSubstr("levels: expected a number of levels"));
+  EXPECT_THAT(error({.kind = grid, .levels = {2, 3}}, 0),
               HasSubstr("levels: expected one for all, or one for each of the 3 inputs"));
-  EXPECT_THAT(error({.kind = kGrid, .levels = {2, 0, 1}}, 0),
+  EXPECT_THAT(error({.kind = grid, .levels = {2, 0, 1}}, 0),
               HasSubstr("levels[1]: expected 1 or more, got 0"));
-  EXPECT_THAT(error({.kind = kGrid, .levels = {1000}}, 0),
+  EXPECT_THAT(error({.kind = grid, .levels = {1000}}, 0),
               HasSubstr("levels: have more than 10000000 combinations"));
-  EXPECT_THAT(error({.kind = kGrid, .levels = {2}}, 9),
+  EXPECT_THAT(error({.kind = grid, .levels = {2}}, 9),
               HasSubstr("count: expected 0 or the 8 combinations of the levels, got 9"));
-  EXPECT_THAT(error({.kind = kFraction}, 0), HasSubstr("resolution: expected 3, 4 or 5, got 0"));
-  EXPECT_THAT(error({.kind = kFraction, .generators = {"C=AB"}, .resolution = 3}, 0),
+  EXPECT_THAT(error({.kind = fraction}, 0), HasSubstr("resolution: expected 3, 4 or 5, got 0"));
+  EXPECT_THAT(error({.kind = fraction, .generators = {"C=AB"}, .resolution = 3}, 0),
               HasSubstr("resolution: follows from the generators"));
-  EXPECT_THAT(error({.kind = kFraction, .resolution = 3}, 5),
+  EXPECT_THAT(error({.kind = fraction, .resolution = 3}, 5),
               HasSubstr("count: expected 0 or the 4 runs of the design, got 5"));
   EXPECT_THAT(error({.kind = DesignKind::kUserPoints, .points = Matrix(2, 1)}, 0),
               HasSubstr("points: expected 3, got 2"));
@@ -356,7 +356,7 @@ TEST(DesignTest, NamesBadOptions) {
                 const Domain levels(
                     {{.name = "a"},
                      {.name = "c", .kind = InputKind::kCategorical, .levels = {"p", "q", "r"}}});
-                MakeDesign(levels, {.kind = kFraction, .resolution = 3}, 0, {}, {});
+                MakeDesign(levels, {.kind = fraction, .resolution = 3}, 0, {}, {});
               }),
               HasSubstr("inputs[1]: \"c\" has 3 levels, and a fractional factorial takes two"));
 }

@@ -117,11 +117,11 @@ TEST(SobolTest, HasEveryPrimitivePolynomialUpToDegree13Once) {
       }
     }
     for (int i = 0; i < degree; ++i) {
-      const unsigned m = rows[static_cast<std::size_t>(2 + i)];
+      const unsigned m = rows[2 + static_cast<std::size_t>(i)];
       ASSERT_EQ(m % 2, 1U);
       ASSERT_LT(m, 2U << i);
     }
-    rows = rows.subspan(static_cast<std::size_t>(2 + degree));
+    rows = rows.subspan(2 + static_cast<std::size_t>(degree));
   }
   // There are 1,110 of them (φ(2^s − 1)/s for each degree s).
   EXPECT_EQ(count, kMaxSobolDimensions);
@@ -137,7 +137,7 @@ TEST(SobolTest, EveryInputOfAScrambledNetIsStratified) {
 // The first two dimensions are a (0, 2)-sequence.
 TEST(SobolTest, ScrambledPointsOfTwoInputsFillEveryElementaryBoxOnce) {
   for (const std::uint64_t seed : {0, 1, 2}) {
-    const Matrix U = SobolPoints(2, 3 * 1024, 1024, seed);
+    const Matrix U = SobolPoints(2, 3072, 1024, seed);
     for (int k = 0; k <= 10; ++k) {
       EXPECT_THAT(CountsPerBox(U, {k, 10 - k}), testing::Each(1)) << k;
     }
