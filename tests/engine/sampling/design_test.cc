@@ -237,7 +237,7 @@ TEST(DesignTest, FactorialsTakeTheEndsOfTheRanges) {
                        {.name = "c", .fixed = 7},
                        Integers("d", 3, 9),
                        {.name = "e", .kind = InputKind::kCategorical, .levels = {"off", "on"}}});
-  const DesignOptions options{.kind = DesignKind::fractionalFactorial, .generators = {"D=ABC"}};
+  const DesignOptions options{.kind = DesignKind::kFractionalFactorial, .generators = {"D=ABC"}};
   const Matrix X = MakeDesign(domain, options, 0, {}, {}).X;
   ASSERT_EQ(X.cols(), 8);
   EXPECT_EQ(NumDifferent(X), 8);
@@ -321,7 +321,7 @@ TEST(DesignTest, NamesBadOptions) {
     return ErrorOf([&] { MakeDesign(domain, options, count, {}, {}); });
   };
   const DesignKind grid = DesignKind::kCentredGrid;
-  const DesignKind fraction = DesignKind::fractionalFactorial;
+  const DesignKind fraction = DesignKind::kFractionalFactorial;
   EXPECT_THAT(error({}, 0), HasSubstr("count: expected 1 or more points, got 0"));
   EXPECT_THAT(error({}, -1), HasSubstr("INVALID_COUNT count: expected 0 to"));
   EXPECT_THAT(error({}, Index{1} << 40), HasSubstr("INVALID_COUNT count: expected 0 to"));
