@@ -131,6 +131,7 @@ int RunApp(int argc, const char* const* argv) {
   AddJobCommands(app, context);
   AddProgramCommands(app, context);
   AddChainCommands(app, context);
+  AddDesignCommand(app, context);
   AddTokenCommands(app, context);
   AddHealthCommand(app, context);
 

@@ -49,6 +49,8 @@ void AddSignificanceCommand(CLI::App& group, Context& context);
 void AddTokenCommands(CLI::App& app, Context& context);
 // `chain`, plans of derivatives that ask no server.
 void AddChainCommands(CLI::App& app, Context& context);
+// `design`, points at which to run a function; asks no server.
+void AddDesignCommand(CLI::App& app, Context& context);
 void AddHealthCommand(CLI::App& app, Context& context);
 
 // Follows a job until it ends, with progress on standard error, then prints its report and sets the

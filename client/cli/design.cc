@@ -1,102 +1,134 @@
 #include "client/cli/design.h"
 
 #include <algorithm>
-#include <cmath>
-#include <random>
-#include <vector>
+#include <array>
+#include <cstddef>
+#include <utility>
 
-#include "client/cli/usage_error.h"
+#include "client/cli/commands.h"
+#include "client/cli/option_values.h"
 
 namespace sobolev::cli {
 namespace {
 
 using client::Index;
 using client::Matrix;
+using sampling::DesignKind;
 
-// The standard fixes the generator's bits but not those of its distributions, so these are our own.
-class UniformStream {
- public:
-  explicit UniformStream(std::uint64_t seed) : generator_(seed) {}
-  // In [0, 1), with 53 random bits.
-  double Uniform() { return static_cast<double>(generator_() >> 11) * 0x1p-53; }
-  // In 0 .. bound − 1. The bias is below bound / 2^53.
-  Index Below(Index bound) { return static_cast<Index>(Uniform() * static_cast<double>(bound)); }
+constexpr std::int64_t kDefaultCount = 1000;
+constexpr std::int64_t kMaxCount = 100'000'000;
 
- private:
-  std::mt19937_64 generator_;
-};
-
-// In [0, 1), as all of these.
-Matrix Random(Index n, Index count, std::uint64_t seed) {
-  UniformStream stream(seed);
-  Matrix U(n, count);
-  for (double& u : U.reshaped()) u = stream.Uniform();
-  return U;
+// Whether the kind itself says how many points there are.
+bool HasItsOwnCount(DesignKind kind) {
+  return kind == DesignKind::kCentredGrid || kind == DesignKind::kFullFactorial ||
+         kind == DesignKind::kFractionalFactorial || kind == DesignKind::kUserPoints;
 }
 
-Matrix LatinHypercube(Index n, Index count, std::uint64_t seed) {
-  UniformStream stream(seed);
-  Matrix U(n, count);
-  std::vector<Index> slices(static_cast<std::size_t>(count));
-  for (Index j = 0; j < n; ++j) {
-    for (Index s = 0; s < count; ++s) slices[static_cast<std::size_t>(s)] = s;
-    for (Index s = count - 1; s > 0; --s) {  // Fisher and Yates.
-      std::swap(slices[static_cast<std::size_t>(s)],
-                slices[static_cast<std::size_t>(stream.Below(s + 1))]);
-    }
-    for (Index s = 0; s < count; ++s) {
-      const auto slice = static_cast<double>(slices[static_cast<std::size_t>(s)]);
-      U(j, s) = (slice + stream.Uniform()) / static_cast<double>(count);
-    }
+// Options that say nothing about this kind would be a mistake.
+void RequireFitting(const DesignArguments& arguments) {
+  const DesignKind kind = arguments.kind;
+  if (!arguments.levels.empty() && kind != DesignKind::kCentredGrid &&
+      kind != DesignKind::kFullFactorial) {
+    throw UsageError("--levels: only for grid and centred-grid");
   }
-  return U;
-}
-
-// In [0, 1].
-Matrix Grid(Index n, Index count) {
-  const auto side = std::lround(std::pow(static_cast<double>(count), 1 / static_cast<double>(n)));
-  double points = 1;
-  for (Index j = 0; j < n; ++j) points *= static_cast<double>(side);
-  if (side < 2 || points != static_cast<double>(count)) {
-    throw UsageError("--count: expected k^" + std::to_string(n) +
-                     " points with k at least 2 for a grid of " + std::to_string(n) +
-                     " inputs, got " + std::to_string(count));
-  }
-  Matrix U(n, count);
-  for (Index s = 0; s < count; ++s) {
-    Index rest = s;
-    for (Index j = n; j-- > 0; rest /= side) {
-      U(j, s) = static_cast<double>(rest % side) / static_cast<double>(side - 1);
-    }
-  }
-  return U;
+  if (kind == DesignKind::kFractionalFactorial) return;
+  if (!arguments.generators.empty()) throw UsageError("--generators: only for fractional");
+  if (arguments.resolution != 0) throw UsageError("--resolution: only for fractional");
 }
 
 }  // namespace
 
-const std::map<std::string, Design>& Designs() {
-  static const std::map<std::string, Design> kDesigns = {
-      {"lhs", Design::kLatinHypercube}, {"random", Design::kRandom}, {"grid", Design::kGrid}};
+const std::map<std::string, DesignKind>& Designs() {
+  static const std::map<std::string, DesignKind> kDesigns = {
+      {"centred-grid", DesignKind::kCentredGrid},
+      {"fractional", DesignKind::kFractionalFactorial},
+      {"grid", DesignKind::kFullFactorial},
+      {"halton", DesignKind::kHalton},
+      {"lhs", DesignKind::kLatinHypercube},
+      {"lhs-ese", DesignKind::kOptimizedLatinHypercube},
+      {"lhs-maximin", DesignKind::kMaximinLatinHypercube},
+      {"points", DesignKind::kUserPoints},
+      {"random", DesignKind::kRandom},
+      {"sobol", DesignKind::kSobol}};
   return kDesigns;
 }
 
-std::string_view Name(Design design) {
-  return std::ranges::find(Designs(), design, [](const auto& entry) { return entry.second; })
-      ->first;
+std::string_view Name(DesignKind kind) {
+  return std::ranges::find(Designs(), kind, [](const auto& entry) { return entry.second; })->first;
 }
 
-Matrix MakeDesign(Design design, const Box& box, Index count, std::uint64_t seed) {
-  const Index n = box.low.size();
-  Matrix X = design == Design::kGrid             ? Grid(n, count)
-             : design == Design::kLatinHypercube ? LatinHypercube(n, count, seed)
-                                                 : Random(n, count, seed);
-  for (Index s = 0; s < count; ++s) {
-    // Both ends are met exactly, and rounding leads nowhere outside.
-    X.col(s) = ((1 - X.col(s).array()) * box.low.array() + X.col(s).array() * box.high.array())
-                   .max(box.low.array())
-                   .min(box.high.array());
+void AddDesignOptions(CLI::App& app, const std::string& kind_option, DesignArguments& arguments) {
+  app.add_option("--count", arguments.count,
+                 "Number of points. Default: 1000, or all of a grid, factorial or file")
+      ->check(CLI::Range(std::int64_t{1}, kMaxCount).description(""));
+  app.add_option(
+         kind_option, arguments.kind,
+         "Where the points lie: lhs (Latin hypercube, default), lhs-ese or lhs-maximin (the "
+         "same, spread out), sobol, halton, random, grid (with the ends of the ranges), "
+         "centred-grid, fractional (two-level factorial)")
+      ->transform(OneOf(Designs()));
+  AddList(app, "--levels", arguments.levels, "K,...",
+          "Of a grid: for each input that is not fixed, or one for all that are continuous");
+  AddList(app, "--generators", arguments.generators, "D=ABC,...",
+          "Of a fractional factorial, where A is the first input that is not fixed");
+  app.add_option("--resolution", arguments.resolution,
+                 "Of a fractional factorial, instead of generators: 3, 4 or 5");
+}
+
+sampling::DesignPoints MakeDesign(const sampling::Domain& domain, const DesignArguments& arguments,
+                                  std::uint64_t seed, const Matrix& points,
+                                  const sampling::Continuation& continuation) {
+  RequireFitting(arguments);
+  // A grid without levels has its count to go by.
+  const bool has_levels = arguments.kind == DesignKind::kFractionalFactorial ||
+                          arguments.kind == DesignKind::kUserPoints || !arguments.levels.empty() ||
+                          domain.NumPoints().has_value();
+  const std::int64_t fallback = HasItsOwnCount(arguments.kind) && has_levels ? 0 : kDefaultCount;
+  try {
+    return sampling::MakeDesign(domain,
+                                {.kind = arguments.kind,
+                                 .seed = seed,
+                                 .levels = arguments.levels,
+                                 .generators = arguments.generators,
+                                 .resolution = arguments.resolution,
+                                 .points = points},
+                                arguments.count.value_or(fallback), continuation, {});
+  } catch (const Error& error) {
+    throw ToUsageError(error);
   }
-  return X;
+}
+
+UsageError ToUsageError(const Error& error) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kOptions = {
+      {{"count", "--count"},
+       {"levels", "--levels"},
+       {"generators", "--generators"},
+       {"resolution", "--resolution"},
+       {"points", "--points"},
+       {"existing", "--extend"},
+       {"first", "--first"}}};
+  const std::string text = error.what();
+  const std::string_view field = std::string_view(error.field()).substr(0, error.field().find('['));
+  const auto option =
+      std::ranges::find(kOptions, field, [](const auto& pair) { return pair.first; });
+  if (option == kOptions.end()) return UsageError(text);
+  return UsageError(std::string(option->second) + text.substr(field.size()));
+}
+
+sampling::Domain DomainOf(const Box& box, const std::vector<std::string>& names) {
+  std::vector<sampling::Input> inputs;
+  inputs.reserve(names.size());
+  for (Index j = 0; j < box.low.size(); ++j) {
+    sampling::Input input{
+        .name = names[static_cast<std::size_t>(j)], .min = box.low(j), .max = box.high(j)};
+    if (input.min == input.max) input.fixed = input.min;
+    inputs.push_back(std::move(input));
+  }
+  try {
+    return sampling::Domain(std::move(inputs));
+  } catch (const Error& error) {
+    throw ToUsageError(error);
+  }
 }
 
 }  // namespace sobolev::cli

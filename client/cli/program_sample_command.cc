@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "client/cli/commands.h"
+#include "client/cli/design.h"
 #include "client/cli/json_format.h"
 #include "client/cli/option_values.h"
 #include "client/cli/program_box.h"
@@ -22,13 +23,11 @@ using client::Matrix;
 // Of a reply, so that it stays far below the message limit.
 constexpr Index kBatchBytes = 4 << 20;
 constexpr Index kMaxBatchRows = 4096;
-constexpr std::int64_t kMaxCount = 100'000'000;
 
 struct SampleArguments {
   std::string program;
   std::string dataset;
-  std::int64_t count = 1000;
-  Design design = Design::kLatinHypercube;
+  DesignArguments design;
   std::optional<std::uint64_t> seed;
   std::string bounds;
 };
@@ -131,7 +130,13 @@ void Sample(const SampleArguments& arguments, const Context& context) {
   // The same points again would teach nothing.
   const std::uint64_t seed =
       arguments.seed.value_or(1 + static_cast<std::uint64_t>(target.samples_before()));
-  const Matrix X = MakeDesign(arguments.design, box, arguments.count, seed);
+  if (arguments.design.kind == sampling::DesignKind::kUserPoints) {
+    throw UsageError(
+        "--design: a program is sampled where a design says; for points of your own, "
+        "see program evaluate and dataset append");
+  }
+  const sampling::Domain domain = DomainOf(box, ElementNames(program.inputs));
+  const Matrix X = MakeDesign(domain, arguments.design, seed, Matrix(domain.n(), 0), {}).X;
   try {
     AppendAll(client, program, X, target);
   } catch (const std::exception&) {
@@ -139,14 +144,14 @@ void Sample(const SampleArguments& arguments, const Context& context) {
     throw;
   }
   const std::int64_t version = target.Commit();
-  const std::int64_t dropped = arguments.count - target.samples_appended();
+  const std::int64_t dropped = X.cols() - target.samples_appended();
   if (context.json) {
     std::cout << Json{{"program", program.name},
                       {"dataset", target.dataset()},
                       {"version", version},
                       {"sample_count", target.samples_appended()},
                       {"dropped_count", dropped},
-                      {"design", Name(arguments.design)},
+                      {"design", Name(arguments.design.kind)},
                       {"seed", seed}}
                      .dump(2)
               << '\n';
@@ -171,13 +176,7 @@ void AddProgramSampleCommand(CLI::App& group, Context& context) {
       ->add_option("--dataset", arguments->dataset,
                    "Dataset that gets the samples, made if missing")
       ->required();
-  sample->add_option("--count", arguments->count, "Number of points")
-      ->check(CLI::Range(std::int64_t{1}, kMaxCount).description(""))
-      ->capture_default_str();
-  sample
-      ->add_option("--design", arguments->design,
-                   "lhs (Latin hypercube, default), random or grid: where the points lie")
-      ->transform(OneOf(Designs()));
+  AddDesignOptions(*sample, "--design", arguments->design);
   sample
       ->add_option("--seed", arguments->seed,
                    "Of the points. Default: 1 + the number of samples in the dataset, so that a "
@@ -187,7 +186,7 @@ void AddProgramSampleCommand(CLI::App& group, Context& context) {
   sample->footer(
       "The variables of the dataset are the elements of the program's inputs and outputs: T, x.0,\n"
       "x.1, A.0.0, ... Points where a value or derivative is not finite are dropped and counted.\n"
-      "A grid has no seed: repeating it appends the same points.\n\n"
+      "Grids and factorials have no seed: repeating them appends the same points.\n\n"
       "Example:\n"
       "  sobolev program sample cone --dataset cone --count 500 --bounds 'radius=1:2'\n"
       "  sobolev program sample cone --dataset cone-test --count 100 --design random --seed 7");

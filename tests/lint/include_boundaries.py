@@ -46,6 +46,7 @@ OURS = {
         "engine/regression",
         "engine/surrogate",
     ],
+    "engine/sampling": ["engine/base", "engine/program"],
     "proto": [],
     "server": ["engine", "proto", "server"],
     "server/base": ["engine/base"],
@@ -53,7 +54,15 @@ OURS = {
     "server/metrics": [],
     "server/http": ["engine/base"],
     "client": ["client", "proto"],
-    "client/cli": ["client", "engine/ad", "engine/base", "engine/chain", "proto"],
+    "client/cli": [
+        "client",
+        "engine/ad",
+        "engine/base",
+        "engine/chain",
+        "engine/program",
+        "engine/sampling",
+        "proto",
+    ],
     "tests": ["engine", "proto", "server", "client", "tests"],
 }
 

@@ -1,7 +1,8 @@
 #include "client/cli/design.h"
 
-#include <cmath>
-#include <set>
+#include <cstdint>
+#include <optional>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,64 +15,69 @@ namespace {
 using client::Index;
 using client::Matrix;
 using client::Vector;
+using sampling::DesignKind;
 using testing::HasSubstr;
 
+// The third side is a point.
 const Box kBox{.low = Vector{{-1, 10, 0.1}}, .high = Vector{{1, 30, 0.1}}};
 
-bool IsInside(const Matrix& X, const Box& box) {
-  return (X.colwise() - box.low).minCoeff() >= 0 && (X.colwise() - box.high).maxCoeff() <= 0;
+Matrix Make(const DesignArguments& arguments, std::uint64_t seed = 1) {
+  const sampling::Domain domain = DomainOf(kBox, {"a", "b", "c"});
+  return MakeDesign(domain, arguments, seed, Matrix(3, 0), {}).X;
 }
 
-TEST(DesignTest, ALatinHypercubeHasOnePointInEverySliceOfEverySide) {
-  constexpr Index kCount = 101;
-  const Matrix X = MakeDesign(Design::kLatinHypercube, kBox, kCount, 7);
-  ASSERT_EQ(X.cols(), kCount);
-  EXPECT_TRUE(IsInside(X, kBox));
-  for (Index j = 0; j < 2; ++j) {  // The third side is a point.
-    std::set<Index> slices;
-    for (Index s = 0; s < kCount; ++s) {
-      const double u = (X(j, s) - kBox.low(j)) / (kBox.high(j) - kBox.low(j));
-      slices.insert(static_cast<Index>(std::floor(u * kCount)));
-    }
-    // Rounding moves a point across the border of its slice with a probability of about 1e-13.
-    EXPECT_EQ(slices.size(), static_cast<std::size_t>(kCount));
+std::string ErrorOf(const DesignArguments& arguments) {
+  try {
+    Make(arguments);
+  } catch (const UsageError& error) {
+    return error.what();
   }
-  EXPECT_TRUE((X.row(2).array() == 0.1).all());
+  ADD_FAILURE() << "nothing was thrown";
+  return "";
 }
 
-TEST(DesignTest, RandomPointsFillTheBoxEvenly) {
-  constexpr Index kCount = 10'000;
-  const Matrix X = MakeDesign(Design::kRandom, kBox, kCount, 7);
-  EXPECT_TRUE(IsInside(X, kBox));
-  // The mean of N uniform numbers has the standard deviation (high − low) / √(12 N); four of them.
-  EXPECT_NEAR(X.row(0).mean(), 0, 4 * 2 / std::sqrt(12.0 * kCount));
-  EXPECT_NEAR(X.row(1).mean(), 20, 4 * 20 / std::sqrt(12.0 * kCount));
+TEST(DesignTest, PointsLieInTheBox) {
+  for (const auto& [name, kind] : Designs()) {
+    if (kind == DesignKind::kUserPoints) continue;
+    DesignArguments arguments{.kind = kind};
+    if (kind == DesignKind::kFractionalFactorial) {
+      arguments.resolution = 3;
+    } else {
+      arguments.count = 9;
+    }
+    const Matrix X = Make(arguments);
+    EXPECT_EQ(X.cols(), arguments.count.value_or(4)) << name;
+    EXPECT_GE((X.colwise() - kBox.low).minCoeff(), 0) << name;
+    EXPECT_LE((X.colwise() - kBox.high).maxCoeff(), 0) << name;
+  }
 }
 
 TEST(DesignTest, AGridHasItsCornersAndVariesTheLastInputFastest) {
-  const Box box{.low = Vector{{0, -2}}, .high = Vector{{1, 2}}};
-  const Matrix X = MakeDesign(Design::kGrid, box, 9, 1);
-  EXPECT_EQ(X, (Matrix{{0, 0, 0, 0.5, 0.5, 0.5, 1, 1, 1}, {-2, 0, 2, -2, 0, 2, -2, 0, 2}}));
+  const Matrix X = Make({.kind = DesignKind::kFullFactorial, .count = 9});
+  EXPECT_EQ(X.topRows(2),
+            (Matrix{{-1, -1, -1, 0, 0, 0, 1, 1, 1}, {10, 20, 30, 10, 20, 30, 10, 20, 30}}));
+  EXPECT_EQ(X, Make({.kind = DesignKind::kFullFactorial, .levels = {3, 3}}));
 }
 
-TEST(DesignTest, AGridOfAnotherNumberOfPointsIsRefused) {
-  const Box box{.low = Vector{{0, 0}}, .high = Vector{{1, 1}}};
-  for (const Index count : {1, 8, 10, 15}) {
-    try {
-      MakeDesign(Design::kGrid, box, count, 1);
-      ADD_FAILURE() << "accepted " << count;
-    } catch (const UsageError& error) {
-      EXPECT_THAT(error.what(), HasSubstr("--count: expected k^2 points"));
-    }
-  }
+TEST(DesignTest, ThereAreAThousandPointsByDefault) {
+  EXPECT_EQ(Make({.kind = DesignKind::kSobol}).cols(), 1000);
 }
 
-TEST(DesignTest, TheSeedDecides) {
-  for (const Design design : {Design::kLatinHypercube, Design::kRandom}) {
-    const Matrix first = MakeDesign(design, kBox, 10, 1);
-    EXPECT_EQ(first, MakeDesign(design, kBox, 10, 1));
-    EXPECT_NE(first, MakeDesign(design, kBox, 10, 2));
-  }
+TEST(DesignTest, ErrorsNameTheOption) {
+  EXPECT_THAT(ErrorOf({.kind = DesignKind::kFullFactorial, .count = 8}),
+              HasSubstr("--count: expected k^2 points"));
+  EXPECT_THAT(ErrorOf({.kind = DesignKind::kCentredGrid, .levels = {3, 0}}),
+              HasSubstr("--levels[1]: expected 1 or more"));
+  EXPECT_THAT(ErrorOf({.kind = DesignKind::kSobol, .levels = {3}}),
+              HasSubstr("--levels: only for grid and centred-grid"));
+  EXPECT_THAT(ErrorOf({.kind = DesignKind::kSobol, .generators = {"C=AB"}}),
+              HasSubstr("--generators: only for fractional"));
+  EXPECT_THAT(ErrorOf({.kind = DesignKind::kSobol, .resolution = 3}),
+              HasSubstr("--resolution: only for fractional"));
+  EXPECT_THAT(ErrorOf({.kind = DesignKind::kFractionalFactorial, .generators = {"C=AB"}}),
+              HasSubstr("--generators[0]: \"C=AB\": expected a factor"));
+  EXPECT_THAT(ErrorOf({.kind = DesignKind::kFractionalFactorial}),
+              HasSubstr("--resolution: expected 3, 4 or 5, got 0"));
 }
 
 TEST(DesignTest, EveryDesignHasAName) {
