@@ -35,7 +35,7 @@ constexpr Index kCandidatesNearBest = 256;
 // Beside an ensemble, the part that local Taylor models have in a score.
 constexpr double kTaylorShare = 0.25;
 // Not even deep in a region of failures is all hope lost.
-constexpr double kLeastChance = 0.02;
+constexpr double kLeastHope = 1e-3;
 // Of the spread of an output, over the whole cube: what a prediction may be wrong at least.
 constexpr double kLeastSpread = 1e-3;
 
@@ -68,6 +68,14 @@ void RequireOptions(const Evidence& evidence, const PlacementOptions& options, I
                         "expected finite numbers >= 0, not all of them 0");
 }
 
+// How much to make of a candidate that fails with this chance. The step at ½ is steep: beyond the
+// border models extrapolate, so that they contradict each other by orders of magnitude.
+double Hope(double failure_chance) {
+  const double good = std::pow(1 - failure_chance, 4);
+  const double bad = std::pow(failure_chance, 4);
+  return std::max(good / (good + bad), kLeastHope);
+}
+
 // One call of NextPoints, once the evidence suffices for models.
 class Round {
  public:
@@ -85,12 +93,11 @@ class Round {
     candidates_ = MakeCandidates(evidence_, Proposals(count), stop_);
     scores_ = Scores();
     gaps_ = candidates_.distance;
-    const Vector chances =
-        (1 - FailureChances(evidence_, candidates_.X, stop_).array()).cwiseMax(kLeastChance);
-    scores_.array() *= chances.array();
-    gaps_.array() *= chances.array();
+    const Vector chances = FailureChances(evidence_, candidates_.X, stop_);
     for (Index q = 0; q < scores_.size(); ++q) {
-      if (!std::isfinite(scores_(q))) scores_(q) = 0;
+      const double hope = Hope(chances(q));
+      gaps_(q) *= hope;
+      scores_(q) = std::isfinite(scores_(q)) ? hope * scores_(q) : 0;
     }
     for (Index s = 0; s < evidence_.pending.cols(); ++s) Occupy(evidence_.pending.col(s));
 
