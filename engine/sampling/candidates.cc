@@ -105,7 +105,8 @@ Vector NearestDistances(const Matrix& X, const Matrix& others, const std::stop_t
       [&](const oneapi::tbb::blocked_range<Index>& points) {
         for (Index q = points.begin(); q < points.end(); ++q) {
           if (stop.stop_requested()) return;
-          distances(q) = std::sqrt((others.colwise() - X.col(q)).colwise().squaredNorm().minCoeff());
+          distances(q) =
+              std::sqrt((others.colwise() - X.col(q)).colwise().squaredNorm().minCoeff());
         }
       });
   ThrowIfStopped(stop);

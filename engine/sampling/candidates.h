@@ -24,12 +24,12 @@ struct Candidates {
 inline constexpr Index kEffort = 64;
 inline constexpr Index kLeastEffort = 1 << 16;
 
-// `count` feasible points of a scrambled Sobol sequence from its point `first` on, without those that
-// were evaluated, are pending or failed; fewer if the effort does not suffice. The same arguments
-// give the same points.
+// `count` feasible points of a scrambled Sobol sequence from its point `first` on, without those
+// that were evaluated, are pending or failed; fewer if the effort does not suffice. The same
+// arguments give the same points.
 //
-// Throws Error(kFailedPrecondition) if there is none at all, and Error(kCancelled) soon after `stop`
-// fires.
+// Throws Error(kFailedPrecondition) if there is none at all, and Error(kCancelled) soon after
+// `stop` fires.
 Matrix FreshPoints(const Evidence& evidence, const Feasible& feasible, Index first, Index count,
                    std::uint64_t seed, const std::stop_token& stop);
 

@@ -33,8 +33,8 @@ bool HasTaylorOpinion(const TaylorModel& model, Index n);
 // Of the highest order and the next, orders 1 and 0 in more than kMaxTaylorInputs inputs.
 Opinion TaylorOpinion(const TaylorModel& model, const Matrix& X, const std::stop_token& stop);
 
-// Of two or more surrogates: their mean and standard deviation. Where one of them predicts no finite
-// number, it is left out.
+// Of two or more surrogates: their mean and standard deviation. Where one of them predicts no
+// finite number, it is left out.
 Opinion EnsembleOpinion(const std::vector<Model>& ensemble, Index m, const Matrix& X,
                         const std::stop_token& stop);
 

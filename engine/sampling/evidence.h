@@ -1,5 +1,5 @@
-// What is known of an expensive function: points of the unit cube with values and derivatives, points
-// that are being evaluated, and points where the evaluation failed.
+// What is known of an expensive function: points of the unit cube with values and derivatives,
+// points that are being evaluated, and points where the evaluation failed.
 
 #ifndef SOBOLEV_ENGINE_SAMPLING_EVIDENCE_H_
 #define SOBOLEV_ENGINE_SAMPLING_EVIDENCE_H_

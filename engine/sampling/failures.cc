@@ -31,7 +31,8 @@ Vector FailureChances(const Evidence& evidence, const Matrix& X, const std::stop
   oneapi::tbb::parallel_for(
       oneapi::tbb::blocked_range<Index>(0, X.cols(), kBlock),
       [&](const oneapi::tbb::blocked_range<Index>& points) {
-        std::vector<std::pair<double, Index>> near(static_cast<std::size_t>(num_known + num_failed));
+        std::vector<std::pair<double, Index>> near(
+            static_cast<std::size_t>(num_known + num_failed));
         for (Index q = points.begin(); q < points.end(); ++q) {
           if (stop.stop_requested()) return;
           for (Index s = 0; s < num_known + num_failed; ++s) {

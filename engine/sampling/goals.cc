@@ -14,9 +14,7 @@ namespace {
 
 constexpr Index kNumRadii = 8;
 
-double NormalDensity(double z) {
-  return std::exp(-0.5 * z * z) / std::sqrt(2 * std::numbers::pi);
-}
+double NormalDensity(double z) { return std::exp(-0.5 * z * z) / std::sqrt(2 * std::numbers::pi); }
 
 }  // namespace
 

@@ -17,8 +17,8 @@ double ExpectedImprovement(double mean, double spread, double least);
 double LevelDoubt(double mean, double spread, double level);
 
 // Points around `centre` on spheres of radii radius · 2^−k, k = 0 … 7, for a search of a minimum;
-// clamped to the unit cube. slope: n, the gradient at the centre; half of the points lie on its lower
-// side.
+// clamped to the unit cube. slope: n, the gradient at the centre; half of the points lie on its
+// lower side.
 Matrix PointsAround(const Vector& centre, const Vector& slope, double radius, Index count,
                     std::uint64_t seed);
 

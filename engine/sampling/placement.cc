@@ -125,10 +125,9 @@ class Round {
     if (options_.goal != Goal::kMinimum) return X;
     const std::optional<Index> best = BestSample();
     if (!best) return X;
-    const Matrix near = FreshColumns(
-        evidence_, options_.feasible,
-        PointsAround(evidence_.X.col(*best), SlopeAt(*best), Spacing(), kCandidatesNearBest,
-                     rng.Next()));
+    const Matrix near = FreshColumns(evidence_, options_.feasible,
+                                     PointsAround(evidence_.X.col(*best), SlopeAt(*best), Spacing(),
+                                                  kCandidatesNearBest, rng.Next()));
     X.conservativeResize(Eigen::NoChange, X.cols() + near.cols());
     X.rightCols(near.cols()) = near;
     return X;
@@ -175,7 +174,8 @@ class Round {
       const Vector of_ensemble =
           ExpectedErrors(EnsembleOpinion(options_.ensemble, evidence_.m(), candidates_.X, stop_),
                          candidates_.distance, scales_, weights_);
-      const double share = errors.norm() > 0 ? kTaylorShare * of_ensemble.norm() / errors.norm() : 0;
+      const double share =
+          errors.norm() > 0 ? kTaylorShare * of_ensemble.norm() / errors.norm() : 0;
       errors = share > 0 ? Vector(of_ensemble + share * errors) : of_ensemble;
     }
     return errors.array() * Reach();

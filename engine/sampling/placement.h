@@ -36,7 +36,8 @@ struct PlacementOptions {
   Goal goal = Goal::kFit;
   Index output = 0;  // Of kMinimum and kLevel.
   double level = 0;  // Of kLevel.
-  // m numbers >= 0, for kFit: how much errors of the outputs weigh, by their spreads. Empty: equally.
+  // m numbers >= 0, for kFit: how much errors of the outputs weigh, by their spreads. Empty:
+  // equally.
   Vector output_weights;
   // The surrogates whose disagreement counts, two or more, such as members of the ensemble that is
   // served. Without them there are local Taylor models in up to 4 inputs, and space filling beyond.
@@ -56,9 +57,9 @@ Index LeastSamples(Index n);
 // Whether the point of that number is placed for its distance, whatever the models say.
 bool FillsSpace(Index number);
 
-// `count` feasible points of the unit cube, none of them known, pending or failed, no two alike, the
-// most wanted first (n×count; fewer only if so many feasible points cannot be found). Uses oneTBB's
-// current arena; the same bits whatever its size.
+// `count` feasible points of the unit cube, none of them known, pending or failed, no two alike,
+// the most wanted first (n×count; fewer only if so many feasible points cannot be found). Uses
+// oneTBB's current arena; the same bits whatever its size.
 //
 // Throws as RequireEvidence; Error(kInvalidArgument) naming "count" unless it is 1 …
 // kMaxPointsAtOnce, or an option that is wrong; Error(kFailedPrecondition) if no feasible point is

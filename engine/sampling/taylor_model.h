@@ -48,7 +48,8 @@ class TaylorModel {
  public:
   static constexpr int kMaxOrder = 3;
 
-  // Throws as RequireEvidence, and Error(kFailedPrecondition) unless every output has a known value.
+  // Throws as RequireEvidence, and Error(kFailedPrecondition) unless every output has a known
+  // value.
   explicit TaylorModel(const Evidence& evidence);
 
   // The largest order up to `wanted` that so many samples determine and that is not too much work:

@@ -220,9 +220,7 @@ TEST(PlacementTest, SteersAwayFromFailuresButNotFromTheirBorder) {
 }
 
 TEST(PlacementTest, FindsAMinimum) {
-  const Expensive f = [](const Vector& x, Vector& gradient) {
-    return Waves(x, gradient);
-  };
+  const Expensive f = [](const Vector& x, Vector& gradient) { return Waves(x, gradient); };
   double least = std::numeric_limits<double>::infinity();
   Vector gradient(2);
   for (double a = 0; a <= 1; a += 0.002) {

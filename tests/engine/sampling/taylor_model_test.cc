@@ -1,4 +1,5 @@
-// Local Taylor models against polynomials that they must reproduce and functions that they approach.
+// Local Taylor models against polynomials that they must reproduce and functions that they
+// approach.
 
 #include "engine/sampling/taylor_model.h"
 
@@ -212,8 +213,8 @@ TEST(TaylorModelTest, TheOrderIsWhatSamplesDetermine) {
 }
 
 TEST(TaylorModelTest, OneSampleIsItsTangent) {
-  const Evidence evidence{.X = Vector{{0.5, 0.25}}, .Y = Matrix::Constant(1, 1, 3),
-                          .J = Vector{{2, -1}}};
+  const Evidence evidence{
+      .X = Vector{{0.5, 0.25}}, .Y = Matrix::Constant(1, 1, 3), .J = Vector{{2, -1}}};
   const Matrix Q = Vector{{0.75, 0.5}};
   const TaylorPrediction prediction = TaylorModel(evidence).Predict(Q, 3);
   EXPECT_NEAR(prediction.Y(0, 0), 3 + 0.5 - 0.25, 1e-12);
@@ -283,9 +284,7 @@ TEST(TaylorModelTest, StopsWhenAsked) {
   std::stop_source source;
   source.request_stop();
   EXPECT_THAT(
-      [&] {
-        TaylorModel(evidence).Predict(SobolPoints(3, 0, 1000, 5), 3, source.get_token());
-      },
+      [&] { TaylorModel(evidence).Predict(SobolPoints(3, 0, 1000, 5), 3, source.get_token()); },
       testing::Throws<Error>(testing::Property(&Error::code, ErrorCode::kCancelled)));
 }
 
