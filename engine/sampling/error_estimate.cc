@@ -32,7 +32,7 @@ constexpr Index kMaxHeldOut = 4000;
 void Require(const Evidence& evidence, const std::vector<Index>& samples,
              const TaylorPrediction& held_out, const ErrorOptions& options) {
   RequireEvidence(evidence);
-  const Index count = static_cast<Index>(samples.size());
+  const auto count = static_cast<Index>(samples.size());
   if (count == 0) {
     throw InvalidArgument("REQUIRED", "samples", "expected at least one held-out sample");
   }

@@ -288,7 +288,7 @@ class TaylorModel::LocalFit {
 };
 
 TaylorModel::TaylorModel(const Evidence& evidence)
-    : evidence_(evidence), labels_per_sample_(0), means_(Vector::Zero(evidence.m())) {
+    : evidence_(evidence), means_(Vector::Zero(evidence.m())) {
   RequireEvidence(evidence);
   coordinates_ = evidence.X.transpose();
   labels_per_sample_ = LabelsPerSample(evidence);
@@ -320,7 +320,7 @@ int TaylorModel::OrderFor(int wanted, Index num_samples) const {
 }
 
 Index TaylorModel::NumNeighbours(int order, Index num_samples) const {
-  const double size = static_cast<double>(bases_[static_cast<std::size_t>(order)].Size());
+  const auto size = static_cast<double>(bases_[static_cast<std::size_t>(order)].Size());
   const double count = std::ceil(kLabelsPerTerm * size / std::max(labels_per_sample_, 1e-3)) + 1;
   const double least = order == 0 ? 4 : 2;
   return std::min(num_samples, static_cast<Index>(std::max(least, std::min(count, 1e9))));
@@ -385,7 +385,7 @@ int TaylorModel::BestOrder(int least, int most, const std::stop_token& stop) con
     const TaylorPrediction prediction = PredictHeldOut(samples, order, HeldOut::kItself, stop);
     double error = 0;
     for (std::size_t k = 0; k < samples.size(); ++k) {
-      const Index q = static_cast<Index>(k);
+      const auto q = static_cast<Index>(k);
       const double volume = std::pow(prediction.distance(q), static_cast<double>(n));
       for (Index i = 0; i < evidence_.m(); ++i) {
         const double miss = (prediction.Y(i, q) - evidence_.Y(i, samples[k])) / scales(i);

@@ -87,9 +87,9 @@ class TaylorModel {
                                const std::stop_token& stop) const;
 
   const Evidence& evidence_;
-  Matrix coordinates_;        // N×n, to find neighbours.
-  double labels_per_sample_;  // Known ones of the output that has fewest.
-  Vector means_;              // m, of the known values.
+  Matrix coordinates_;            // N×n, to find neighbours.
+  double labels_per_sample_ = 0;  // Known ones of the output that has fewest.
+  Vector means_;                  // m, of the known values.
   std::array<TaylorBasis, kMaxOrder + 1> bases_;
 };
 

@@ -32,27 +32,28 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // Σ_k c_k (1 + a_kᵀ x)^order: a polynomial of that order with all its terms.
 class RandomPolynomial {
  public:
-  RandomPolynomial(Index n, int order, std::uint64_t seed) : order_(order), A_(n, 12), c_(12) {
+  RandomPolynomial(Index n, int order, std::uint64_t seed)
+      : order_(order), directions_(n, 12), factors_(12) {
     Rng rng(seed);
-    for (double& a : A_.reshaped()) a = rng.Normal();
-    for (double& c : c_) c = rng.Normal();
+    for (double& a : directions_.reshaped()) a = rng.Normal();
+    for (double& c : factors_) c = rng.Normal();
   }
 
   double operator()(const Vector& x, Vector& gradient) const {
     double sum = 0;
     gradient.setZero(x.size());
-    for (Index k = 0; k < c_.size(); ++k) {
-      const double base = 1 + A_.col(k).dot(x);
-      sum += c_(k) * std::pow(base, order_);
-      gradient += c_(k) * order_ * std::pow(base, order_ - 1) * A_.col(k);
+    for (Index k = 0; k < factors_.size(); ++k) {
+      const double base = 1 + directions_.col(k).dot(x);
+      sum += factors_(k) * std::pow(base, order_);
+      gradient += factors_(k) * order_ * std::pow(base, order_ - 1) * directions_.col(k);
     }
     return sum;
   }
 
  private:
   int order_;
-  Matrix A_;
-  Vector c_;
+  Matrix directions_;
+  Vector factors_;
 };
 
 double RelativeError(const Matrix& actual, const Matrix& expected) {
