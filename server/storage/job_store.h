@@ -54,7 +54,6 @@ class JobStore {
   // `change` leads a running job to another state, in one transaction with the event.
   void EndLease(const Lease& lease, const Change& change);
   // The rest works inside a write transaction.
-  JobRow LoadLeased(Database& db, const Lease& lease) const;
   // Writes the job with an event of its present state; if that is terminal, with the end, and
   // without a checkpoint.
   void EnterState(Database& db, JobRow& job);

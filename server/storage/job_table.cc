@@ -64,6 +64,14 @@ JobRow LoadJob(Database& db, const std::string& id) {
   return *std::move(job);
 }
 
+JobRow LoadLeasedJob(Database& db, const Lease& lease) {
+  JobRow job = LoadJob(db, lease.job_id);
+  if (job.record.state != JobState::kRunning || job.record.lease_epoch != lease.epoch) {
+    throw LeaseLost(lease.job_id);
+  }
+  return job;
+}
+
 std::optional<JobRow> FindJobByRequest(Database& db, const std::string& request_id) {
   // The second condition lets SQLite use the partial index.
   return ReadFirst(db.Query(SelectJobs("WHERE request_id = ?1 AND request_id <> ''"), request_id));

@@ -24,6 +24,8 @@ struct JobRow {
 
 // Throws kNotFound.
 JobRow LoadJob(Database& db, const std::string& id);
+// Throws kFailedPrecondition LEASE_LOST, too.
+JobRow LoadLeasedJob(Database& db, const Lease& lease);
 std::optional<JobRow> FindJobByRequest(Database& db, const std::string& request_id);
 std::optional<JobRow> FindOldestQueuedJob(Database& db);
 std::vector<JobRow> LoadRunningJobs(Database& db);
