@@ -134,7 +134,7 @@ struct Server::Parts {
         timeouts(ToMillis(config.call_timeout_seconds)),
         pool(std::max(kMinPoolThreads, ThreadsOrAll(config.threads)),
              static_cast<std::size_t>(config.max_queued_calls)),
-        jobs(TrainingEnvironment{.store = *store,
+        jobs(JobEnvironment{.store = *store,
                                  .models = models,
                                  .metrics = metrics,
                                  .clock = clock,

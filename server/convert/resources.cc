@@ -54,6 +54,14 @@ void ValidateVariables(const VariableList& variables, const std::string& field, 
   }
 }
 
+v1::Job::Kind ToProto(JobKind kind) {
+  switch (kind) {
+    case JobKind::kTrain:
+      return v1::Job::KIND_TRAIN;
+  }
+  return v1::Job::KIND_UNSPECIFIED;
+}
+
 v1::Job::State ToProto(JobState state) {
   switch (state) {
     case JobState::kQueued:
@@ -144,7 +152,7 @@ v1::Dataset ToProto(const DatasetRecord& record) {
 v1::Job ToProto(const JobRecord& record) {
   v1::Job proto;
   proto.set_name(JobName(record.id));
-  proto.set_kind(v1::Job::KIND_TRAIN);
+  proto.set_kind(ToProto(record.kind));
   proto.set_state(ToProto(record.state));
   if (record.state == JobState::kFailed) {
     proto.mutable_error()->set_code(record.failure.code);
@@ -153,7 +161,7 @@ v1::Job ToProto(const JobRecord& record) {
   }
   proto.set_cancel_requested(record.cancel_requested);
   proto.set_attempt(static_cast<std::int32_t>(record.attempt));
-  proto.set_dataset(DatasetName(record.dataset_id));
+  if (!record.dataset_id.empty()) proto.set_dataset(DatasetName(record.dataset_id));
   proto.set_dataset_version(record.dataset_version);
   proto.set_model(record.model_version > 0 ? ModelVersionName(record.model_id, record.model_version)
                                            : ModelName(record.model_id));

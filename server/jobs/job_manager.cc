@@ -7,6 +7,7 @@
 
 #include "engine/base/error.h"
 #include "server/base/log.h"
+#include "server/jobs/job_runner.h"
 
 namespace sobolev::server {
 namespace {
@@ -16,8 +17,7 @@ constexpr std::chrono::seconds kRetryDelay{1};
 
 }  // namespace
 
-JobManager::JobManager(TrainingEnvironment environment, int max_running)
-    : environment_(environment) {
+JobManager::JobManager(JobEnvironment environment, int max_running) : environment_(environment) {
   for (int i = 0; i < max_running; ++i) threads_.emplace_back([this] { Work(); });
 }
 
@@ -111,7 +111,7 @@ void JobManager::RunOne(const JobRecord& job) {
     // A cancel between claim and registration set the flag but found nothing to stop.
     if (environment_.store.GetJob(job.id).cancel_requested) stop.request_stop();
     LogInfo("job started", {{"job", job.id}, {"attempt", job.attempt}});
-    const JobEnding ending = RunTrainingJob(environment_, job, stop.get_token(), on_news);
+    const JobEnding ending = RunJob(environment_, job, stop.get_token(), on_news);
     if (ending == JobEnding::kStopped) {
       if (environment_.store.GetJob(job.id).cancel_requested) {
         environment_.store.FinishCancelledJob(lease);

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "server/jobs/job_watchers.h"
-#include "server/jobs/training_job.h"
+#include "server/jobs/job_work.h"
 #include "server/storage/store.h"
 
 namespace sobolev::server {
@@ -22,7 +22,7 @@ namespace sobolev::server {
 class JobManager {
  public:
   // Starts `max_running` threads, which take up what the store has queued.
-  JobManager(TrainingEnvironment environment, int max_running);
+  JobManager(JobEnvironment environment, int max_running);
   // Drains.
   ~JobManager();
   JobManager(const JobManager&) = delete;
@@ -44,7 +44,7 @@ class JobManager {
   void RunOne(const JobRecord& job);
   void ReleaseStubbornly(const Lease& lease);
 
-  const TrainingEnvironment environment_;
+  const JobEnvironment environment_;
   JobWatchers watchers_;
   std::mutex mutex_;
   std::condition_variable wake_;

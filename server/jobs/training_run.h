@@ -17,13 +17,14 @@
 #include "proto/sobolev/v1/models.pb.h"
 #include "proto/sobolev/v1/training.pb.h"
 #include "server/base/clock.h"
+#include "server/jobs/job_work.h"
 #include "server/metrics/metrics.h"
 
 namespace sobolev::server {
 
 class TrainingRun {
  public:
-  enum class Status { kRunning, kFinished, kCancelled };
+  using Status = JobWork::Status;
 
   virtual ~TrainingRun() = default;
 

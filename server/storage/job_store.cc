@@ -21,6 +21,7 @@ JobRecord WithBufferedProgress(JobRecord job, const std::vector<JobEventRecord>&
 }
 
 void RequireDatasetVersion(Database& db, const JobRecord& job) {
+  if (job.dataset_id.empty()) return;
   Rows rows = db.Query("SELECT 1 FROM datasets WHERE uid = ?1 AND id = ?2 AND version >= ?3",
                        job.dataset_uid, job.dataset_id, job.dataset_version);
   if (!rows.Next()) throw NotFound("dataset", LocalId(job.dataset_id));
@@ -71,7 +72,7 @@ JobRecord JobStore::Create(JobRecord job) {
   Database& db = writer.db();
   if (!job.request_id.empty()) {
     if (const std::optional<JobRow> known = FindJobByRequest(db, job.request_id)) {
-      if (known->record.spec == job.spec) {
+      if (known->record.kind == job.kind && known->record.spec == job.spec) {
         return WithBufferedProgress(known->record, events_.Events(known->record.id));
       }
       throw InvalidArgument("REQUEST_ID_REUSED", "request_id",

@@ -156,6 +156,12 @@ ALTER TABLE dataset_versions ADD COLUMN y_variance_count         INTEGER NOT NUL
 ALTER TABLE dataset_versions ADD COLUMN jacobian_variance_count  INTEGER NOT NULL DEFAULT 0;
 )sql",
     R"sql(
+-- Jobs of several kinds, and those that start from a model version.
+ALTER TABLE jobs ADD COLUMN kind                 INTEGER NOT NULL DEFAULT 0;  -- 0 train
+ALTER TABLE jobs ADD COLUMN source_model_id      TEXT    NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN source_model_version INTEGER NOT NULL DEFAULT 0;
+)sql",
+    R"sql(
 CREATE TABLE samplings (
   job_number     INTEGER PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,
   paused         INTEGER NOT NULL DEFAULT 0,

@@ -87,6 +87,11 @@ class Snapshot {
 
 // ---- Jobs -----------------------------------------------------------------------------------
 
+// What a job does; the numbers are stored.
+enum class JobKind {
+  kTrain = 0,
+};
+
 enum class JobState { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
 
 // "queued", "running", "succeeded", "failed", "cancelled".
@@ -104,10 +109,13 @@ struct JobFailure {
 
 struct JobRecord {
   std::string id;
+  JobKind kind = JobKind::kTrain;
   JobState state = JobState::kQueued;
-  std::string dataset_id;
+  std::string dataset_id;  // Empty: it reads none.
   std::string dataset_uid;
   std::int64_t dataset_version = 0;
+  std::string source_model_id;  // Of the version that it starts from; empty: none.
+  std::int64_t source_model_version = 0;
   std::string model_id;
   std::int64_t model_version = 0;  // Set on success.
   std::string spec;                // Opaque.
@@ -274,8 +282,8 @@ class Store {
                                                        std::int64_t version) = 0;
 
   // Inserts a queued job and its first event. `job` needs the fields up to request_id; id and times
-  // are assigned here. If request_id is known: returns that job if its spec is equal, else throws
-  // kInvalidArgument REQUEST_ID_REUSED.
+  // are assigned here. If request_id is known: returns that job if its kind and spec are equal,
+  // else throws kInvalidArgument REQUEST_ID_REUSED.
   virtual JobRecord CreateJob(JobRecord job) = 0;
   virtual JobRecord GetJob(const std::string& id) = 0;
   // Newest first; `before` is the id of the last job of the page before, empty for the first page.

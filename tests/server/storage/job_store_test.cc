@@ -8,6 +8,8 @@
 
 #include <gmock/gmock.h>
 
+#include "server/storage/schema.h"
+#include "server/storage/sqlite.h"
 #include "tests/server/storage/store_testing.h"
 
 namespace sobolev::server {
@@ -98,6 +100,41 @@ TEST_F(JobStoreTest, ARequestIdStandsForOneJob) {
 TEST_F(JobStoreTest, AJobNeedsItsDataset) {
   dataset_uid_ = "gone";
   ExpectError(ErrorCode::kNotFound, "NOT_FOUND", [&] { Submit(); });
+}
+
+TEST_F(JobStoreTest, AJobMayStartFromAModelVersionAndReadNoDataset) {
+  const JobRecord job = store().CreateJob(
+      {.source_model_id = "large", .source_model_version = 7, .model_id = "small", .spec = "spec"});
+  CrashAndOpen();
+  const JobRecord found = store().GetJob(job.id);
+  EXPECT_EQ(found.kind, JobKind::kTrain);
+  EXPECT_EQ(found.source_model_id, "large");
+  EXPECT_EQ(found.source_model_version, 7);
+  EXPECT_EQ(found.dataset_id, "");
+}
+
+// A store as it was before jobs had kinds: its jobs are trainings, and go on.
+TEST_F(JobStoreTest, JobsOfAnOldStoreAreTrainings) {
+  store_.reset();
+  for (const char* file : {"metadata.sqlite", "metadata.sqlite-wal", "metadata.sqlite-shm"}) {
+    fs::remove(data_dir_ + "/" + file);
+  }
+  {
+    Database db(data_dir_ + "/metadata.sqlite", Database::Mode::kReadWrite);
+    MigrateSchema(db, 3);
+    db.Execute(
+        "INSERT INTO jobs (id, state, dataset_id, dataset_uid, dataset_version, model_id, spec,"
+        "                  request_id, create_micros) "
+        "VALUES ('old', 0, 'd', 'uid', 3, 'm', x'00', 'r', 1)");
+  }
+  Open();
+  const std::optional<JobRecord> job = store().ClaimJob();
+  ASSERT_TRUE(job);
+  EXPECT_EQ(job->id, "old");
+  EXPECT_EQ(job->kind, JobKind::kTrain);
+  EXPECT_EQ(job->dataset_version, 3);
+  EXPECT_EQ(job->source_model_id, "");
+  EXPECT_EQ(job->source_model_version, 0);
 }
 
 TEST_F(JobStoreTest, UnknownJobsAreNotFound) {
