@@ -142,7 +142,7 @@ struct Server::Parts {
                                  .memory_limit = static_cast<std::size_t>(config.job_memory_bytes),
                                  .checkpoint_interval =
                                      ToMillis(config.checkpoint_interval_seconds)},
-             config.max_running_jobs),
+             config.max_running_jobs, config.max_sampling_jobs),
         dataset_service(*store, metrics, pool, config),
         training_service(*store, jobs, metrics, pool, config),
         model_service(*store, models, metrics, pool),

@@ -119,9 +119,9 @@ std::vector<std::pair<JobState, std::int64_t>> JobStore::Count() {
   return counts;
 }
 
-std::optional<JobRecord> JobStore::Claim() {
+std::optional<JobRecord> JobStore::Claim(JobPool pool) {
   StoreCore::Writer writer(core_);
-  std::optional<JobRow> job = FindOldestQueuedJob(writer.db());
+  std::optional<JobRow> job = FindOldestQueuedJob(writer.db(), pool);
   if (!job) return std::nullopt;
   JobRecord& record = job->record;
   record.state = JobState::kRunning;

@@ -34,7 +34,7 @@ class JobStore {
   JobRecord Get(const std::string& id);
   std::vector<JobRecord> List(const std::string& before, std::int64_t limit);
   std::vector<std::pair<JobState, std::int64_t>> Count();
-  std::optional<JobRecord> Claim();
+  std::optional<JobRecord> Claim(JobPool pool);
   JobRecord RequestCancel(const std::string& id);
   void Release(const Lease& lease);
   void SaveCheckpoint(const Lease& lease, std::string_view state, double compute_seconds);

@@ -81,9 +81,11 @@ std::optional<JobRow> FindJobByRequest(Database& db, const std::string& request_
   return ReadFirst(db.Query(SelectJobs("WHERE request_id = ?1 AND request_id <> ''"), request_id));
 }
 
-std::optional<JobRow> FindOldestQueuedJob(Database& db) {
-  return ReadFirst(db.Query(SelectJobs("WHERE state = ?1 ORDER BY number LIMIT 1"),
-                            static_cast<int>(JobState::kQueued)));
+std::optional<JobRow> FindOldestQueuedJob(Database& db, JobPool pool) {
+  return ReadFirst(
+      db.Query(SelectJobs("WHERE state = ?1 AND (kind = ?2) = ?3 ORDER BY number LIMIT 1"),
+               static_cast<int>(JobState::kQueued), static_cast<int>(JobKind::kSample),
+               pool == JobPool::kSampling));
 }
 
 std::vector<JobRow> LoadRunningJobs(Database& db) {

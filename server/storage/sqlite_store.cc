@@ -68,7 +68,7 @@ class SqliteStore final : public Store {
     return jobs_.List(before, limit);
   }
   std::vector<std::pair<JobState, std::int64_t>> CountJobs() override { return jobs_.Count(); }
-  std::optional<JobRecord> ClaimJob() override { return jobs_.Claim(); }
+  std::optional<JobRecord> ClaimJob(JobPool pool) override { return jobs_.Claim(pool); }
   JobRecord RequestCancel(const std::string& id) override { return jobs_.RequestCancel(id); }
   void ReleaseJob(const Lease& lease) override { jobs_.Release(lease); }
   void SaveCheckpoint(const Lease& lease, std::string_view state, double compute_seconds) override {

@@ -90,7 +90,11 @@ class Snapshot {
 // What a job does; the numbers are stored.
 enum class JobKind {
   kTrain = 0,
+  kSample = 2,
 };
+
+// Which threads work on a job: those that compute, or those of sampling jobs, which mostly wait.
+enum class JobPool { kCompute, kSampling };
 
 enum class JobState { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
 
@@ -290,8 +294,8 @@ class Store {
   virtual std::vector<JobRecord> ListJobs(const std::string& before, std::int64_t limit) = 0;
   // How many jobs are in each state; every state is listed.
   virtual std::vector<std::pair<JobState, std::int64_t>> CountJobs() = 0;
-  // Takes the oldest queued job, which becomes running, or nothing.
-  virtual std::optional<JobRecord> ClaimJob() = 0;
+  // Takes the oldest queued job for these threads, which becomes running, or nothing.
+  virtual std::optional<JobRecord> ClaimJob(JobPool pool) = 0;
   // Sets cancel_requested; a queued job becomes cancelled at once. Returns the job.
   virtual JobRecord RequestCancel(const std::string& id) = 0;
   // Puts a running job back to the queue (shutdown); it resumes from its checkpoint.

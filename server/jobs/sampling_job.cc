@@ -1,0 +1,424 @@
+#include "server/jobs/sampling_job.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <future>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "engine/chain/program_surrogate.h"
+#include "engine/sampling/sobol.h"
+#include "engine/train/surrogate_codec.h"
+#include "proto/sobolev/v1/sampling.pb.h"
+#include "proto/wire/crc32c.h"
+#include "server/base/log.h"
+#include "server/convert/names.h"
+#include "server/convert/resources.h"
+#include "server/convert/sample_block.h"
+#include "server/convert/sample_rows.h"
+#include "server/convert/sampling.h"
+#include "server/jobs/sampling_desk.h"
+#include "server/jobs/sampling_rules.h"
+#include "server/jobs/training_run.h"
+
+namespace sobolev::server {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr std::int64_t kLeastRound = 4;
+// Points of the first round that turn out to be infeasible are replaced until there are so many
+// times as many in all.
+constexpr std::int64_t kInitialEffort = 20;
+// Of a program, evaluated at a time by the job itself.
+constexpr std::int64_t kProgramBatch = 256;
+constexpr const char* kOwnWorker = "server";
+constexpr std::int64_t kMaxBlockRows = 65536;
+constexpr std::chrono::milliseconds kWait{200};
+constexpr std::int64_t kLongestPage = 1'000'000'000;
+
+class SamplingWork : public JobWork {
+ public:
+  explicit SamplingWork(const JobContext& context)
+      : context_(context), store_(context.environment.store) {
+    v1::StartSamplingRequest request;
+    request.ParseFromString(context.job.spec);
+    spec_ = request.spec();
+    schema_.ParseFromString(store_.GetDataset(context.job.dataset_id).schema);
+    if (!spec_.program().empty()) {
+      const std::string id = ParseProgramName(spec_.program(), "spec.program");
+      program_ = std::make_unique<chain::ProgramSurrogate>(store_.GetProgram(id).source,
+                                                           chain::AcceptedSourceLimits());
+    }
+    box_.emplace(spec_);
+    Resume();
+  }
+
+  Status Advance(const std::stop_token& stop) override {
+    if (stop.stop_requested()) return Status::kCancelled;
+    const SamplingRecord record = store_.GetSampling(context_.job.id);
+    counts_ = store_.CountSamplingPoints(context_.job.id);
+    if (!record.paused || record.stop_requested) {
+      if (program_ && !record.stop_requested) EvaluateProgram(stop);
+      if (!record.stop_requested && !final_rule_) AddPoints(stop);
+    }
+    if (run_) return AdvanceTraining(stop);
+    ChooseEnd(record);
+    if (IsRoundDue(record)) {
+      StartRound();
+      return Status::kRunning;
+    }
+    missing_ = context_.environment.desk.Wait(context_.job.id, kWait, stop);
+    if (const auto now = counts_; store_.CountSamplingPoints(context_.job.id) != now) ++news_;
+    return Status::kRunning;
+  }
+
+  std::size_t NewsCount() const override { return news_ + (run_ ? run_->NewsCount() : 0); }
+
+  v1::TrainingProgress Progress() const override {
+    v1::TrainingProgress progress = run_ ? run_->Progress() : v1::TrainingProgress();
+    v1::SamplingProgress& sampling = *progress.mutable_sampling();
+    *sampling.mutable_counts() = ToProto(counts_);
+    sampling.set_cost(Cost());
+    if (!state_.rounds().empty()) *sampling.mutable_round() = *state_.rounds().rbegin();
+    return progress;
+  }
+
+  std::string SaveState() const override { return ""; }
+  void LoadState(std::string_view /*state*/) override {}
+
+  JobResult Result() const override { return result_; }
+
+ private:
+  Lease OwnLease() const {
+    return {.job_id = context_.job.id, .epoch = context_.job.lease_epoch};
+  }
+  double Cost() const { return static_cast<double>(counts_.attempts) * EvaluationCost(spec_); }
+  bool HasRounds() const { return !state_.rounds().empty(); }
+  std::int64_t Evaluations() const {
+    return HasRounds() ? state_.rounds().rbegin()->evaluations() : 0;
+  }
+  SamplingStatus StatusNow() const {
+    const std::int64_t micros = context_.environment.clock.WallMicros() - context_.job.create_micros;
+    return {.evaluations = counts_.done,
+            .cost = Cost(),
+            .seconds = static_cast<double>(micros) * 1e-6};
+  }
+
+  // What an earlier attempt left: its last round, if that was to be the end, is made again.
+  void Resume() {
+    state_.ParseFromString(store_.GetSampling(context_.job.id).state);
+    if (state_.stop_reason() != v1::Sampling::STOP_REASON_UNSPECIFIED) {
+      state_.clear_stop_reason();
+      state_.clear_stop_rule();
+      state_.mutable_rounds()->RemoveLast();
+    }
+    counts_ = store_.CountSamplingPoints(context_.job.id);
+    if (counts_.uploads > 0) Upload(counts_.uploads);
+    if (!HasRounds()) return;
+    const ModelRef model = ParseModelName(state_.rounds().rbegin()->model_version(), "model");
+    model_ = context_.environment.models.Get(context_.job.model_id, model.version)->surrogate;
+  }
+
+  // ---- Points -----------------------------------------------------------------------------------
+
+  std::int64_t RoundSize() const {
+    const double share = spec_.round_fraction() * static_cast<double>(counts_.done);
+    return std::max(kLeastRound, static_cast<std::int64_t>(std::ceil(share)));
+  }
+
+  std::int64_t Outstanding() const { return counts_.queued + counts_.leased; }
+  std::int64_t Total() const {
+    return Outstanding() + counts_.done + counts_.infeasible + counts_.failed;
+  }
+
+  // How many points the queue is short of.
+  std::int64_t Shortage() const {
+    std::int64_t wanted = 0;
+    if (!HasRounds()) {
+      wanted = std::min(spec_.initial_points() - counts_.done,
+                        kInitialEffort * spec_.initial_points() - (Total() - Outstanding()));
+    } else {
+      // More than a round only if there are workers for it: what is placed now knows less than what
+      // is placed later.
+      wanted = std::max(RoundSize(), std::min(counts_.leased + missing_, counts_.done / 2));
+    }
+    std::int64_t shortage = wanted - Outstanding();
+    if (const auto left = EvaluationsLeft(spec_.stop_rules(), StatusNow(), EvaluationCost(spec_))) {
+      shortage = std::min(shortage, *left - Outstanding());
+    }
+    return std::max<std::int64_t>(shortage, 0);
+  }
+
+  void AddPoints(const std::stop_token& stop) {
+    const std::int64_t shortage = Shortage();
+    if (shortage == 0) return;
+    store_.AddSamplingPoints(OwnLease(), Place(shortage, stop), state_.SerializeAsString());
+    counts_ = store_.CountSamplingPoints(context_.job.id);
+    ++news_;
+  }
+
+  std::vector<NewSamplingPoint> Place(std::int64_t count, const std::stop_token& /*stop*/) const {
+    const Matrix U = sampling::SobolPoints(box_->min.size(), Total(), count, spec_.seed());
+    std::vector<NewSamplingPoint> points;
+    points.reserve(static_cast<std::size_t>(count));
+    for (Index i = 0; i < U.cols(); ++i) {
+      const Vector x = box_->ToUser(U.col(i));
+      points.push_back({.x = {x.begin(), x.end()},
+                        .space_filling = true,
+                        .round = state_.rounds_size()});
+    }
+    return points;
+  }
+
+  // ---- Programs ---------------------------------------------------------------------------------
+
+  void EvaluateProgram(const std::stop_token& stop) {
+    const SamplingLeaseTerms terms{.now_micros = context_.environment.clock.WallMicros(),
+                                   .expire_micros = std::numeric_limits<std::int64_t>::max(),
+                                   .max_attempts = spec_.max_attempts()};
+    const std::vector<SamplingPointRecord> points =
+        store_.AskSamplingPoints(context_.job.id, kOwnWorker, kProgramBatch, terms);
+    if (points.empty()) return;
+    const Index n = program_->n();
+    const Index m = program_->m();
+    const auto count = static_cast<Index>(points.size());
+    Matrix X(n, count);
+    for (Index i = 0; i < count; ++i) {
+      X.col(i) = Eigen::Map<const Vector>(points[static_cast<std::size_t>(i)].x.data(), n);
+    }
+    Matrix Y(m, count);
+    Matrix J(n, spec_.jacobian() ? m * count : 0);
+    program_->Predict({X.data(), n, count}, std::nullopt, std::nullopt,
+                      {.Y = Y.data(), .J = spec_.jacobian() ? J.data() : nullptr}, stop);
+    std::vector<SamplingResult> results;
+    std::vector<SamplingFailure> failures;
+    for (Index i = 0; i < count; ++i) {
+      const std::int64_t id = points[static_cast<std::size_t>(i)].id;
+      const bool is_finite =
+          Y.col(i).allFinite() && (!spec_.jacobian() || J.middleCols(m * i, m).allFinite());
+      if (!is_finite) {
+        failures.push_back(
+            {.point = id, .infeasible = true, .reason = "the program has no finite value here"});
+        continue;
+      }
+      results.push_back(
+          {.point = id,
+           .x = points[static_cast<std::size_t>(i)].x,
+           .result = MakeRow(X.col(i), Y.data() + m * i, m,
+                             spec_.jacobian() ? J.data() + n * m * i : nullptr)});
+    }
+    store_.TellSamplingPoints(context_.job.id, kOwnWorker, results, failures, terms);
+    counts_ = store_.CountSamplingPoints(context_.job.id);
+    ++news_;
+  }
+
+  // ---- Rounds -----------------------------------------------------------------------------------
+
+  void ChooseEnd(const SamplingRecord& record) {
+    if (record.stop_requested || final_rule_) return;
+    // What rules say of errors is decided where these become known, at the end of a round.
+    if (Evaluations() == counts_.done && HasRounds()) return;
+    final_rule_ = HoldingRule(spec_.stop_rules(), StatusNow(), {});
+  }
+
+  bool IsRoundDue(const SamplingRecord& record) const {
+    if (record.stop_requested || final_rule_) {
+      RequireSomething();
+      return true;
+    }
+    if (counts_.done == Evaluations()) {
+      if (Outstanding() == 0 && Shortage() == 0 && !record.paused) RequireSomething();
+      return false;
+    }
+    if (Outstanding() == 0 && Shortage() == 0) return true;
+    const std::int64_t due =
+        HasRounds() ? Evaluations() + std::max(kLeastRound, static_cast<std::int64_t>(std::ceil(
+                                                                spec_.round_fraction() *
+                                                                static_cast<double>(Evaluations()))))
+                    : spec_.initial_points();
+    return counts_.done >= due;
+  }
+
+  // Throws unless there is a sample to train on.
+  void RequireSomething() const {
+    if (counts_.done > 0) return;
+    const std::string reason = FirstReason();
+    throw FailedPrecondition(
+        "NO_EVALUATIONS", "spec.domain",
+        "none of " + std::to_string(Total()) + " points was evaluated: " +
+            std::to_string(counts_.infeasible) + " are infeasible, " +
+            std::to_string(counts_.failed) + " failed" +
+            (reason.empty() ? "" : ", the first with \"" + reason + "\"") +
+            "; check the function and the domain");
+  }
+
+  std::string FirstReason() const {
+    for (const SamplingPointRecord& point :
+         store_.ListSamplingPoints(context_.job.id, 0, kLongestPage)) {
+      if (!point.reason.empty()) return point.reason;
+    }
+    return "";
+  }
+
+  void StartRound() {
+    const std::vector<SamplingPointRecord> added = Upload(counts_.uploads + 1);
+    evaluations_ = counts_.done;
+    Judge(added);
+    snapshot_ = OpenVerifiedSnapshot(store_, context_.job.dataset_id, 0, context_.stop);
+    run_ = MakeTrainingRun(context_, snapshot_->samples(), spec_.training(), schema_);
+  }
+
+  // Appends the results of this number to the dataset, once however often it is called.
+  std::vector<SamplingPointRecord> Upload(std::int64_t number) {
+    std::vector<SamplingPointRecord> points = store_.TakeSamplingUpload(OwnLease(), number);
+    if (points.empty()) return points;
+    const UploadState upload = store_.OpenUpload(
+        context_.job.dataset_id, "sampling-" + context_.job.id + "-" + std::to_string(number));
+    if (upload.committed_version > 0) return points;
+    std::vector<SampleRow> rows;
+    rows.reserve(points.size());
+    for (const SamplingPointRecord& point : points) rows.push_back(point.result);
+    std::uint32_t crc = 0;
+    const auto blocks = JoinRows(rows);
+    for (const auto& block : blocks) {
+      SampleBlockData data = CheckBlock(block, schema_, kMaxBlockRows);
+      const std::uint32_t wire_crc = data.wire_crc32c;
+      crc = Crc32c(std::as_bytes(std::span(&wire_crc, 1)), crc);
+      std::promise<void> done;
+      store_.AppendBlock(upload.token, std::move(data),
+                         [&done](const std::exception_ptr& error, bool /*already_stored*/) {
+                           if (error) {
+                             done.set_exception(error);
+                           } else {
+                             done.set_value();
+                           }
+                         });
+      done.get_future().get();
+    }
+    store_.CommitUpload(upload.token, std::ssize(blocks), std::ssize(points), crc);
+    return points;
+  }
+
+  // What the model before makes of the space-filling points among the new ones.
+  void Judge(const std::vector<SamplingPointRecord>& added) {
+    value_error_ = kNaN;
+    gradient_error_ = kNaN;
+    if (!model_) return;
+    const Index n = model_->n();
+    const Index m = model_->m();
+    Vector squares = Vector::Zero(m);
+    Vector counts = Vector::Zero(m);
+    double jacobian_squares = 0;
+    double jacobian_norm = 0;
+    (void)n;
+    (void)squares;
+    (void)counts;
+    (void)jacobian_squares;
+    (void)jacobian_norm;
+    (void)added;
+  }
+
+  Status AdvanceTraining(const std::stop_token& stop) {
+    const TrainingRun::Status status = run_->Advance(stop);
+    if (status == TrainingRun::Status::kCancelled) return Status::kCancelled;
+    if (status == TrainingRun::Status::kFinished) return FinishRound();
+    return Status::kRunning;
+  }
+
+  Status FinishRound() {
+    result_ = DescribeTraining(context_, *run_, *snapshot_, schema_);
+    run_.reset();
+    snapshot_.reset();
+    result_.version.mutable_domain()->Clear();
+    *result_.version.mutable_domain() = spec_.domain();
+    v1::SamplingRound& round = *state_.add_rounds();
+    const v1::ErrorReport& held_out = result_.version.report().validation();
+    round.set_number(state_.rounds_size());
+    round.set_evaluations(evaluations_);
+    round.set_value_error(std::fmax(value_error_, held_out.value_relative()));
+    round.set_gradient_error(std::fmax(gradient_error_, held_out.jacobian_relative()));
+    round.set_cost(Cost());
+    *round.mutable_time() = ToTimestamp(context_.environment.clock.WallMicros());
+    if (!final_rule_) {
+      SamplingStatus status = StatusNow();
+      status.evaluations = evaluations_;
+      final_rule_ = HoldingRule(spec_.stop_rules(), status, state_.rounds());
+    }
+    const bool stops = store_.GetSampling(context_.job.id).stop_requested;
+    if (final_rule_ || (stops && evaluations_ == counts_.done)) {
+      state_.set_stop_reason(final_rule_ ? v1::Sampling::STOP_REASON_RULE
+                                         : v1::Sampling::STOP_REASON_STOPPED);
+      state_.set_stop_rule(final_rule_.value_or(0));
+      SaveRounds();
+      return Status::kFinished;
+    }
+    Publish(round);
+    SaveRounds();
+    model_ = result_.surrogate;
+    return Status::kRunning;
+  }
+
+  void SaveRounds() {
+    store_.AddSamplingPoints(OwnLease(), {}, state_.SerializeAsString());
+    ++news_;
+  }
+
+  void Publish(v1::SamplingRound& round) {
+    const ModelVersionRecord record = store_.AddModelVersion(
+        context_.job.model_id, train::EncodeSurrogate(*result_.surrogate),
+        result_.version.SerializeAsString(), [&](const ModelVersionRecord& newest) {
+          RequireNoPipeline(newest);
+          // The attempt before got as far as this.
+          v1::ModelVersion known;
+          known.ParseFromString(newest.description);
+          return known.report().job() == result_.version.report().job() &&
+                 known.report().dataset_version() == result_.version.report().dataset_version();
+        });
+    context_.environment.models.Publish(record.model_id, record.version);
+    round.set_model_version(ModelVersionName(record.model_id, record.version));
+    LogInfo("sampling round published", {{"job", context_.job.id},
+                                         {"round", round.number()},
+                                         {"evaluations", round.evaluations()},
+                                         {"value_error", round.value_error()}});
+  }
+
+  const JobContext context_;
+  Store& store_;
+  v1::SamplingSpec spec_;
+  v1::Schema schema_;
+  std::optional<SamplingBox> box_;
+  std::unique_ptr<const chain::ProgramSurrogate> program_;
+
+  v1::Sampling state_;  // Rounds, and why it ended.
+  SamplingPointCounts counts_;
+  std::shared_ptr<const Surrogate> model_;  // Of the last round.
+  std::int64_t missing_ = 0;                // Points that workers asked for in vain.
+  std::optional<int> final_rule_;
+  std::size_t news_ = 0;
+
+  // Of the round in training.
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::unique_ptr<TrainingRun> run_;
+  std::int64_t evaluations_ = 0;
+  double value_error_ = kNaN;
+  double gradient_error_ = kNaN;
+  JobResult result_;
+};
+
+}  // namespace
+
+std::unique_ptr<JobWork> MakeSamplingWork(const JobContext& context) {
+  return std::make_unique<SamplingWork>(context);
+}
+
+}  // namespace sobolev::server
