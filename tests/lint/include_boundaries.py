@@ -46,6 +46,7 @@ OURS = {
         "engine/regression",
         "engine/surrogate",
     ],
+    "engine/sampling": ["engine/base", "engine/program"],
     "proto": [],
     "server": ["engine", "proto", "server"],
     "server/base": ["engine/base"],
