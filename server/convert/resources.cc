@@ -58,6 +58,8 @@ v1::Job::Kind ToProto(JobKind kind) {
   switch (kind) {
     case JobKind::kTrain:
       return v1::Job::KIND_TRAIN;
+    case JobKind::kSample:
+      return v1::Job::KIND_SAMPLE;
   }
   return v1::Job::KIND_UNSPECIFIED;
 }

@@ -17,6 +17,7 @@
 #include "server/convert/grpc_status.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
+#include "server/jobs/sampling_job.h"
 #include "server/jobs/training_job.h"
 
 namespace sobolev::server {
@@ -35,6 +36,8 @@ std::unique_ptr<JobWork> MakeWork(const JobContext& context) {
   switch (context.job.kind) {
     case JobKind::kTrain:
       return MakeTrainingWork(context);
+    case JobKind::kSample:
+      return MakeSamplingWork(context);
   }
   throw Error(ErrorCode::kInternal, "UNKNOWN_JOB_KIND", "job",
               "expected a kind of job that this server knows; upgrade it");

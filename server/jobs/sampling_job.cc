@@ -22,19 +22,20 @@
 #include "proto/sobolev/v1/sampling.pb.h"
 #include "proto/wire/crc32c.h"
 #include "server/base/log.h"
+#include "server/base/stored_id.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
 #include "server/convert/sample_block.h"
 #include "server/convert/sample_rows.h"
 #include "server/convert/sampling.h"
 #include "server/jobs/sampling_desk.h"
+#include "server/jobs/sampling_errors.h"
 #include "server/jobs/sampling_rules.h"
 #include "server/jobs/training_run.h"
 
 namespace sobolev::server {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t kLeastRound = 4;
 // Points of the first round that turn out to be infeasible are replaced until there are so many
 // times as many in all.
@@ -49,7 +50,10 @@ constexpr std::int64_t kLongestPage = 1'000'000'000;
 class SamplingWork : public JobWork {
  public:
   explicit SamplingWork(const JobContext& context)
-      : context_(context), store_(context.environment.store) {
+      : context_(context),
+        store_(context.environment.store),
+        tenant_(TenantOf(context.job.model_id)) {
+    const TenantScope tenant(tenant_);
     v1::StartSamplingRequest request;
     request.ParseFromString(context.job.spec);
     spec_ = request.spec();
@@ -273,8 +277,8 @@ class SamplingWork : public JobWork {
   void StartRound() {
     const std::vector<SamplingPointRecord> added = Upload(counts_.uploads + 1);
     evaluations_ = counts_.done;
-    Judge(added);
-    snapshot_ = OpenVerifiedSnapshot(store_, context_.job.dataset_id, 0, context_.stop);
+    snapshot_ = OpenVerifiedSnapshot(context_, 0);
+    surprise_ = model_ ? JudgeByNews(*model_, added, snapshot_->samples(), box_->width) : ModelErrors();
     run_ = MakeTrainingRun(context_, snapshot_->samples(), spec_.training(), schema_);
   }
 
@@ -309,25 +313,6 @@ class SamplingWork : public JobWork {
     return points;
   }
 
-  // What the model before makes of the space-filling points among the new ones.
-  void Judge(const std::vector<SamplingPointRecord>& added) {
-    value_error_ = kNaN;
-    gradient_error_ = kNaN;
-    if (!model_) return;
-    const Index n = model_->n();
-    const Index m = model_->m();
-    Vector squares = Vector::Zero(m);
-    Vector counts = Vector::Zero(m);
-    double jacobian_squares = 0;
-    double jacobian_norm = 0;
-    (void)n;
-    (void)squares;
-    (void)counts;
-    (void)jacobian_squares;
-    (void)jacobian_norm;
-    (void)added;
-  }
-
   Status AdvanceTraining(const std::stop_token& stop) {
     const TrainingRun::Status status = run_->Advance(stop);
     if (status == TrainingRun::Status::kCancelled) return Status::kCancelled;
@@ -345,8 +330,9 @@ class SamplingWork : public JobWork {
     const v1::ErrorReport& held_out = result_.version.report().validation();
     round.set_number(state_.rounds_size());
     round.set_evaluations(evaluations_);
-    round.set_value_error(std::fmax(value_error_, held_out.value_relative()));
-    round.set_gradient_error(std::fmax(gradient_error_, held_out.jacobian_relative()));
+    // The larger one; fmax ignores what is not known.
+    round.set_value_error(std::fmax(surprise_.value, held_out.value_relative()));
+    round.set_gradient_error(std::fmax(surprise_.gradient, held_out.jacobian_relative()));
     round.set_cost(Cost());
     *round.mutable_time() = ToTimestamp(context_.environment.clock.WallMicros());
     if (!final_rule_) {
@@ -394,6 +380,7 @@ class SamplingWork : public JobWork {
 
   const JobContext context_;
   Store& store_;
+  const std::string tenant_;
   v1::SamplingSpec spec_;
   v1::Schema schema_;
   std::optional<SamplingBox> box_;
@@ -410,8 +397,7 @@ class SamplingWork : public JobWork {
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<TrainingRun> run_;
   std::int64_t evaluations_ = 0;
-  double value_error_ = kNaN;
-  double gradient_error_ = kNaN;
+  ModelErrors surprise_;  // Of the model before, by what is new.
   JobResult result_;
 };
 

@@ -1,6 +1,7 @@
 #include "server/storage/sampling_store.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <string_view>
@@ -68,6 +69,20 @@ SamplingPointRecord LoadAsked(Database& db, std::int64_t job, std::int64_t id,
             " was never handed out; ask for points and tell the results of these");
   }
   return point;
+}
+
+// Workers may have rounded x to single precision or to text.
+constexpr double kSamePlace = 1e-6;
+
+void RequirePlace(const SamplingPointRecord& point, const std::vector<double>& x,
+                  std::size_t row) {
+  for (std::size_t j = 0; j < point.x.size(); ++j) {
+    if (std::abs(x[j] - point.x[j]) <= kSamePlace * std::abs(point.x[j])) continue;
+    const std::string indices = "[" + std::to_string(row) + "][" + std::to_string(j) + "]";
+    throw InvalidArgument("WRONG_PLACE", "block.x" + indices,
+                          "expected the x of point " + std::to_string(point.id) +
+                              " as it was handed out; tell results in the order of points");
+  }
 }
 
 void UpdatePoint(Database& db, std::int64_t job, const SamplingPointRecord& point) {
@@ -285,6 +300,7 @@ std::vector<TellOutcome> SamplingStore::Tell(const std::string& job_id, const st
   for (std::size_t i = 0; i < results.size(); ++i) {
     SamplingPointRecord point =
         LoadAsked(db, job, results[i].point, "points[" + std::to_string(i) + "]");
+    RequirePlace(point, results[i].x, i);
     outcomes.push_back(TakeResult(db, job, std::move(point), worker, results[i].result));
   }
   for (std::size_t i = 0; i < failures.size(); ++i) {

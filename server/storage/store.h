@@ -229,6 +229,8 @@ struct SamplingPointCounts {
   std::int64_t failed = 0;
   std::int64_t attempts = 0;  // Over all points.
   std::int64_t uploads = 0;   // The greatest number of an upload.
+
+  bool operator==(const SamplingPointCounts&) const = default;
 };
 
 // Until when what is handed out now is leased, and how often a point is handed out.
@@ -240,6 +242,7 @@ struct SamplingLeaseTerms {
 
 struct SamplingResult {
   std::int64_t point = 0;
+  std::vector<double> x;  // Where it was evaluated.
   std::string result;  // Opaque; equal bytes are equal results.
 };
 
@@ -370,7 +373,8 @@ class Store {
                                                         const std::string& worker,
                                                         const SamplingLeaseTerms& terms) = 0;
   // All or, throwing, nothing: kNotFound naming "points[3]" or "failures[0].point" for an unknown
-  // point, kFailedPrecondition for one that was never handed out.
+  // point, kFailedPrecondition for one that was never handed out, kInvalidArgument naming
+  // "block.x[3][0]" for a result at another place.
   virtual std::vector<TellOutcome> TellSamplingPoints(const std::string& job_id,
                                                       const std::string& worker,
                                                       const std::vector<SamplingResult>& results,
