@@ -10,8 +10,8 @@
 
 #include "engine/base/error.h"
 #include "proto/wire/crc32c.h"
-#include "server/convert/tensor.h"
 #include "server/convert/sample_checks.h"
+#include "server/convert/tensor.h"
 #include "server/convert/wire_arrays.h"
 
 namespace sobolev::server {

@@ -15,15 +15,17 @@ namespace sobolev::server {
 // and the like.
 v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& spec, const v1::Schema& schema);
 
-// The box of a complete spec, and points between it and the unit cube. Derivatives by coordinates of
-// the cube are those by x times the width.
+// The box of a complete spec, and points between it and the unit cube. Derivatives by coordinates
+// of the cube are those by x times the width.
 struct SamplingBox {
   Vector min;    // n
   Vector width;  // n, > 0
 
   explicit SamplingBox(const v1::SamplingSpec& spec);
 
-  Vector ToUser(const Vector& u) const { return (min.array() + width.array() * u.array()).matrix(); }
+  Vector ToUser(const Vector& u) const {
+    return (min.array() + width.array() * u.array()).matrix();
+  }
   Vector ToUnit(const Vector& x) const { return ((x - min).array() / width.array()).matrix(); }
 };
 

@@ -17,8 +17,8 @@
 #include "proto/sobolev/v1/jobs.pb.h"
 #include "proto/sobolev/v1/models.pb.h"
 #include "server/base/clock.h"
-#include "server/metrics/metrics.h"
 #include "server/jobs/sampling_desk.h"
+#include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
 #include "server/storage/store.h"
 

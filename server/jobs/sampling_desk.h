@@ -30,8 +30,8 @@ class SamplingDesk {
     wake_.notify_all();
   }
 
-  // Waits until the bell has rung since the last call, `stop` fires or the time is over. Returns the
-  // largest number of missing points since then.
+  // Waits until the bell has rung since the last call, `stop` fires or the time is over. Returns
+  // the largest number of missing points since then.
   std::int64_t Wait(const std::string& job_id, std::chrono::milliseconds timeout,
                     const std::stop_token& stop) {
     std::unique_lock lock(mutex_);

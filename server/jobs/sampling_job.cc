@@ -103,19 +103,17 @@ class SamplingWork : public JobWork {
   JobResult Result() const override { return result_; }
 
  private:
-  Lease OwnLease() const {
-    return {.job_id = context_.job.id, .epoch = context_.job.lease_epoch};
-  }
+  Lease OwnLease() const { return {.job_id = context_.job.id, .epoch = context_.job.lease_epoch}; }
   double Cost() const { return static_cast<double>(counts_.attempts) * EvaluationCost(spec_); }
   bool HasRounds() const { return !state_.rounds().empty(); }
   std::int64_t Evaluations() const {
     return HasRounds() ? state_.rounds().rbegin()->evaluations() : 0;
   }
   SamplingStatus StatusNow() const {
-    const std::int64_t micros = context_.environment.clock.WallMicros() - context_.job.create_micros;
-    return {.evaluations = counts_.done,
-            .cost = Cost(),
-            .seconds = static_cast<double>(micros) * 1e-6};
+    const std::int64_t micros =
+        context_.environment.clock.WallMicros() - context_.job.create_micros;
+    return {
+        .evaluations = counts_.done, .cost = Cost(), .seconds = static_cast<double>(micros) * 1e-6};
   }
 
   // What an earlier attempt left: its last round, if that was to be the end, is made again.
@@ -177,9 +175,8 @@ class SamplingWork : public JobWork {
     points.reserve(static_cast<std::size_t>(count));
     for (Index i = 0; i < U.cols(); ++i) {
       const Vector x = box_->ToUser(U.col(i));
-      points.push_back({.x = {x.begin(), x.end()},
-                        .space_filling = true,
-                        .round = state_.rounds_size()});
+      points.push_back(
+          {.x = {x.begin(), x.end()}, .space_filling = true, .round = state_.rounds_size()});
     }
     return points;
   }
@@ -215,11 +212,10 @@ class SamplingWork : public JobWork {
             {.point = id, .infeasible = true, .reason = "the program has no finite value here"});
         continue;
       }
-      results.push_back(
-          {.point = id,
-           .x = points[static_cast<std::size_t>(i)].x,
-           .result = MakeRow(X.col(i), Y.data() + m * i, m,
-                             spec_.jacobian() ? J.data() + n * m * i : nullptr)});
+      results.push_back({.point = id,
+                         .x = points[static_cast<std::size_t>(i)].x,
+                         .result = MakeRow(X.col(i), Y.data() + m * i, m,
+                                           spec_.jacobian() ? J.data() + n * m * i : nullptr)});
     }
     store_.TellSamplingPoints(context_.job.id, kOwnWorker, results, failures, terms);
     counts_ = store_.CountSamplingPoints(context_.job.id);
@@ -246,10 +242,12 @@ class SamplingWork : public JobWork {
     }
     if (Outstanding() == 0 && Shortage() == 0) return true;
     const std::int64_t due =
-        HasRounds() ? Evaluations() + std::max(kLeastRound, static_cast<std::int64_t>(std::ceil(
-                                                                spec_.round_fraction() *
-                                                                static_cast<double>(Evaluations()))))
-                    : spec_.initial_points();
+        HasRounds()
+            ? Evaluations() +
+                  std::max(kLeastRound,
+                           static_cast<std::int64_t>(std::ceil(spec_.round_fraction() *
+                                                               static_cast<double>(Evaluations()))))
+            : spec_.initial_points();
     return counts_.done >= due;
   }
 
@@ -257,13 +255,12 @@ class SamplingWork : public JobWork {
   void RequireSomething() const {
     if (counts_.done > 0) return;
     const std::string reason = FirstReason();
-    throw FailedPrecondition(
-        "NO_EVALUATIONS", "spec.domain",
-        "none of " + std::to_string(Total()) + " points was evaluated: " +
-            std::to_string(counts_.infeasible) + " are infeasible, " +
-            std::to_string(counts_.failed) + " failed" +
-            (reason.empty() ? "" : ", the first with \"" + reason + "\"") +
-            "; check the function and the domain");
+    throw FailedPrecondition("NO_EVALUATIONS", "spec.domain",
+                             "none of " + std::to_string(Total()) +
+                                 " points was evaluated: " + std::to_string(counts_.infeasible) +
+                                 " are infeasible, " + std::to_string(counts_.failed) + " failed" +
+                                 (reason.empty() ? "" : ", the first with \"" + reason + "\"") +
+                                 "; check the function and the domain");
   }
 
   std::string FirstReason() const {
@@ -278,7 +275,8 @@ class SamplingWork : public JobWork {
     const std::vector<SamplingPointRecord> added = Upload(counts_.uploads + 1);
     evaluations_ = counts_.done;
     snapshot_ = OpenVerifiedSnapshot(context_, 0);
-    surprise_ = model_ ? JudgeByNews(*model_, added, snapshot_->samples(), box_->width) : ModelErrors();
+    surprise_ =
+        model_ ? JudgeByNews(*model_, added, snapshot_->samples(), box_->width) : ModelErrors();
     run_ = MakeTrainingRun(context_, snapshot_->samples(), spec_.training(), schema_);
   }
 

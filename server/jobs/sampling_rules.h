@@ -18,12 +18,12 @@ struct SamplingStatus {
 };
 
 // The first of the rules that holds. Errors are those of the last of `rounds`.
-std::optional<int> HoldingRule(
-    const google::protobuf::RepeatedPtrField<v1::StopRule>& rules, const SamplingStatus& status,
-    const google::protobuf::RepeatedPtrField<v1::SamplingRound>& rounds);
+std::optional<int> HoldingRule(const google::protobuf::RepeatedPtrField<v1::StopRule>& rules,
+                               const SamplingStatus& status,
+                               const google::protobuf::RepeatedPtrField<v1::SamplingRound>& rounds);
 
-// How many evaluations more, at this price, until a rule of counts and costs alone holds; nothing if
-// none can.
+// How many evaluations more, at this price, until a rule of counts and costs alone holds; nothing
+// if none can.
 std::optional<std::int64_t> EvaluationsLeft(
     const google::protobuf::RepeatedPtrField<v1::StopRule>& rules, const SamplingStatus& status,
     double evaluation_cost);

@@ -74,8 +74,7 @@ SamplingPointRecord LoadAsked(Database& db, std::int64_t job, std::int64_t id,
 // Workers may have rounded x to single precision or to text.
 constexpr double kSamePlace = 1e-6;
 
-void RequirePlace(const SamplingPointRecord& point, const std::vector<double>& x,
-                  std::size_t row) {
+void RequirePlace(const SamplingPointRecord& point, const std::vector<double>& x, std::size_t row) {
   for (std::size_t j = 0; j < point.x.size(); ++j) {
     if (std::abs(x[j] - point.x[j]) <= kSamePlace * std::abs(point.x[j])) continue;
     const std::string indices = "[" + std::to_string(row) + "][" + std::to_string(j) + "]";
@@ -100,9 +99,9 @@ SamplingPointState AfterFailure(const SamplingPointRecord& point, const Sampling
 }
 
 void ExpireLeases(Database& db, std::int64_t job, const SamplingLeaseTerms& terms) {
-  std::vector<SamplingPointRecord> expired = ReadAll(
-      db.Query(SelectPoints("AND state = ?2 AND expire_micros <= ?3"), job,
-               Number(SamplingPointState::kLeased), terms.now_micros));
+  std::vector<SamplingPointRecord> expired =
+      ReadAll(db.Query(SelectPoints("AND state = ?2 AND expire_micros <= ?3"), job,
+                       Number(SamplingPointState::kLeased), terms.now_micros));
   for (SamplingPointRecord& point : expired) {
     point.state = AfterFailure(point, terms);
     point.reason = "the lease of worker \"" + point.worker + "\" ran out";

@@ -243,7 +243,7 @@ struct SamplingLeaseTerms {
 struct SamplingResult {
   std::int64_t point = 0;
   std::vector<double> x;  // Where it was evaluated.
-  std::string result;  // Opaque; equal bytes are equal results.
+  std::string result;     // Opaque; equal bytes are equal results.
 };
 
 struct SamplingFailure {
@@ -362,8 +362,8 @@ class Store {
                                                               std::int64_t after,
                                                               std::int64_t limit) = 0;
   // Points whose lease has run out go back to the queue, or are failed after their last attempt.
-  // Then the worker gets, up to `count`, those that it holds, their leases renewed, and the first of
-  // the queue.
+  // Then the worker gets, up to `count`, those that it holds, their leases renewed, and the first
+  // of the queue.
   virtual std::vector<SamplingPointRecord> AskSamplingPoints(const std::string& job_id,
                                                              const std::string& worker,
                                                              std::int64_t count,
