@@ -15,7 +15,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from . import models_pb2 as sobolev_dot_v1_dot_models__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sobolev/v1/jobs.proto\x12\nsobolev.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sobolev/v1/models.proto\"\xd4\x04\n\x03Job\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.sobolev.v1.Job.Kind\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.sobolev.v1.Job.State\x12#\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x14.sobolev.v1.JobError\x12\x18\n\x10\x63\x61ncel_requested\x18\x05 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x0f\n\x07\x64\x61taset\x18\x07 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x08 \x01(\x03\x12\r\n\x05model\x18\t \x01(\t\x12.\n\x08progress\x18\n \x01(\x0b\x32\x1c.sobolev.v1.TrainingProgress\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_TRAIN\x10\x01\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\"9\n\x08JobError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xbb\x01\n\x10TrainingProgress\x12&\n\x05\x65poch\x18\x01 \x01(\x0b\x32\x17.sobolev.v1.EpochRecord\x12\x0e\n\x06\x65pochs\x18\x02 \x01(\x05\x12\x1a\n\x12samples_per_second\x18\x03 \x01(\x01\x12\x19\n\x11remaining_seconds\x18\x04 \x01(\x01\x12&\n\x0bleaderboard\x18\x05 \x03(\x0b\x32\x11.sobolev.v1.Trial\x12\x10\n\x08\x66raction\x18\x06 \x01(\x01\"\x9a\x01\n\x08JobEvent\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.sobolev.v1.Job.State\x12.\n\x08progress\x18\x04 \x01(\x0b\x32\x1c.sobolev.v1.TrainingProgress\"\x1d\n\rGetJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x10ListJobsResponse\x12\x1d\n\x04jobs\x18\x01 \x03(\x0b\x32\x0f.sobolev.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x0fWatchJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x66ter_event\x18\x02 \x01(\x03\"U\n\x10WatchJobResponse\x12#\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x14.sobolev.v1.JobEvent\x12\x1c\n\x03job\x18\x02 \x01(\x0b\x32\x0f.sobolev.v1.Job\" \n\x10\x43\x61ncelJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t2\x8e\x02\n\nJobService\x12\x34\n\x06GetJob\x12\x19.sobolev.v1.GetJobRequest\x1a\x0f.sobolev.v1.Job\x12\x45\n\x08ListJobs\x12\x1b.sobolev.v1.ListJobsRequest\x1a\x1c.sobolev.v1.ListJobsResponse\x12G\n\x08WatchJob\x12\x1b.sobolev.v1.WatchJobRequest\x1a\x1c.sobolev.v1.WatchJobResponse0\x01\x12:\n\tCancelJob\x12\x1c.sobolev.v1.CancelJobRequest\x1a\x0f.sobolev.v1.Jobb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sobolev/v1/jobs.proto\x12\nsobolev.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sobolev/v1/models.proto\"\xe5\x04\n\x03Job\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.sobolev.v1.Job.Kind\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.sobolev.v1.Job.State\x12#\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x14.sobolev.v1.JobError\x12\x18\n\x10\x63\x61ncel_requested\x18\x05 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x0f\n\x07\x64\x61taset\x18\x07 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x08 \x01(\x03\x12\r\n\x05model\x18\t \x01(\t\x12.\n\x08progress\x18\n \x01(\x0b\x32\x1c.sobolev.v1.TrainingProgress\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"=\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_TRAIN\x10\x01\x12\x0f\n\x0bKIND_SAMPLE\x10\x03\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\"9\n\x08JobError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xeb\x01\n\x10TrainingProgress\x12&\n\x05\x65poch\x18\x01 \x01(\x0b\x32\x17.sobolev.v1.EpochRecord\x12\x0e\n\x06\x65pochs\x18\x02 \x01(\x05\x12\x1a\n\x12samples_per_second\x18\x03 \x01(\x01\x12\x19\n\x11remaining_seconds\x18\x04 \x01(\x01\x12&\n\x0bleaderboard\x18\x05 \x03(\x0b\x32\x11.sobolev.v1.Trial\x12\x10\n\x08\x66raction\x18\x06 \x01(\x01\x12.\n\x08sampling\x18\x08 \x01(\x0b\x32\x1c.sobolev.v1.SamplingProgress\"b\n\x0eSamplingCounts\x12\x0e\n\x06queued\x18\x01 \x01(\x03\x12\x0e\n\x06leased\x18\x02 \x01(\x03\x12\x0c\n\x04\x64one\x18\x03 \x01(\x03\x12\x12\n\ninfeasible\x18\x04 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x03\"\xb0\x01\n\rSamplingRound\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x13\n\x0b\x65valuations\x18\x02 \x01(\x03\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x13\n\x0bvalue_error\x18\x04 \x01(\x01\x12\x16\n\x0egradient_error\x18\x05 \x01(\x01\x12\x0c\n\x04\x63ost\x18\x06 \x01(\x01\x12(\n\x04time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"v\n\x10SamplingProgress\x12*\n\x06\x63ounts\x18\x01 \x01(\x0b\x32\x1a.sobolev.v1.SamplingCounts\x12\x0c\n\x04\x63ost\x18\x02 \x01(\x01\x12(\n\x05round\x18\x03 \x01(\x0b\x32\x19.sobolev.v1.SamplingRound\"\x9a\x01\n\x08JobEvent\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.sobolev.v1.Job.State\x12.\n\x08progress\x18\x04 \x01(\x0b\x32\x1c.sobolev.v1.TrainingProgress\"\x1d\n\rGetJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x10ListJobsResponse\x12\x1d\n\x04jobs\x18\x01 \x03(\x0b\x32\x0f.sobolev.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x0fWatchJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x66ter_event\x18\x02 \x01(\x03\"U\n\x10WatchJobResponse\x12#\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x14.sobolev.v1.JobEvent\x12\x1c\n\x03job\x18\x02 \x01(\x0b\x32\x0f.sobolev.v1.Job\" \n\x10\x43\x61ncelJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t2\x8e\x02\n\nJobService\x12\x34\n\x06GetJob\x12\x19.sobolev.v1.GetJobRequest\x1a\x0f.sobolev.v1.Job\x12\x45\n\x08ListJobs\x12\x1b.sobolev.v1.ListJobsRequest\x1a\x1c.sobolev.v1.ListJobsResponse\x12G\n\x08WatchJob\x12\x1b.sobolev.v1.WatchJobRequest\x1a\x1c.sobolev.v1.WatchJobResponse0\x01\x12:\n\tCancelJob\x12\x1c.sobolev.v1.CancelJobRequest\x1a\x0f.sobolev.v1.Jobb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sobolev.v1.jobs_pb2', globals())
@@ -23,29 +23,35 @@ if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
   _JOB._serialized_start=96
-  _JOB._serialized_end=692
+  _JOB._serialized_end=709
   _JOB_KIND._serialized_start=519
-  _JOB_KIND._serialized_end=563
-  _JOB_STATE._serialized_start=565
-  _JOB_STATE._serialized_end=692
-  _JOBERROR._serialized_start=694
-  _JOBERROR._serialized_end=751
-  _TRAININGPROGRESS._serialized_start=754
-  _TRAININGPROGRESS._serialized_end=941
-  _JOBEVENT._serialized_start=944
-  _JOBEVENT._serialized_end=1098
-  _GETJOBREQUEST._serialized_start=1100
-  _GETJOBREQUEST._serialized_end=1129
-  _LISTJOBSREQUEST._serialized_start=1131
-  _LISTJOBSREQUEST._serialized_end=1187
-  _LISTJOBSRESPONSE._serialized_start=1189
-  _LISTJOBSRESPONSE._serialized_end=1263
-  _WATCHJOBREQUEST._serialized_start=1265
-  _WATCHJOBREQUEST._serialized_end=1317
-  _WATCHJOBRESPONSE._serialized_start=1319
-  _WATCHJOBRESPONSE._serialized_end=1404
-  _CANCELJOBREQUEST._serialized_start=1406
-  _CANCELJOBREQUEST._serialized_end=1438
-  _JOBSERVICE._serialized_start=1441
-  _JOBSERVICE._serialized_end=1711
+  _JOB_KIND._serialized_end=580
+  _JOB_STATE._serialized_start=582
+  _JOB_STATE._serialized_end=709
+  _JOBERROR._serialized_start=711
+  _JOBERROR._serialized_end=768
+  _TRAININGPROGRESS._serialized_start=771
+  _TRAININGPROGRESS._serialized_end=1006
+  _SAMPLINGCOUNTS._serialized_start=1008
+  _SAMPLINGCOUNTS._serialized_end=1106
+  _SAMPLINGROUND._serialized_start=1109
+  _SAMPLINGROUND._serialized_end=1285
+  _SAMPLINGPROGRESS._serialized_start=1287
+  _SAMPLINGPROGRESS._serialized_end=1405
+  _JOBEVENT._serialized_start=1408
+  _JOBEVENT._serialized_end=1562
+  _GETJOBREQUEST._serialized_start=1564
+  _GETJOBREQUEST._serialized_end=1593
+  _LISTJOBSREQUEST._serialized_start=1595
+  _LISTJOBSREQUEST._serialized_end=1651
+  _LISTJOBSRESPONSE._serialized_start=1653
+  _LISTJOBSRESPONSE._serialized_end=1727
+  _WATCHJOBREQUEST._serialized_start=1729
+  _WATCHJOBREQUEST._serialized_end=1781
+  _WATCHJOBRESPONSE._serialized_start=1783
+  _WATCHJOBRESPONSE._serialized_end=1868
+  _CANCELJOBREQUEST._serialized_start=1870
+  _CANCELJOBREQUEST._serialized_end=1902
+  _JOBSERVICE._serialized_start=1905
+  _JOBSERVICE._serialized_end=2175
 # @@protoc_insertion_point(module_scope)
