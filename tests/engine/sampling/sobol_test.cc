@@ -183,8 +183,12 @@ TEST(SobolTest, ScramblingIsUniformOverSeeds) {
   EXPECT_LT(centred.rowwise().mean().cwiseAbs().maxCoeff(), 4 * std::sqrt(1 / 12.0 / kSeeds));
   for (Index i = 0; i < 6; ++i) {
     for (Index j = 0; j < 6; ++j) {
-      if (i == j) EXPECT_NEAR(covariance(i, i), 1 / 12.0, 0.006);
-      if (i % 3 != j % 3) EXPECT_NEAR(covariance(i, j), 0, 4 / 12.0 / std::sqrt(kSeeds));
+      if (i == j) {
+        EXPECT_NEAR(covariance(i, i), 1 / 12.0, 0.006);
+      }
+      if (i % 3 != j % 3) {
+        EXPECT_NEAR(covariance(i, j), 0, 4 / 12.0 / std::sqrt(kSeeds));
+      }
     }
   }
   EXPECT_GT(U.minCoeff(), 0);
