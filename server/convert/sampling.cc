@@ -18,7 +18,7 @@
 namespace sobolev::server {
 namespace {
 
-constexpr double kDefaultEffort = 1;
+constexpr double kDefaultEffort = 0.5;
 constexpr int kMaxStopRules = 16;
 
 // What every sampling job does unless it is told otherwise.
