@@ -31,6 +31,7 @@
 #include "server/jobs/sampling_desk.h"
 #include "server/jobs/sampling_errors.h"
 #include "server/jobs/sampling_evidence.h"
+#include "server/jobs/sampling_pull.h"
 #include "server/jobs/sampling_rules.h"
 #include "server/jobs/training_run.h"
 
@@ -66,10 +67,15 @@ class SamplingWork : public JobWork {
     }
     box_.emplace(spec_);
     Resume();
+    if (spec_.has_um_bridge()) {
+      RequireAllowedHosts(spec_.um_bridge(), context.environment.um_bridge_hosts);
+      pull_.emplace(context_, spec_, schema_.inputs_size(), schema_.outputs_size());
+    }
   }
 
   Status Advance(const std::stop_token& stop) override {
     if (stop.stop_requested()) return Status::kCancelled;
+    if (pull_) pull_->RequireSound();
     const SamplingRecord record = store_.GetSampling(context_.job.id);
     Count();
     if (!record.paused && !record.stop_requested && !final_rule_) KeepSampling(stop);
@@ -435,6 +441,8 @@ class SamplingWork : public JobWork {
   std::int64_t evaluations_ = 0;
   ModelErrors surprise_;  // Of the model before, by what is new.
   JobResult result_;
+
+  std::optional<SamplingPull> pull_;  // Last: its threads use the others.
 };
 
 }  // namespace
