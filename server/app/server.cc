@@ -35,6 +35,7 @@
 #include "server/http/admin_listener.h"
 #include "server/http/gateway_listener.h"
 #include "server/jobs/job_manager.h"
+#include "server/jobs/sampling_desk.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
 #include "server/predict/predictor.h"
@@ -47,6 +48,7 @@
 #include "server/rpc/prediction_service.h"
 #include "server/rpc/program_service.h"
 #include "server/rpc/reflection_service.h"
+#include "server/rpc/sampling_service.h"
 #include "server/rpc/training_service.h"
 #include "server/storage/io_env.h"
 #include "server/storage/sqlite_store.h"
@@ -140,15 +142,18 @@ struct Server::Parts {
         jobs(JobEnvironment{.store = *store,
                             .models = models,
                             .metrics = metrics,
+                            .desk = desk,
                             .clock = clock,
+                            .um_bridge_hosts = config.um_bridge_hosts,
                             .num_threads = ThreadsOrAll(config.train_threads),
                             .memory_limit = static_cast<std::size_t>(config.job_memory_bytes),
                             .checkpoint_interval = ToMillis(config.checkpoint_interval_seconds)},
-             config.max_running_jobs),
+             config.max_running_jobs, config.max_sampling_jobs),
         dataset_service(*store, metrics, pool, config),
         training_service(*store, jobs, metrics, pool, config),
         model_service(*store, models, jobs, metrics, pool, analyses, config),
         job_service(*store, jobs, metrics, pool),
+        sampling_service(*store, jobs, desk, clock, metrics, pool, config),
         predictor(metrics, config),
         prediction_service(*store, models, predictor, metrics, pool, analyses),
         inference_service(*store, models, predictor, metrics, pool,
@@ -203,8 +208,8 @@ struct Server::Parts {
     quota.Resize(static_cast<std::size_t>(config.resource_quota_bytes));
     builder.SetResourceQuota(quota);
     for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             &dataset_service, &training_service, &model_service, &job_service, &prediction_service,
-             &inference_service, &program_service}) {
+             &dataset_service, &training_service, &model_service, &job_service, &sampling_service,
+             &prediction_service, &inference_service, &program_service}) {
       builder.RegisterService(service);
     }
     if (config.reflection) builder.RegisterService(&reflection_service);
@@ -286,11 +291,13 @@ struct Server::Parts {
   Timeouts timeouts;
   ThreadPool pool;
   ThreadPool analyses;
+  SamplingDesk desk;
   JobManager jobs;
   DatasetService dataset_service;
   TrainingService training_service;
   ModelService model_service;
   JobService job_service;
+  SamplingService sampling_service;
   Predictor predictor;
   PredictionService prediction_service;
   InferenceService inference_service;

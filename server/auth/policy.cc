@@ -49,6 +49,15 @@ constexpr std::array kRules = {
     Rule{"/sobolev.v1.ProgramService/Evaluate", Permission::kPredict, Lane::kPredict},
     Rule{"/sobolev.v1.ProgramService/GetProgram", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.ProgramService/ListPrograms", Permission::kRead, Lane::kControl},
+    Rule{"/sobolev.v1.SamplingService/Ask", Permission::kUpload, Lane::kControl},
+    Rule{"/sobolev.v1.SamplingService/GetSampling", Permission::kRead, Lane::kControl},
+    Rule{"/sobolev.v1.SamplingService/Heartbeat", Permission::kUpload, Lane::kHealth},
+    Rule{"/sobolev.v1.SamplingService/ListSamplingPoints", Permission::kRead, Lane::kControl},
+    Rule{"/sobolev.v1.SamplingService/PauseSampling", Permission::kWrite, Lane::kControl},
+    Rule{"/sobolev.v1.SamplingService/ResumeSampling", Permission::kWrite, Lane::kControl},
+    Rule{"/sobolev.v1.SamplingService/StartSampling", Permission::kWrite, Lane::kControl},
+    Rule{"/sobolev.v1.SamplingService/StopSampling", Permission::kWrite, Lane::kControl},
+    Rule{"/sobolev.v1.SamplingService/Tell", Permission::kUpload, Lane::kTransfer},
     Rule{"/sobolev.v1.TrainingService/Train", Permission::kWrite, Lane::kControl},
 };
 static_assert(std::ranges::is_sorted(kRules, {}, &Rule::method));

@@ -60,6 +60,8 @@ v1::Job::Kind ToProto(JobKind kind) {
       return v1::Job::KIND_TRAIN;
     case JobKind::kPrune:
       return v1::Job::KIND_PRUNE;
+    case JobKind::kSample:
+      return v1::Job::KIND_SAMPLE;
   }
   return v1::Job::KIND_UNSPECIFIED;
 }

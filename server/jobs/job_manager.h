@@ -21,8 +21,9 @@ namespace sobolev::server {
 // Thread-safe.
 class JobManager {
  public:
-  // Starts `max_running` threads, which take up what the store has queued.
-  JobManager(JobEnvironment environment, int max_running);
+  // Starts the threads, which take up what the store has queued: `max_running` to compute and
+  // `max_sampling` for sampling jobs.
+  JobManager(JobEnvironment environment, int max_running, int max_sampling);
   // Drains.
   ~JobManager();
   JobManager(const JobManager&) = delete;
@@ -40,7 +41,7 @@ class JobManager {
   JobWatchers& watchers() { return watchers_; }
 
  private:
-  void Work();
+  void Work(JobPool pool);
   void RunOne(const JobRecord& job);
   void ReleaseStubbornly(const Lease& lease);
 

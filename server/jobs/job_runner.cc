@@ -18,6 +18,7 @@
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
 #include "server/jobs/pruning_job.h"
+#include "server/jobs/sampling_job.h"
 #include "server/jobs/training_job.h"
 
 namespace sobolev::server {
@@ -38,6 +39,8 @@ std::unique_ptr<JobWork> MakeWork(const JobContext& context) {
       return MakeTrainingWork(context);
     case JobKind::kPrune:
       return MakePruningWork(context);
+    case JobKind::kSample:
+      return MakeSamplingWork(context);
   }
   throw Error(ErrorCode::kInternal, "UNKNOWN_JOB_KIND", "job",
               "expected a kind of job that this server knows; upgrade it");

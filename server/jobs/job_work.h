@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -16,6 +17,7 @@
 #include "proto/sobolev/v1/jobs.pb.h"
 #include "proto/sobolev/v1/models.pb.h"
 #include "server/base/clock.h"
+#include "server/jobs/sampling_desk.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
 #include "server/storage/store.h"
@@ -27,9 +29,11 @@ struct JobEnvironment {
   Store& store;
   ModelRegistry& models;
   Metrics& metrics;
+  SamplingDesk& desk;
   const Clock& clock;
-  int num_threads;           // Of the oneTBB arena of one job.
-  std::size_t memory_limit;  // Bytes one job may hold.
+  const std::string& um_bridge_hosts;  // That the server may call: "host:port", by commas.
+  int num_threads;                     // Of the oneTBB arena of one job.
+  std::size_t memory_limit;            // Bytes one job may hold.
   std::chrono::milliseconds checkpoint_interval;
 };
 
@@ -71,9 +75,10 @@ class JobWork {
   virtual JobResult Result() const = 0;
 };
 
-// The samples that the job reads, every block of them checked. Throws Error(kDataLoss), and
-// kCancelled once the job is stopped.
-std::shared_ptr<const Snapshot> OpenVerifiedSnapshot(const JobContext& context);
+// The samples of the job's dataset in this version (0: the current one), every block of them
+// checked. Throws Error(kDataLoss), and kCancelled once the job is stopped.
+std::shared_ptr<const Snapshot> OpenVerifiedSnapshot(const JobContext& context,
+                                                     std::int64_t version);
 
 }  // namespace sobolev::server
 

@@ -38,7 +38,7 @@ HeldOut HeldOutOf(const v1::TrainingReport& report, const std::string& dataset,
 
 PruningData::PruningData(const JobContext& context, const v1::ModelVersion& source)
     : memory_limit_(context.environment.memory_limit),
-      snapshot_(OpenVerifiedSnapshot(context)),
+      snapshot_(OpenVerifiedSnapshot(context, context.job.dataset_version)),
       columns_(ColumnsOfDataset(context, source)),
       samples_(snapshot_->samples(), columns_, memory_limit_, context.stop),
       held_out_(HeldOutOf(source.report(), DatasetName(context.job.dataset_id),

@@ -66,6 +66,16 @@ std::unique_ptr<TrainingRun> MakeSelectionRun(const TrainingRunEnvironment& envi
                                               const v1::Schema& schema,
                                               const std::stop_token& stop);
 
+// The run that a spec asks for. `samples` outlive it.
+std::unique_ptr<TrainingRun> MakeTrainingRun(const JobContext& context,
+                                             const train::SampleSet& samples,
+                                             const v1::TrainingSpec& spec,
+                                             const v1::Schema& schema);
+
+// The surrogate of a finished run on a snapshot, with all that is known of it.
+JobResult DescribeTraining(const JobContext& context, const TrainingRun& run,
+                           const Snapshot& snapshot, const v1::Schema& schema);
+
 }  // namespace sobolev::server
 
 #endif  // SOBOLEV_SERVER_JOBS_TRAINING_RUN_H_

@@ -119,9 +119,9 @@ std::vector<std::pair<JobState, std::int64_t>> JobStore::Count() {
   return counts;
 }
 
-std::optional<JobRecord> JobStore::Claim() {
+std::optional<JobRecord> JobStore::Claim(JobPool pool) {
   StoreCore::Writer writer(core_);
-  std::optional<JobRow> job = FindOldestQueuedJob(writer.db());
+  std::optional<JobRow> job = FindOldestQueuedJob(writer.db(), pool);
   if (!job) return std::nullopt;
   JobRecord& record = job->record;
   record.state = JobState::kRunning;
@@ -200,7 +200,7 @@ void JobStore::EndLease(const Lease& lease, const Change& change) {
   std::string checkpoint;
   {
     StoreCore::Writer writer(core_);
-    JobRow job = LoadLeased(writer.db(), lease);
+    JobRow job = LoadLeasedJob(writer.db(), lease);
     checkpoint = job.checkpoint.file;
     WriteBuffered(writer.db(), job);
     change(writer.db(), job);
@@ -218,7 +218,7 @@ void JobStore::SaveCheckpoint(const Lease& lease, std::string_view state, double
   std::string replaced;
   try {
     StoreCore::Writer writer(core_);
-    JobRow job = LoadLeased(writer.db(), lease);
+    JobRow job = LoadLeasedJob(writer.db(), lease);
     const std::int64_t last = WriteBuffered(writer.db(), job);
     replaced = std::exchange(job.checkpoint, blob).file;
     job.crashes = 0;
@@ -247,7 +247,7 @@ JobEventRecord JobStore::AppendProgress(const Lease& lease, const std::string& p
   std::optional<JobEventRecord> event;
   while (!(event = events_.Append(lease, core_.clock.WallMicros(), progress))) {
     StoreCore::Writer writer(core_);
-    JobRow job = LoadLeased(writer.db(), lease);
+    JobRow job = LoadLeasedJob(writer.db(), lease);
     job.last_event += kReservedEvents;
     UpdateJob(writer.db(), job);
     writer.Commit();
@@ -273,14 +273,6 @@ std::vector<JobEventRecord> JobStore::ListEvents(const std::string& job_id, std:
     if (event.number > (events.empty() ? after : events.back().number)) events.push_back(event);
   }
   return events;
-}
-
-JobRow JobStore::LoadLeased(Database& db, const Lease& lease) const {
-  JobRow job = LoadJob(db, lease.job_id);
-  if (job.record.state != JobState::kRunning || job.record.lease_epoch != lease.epoch) {
-    throw LeaseLost(lease.job_id);
-  }
-  return job;
 }
 
 void JobStore::EnterState(Database& db, JobRow& job) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "server/storage/event_buffer.h"
 
 namespace sobolev::server {
 namespace {
@@ -67,14 +68,24 @@ JobRow LoadJob(Database& db, const std::string& id) {
   return *std::move(job);
 }
 
+JobRow LoadLeasedJob(Database& db, const Lease& lease) {
+  JobRow job = LoadJob(db, lease.job_id);
+  if (job.record.state != JobState::kRunning || job.record.lease_epoch != lease.epoch) {
+    throw LeaseLost(lease.job_id);
+  }
+  return job;
+}
+
 std::optional<JobRow> FindJobByRequest(Database& db, const std::string& request_id) {
   // The second condition lets SQLite use the partial index.
   return ReadFirst(db.Query(SelectJobs("WHERE request_id = ?1 AND request_id <> ''"), request_id));
 }
 
-std::optional<JobRow> FindOldestQueuedJob(Database& db) {
-  return ReadFirst(db.Query(SelectJobs("WHERE state = ?1 ORDER BY number LIMIT 1"),
-                            static_cast<int>(JobState::kQueued)));
+std::optional<JobRow> FindOldestQueuedJob(Database& db, JobPool pool) {
+  return ReadFirst(
+      db.Query(SelectJobs("WHERE state = ?1 AND (kind = ?2) = ?3 ORDER BY number LIMIT 1"),
+               static_cast<int>(JobState::kQueued), static_cast<int>(JobKind::kSample),
+               pool == JobPool::kSampling));
 }
 
 std::vector<JobRow> LoadRunningJobs(Database& db) {

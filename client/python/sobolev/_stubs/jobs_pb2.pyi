@@ -35,6 +35,7 @@ class Job(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     KIND_PRUNE: Job.Kind
+    KIND_SAMPLE: Job.Kind
     KIND_TRAIN: Job.Kind
     KIND_UNSPECIFIED: Job.Kind
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -103,14 +104,57 @@ class ListJobsResponse(_message.Message):
     next_page_token: str
     def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class SamplingCounts(_message.Message):
+    __slots__ = ["done", "failed", "infeasible", "leased", "queued"]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    INFEASIBLE_FIELD_NUMBER: _ClassVar[int]
+    LEASED_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    done: int
+    failed: int
+    infeasible: int
+    leased: int
+    queued: int
+    def __init__(self, queued: _Optional[int] = ..., leased: _Optional[int] = ..., done: _Optional[int] = ..., infeasible: _Optional[int] = ..., failed: _Optional[int] = ...) -> None: ...
+
+class SamplingProgress(_message.Message):
+    __slots__ = ["cost", "counts", "round"]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    cost: float
+    counts: SamplingCounts
+    round: SamplingRound
+    def __init__(self, counts: _Optional[_Union[SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., round: _Optional[_Union[SamplingRound, _Mapping]] = ...) -> None: ...
+
+class SamplingRound(_message.Message):
+    __slots__ = ["cost", "evaluations", "gradient_error", "model_version", "number", "time", "value_error"]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_ERROR_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    cost: float
+    evaluations: int
+    gradient_error: float
+    model_version: str
+    number: int
+    time: _timestamp_pb2.Timestamp
+    value_error: float
+    def __init__(self, number: _Optional[int] = ..., evaluations: _Optional[int] = ..., model_version: _Optional[str] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., cost: _Optional[float] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class TrainingProgress(_message.Message):
-    __slots__ = ["epoch", "epochs", "fraction", "leaderboard", "remaining_seconds", "samples_per_second", "stage"]
+    __slots__ = ["epoch", "epochs", "fraction", "leaderboard", "remaining_seconds", "samples_per_second", "sampling", "stage"]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     FRACTION_FIELD_NUMBER: _ClassVar[int]
     LEADERBOARD_FIELD_NUMBER: _ClassVar[int]
     REMAINING_SECONDS_FIELD_NUMBER: _ClassVar[int]
     SAMPLES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    SAMPLING_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
     epoch: _progress_pb2.EpochRecord
     epochs: int
@@ -118,8 +162,9 @@ class TrainingProgress(_message.Message):
     leaderboard: _containers.RepeatedCompositeFieldContainer[_progress_pb2.Trial]
     remaining_seconds: float
     samples_per_second: float
+    sampling: SamplingProgress
     stage: str
-    def __init__(self, epoch: _Optional[_Union[_progress_pb2.EpochRecord, _Mapping]] = ..., epochs: _Optional[int] = ..., samples_per_second: _Optional[float] = ..., remaining_seconds: _Optional[float] = ..., leaderboard: _Optional[_Iterable[_Union[_progress_pb2.Trial, _Mapping]]] = ..., fraction: _Optional[float] = ..., stage: _Optional[str] = ...) -> None: ...
+    def __init__(self, epoch: _Optional[_Union[_progress_pb2.EpochRecord, _Mapping]] = ..., epochs: _Optional[int] = ..., samples_per_second: _Optional[float] = ..., remaining_seconds: _Optional[float] = ..., leaderboard: _Optional[_Iterable[_Union[_progress_pb2.Trial, _Mapping]]] = ..., fraction: _Optional[float] = ..., stage: _Optional[str] = ..., sampling: _Optional[_Union[SamplingProgress, _Mapping]] = ...) -> None: ...
 
 class WatchJobRequest(_message.Message):
     __slots__ = ["after_event", "name"]
