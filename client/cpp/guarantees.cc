@@ -38,13 +38,6 @@ Request RequestFor(const std::string& function, const InputBox& box) {
 
 Range FromProto(const v1::Range& range) { return {range.min(), range.max()}; }
 
-std::vector<Range> FromProto(const google::protobuf::RepeatedPtrField<v1::Range>& ranges) {
-  std::vector<Range> box;
-  box.reserve(static_cast<std::size_t>(ranges.size()));
-  for (const v1::Range& range : ranges) box.push_back(FromProto(range));
-  return box;
-}
-
 Vector ToVector(const v1::Tensor& tensor) { return ToMatrix(tensor).reshaped(); }
 
 Vector ToVector(const google::protobuf::RepeatedField<double>& numbers) {
