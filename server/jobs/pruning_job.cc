@@ -134,7 +134,7 @@ class PruningWork : public JobWork {
   v1::TrainingProgress Progress() const override {
     v1::TrainingProgress progress;
     const auto at = std::ranges::find(stages_, progress_.stage) - stages_.begin();
-    double done = static_cast<double>(at);
+    auto done = static_cast<double>(at);
     progress.set_stage(Name(progress_.stage));
     if (trainer_ != nullptr) {
       progress.set_epochs(static_cast<std::int32_t>(*trainer_->options().epochs));
