@@ -26,7 +26,7 @@
 #include "engine/train/errors.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
-#include "engine/train/selected_inputs.h"
+#include "engine/train/selected_samples.h"
 #include "engine/train/surrogate_codec.h"
 #include "engine/train/trainer.h"
 #include "proto/sobolev/v1/pruning.pb.h"
@@ -102,7 +102,9 @@ class PruningWork : public JobWork {
         max_boxes_(
             CertificateBoxes(request_, network_.architecture(), context.environment.memory_limit)) {
     if (!context.job.dataset_id.empty()) {
-      data_ = std::make_unique<const PruningData>(context, source_->description);
+      data_ = std::make_unique<const PruningData>(context, source_->description, box_);
+      // Of retraining, the trainer says what is missing.
+      if (!data_->IsUsable() && !request_.has_retraining()) data_.reset();
     }
     stages_.push_back(Stage::kPruning);
     if (request_.has_retraining()) {
@@ -230,7 +232,7 @@ class PruningWork : public JobWork {
     Network result;
   };
   struct Training {
-    std::unique_ptr<const train::SelectedInputs> samples;  // Of the trainer.
+    std::unique_ptr<const train::SelectedSamples> samples;  // Of the trainer.
     std::unique_ptr<train::Trainer> trainer;
   };
 
@@ -421,8 +423,8 @@ class PruningWork : public JobWork {
   std::unique_ptr<const PruningData> data_;  // If there is a dataset.
   std::vector<Stage> stages_;
   Saved progress_;
-  std::unique_ptr<const train::SelectedInputs> samples_;  // Of the trainer.
-  std::unique_ptr<train::Trainer> trainer_;               // Of a stage that trains.
+  std::unique_ptr<const train::SelectedSamples> samples_;  // Of the trainer.
+  std::unique_ptr<train::Trainer> trainer_;                // Of a stage that trains.
   std::size_t news_count_ = 0;
 };
 
