@@ -44,9 +44,9 @@ PruningData::PruningData(const JobContext& context, const v1::ModelVersion& sour
       samples_(snapshot_->samples(), {.inputs = columns_, .min = box.min, .max = box.max},
                memory_limit_, context.stop),
       held_out_(HeldOutOf(source.report(), DatasetName(context.job.dataset_id),
-                          context.job.dataset_version, samples_.view().NumSamples())),
-      split_(
-          train::SplitSamples(samples_.view().NumSamples(), held_out_.fraction, held_out_.seed)) {
+                          context.job.dataset_version, samples_.view().NumSamples())) {
+  if (!IsUsable()) return;
+  split_ = train::SplitSamples(samples_.view().NumSamples(), held_out_.fraction, held_out_.seed);
   scaling_ =
       train::Standardise(samples_.view(), split_, train::DerivativeScale::kPerOutput, context.stop)
           .scaling;

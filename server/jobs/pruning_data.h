@@ -43,7 +43,7 @@ class PruningData {
   const HeldOut& held_out() const { return held_out_; }
   const train::Split& split() const { return split_; }
 
-  // Whether there are enough to hold some out.
+  // Whether there are enough to hold some out. Else nothing below is.
   bool IsUsable() const { return samples_.view().NumSamples() >= 2; }
 
   // Of a function of all inputs of the version. Throws Error(kCancelled).
@@ -59,7 +59,7 @@ class PruningData {
   const std::vector<Index> columns_;  // Of the dataset's inputs, those of the version.
   const train::SelectedSamples samples_;
   const HeldOut held_out_;
-  const train::Split split_;
+  train::Split split_;
   nn::Scaling scaling_;
   LabelledPoints points_;  // The held-out ones.
 };

@@ -102,9 +102,7 @@ class PruningWork : public JobWork {
         max_boxes_(
             CertificateBoxes(request_, network_.architecture(), context.environment.memory_limit)) {
     if (!context.job.dataset_id.empty()) {
-      data_ = std::make_unique<const PruningData>(context, source_->description, box_);
-      // Of retraining, the trainer says what is missing.
-      if (!data_->IsUsable() && !request_.has_retraining()) data_.reset();
+      data_ = OpenData();
     }
     stages_.push_back(Stage::kPruning);
     if (request_.has_retraining()) {
@@ -262,6 +260,21 @@ class PruningWork : public JobWork {
     }
     Take(progress_.pruned, report.pruned(), report.pruned_errors());
     EnterNextStage(stop);
+  }
+
+  // Null if there is nothing to judge by in the box, unless it is to be trained on.
+  std::unique_ptr<const PruningData> OpenData() const {
+    try {
+      auto data = std::make_unique<const PruningData>(context_, source_->description, box_);
+      if (data->IsUsable()) return data;
+    } catch (const Error& error) {
+      const bool is_too_large = error.code() == ErrorCode::kResourceExhausted;
+      if (!is_too_large || request_.has_retraining()) throw;
+    }
+    if (!request_.has_retraining()) return nullptr;
+    throw FailedPrecondition("TOO_FEW_SAMPLES", "retraining.dataset",
+                             "expected at least 2 samples in the box, got fewer; append samples or "
+                             "prune in a larger box");
   }
 
   // What is known before anything is removed.
