@@ -156,7 +156,7 @@ std::vector<Trial> FromProto(const google::protobuf::RepeatedPtrField<v1::Trial>
   for (const v1::Trial& proto : protos) {
     trials.push_back({.recipe = proto.recipe(),
                       .state = FromProto(proto.state()),
-                      .validation = FromProto(proto.validation()),
+                      .validation = client::FromProto(proto.validation()),
                       .score = proto.score(),
                       .work = proto.work(),
                       .iterations = proto.iterations()});
@@ -165,7 +165,8 @@ std::vector<Trial> FromProto(const google::protobuf::RepeatedPtrField<v1::Trial>
 }
 
 ComparisonPoint FromProto(const v1::ComparisonPoint& proto) {
-  return {.sample_count = proto.sample_count(), .validation = FromProto(proto.validation())};
+  return {.sample_count = proto.sample_count(),
+          .validation = client::FromProto(proto.validation())};
 }
 
 LabelWarning FromProto(const v1::LabelWarning& proto) {

@@ -36,15 +36,17 @@ HeldOut HeldOutOf(const v1::TrainingReport& report, const std::string& dataset,
   return held_out;
 }
 
-PruningData::PruningData(const JobContext& context, const v1::ModelVersion& source)
+PruningData::PruningData(const JobContext& context, const v1::ModelVersion& source,
+                         const prune::Box& box)
     : memory_limit_(context.environment.memory_limit),
       snapshot_(OpenVerifiedSnapshot(context, context.job.dataset_version)),
       columns_(ColumnsOfDataset(context, source)),
-      samples_(snapshot_->samples(), columns_, memory_limit_, context.stop),
+      samples_(snapshot_->samples(), {.inputs = columns_, .min = box.min, .max = box.max},
+               memory_limit_, context.stop),
       held_out_(HeldOutOf(source.report(), DatasetName(context.job.dataset_id),
-                          context.job.dataset_version, samples_.view().NumSamples())),
-      split_(
-          train::SplitSamples(samples_.view().NumSamples(), held_out_.fraction, held_out_.seed)) {
+                          context.job.dataset_version, samples_.view().NumSamples())) {
+  if (!IsUsable()) return;
+  split_ = train::SplitSamples(samples_.view().NumSamples(), held_out_.fraction, held_out_.seed);
   scaling_ =
       train::Standardise(samples_.view(), split_, train::DerivativeScale::kPerOutput, context.stop)
           .scaling;
@@ -58,10 +60,10 @@ train::Errors PruningData::ErrorsOf(const Surrogate& surrogate, const std::stop_
   return train::ErrorsOn(surrogate, points_, scaling_, nullptr, stop);
 }
 
-std::unique_ptr<const train::SelectedInputs> PruningData::Select(
+std::unique_ptr<const train::SelectedSamples> PruningData::Select(
     const std::vector<Index>& inputs, const std::stop_token& stop) const {
-  return std::make_unique<const train::SelectedInputs>(samples_.view(), inputs, memory_limit_,
-                                                       stop);
+  return std::make_unique<const train::SelectedSamples>(
+      samples_.view(), train::SampleSelection{.inputs = inputs}, memory_limit_, stop);
 }
 
 }  // namespace sobolev::server

@@ -26,7 +26,7 @@
 #include "engine/train/errors.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
-#include "engine/train/selected_inputs.h"
+#include "engine/train/selected_samples.h"
 #include "engine/train/surrogate_codec.h"
 #include "engine/train/trainer.h"
 #include "proto/sobolev/v1/pruning.pb.h"
@@ -102,7 +102,7 @@ class PruningWork : public JobWork {
         max_boxes_(
             CertificateBoxes(request_, network_.architecture(), context.environment.memory_limit)) {
     if (!context.job.dataset_id.empty()) {
-      data_ = std::make_unique<const PruningData>(context, source_->description);
+      data_ = OpenData();
     }
     stages_.push_back(Stage::kPruning);
     if (request_.has_retraining()) {
@@ -134,7 +134,7 @@ class PruningWork : public JobWork {
   v1::TrainingProgress Progress() const override {
     v1::TrainingProgress progress;
     const auto at = std::ranges::find(stages_, progress_.stage) - stages_.begin();
-    double done = static_cast<double>(at);
+    auto done = static_cast<double>(at);
     progress.set_stage(Name(progress_.stage));
     if (trainer_ != nullptr) {
       progress.set_epochs(static_cast<std::int32_t>(*trainer_->options().epochs));
@@ -230,7 +230,7 @@ class PruningWork : public JobWork {
     Network result;
   };
   struct Training {
-    std::unique_ptr<const train::SelectedInputs> samples;  // Of the trainer.
+    std::unique_ptr<const train::SelectedSamples> samples;  // Of the trainer.
     std::unique_ptr<train::Trainer> trainer;
   };
 
@@ -260,6 +260,21 @@ class PruningWork : public JobWork {
     }
     Take(progress_.pruned, report.pruned(), report.pruned_errors());
     EnterNextStage(stop);
+  }
+
+  // Null if there is nothing to judge by in the box, unless it is to be trained on.
+  std::unique_ptr<const PruningData> OpenData() const {
+    try {
+      auto data = std::make_unique<const PruningData>(context_, source_->description, box_);
+      if (data->IsUsable()) return data;
+    } catch (const Error& error) {
+      const bool is_too_large = error.code() == ErrorCode::kResourceExhausted;
+      if (!is_too_large || request_.has_retraining()) throw;
+    }
+    if (!request_.has_retraining()) return nullptr;
+    throw FailedPrecondition("TOO_FEW_SAMPLES", "retraining.dataset",
+                             "expected at least 2 samples in the box, got fewer; append samples or "
+                             "prune in a larger box");
   }
 
   // What is known before anything is removed.
@@ -421,8 +436,8 @@ class PruningWork : public JobWork {
   std::unique_ptr<const PruningData> data_;  // If there is a dataset.
   std::vector<Stage> stages_;
   Saved progress_;
-  std::unique_ptr<const train::SelectedInputs> samples_;  // Of the trainer.
-  std::unique_ptr<train::Trainer> trainer_;               // Of a stage that trains.
+  std::unique_ptr<const train::SelectedSamples> samples_;  // Of the trainer.
+  std::unique_ptr<train::Trainer> trainer_;                // Of a stage that trains.
   std::size_t news_count_ = 0;
 };
 

@@ -96,7 +96,7 @@ std::optional<Data> OpenOwn(Store& store, const v1::ModelVersion& model) {
 void CheckRetraining(const v1::PruneRequest& request, const nn::NetworkSurrogate& network,
                      const v1::ModelVersion& model, const Data& data, std::size_t memory_limit) {
   train::SampleShape shape = train::ShapeOf(data.snapshot->samples());
-  if (shape.layout.n != network.n()) {  // As SelectedInputs leaves it.
+  if (shape.layout.n != network.n()) {  // As SelectedSamples leaves it.
     shape.layout.n = network.n();
     shape.layout.num_tangents = 0;
     shape.num_hvps = 0;

@@ -1,6 +1,6 @@
-// Samples without some of their inputs.
+// Samples of a box, without some of their inputs.
 
-#include "engine/train/selected_inputs.h"
+#include "engine/train/selected_samples.h"
 
 #include <cstddef>
 #include <limits>
@@ -50,9 +50,9 @@ struct Samples {
   }
 };
 
-TEST(SelectedInputsTest, KeepsWhatIsByTheSelectedInputs) {
+TEST(SelectedSamplesTest, KeepsWhatIsByTheSelectedSamples) {
   const Samples samples;
-  const SelectedInputs selected(samples.View(), {2, 0}, kNoLimit);
+  const SelectedSamples selected(samples.View(), {.inputs = {2, 0}}, kNoLimit);
   const SampleSet& view = selected.view();
   EXPECT_EQ(view.n, 2);
   EXPECT_EQ(view.m, 2);
@@ -74,20 +74,44 @@ TEST(SelectedInputsTest, KeepsWhatIsByTheSelectedInputs) {
   });
 }
 
-TEST(SelectedInputsTest, AllInputsAreTheSamplesThemselves) {
+TEST(SelectedSamplesTest, KeepsWhatLiesInTheBox) {
+  Samples samples;
+  samples.X.row(1) << 0, 5, 1, 2, 5, 1;
+  const SampleSelection box{
+      .inputs = {0, 1, 2}, .min = Vector{{-1, 0, -1}}, .max = Vector{{1, 1, 1}}};
+  const SelectedSamples selected(samples.View(), box, kNoLimit);
+  const SampleSet& view = selected.view();
+  const std::vector<Index> inside = {0, 2, 5};
+  ASSERT_EQ(view.NumSamples(), 3);
+  EXPECT_EQ(view.NumTangents(), 3);
+  ForEachSample(view, {}, [&](Index number, const Sample& sample) {
+    const Index s = inside[static_cast<std::size_t>(number)];
+    for (Index j = 0; j < 3; ++j) {
+      EXPECT_EQ(sample.x[j], samples.X(j, s));
+      EXPECT_EQ(sample.jacobian[3 + j], samples.J(j, 2 * s + 1));
+      EXPECT_EQ(sample.tangents[j], samples.directions(j, s));
+    }
+    EXPECT_EQ(sample.y[1], samples.Y(1, s));
+    EXPECT_EQ(sample.jvp[0], samples.jvp(0, s));
+  });
+  const SampleSelection nothing{.inputs = {1}, .min = Vector{{8}}, .max = Vector{{9}}};
+  EXPECT_EQ(SelectedSamples(samples.View(), nothing, kNoLimit).view().NumSamples(), 0);
+}
+
+TEST(SelectedSamplesTest, AllInputsAreTheSamplesThemselves) {
   const Samples samples;
-  const SelectedInputs selected(samples.View(), {0, 1, 2}, 0);
+  const SelectedSamples selected(samples.View(), {.inputs = {0, 1, 2}}, 0);
   EXPECT_EQ(selected.view().blocks[1].x, samples.X.col(3).data());
   EXPECT_EQ(selected.view().NumTangents(), 6);
 }
 
-TEST(SelectedInputsTest, ACopyBeyondTheLimitIsRefused) {
+TEST(SelectedSamplesTest, ACopyBeyondTheLimitIsRefused) {
   const Samples samples;
-  // Of each sample x, two gradients, their variances and an adjoint, by two inputs.
+  // Of each sample at least x, two gradients, their variances and an adjoint, by two inputs.
   constexpr std::size_t kBytes = 6 * 6 * 2 * sizeof(double);
-  EXPECT_NO_THROW(SelectedInputs(samples.View(), {0, 1}, kBytes));
+  EXPECT_NO_THROW(SelectedSamples(samples.View(), {.inputs = {0, 1}}, 4 * kBytes));
   try {
-    const SelectedInputs selected(samples.View(), {0, 1}, kBytes - 1);
+    const SelectedSamples selected(samples.View(), {.inputs = {0, 1}}, kBytes - 1);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kResourceExhausted);
