@@ -98,7 +98,7 @@ Bounds Client::Bound(const std::string& function, const BoundOptions& options) c
       connection_->Call(connection_->prediction(), &v1::PredictionService::Stub::Bound, request);
   return {.function = response.function(),
           .compared_to = response.compared_to(),
-          .box = FromProto(response.box()),
+          .box = client::FromProto(response.box()),
           .value_min = ToVector(response.value_min()),
           .value_max = ToVector(response.value_max()),
           .jacobian_min = ToMatrix(response.jacobian_min()),
@@ -131,7 +131,7 @@ Certificate Client::Certify(const std::string& function, const Conditions& condi
   const v1::CertifyResponse response =
       connection_->Call(connection_->prediction(), &v1::PredictionService::Stub::Certify, request);
   Certificate certificate{.function = response.function(),
-                          .box = FromProto(response.box()),
+                          .box = client::FromProto(response.box()),
                           .proved = response.proved(),
                           .violated = response.violated(),
                           .refuted = response.refuted(),
@@ -140,7 +140,7 @@ Certificate Client::Certify(const std::string& function, const Conditions& condi
                           .box_count = response.box_count()};
   for (const v1::CertifyResponse::Piece& piece : response.pieces()) {
     certificate.pieces.push_back({.verdict = FromProto(piece.verdict()),
-                                  .box = FromProto(piece.box()),
+                                  .box = client::FromProto(piece.box()),
                                   .counter_example = ToVector(piece.counter_example())});
   }
   return certificate;
@@ -163,7 +163,7 @@ Significance Client::AnalyzeSignificance(const std::string& function,
   const v1::AnalyzeSignificanceResponse response = connection_->Call(
       connection_->models(), &v1::ModelService::Stub::AnalyzeSignificance, request);
   Significance significance{.function = response.function(),
-                            .box = FromProto(response.box()),
+                            .box = client::FromProto(response.box()),
                             .outputs = {response.outputs().begin(), response.outputs().end()},
                             .inputs = {},
                             .layers = {},
