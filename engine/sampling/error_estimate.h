@@ -31,6 +31,9 @@ struct ErrorEstimate {
   Vector gradient;  // m: of the norm of the gradient's error, by coordinates of the unit cube.
 };
 
+// Of samples that are spread over the cube so many have met features of common widths.
+Index LeastSamplesToJudge(Index n);
+
 // Of any model, from predictions at samples by models that had not seen them, such as those of a
 // cross-validation. held_out.distance: from the sample to the nearest that the model had seen.
 //
@@ -40,8 +43,8 @@ ErrorEstimate EstimateError(const Evidence& evidence, const std::vector<Index>& 
                             const TaylorPrediction& held_out, const ErrorOptions& options,
                             const std::stop_token& stop = {});
 
-// Of the local Taylor model of the better of the highest two orders, from samples left out one by
-// one. Throws as EstimateError and TaylorModel do.
+// Of the local Taylor model of the highest order, 2 in more than kMaxTaylorInputs inputs, from
+// samples left out one by one. Throws as EstimateError and TaylorModel do.
 ErrorEstimate EstimateTaylorError(const Evidence& evidence, const ErrorOptions& options,
                                   const std::stop_token& stop = {});
 

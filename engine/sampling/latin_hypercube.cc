@@ -82,7 +82,9 @@ class Evolution {
     Slices best_slices = slices_;
     double threshold = 0.005 * best;
     bool is_warming = true;
-    for (int cycle = 0; cycle < kCycles; ++cycle) {
+    const Index cost = num_tries * num_rounds * positions_.cols();
+    const Index num_cycles = std::clamp<Index>(kMaxCost / cost, kMinCycles, kMaxCycles);
+    for (Index cycle = 0; cycle < num_cycles; ++cycle) {
       const double best_before = best;
       Index accepted = 0;
       Index improved = 0;
@@ -103,9 +105,11 @@ class Evolution {
   }
 
  private:
-  static constexpr Index kMaxTries = 50;  // As Jin et al. have it, as all numbers here.
+  static constexpr Index kMaxTries = 50;  // As Jin et al. have it, and the factors below.
   static constexpr Index kMaxRounds = 100;
-  static constexpr int kCycles = 50;
+  static constexpr Index kMinCycles = 10;
+  static constexpr Index kMaxCycles = 50;
+  static constexpr Index kMaxCost = 200'000'000;  // Of a design, in distances; a second or two.
 
   // An exchange of slices `j` of points a and b; or of a with a slice of no point, beyond count.
   struct Move {

@@ -36,8 +36,6 @@ constexpr std::array<double, TaylorModel::kMaxOrder + 1> kRidgeOfDegree = {1, 10
 constexpr double kTiny = 1e-300;
 // Of the labels, terms take up at most so many.
 constexpr double kUsableLabels = 0.9;
-// Orders are compared on so many samples.
-constexpr Index kMaxHeldOut = 1000;
 constexpr Index kPointsPerTask = 32;
 
 TaylorBasis MakeBasis(Index n, int order) {
@@ -369,34 +367,6 @@ TaylorPrediction TaylorModel::PredictEach(const Matrix& Q, int order,
       });
   ThrowIfStopped(stop);
   return prediction;
-}
-
-int TaylorModel::BestOrder(int least, int most, const std::stop_token& stop) const {
-  const Index num_samples = evidence_.NumSamples();
-  const Index n = evidence_.n();
-  std::vector<Index> samples(static_cast<std::size_t>(std::min(num_samples, kMaxHeldOut)));
-  for (std::size_t k = 0; k < samples.size(); ++k) {
-    samples[k] = static_cast<Index>(k) * num_samples / static_cast<Index>(samples.size());
-  }
-  const Vector scales = OutputScales(evidence_);
-  int best = Order(least);
-  double best_error = std::numeric_limits<double>::infinity();
-  for (int order = best; order <= Order(most); ++order) {
-    const TaylorPrediction prediction = PredictHeldOut(samples, order, HeldOut::kItself, stop);
-    double error = 0;
-    for (std::size_t k = 0; k < samples.size(); ++k) {
-      const auto q = static_cast<Index>(k);
-      const double volume = std::pow(prediction.distance(q), static_cast<double>(n));
-      for (Index i = 0; i < evidence_.m(); ++i) {
-        const double miss = (prediction.Y(i, q) - evidence_.Y(i, samples[k])) / scales(i);
-        if (!std::isnan(miss)) error += volume * miss * miss;
-      }
-    }
-    if (error >= best_error) continue;
-    best_error = error;
-    best = order;
-  }
-  return best;
 }
 
 }  // namespace sobolev::sampling

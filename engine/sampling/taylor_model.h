@@ -65,10 +65,6 @@ class TaylorModel {
   TaylorPrediction PredictHeldOut(const std::vector<Index>& samples, int order, HeldOut held_out,
                                   const std::stop_token& stop = {}) const;
 
-  // The order among 1 … most with the smallest error at samples that are left out, relative to
-  // the spread of outputs, every sample weighing as much as the volume around it.
-  int BestOrder(int least, int most, const std::stop_token& stop = {}) const;
-
  private:
   class LocalFit;
   // The samples that a prediction may use: those before `end` but for `skipped`.

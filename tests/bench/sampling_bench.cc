@@ -178,8 +178,7 @@ class Problem {
   // Of the model from the evidence, relative to the spread.
   double Error(const Evidence& evidence) const {
     const TaylorModel model(evidence);
-    const int most = n_ <= 4 ? 3 : 2;
-    const Matrix Y = model.Predict(truth_.X, model.BestOrder(most - 1, most)).Y;
+    const Matrix Y = model.Predict(truth_.X, n_ <= 4 ? 3 : 2).Y;
     return std::sqrt((Y - truth_.Y).squaredNorm() / static_cast<double>(kTestPoints)) / spread_;
   }
 
@@ -385,6 +384,7 @@ void PrintErrors(const std::vector<Problem>& problems, Index num_seeds) {
     for (Index seed = 1; seed <= num_seeds; ++seed) {
       std::vector<double> targets = {1e-1, 3e-2, 1e-2, 3e-3, 1e-3};
       Explore(problem, {}, static_cast<std::uint64_t>(seed), [&](const Evidence& evidence) {
+        if (evidence.NumSamples() < LeastSamplesToJudge(problem.n())) return false;
         const ErrorEstimate estimate = EstimateTaylorError(evidence, {.seed = 7});
         const double reported = estimate.value(0) / problem.spread();
         while (!targets.empty() && reported <= targets.front()) {

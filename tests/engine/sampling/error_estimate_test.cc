@@ -29,7 +29,7 @@ struct Errors {
 Errors TrueErrors(const Expensive& f, const Evidence& evidence) {
   const Evidence truth = SobolSamples(f, evidence.n(), 4000, 99);
   const TaylorModel model(evidence);
-  const TaylorPrediction prediction = model.Predict(truth.X, model.BestOrder(2, 3));
+  const TaylorPrediction prediction = model.Predict(truth.X, 3);
   const double count = std::sqrt(4000.0);
   return {.value = (prediction.Y - truth.Y).norm() / count,
           .gradient = (prediction.J - truth.J).norm() / count};

@@ -188,19 +188,6 @@ TEST(TaylorModelTest, HeldOutSamplesDoNotCount) {
   EXPECT_THAT([&] { model.PredictHeldOut({40}, 2, HeldOut::kItself); }, testing::Throws<Error>());
 }
 
-TEST(TaylorModelTest, TheBestOrderIsThatOfTheFunction) {
-  const Evidence smooth = SobolSamples(Waves, 2, 200);
-  EXPECT_EQ(TaylorModel(smooth).BestOrder(1, 3), 3);
-  // A jump: higher orders overshoot.
-  const Evidence jump = SobolSamples(
-      [](const Vector& x, Vector& gradient) {
-        gradient.setZero();
-        return x(0) + x(1) < 1 ? 0.0 : 1.0;
-      },
-      2, 100);
-  EXPECT_LT(TaylorModel(jump).BestOrder(1, 3), 3);
-}
-
 TEST(TaylorModelTest, TheOrderIsWhatSamplesDetermine) {
   const auto order = [](Index n, Index count) {
     const Evidence evidence = SobolSamples(Waves, n, count);
