@@ -1,7 +1,7 @@
 // Designs in the unit cube: how far apart points are, how well their means integrate, and how long
 // it takes to make them.
 //
-//     designs_bench [SEEDS, 20 by default]
+//     designs_bench [SEEDS, 10 by default]
 //
 // For n inputs and N points: the smallest distance between two points; RMS errors of the means of a
 // product Π (1 + (u_j − ½)) and of Genz's Gaussian peak exp(−Σ 9 (u_j − ½)²/n), over their
@@ -108,7 +108,7 @@ void Run(int seeds) {
 }  // namespace sobolev::sampling
 
 int main(int argc, char** argv) {
-  const int seeds = argc > 1 ? std::atoi(argv[1]) : 20;
+  const int seeds = argc > 1 ? std::atoi(argv[1]) : 10;
   if (seeds < 1) return 2;
   sobolev::sampling::Run(seeds);
   return 0;
