@@ -17,6 +17,8 @@
 #include "engine/base/error.h"
 #include "engine/chain/chain_planner.h"
 #include "engine/chain/chain_text.h"
+#include "engine/chain/memory_plan.h"
+#include "engine/chain/memory_planner.h"
 #include "engine/chain/scheduled_planner.h"
 #include "engine/chain/sparse_planner.h"
 
@@ -29,8 +31,10 @@ struct SolveOptions {
   std::string file;
   Kind kind = Kind::kGeneralized;
   std::optional<std::uint64_t> tape_memory;
+  std::optional<std::uint64_t> memory;
   bool compress = false;
   int workers = 1;
+  std::string weights;
 };
 
 struct RandomOptions {
@@ -39,13 +43,24 @@ struct RandomOptions {
   std::uint64_t seed = 1;
 };
 
-// A plan for a chain, what to compare it with, and, for several workers, when it ends.
+// The plan that is best with weights.
+struct Weighted {
+  chain::ChainWeights weights;
+  chain::ChainPlan plan;
+  std::optional<chain::ScheduledPlan> scheduled;
+};
+
+// A plan for a chain, what to compare it with, for several workers when it ends, and within a
+// memory what is held when.
 struct Answer {
   chain::HomogeneousCosts homogeneous;
   chain::ChainPlan plan;
   std::optional<chain::ScheduledPlan> scheduled;
+  std::optional<chain::MemoryPlan> within;
+  std::optional<Weighted> weighted;
 
   chain::Cost optimum() const {
+    if (within) return within->cost;
     return scheduled ? chain::Cost(scheduled->schedule.makespan) : plan.cost;
   }
 };
@@ -62,6 +77,24 @@ void RequireFitting(const ChainFile& file, const SolveOptions& options) {
   if (options.tape_memory && !generalized) {
     throw UsageError("--tape-memory: only with --kind=generalized");
   }
+  if (!options.weights.empty() && options.memory) {
+    throw UsageError("--weights: not with --memory");
+  }
+  if (!options.memory) return;
+  if (!generalized || !file.patterns.empty()) {
+    throw UsageError("--memory: only with --kind=generalized, for a chain without patterns");
+  }
+  if (options.tape_memory || options.workers > 1) {
+    throw UsageError("--memory: not with --tape-memory or --workers");
+  }
+}
+
+chain::ChainWeights ParseWeights(const std::string& text) {
+  const auto weights = ParseList<std::uint64_t>("--weights", text);
+  if (weights.size() != 3) {
+    throw UsageError("--weights: expected three whole numbers, of tangents, adjoints and products");
+  }
+  return {.tangent = weights[0], .adjoint = weights[1], .product = weights[2]};
 }
 
 Answer Solve(const ChainFile& file, const SolveOptions& options) {
@@ -72,15 +105,29 @@ Answer Solve(const ChainFile& file, const SolveOptions& options) {
   }
   if (options.tape_memory) rules.tape_memory = *options.tape_memory;
   const bool sparse = !file.patterns.empty() && options.kind != Kind::kDense;
+  if (sparse && options.workers > 1) throw UsageError("--workers: not for chains with patterns");
+  const auto plan_by = [&](const chain::ChainRules& by,
+                           std::optional<chain::ScheduledPlan>& scheduled) {
+    if (options.workers > 1) {
+      scheduled = chain::PlanScheduled(file.chain, options.workers, by);
+      return scheduled->plan;
+    }
+    return sparse ? chain::PlanSparseChain(file.chain, file.patterns, by, options.compress)
+                  : chain::PlanChain(file.chain, by);
+  };
   Answer answer;
-  if (options.workers > 1) {
-    if (sparse) throw UsageError("--workers: not for chains with patterns");
-    answer.scheduled = chain::PlanScheduled(file.chain, options.workers, rules);
-    answer.plan = answer.scheduled->plan;
-  } else if (sparse) {
-    answer.plan = chain::PlanSparseChain(file.chain, file.patterns, rules, options.compress);
+  if (options.memory) {
+    answer.within = chain::PlanWithinMemory(file.chain, *options.memory);
+    answer.plan = answer.within->plan;
   } else {
-    answer.plan = chain::PlanChain(file.chain, rules);
+    answer.plan = plan_by(rules, answer.scheduled);
+  }
+  if (!options.weights.empty()) {
+    answer.weighted.emplace();
+    answer.weighted->weights = ParseWeights(options.weights);
+    chain::ChainRules weighted = rules;
+    weighted.weights = answer.weighted->weights;
+    answer.weighted->plan = plan_by(weighted, answer.weighted->scheduled);
   }
   if (rules.given_factors) {
     answer.homogeneous = chain::AccumulationCosts(file.chain);
@@ -113,23 +160,61 @@ const char* Name(chain::StepKind kind) {
   return "";
 }
 
-Json StepsToJson(const Answer& answer) {
+Json StepsToJson(const chain::ChainPlan& plan,
+                 const std::optional<chain::ScheduledPlan>& scheduled) {
   Json steps = Json::array();
-  for (std::size_t s = 0; s < answer.plan.steps.size(); ++s) {
-    const chain::PlanStep& step = answer.plan.steps[s];
+  for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+    const chain::PlanStep& step = plan.steps[s];
     Json json = {{"kind", Name(step.kind)},
                  {"first", step.first + 1},
                  {"last", step.last + 1},
                  {"cost", CostToJson(step.cost)}};
     if (step.later >= 0) json["later"] = step.later;
     if (step.earlier >= 0) json["earlier"] = step.earlier;
-    if (answer.scheduled) {
-      json["worker"] = answer.scheduled->schedule.slots[s].worker;
-      json["start"] = CostToJson(chain::Cost(answer.scheduled->schedule.slots[s].start));
+    if (scheduled) {
+      json["worker"] = scheduled->schedule.slots[s].worker;
+      json["start"] = CostToJson(chain::Cost(scheduled->schedule.slots[s].start));
     }
     steps.push_back(std::move(json));
   }
   return steps;
+}
+
+Json MovesToJson(const chain::MemoryPlan& plan) {
+  Json moves = Json::array();
+  for (const chain::MemoryMove& move : plan.moves) {
+    Json json = {{"cost", CostToJson(move.cost)}, {"memory", CostToJson(move.memory)}};
+    switch (move.kind) {
+      case chain::MemoryMove::Kind::kEvaluate:
+        json["kind"] = "evaluate";
+        json["value"] = move.index + 1;
+        break;
+      case chain::MemoryMove::Kind::kDrop:
+        json["kind"] = "drop";
+        json["value"] = move.index;
+        break;
+      case chain::MemoryMove::Kind::kStep:
+        json["kind"] = "step";
+        json["step"] = move.index;
+        break;
+    }
+    moves.push_back(std::move(json));
+  }
+  return moves;
+}
+
+// What the best plan with weights costs with them, and what the one without does.
+Json WeightedToJson(const Answer& answer) {
+  const Weighted& weighted = *answer.weighted;
+  Json json = {
+      {"weights", {weighted.weights.tangent, weighted.weights.adjoint, weighted.weights.product}},
+      {"cost", CostToJson(weighted.plan.cost)},
+      {"cost_of_optimum", CostToJson(CostWith(answer.plan, {}, weighted.weights))},
+      {"multiply_adds", CostToJson(CostWith(weighted.plan, weighted.weights, {}))},
+      {"plan", ToText(weighted.plan)},
+      {"steps", StepsToJson(weighted.plan, weighted.scheduled)}};
+  if (weighted.scheduled) json["makespan"] = CostToJson(weighted.scheduled->schedule.makespan);
+  return json;
 }
 
 Json AnswerToJson(const Answer& answer) {
@@ -143,10 +228,18 @@ Json AnswerToJson(const Answer& answer) {
     json["lower_bound"] = CostToJson(chain::Cost(answer.scheduled->lower_bound));
     json["proven_optimal"] = answer.scheduled->optimal;
   }
+  if (answer.within) {
+    json["evaluation"] = CostToJson(answer.within->evaluation);
+    json["memory"] = CostToJson(answer.within->memory);
+    json["proven_optimal"] = answer.within->optimal;
+    json["moves"] = MovesToJson(*answer.within);
+  }
   json["saturated"] = answer.optimum().saturated() || costs.tangent.saturated() ||
-                      costs.adjoint.saturated() || costs.preaccumulation.saturated();
+                      costs.adjoint.saturated() || costs.preaccumulation.saturated() ||
+                      (answer.weighted && answer.weighted->plan.cost.saturated());
   json["plan"] = ToText(answer.plan);
-  json["steps"] = StepsToJson(answer);
+  json["steps"] = StepsToJson(answer.plan, answer.scheduled);
+  if (answer.weighted) json["weighted"] = WeightedToJson(answer);
   return json;
 }
 
@@ -166,7 +259,23 @@ void Print(const Answer& answer) {
                       : " (at least " + std::to_string(answer.scheduled->lower_bound) + ")")
               << ", with work of " << CostText(answer.plan.cost);
   }
+  if (answer.within) {
+    std::cout << (answer.within->optimal ? " (proven)" : "") << ", with "
+              << CostText(answer.within->evaluation) << " to evaluate values\n"
+              << "memory           " << CostText(answer.within->memory);
+  }
   std::cout << "\n\n" << ToTree(answer.plan);
+  if (answer.within) std::cout << '\n' << ToText(*answer.within);
+  if (!answer.weighted) return;
+  const Weighted& weighted = *answer.weighted;
+  std::cout << "\nWith weights " << weighted.weights.tangent << " for tangents, "
+            << weighted.weights.adjoint << " for adjoints and " << weighted.weights.product
+            << " for products it costs " << CostText(CostWith(answer.plan, {}, weighted.weights))
+            << ". The best then";
+  if (weighted.scheduled) {
+    std::cout << " ends at " << weighted.scheduled->schedule.makespan << " and";
+  }
+  std::cout << " costs " << CostText(weighted.plan.cost) << ":\n\n" << ToTree(weighted.plan);
 }
 
 // Runs engine code, whose complaints are about what the user gave.
@@ -199,6 +308,17 @@ void AddSolve(CLI::App& group, Context& context) {
                    "Adjoints only through factors with at most that many edges")
       ->type_name("EDGES")
       ->check(CLI::Validator(IsUint64, ""));
+  solve
+      ->add_option("--memory", options->memory,
+                   "Hold at most that many numbers of values, Jacobians and tapes at a time, and "
+                   "count what it takes to evaluate values")
+      ->type_name("NUMBERS")
+      ->check(CLI::Validator(IsUint64, ""));
+  solve
+      ->add_option("--weights", options->weights,
+                   "Also find the plan that is best if multiply-adds of tangents, adjoints and "
+                   "products cost that much")
+      ->type_name("T,A,P");
   solve->add_flag("--compress", options->compress,
                   "Carry columns (rows) of a result together that share no row (column), as the "
                   "patterns tell");

@@ -40,6 +40,11 @@ void AddProgramCommands(CLI::App& app, Context& context);
 void AddProgramSampleCommand(CLI::App& group, Context& context);
 // `model plan`, into the group `model`.
 void AddPlanCommand(CLI::App& group, Context& context);
+// `model prune`, likewise.
+void AddPruneCommand(CLI::App& group, Context& context);
+// `model bound` and `model certify`, likewise, and `model significance`.
+void AddGuaranteeCommands(CLI::App& group, Context& context);
+void AddSignificanceCommand(CLI::App& group, Context& context);
 // `token`, which makes what --token takes.
 void AddTokenCommands(CLI::App& app, Context& context);
 // `chain`, plans of derivatives that ask no server.

@@ -21,12 +21,13 @@ std::string Seconds(client::Time from, client::Time to) {
 }
 
 bool HasBegun(const client::TrainingProgress& progress) {
-  return progress.epoch.epoch > 0 || !progress.leaderboard.empty();
+  return progress.epoch.epoch > 0 || !progress.leaderboard.empty() || !progress.stage.empty();
 }
 
 // In a word or two.
 std::string Progress(const client::TrainingProgress& progress) {
   if (!HasBegun(progress)) return "-";
+  if (!progress.stage.empty()) return progress.stage;
   if (progress.epochs == 0) return FormatPercent(progress.fraction);
   return "epoch " + std::to_string(progress.epoch.epoch) + "/" + std::to_string(progress.epochs);
 }
@@ -39,13 +40,16 @@ void Print(const client::JobStatus& job, const Context& context) {
   std::vector<std::pair<std::string, std::string>> fields = {
       {"name", job.name},
       {"state", std::string(Name(job.state))},
-      {"dataset", job.dataset + " version " + std::to_string(job.dataset_version)},
+      {"kind", std::string(Name(job.kind))},
+      {"dataset",
+       job.dataset.empty() ? "-" : job.dataset + " version " + std::to_string(job.dataset_version)},
       {"model", job.model},
       {"attempt", std::to_string(job.attempt)},
       {"created", FormatTime(job.create_time)},
       {"started", FormatTime(job.start_time)},
       {"ended", FormatTime(job.end_time)},
       {"took", Seconds(job.start_time, job.end_time)}};
+  if (!job.source_model.empty()) fields.emplace_back("pruned from", job.source_model);
   if (HasBegun(job.progress)) {
     fields.emplace_back("progress", DescribeProgress(job.progress));
   }
@@ -59,11 +63,12 @@ void Print(const client::JobStatus& job, const Context& context) {
 void List(const Context& context) {
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows = {
-      {"name", "state", "progress", "dataset", "model", "created", "took"}};
+      {"name", "kind", "state", "progress", "dataset", "model", "created", "took"}};
   for (const client::JobStatus& job : context.Connect().ListJobs()) {
     list.push_back(ToJson(job));
-    rows.push_back({job.name, std::string(Name(job.state)), Progress(job.progress), job.dataset,
-                    job.model, FormatTime(job.create_time), Seconds(job.start_time, job.end_time)});
+    rows.push_back({job.name, std::string(Name(job.kind)), std::string(Name(job.state)),
+                    Progress(job.progress), job.dataset.empty() ? "-" : job.dataset, job.model,
+                    FormatTime(job.create_time), Seconds(job.start_time, job.end_time)});
   }
   if (context.json) {
     std::cout << list.dump(2) << '\n';

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "client/cli/format.h"
+#include "client/cli/pruning_text.h"
 
 namespace sobolev::cli {
 namespace {
@@ -194,6 +195,18 @@ std::string_view Name(client::Activation activation) {
   return "unknown";
 }
 
+std::string_view Name(client::JobKind kind) {
+  switch (kind) {
+    case client::JobKind::kUnknown:
+      return "unknown";
+    case client::JobKind::kTrain:
+      return "train";
+    case client::JobKind::kPrune:
+      return "prune";
+  }
+  return "unknown";
+}
+
 std::string_view Name(client::JobState state) {
   switch (state) {
     case client::JobState::kUnknown:
@@ -310,6 +323,7 @@ Json ToJson(const client::Dataset& dataset) {
 
 Json ToJson(const client::JobStatus& job) {
   Json json = {{"name", job.name},
+               {"kind", Name(job.kind)},
                {"state", Name(job.state)},
                {"cancel_requested", job.cancel_requested},
                {"attempt", job.attempt},
@@ -322,10 +336,12 @@ Json ToJson(const client::JobStatus& job) {
                  {"samples_per_second", job.progress.samples_per_second},
                  {"remaining_seconds", job.progress.remaining_seconds},
                  {"leaderboard", ListToJson(job.progress.leaderboard)},
-                 {"fraction", job.progress.fraction}}},
+                 {"fraction", job.progress.fraction},
+                 {"stage", job.progress.stage}}},
                {"create_time", TimeToJson(job.create_time)},
                {"start_time", TimeToJson(job.start_time)},
                {"end_time", TimeToJson(job.end_time)}};
+  if (!job.source_model.empty()) json["source_model"] = job.source_model;
   if (job.state == client::JobState::kFailed) {
     json["error"] = {
         {"code", job.error_code}, {"reason", job.error_reason}, {"message", job.error_message}};
@@ -352,6 +368,7 @@ Json ToJson(const client::ModelVersion& version) {
   } else {
     json["report"] = ToJson(version.report);
   }
+  if (version.pruning) json["pruning"] = ToJson(*version.pruning);
   json["create_time"] = TimeToJson(version.create_time);
   return json;
 }

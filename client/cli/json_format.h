@@ -21,6 +21,7 @@ std::string_view Name(client::Slope slope);
 std::string_view Name(client::Convexity convexity);
 std::string_view Name(client::Extrapolation extrapolation);
 std::string_view Name(client::Activation activation);
+std::string_view Name(client::JobKind kind);
 std::string_view Name(client::JobState state);
 std::string_view Name(client::StopReason reason);
 std::string_view Name(client::ModelKind kind);

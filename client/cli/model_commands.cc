@@ -10,6 +10,7 @@
 #include "client/cli/json_format.h"
 #include "client/cli/option_values.h"
 #include "client/cli/pipeline_text.h"
+#include "client/cli/pruning_text.h"
 #include "client/cli/report_text.h"
 
 namespace sobolev::cli {
@@ -170,6 +171,19 @@ void PrintModelVersion(const client::ModelVersion& version) {
     return;
   }
   for (auto& field : FormFields(version)) fields.push_back(std::move(field));
+  if (version.pruning) {
+    for (auto& field : PruningFields(*version.pruning)) fields.push_back(std::move(field));
+    if (!report.dataset.empty()) {
+      fields.emplace_back("dataset",
+                          report.dataset + " version " + std::to_string(report.dataset_version));
+    }
+    fields.emplace_back("time", Time(report));
+    fields.emplace_back("created", FormatTime(version.create_time));
+    PrintFields(std::cout, fields);
+    std::cout << '\n';
+    PrintPruning(std::cout, version);
+    return;
+  }
   for (auto& field : CourseFields(version)) fields.push_back(std::move(field));
   PrintFields(std::cout, fields);
 
@@ -194,7 +208,8 @@ void PrintModelVersion(const client::ModelVersion& version) {
 }
 
 void AddModelCommands(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("model", "List, show, compose, plan and delete models.");
+  CLI::App* group =
+      app.add_subcommand("model", "List, show, compose, plan, bound, prune and delete models.");
   group->require_subcommand(1)->fallthrough();
   group->add_subcommand("list", "List all models with their newest version's errors.")
       ->fallthrough()
@@ -211,6 +226,9 @@ void AddModelCommands(CLI::App& app, Context& context) {
   remove->callback([name, &context] { Delete(*name, context); });
   AddComposeCommand(*group, context);
   AddPlanCommand(*group, context);
+  AddPruneCommand(*group, context);
+  AddGuaranteeCommands(*group, context);
+  AddSignificanceCommand(*group, context);
 }
 
 }  // namespace sobolev::cli

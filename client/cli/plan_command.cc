@@ -21,14 +21,15 @@ namespace {
 using client::DerivativePlan;
 using client::PlanStepKind;
 
-// A tape keeps a partial derivative for each edge.
-constexpr std::int64_t kBytesOfEdge = 8;
+// Of a value, an entry of a Jacobian, or the partial derivative of an edge on a tape.
+constexpr std::int64_t kBytesOfNumber = 8;
 
 // Steps of the tree; below, it goes straight down.
 constexpr int kMaxIndent = 40;
 
 struct PlanArguments {
   std::string model;
+  std::optional<std::int64_t> tape_memory;
   std::optional<std::int64_t> memory;
   int workers = 1;
 };
@@ -49,13 +50,36 @@ const char* Name(PlanStepKind kind) {
   return "";
 }
 
+Json ToJson(const DerivativePlan::Move& move) {
+  Json json = {{"cost", move.cost}, {"memory", move.memory}};
+  switch (move.kind) {
+    case DerivativePlan::Move::Kind::kEvaluate:
+      json["kind"] = "evaluate";
+      break;
+    case DerivativePlan::Move::Kind::kDrop:
+      json["kind"] = "drop";
+      break;
+    case DerivativePlan::Move::Kind::kStep:
+      json["kind"] = "step";
+      break;
+  }
+  if (move.value) json["value"] = *move.value;
+  if (move.step) json["step"] = *move.step;
+  return json;
+}
+
+// What the whole costs: with several workers when it ends, within a memory with evaluations.
+std::int64_t Optimum(const DerivativePlan& plan) {
+  return plan.makespan.value_or(plan.cost + plan.evaluation_cost.value_or(0));
+}
+
 Json ToJson(const DerivativePlan& plan) {
   Json json = {{"model", plan.model},
                {"tangent", plan.tangent_cost},
                {"adjoint", plan.adjoint_cost},
                {"preaccumulation", plan.preaccumulation_cost},
                {"dense_product", plan.dense_product_cost},
-               {"optimum", plan.makespan.value_or(plan.cost)},
+               {"optimum", Optimum(plan)},
                {"work", plan.cost},
                {"plan", plan.bracketing},
                {"method", plan.method},
@@ -85,7 +109,22 @@ Json ToJson(const DerivativePlan& plan) {
   if (plan.makespan) {
     json["makespan"] = *plan.makespan;
     json["makespan_lower_bound"] = *plan.makespan_lower_bound;
-    json["proven_optimal"] = *plan.proven_optimal;
+  }
+  if (plan.proven_optimal) json["proven_optimal"] = *plan.proven_optimal;
+  if (plan.memory) {
+    json["evaluation"] = *plan.evaluation_cost;
+    json["memory"] = *plan.memory;
+    json["moves"] = Json::array();
+    for (const DerivativePlan::Move& move : plan.moves) json["moves"].push_back(ToJson(move));
+  }
+  if (plan.calibrated) {
+    json["calibrated"] = {{"tangent_seconds", plan.calibrated->tangent_seconds},
+                          {"adjoint_seconds", plan.calibrated->adjoint_seconds},
+                          {"product_seconds", plan.calibrated->product_seconds},
+                          {"optimum_seconds", plan.calibrated->optimum_seconds},
+                          {"fastest_seconds", plan.calibrated->fastest_seconds},
+                          {"fastest_cost", plan.calibrated->fastest_cost},
+                          {"fastest_plan", plan.calibrated->fastest_bracketing}};
   }
   return json;
 }
@@ -138,6 +177,41 @@ std::string Microseconds(double seconds) {
   return text.str();
 }
 
+void PrintMoves(const DerivativePlan& plan) {
+  if (plan.moves.empty()) return;
+  std::vector<std::vector<std::string>> rows = {{"move", "multiply-adds", "bytes held"}};
+  for (const DerivativePlan::Move& move : plan.moves) {
+    std::string text;
+    switch (move.kind) {
+      case DerivativePlan::Move::Kind::kEvaluate:
+        text = "evaluate " + Label(plan, move.value.value_or(1));
+        break;
+      case DerivativePlan::Move::Kind::kDrop:
+        text = "drop outputs of " + Label(plan, move.value.value_or(1));
+        break;
+      case DerivativePlan::Move::Kind::kStep: {
+        const auto& step = plan.steps.at(static_cast<std::size_t>(move.step.value_or(0)));
+        text = Range(plan, step) + ": " + Description(plan, step);
+        break;
+      }
+    }
+    rows.push_back(
+        {std::move(text), std::to_string(move.cost), std::to_string(move.memory * kBytesOfNumber)});
+  }
+  std::cout << '\n';
+  PrintTable(std::cout, rows);
+}
+
+void PrintCalibrated(const DerivativePlan& plan) {
+  if (!plan.calibrated) return;
+  const DerivativePlan::Calibrated& c = *plan.calibrated;
+  std::cout << '\n';
+  PrintFields(std::cout, {{"at measured speeds", Microseconds(c.optimum_seconds)},
+                          {"fastest", Microseconds(c.fastest_seconds) + " with " +
+                                          std::to_string(c.fastest_cost) + " multiply-adds"},
+                          {"fastest plan", c.fastest_bracketing}});
+}
+
 void Print(const DerivativePlan& plan) {
   std::vector<std::pair<std::string, std::string>> fields = {
       {"model", plan.model},
@@ -153,10 +227,17 @@ void Print(const DerivativePlan& plan) {
             (*plan.proven_optimal ? " (proven)"
                                   : ", at least " + std::to_string(*plan.makespan_lower_bound)));
   }
+  if (plan.memory) {
+    fields.emplace_back("evaluations", std::to_string(*plan.evaluation_cost) +
+                                           (*plan.proven_optimal ? " (proven least of both)" : ""));
+    fields.emplace_back("memory", std::to_string(*plan.memory * kBytesOfNumber) + " bytes");
+  }
   fields.emplace_back("predict by", plan.method);
   PrintFields(std::cout, fields);
   std::cout << '\n';
   PrintTree(plan);
+  PrintMoves(plan);
+  PrintCalibrated(plan);
   std::vector<std::vector<std::string>> rows = {
       {"Jacobian of a point", "multiply-adds", "predicted", "measured"}};
   for (const DerivativePlan::Timing& timing : plan.timings) {
@@ -180,6 +261,11 @@ void AddPlanCommand(CLI::App& group, Context& context) {
   const auto arguments = std::make_shared<PlanArguments>();
   plan->add_option("MODEL", arguments->model, "Model, or models/MODEL/versions/N")->required();
   plan->add_option("--memory", arguments->memory,
+                   "Hold at most that many bytes of values, Jacobians and tapes of a point at a "
+                   "time, and evaluate again what was not kept")
+      ->type_name("BYTES")
+      ->check(CLI::NonNegativeNumber);
+  plan->add_option("--tape-memory", arguments->tape_memory,
                    "Adjoints only through layers and stages whose tape fits into that many bytes")
       ->type_name("BYTES")
       ->check(CLI::NonNegativeNumber);
@@ -189,7 +275,8 @@ void AddPlanCommand(CLI::App& group, Context& context) {
       ->capture_default_str();
   plan->callback([arguments, &context] {
     client::PlanOptions options{.workers = arguments->workers};
-    if (arguments->memory) options.tape_memory = *arguments->memory / kBytesOfEdge;
+    if (arguments->tape_memory) options.tape_memory = *arguments->tape_memory / kBytesOfNumber;
+    if (arguments->memory) options.memory = *arguments->memory / kBytesOfNumber;
     const DerivativePlan answer = context.Connect().PlanDerivatives(arguments->model, options);
     if (context.json) {
       std::cout << ToJson(answer).dump(2) << '\n';

@@ -138,4 +138,18 @@ Box BoxOf(const client::Program& program, const std::string& overrides) {
   return box;
 }
 
+Box BoxOf(const client::ModelVersion& version, const std::string& overrides) {
+  client::Program function{
+      .name = version.name, .source = {}, .inputs = {}, .outputs = {}, .statistics = {}};
+  for (const client::Variable& input : version.schema.inputs) {
+    client::ProgramVariable& added = function.inputs.emplace_back();
+    added.name = input.name;
+    added.offset = function.input_size;
+    const client::Range& range = version.domain.at(static_cast<std::size_t>(added.offset));
+    if (std::isfinite(range.min) && std::isfinite(range.max)) added.bounds = range;
+    ++function.input_size;
+  }
+  return BoxOf(function, overrides);
+}
+
 }  // namespace sobolev::cli

@@ -24,6 +24,8 @@ client::Schema SchemaOf(const client::Program& program);
 // UsageError naming --bounds for unknown and repeated names, for what is no range of finite
 // numbers, and for inputs without any bounds. Ranges of elements go before those of a whole input.
 Box BoxOf(const client::Program& program, const std::string& overrides);
+// Likewise the domain of a model, whose inputs are scalars.
+Box BoxOf(const client::ModelVersion& version, const std::string& overrides);
 
 }  // namespace sobolev::cli
 

@@ -14,13 +14,15 @@ namespace {
 
 constexpr int kBarWidth = 20;
 
-// Whether recipes are tried, without epochs.
-bool IsSelection(const client::TrainingProgress& progress) { return progress.epochs == 0; }
+// Whether the share of the work says how much is done, because recipes are tried, without epochs,
+// or because there are several stages.
+bool IsByShare(const client::TrainingProgress& progress) {
+  return progress.epochs == 0 || !progress.stage.empty();
+}
 
 // How many of `parts` equal parts of the work are done.
 int Done(const client::TrainingProgress& progress, int parts) {
-  if (IsSelection(progress))
-    return std::clamp(static_cast<int>(parts * progress.fraction), 0, parts);
+  if (IsByShare(progress)) return std::clamp(static_cast<int>(parts * progress.fraction), 0, parts);
   return std::min(parts, parts * progress.epoch.epoch / progress.epochs);
 }
 
@@ -38,6 +40,15 @@ std::string DescribeSelection(const client::TrainingProgress& progress) {
   std::array<char, 64> left{};
   std::snprintf(left.data(), left.size(), "up to %.0f s left", progress.remaining_seconds);
   return text + left.data();
+}
+
+std::string DescribeStage(const client::TrainingProgress& progress) {
+  std::string text = progress.stage;
+  if (progress.epochs > 0) {
+    text.append(", epoch ").append(std::to_string(progress.epoch.epoch));
+    text.append("/").append(std::to_string(progress.epochs));
+  }
+  return text;
 }
 
 std::string Bar(const client::TrainingProgress& progress) {
@@ -75,7 +86,8 @@ void ProgressDisplay::Show(const client::JobEvent& event) {
 }
 
 std::string DescribeProgress(const client::TrainingProgress& progress) {
-  if (IsSelection(progress)) return DescribeSelection(progress);
+  if (!progress.stage.empty()) return DescribeStage(progress);
+  if (progress.epochs == 0) return DescribeSelection(progress);
   const client::EpochRecord& epoch = progress.epoch;
   std::array<char, 256> text{};
   const bool has_gradient = epoch.gradient_loss > 0;

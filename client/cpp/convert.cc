@@ -9,6 +9,7 @@
 
 #include <sobolev/rpc_error.h>
 
+#include "client/cpp/pruning.h"
 #include "client/cpp/training.h"
 #include "proto/wire/crc32c.h"
 
@@ -43,10 +44,15 @@ Schema FromProto(const v1::Schema& proto) {
   return schema;
 }
 
-std::vector<Range> FromProto(const google::protobuf::RepeatedPtrField<v1::Range>& protos) {
-  std::vector<Range> ranges;
-  for (const v1::Range& range : protos) ranges.push_back({range.min(), range.max()});
-  return ranges;
+JobKind FromProto(v1::Job::Kind kind) {
+  switch (kind) {
+    case v1::Job::KIND_TRAIN:
+      return JobKind::kTrain;
+    case v1::Job::KIND_PRUNE:
+      return JobKind::kPrune;
+    default:
+      return JobKind::kUnknown;
+  }
 }
 
 JobState FromProto(v1::Job::State state) {
@@ -71,6 +77,12 @@ std::span<const std::byte> Bytes(const v1::Tensor& tensor) {
 }
 
 }  // namespace
+
+std::vector<Range> FromProto(const google::protobuf::RepeatedPtrField<v1::Range>& protos) {
+  std::vector<Range> ranges;
+  for (const v1::Range& range : protos) ranges.push_back({range.min(), range.max()});
+  return ranges;
+}
 
 v1::Tensor ToTensor(const ConstMatrixRef& A, const std::vector<std::int64_t>& shape) {
   v1::Tensor tensor;
@@ -141,6 +153,7 @@ Dataset FromProto(const v1::Dataset& proto) {
 
 JobStatus FromProto(const v1::Job& proto) {
   JobStatus job{.name = proto.name(),
+                .kind = FromProto(proto.kind()),
                 .state = FromProto(proto.state()),
                 .error_code = {},
                 .error_reason = proto.error().reason(),
@@ -149,6 +162,7 @@ JobStatus FromProto(const v1::Job& proto) {
                 .attempt = proto.attempt(),
                 .dataset = proto.dataset(),
                 .dataset_version = proto.dataset_version(),
+                .source_model = proto.source_model(),
                 .model = proto.model(),
                 .progress = FromProto(proto.progress()),
                 .create_time = FromProto(proto.create_time()),
@@ -209,8 +223,10 @@ ModelVersion FromProto(const v1::ModelVersion& proto) {
                        .parameter_count = proto.parameter_count(),
                        .weights_sha256 = proto.weights_sha256(),
                        .report = FromProto(proto.report()),
+                       .pruning = {},
                        .pipeline = FromProto(proto.pipeline()),
                        .create_time = FromProto(proto.create_time())};
+  if (proto.has_pruning()) version.pruning = FromProto(proto.pruning());
   for (const auto& [input, slope] : proto.monotone()) {
     version.monotone[input] =
         slope == v1::ModelVersion::SLOPE_INCREASING ? Slope::kIncreasing : Slope::kDecreasing;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <google/protobuf/repeated_ptr_field.h>
 #include <sobolev/types.h>
 
 #include "proto/sobolev/v1/datasets.pb.h"
@@ -25,6 +26,7 @@ Matrix ToMatrix(const v1::Tensor& tensor);
 
 Time FromProto(const google::protobuf::Timestamp& time);
 
+std::vector<Range> FromProto(const google::protobuf::RepeatedPtrField<v1::Range>& ranges);
 v1::Schema ToProto(const Schema& schema);
 
 Dataset FromProto(const v1::Dataset& dataset);

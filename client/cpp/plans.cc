@@ -39,6 +39,37 @@ DerivativePlan::Step FromProto(const v1::DerivativePlan::Step& proto) {
   return step;
 }
 
+DerivativePlan::Move FromProto(const v1::DerivativePlan::Move& proto) {
+  DerivativePlan::Move move;
+  switch (proto.kind()) {
+    case v1::DerivativePlan::Move::KIND_EVALUATE:
+      move.kind = DerivativePlan::Move::Kind::kEvaluate;
+      break;
+    case v1::DerivativePlan::Move::KIND_DROP:
+      move.kind = DerivativePlan::Move::Kind::kDrop;
+      break;
+    default:
+      move.kind = DerivativePlan::Move::Kind::kStep;
+  }
+  if (proto.has_value()) move.value = proto.value();
+  if (proto.has_step()) move.step = proto.step();
+  move.cost = proto.cost();
+  move.memory = proto.memory();
+  return move;
+}
+
+DerivativePlan::Calibrated FromProto(const v1::DerivativePlan::Calibrated& proto) {
+  DerivativePlan::Calibrated calibrated;
+  calibrated.tangent_seconds = proto.tangent_seconds();
+  calibrated.adjoint_seconds = proto.adjoint_seconds();
+  calibrated.product_seconds = proto.product_seconds();
+  calibrated.optimum_seconds = proto.optimum_seconds();
+  calibrated.fastest_seconds = proto.fastest_seconds();
+  calibrated.fastest_cost = proto.fastest_cost();
+  calibrated.fastest_bracketing = proto.fastest_bracketing();
+  return calibrated;
+}
+
 DerivativePlan FromProto(const v1::DerivativePlan& proto) {
   DerivativePlan plan;
   plan.model = proto.model();
@@ -60,6 +91,10 @@ DerivativePlan FromProto(const v1::DerivativePlan& proto) {
     added.predicted_seconds = timing.predicted_seconds();
     if (timing.has_measured_seconds()) added.measured_seconds = timing.measured_seconds();
   }
+  if (proto.has_calibrated()) plan.calibrated = FromProto(proto.calibrated());
+  for (const auto& move : proto.moves()) plan.moves.push_back(FromProto(move));
+  if (proto.has_evaluation_cost()) plan.evaluation_cost = proto.evaluation_cost();
+  if (proto.has_memory()) plan.memory = proto.memory();
   if (proto.has_makespan()) plan.makespan = proto.makespan();
   if (proto.has_makespan_lower_bound()) plan.makespan_lower_bound = proto.makespan_lower_bound();
   if (proto.has_proven_optimal()) plan.proven_optimal = proto.proven_optimal();
@@ -72,6 +107,7 @@ DerivativePlan Client::PlanDerivatives(const std::string& model, const PlanOptio
   v1::PlanDerivativesRequest request;
   request.set_model(ResourceName("models", model));
   if (options.tape_memory) request.set_tape_memory(*options.tape_memory);
+  if (options.memory) request.set_memory(*options.memory);
   request.set_workers(options.workers);
   return FromProto(
       connection_->Call(connection_->models(), &v1::ModelService::Stub::PlanDerivatives, request));

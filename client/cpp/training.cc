@@ -140,15 +140,6 @@ LabelWarning::Kind FromProto(v1::LabelWarning::Kind kind) {
   }
 }
 
-ErrorReport FromProto(const v1::ErrorReport& proto) {
-  return {.value_rmse = {proto.value_rmse().begin(), proto.value_rmse().end()},
-          .value_relative = proto.value_relative(),
-          .jacobian_rmse = {proto.jacobian_rmse().begin(), proto.jacobian_rmse().end()},
-          .jacobian_relative = proto.jacobian_relative(),
-          .hvp_relative =
-              proto.has_hvp_relative() ? std::optional(proto.hvp_relative()) : std::nullopt};
-}
-
 EpochRecord FromProto(const v1::EpochRecord& proto) {
   return {.epoch = proto.epoch(),
           .value_loss = proto.value_loss(),
@@ -165,7 +156,7 @@ std::vector<Trial> FromProto(const google::protobuf::RepeatedPtrField<v1::Trial>
   for (const v1::Trial& proto : protos) {
     trials.push_back({.recipe = proto.recipe(),
                       .state = FromProto(proto.state()),
-                      .validation = FromProto(proto.validation()),
+                      .validation = client::FromProto(proto.validation()),
                       .score = proto.score(),
                       .work = proto.work(),
                       .iterations = proto.iterations()});
@@ -174,7 +165,8 @@ std::vector<Trial> FromProto(const google::protobuf::RepeatedPtrField<v1::Trial>
 }
 
 ComparisonPoint FromProto(const v1::ComparisonPoint& proto) {
-  return {.sample_count = proto.sample_count(), .validation = FromProto(proto.validation())};
+  return {.sample_count = proto.sample_count(),
+          .validation = client::FromProto(proto.validation())};
 }
 
 LabelWarning FromProto(const v1::LabelWarning& proto) {
@@ -186,6 +178,15 @@ LabelWarning FromProto(const v1::LabelWarning& proto) {
 }
 
 }  // namespace
+
+ErrorReport FromProto(const v1::ErrorReport& proto) {
+  return {.value_rmse = {proto.value_rmse().begin(), proto.value_rmse().end()},
+          .value_relative = proto.value_relative(),
+          .jacobian_rmse = {proto.jacobian_rmse().begin(), proto.jacobian_rmse().end()},
+          .jacobian_relative = proto.jacobian_relative(),
+          .hvp_relative =
+              proto.has_hvp_relative() ? std::optional(proto.hvp_relative()) : std::nullopt};
+}
 
 const Trial* TrainingReport::Winner() const {
   // Trials with equal errors made equal models, of which the first in the list was tried first.
@@ -307,7 +308,8 @@ TrainingProgress FromProto(const v1::TrainingProgress& proto) {
           .samples_per_second = proto.samples_per_second(),
           .remaining_seconds = proto.remaining_seconds(),
           .leaderboard = FromProto(proto.leaderboard()),
-          .fraction = proto.fraction()};
+          .fraction = proto.fraction(),
+          .stage = proto.stage()};
 }
 
 TrainingReport FromProto(const v1::TrainingReport& proto) {

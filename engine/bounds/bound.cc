@@ -55,14 +55,14 @@ class Subdivision {
     open_.push_back({.box = box, .enclosure = encloser_.Enclose(box, options_.jacobian)});
     num_boxes_ = 1;
     root_ = box;
-    Narrow(open_.front());
+    Narrow(open_.front(), stop);
     const bool divisible = box.IsFinite();
     BoundEnd end = BoundEnd::kTolerance;
     while (CloseGoodPieces(), !open_.empty()) {
       end = stop.stop_requested() ? BoundEnd::kCancelled : BoundEnd::kBudget;
       const std::size_t count = divisible ? NumToSplit() : 0;
       if (count == 0 || end == BoundEnd::kCancelled) break;
-      SplitWorst(count);
+      SplitWorst(count, stop);
       end = BoundEnd::kTolerance;
     }
     BoundResult result{.sampled = sampled_, .num_boxes = num_boxes_, .end = end};
@@ -114,8 +114,9 @@ class Subdivision {
     return std::min(affordable, 1 + open_.size() / 8);
   }
 
-  // Moves the worst pieces to the end, and replaces them by their halves.
-  void SplitWorst(std::size_t count) {
+  // Moves the worst pieces to the end, and replaces them by their halves. What holds on a piece
+  // holds on its halves, too, if there is no time to enclose these.
+  void SplitWorst(std::size_t count, const std::stop_token& stop) {
     std::ranges::stable_sort(open_, {}, &Piece::score);
     std::vector<Piece> halves(2 * count);
     for (std::size_t k = 0; k < count; ++k) {
@@ -126,14 +127,15 @@ class Subdivision {
     }
     open_.resize(open_.size() - count);
     oneapi::tbb::parallel_for(std::size_t{0}, halves.size(), [&](std::size_t k) {
+      if (stop.stop_requested()) return;
       Enclosure enclosure = encloser_.Enclose(halves[k].box, options_.jacobian);
       IntersectWith(halves[k].enclosure, enclosure);
       halves[k].enclosure = std::move(enclosure);
     });
     num_boxes_ += static_cast<Index>(halves.size());
-    SampleCentres(halves);
+    if (!stop.stop_requested()) SampleCentres(halves);
     for (Piece& half : halves) {
-      Narrow(half);
+      Narrow(half, stop);
       open_.push_back(std::move(half));
     }
   }
@@ -161,10 +163,10 @@ class Subdivision {
   }
 
   // Where derivatives have one sign, bounds of values are those of the faces.
-  void Narrow(Piece& piece) {
+  void Narrow(Piece& piece, const std::stop_token& stop) {
     if (!options_.jacobian || !encloser_.IsSmooth() || encloser_.m() > kMaxFacedOutputs) return;
     for (Index i = 0; i < encloser_.m(); ++i) {
-      if (num_boxes_ + 2 > options_.max_boxes) return;
+      if (num_boxes_ + 2 > options_.max_boxes || stop.stop_requested()) return;
       if (Score(piece.enclosure, i) <= options_.tolerance) continue;
       Box low = piece.box;
       Box high = piece.box;
@@ -208,7 +210,7 @@ BoundResult Bound(const Encloser& encloser, const Box& box, const BoundOptions& 
                           "expected at least 1 box, got " + std::to_string(options.max_boxes));
   }
   Enclosure sampled =
-      SampleRanges(encloser, box, options.jacobian, options.num_samples, options.seed);
+      SampleRangesUntil(stop, encloser, box, options.jacobian, options.num_samples, options.seed);
   return Subdivision(encloser, options, std::move(sampled)).Run(box, stop);
 }
 

@@ -48,8 +48,8 @@ struct BoundResult {
   BoundEnd end = BoundEnd::kBudget;
 };
 
-// Unbounded boxes are not cut. Uses oneTBB's current arena; the same bits whatever its size, unless
-// it is cancelled. Throws as RequireBox, and Error(kInvalidArgument) naming "budget" unless
+// Unbounded boxes are not cut. Polls `stop` before each box and each block of samples. Uses oneTBB's
+// current arena; the same bits whatever its size, unless it is cancelled. Throws as RequireBox, and Error(kInvalidArgument) naming "budget" unless
 // max_boxes >= 1.
 BoundResult Bound(const Encloser& encloser, const Box& box, const BoundOptions& options,
                   const std::stop_token& stop = {});
@@ -58,6 +58,9 @@ BoundResult Bound(const Encloser& encloser, const Box& box, const BoundOptions& 
 // them show. Of unbounded boxes, a single point. Throws Error(kCancelled).
 Enclosure SampleRanges(const Encloser& encloser, const Box& box, bool jacobian, Index num_samples,
                        std::uint64_t seed, const std::stop_token& stop = {});
+// Likewise, but of what was sampled until `stop` fired: one point at least.
+Enclosure SampleRangesUntil(const std::stop_token& stop, const Encloser& encloser, const Box& box,
+                            bool jacobian, Index num_samples, std::uint64_t seed);
 
 }  // namespace sobolev::bounds
 

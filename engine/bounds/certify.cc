@@ -64,9 +64,9 @@ class Certification {
     root_ = box;
     std::vector<Piece> fresh(1);
     fresh.front().part.box = box;
-    Settle(std::move(fresh));
+    Settle(std::move(fresh), {});
     while (!open_.empty() && num_boxes_ + 2 <= options_.max_boxes && !stop.stop_requested()) {
-      SplitLargest();
+      SplitLargest(stop);
     }
     CertifyResult result{.num_boxes = num_boxes_};
     const bool decided = open_.empty() && indivisible_.empty();
@@ -98,10 +98,14 @@ class Certification {
     return verdict;
   }
 
-  // Encloses and judges new pieces.
-  void Settle(std::vector<Piece> pieces) {
+  // Encloses and judges new pieces; what is stopped stays as open as what it is a half of.
+  void Settle(std::vector<Piece> pieces, const std::stop_token& stop) {
     oneapi::tbb::parallel_for(std::size_t{0}, pieces.size(), [&](std::size_t k) {
       Piece& piece = pieces[k];
+      if (stop.stop_requested()) {
+        piece.part.verdict = Verdict::kUndecided;
+        return;
+      }
       Enclosure enclosure = encloser_.Enclose(piece.part.box, Derivatives());
       if (piece.enclosure.y_lo.size() > 0) IntersectWith(piece.enclosure, enclosure);
       piece.enclosure = std::move(enclosure);
@@ -139,7 +143,7 @@ class Certification {
     if (part.counter_example.size() > 0) part.verdict = Verdict::kRefuted;
   }
 
-  void SplitLargest() {
+  void SplitLargest(const std::stop_token& stop) {
     std::ranges::stable_sort(open_, {}, &Piece::volume);
     const auto affordable = static_cast<std::size_t>((options_.max_boxes - num_boxes_) / 2);
     const std::size_t count = std::min(affordable, 1 + open_.size() / 8);
@@ -160,7 +164,7 @@ class Certification {
       halves.push_back(std::move(piece));
       halves.push_back(std::move(other));
     }
-    Settle(std::move(halves));
+    Settle(std::move(halves), stop);
   }
 
   void Report(CertifyResult& result) {

@@ -1,4 +1,4 @@
-// SampleRanges of bound.h.
+// SampleRanges and SampleRangesUntil of bound.h.
 
 #include <algorithm>
 #include <cmath>
@@ -20,8 +20,9 @@ namespace sobolev::bounds {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-// Points evaluated at a time, bounds that are climbed for, and steps of a climb.
+// Points and numbers evaluated at a time, bounds that are climbed for, and steps of a climb.
 constexpr Index kBlock = 1024;
+constexpr Index kBlockNumbers = Index{1} << 22;
 constexpr std::size_t kMaxClimbs = 32;
 constexpr int kClimbSteps = 30;
 
@@ -104,7 +105,7 @@ void Climb(const Box& box, std::size_t quantity, bool up, Ranges& ranges,
   const Index n = box.n();
   Vector step = 0.25 * (box.hi - box.lo);
   for (int k = 0; k < kClimbSteps; ++k) {
-    ThrowIfStopped(stop);
+    if (stop.stop_requested()) return;
     const Ranges::Extreme& extreme = ranges.extremes()[quantity];
     const Vector& best = up ? extreme.at_hi : extreme.at_lo;
     if (best.size() == 0) return;
@@ -123,14 +124,22 @@ void Climb(const Box& box, std::size_t quantity, bool up, Ranges& ranges,
 
 Enclosure SampleRanges(const Encloser& encloser, const Box& box, bool jacobian, Index num_samples,
                        std::uint64_t seed, const std::stop_token& stop) {
+  Enclosure sampled = SampleRangesUntil(stop, encloser, box, jacobian, num_samples, seed);
+  ThrowIfStopped(stop);
+  return sampled;
+}
+
+Enclosure SampleRangesUntil(const std::stop_token& stop, const Encloser& encloser, const Box& box,
+                            bool jacobian, Index num_samples, std::uint64_t seed) {
   RequireBox(box, encloser.n());
   Ranges ranges(encloser, jacobian);
   ranges.Add(AnyPoint(box));
   if (box.IsFinite()) {
     Rng rng(seed);
-    for (Index done = 0; done < num_samples; done += kBlock) {
-      ThrowIfStopped(stop);
-      ranges.Add(RandomPoints(box, std::min(kBlock, num_samples - done), rng));
+    const Index numbers = encloser.m() * (jacobian ? 1 + encloser.n() : 1);
+    const Index block = std::clamp<Index>(kBlockNumbers / numbers, 1, kBlock);
+    for (Index done = 0; done < num_samples && !stop.stop_requested(); done += block) {
+      ranges.Add(RandomPoints(box, std::min(block, num_samples - done), rng));
     }
     const std::size_t climbs = num_samples > 0 ? std::min(ranges.extremes().size(), kMaxClimbs) : 0;
     for (std::size_t quantity = 0; quantity < climbs; ++quantity) {

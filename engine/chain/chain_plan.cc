@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
+
+#include "engine/base/error.h"
 
 namespace sobolev::chain {
 namespace {
@@ -19,6 +22,44 @@ struct Piece {
 };
 
 }  // namespace
+
+std::uint64_t ChainWeights::Of(StepKind kind) const {
+  switch (kind) {
+    case StepKind::kAccumulateTangent:
+    case StepKind::kTangent:
+      return tangent;
+    case StepKind::kAccumulateAdjoint:
+    case StepKind::kAdjoint:
+      return adjoint;
+    case StepKind::kProduct:
+      return product;
+    case StepKind::kZero:
+    case StepKind::kGiven:
+      break;
+  }
+  return 1;
+}
+
+std::uint64_t ChainWeights::Largest() const { return std::max({tangent, adjoint, product}); }
+
+void ChainWeights::Check() const {
+  const std::pair<const char*, std::uint64_t> all[] = {
+      {"weights.tangent", tangent}, {"weights.adjoint", adjoint}, {"weights.product", product}};
+  for (const auto& [field, weight] : all) {
+    if (weight >= 1 && weight <= kMaxWeight) continue;
+    throw InvalidArgument(
+        "OUT_OF_RANGE", field,
+        "expected 1 to " + std::to_string(kMaxWeight) + ", got " + std::to_string(weight));
+  }
+}
+
+Cost CostWith(const ChainPlan& plan, const ChainWeights& made_with, const ChainWeights& weights) {
+  Cost sum;
+  for (const PlanStep& step : plan.steps) {
+    sum += step.cost / made_with.Of(step.kind) * weights.Of(step.kind);
+  }
+  return sum;
+}
 
 std::string ToText(const ChainPlan& plan) {
   std::string text;

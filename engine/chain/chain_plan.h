@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_ENGINE_CHAIN_CHAIN_PLAN_H_
 #define SOBOLEV_ENGINE_CHAIN_CHAIN_PLAN_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct PlanStep {
   int last = 0;      // j >= i
   int later = -1;    // The step with F'_{j,k+1}; of kAdjoint F'_{j,i+1}.
   int earlier = -1;  // The step with F'_{k,i}; of kTangent F'_{j−1,i}.
-  Cost cost;         // Of this step alone.
+  Cost cost;         // Of this step alone, times the weight of its kind.
 
   friend bool operator==(const PlanStep&, const PlanStep&) = default;
 };
@@ -37,6 +38,27 @@ struct ChainPlan {
   std::vector<PlanStep> steps;
   Cost cost;  // The sum over the steps.
 };
+
+// What a multiply-add costs in steps of each kind, from 1 to kMaxWeight, if not the same in all: an
+// element of a product of matrices is cheaper than an edge of a tape. Whole numbers, so that plans
+// are exact; only their ratios matter to plans.
+struct ChainWeights {
+  std::uint64_t tangent = 1;
+  std::uint64_t adjoint = 1;
+  std::uint64_t product = 1;
+
+  static constexpr std::uint64_t kMaxWeight = std::uint64_t{1} << 20;
+
+  std::uint64_t Of(StepKind kind) const;
+  std::uint64_t Largest() const;
+  // Throws Error(kInvalidArgument) naming "weights.tangent" and so on.
+  void Check() const;
+
+  friend bool operator==(const ChainWeights&, const ChainWeights&) = default;
+};
+
+// What a plan that was made with some weights costs with others.
+Cost CostWith(const ChainPlan& plan, const ChainWeights& made_with, const ChainWeights& weights);
 
 // In one line, factors numbered from 1 and later ones to the left: "0" is a Jacobian without
 // entries, "J3" is F'_3, with "t" or "a" behind it if it is accumulated by tangents or adjoints,

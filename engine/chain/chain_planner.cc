@@ -72,8 +72,9 @@ class SubchainCosts {
       const ChainFactor factor = i < chain.size() ? chain[i] : ChainFactor{1, 1, 0};
       n_.emplace_back(factor.n);
       m_.emplace_back(factor.m);
-      edges_.emplace_back(factor.edges);
-      adjoint_.push_back(factor.edges <= rules.tape_memory);
+      tangent_.push_back(T(factor.edges) * T(rules.weights.tangent));
+      adjoint_.push_back(T(factor.edges) * T(rules.weights.adjoint));
+      adjoint_allowed_.push_back(factor.edges <= rules.tape_memory);
     }
     const auto length = static_cast<std::size_t>(size_);
     costs_ = std::make_unique_for_overwrite<T[]>(length * length);
@@ -101,15 +102,15 @@ class SubchainCosts {
       return {.step = step};
     }
     for (int k = i; k < j; ++k) {
-      const T product = m_[j] * n_[i] * m_[k];
+      const T product = Scale(j, i) * m_[k];
       if (At(j, k + 1) + At(k, i) + product != At(j, i)) continue;
       step.kind = StepKind::kProduct;
       step.cost = Cost(product);
       return {.step = step, .split = k};
     }
-    const bool adjoint = adjoint_[i] && At(j, i + 1) + m_[j] * edges_[i] == At(j, i);
+    const bool adjoint = adjoint_allowed_[i] && At(j, i + 1) + m_[j] * adjoint_[i] == At(j, i);
     step.kind = adjoint ? StepKind::kAdjoint : StepKind::kTangent;
-    step.cost = Cost(adjoint ? m_[j] * edges_[i] : n_[i] * edges_[j]);
+    step.cost = Cost(adjoint ? m_[j] * adjoint_[i] : n_[i] * tangent_[j]);
     return {.step = step};
   }
 
@@ -117,11 +118,16 @@ class SubchainCosts {
   T* Row(int j) { return costs_.get() + static_cast<std::ptrdiff_t>(j) * size_; }
   const T* Row(int j) const { return costs_.get() + static_cast<std::ptrdiff_t>(j) * size_; }
 
-  bool AccumulateByTangents(int i) const { return n_[i] <= m_[i] || !adjoint_[i]; }
+  bool AccumulateByTangents(int i) const {
+    return n_[i] * tangent_[i] <= m_[i] * adjoint_[i] || !adjoint_allowed_[i];
+  }
+
+  // Of a product, for each row of its earlier operand.
+  T Scale(int j, int i) const { return m_[j] * n_[i] * T(rules_.weights.product); }
 
   T Accumulation(int i) const {
     if (rules_.given_factors) return T(0);
-    return edges_[i] * (AccumulateByTangents(i) ? n_[i] : m_[i]);
+    return AccumulateByTangents(i) ? n_[i] * tangent_[i] : m_[i] * adjoint_[i];
   }
 
   void Set(int j, int i, T cost) {
@@ -138,7 +144,7 @@ class SubchainCosts {
         tile.left[a] = Row(j0 + a) + k0 + 1;
         tile.right[a] = Row(i0 + a) + k0;
         for (int b = 0; b < kTile; ++b) {
-          tile.scales[a * kTile + b] = m_[j0 + a] * n_[i0 + b];
+          tile.scales[a * kTile + b] = Scale(j0 + a, i0 + b);
           // Some way that is always there.
           tile.best[a * kTile + b] =
               At(j0 + a, k0 + 1) + At(k0, i0 + b) + m_[k0] * tile.scales[a * kTile + b];
@@ -155,15 +161,15 @@ class SubchainCosts {
 
   // What is left: splits within the tile, and propagations.
   T Finish(int j, int i, int j0, int i0, const Tile<T>& tile) const {
-    const T scale = m_[j] * n_[i];
+    const T scale = Scale(j, i);
     const auto product = [&](int k) { return At(j, k + 1) + At(k, i) + m_[k] * scale; };
     T best = i0 < j0 ? tile.best[(j - j0) * kTile + i - i0] : product(i);
     const int first_done = i0 < j0 ? i0 + kTile - 1 : j;
     for (int k = i; k < first_done; ++k) best = std::min(best, product(k));
     for (int k = std::max(j0, first_done); k < j; ++k) best = std::min(best, product(k));
     if (!rules_.propagate) return best;
-    best = std::min(best, At(j - 1, i) + n_[i] * edges_[j]);
-    if (adjoint_[i]) best = std::min(best, At(j, i + 1) + m_[j] * edges_[i]);
+    best = std::min(best, At(j - 1, i) + n_[i] * tangent_[j]);
+    if (adjoint_allowed_[i]) best = std::min(best, At(j, i + 1) + m_[j] * adjoint_[i]);
     return best;
   }
 
@@ -171,15 +177,19 @@ class SubchainCosts {
   const int size_;
   std::vector<T> n_;
   std::vector<T> m_;
-  std::vector<T> edges_;
-  std::vector<bool> adjoint_;  // Whether adjoints through the factor are allowed.
+  // E_i times the weights.
+  std::vector<T> tangent_;
+  std::vector<T> adjoint_;
+  std::vector<bool> adjoint_allowed_;
   std::unique_ptr<T[]> costs_;
 };
 
-// Whether no sum of costs can reach 2⁶³ and no product of sizes 2³².
-bool Fits(const JacobianChain& chain) {
-  return chain.MaxSize() <= UINT16_MAX &&
-         Cost(4 * (chain.size() + 1)) * chain.StepBound() < Cost(INT64_MAX);
+// Whether no sum of costs can reach 2⁶³ and no product of sizes and weights 2³².
+bool Fits(const JacobianChain& chain, const ChainWeights& weights) {
+  const Cost size = chain.MaxSize();
+  return size * size * Cost(weights.product) <= Cost(UINT32_MAX) &&
+         Cost(4 * (chain.size() + 1)) * chain.StepBound() * Cost(weights.Largest()) <
+             Cost(INT64_MAX);
 }
 
 template <class T>
@@ -192,7 +202,8 @@ ChainPlan Solve(const JacobianChain& chain, const ChainRules& rules, const std::
 
 ChainPlan PlanChain(const JacobianChain& chain, const ChainRules& rules,
                     const std::stop_token& stop) {
-  if (Fits(chain)) return Solve<std::int64_t>(chain, rules, stop);
+  rules.weights.Check();
+  if (Fits(chain, rules.weights)) return Solve<std::int64_t>(chain, rules, stop);
   return Solve<Cost>(chain, rules, stop);
 }
 

@@ -33,10 +33,12 @@ struct ChainRules {
   // Adjoints, accumulating ones too, only through factors with E_i at most this: the tape that they
   // need is that long (arXiv:2406.11862).
   std::uint64_t tape_memory = UINT64_MAX;
+  // What is least: the sum of multiply-adds, each times its weight.
+  ChainWeights weights = {};
 };
 
 // The cheapest plan; of equal ones products before adjoints before tangents, and earlier splits
-// first. Throws Error(kCancelled) once `stop` fires.
+// first. Throws Error(kInvalidArgument) as ChainWeights::Check does, kCancelled once `stop` fires.
 ChainPlan PlanChain(const JacobianChain& chain, const ChainRules& rules = {},
                     const std::stop_token& stop = {});
 

@@ -38,6 +38,10 @@ class Cost {
     Bits product = 0;
     return __builtin_mul_overflow(a.value_, b.value_, &product) ? Saturated() : OfBits(product);
   }
+  // Whole numbers of times; a saturated cost stays saturated. Not by zero.
+  friend constexpr Cost operator/(Cost a, Cost b) {
+    return a.saturated() ? a : OfBits(a.value_ / b.value_);
+  }
   Cost& operator+=(Cost other) { return *this = *this + other; }
   // NOLINTNEXTLINE(modernize-use-nullptr): the check mistakes the 0 of a defaulted <=>.
   friend constexpr auto operator<=>(Cost, Cost) = default;

@@ -1,9 +1,15 @@
 #include "engine/chain/plan_execution.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
+#include <oneapi/tbb/task_arena.h>
+#include <oneapi/tbb/task_group.h>
+
 #include "engine/base/stop.h"
+#include "engine/chain/cost.h"
 
 namespace sobolev::chain {
 namespace {
@@ -66,77 +72,118 @@ class Jacobians {
   bool by_rows_ = false;
 };
 
-// F'_{j,i} = F'_{j,k+1} F'_{k,i} at each point, by rows.
-Jacobians Multiply(Jacobians& later, Jacobians& earlier, Index num_points) {
-  const Matrix& left = earlier.Rows();  // n×(m_k·N)
-  const Matrix& right = later.Rows();   // m_k×(m_j·N)
-  const Index inner = right.rows();
-  const Index m = right.cols() / num_points;
-  Matrix rows(left.rows(), right.cols());
-  // Column by column, so that a point has the same bits wherever it lies in the batch.
-  for (Index s = 0; s < num_points; ++s) {
-    for (Index column = s * m; column < (s + 1) * m; ++column) {
-      rows.col(column) = left.col(s * inner) * right(0, column);
-      for (Index k = 1; k < inner; ++k) {
-        rows.col(column) += left.col(s * inner + k) * right(k, column);
+// Makes the steps of a plan.
+class Execution {
+ public:
+  Execution(const ChainPlan& plan, const std::vector<LinearisedFactor>& factors, Index num_points,
+            const std::stop_token& stop)
+      : plan_(plan), factors_(factors), num_points_(num_points), stop_(stop) {
+    work_.reserve(plan.steps.size());
+    for (const PlanStep& step : plan.steps) {
+      Cost work = step.cost;
+      for (const int operand : {step.later, step.earlier}) {
+        if (operand >= 0) work += work_[static_cast<std::size_t>(operand)];
       }
+      work_.push_back(work);
     }
   }
-  return Jacobians::ByRows(std::move(rows), m);
-}
 
-}  // namespace
-
-Matrix ExecutePlan(const ChainPlan& plan, const std::vector<LinearisedFactor>& factors,
-                   Index num_points, const std::stop_token& stop) {
-  std::vector<Jacobians> made(plan.steps.size());
-  const auto tangents = [&](int factor, const Matrix& U_dot) {
-    const LinearisedFactor& f = factors[static_cast<std::size_t>(factor)];
-    const Index p = U_dot.cols() / num_points;
-    Matrix Y_dot(f.m, U_dot.cols());
-    f.tangents(View(U_dot), p, Y_dot.data());
-    return Jacobians::ByColumns(std::move(Y_dot), p);
-  };
-  const auto adjoints = [&](int factor, const Matrix& Y_bar) {
-    const LinearisedFactor& f = factors[static_cast<std::size_t>(factor)];
-    const Index q = Y_bar.cols() / num_points;
-    Matrix U_bar(f.n, Y_bar.cols());
-    f.adjoints(View(Y_bar), q, U_bar.data());
-    return Jacobians::ByRows(std::move(U_bar), q);
-  };
-  for (std::size_t s = 0; s < plan.steps.size(); ++s) {
-    ThrowIfStopped(stop);
-    const PlanStep& step = plan.steps[s];
-    const auto operand = [&](int place) {
-      return std::exchange(made[static_cast<std::size_t>(place)], {});
-    };
+  // The Jacobians that a step makes, after those that it takes up.
+  Jacobians Make(int place) const {
+    const PlanStep& step = plan_.steps[static_cast<std::size_t>(place)];
+    Jacobians later;
+    Jacobians earlier;
+    if (IsWorthTwoThreads(step)) {
+      // A thread that waits takes no work from elsewhere, which would hold its memory meanwhile.
+      tbb::this_task_arena::isolate([&] {
+        tbb::task_group group;
+        group.run([&] { later = Make(step.later); });
+        group.run_and_wait([&] { earlier = Make(step.earlier); });
+      });
+    } else {
+      if (step.later >= 0) later = Make(step.later);
+      if (step.earlier >= 0) earlier = Make(step.earlier);
+    }
+    ThrowIfStopped(stop_);
     switch (step.kind) {
       case StepKind::kZero:
       case StepKind::kGiven:
         break;
       case StepKind::kAccumulateTangent:
-        made[s] = tangents(
-            step.first, UnitVectors(factors[static_cast<std::size_t>(step.first)].n, num_points));
-        break;
+        return Tangents(step.first, UnitVectors(Factor(step.first).n, num_points_));
       case StepKind::kAccumulateAdjoint:
-        made[s] = adjoints(
-            step.first, UnitVectors(factors[static_cast<std::size_t>(step.first)].m, num_points));
-        break;
+        return Adjoints(step.first, UnitVectors(Factor(step.first).m, num_points_));
       case StepKind::kTangent:
-        made[s] = tangents(step.last, operand(step.earlier).Columns());
-        break;
+        return Tangents(step.last, earlier.Columns());
       case StepKind::kAdjoint:
-        made[s] = adjoints(step.first, operand(step.later).Rows());
-        break;
-      case StepKind::kProduct: {
-        Jacobians later = operand(step.later);
-        Jacobians earlier = operand(step.earlier);
-        made[s] = Multiply(later, earlier, num_points);
-        break;
+        return Adjoints(step.first, later.Rows());
+      case StepKind::kProduct:
+        return Jacobians::ByRows(MultiplyJacobians(later.Rows(), earlier.Rows(), num_points_),
+                                 later.Rows().cols() / num_points_);
+    }
+    return {};
+  }
+
+ private:
+  // Multiply-adds of the lesser operand from which on another thread for it pays, some 50 us.
+  static constexpr std::uint64_t kMinForkWork = std::uint64_t{1} << 17;
+
+  bool IsWorthTwoThreads(const PlanStep& step) const {
+    if (step.later < 0 || step.earlier < 0) return false;
+    const Cost work = std::min(work_[static_cast<std::size_t>(step.later)],
+                               work_[static_cast<std::size_t>(step.earlier)]);
+    return work * Cost(num_points_) >= Cost(kMinForkWork);
+  }
+
+  const LinearisedFactor& Factor(int factor) const {
+    return factors_[static_cast<std::size_t>(factor)];
+  }
+
+  Jacobians Tangents(int factor, const Matrix& U_dot) const {
+    const LinearisedFactor& f = Factor(factor);
+    const Index p = U_dot.cols() / num_points_;
+    Matrix Y_dot(f.m, U_dot.cols());
+    f.tangents(View(U_dot), p, Y_dot.data());
+    return Jacobians::ByColumns(std::move(Y_dot), p);
+  }
+
+  Jacobians Adjoints(int factor, const Matrix& Y_bar) const {
+    const LinearisedFactor& f = Factor(factor);
+    const Index q = Y_bar.cols() / num_points_;
+    Matrix U_bar(f.n, Y_bar.cols());
+    f.adjoints(View(Y_bar), q, U_bar.data());
+    return Jacobians::ByRows(std::move(U_bar), q);
+  }
+
+  const ChainPlan& plan_;
+  const std::vector<LinearisedFactor>& factors_;
+  const Index num_points_;
+  const std::stop_token& stop_;
+  std::vector<Cost> work_;  // For a point, of each step and all before it that it needs.
+};
+
+}  // namespace
+
+Matrix MultiplyJacobians(const Matrix& later, const Matrix& earlier, Index num_points) {
+  const Index inner = later.rows();
+  const Index m = later.cols() / num_points;
+  Matrix rows(earlier.rows(), later.cols());
+  // Column by column, so that a point has the same bits wherever it lies in the batch.
+  for (Index s = 0; s < num_points; ++s) {
+    for (Index column = s * m; column < (s + 1) * m; ++column) {
+      rows.col(column) = earlier.col(s * inner) * later(0, column);
+      for (Index k = 1; k < inner; ++k) {
+        rows.col(column) += earlier.col(s * inner + k) * later(k, column);
       }
     }
   }
-  return made.back().TakeRows();
+  return rows;
+}
+
+Matrix ExecutePlan(const ChainPlan& plan, const std::vector<LinearisedFactor>& factors,
+                   Index num_points, const std::stop_token& stop) {
+  const int root = static_cast<int>(plan.steps.size()) - 1;
+  return Execution(plan, factors, num_points, stop).Make(root).TakeRows();
 }
 
 }  // namespace sobolev::chain

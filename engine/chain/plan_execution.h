@@ -13,7 +13,7 @@
 namespace sobolev::chain {
 
 // A factor at the N points of a batch: products of its Jacobians with directions, in the shapes of
-// PredictionBuffers.
+// PredictionBuffers. Those of different factors may be called at the same time.
 struct LinearisedFactor {
   Index n = 0;
   Index m = 0;
@@ -23,9 +23,16 @@ struct LinearisedFactor {
   std::function<void(const ConstMatrixMap& Y_bar, Index q, double* U_bar)> adjoints;
 };
 
+// F'_{j,i} = F'_{j,k+1} F'_{k,i} at N points, n_i×(m_j·N), of m_k×(m_j·N) and n_i×(m_k·N): rows
+// are columns, as in all Jacobians of batches.
+Matrix MultiplyJacobians(const Matrix& later, const Matrix& earlier, Index num_points);
+
 // The Jacobian of the chain, n×(m·N), by a plan whose steps carry no zeros and no given factors.
 // Factors are accumulated by unit vectors. What is done is what the plan says, so that it takes
 // plan.cost multiply-adds for each point if every product of a factor with a direction takes E_i.
+//
+// The operands of a product are made side by side in the current oneTBB arena where that pays. A
+// step does the same on any thread, so that the bits do not depend on how many there are.
 //
 // The sizes of plan and factors agree. Throws Error(kCancelled) once `stop` fires.
 Matrix ExecutePlan(const ChainPlan& plan, const std::vector<LinearisedFactor>& factors,

@@ -61,7 +61,8 @@ class Options {
   void ForEach(int j, int i, const Visit& visit) const {
     const Cost n = chain_[i].n;
     const Cost m = chain_[j].m;
-    const auto offer = [&](StepKind kind, Cost cost, int split) {
+    const auto offer = [&](StepKind kind, Cost multiply_adds, int split) {
+      const Cost cost = multiply_adds * Cost(rules_.weights.Of(kind));
       visit(BestStep{.step = {.kind = kind, .first = i, .last = j, .cost = cost}, .split = split});
     };
     const bool adjoint = chain_[i].edges <= rules_.tape_memory;
@@ -72,7 +73,7 @@ class Options {
     if (i == j) {
       const Cost edges = chain_[i].edges;
       // The dearer of the two never helps.
-      if (n <= m || !adjoint) {
+      if (n * Cost(rules_.weights.tangent) <= m * Cost(rules_.weights.adjoint) || !adjoint) {
         offer(StepKind::kAccumulateTangent, n * edges, i);
       } else {
         offer(StepKind::kAccumulateAdjoint, m * edges, i);
@@ -279,7 +280,8 @@ class PlanSearch {
   bool proven_ = true;  // Whether those searches all ended.
 };
 
-void Check(const JacobianChain& chain, int workers) {
+void Check(const JacobianChain& chain, int workers, const ChainWeights& weights) {
+  weights.Check();
   if (workers < 1 || workers > kMaxWorkers) {
     throw InvalidArgument(
         "OUT_OF_RANGE", "workers",
@@ -291,7 +293,9 @@ void Check(const JacobianChain& chain, int workers) {
                               " on several workers, got " + std::to_string(chain.size()));
   }
   // A plan has fewer than 2 D steps.
-  if (chain.StepBound() * Cost(2 * chain.size()) < Cost(INT64_MAX)) return;
+  if (chain.StepBound() * Cost(weights.Largest()) * Cost(2 * chain.size()) < Cost(INT64_MAX)) {
+    return;
+  }
   throw InvalidArgument("OUT_OF_RANGE", "factors",
                         "expected sizes and edges with which no plan takes 2^63 multiply-adds");
 }
@@ -300,7 +304,7 @@ void Check(const JacobianChain& chain, int workers) {
 
 ScheduledPlan PlanScheduled(const JacobianChain& chain, int workers, const ChainRules& rules,
                             std::int64_t effort, const std::stop_token& stop) {
-  Check(chain, workers);
+  Check(chain, workers, rules.weights);
   // As many as there are factors can all be busy at once.
   const int useful = std::min(workers, chain.size());
   const Options options(chain, rules);

@@ -92,8 +92,9 @@ class SparseTable {
   bool AdjointAllowed(int i) const { return chain_[i].edges <= rules_.tape_memory; }
 
   // Takes the candidate if it is cheaper than the best so far.
-  static void Consider(StepKind kind, int split, Cost of_step, Cost of_operands, Subchain& subchain,
-                       bool& found) {
+  void Consider(StepKind kind, int split, Cost multiply_adds, Cost of_operands, Subchain& subchain,
+                bool& found) const {
+    const Cost of_step = multiply_adds * Cost(rules_.weights.Of(kind));
     const Cost cost = of_step + of_operands;
     if (found && cost >= subchain.cost) return;
     found = true;
@@ -173,6 +174,7 @@ ChainPlan PlanSparseChain(const JacobianChain& chain,
                           const std::vector<ad::SparsityPattern>& patterns, const ChainRules& rules,
                           bool compress, const std::stop_token& stop) {
   Check(chain, patterns);
+  rules.weights.Check();
   const SparseTable table(chain, patterns, rules, compress, stop);
   return ExtractPlan(chain.size(), [&](int j, int i) { return table.At(j, i).best; });
 }

@@ -84,16 +84,19 @@ class VertexText {
 };
 
 void RequireReplayable(const Definition& definition) {
+  const auto m = static_cast<Index>(definition.stages.back().outputs.size());
+  const Index most = kMaxReplayed / std::max<Index>(1, m);
   Index total = 0;
   for (const program::Stage& stage : definition.stages) {
     const auto nodes = std::max<Index>(1, static_cast<Index>(stage.graph.size()));
-    if (stage.repeat <= (kMaxReplayed - total) / nodes) {
+    if (stage.repeat <= (most - total) / nodes) {
       total += stage.repeat * nodes;
       continue;
     }
     throw Error(ErrorCode::kResourceExhausted, "PROGRAM_TOO_LONG", "source",
-                "expected at most " + std::to_string(kMaxReplayed) +
-                    " operations with repetitions, because all are kept; shorten the time loops");
+                "expected at most " + std::to_string(most) +
+                    " operations with repetitions, because all are kept for each of the " +
+                    std::to_string(m) + " outputs; shorten the time loops");
   }
 }
 
@@ -134,7 +137,7 @@ class Analysis {
   }
 
   // Interval sweeps over piece k.
-  void Enclose(Index k) {
+  void Enclose(Index k, const std::stop_token& stop) {
     ad::Tape<I> tape;
     const ad::Tape<I>::Scope scope(tape);
     std::vector<I> box;
@@ -143,6 +146,7 @@ class Analysis {
     const Replay<ad::Adjoint<I>> replay = ReplayProgram<ad::Adjoint<I>>(definition_, x);
     IncludeValues(replay);
     for (Index o = 0; o < m_; ++o) {
+      ThrowIfStopped(stop);
       tape.Reverse(replay.y[static_cast<std::size_t>(o)]);
       for (Index j = 0; j < n_; ++j) {
         const double slope = tape.adjoint(x[static_cast<std::size_t>(j)]).Magnitude();
@@ -340,7 +344,7 @@ ProgramSignificance AnalyzeSignificance(const Definition& definition, const Box&
   Analysis analysis(definition, box, pieces);
   for (Index k = 0; k < pieces.min.cols(); ++k) {
     ThrowIfStopped(stop);
-    analysis.Enclose(k);
+    analysis.Enclose(k, stop);
   }
   if (options.num_points > 0) {
     analysis.Sample(UniformPoints(box, options.num_points, options.seed), stop);

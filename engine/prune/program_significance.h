@@ -55,7 +55,7 @@ struct ProgramSignificanceOptions {
   std::uint64_t seed = 1;
 };
 
-// Operations that one replay may keep, repetitions counted.
+// Operations that one replay may keep, repetitions and outputs counted.
 inline constexpr Index kMaxReplayed = Index{1} << 22;
 
 // Throws Error(kInvalidArgument) naming "box", "splitting" or "num_points";

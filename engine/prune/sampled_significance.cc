@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 #include <numbers>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "engine/prune/box.h"
 #include "engine/prune/layers.h"
 #include "engine/prune/spread_sums.h"
+#include "engine/surrogate/surrogate.h"
 
 namespace sobolev::prune {
 
@@ -24,16 +26,29 @@ namespace {
 // Samples that are swept at once.
 constexpr Index kChunk = 256;
 
+void RequireNumPoints(Index num_points, Index most) {
+  if (2 <= num_points && num_points <= most) return;
+  throw InvalidArgument("OUT_OF_RANGE", "num_points",
+                        "expected 2 to " + std::to_string(most) + ", got " +
+                            std::to_string(num_points) + "; 2048 is usual");
+}
+
+// The positions of samples of which all numbers are finite.
+std::vector<Index> ValidSamples(const Matrix& Y, const Matrix& J) {
+  const Index m = Y.rows();
+  std::vector<Index> valid;
+  for (Index s = 0; s < Y.cols(); ++s) {
+    if (Y.col(s).allFinite() && J.middleCols(s * m, m).allFinite()) valid.push_back(s);
+  }
+  return valid;
+}
+
 }  // namespace
 
 SampledSignificance SampleSignificance(const nn::NetworkSurrogate& network, const Box& box,
                                        const SampledOptions& options, const std::stop_token& stop) {
   RequireBox(box, network.n());
-  if (options.num_points < 2 || options.num_points > kMaxSampledPoints) {
-    throw InvalidArgument("OUT_OF_RANGE", "num_points",
-                          "expected 2 to " + std::to_string(kMaxSampledPoints) + ", got " +
-                              std::to_string(options.num_points) + "; 2048 is usual");
-  }
+  RequireNumPoints(options.num_points, kMaxSampledPoints);
   const nn::Scaling& scaling = network.scaling();
   const Matrix X =
       scaling.x_scale.cwiseInverse().asDiagonal() *
@@ -51,6 +66,7 @@ SampledSignificance SampleSignificance(const nn::NetworkSurrogate& network, cons
       for (const Matrix& a : values.A) sums.emplace_back(a, network.m());
     }
     for (Index o = 0; o < network.m(); ++o) {
+      ThrowIfStopped(stop);
       const HiddenAdjoints adjoints = Reverse(layers, values, o);
       sums[0].Add(part, adjoints.X_bar, o);
       for (std::size_t l = 0; l < values.A.size(); ++l) {
@@ -71,6 +87,38 @@ SampledSignificance SampleSignificance(const nn::NetworkSurrogate& network, cons
   result.y_variance =
       centred.cwiseAbs2().rowwise().mean().cwiseProduct(scaling.y_scale.cwiseAbs2());
   return result;
+}
+
+SampledInputs SampleInputs(const Surrogate& surrogate, const Box& box,
+                           const SampledOptions& options, const std::stop_token& stop) {
+  const Index n = surrogate.n();
+  const Index m = surrogate.m();
+  RequireBox(box, n);
+  RequireNumPoints(options.num_points, std::min(kMaxSampledPoints, kMaxSampledNumbers / (n * m)));
+  const Matrix X = UniformPoints(box, options.num_points, options.seed);
+  Matrix Y(m, X.cols());
+  Matrix J(n, m * X.cols());
+  surrogate.Predict({X.data(), n, X.cols()}, std::nullopt, std::nullopt,
+                    {.Y = Y.data(), .J = J.data()}, stop);
+  const std::vector<Index> valid = ValidSamples(Y, J);
+  const auto num_valid = static_cast<Index>(valid.size());
+  SampledInputs sampled{.num_invalid = X.cols() - num_valid};
+  if (num_valid == 0) return sampled;
+  const Matrix X_valid = X(Eigen::all, valid);
+  const Matrix Y_valid = Y(Eigen::all, valid);
+  Matrix J_valid(n, m * num_valid);
+  SpreadSums sums(X_valid, m);
+  for (Index i = 0; i < m; ++i) {
+    Matrix gradients(n, num_valid);
+    for (Index s = 0; s < num_valid; ++s) {
+      gradients.col(s) = J.col(valid[static_cast<std::size_t>(s)] * m + i);
+      J_valid.col(s * m + i) = gradients.col(s);
+    }
+    sums.Add(X_valid, gradients, i);
+  }
+  sampled.significance = sums.Spread();
+  sampled.total_sobol = TotalSobolBounds(box, Y_valid, J_valid);
+  return sampled;
 }
 
 Matrix TotalSobolBounds(const Box& box, const Matrix& Y, const Matrix& J) {

@@ -11,6 +11,7 @@
 #include "engine/base/matrix.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/prune/box.h"
+#include "engine/surrogate/surrogate.h"
 
 namespace sobolev::prune {
 
@@ -34,6 +35,23 @@ struct SampledSignificance {
 SampledSignificance SampleSignificance(const nn::NetworkSurrogate& network, const Box& box,
                                        const SampledOptions& options = {},
                                        const std::stop_token& stop = {});
+
+// Of the inputs of any surrogate.
+struct SampledInputs {
+  Matrix significance;  // n×m: RMS of (x_j − mean) ∂y/∂x_j
+  Matrix total_sobol;   // n×m, as TotalSobolBounds
+  Index num_invalid =
+      0;  // Points at which y or a derivative is not finite; they count for nothing.
+};
+
+// Numbers of values and derivatives that SampleInputs keeps.
+inline constexpr Index kMaxSampledNumbers = Index{1} << 25;
+
+// Both are empty if no point is valid. Throws Error(kInvalidArgument) naming "box", or "num_points"
+// where those are too few, too many or more than kMaxSampledNumbers with all their derivatives; and
+// Error(kCancelled) soon after `stop` fires.
+SampledInputs SampleInputs(const Surrogate& surrogate, const Box& box,
+                           const SampledOptions& options = {}, const std::stop_token& stop = {});
 
 // Estimates of bounds on the total Sobol indices of inputs that are independent and uniform on
 // [a, b]: S_j <= (b − a)²/π² · E[(∂y/∂x_j)²]/Var y (Sobol' and Kucherenko 2009, theorem 2). The

@@ -71,9 +71,13 @@ class Analysis {
   }
 
   // Forward over pieces first … first + count − 1, then back from each output.
-  void Sweep(Index first, Index count) {
+  void Sweep(Index first, Index count, const std::stop_token& stop) {
+    ThrowIfStopped(stop);
     Forward(first, count);
-    for (Index output = 0; output < y_.rows(); ++output) Reverse(first, output);
+    for (Index output = 0; output < y_.rows(); ++output) {
+      ThrowIfStopped(stop);
+      Reverse(first, output);
+    }
   }
 
   NetworkSignificance Finish(const Box& box, bool edges) const {
@@ -276,8 +280,7 @@ NetworkSignificance AnalyzeSignificance(const nn::NetworkSurrogate& network, con
   const Pieces pieces = Split(box, options.splitting);
   Analysis analysis(network, pieces);
   for (Index first = 0; first < pieces.min.cols(); first += kChunk) {
-    ThrowIfStopped(stop);
-    analysis.Sweep(first, std::min(kChunk, pieces.min.cols() - first));
+    analysis.Sweep(first, std::min(kChunk, pieces.min.cols() - first), stop);
   }
   return analysis.Finish(box, options.edges);
 }

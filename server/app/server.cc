@@ -35,6 +35,7 @@
 #include "server/http/admin_listener.h"
 #include "server/http/gateway_listener.h"
 #include "server/jobs/job_manager.h"
+#include "server/jobs/sampling_desk.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
 #include "server/predict/predictor.h"
@@ -47,6 +48,7 @@
 #include "server/rpc/prediction_service.h"
 #include "server/rpc/program_service.h"
 #include "server/rpc/reflection_service.h"
+#include "server/rpc/sampling_service.h"
 #include "server/rpc/training_service.h"
 #include "server/storage/io_env.h"
 #include "server/storage/sqlite_store.h"
@@ -55,6 +57,8 @@ namespace sobolev::server {
 namespace {
 
 constexpr int kMinPoolThreads = 4;
+// For calls that take seconds, of which as many wait as do for the others.
+constexpr int kAnalysisThreads = 2;
 // The exit code of a process whose listener stopped taking connections.
 constexpr int kDeadListener = 3;
 constexpr std::chrono::minutes kJanitorInterval{10};
@@ -134,21 +138,24 @@ struct Server::Parts {
         timeouts(ToMillis(config.call_timeout_seconds)),
         pool(std::max(kMinPoolThreads, ThreadsOrAll(config.threads)),
              static_cast<std::size_t>(config.max_queued_calls)),
-        jobs(TrainingEnvironment{.store = *store,
-                                 .models = models,
-                                 .metrics = metrics,
-                                 .clock = clock,
-                                 .num_threads = ThreadsOrAll(config.train_threads),
-                                 .memory_limit = static_cast<std::size_t>(config.job_memory_bytes),
-                                 .checkpoint_interval =
-                                     ToMillis(config.checkpoint_interval_seconds)},
-             config.max_running_jobs),
+        analyses(kAnalysisThreads, static_cast<std::size_t>(config.max_queued_calls)),
+        jobs(JobEnvironment{.store = *store,
+                            .models = models,
+                            .metrics = metrics,
+                            .desk = desk,
+                            .clock = clock,
+                            .um_bridge_hosts = config.um_bridge_hosts,
+                            .num_threads = ThreadsOrAll(config.train_threads),
+                            .memory_limit = static_cast<std::size_t>(config.job_memory_bytes),
+                            .checkpoint_interval = ToMillis(config.checkpoint_interval_seconds)},
+             config.max_running_jobs, config.max_sampling_jobs),
         dataset_service(*store, metrics, pool, config),
         training_service(*store, jobs, metrics, pool, config),
-        model_service(*store, models, metrics, pool),
+        model_service(*store, models, jobs, metrics, pool, analyses, config),
         job_service(*store, jobs, metrics, pool),
+        sampling_service(*store, jobs, desk, clock, metrics, pool, config),
         predictor(metrics, config),
-        prediction_service(models, predictor, metrics, pool),
+        prediction_service(*store, models, predictor, metrics, pool, analyses),
         inference_service(*store, models, predictor, metrics, pool,
                           [this] { return serving.load(); }),
         program_service(*store, programs, metrics, pool, config),
@@ -201,8 +208,8 @@ struct Server::Parts {
     quota.Resize(static_cast<std::size_t>(config.resource_quota_bytes));
     builder.SetResourceQuota(quota);
     for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             &dataset_service, &training_service, &model_service, &job_service, &prediction_service,
-             &inference_service, &program_service}) {
+             &dataset_service, &training_service, &model_service, &job_service, &sampling_service,
+             &prediction_service, &inference_service, &program_service}) {
       builder.RegisterService(service);
     }
     if (config.reflection) builder.RegisterService(&reflection_service);
@@ -283,11 +290,14 @@ struct Server::Parts {
   AuditLog audit;
   Timeouts timeouts;
   ThreadPool pool;
+  ThreadPool analyses;
+  SamplingDesk desk;
   JobManager jobs;
   DatasetService dataset_service;
   TrainingService training_service;
   ModelService model_service;
   JobService job_service;
+  SamplingService sampling_service;
   Predictor predictor;
   PredictionService prediction_service;
   InferenceService inference_service;

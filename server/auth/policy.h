@@ -32,7 +32,7 @@ enum class Lane {
   kPredict,   // Computes.
   kTransfer,  // Samples, up or down.
   kWatch,     // Waits for news; costs little.
-  kHealth,    // Tells whether the server lives: never turned away for want of room.
+  kHealth,    // Signs of life, of the server and of workers: never turned away for want of room.
 };
 inline constexpr int kNumLanes = 5;
 

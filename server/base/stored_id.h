@@ -18,6 +18,12 @@ inline std::string LocalId(std::string_view stored_id) {
   return std::string(slash == std::string_view::npos ? stored_id : stored_id.substr(slash + 1));
 }
 
+// The tenant of a stored id; empty: the default one.
+inline std::string TenantOf(std::string_view stored_id) {
+  const std::size_t slash = stored_id.find('/');
+  return std::string(slash == std::string_view::npos ? "" : stored_id.substr(0, slash));
+}
+
 }  // namespace sobolev::server
 
 #endif  // SOBOLEV_SERVER_BASE_STORED_ID_H_

@@ -1,6 +1,7 @@
 #include "server/convert/derivative_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "engine/base/error.h"
 #include "engine/chain/chain_planner.h"
+#include "engine/chain/memory_planner.h"
 #include "engine/chain/model_chain.h"
 #include "engine/chain/scheduled_planner.h"
 
@@ -68,6 +70,54 @@ void Describe(const chain::ScheduledPlan& scheduled, v1::DerivativePlan& proto) 
   }
 }
 
+v1::DerivativePlan::Move ToProto(const chain::MemoryMove& move) {
+  using Kind = chain::MemoryMove::Kind;
+  v1::DerivativePlan::Move proto;
+  switch (move.kind) {
+    case Kind::kEvaluate:
+      proto.set_kind(v1::DerivativePlan::Move::KIND_EVALUATE);
+      proto.set_value(move.index + 1);
+      break;
+    case Kind::kDrop:  // The inputs of a factor are what the one before computes.
+      proto.set_kind(v1::DerivativePlan::Move::KIND_DROP);
+      proto.set_value(move.index);
+      break;
+    case Kind::kStep:
+      proto.set_kind(v1::DerivativePlan::Move::KIND_STEP);
+      proto.set_step(move.index);
+      break;
+  }
+  proto.set_cost(ToInt(move.cost));
+  proto.set_memory(ToInt(move.memory));
+  return proto;
+}
+
+void Describe(const chain::MemoryPlan& within, v1::DerivativePlan& proto) {
+  Describe(within.plan, proto);
+  for (const chain::MemoryMove& move : within.moves) *proto.add_moves() = ToProto(move);
+  proto.set_evaluation_cost(ToInt(within.evaluation));
+  proto.set_memory(ToInt(within.memory));
+  proto.set_proven_optimal(within.optimal);
+}
+
+chain::JacobianChain ChainOf(const std::vector<chain::ModelFactor>& factors) {
+  std::vector<chain::ChainFactor> sizes;
+  sizes.reserve(factors.size());
+  for (const chain::ModelFactor& factor : factors) sizes.push_back(factor.factor);
+  return chain::JacobianChain(std::move(sizes));
+}
+
+// A weight is a tenth of a picosecond.
+constexpr double kWeightsPerSecond = 1e13;
+
+std::uint64_t WeightOf(double seconds) {
+  constexpr auto kMost = static_cast<double>(chain::ChainWeights::kMaxWeight);
+  return static_cast<std::uint64_t>(
+      std::clamp(std::round(seconds * kWeightsPerSecond), 1.0, kMost));
+}
+
+double Seconds(chain::Cost weighted) { return weighted.ToDouble() / kWeightsPerSecond; }
+
 chain::ChainRules RulesOf(const v1::PlanDerivativesRequest& request) {
   chain::ChainRules rules;
   if (!request.has_tape_memory()) return rules;
@@ -77,6 +127,19 @@ chain::ChainRules RulesOf(const v1::PlanDerivativesRequest& request) {
   }
   rules.tape_memory = static_cast<std::uint64_t>(request.tape_memory());
   return rules;
+}
+
+void CheckMemory(const v1::PlanDerivativesRequest& request) {
+  if (!request.has_memory()) return;
+  if (request.memory() < 0) {
+    throw InvalidArgument("OUT_OF_RANGE", "memory",
+                          "expected a number >= 0, got " + std::to_string(request.memory()));
+  }
+  if (request.has_tape_memory() || request.workers() > 1) {
+    throw InvalidArgument("CONFLICTING_FIELDS", "memory",
+                          "expected neither tape_memory nor several workers beside it; leave them "
+                          "out, or the memory");
+  }
 }
 
 }  // namespace
@@ -89,29 +152,52 @@ v1::DerivativePlan PlanDerivatives(const v1::PlanDerivativesRequest& request,
                           "expected 1 to " + std::to_string(chain::kMaxWorkers) + ", got " +
                               std::to_string(request.workers()));
   }
+  CheckMemory(request);
   v1::DerivativePlan proto;
-  std::vector<chain::ChainFactor> factors;
-  for (const chain::ModelFactor& factor : chain::FactorsOf(surrogate)) {
-    factors.push_back(factor.factor);
+  const std::vector<chain::ModelFactor> factors = chain::FactorsOf(surrogate);
+  for (const chain::ModelFactor& factor : factors) {
     v1::DerivativePlan::Factor& added = *proto.add_factors();
     added.set_label(factor.label);
     added.set_n(static_cast<std::int64_t>(factor.factor.n));
     added.set_m(static_cast<std::int64_t>(factor.factor.m));
     added.set_edges(static_cast<std::int64_t>(factor.factor.edges));
   }
-  const chain::JacobianChain chain(std::move(factors));
+  const chain::JacobianChain chain = ChainOf(factors);
   const chain::HomogeneousCosts costs = PlanHomogeneous(chain, stop);
   proto.set_tangent_cost(ToInt(costs.tangent));
   proto.set_adjoint_cost(ToInt(costs.adjoint));
   proto.set_preaccumulation_cost(ToInt(costs.preaccumulation));
   proto.set_dense_product_cost(ToInt(costs.product));
   proto.set_method(chain::JacobianMethod(surrogate));
-  if (request.workers() > 1) {
+  if (request.has_memory()) {
+    const auto memory = static_cast<std::uint64_t>(request.memory());
+    Describe(PlanWithinMemory(chain, memory, {}, stop), proto);
+  } else if (request.workers() > 1) {
     Describe(PlanScheduled(chain, request.workers(), rules, chain::kDefaultEffort, stop), proto);
   } else {
     Describe(PlanChain(chain, rules, stop), proto);
   }
   return proto;
+}
+
+void Calibrate(const v1::PlanDerivativesRequest& request, const Surrogate& surrogate,
+               const MultiplyAddSeconds& seconds, const std::stop_token& stop,
+               v1::DerivativePlan& proto) {
+  const chain::JacobianChain chain = ChainOf(chain::FactorsOf(surrogate));
+  chain::ChainRules rules = RulesOf(request);
+  const chain::ChainPlan optimum = PlanChain(chain, rules, stop);
+  rules.weights = {.tangent = WeightOf(seconds.tangent),
+                   .adjoint = WeightOf(seconds.adjoint),
+                   .product = WeightOf(seconds.product)};
+  const chain::ChainPlan fastest = PlanChain(chain, rules, stop);
+  v1::DerivativePlan::Calibrated& calibrated = *proto.mutable_calibrated();
+  calibrated.set_tangent_seconds(seconds.tangent);
+  calibrated.set_adjoint_seconds(seconds.adjoint);
+  calibrated.set_product_seconds(seconds.product);
+  calibrated.set_optimum_seconds(Seconds(CostWith(optimum, {}, rules.weights)));
+  calibrated.set_fastest_seconds(Seconds(fastest.cost));
+  calibrated.set_fastest_cost(ToInt(CostWith(fastest, rules.weights, {})));
+  calibrated.set_fastest_bracketing(ToText(fastest));
 }
 
 }  // namespace sobolev::server

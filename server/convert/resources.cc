@@ -54,6 +54,18 @@ void ValidateVariables(const VariableList& variables, const std::string& field, 
   }
 }
 
+v1::Job::Kind ToProto(JobKind kind) {
+  switch (kind) {
+    case JobKind::kTrain:
+      return v1::Job::KIND_TRAIN;
+    case JobKind::kPrune:
+      return v1::Job::KIND_PRUNE;
+    case JobKind::kSample:
+      return v1::Job::KIND_SAMPLE;
+  }
+  return v1::Job::KIND_UNSPECIFIED;
+}
+
 v1::Job::State ToProto(JobState state) {
   switch (state) {
     case JobState::kQueued:
@@ -144,7 +156,7 @@ v1::Dataset ToProto(const DatasetRecord& record) {
 v1::Job ToProto(const JobRecord& record) {
   v1::Job proto;
   proto.set_name(JobName(record.id));
-  proto.set_kind(v1::Job::KIND_TRAIN);
+  proto.set_kind(ToProto(record.kind));
   proto.set_state(ToProto(record.state));
   if (record.state == JobState::kFailed) {
     proto.mutable_error()->set_code(record.failure.code);
@@ -153,14 +165,24 @@ v1::Job ToProto(const JobRecord& record) {
   }
   proto.set_cancel_requested(record.cancel_requested);
   proto.set_attempt(static_cast<std::int32_t>(record.attempt));
-  proto.set_dataset(DatasetName(record.dataset_id));
+  if (!record.dataset_id.empty()) proto.set_dataset(DatasetName(record.dataset_id));
   proto.set_dataset_version(record.dataset_version);
+  if (!record.source_model_id.empty()) {
+    proto.set_source_model(ModelVersionName(record.source_model_id, record.source_model_version));
+  }
   proto.set_model(record.model_version > 0 ? ModelVersionName(record.model_id, record.model_version)
                                            : ModelName(record.model_id));
   if (!record.progress.empty()) proto.mutable_progress()->ParseFromString(record.progress);
   *proto.mutable_create_time() = ToTimestamp(record.create_micros);
   if (record.start_micros > 0) *proto.mutable_start_time() = ToTimestamp(record.start_micros);
   if (record.end_micros > 0) *proto.mutable_end_time() = ToTimestamp(record.end_micros);
+  return proto;
+}
+
+v1::Job Preview(const JobRecord& record) {
+  v1::Job proto = ToProto(record);
+  proto.clear_name();
+  proto.clear_create_time();
   return proto;
 }
 

@@ -28,6 +28,8 @@ void ValidateSchema(const v1::Schema& schema, const std::string& field);
 v1::DatasetStatistics ToProto(const DatasetStatistics& statistics);
 v1::Dataset ToProto(const DatasetRecord& record);
 v1::Job ToProto(const JobRecord& record);
+// Of a job that is not submitted: without a name.
+v1::Job Preview(const JobRecord& record);
 v1::JobEvent ToProto(const JobEventRecord& record);
 v1::Model ToProto(const ModelRecord& record);
 v1::ModelVersion ToProto(const ModelVersionRecord& record);

@@ -7,6 +7,7 @@
 
 #include "engine/base/error.h"
 #include "server/base/log.h"
+#include "server/jobs/job_runner.h"
 
 namespace sobolev::server {
 namespace {
@@ -16,9 +17,14 @@ constexpr std::chrono::seconds kRetryDelay{1};
 
 }  // namespace
 
-JobManager::JobManager(TrainingEnvironment environment, int max_running)
+JobManager::JobManager(JobEnvironment environment, int max_running, int max_sampling)
     : environment_(environment) {
-  for (int i = 0; i < max_running; ++i) threads_.emplace_back([this] { Work(); });
+  for (int i = 0; i < max_running; ++i) {
+    threads_.emplace_back([this] { Work(JobPool::kCompute); });
+  }
+  for (int i = 0; i < max_sampling; ++i) {
+    threads_.emplace_back([this] { Work(JobPool::kSampling); });
+  }
 }
 
 JobManager::~JobManager() { Drain(); }
@@ -29,7 +35,7 @@ JobRecord JobManager::Submit(const JobRecord& job) {
     const std::lock_guard lock(mutex_);
     ++submissions_;
   }
-  wake_.notify_one();
+  wake_.notify_all();  // Which of the threads may have it is for the store to say.
   return submitted;
 }
 
@@ -56,7 +62,7 @@ void JobManager::Drain() {
   }
 }
 
-void JobManager::Work() {
+void JobManager::Work(JobPool pool) {
   while (true) {
     std::uint64_t seen = 0;
     {
@@ -65,7 +71,7 @@ void JobManager::Work() {
       seen = submissions_;
     }
     try {
-      if (const std::optional<JobRecord> job = environment_.store.ClaimJob()) {
+      if (const std::optional<JobRecord> job = environment_.store.ClaimJob(pool)) {
         RunOne(*job);
         continue;
       }
@@ -111,7 +117,7 @@ void JobManager::RunOne(const JobRecord& job) {
     // A cancel between claim and registration set the flag but found nothing to stop.
     if (environment_.store.GetJob(job.id).cancel_requested) stop.request_stop();
     LogInfo("job started", {{"job", job.id}, {"attempt", job.attempt}});
-    const JobEnding ending = RunTrainingJob(environment_, job, stop.get_token(), on_news);
+    const JobEnding ending = RunJob(environment_, job, stop.get_token(), on_news);
     if (ending == JobEnding::kStopped) {
       if (environment_.store.GetJob(job.id).cancel_requested) {
         environment_.store.FinishCancelledJob(lease);

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "server/jobs/job_watchers.h"
-#include "server/jobs/training_job.h"
+#include "server/jobs/job_work.h"
 #include "server/storage/store.h"
 
 namespace sobolev::server {
@@ -21,8 +21,9 @@ namespace sobolev::server {
 // Thread-safe.
 class JobManager {
  public:
-  // Starts `max_running` threads, which take up what the store has queued.
-  JobManager(TrainingEnvironment environment, int max_running);
+  // Starts the threads, which take up what the store has queued: `max_running` to compute and
+  // `max_sampling` for sampling jobs.
+  JobManager(JobEnvironment environment, int max_running, int max_sampling);
   // Drains.
   ~JobManager();
   JobManager(const JobManager&) = delete;
@@ -40,11 +41,11 @@ class JobManager {
   JobWatchers& watchers() { return watchers_; }
 
  private:
-  void Work();
+  void Work(JobPool pool);
   void RunOne(const JobRecord& job);
   void ReleaseStubbornly(const Lease& lease);
 
-  const TrainingEnvironment environment_;
+  const JobEnvironment environment_;
   JobWatchers watchers_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -17,13 +17,14 @@
 #include "proto/sobolev/v1/models.pb.h"
 #include "proto/sobolev/v1/training.pb.h"
 #include "server/base/clock.h"
+#include "server/jobs/job_work.h"
 #include "server/metrics/metrics.h"
 
 namespace sobolev::server {
 
 class TrainingRun {
  public:
-  enum class Status { kRunning, kFinished, kCancelled };
+  using Status = JobWork::Status;
 
   virtual ~TrainingRun() = default;
 
@@ -64,6 +65,16 @@ std::unique_ptr<TrainingRun> MakeSelectionRun(const TrainingRunEnvironment& envi
                                               const v1::TrainingSpec& spec,
                                               const v1::Schema& schema,
                                               const std::stop_token& stop);
+
+// The run that a spec asks for. `samples` outlive it.
+std::unique_ptr<TrainingRun> MakeTrainingRun(const JobContext& context,
+                                             const train::SampleSet& samples,
+                                             const v1::TrainingSpec& spec,
+                                             const v1::Schema& schema);
+
+// The surrogate of a finished run on a snapshot, with all that is known of it.
+JobResult DescribeTraining(const JobContext& context, const TrainingRun& run,
+                           const Snapshot& snapshot, const v1::Schema& schema);
 
 }  // namespace sobolev::server
 

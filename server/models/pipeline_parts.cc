@@ -30,23 +30,6 @@ auto Found(const std::string& field, const std::string& name, const Find& find) 
   }
 }
 
-PipelinePart FindModel(const std::string& name, const std::string& field, ModelRegistry& models,
-                       Store& store) {
-  const ModelRef ref = ParseModelName(name, field);
-  return Found(field, name, [&] {
-    const ModelRegistry::Handle model = models.Get(ref.id, ref.version);
-    PipelinePart part{
-        .function = model->surrogate,
-        .schema = model->description.schema(),
-        .domain = {model->description.domain().begin(), model->description.domain().end()},
-        .stage = {}};
-    part.stage.set_name(LocalId(ref.id));
-    part.stage.set_model(ModelVersionName(ref.id, model->version));
-    part.stage.set_sha256(store.GetModelVersion(ref.id, model->version).blob_sha256);
-    return part;
-  });
-}
-
 // The names of the elements, row by row: "T", "x.0", "A.0.1".
 std::vector<std::string> ElementNames(const program::Variable& variable) {
   std::vector<std::string> names;
@@ -63,7 +46,34 @@ std::vector<std::string> ElementNames(const program::Variable& variable) {
   return names;
 }
 
-PipelinePart FindProgram(const std::string& name, const std::string& field, Store& store) {
+void RequireStageName(const std::string& name, const std::string& field) {
+  RequireToken(name, field);
+  if (name.find('.') == std::string::npos) return;
+  throw InvalidArgument("INVALID_NAME", field,
+                        "expected a name without '.', which is between stage and output, got \"" +
+                            name + "\"; give the stage another name");
+}
+
+}  // namespace
+
+PipelinePart FindModelPart(const std::string& name, const std::string& field, ModelRegistry& models,
+                           Store& store) {
+  const ModelRef ref = ParseModelName(name, field);
+  return Found(field, name, [&] {
+    const ModelRegistry::Handle model = models.Get(ref.id, ref.version);
+    PipelinePart part{
+        .function = model->surrogate,
+        .schema = model->description.schema(),
+        .domain = {model->description.domain().begin(), model->description.domain().end()},
+        .stage = {}};
+    part.stage.set_name(LocalId(ref.id));
+    part.stage.set_model(ModelVersionName(ref.id, model->version));
+    part.stage.set_sha256(store.GetModelVersion(ref.id, model->version).blob_sha256);
+    return part;
+  });
+}
+
+PipelinePart FindProgramPart(const std::string& name, const std::string& field, Store& store) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const std::string id = ParseProgramName(name, field);
   const ProgramRecord record = Found(field, name, [&] { return store.GetProgram(id); });
@@ -94,16 +104,6 @@ PipelinePart FindProgram(const std::string& name, const std::string& field, Stor
   return part;
 }
 
-void RequireStageName(const std::string& name, const std::string& field) {
-  RequireToken(name, field);
-  if (name.find('.') == std::string::npos) return;
-  throw InvalidArgument("INVALID_NAME", field,
-                        "expected a name without '.', which is between stage and output, got \"" +
-                            name + "\"; give the stage another name");
-}
-
-}  // namespace
-
 std::vector<PipelinePart> FindPipelineParts(const v1::CreatePipelineRequest& request,
                                             ModelRegistry& models, Store& store) {
   if (request.stages_size() < 1 || request.stages_size() > chain::Pipeline::kMaxStages) {
@@ -118,10 +118,10 @@ std::vector<PipelinePart> FindPipelineParts(const v1::CreatePipelineRequest& req
     const std::string field = "stages[" + std::to_string(parts.size()) + "]";
     switch (stage.function_case()) {
       case v1::PipelineStage::kModel:
-        parts.push_back(FindModel(stage.model(), field + ".model", models, store));
+        parts.push_back(FindModelPart(stage.model(), field + ".model", models, store));
         break;
       case v1::PipelineStage::kProgram:
-        parts.push_back(FindProgram(stage.program(), field + ".program", store));
+        parts.push_back(FindProgramPart(stage.program(), field + ".program", store));
         break;
       case v1::PipelineStage::FUNCTION_NOT_SET:
         throw InvalidArgument("MISSING_FIELD", field + ".function",

@@ -7,11 +7,13 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
+#include <string_view>
 
 #include <oneapi/tbb/task_arena.h>
 
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
+#include "engine/chain/plan_execution.h"
 
 namespace sobolev::server {
 namespace {
@@ -62,7 +64,35 @@ double Measure(const Surrogate& surrogate, const Matrix& X,
   return shortest / static_cast<double>(X.cols());
 }
 
+// Of products of Jacobians of a common size.
+double MeasureProduct() {
+  using Clock = std::chrono::steady_clock;
+  constexpr Index kSide = 32;
+  constexpr Index kPoints = 32;
+  const Matrix later = Matrix::Constant(kSide, kSide * kPoints, 0.5);
+  const Matrix earlier = Matrix::Constant(kSide, kSide * kPoints, 0.25);
+  double shortest = std::numeric_limits<double>::infinity();
+  for (int run = 0; run < kRuns; ++run) {
+    const Clock::time_point start = Clock::now();
+    const Matrix product = chain::MultiplyJacobians(later, earlier, kPoints);
+    shortest = std::min(shortest, std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  return shortest / static_cast<double>(kSide * kSide * kSide * kPoints);
+}
+
 }  // namespace
+
+std::optional<MultiplyAddSeconds> TimeMultiplyAdds(const std::vector<JacobianTiming>& timings) {
+  MultiplyAddSeconds seconds{.product = MeasureProduct()};
+  for (const JacobianTiming& timing : timings) {
+    const std::string_view mode = timing.mode;
+    if (mode == "predict") continue;
+    if (!timing.measured_seconds || timing.multiply_adds <= 0) return std::nullopt;
+    (mode == "tangents" ? seconds.tangent : seconds.adjoint) =
+        *timing.measured_seconds / timing.multiply_adds;
+  }
+  return seconds;
+}
 
 std::vector<JacobianTiming> TimeJacobians(const ServedModel& model, const std::stop_token& stop) {
   const Surrogate& surrogate = *model.surrogate;

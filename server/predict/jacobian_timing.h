@@ -18,10 +18,21 @@ struct JacobianTiming {
   std::optional<double> measured_seconds;  // Unless that would take too long.
 };
 
+// What a multiply-add takes in each kind of step of a plan.
+struct MultiplyAddSeconds {
+  double tangent = 0;
+  double adjoint = 0;
+  double product = 0;
+};
+
 // Measured on a batch of points drawn in the model's domain, by the calling thread. A mode that
 // takes more than some milliseconds for a single point, or more than some MB, is not measured.
 // Throws Error(kCancelled).
 std::vector<JacobianTiming> TimeJacobians(const ServedModel& model, const std::stop_token& stop);
+
+// Of sweeps as those timings have it, and of the products of plans by the calling thread. None if
+// the sweeps were not measured.
+std::optional<MultiplyAddSeconds> TimeMultiplyAdds(const std::vector<JacobianTiming>& timings);
 
 }  // namespace sobolev::server
 

@@ -7,7 +7,7 @@
 #include "server/convert/grpc_status.h"
 #include "server/convert/message_codec.h"
 #include "server/convert/names.h"
-#include "server/rpc/sample_block.h"
+#include "server/convert/sample_block.h"
 
 namespace sobolev::server {
 

@@ -15,6 +15,8 @@
 #include "server/models/pipeline_parts.h"
 #include "server/predict/jacobian_timing.h"
 #include "server/rpc/own_records.h"
+#include "server/rpc/pruning_request.h"
+#include "server/rpc/significance_answer.h"
 #include "server/rpc/unary_call.h"
 #include "server/storage/sha256.h"
 
@@ -35,17 +37,24 @@ std::string ParseModelId(const std::string& name, const std::string& field) {
 
 }  // namespace
 
-ModelService::ModelService(Store& store, ModelRegistry& models, Metrics& metrics, ThreadPool& pool)
+ModelService::ModelService(Store& store, ModelRegistry& models, JobManager& jobs, Metrics& metrics,
+                           ThreadPool& pool, ThreadPool& analyses, const ServerConfig& config)
     : store_(store),
       models_(models),
+      jobs_(jobs),
       pool_(pool),
+      analyses_(analyses),
+      config_(config),
       get_metrics_(metrics.Method(RpcType::kUnary, kService, "GetModel")),
       list_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModels")),
       delete_metrics_(metrics.Method(RpcType::kUnary, kService, "DeleteModel")),
       get_version_metrics_(metrics.Method(RpcType::kUnary, kService, "GetModelVersion")),
       list_versions_metrics_(metrics.Method(RpcType::kUnary, kService, "ListModelVersions")),
       create_pipeline_metrics_(metrics.Method(RpcType::kUnary, kService, "CreatePipeline")),
-      plan_derivatives_metrics_(metrics.Method(RpcType::kUnary, kService, "PlanDerivatives")) {}
+      plan_derivatives_metrics_(metrics.Method(RpcType::kUnary, kService, "PlanDerivatives")),
+      prune_metrics_(metrics.Method(RpcType::kUnary, kService, "Prune")),
+      analyze_significance_metrics_(
+          metrics.Method(RpcType::kUnary, kService, "AnalyzeSignificance")) {}
 
 grpc::ServerUnaryReactor* ModelService::GetModel(grpc::CallbackServerContext* context,
                                                  const grpc::ByteBuffer* request,
@@ -155,18 +164,46 @@ grpc::ServerUnaryReactor* ModelService::PlanDerivatives(grpc::CallbackServerCont
              const std::stop_token& stop) { reply = Plan(parsed, stop); });
 }
 
+grpc::ServerUnaryReactor* ModelService::Prune(grpc::CallbackServerContext* context,
+                                              const grpc::ByteBuffer* request,
+                                              grpc::ByteBuffer* response) {
+  return UnaryCall<v1::PruneRequest, v1::Job>::Start(
+      prune_metrics_, pool_, context, request, response,
+      [this](const v1::PruneRequest& parsed, v1::Job& reply, const std::stop_token&) {
+        const JobRecord job = CheckPruningRequest(
+            parsed, store_, models_, static_cast<std::size_t>(config_.job_memory_bytes));
+        reply = parsed.validate_only() ? Preview(job) : ToProto(jobs_.Submit(job));
+      });
+}
+
+grpc::ServerUnaryReactor* ModelService::AnalyzeSignificance(grpc::CallbackServerContext* context,
+                                                            const grpc::ByteBuffer* request,
+                                                            grpc::ByteBuffer* response) {
+  return UnaryCall<v1::AnalyzeSignificanceRequest, v1::AnalyzeSignificanceResponse>::Start(
+      analyze_significance_metrics_, analyses_, context, request, response,
+      [this](const v1::AnalyzeSignificanceRequest& parsed, v1::AnalyzeSignificanceResponse& reply,
+             const std::stop_token& stop) {
+        AnswerSignificance(parsed, models_, store_, reply, stop);
+      });
+}
+
 v1::DerivativePlan ModelService::Plan(const v1::PlanDerivativesRequest& request,
                                       const std::stop_token& stop) const {
   const ModelRef ref = ParseModelName(request.model(), "model");
   const ModelRegistry::Handle model = models_.Get(ref.id, ref.version);
   v1::DerivativePlan plan = server::PlanDerivatives(request, *model->surrogate, stop);
   plan.set_model(ModelVersionName(model->model_id, model->version));
-  for (const JacobianTiming& timing : TimeJacobians(*model, stop)) {
+  const std::vector<JacobianTiming> timings = TimeJacobians(*model, stop);
+  for (const JacobianTiming& timing : timings) {
     v1::DerivativePlan::Timing& added = *plan.add_timings();
     added.set_mode(timing.mode);
     added.set_cost(static_cast<std::int64_t>(std::min(timing.multiply_adds, 9e18)));
     added.set_predicted_seconds(timing.predicted_seconds);
     if (timing.measured_seconds) added.set_measured_seconds(*timing.measured_seconds);
+  }
+  if (plan.has_makespan() || plan.has_memory()) return plan;
+  if (const auto seconds = TimeMultiplyAdds(timings)) {
+    Calibrate(request, *model->surrogate, *seconds, stop, plan);
   }
   return plan;
 }

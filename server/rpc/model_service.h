@@ -7,7 +7,9 @@
 
 #include "proto/sobolev/v1/models.grpc.pb.h"
 #include "proto/sobolev/v1/models.pb.h"
+#include "server/base/config.h"
 #include "server/base/thread_pool.h"
+#include "server/jobs/job_manager.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
 #include "server/storage/store.h"
@@ -22,12 +24,15 @@ using RawModelService = v1::ModelService::WithRawCallbackMethod_GetModel<
                 v1::ModelService::WithRawCallbackMethod_ListModelVersions<
                     v1::ModelService::WithRawCallbackMethod_CreatePipeline<
                         v1::ModelService::WithRawCallbackMethod_PlanDerivatives<
-                            v1::ModelService::Service>>>>>>>;
+                            v1::ModelService::WithRawCallbackMethod_Prune<
+                                v1::ModelService::WithRawCallbackMethod_AnalyzeSignificance<
+                                    v1::ModelService::Service>>>>>>>>>;
 
 class ModelService final : public RawModelService {
  public:
-  // The references outlive the service.
-  ModelService(Store& store, ModelRegistry& models, Metrics& metrics, ThreadPool& pool);
+  // The references outlive the service. `analyses` does what takes long.
+  ModelService(Store& store, ModelRegistry& models, JobManager& jobs, Metrics& metrics,
+               ThreadPool& pool, ThreadPool& analyses, const ServerConfig& config);
 
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
                                      const grpc::ByteBuffer* request,
@@ -50,6 +55,12 @@ class ModelService final : public RawModelService {
   grpc::ServerUnaryReactor* PlanDerivatives(grpc::CallbackServerContext* context,
                                             const grpc::ByteBuffer* request,
                                             grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* Prune(grpc::CallbackServerContext* context,
+                                  const grpc::ByteBuffer* request,
+                                  grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* AnalyzeSignificance(grpc::CallbackServerContext* context,
+                                                const grpc::ByteBuffer* request,
+                                                grpc::ByteBuffer* response) override;
 
  private:
   v1::DerivativePlan Plan(const v1::PlanDerivativesRequest& request,
@@ -58,7 +69,10 @@ class ModelService final : public RawModelService {
 
   Store& store_;
   ModelRegistry& models_;
+  JobManager& jobs_;
   ThreadPool& pool_;
+  ThreadPool& analyses_;
+  const ServerConfig& config_;
   MethodMetrics* const get_metrics_;
   MethodMetrics* const list_metrics_;
   MethodMetrics* const delete_metrics_;
@@ -66,6 +80,8 @@ class ModelService final : public RawModelService {
   MethodMetrics* const list_versions_metrics_;
   MethodMetrics* const create_pipeline_metrics_;
   MethodMetrics* const plan_derivatives_metrics_;
+  MethodMetrics* const prune_metrics_;
+  MethodMetrics* const analyze_significance_metrics_;
 };
 
 }  // namespace sobolev::server

@@ -12,6 +12,7 @@
 
 #include "engine/base/error.h"
 #include "server/convert/names.h"
+#include "server/convert/resources.h"
 #include "server/storage/store.h"
 
 namespace sobolev::server {
@@ -54,6 +55,9 @@ void ForEachOwnModel(Store& store, const Visit& visit) {
   } while (records.size() == static_cast<std::size_t>(kRecordsPerFetch));
 }
 
+// Whether the job makes a model of the current tenant.
+inline bool IsOwnJob(const JobRecord& job) { return IsOwn(job.model_id); }
+
 // As ListOwn for jobs, newest first, after the one with this id.
 inline std::vector<JobRecord> ListOwnJobs(Store& store, std::string before, std::int64_t limit) {
   const auto size = static_cast<std::size_t>(limit);
@@ -65,7 +69,7 @@ inline std::vector<JobRecord> ListOwnJobs(Store& store, std::string before, std:
     const bool is_last = jobs.size() < static_cast<std::size_t>(fetched);
     for (JobRecord& job : jobs) {
       before = job.id;
-      if (own.size() < size && IsOwn(job.dataset_id)) own.push_back(std::move(job));
+      if (own.size() < size && IsOwnJob(job)) own.push_back(std::move(job));
     }
     if (is_last || own.size() == size) return own;
   }
@@ -74,8 +78,18 @@ inline std::vector<JobRecord> ListOwnJobs(Store& store, std::string before, std:
 // The job, which for other tenants does not exist.
 inline JobRecord GetOwnJob(Store& store, const std::string& id) {
   JobRecord job = store.GetJob(id);
-  if (!IsOwn(job.dataset_id)) throw NotFound("job", id);
+  if (!IsOwnJob(job)) throw NotFound("job", id);
   return job;
+}
+
+// Throws as RequireNoPipeline if there is such a model: refuses at once what would fail at the end
+// of a job.
+inline void RequireNoPipeline(Store& store, const std::string& model_id) {
+  try {
+    RequireNoPipeline(store.GetModel(model_id).latest);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNotFound) throw;
+  }
 }
 
 }  // namespace sobolev::server

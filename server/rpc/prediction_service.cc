@@ -7,6 +7,7 @@
 #include <google/protobuf/arena.h>
 
 #include "server/convert/message_codec.h"
+#include "server/rpc/bound_answer.h"
 #include "server/rpc/predict_stream_call.h"
 #include "server/rpc/unary_call.h"
 
@@ -40,16 +41,21 @@ class ReplyMessage {
 
 }  // namespace
 
-PredictionService::PredictionService(ModelRegistry& models, const Predictor& predictor,
-                                     Metrics& metrics, ThreadPool& pool)
-    : models_(models),
+PredictionService::PredictionService(Store& store, ModelRegistry& models,
+                                     const Predictor& predictor, Metrics& metrics,
+                                     ThreadPool& pool, ThreadPool& analyses)
+    : store_(store),
+      models_(models),
       predictor_(predictor),
       answer_(models, predictor),
       metrics_(metrics),
       pool_(pool),
+      analyses_(analyses),
       batcher_(predictor, pool, metrics),
       predict_metrics_(metrics.Method(RpcType::kUnary, kService, "Predict")),
-      stream_metrics_(metrics.Method(RpcType::kBidiStream, kService, "PredictStream")) {}
+      stream_metrics_(metrics.Method(RpcType::kBidiStream, kService, "PredictStream")),
+      bound_metrics_(metrics.Method(RpcType::kUnary, kService, "Bound")),
+      certify_metrics_(metrics.Method(RpcType::kUnary, kService, "Certify")) {}
 
 grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext* context,
                                                      const grpc::ByteBuffer* request,
@@ -108,6 +114,24 @@ void PredictionService::ReplyLater(const v1::PredictRequest& request, grpc::Byte
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* PredictionService::PredictStream(
     grpc::CallbackServerContext* context) {
   return PredictStreamCall::Start(answer_, stream_metrics_, pool_, context);
+}
+
+grpc::ServerUnaryReactor* PredictionService::Bound(grpc::CallbackServerContext* context,
+                                                   const grpc::ByteBuffer* request,
+                                                   grpc::ByteBuffer* response) {
+  return UnaryCall<v1::BoundRequest, v1::BoundResponse>::Start(
+      bound_metrics_, analyses_, context, request, response,
+      [this](const v1::BoundRequest& parsed, v1::BoundResponse& reply,
+             const std::stop_token& stop) { AnswerBound(parsed, models_, store_, reply, stop); });
+}
+
+grpc::ServerUnaryReactor* PredictionService::Certify(grpc::CallbackServerContext* context,
+                                                     const grpc::ByteBuffer* request,
+                                                     grpc::ByteBuffer* response) {
+  return UnaryCall<v1::CertifyRequest, v1::CertifyResponse>::Start(
+      certify_metrics_, analyses_, context, request, response,
+      [this](const v1::CertifyRequest& parsed, v1::CertifyResponse& reply,
+             const std::stop_token& stop) { AnswerCertify(parsed, models_, store_, reply, stop); });
 }
 
 }  // namespace sobolev::server

@@ -15,6 +15,7 @@
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
 #include "server/convert/training.h"
+#include "server/rpc/own_records.h"
 #include "server/rpc/unary_call.h"
 
 namespace sobolev::server {
@@ -24,15 +25,6 @@ namespace {
 std::string RandomModelId() {
   std::random_device device;
   return absl::StrFormat("model-%08x%08x", device(), device());
-}
-
-// Refuses at once what would fail at its end.
-void RequireNoPipeline(Store& store, const std::string& model_id) {
-  try {
-    RequireNoPipeline(store.GetModel(model_id).latest);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kNotFound) throw;
-  }
 }
 
 }  // namespace
@@ -91,12 +83,7 @@ v1::Job TrainingService::Start(const v1::TrainRequest& request) const {
       .model_id = StoredId(request.model_id().empty() ? RandomModelId() : request.model_id()),
       .spec = SerializeDeterministic(request),
       .request_id = request.request_id().empty() ? "" : StoredId(request.request_id())};
-  if (request.validate_only()) {
-    v1::Job preview = ToProto(job);
-    preview.clear_name();
-    preview.clear_create_time();
-    return preview;
-  }
+  if (request.validate_only()) return Preview(job);
   return ToProto(jobs_.Submit(job));
 }
 

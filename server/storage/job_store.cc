@@ -21,6 +21,7 @@ JobRecord WithBufferedProgress(JobRecord job, const std::vector<JobEventRecord>&
 }
 
 void RequireDatasetVersion(Database& db, const JobRecord& job) {
+  if (job.dataset_id.empty()) return;
   Rows rows = db.Query("SELECT 1 FROM datasets WHERE uid = ?1 AND id = ?2 AND version >= ?3",
                        job.dataset_uid, job.dataset_id, job.dataset_version);
   if (!rows.Next()) throw NotFound("dataset", LocalId(job.dataset_id));
@@ -71,7 +72,7 @@ JobRecord JobStore::Create(JobRecord job) {
   Database& db = writer.db();
   if (!job.request_id.empty()) {
     if (const std::optional<JobRow> known = FindJobByRequest(db, job.request_id)) {
-      if (known->record.spec == job.spec) {
+      if (known->record.kind == job.kind && known->record.spec == job.spec) {
         return WithBufferedProgress(known->record, events_.Events(known->record.id));
       }
       throw InvalidArgument("REQUEST_ID_REUSED", "request_id",
@@ -118,9 +119,9 @@ std::vector<std::pair<JobState, std::int64_t>> JobStore::Count() {
   return counts;
 }
 
-std::optional<JobRecord> JobStore::Claim() {
+std::optional<JobRecord> JobStore::Claim(JobPool pool) {
   StoreCore::Writer writer(core_);
-  std::optional<JobRow> job = FindOldestQueuedJob(writer.db());
+  std::optional<JobRow> job = FindOldestQueuedJob(writer.db(), pool);
   if (!job) return std::nullopt;
   JobRecord& record = job->record;
   record.state = JobState::kRunning;
@@ -199,7 +200,7 @@ void JobStore::EndLease(const Lease& lease, const Change& change) {
   std::string checkpoint;
   {
     StoreCore::Writer writer(core_);
-    JobRow job = LoadLeased(writer.db(), lease);
+    JobRow job = LoadLeasedJob(writer.db(), lease);
     checkpoint = job.checkpoint.file;
     WriteBuffered(writer.db(), job);
     change(writer.db(), job);
@@ -217,7 +218,7 @@ void JobStore::SaveCheckpoint(const Lease& lease, std::string_view state, double
   std::string replaced;
   try {
     StoreCore::Writer writer(core_);
-    JobRow job = LoadLeased(writer.db(), lease);
+    JobRow job = LoadLeasedJob(writer.db(), lease);
     const std::int64_t last = WriteBuffered(writer.db(), job);
     replaced = std::exchange(job.checkpoint, blob).file;
     job.crashes = 0;
@@ -246,7 +247,7 @@ JobEventRecord JobStore::AppendProgress(const Lease& lease, const std::string& p
   std::optional<JobEventRecord> event;
   while (!(event = events_.Append(lease, core_.clock.WallMicros(), progress))) {
     StoreCore::Writer writer(core_);
-    JobRow job = LoadLeased(writer.db(), lease);
+    JobRow job = LoadLeasedJob(writer.db(), lease);
     job.last_event += kReservedEvents;
     UpdateJob(writer.db(), job);
     writer.Commit();
@@ -272,14 +273,6 @@ std::vector<JobEventRecord> JobStore::ListEvents(const std::string& job_id, std:
     if (event.number > (events.empty() ? after : events.back().number)) events.push_back(event);
   }
   return events;
-}
-
-JobRow JobStore::LoadLeased(Database& db, const Lease& lease) const {
-  JobRow job = LoadJob(db, lease.job_id);
-  if (job.record.state != JobState::kRunning || job.record.lease_epoch != lease.epoch) {
-    throw LeaseLost(lease.job_id);
-  }
-  return job;
 }
 
 void JobStore::EnterState(Database& db, JobRow& job) {

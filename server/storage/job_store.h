@@ -34,7 +34,7 @@ class JobStore {
   JobRecord Get(const std::string& id);
   std::vector<JobRecord> List(const std::string& before, std::int64_t limit);
   std::vector<std::pair<JobState, std::int64_t>> Count();
-  std::optional<JobRecord> Claim();
+  std::optional<JobRecord> Claim(JobPool pool);
   JobRecord RequestCancel(const std::string& id);
   void Release(const Lease& lease);
   void SaveCheckpoint(const Lease& lease, std::string_view state, double compute_seconds);
@@ -54,7 +54,6 @@ class JobStore {
   // `change` leads a running job to another state, in one transaction with the event.
   void EndLease(const Lease& lease, const Change& change);
   // The rest works inside a write transaction.
-  JobRow LoadLeased(Database& db, const Lease& lease) const;
   // Writes the job with an event of its present state; if that is terminal, with the end, and
   // without a checkpoint.
   void EnterState(Database& db, JobRow& job);

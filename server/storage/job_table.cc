@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "server/storage/event_buffer.h"
 
 namespace sobolev::server {
 namespace {
@@ -13,7 +14,7 @@ std::string SelectJobs(const char* rest) {
          "       model_version, spec, request_id, cancel_requested, attempt, lease_epoch,"
          "       failure_code, failure_reason, failure_message, progress, compute_seconds,"
          "       create_micros, start_micros, end_micros, crashes, checkpoint_file,"
-         "       checkpoint_sha256, last_event "
+         "       checkpoint_sha256, last_event, kind, source_model_id, source_model_version "
          "FROM jobs " +
          std::string(rest);
 }
@@ -21,10 +22,13 @@ std::string SelectJobs(const char* rest) {
 JobRow ReadJob(const Rows& rows) {
   return {.number = rows.Int(0),
           .record = {.id = rows.Text(1),
+                     .kind = static_cast<JobKind>(rows.Int(25)),
                      .state = static_cast<JobState>(rows.Int(2)),
                      .dataset_id = rows.Text(3),
                      .dataset_uid = rows.Text(4),
                      .dataset_version = rows.Int(5),
+                     .source_model_id = rows.Text(26),
+                     .source_model_version = rows.Int(27),
                      .model_id = rows.Text(6),
                      .model_version = rows.Int(7),
                      .spec = rows.Text(8),
@@ -64,14 +68,24 @@ JobRow LoadJob(Database& db, const std::string& id) {
   return *std::move(job);
 }
 
+JobRow LoadLeasedJob(Database& db, const Lease& lease) {
+  JobRow job = LoadJob(db, lease.job_id);
+  if (job.record.state != JobState::kRunning || job.record.lease_epoch != lease.epoch) {
+    throw LeaseLost(lease.job_id);
+  }
+  return job;
+}
+
 std::optional<JobRow> FindJobByRequest(Database& db, const std::string& request_id) {
   // The second condition lets SQLite use the partial index.
   return ReadFirst(db.Query(SelectJobs("WHERE request_id = ?1 AND request_id <> ''"), request_id));
 }
 
-std::optional<JobRow> FindOldestQueuedJob(Database& db) {
-  return ReadFirst(db.Query(SelectJobs("WHERE state = ?1 ORDER BY number LIMIT 1"),
-                            static_cast<int>(JobState::kQueued)));
+std::optional<JobRow> FindOldestQueuedJob(Database& db, JobPool pool) {
+  return ReadFirst(
+      db.Query(SelectJobs("WHERE state = ?1 AND (kind = ?2) = ?3 ORDER BY number LIMIT 1"),
+               static_cast<int>(JobState::kQueued), static_cast<int>(JobKind::kSample),
+               pool == JobPool::kSampling));
 }
 
 std::vector<JobRow> LoadRunningJobs(Database& db) {
@@ -91,11 +105,13 @@ void InsertJob(Database& db, JobRow& job) {
   const JobRecord& record = job.record;
   Rows rows = db.Query(
       "INSERT INTO jobs (id, state, dataset_id, dataset_uid, dataset_version, model_id, spec,"
-      "                  request_id, last_event, create_micros) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING number",
+      "                  request_id, last_event, create_micros, kind, source_model_id,"
+      "                  source_model_version) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) RETURNING number",
       record.id, static_cast<int>(record.state), record.dataset_id, record.dataset_uid,
       record.dataset_version, record.model_id, Blob{record.spec}, record.request_id, job.last_event,
-      record.create_micros);
+      record.create_micros, static_cast<int>(record.kind), record.source_model_id,
+      record.source_model_version);
   rows.Next();
   job.number = rows.Int(0);
 }

@@ -24,8 +24,10 @@ struct JobRow {
 
 // Throws kNotFound.
 JobRow LoadJob(Database& db, const std::string& id);
+// Throws kFailedPrecondition LEASE_LOST, too.
+JobRow LoadLeasedJob(Database& db, const Lease& lease);
 std::optional<JobRow> FindJobByRequest(Database& db, const std::string& request_id);
-std::optional<JobRow> FindOldestQueuedJob(Database& db);
+std::optional<JobRow> FindOldestQueuedJob(Database& db, JobPool pool);
 std::vector<JobRow> LoadRunningJobs(Database& db);
 // Newest first, those before job `before` (all if empty).
 std::vector<JobRow> LoadJobs(Database& db, const std::string& before, std::int64_t limit);

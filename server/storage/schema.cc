@@ -155,6 +155,38 @@ ALTER TABLE dataset_versions ADD COLUMN hvp_count                INTEGER NOT NUL
 ALTER TABLE dataset_versions ADD COLUMN y_variance_count         INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE dataset_versions ADD COLUMN jacobian_variance_count  INTEGER NOT NULL DEFAULT 0;
 )sql",
+    R"sql(
+-- Jobs of several kinds, and those that start from a model version.
+ALTER TABLE jobs ADD COLUMN kind                 INTEGER NOT NULL DEFAULT 0;  -- 0 train, 1 prune
+ALTER TABLE jobs ADD COLUMN source_model_id      TEXT    NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN source_model_version INTEGER NOT NULL DEFAULT 0;
+)sql",
+    R"sql(
+CREATE TABLE samplings (
+  job_number     INTEGER PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,
+  paused         INTEGER NOT NULL DEFAULT 0,
+  stop_requested INTEGER NOT NULL DEFAULT 0,
+  state          BLOB NOT NULL DEFAULT x''
+) STRICT;
+
+CREATE TABLE sampling_points (
+  job_number    INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+  id            INTEGER NOT NULL,
+  x             BLOB NOT NULL,     -- float64
+  state         INTEGER NOT NULL,  -- 1 queued, 2 leased, 3 done, 4 infeasible, 5 failed
+  space_filling INTEGER NOT NULL,
+  round         INTEGER NOT NULL,
+  worker        TEXT NOT NULL DEFAULT '',
+  attempt       INTEGER NOT NULL DEFAULT 0,
+  expire_micros INTEGER NOT NULL DEFAULT 0,
+  reason        TEXT NOT NULL DEFAULT '',
+  result        BLOB NOT NULL DEFAULT x'',
+  upload        INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (job_number, id)
+) STRICT;
+CREATE INDEX sampling_points_by_state ON sampling_points (job_number, state, id);
+CREATE INDEX sampling_points_by_upload ON sampling_points (job_number, upload, id);
+)sql",
 };
 
 std::int64_t FoundVersion(Database& db) {

@@ -8,6 +8,7 @@
 #include "server/storage/job_store.h"
 #include "server/storage/model_store.h"
 #include "server/storage/program_store.h"
+#include "server/storage/sampling_store.h"
 #include "server/storage/store_core.h"
 
 namespace sobolev::server {
@@ -22,6 +23,7 @@ class SqliteStore final : public Store {
         jobs_(core_),
         models_(core_),
         programs_(core_),
+        samplings_(core_),
         block_writer_(core_) {
     CollectBlobs();
   }
@@ -66,7 +68,7 @@ class SqliteStore final : public Store {
     return jobs_.List(before, limit);
   }
   std::vector<std::pair<JobState, std::int64_t>> CountJobs() override { return jobs_.Count(); }
-  std::optional<JobRecord> ClaimJob() override { return jobs_.Claim(); }
+  std::optional<JobRecord> ClaimJob(JobPool pool) override { return jobs_.Claim(pool); }
   JobRecord RequestCancel(const std::string& id) override { return jobs_.RequestCancel(id); }
   void ReleaseJob(const Lease& lease) override { jobs_.Release(lease); }
   void SaveCheckpoint(const Lease& lease, std::string_view state, double compute_seconds) override {
@@ -126,6 +128,44 @@ class SqliteStore final : public Store {
     TranslateIoErrors([&] { programs_.Delete(id); });
   }
 
+  SamplingRecord GetSampling(const std::string& job_id) override { return samplings_.Get(job_id); }
+  void SetSamplingPaused(const std::string& job_id, bool paused) override {
+    samplings_.SetPaused(job_id, paused);
+  }
+  void RequestSamplingStop(const std::string& job_id) override { samplings_.RequestStop(job_id); }
+  void AddSamplingPoints(const Lease& lease, const std::vector<NewSamplingPoint>& points,
+                         const std::string& state) override {
+    TranslateIoErrors([&] { samplings_.AddPoints(lease, points, state); });
+  }
+  SamplingPointCounts CountSamplingPoints(const std::string& job_id) override {
+    return samplings_.Count(job_id);
+  }
+  std::vector<SamplingPointRecord> ListSamplingPoints(const std::string& job_id, std::int64_t after,
+                                                      std::int64_t limit) override {
+    return samplings_.List(job_id, after, limit);
+  }
+  std::vector<SamplingPointRecord> AskSamplingPoints(const std::string& job_id,
+                                                     const std::string& worker, std::int64_t count,
+                                                     const SamplingLeaseTerms& terms) override {
+    return samplings_.Ask(job_id, worker, count, terms);
+  }
+  std::vector<std::int64_t> RenewSamplingPoints(const std::string& job_id,
+                                                const std::string& worker,
+                                                const SamplingLeaseTerms& terms) override {
+    return samplings_.Renew(job_id, worker, terms);
+  }
+  std::vector<TellOutcome> TellSamplingPoints(const std::string& job_id, const std::string& worker,
+                                              const std::vector<SamplingResult>& results,
+                                              const std::vector<SamplingFailure>& failures,
+                                              const SamplingLeaseTerms& terms) override {
+    return TranslateIoErrors(
+        [&] { return samplings_.Tell(job_id, worker, results, failures, terms); });
+  }
+  std::vector<SamplingPointRecord> TakeSamplingUpload(const Lease& lease,
+                                                      std::int64_t upload) override {
+    return samplings_.TakeForUpload(lease, upload);
+  }
+
  private:
   // A crash leaves blobs that nobody came to refer to, or no longer refers to.
   void CollectBlobs() {
@@ -145,6 +185,7 @@ class SqliteStore final : public Store {
   JobStore jobs_;
   ModelStore models_;
   ProgramStore programs_;
+  SamplingStore samplings_;
   BlockWriter block_writer_;
 };
 

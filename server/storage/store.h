@@ -87,6 +87,16 @@ class Snapshot {
 
 // ---- Jobs -----------------------------------------------------------------------------------
 
+// What a job does; the numbers are stored.
+enum class JobKind {
+  kTrain = 0,
+  kPrune = 1,
+  kSample = 2,
+};
+
+// Which threads work on a job: those that compute, or those of sampling jobs, which mostly wait.
+enum class JobPool { kCompute, kSampling };
+
 enum class JobState { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
 
 // "queued", "running", "succeeded", "failed", "cancelled".
@@ -104,10 +114,13 @@ struct JobFailure {
 
 struct JobRecord {
   std::string id;
+  JobKind kind = JobKind::kTrain;
   JobState state = JobState::kQueued;
-  std::string dataset_id;
+  std::string dataset_id;  // Empty: it reads none.
   std::string dataset_uid;
   std::int64_t dataset_version = 0;
+  std::string source_model_id;  // Of the version that it starts from; empty: none.
+  std::int64_t source_model_version = 0;
   std::string model_id;
   std::int64_t model_version = 0;  // Set on success.
   std::string spec;                // Opaque.
@@ -171,6 +184,78 @@ struct ProgramRecord {
   std::int64_t create_micros = 0;
 };
 
+// ---- Sampling -------------------------------------------------------------------------------
+
+// What of a sampling job changes besides its points.
+struct SamplingRecord {
+  bool paused = false;
+  bool stop_requested = false;
+  std::string state;  // Opaque; as of the last AddSamplingPoints.
+};
+
+// The numbers are stored.
+enum class SamplingPointState {
+  kQueued = 1,
+  kLeased = 2,
+  kDone = 3,
+  kInfeasible = 4,
+  kFailed = 5,
+};
+
+struct NewSamplingPoint {
+  std::vector<double> x;
+  bool space_filling = false;
+  std::int64_t round = 0;
+};
+
+struct SamplingPointRecord {
+  std::int64_t id = 0;  // From 1 in each job.
+  std::vector<double> x;
+  SamplingPointState state = SamplingPointState::kQueued;
+  bool space_filling = false;
+  std::int64_t round = 0;
+  std::string worker;
+  std::int64_t attempt = 0;        // Times handed out.
+  std::int64_t expire_micros = 0;  // Wall time, with kLeased.
+  std::string reason;
+  std::string result;       // Opaque, with kDone.
+  std::int64_t upload = 0;  // Which of the job's uploads has the result; 0: none yet.
+};
+
+struct SamplingPointCounts {
+  std::int64_t queued = 0;
+  std::int64_t leased = 0;
+  std::int64_t done = 0;
+  std::int64_t infeasible = 0;
+  std::int64_t failed = 0;
+  std::int64_t attempts = 0;  // Over all points.
+  std::int64_t uploads = 0;   // The greatest number of an upload.
+
+  bool operator==(const SamplingPointCounts&) const = default;
+};
+
+// Until when what is handed out now is leased, and how often a point is handed out.
+struct SamplingLeaseTerms {
+  std::int64_t now_micros = 0;
+  std::int64_t expire_micros = 0;
+  std::int64_t max_attempts = 1;
+};
+
+struct SamplingResult {
+  std::int64_t point = 0;
+  std::vector<double> x;  // Where it was evaluated.
+  std::string result;     // Opaque; equal bytes are equal results.
+};
+
+struct SamplingFailure {
+  std::int64_t point = 0;
+  std::int64_t attempt = 0;  // 0: the latest.
+  bool infeasible = false;
+  std::string reason;
+};
+
+enum class TellOutcome { kTaken, kKnown, kLate, kRetry };
+
 // ---- The store ------------------------------------------------------------------------------
 
 class Store {
@@ -205,16 +290,16 @@ class Store {
                                                        std::int64_t version) = 0;
 
   // Inserts a queued job and its first event. `job` needs the fields up to request_id; id and times
-  // are assigned here. If request_id is known: returns that job if its spec is equal, else throws
-  // kInvalidArgument REQUEST_ID_REUSED.
+  // are assigned here. If request_id is known: returns that job if its kind and spec are equal,
+  // else throws kInvalidArgument REQUEST_ID_REUSED.
   virtual JobRecord CreateJob(JobRecord job) = 0;
   virtual JobRecord GetJob(const std::string& id) = 0;
   // Newest first; `before` is the id of the last job of the page before, empty for the first page.
   virtual std::vector<JobRecord> ListJobs(const std::string& before, std::int64_t limit) = 0;
   // How many jobs are in each state; every state is listed.
   virtual std::vector<std::pair<JobState, std::int64_t>> CountJobs() = 0;
-  // Takes the oldest queued job, which becomes running, or nothing.
-  virtual std::optional<JobRecord> ClaimJob() = 0;
+  // Takes the oldest queued job for these threads, which becomes running, or nothing.
+  virtual std::optional<JobRecord> ClaimJob(JobPool pool) = 0;
   // Sets cancel_requested; a queued job becomes cancelled at once. Returns the job.
   virtual JobRecord RequestCancel(const std::string& id) = 0;
   // Puts a running job back to the queue (shutdown); it resumes from its checkpoint.
@@ -264,6 +349,42 @@ class Store {
   // At most `limit` with id > `after`, in order of id; source and variables are left empty.
   virtual std::vector<ProgramRecord> ListPrograms(const std::string& after, std::int64_t limit) = 0;
   virtual void DeleteProgram(const std::string& id) = 0;
+
+  // Of a sampling job; kNotFound if there is no job of that id.
+  virtual SamplingRecord GetSampling(const std::string& job_id) = 0;
+  virtual void SetSamplingPaused(const std::string& job_id, bool paused) = 0;
+  virtual void RequestSamplingStop(const std::string& job_id) = 0;
+  // Appends points to the queue and replaces the state, in one transaction.
+  virtual void AddSamplingPoints(const Lease& lease, const std::vector<NewSamplingPoint>& points,
+                                 const std::string& state) = 0;
+  virtual SamplingPointCounts CountSamplingPoints(const std::string& job_id) = 0;
+  // Points with id > after, ascending, at most `limit`.
+  virtual std::vector<SamplingPointRecord> ListSamplingPoints(const std::string& job_id,
+                                                              std::int64_t after,
+                                                              std::int64_t limit) = 0;
+  // Points whose lease has run out go back to the queue, or are failed after their last attempt.
+  // Then the worker gets, up to `count`, those that it holds, their leases renewed, and the first
+  // of the queue.
+  virtual std::vector<SamplingPointRecord> AskSamplingPoints(const std::string& job_id,
+                                                             const std::string& worker,
+                                                             std::int64_t count,
+                                                             const SamplingLeaseTerms& terms) = 0;
+  // The ids of the points that the worker holds, their leases renewed.
+  virtual std::vector<std::int64_t> RenewSamplingPoints(const std::string& job_id,
+                                                        const std::string& worker,
+                                                        const SamplingLeaseTerms& terms) = 0;
+  // All or, throwing, nothing: kNotFound naming "points[3]" or "failures[0].point" for an unknown
+  // point, kFailedPrecondition for one that was never handed out, kInvalidArgument naming
+  // "block.x[3][0]" for a result at another place.
+  virtual std::vector<TellOutcome> TellSamplingPoints(const std::string& job_id,
+                                                      const std::string& worker,
+                                                      const std::vector<SamplingResult>& results,
+                                                      const std::vector<SamplingFailure>& failures,
+                                                      const SamplingLeaseTerms& terms) = 0;
+  // The points of upload number `upload`, which first takes in all that are done and in no upload
+  // yet, unless it is there already. Ascending ids.
+  virtual std::vector<SamplingPointRecord> TakeSamplingUpload(const Lease& lease,
+                                                              std::int64_t upload) = 0;
 };
 
 }  // namespace sobolev::server

@@ -72,6 +72,7 @@ SCHEMA = 'schema { inputs { name: "a" lower: 0 upper: 1 } outputs { name: "u" } 
 SPEC = """kind: KIND_NETWORK optimizer: OPTIMIZER_ADAM epochs: 1 network { hidden: 2 }
   input_maps { input: "a" period: 9 } output_maps { output: "u" lower: -9 }"""
 QUANTITIES = "quantities: [1, 2, 3, 4, 5, 6]"
+BOX = "box { min: 0 max: 0.5 } box { min: -0.5 max: 0 }"
 DIRECTIONS = f"tangents {doubles([1, 2], '10')} adjoints {doubles([1, 1], '1')}"
 OPEN = 'open { dataset: "datasets/appended" upload_id: "{unique}" }'
 BLOCK = f"""block {{ x {X} y {doubles([1, 1], "1")} jacobian {doubles([1, 1, 2], "11")}
@@ -113,6 +114,25 @@ GOOD: dict[str, list[str]] = {
     ],
     "ModelService.PlanDerivatives": [
         'model: "models/bad-input/versions/1" tape_memory: 1 workers: 2'
+    ],
+    "ModelService.Prune": [
+        'model: "models/bad-input/versions/1" model_id: "bad-input" box { min: -0.5 max: 0.5 } '
+        "box { min: -0.5 max: 0.5 } parts: PARTS_VERTICES rule: RULE_INTERVAL "
+        "compensation: COMPENSATION_MEAN target { fraction: 0.25 } input_threshold: 1e-6 "
+        'retraining { dataset: "datasets/bad-input" dataset_version: 1 steps: 1 alpha: 1 } '
+        'certificate_boxes: 1 num_points: 9 request_id: "{unique}" validate_only: true'
+    ],
+    "ModelService.AnalyzeSignificance": [
+        f'model: "models/bad-input" {BOX} cuts {{ input: "a" pieces: 2 }} edges: true max_boxes: 2 '
+        "sample_count: 10 seed: 1 max_vertices: 5"
+    ],
+    "PredictionService.Bound": [
+        f'model: "models/bad-input" {BOX} quantities: [1, 2] compare_to: "programs/bad-input" '
+        "max_boxes: 5 tolerance: 0.1 sample_count: 10 seed: 1"
+    ],
+    "PredictionService.Certify": [
+        f'model: "models/bad-input" {BOX} values {{ output: "u" min: -1 max: 1 }} '
+        'derivatives { output: "u" input: "a" most: 2 } max_boxes: 5 max_pieces: 2'
     ],
     "PredictionService.Predict": [f'model: "models/bad-input" x {X} {QUANTITIES} {DIRECTIONS}'],
     "PredictionService.PredictStream": [

@@ -41,7 +41,7 @@ ALLOWED = {
     },
     "predictor": {
         "Predict",
-        "PlanDerivatives",
+        *("PlanDerivatives", "AnalyzeSignificance", "Bound", "Certify"),
         "PredictStream",
         "Evaluate",
         "Enclose",
@@ -51,7 +51,7 @@ ALLOWED = {
     "worker": {"AppendSamples"},
     "writer": {
         *("CreateDataset", "DeleteDataset", "Train", "CancelJob", "DeleteModel", "CreatePipeline"),
-        *("CreateProgram", "DeleteProgram"),
+        *("Prune", "CreateProgram", "DeleteProgram"),
     },
     "admin": set(),
 }

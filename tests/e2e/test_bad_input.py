@@ -53,6 +53,7 @@ STRINGS: dict[str, tuple[list[str], str]] = {
             "DatasetService.AppendSamples open open.dataset",
             "DatasetService.ReadSamples name",
             "TrainingService.Train dataset",
+            "ModelService.Prune retraining.dataset",
         ],
         ([f"datasets/{bad}" for bad in BAD_IDS] + ["x", "models/x", "/datasets/x"], "INVALID_NAME"),
     ),
@@ -64,6 +65,11 @@ STRINGS: dict[str, tuple[list[str], str]] = {
             "ModelService.ListModelVersions parent",
             "ModelService.CreatePipeline stages.model",
             "ModelService.PlanDerivatives model",
+            "ModelService.Prune model",
+            "ModelService.AnalyzeSignificance model",
+            "PredictionService.Bound model",
+            "PredictionService.Bound compare_to",
+            "PredictionService.Certify model",
             "PredictionService.Predict model",
             "PredictionService.PredictStream model",
         ],
@@ -81,6 +87,9 @@ STRINGS: dict[str, tuple[list[str], str]] = {
     **dict.fromkeys(
         [
             "ModelService.CreatePipeline stages.program",
+            "ModelService.AnalyzeSignificance program",
+            "PredictionService.Bound program",
+            "PredictionService.Certify program",
             "ProgramService.GetProgram name",
             "ProgramService.DeleteProgram name",
             "ProgramService.Evaluate program",
@@ -91,6 +100,8 @@ STRINGS: dict[str, tuple[list[str], str]] = {
     ),
     "TrainingService.Train model_id": (BAD_IDS[1:], "INVALID_NAME"),  # None is none.
     "TrainingService.Train request_id": (BAD_TOKENS, "INVALID_NAME"),
+    "ModelService.Prune model_id": (BAD_IDS[1:], "INVALID_NAME"),  # None is the same.
+    "ModelService.Prune request_id": (BAD_TOKENS, "INVALID_NAME"),
     "DatasetService.AppendSamples open open.upload_id": (["", *BAD_TOKENS], "INVALID_NAME"),
     "DatasetService.CreateDataset dataset.schema.inputs.name": (BAD_VARIABLES, "INVALID_NAME"),
     "DatasetService.CreateDataset dataset.schema.outputs.name": (BAD_VARIABLES, "INVALID_NAME"),
@@ -118,6 +129,10 @@ STRINGS: dict[str, tuple[list[str], str]] = {
     "TrainingService.Train spec.input_maps.input": (["", "c", "../x"], "UNKNOWN_NAME"),
     "TrainingService.Train spec.output_maps.output": (["", "c", "../x"], "UNKNOWN_NAME"),
     "ModelService.CreatePipeline stages.inputs.key": (["", "c", "../x"], "UNKNOWN_NAME"),
+    "ModelService.AnalyzeSignificance cuts.input": (["", "c", "../x"], "UNKNOWN_NAME"),
+    "PredictionService.Certify values.output": (["c", "../x"], "UNKNOWN_NAME"),  # None is all.
+    "PredictionService.Certify derivatives.output": (["c", "../x"], "UNKNOWN_NAME"),
+    "PredictionService.Certify derivatives.input": (["c", "../x"], "UNKNOWN_NAME"),
     "ModelService.CreatePipeline stages.inputs": (["", "../x", "a/b"], "INVALID_NAME"),
     "ModelService.CreatePipeline outputs": (["", "c", "../x"], "UNKNOWN_NAME"),
     "GRPCInferenceService.ModelInfer inputs.name": (["", "z", "X"], "UNKNOWN_TENSOR"),
@@ -163,6 +178,7 @@ ODD_NUMBERS = {
     f"ModelService.PlanDerivatives tape_memory = {2**63 - 1}": "OK",
     f"DatasetService.ReadSamples version = {2**63 - 1}": "NOT_FOUND",
     f"TrainingService.Train dataset_version = {2**63 - 1}": "NOT_FOUND",
+    f"ModelService.Prune retraining.dataset_version = {2**63 - 1}": "NOT_FOUND",
     "ProgramService.AnalyzeCurvature newton.trust_radius = inf": "OK",
     "ProgramService.AnalyzeCurvature newton.tolerance = inf": "OK",
     "ProgramService.AnalyzeCurvature eigenvalues.tolerance = inf": "OK",

@@ -68,6 +68,14 @@ ROWS = [
     ("ModelService.GetModelVersion", f'name: "{MODEL_99}"', "NOT_FOUND", "99"),
     ("ModelService.PlanDerivatives", 'model: "models/nobody"', "NOT_FOUND", "nobody"),
     ("ModelService.PlanDerivatives", f'model: "{MODEL_99}"', "NOT_FOUND", "99"),
+    ("ModelService.Prune", 'model: "models/nobody"', "NOT_FOUND", "nobody"),
+    (
+        "ModelService.Prune",
+        'model: "models/bad-input" target { fraction: 0.2 } '
+        'retraining { dataset: "datasets/nobody" }',
+        "NOT_FOUND",
+        "nobody",
+    ),
     ("ModelService.ListModelVersions", 'parent: "models/nobody"', "NOT_FOUND", '"nobody"'),
     (PIPELINE, stages('name: "one" program: "programs/nobody"'), "NOT_FOUND", "nobody"),
     (PIPELINE, stages('name: "one" model: "models/nobody"'), "NOT_FOUND", "nobody"),

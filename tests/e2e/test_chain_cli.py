@@ -108,6 +108,115 @@ def test_workers_end_earlier_with_no_less_work(offline):
     assert max(ends) == together["optimum"]
 
 
+def test_weights_change_the_plan_or_not(offline):
+    # Two narrow ends: all in adjoints, but for weights that make them dear.
+    factors = [{"n": 6, "m": 6, "edges": 40}, {"n": 6, "m": 5, "edges": 30}]
+    alone = solve(offline, factors)
+    equal = solve(offline, factors, "--weights=1,1,1")
+    assert equal["weighted"]["plan"] == alone["plan"]
+    assert equal["weighted"]["cost"] == equal["weighted"]["cost_of_optimum"] == alone["optimum"]
+    assert {key: equal[key] for key in alone} == alone
+    # Adjoints at twice the price: 5 (30 + 40) 2 = 700 against 6 (30 + 40) = 420 tangents.
+    dear = solve(offline, factors, "--weights=1,2,100")
+    assert alone["optimum"] == 350
+    assert dear["weighted"]["weights"] == [1, 2, 100]
+    assert dear["weighted"]["cost_of_optimum"] == 700
+    assert dear["weighted"]["cost"] == dear["weighted"]["multiply_adds"] == 420
+    assert dear["weighted"]["plan"] == "T2(J1t)"
+    together = solve(offline, factors, "--weights=1,2,1", "--workers=2")["weighted"]
+    ends = [int(step["start"]) + int(step["cost"]) for step in together["steps"]]
+    assert together["makespan"] == max(ends)
+    text = json.dumps({"factors": factors})
+    assert offline.ok("chain", "solve", "-", "--weights=1,2,100", stdin=text).endswith(
+        "\n"
+        "With weights 1 for tangents, 2 for adjoints and 100 for products it costs 700. "
+        "The best then costs 420:\n"
+        "\n"
+        "F'1..2: tangents through factor 2 of  (180)\n"
+        "  F'1: tangents of factor 1  (240)\n"
+    )
+
+
+def replay(factors: list[dict], answer: dict) -> tuple[int, int]:
+    """What the moves of a plan cost and hold, by carrying them out."""
+    values, jacobians, cost, most = {}, {}, 0, 0
+    for move in answer["moves"]:
+        held = sum(values.values()) + sum(size for _, size in jacobians.values())
+        spent = 0
+        if move["kind"] == "evaluate":
+            value = move["value"]
+            assert value == 1 or value - 1 in values
+            values[value] = factors[value - 1]["m"]
+            held += values[value]
+            spent = factors[value - 1]["edges"]
+        elif move["kind"] == "drop":
+            del values[move["value"]]
+        else:
+            step = answer["steps"][move["step"]]
+            first, last, kind = step["first"], step["last"], step["kind"]
+            n, m = factors[first - 1]["n"], factors[last - 1]["m"]
+            held += m * n
+            by_tangents = "tangent" in kind
+            if kind == "product":
+                middle, _ = jacobians[first]
+                assert jacobians.pop(middle + 1)[0] == last
+                spent = m * factors[middle - 1]["m"] * n
+            else:
+                through = last if by_tangents else first
+                assert through == 1 or through - 1 in values
+                edges = factors[through - 1]["edges"]
+                spent = (n if by_tangents else m) * edges
+                held += 0 if by_tangents else edges
+            if kind == "tangent":
+                assert jacobians[first][0] == last - 1
+            if kind == "adjoint":
+                assert jacobians.pop(first + 1)[0] == last
+            jacobians[first] = (last, m * n)
+        assert move["cost"] == spent
+        assert move["memory"] == held
+        cost += spent
+        most = max(most, held)
+    assert list(jacobians) == [1]
+    assert jacobians[1][0] == len(factors)
+    return cost, most
+
+
+@pytest.mark.parametrize("length", [1, 6, 12, 40])
+def test_plans_keep_within_a_memory(offline, length):
+    text = offline.ok("--json", "chain", "random", f"--length={length}", "--max-size=9")
+    factors = json.loads(text)["factors"]
+    alone = offline.json("chain", "solve", "-", stdin=text)
+    plenty = offline.json("chain", "solve", "-", "--memory", str(2**63), stdin=text)
+    evaluation = sum(factor["edges"] for factor in factors[:-1])
+    assert plenty["optimum"] == alone["optimum"] + evaluation
+    message = refusal(offline, text, "--memory=0")
+    least = int(message.removeprefix("memory: expected at least ").split(",")[0])
+    before = plenty["optimum"]
+    for memory in (plenty["memory"], (least + plenty["memory"]) // 2, least):
+        answer = offline.json("chain", "solve", "-", f"--memory={memory}", stdin=text)
+        assert replay(factors, answer) == (answer["optimum"], answer["memory"])
+        assert answer["memory"] <= memory
+        assert answer["proven_optimal"] == (length <= 8)
+        assert answer["optimum"] >= before
+        before = answer["optimum"]
+    assert f"got {least - 1}" in refusal(offline, text, f"--memory={least - 1}")
+
+
+def test_moves_are_printed(offline):
+    assert offline.ok("chain", "solve", "-", "--memory=3", stdin="2\n1 1 2\n1 1 3\n").endswith(
+        "optimum          7 (proven), with 2 to evaluate values\n"
+        "memory           3\n"
+        "\n"
+        "F'1..2: tangents through factor 2 of  (3)\n"
+        "  F'1: tangents of factor 1  (2)\n"
+        "\n"
+        "evaluate z1  (2, holds 1)\n"
+        "F'1 by tangents  (2, holds 2)\n"
+        "F'1..2 by tangents through factor 2  (3, holds 3)\n"
+        "drop z1  (0, holds 2)\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -160,6 +269,26 @@ def test_bad_options_are_refused(offline):
     assert "--tape-memory" in refusal(offline, chain, "--tape-memory", "-3")
     sparse = '{"factors": [{"n": 1, "m": 1, "pattern": ["1"]}]}'
     assert refusal(offline, sparse, "--workers=2") == "--workers: not for chains with patterns"
+    within = "--memory: only with --kind=generalized, for a chain without patterns"
+    assert refusal(offline, sparse, "--memory=9") == within
+    assert refusal(offline, chain, "--memory=9", "--kind=dense") == within
+    for other in ("--workers=2", "--tape-memory=3"):
+        message = refusal(offline, chain, "--memory=9", other)
+        assert message == "--memory: not with --tape-memory or --workers"
+    assert "--memory" in refusal(offline, chain, "--memory", "-1")
+    assert refusal(offline, chain, "--memory=3") == (
+        "memory: expected at least 4, without which there is no plan, got 3"
+    )
+    assert refusal(offline, chain, "--weights=1,2") == (
+        "--weights: expected three whole numbers, of tangents, adjoints and products"
+    )
+    assert "--weights: expected whole numbers" in refusal(offline, chain, "--weights=1,2,x")
+    assert refusal(offline, chain, "--weights=1,0,1") == (
+        "weights.adjoint: expected 1 to 1048576, got 0"
+    )
+    assert refusal(offline, chain, "--weights=1,1,1", "--memory=9") == (
+        "--weights: not with --memory"
+    )
     assert offline.run("chain", "solve", "nowhere.json").returncode == 2
     assert offline.run("chain", "random", "--length", "0").returncode == 2
     assert offline.run("chain", "random", "--max-size", "-1").returncode == 2

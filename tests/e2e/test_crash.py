@@ -277,6 +277,66 @@ def test_a_selection_goes_on_after_a_clean_restart_with_the_same_model(
         assert job.attempt == 2
 
 
+def start_pruning(client: sobolev.Client) -> sobolev.Job:
+    """A job of a few seconds in every stage but the first, always the same."""
+    if "crash" not in [model.id for model in client.models()]:
+        start_training(client).wait(progress=False)
+    return client.prune(
+        "crash/versions/1",
+        fraction=0.5,
+        steps=2000,
+        certificate_boxes=300,
+        into="small",
+        request_id="pruning",
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed_pruning(server) -> sobolev.Model:
+    """The model of the pruning when nothing happens to the server."""
+    with sobolev.Client(server.grpc) as client:
+        return start_pruning(client).wait(progress=False)
+
+
+def test_a_pruning_that_is_killed_again_and_again_ends_with_the_same_model(
+    make_server, rng, undisturbed_pruning
+):
+    server = make_server(*FREQUENT_CHECKPOINTS).start()
+    with sobolev.Client(server.grpc, timeout=120) as client:
+        job = start_pruning(client)
+        for _ in range(TRAIN_CYCLES):
+            time.sleep(rng.uniform(0.1, 0.8))
+            server.kill()
+            server.start()
+        assert start_pruning(client).name == job.name, "the request id is known across restarts"
+        model = job.wait(progress=False)
+        attempts = job.refresh().attempt
+        print("attempts:", attempts)
+        assert 1 < attempts <= TRAIN_CYCLES + 1
+        assert model.weights_sha256 == undisturbed_pruning.weights_sha256
+        expected = undisturbed_pruning.pruning
+        for part in ("before", "after", "pruned", "result", "retraining", "scratch_errors"):
+            assert getattr(model.pruning, part) == getattr(expected, part), part
+        proved = model.pruning.certificate.jacobian_proved
+        assert np.array_equal(proved, expected.certificate.jacobian_proved)
+        assert model.version == 1
+    assert server.terminate() == 0
+
+
+def test_a_pruning_goes_on_after_a_clean_restart_with_the_same_model(
+    make_server, undisturbed_pruning
+):
+    server = make_server().start()
+    with sobolev.Client(server.grpc, timeout=120) as client:
+        job = start_pruning(client)
+        stages = (event.progress.stage for event in job.watch() if event.progress is not None)
+        next(stage for stage in stages if stage == "retraining")
+        assert server.terminate() == 0
+        server.start()
+        assert job.wait(progress=False).weights_sha256 == undisturbed_pruning.weights_sha256
+        assert job.attempt == 2
+
+
 def test_a_queued_job_survives_a_kill(make_server):
     server = make_server(*FREQUENT_CHECKPOINTS).start()
     x = np.random.default_rng(1).uniform(-1, 1, (500, 2))

@@ -69,6 +69,51 @@ def test_less_memory_and_more_workers(waist):
     assert max(step.start + step.cost for step in together.steps) == together.makespan
 
 
+def test_a_plan_keeps_within_a_memory(client, cli):
+    model = train(client, 6, 3, [4, 4])
+    free = model.plan_derivatives()
+    assert free.moves == ()
+    assert free.memory is None
+    # The outputs of all factors but the last are evaluated once.
+    evaluation = sum(factor.edges for factor in free.factors[:-1])
+    plenty = model.plan_derivatives(memory=10**6)
+    assert plenty.cost == free.cost
+    assert plenty.evaluation_cost == evaluation
+    assert plenty.proven_optimal
+    assert plenty.calibrated is None
+    with pytest.raises(sobolev.FailedPreconditionError, match="memory: expected at least") as error:
+        model.plan_derivatives(memory=3)
+    least = int(re.search(r"at least (\d+)", str(error.value)).group(1))
+    tight = model.plan_derivatives(memory=least)
+    assert tight.memory == least == max(move.memory for move in tight.moves)
+    assert tight.cost + tight.evaluation_cost >= plenty.cost + plenty.evaluation_cost
+    assert tight.cost + tight.evaluation_cost == sum(move.cost for move in tight.moves)
+    assert [m.step for m in tight.moves if m.kind == "step"] == list(range(len(tight.steps)))
+    evaluated = {m.value for m in tight.moves if m.kind == "evaluate"}
+    assert evaluated == set(range(1, len(free.factors)))
+    answer = cli.json("model", "plan", model.name, "--memory", str(8 * least))
+    assert answer["memory"] == least
+    assert answer["optimum"] == tight.cost + tight.evaluation_cost
+    assert len(answer["moves"]) == len(tight.moves)
+    text = cli.ok("model", "plan", model.name, "--memory", str(8 * least))
+    assert re.search(rf"^memory +{8 * least} bytes$", text, re.MULTILINE)
+    assert re.search(r"^evaluate affine 1 +24 +", text, re.MULTILINE)
+    assert cli.run("model", "plan", model.name, "--memory", str(8 * least - 1)).returncode != 0
+
+
+def test_speeds_are_measured(waist):
+    calibrated = waist.plan_derivatives().calibrated
+    for seconds in (
+        calibrated.tangent_seconds,
+        calibrated.adjoint_seconds,
+        calibrated.product_seconds,
+    ):
+        assert 0 < seconds < 1e-6
+    assert calibrated.fastest_seconds <= calibrated.optimum_seconds
+    assert calibrated.fastest_cost >= 18_756
+    assert calibrated.fastest_bracketing
+
+
 def test_one_output_is_done_by_adjoints(client):
     plan = train(client, 8, 1, [20, 20]).plan_derivatives()
     assert plan.cost == plan.adjoint_cost
@@ -99,7 +144,8 @@ def test_the_command_line_shows_the_tree(cli, waist):
     text = cli.ok("model", "plan", waist.name)
     assert re.search(r"^optimum +18756$", text, re.MULTILINE)
     assert "affine 1 .. affine 6: product of  (8192)" in text
-    answer = cli.json("model", "plan", waist.name, "--memory", "0", "--workers", "3")
+    assert re.search(r"^fastest +[0-9.e-]+ us with [0-9]+ multiply-adds$", text, re.MULTILINE)
+    answer = cli.json("model", "plan", waist.name, "--tape-memory", "0", "--workers", "3")
     assert answer["tangent"] == 338_048
     assert answer["makespan"] >= answer["makespan_lower_bound"]
     assert {step["kind"] for step in answer["steps"]} <= {
@@ -108,6 +154,7 @@ def test_the_command_line_shows_the_tree(cli, waist):
         "product",
     }
     assert cli.run("model", "plan", waist.name, "--memory", "-1").returncode == 2
+    assert cli.run("model", "plan", waist.name, "--tape-memory", "-1").returncode == 2
     assert cli.run("model", "plan", waist.name, "--workers", "0").returncode == 2
 
 
@@ -116,3 +163,8 @@ def test_what_cannot_be_planned_is_named(client, waist):
         waist.plan_derivatives(tape_memory=-1)
     with pytest.raises(sobolev.InvalidArgumentError, match="workers: expected 1 to 1024, got 1025"):
         waist.plan_derivatives(workers=1025)
+    with pytest.raises(sobolev.InvalidArgumentError, match="memory: expected a number >= 0"):
+        waist.plan_derivatives(memory=-1)
+    for others in ({"workers": 2}, {"tape_memory": 0}):
+        with pytest.raises(sobolev.InvalidArgumentError, match="memory: expected neither"):
+            waist.plan_derivatives(memory=1000, **others)

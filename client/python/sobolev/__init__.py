@@ -33,6 +33,15 @@ from sobolev.errors import (
     UnavailableError,
     UnimplementedError,
 )
+from sobolev.guarantees import (
+    Bounds,
+    Certificate,
+    InputSignificance,
+    LayerSignificance,
+    Piece,
+    Significance,
+    VertexSignificance,
+)
 from sobolev.job import Job
 from sobolev.model import Evaluation, Model
 from sobolev.pipelines import Pipeline, Stage
@@ -46,6 +55,7 @@ from sobolev.program import (
     ProgramVariable,
     ReversalCounts,
 )
+from sobolev.pruning import PruningReport
 from sobolev.records import Statistics, Variable
 from sobolev.reports import (
     ComparisonPoint,
@@ -63,7 +73,9 @@ __version__ = "0.1.0"
 __all__ = [
     "AbortedError",
     "AlreadyExistsError",
+    "Bounds",
     "CancelledError",
+    "Certificate",
     "Client",
     "ComparisonPoint",
     "Curvature",
@@ -77,6 +89,7 @@ __all__ = [
     "Evaluation",
     "FailedPreconditionError",
     "FieldViolation",
+    "InputSignificance",
     "InternalError",
     "InvalidArgumentError",
     "Job",
@@ -84,18 +97,22 @@ __all__ = [
     "JobEvent",
     "JobFailedError",
     "LabelWarning",
+    "LayerSignificance",
     "Model",
     "NotFoundError",
     "PermissionDeniedError",
+    "Piece",
     "Pipeline",
     "Program",
     "ProgramEvaluation",
     "ProgramStatistics",
     "ProgramVariable",
     "Progress",
+    "PruningReport",
     "ResourceExhaustedError",
     "ReversalCounts",
     "Samples",
+    "Significance",
     "SobolevError",
     "Stage",
     "Statistics",
@@ -106,4 +123,5 @@ __all__ = [
     "UnavailableError",
     "UnimplementedError",
     "Variable",
+    "VertexSignificance",
 ]

@@ -1,10 +1,11 @@
-"""Where to sample a program: points of a box by one of a few simple designs."""
+"""Boxes of inputs, and points of them by one of a few simple designs."""
 
 from __future__ import annotations
 
 import math
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,35 @@ if TYPE_CHECKING:
 _MAX_SEED = (1 << 64) - 1
 
 
+@dataclass(frozen=True)
+class Scalar:
+    """An input of a model, seen as one of a program."""
+
+    name: str
+    offset: int
+    bounds: tuple[float, float] | None
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return 1
+
+    @property
+    def element_names(self) -> list[str]:
+        """Its only element."""
+        return [self.name]
+
+
+def scalars(names: Sequence[str], domain: _arrays.FloatArray) -> list[Scalar]:
+    """The inputs of a model with their domain [n, 2], as far as it is finite."""
+    return [
+        Scalar(name, row, (float(low), float(high)) if np.isfinite([low, high]).all() else None)
+        for row, (name, (low, high)) in enumerate(zip(names, domain))
+    ]
+
+
 def box(
-    inputs: Sequence[ProgramVariable], overrides: Mapping[str, tuple[float, float]] | None
+    inputs: Sequence[ProgramVariable | Scalar], overrides: Mapping[str, tuple[float, float]] | None
 ) -> tuple[_arrays.FloatArray, _arrays.FloatArray]:
     """The corners of the declared box, but for the ranges of inputs or elements in `overrides`.
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, _training, pipelines, records
+from sobolev import _arrays, _training, pipelines, pruning, records
 from sobolev._connection import Connection, Security, full_name
 from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, programs_pb2
 from sobolev.dataset import Dataset
@@ -397,6 +397,105 @@ class Client:
         request = pipelines.to_request(name, stages, outputs)
         message = self._connection.call(self._connection.models.CreatePipeline, request)
         return Model(self._connection, message)
+
+    def prune(
+        self,
+        model: Model | str,
+        *,
+        fraction: float | None = None,
+        parameters: int | None = None,
+        multiply_adds: int | None = None,
+        value_error: float | None = None,
+        jacobian_error: float | None = None,
+        input_threshold: float | None = None,
+        parts: str | None = None,
+        rule: str | None = None,
+        compensation: str | None = None,
+        box: npt.ArrayLike | None = None,
+        retrain: bool = False,
+        dataset: Dataset | str | None = None,
+        dataset_version: int = 0,
+        steps: int | None = None,
+        learning_rate: float | None = None,
+        alpha: float | None = None,
+        beta: float | None = None,
+        certificate_boxes: int | None = None,
+        num_points: int | None = None,
+        seed: int | None = None,
+        into: str = "",
+        request_id: str | None = None,
+    ) -> Job:
+        """Starts making a smaller version of a network that keeps values and derivatives.
+
+        Job.wait gives the new version, and Model.pruning what was removed, how far values and
+        Jacobians are from the original, and the proved bounds of that. How far to go is one of the
+        first three, or one or both errors; it may be left out with input_threshold.
+
+        Args:
+          model: A plain network: a Model, or a name.
+          fraction: Of the vertices or weights to remove. Three vertices stay in each layer.
+          parameters: That are left at most.
+          multiply_adds: Of a Jacobian, that are left at most.
+          value_error: Remove as much as goes with a PruningReport.result.value of at most that.
+          jacobian_error: The same for PruningReport.result.jacobian.
+          input_threshold: Drop inputs whose bound on the total Sobol index is below it; 0.01 is
+            usual. Default: keep all.
+          parts: "vertices" (default) or "weights".
+          rule: "sobolev_obs" (default), "interval", "magnitude" or "random"; of vertices also
+            "sampled" and "taylor", of weights "wanda".
+          compensation: "sobolev" (default): refit what is left to values and tangents; "mean",
+            "midpoint" or "zero".
+          box: [n, 2], where the network is to stay what it is. Default: its domain.
+          retrain: Whether to retrain what is left on samples, and a network of the same size from
+            scratch for comparison; so do the next six. Not with "weights".
+          dataset: Default: what the model was trained on.
+          dataset_version: Default: the one of the training, or of another dataset the current one.
+          steps: Of the optimiser. Default 1000.
+          learning_rate: Peak of the schedule.
+          alpha: Weight of the value loss, as in train.
+          beta: Weight of the gradient loss, as in train.
+          certificate_boxes: How much to spend on the certificate; 0: none. Default 1000.
+          num_points: To rank and fit with. Default 2048.
+          seed: The same arguments give the same weights. Default 1.
+          into: The model that gets the new version, made if missing. Default: the same.
+          request_id: As in train.
+
+        Raises:
+          InvalidArgumentError: No plain network, a box beyond the domain, options out of range.
+          FailedPreconditionError: Nothing to prune, or no dataset to retrain on.
+        """
+        if isinstance(dataset, Dataset):
+            dataset = dataset.name
+        request = pruning.to_request(
+            model.name if isinstance(model, Model) else full_name("models", model),
+            model_id=into,
+            box=box,
+            parts=parts,
+            rule=rule,
+            compensation=compensation,
+            target={
+                "fraction": fraction,
+                "parameters": parameters,
+                "multiply_adds": multiply_adds,
+                "value_error": value_error,
+                "jacobian_error": jacobian_error,
+            },
+            retrain=retrain,
+            retraining={
+                "dataset": full_name("datasets", dataset) if dataset else None,
+                "dataset_version": dataset_version or None,
+                "steps": steps,
+                "learning_rate": learning_rate,
+                "alpha": alpha,
+                "beta": beta,
+            },
+            request_id=request_id,
+            input_threshold=input_threshold,
+            certificate_boxes=certificate_boxes,
+            num_points=num_points,
+            seed=seed,
+        )
+        return Job(self._connection, self._connection.call(self._connection.models.Prune, request))
 
     # ---- Programs -------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Jobs: follow a training, wait for its model, stop it."""
+"""Jobs: follow a training or pruning, wait for its model, stop it."""
 
 from __future__ import annotations
 
@@ -54,14 +54,24 @@ class Job:
         return self._message.attempt
 
     @property
+    def kind(self) -> str:
+        """One of "train" and "prune"."""
+        return records.enum_name(jobs_pb2.Job.Kind, self._message.kind)
+
+    @property
     def dataset(self) -> str:
-        """The name of the dataset that it reads."""
+        """The name of the dataset that it reads; empty if it reads none."""
         return self._message.dataset
 
     @property
     def model(self) -> str:
         """The name of the model, and once succeeded of the version that the job made."""
         return self._message.model
+
+    @property
+    def source_model(self) -> str:
+        """Of kind "prune": the name of the version that is pruned."""
+        return self._message.source_model
 
     @property
     def progress(self) -> reports.Progress | None:
@@ -150,7 +160,7 @@ class Job:
 
 def _show(progress: reports.Progress, bar: Any) -> None:
     """Moves the bar to where the job is: by epochs, or where there are none by percent."""
-    if progress.epochs > 0:
+    if progress.epochs > 0 and not progress.stage:
         done = progress.epoch.epoch
         bar.total = progress.epochs
     else:
@@ -162,6 +172,8 @@ def _show(progress: reports.Progress, bar: Any) -> None:
 
 
 def _describe(progress: reports.Progress) -> str:
+    if progress.stage:
+        return progress.stage
     if progress.epochs == 0:
         return _describe_trials(progress.leaderboard)
     epoch = progress.epoch

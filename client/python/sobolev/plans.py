@@ -66,6 +66,46 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Move:
+    """What is done next within a memory.
+
+    Attributes:
+      kind: "evaluate" (what factor `value` computes), "drop" (likewise) or "step".
+      value: A factor, counted from 1, or None.
+      step: A position among the steps, or None.
+      cost: Multiply-adds.
+      memory: Numbers held during the move.
+    """
+
+    kind: str
+    value: int | None
+    step: int | None
+    cost: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What plans take at the speeds measured on the server.
+
+    Attributes:
+      tangent_seconds, adjoint_seconds, product_seconds: For a multiply-add of each kind.
+      optimum_seconds: For a point, of the plan with the fewest multiply-adds.
+      fastest_seconds: Of the fastest plan.
+      fastest_cost: Its multiply-adds.
+      fastest_bracketing: That plan in a line.
+    """
+
+    tangent_seconds: float
+    adjoint_seconds: float
+    product_seconds: float
+    optimum_seconds: float
+    fastest_seconds: float
+    fastest_cost: int
+    fastest_bracketing: str
+
+
+@dataclass(frozen=True)
 class DerivativePlan:
     """An optimal plan for the Jacobian of a model; costs are multiply-adds for a point.
 
@@ -84,7 +124,12 @@ class DerivativePlan:
         or "of the core" behind it.
       timings: What they take on the server.
       makespan, makespan_lower_bound, proven_optimal: With several workers, when the plan ends, when
-        any plan ends at the earliest, and whether none is proven to end earlier; else None.
+        any plan ends at the earliest, and whether it is proven that none ends earlier; else None.
+        Within a memory the last says whether it is proven that none costs less.
+      moves: Within a memory, the plan move by move; else empty.
+      evaluation_cost, memory: Within a memory, what evaluations cost beside `cost`, and the most
+        that a move holds; else None.
+      calibrated: None with several workers, within a memory, and where measuring takes too long.
     """
 
     model: str
@@ -101,6 +146,10 @@ class DerivativePlan:
     makespan: int | None
     makespan_lower_bound: int | None
     proven_optimal: bool | None
+    moves: tuple[Move, ...]
+    evaluation_cost: int | None
+    memory: int | None
+    calibrated: Calibrated | None
 
 
 def from_message(message: models_pb2.DerivativePlan) -> DerivativePlan:
@@ -122,6 +171,32 @@ def from_message(message: models_pb2.DerivativePlan) -> DerivativePlan:
             message.makespan_lower_bound if message.HasField("makespan_lower_bound") else None
         ),
         proven_optimal=message.proven_optimal if message.HasField("proven_optimal") else None,
+        moves=tuple(_move(move) for move in message.moves),
+        evaluation_cost=message.evaluation_cost if message.HasField("evaluation_cost") else None,
+        memory=message.memory if message.HasField("memory") else None,
+        calibrated=_calibrated(message.calibrated) if message.HasField("calibrated") else None,
+    )
+
+
+def _move(move: models_pb2.DerivativePlan.Move) -> Move:
+    return Move(
+        kind=enum_name(models_pb2.DerivativePlan.Move.Kind, move.kind),
+        value=move.value if move.HasField("value") else None,
+        step=move.step if move.HasField("step") else None,
+        cost=move.cost,
+        memory=move.memory,
+    )
+
+
+def _calibrated(calibrated: models_pb2.DerivativePlan.Calibrated) -> Calibrated:
+    return Calibrated(
+        tangent_seconds=calibrated.tangent_seconds,
+        adjoint_seconds=calibrated.adjoint_seconds,
+        product_seconds=calibrated.product_seconds,
+        optimum_seconds=calibrated.optimum_seconds,
+        fastest_seconds=calibrated.fastest_seconds,
+        fastest_cost=calibrated.fastest_cost,
+        fastest_bracketing=calibrated.fastest_bracketing,
     )
 
 

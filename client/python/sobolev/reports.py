@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sobolev._stubs import jobs_pb2, models_pb2
+from sobolev._stubs import jobs_pb2, models_pb2, progress_pb2
 from sobolev.records import enum_name
 
 
@@ -183,7 +183,7 @@ class TrainingReport:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training job is.
+    """How far a job is.
 
     Attributes:
       epoch: The latest finished one.
@@ -192,6 +192,8 @@ class Progress:
       remaining_seconds: An estimate.
       leaderboard: What was tried so far, by score, the best first.
       fraction: The share of the work that is done, 0 to 1.
+      stage: What a pruning job is at, such as "retraining", whose epochs are those above; empty of
+        others.
     """
 
     epoch: Epoch
@@ -200,6 +202,7 @@ class Progress:
     remaining_seconds: float
     leaderboard: tuple[Trial, ...]
     fraction: float
+    stage: str
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,7 @@ class JobEvent:
     progress: Progress | None
 
 
-def from_epoch(record: models_pb2.EpochRecord) -> Epoch:
+def from_epoch(record: progress_pb2.EpochRecord) -> Epoch:
     """Epoch of a message."""
     return Epoch(
         epoch=record.epoch,
@@ -225,7 +228,7 @@ def from_epoch(record: models_pb2.EpochRecord) -> Epoch:
     )
 
 
-def from_errors(errors: models_pb2.ErrorReport) -> Errors:
+def from_errors(errors: progress_pb2.ErrorReport) -> Errors:
     """Errors of a message."""
     return Errors(
         value_rmse=tuple(errors.value_rmse),
@@ -236,17 +239,17 @@ def from_errors(errors: models_pb2.ErrorReport) -> Errors:
     )
 
 
-def _judged(errors: models_pb2.ErrorReport) -> Errors | None:
+def _judged(errors: progress_pb2.ErrorReport) -> Errors | None:
     """Errors of a message, which has none of any output if nothing was judged."""
     return from_errors(errors) if errors.value_rmse or errors.jacobian_rmse else None
 
 
-def from_trials(trials: Iterable[models_pb2.Trial]) -> tuple[Trial, ...]:
+def from_trials(trials: Iterable[progress_pb2.Trial]) -> tuple[Trial, ...]:
     """Trials of messages."""
     return tuple(
         Trial(
             recipe=trial.recipe,
-            state=enum_name(models_pb2.Trial.State, trial.state),
+            state=enum_name(progress_pb2.Trial.State, trial.state),
             validation=_judged(trial.validation),
             score=trial.score if _judged(trial.validation) else math.nan,
             work=trial.work,
@@ -312,6 +315,7 @@ def from_progress(progress: jobs_pb2.TrainingProgress) -> Progress:
         remaining_seconds=progress.remaining_seconds,
         leaderboard=from_trials(progress.leaderboard),
         fraction=progress.fraction,
+        stage=progress.stage,
     )
 
 

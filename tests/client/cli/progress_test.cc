@@ -68,6 +68,16 @@ client::JobEvent TrialEvent(int trials, double fraction) {
   return event;
 }
 
+TEST(ProgressTest, APruningTellsOfItsStage) {
+  client::TrainingProgress progress{.epoch = {.epoch = 7}, .epochs = 40, .leaderboard = {}};
+  progress.fraction = 0.5;
+  progress.stage = "retraining";
+  EXPECT_EQ(DescribeProgress(progress), "retraining, epoch 7/40");
+  progress.epochs = 0;
+  progress.stage = "certifying";
+  EXPECT_EQ(DescribeProgress(progress), "certifying");
+}
+
 TEST(ProgressTest, ASelectionTellsOfItsBestRecipe) {
   EXPECT_EQ(DescribeProgress(*TrialEvent(2, 0.4).progress),
             "40% of the effort  2 tried, best polynomial  held-out error: value 1%, Jacobian 2%  "

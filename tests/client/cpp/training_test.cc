@@ -1,4 +1,6 @@
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -363,6 +365,40 @@ TEST_F(TrainingTest, OptionsThatDoNotApplyAreRefused) {
   for (const TrainingSpec& spec : specs) {
     EXPECT_EQ(CodeOf([&] { client_.Train("d", spec); }), StatusCode::kInvalidArgument);
   }
+}
+
+TEST_F(TrainingTest, APrunedVersionSaysWhatWasRemovedAndWhatIsProved) {
+  const ModelVersion large =
+      client_.Train("d", {.hidden = {12, 12}, .epochs = 100}, {.model = "large"}).Wait();
+  const Job job = client_.Prune("large", {.fraction = 0.5,
+                                          .rule = PruningRule::kInterval,
+                                          .compensation = PruningCompensation::kMean,
+                                          .steps = 50,
+                                          .certificate_boxes = 100,
+                                          .model_id = "small"});
+  EXPECT_EQ(job.Get().kind, JobKind::kPrune);
+  EXPECT_EQ(job.Get().source_model, large.name);
+  const ModelVersion small = job.Wait();
+  EXPECT_EQ(small.name, "models/small/versions/1");
+  ASSERT_TRUE(small.pruning.has_value());
+  const PruningReport& report = *small.pruning;
+  EXPECT_EQ(report.source, large.name);
+  EXPECT_EQ(report.parts, PrunedParts::kVertices);
+  EXPECT_EQ(report.rule, PruningRule::kInterval);
+  EXPECT_EQ(report.compensation, PruningCompensation::kMean);
+  EXPECT_EQ(report.before.hidden, (std::vector<int>{12, 12}));
+  EXPECT_EQ(report.after.hidden, small.hidden);
+  EXPECT_EQ(report.removed_vertices, (std::vector<std::int64_t>{6, 6}));
+  EXPECT_EQ(report.inputs, (std::vector<std::string>{"a", "b"}));
+  ASSERT_TRUE(report.retraining && report.certificate && report.scratch_errors);
+  const Matrix point{{0.2}, {0.3}};
+  const Vector difference =
+      (client_.Predict(small.name, point).value - client_.Predict(large.name, point).value)
+          .cwiseAbs();
+  for (Index i = 0; i < 2; ++i) {
+    EXPECT_LE(difference[i], report.certificate->value.at(static_cast<std::size_t>(i)).proved);
+  }
+  EXPECT_EQ(CodeOf([&] { client_.Prune("large", {}); }), StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -23,6 +23,21 @@ def test_the_basket_example_shows_that_differentials_help(server):
     assert differential[1] < value_only[1] / 2
 
 
+def test_the_example_of_guarantees_prints_what_the_readme_shows(server):
+    path = "client/examples/guarantees.py"
+    text = (ROOT / "client" / "README.md").read_text()
+    shown = re.search(rf"<!-- printed by {path} -->\s*```\n(.*?)```", text, re.S)
+    result = subprocess.run(
+        [sys.executable, ROOT / path, server.grpc], capture_output=True, text=True, timeout=600
+    )
+    assert result.returncode == 0, result.stderr
+    number = re.compile(r"-?\d+\.\d*")
+    assert number.sub("#", result.stdout) == number.sub("#", shown[1])
+    # Weights are those of the machine's arithmetic; a last digit may differ.
+    for printed, expected in zip(number.findall(result.stdout), number.findall(shown[1])):
+        assert abs(float(printed) - float(expected)) < 0.11, result.stdout
+
+
 def test_the_readme_example_runs(server):
     text = (ROOT / "client" / "python" / "README.md").read_text()
     code = re.search(r"```python\n(.*?)```", text, re.S)

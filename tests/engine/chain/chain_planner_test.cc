@@ -51,17 +51,20 @@ class Theorem {
   Cost Compute(int j, int i) {
     const Cost m = chain_[j].m;
     const Cost n = chain_[i].n;
+    const Cost of_tangent = n * rules_.weights.tangent;
+    const Cost of_adjoint = m * rules_.weights.adjoint;
     if (i == j) {
       if (rules_.given_factors) return 0;
-      const Cost tangent = n * chain_[i].edges;
-      return AdjointAllowed(i, i) ? std::min(tangent, m * chain_[i].edges) : tangent;
+      const Cost tangent = of_tangent * chain_[i].edges;
+      return AdjointAllowed(i, i) ? std::min(tangent, of_adjoint * chain_[i].edges) : tangent;
     }
     Cost best = Cost::Saturated();
     for (int k = i; k < j; ++k) {
-      best = std::min(best, Of(j, k + 1) + Of(k, i) + m * chain_[k].m * n);
+      best = std::min(best,
+                      Of(j, k + 1) + Of(k, i) + m * chain_[k].m * n * Cost(rules_.weights.product));
       if (!rules_.propagate) continue;
-      best = std::min(best, Of(k, i) + n * Edges(k + 1, j));
-      if (AdjointAllowed(i, k)) best = std::min(best, Of(j, k + 1) + m * Edges(i, k));
+      best = std::min(best, Of(k, i) + of_tangent * Edges(k + 1, j));
+      if (AdjointAllowed(i, k)) best = std::min(best, Of(j, k + 1) + of_adjoint * Edges(i, k));
     }
     return best;
   }
@@ -72,7 +75,8 @@ class Theorem {
 };
 
 // Checks that every step makes what it says of what earlier steps made, and at that cost.
-void ExpectSound(const JacobianChain& chain, const ChainPlan& plan) {
+void ExpectSound(const JacobianChain& chain, const ChainPlan& plan,
+                 const ChainWeights& weights = {}) {
   ASSERT_FALSE(plan.steps.empty());
   EXPECT_EQ(plan.steps.back().first, 0);
   EXPECT_EQ(plan.steps.back().last, chain.size() - 1);
@@ -82,6 +86,7 @@ void ExpectSound(const JacobianChain& chain, const ChainPlan& plan) {
     const PlanStep& step = plan.steps[s];
     const Cost m = chain[step.last].m;
     const Cost n = chain[step.first].n;
+    const Cost weight = weights.Of(step.kind);
     const auto operand = [&](int place, int first, int last) {
       ASSERT_GE(place, 0);
       ASSERT_LT(place, static_cast<int>(s));
@@ -98,24 +103,24 @@ void ExpectSound(const JacobianChain& chain, const ChainPlan& plan) {
         EXPECT_EQ(step.cost, Cost(0));
         break;
       case StepKind::kAccumulateTangent:
-        EXPECT_EQ(step.cost, n * chain[step.first].edges);
+        EXPECT_EQ(step.cost, weight * n * chain[step.first].edges);
         break;
       case StepKind::kAccumulateAdjoint:
-        EXPECT_EQ(step.cost, m * chain[step.first].edges);
+        EXPECT_EQ(step.cost, weight * m * chain[step.first].edges);
         break;
       case StepKind::kTangent:
         operand(step.earlier, step.first, step.last - 1);
-        EXPECT_EQ(step.cost, n * chain[step.last].edges);
+        EXPECT_EQ(step.cost, weight * n * chain[step.last].edges);
         break;
       case StepKind::kAdjoint:
         operand(step.later, step.first + 1, step.last);
-        EXPECT_EQ(step.cost, m * chain[step.first].edges);
+        EXPECT_EQ(step.cost, weight * m * chain[step.first].edges);
         break;
       case StepKind::kProduct: {
         const int k = plan.steps[static_cast<std::size_t>(step.earlier)].last;
         operand(step.earlier, step.first, k);
         operand(step.later, k + 1, step.last);
-        EXPECT_EQ(step.cost, m * chain[k].m * n);
+        EXPECT_EQ(step.cost, weight * m * chain[k].m * n);
         break;
       }
     }
@@ -180,6 +185,9 @@ TEST(ChainPlannerTest, AgreesWithTheTheoremOnRandomChains) {
     const std::uint64_t max_size = seed % 3 == 0 ? 5 : seed % 3 == 1 ? 60'000 : 1'000'000'000;
     const JacobianChain chain = RandomChain(length, max_size, seed);
     std::vector<ChainRules> all{{}, {.given_factors = true, .propagate = false}};
+    all.push_back({.weights = {.tangent = 3, .adjoint = 5, .product = 1}});
+    all.push_back({.weights = {.tangent = 1, .adjoint = 1, .product = 200'000}});
+    all.push_back({.tape_memory = 9, .weights = {.tangent = 1, .adjoint = 2, .product = 30}});
     for (const ChainFactor& factor : chain.factors()) {
       all.push_back({.tape_memory = factor.edges});
       all.push_back({.tape_memory = factor.edges - 1});
@@ -187,7 +195,7 @@ TEST(ChainPlannerTest, AgreesWithTheTheoremOnRandomChains) {
     for (const ChainRules& rules : all) {
       const ChainPlan plan = PlanChain(chain, rules);
       ASSERT_EQ(plan.cost, Theorem(chain, rules).Of(length - 1, 0)) << "seed " << seed;
-      ExpectSound(chain, plan);
+      ExpectSound(chain, plan, rules.weights);
     }
   }
 }
@@ -200,6 +208,38 @@ TEST(ChainPlannerTest, ReproducesPublishedCostsUnderMemoryLimits) {
     EXPECT_NE(step.kind, StepKind::kAdjoint);
     EXPECT_NE(step.kind, StepKind::kAccumulateAdjoint);
   }
+}
+
+// The plan that is best with some weights is no better than another's best with that one's.
+TEST(ChainPlannerTest, WeightsChangeWhatIsBest) {
+  const ChainWeights weights{.tangent = 7, .adjoint = 9, .product = 1};
+  int changed = 0;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    const JacobianChain chain = RandomChain(8, 20, seed);
+    const ChainPlan plain = PlanChain(chain);
+    const ChainPlan weighted = PlanChain(chain, {.weights = weights});
+    EXPECT_EQ(CostWith(weighted, weights, weights), weighted.cost);
+    EXPECT_GE(CostWith(plain, {}, weights), weighted.cost);
+    EXPECT_GE(CostWith(weighted, weights, {}), plain.cost);
+    changed += CostWith(plain, {}, weights) > weighted.cost ? 1 : 0;
+  }
+  EXPECT_GT(changed, 0);
+}
+
+TEST(ChainPlannerTest, RefusesWeightsOutOfRange) {
+  const auto message = [](const ChainWeights& weights) -> std::string {
+    try {
+      PlanChain(RandomChain(3, 5, 1), {.weights = weights});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(message({.tangent = 0}), "weights.tangent: expected 1 to 1048576, got 0");
+  EXPECT_EQ(message({.adjoint = 1'048'577}), "weights.adjoint: expected 1 to 1048576, got 1048577");
+  EXPECT_EQ(message({.product = 0}), "weights.product: expected 1 to 1048576, got 0");
+  EXPECT_EQ(message({.product = 1'048'576}), "no error");
 }
 
 // Cormen, Leiserson, Rivest and Stein, Introduction to Algorithms, section 15.2.

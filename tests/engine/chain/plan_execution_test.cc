@@ -1,10 +1,17 @@
 #include "engine/chain/plan_execution.h"
 
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/task_arena.h>
 
+#include "engine/base/error.h"
 #include "engine/base/rng.h"
 #include "engine/chain/chain_planner.h"
 #include "engine/chain/jacobian_chain.h"
@@ -43,7 +50,7 @@ class Tape {
     return {static_cast<std::uint64_t>(n_), static_cast<std::uint64_t>(m_), edges_.size()};
   }
 
-  LinearisedFactor Linearised(std::uint64_t& counted) const {
+  LinearisedFactor Linearised(std::atomic<std::uint64_t>& counted) const {
     return {.n = n_,
             .m = m_,
             .tangents =
@@ -101,7 +108,7 @@ TEST(PlanExecutionTest, AllPlansAgreeAndCostWhatTheySay) {
     std::vector<Tape> tapes;
     std::vector<ChainFactor> factors;
     std::vector<LinearisedFactor> linearised;
-    std::uint64_t counted = 0;
+    std::atomic<std::uint64_t> counted = 0;
     Index n = 1 + static_cast<Index>(rng.Below(6));
     tapes.reserve(static_cast<std::size_t>(length));
     for (int f = 0; f < length; ++f) {
@@ -127,7 +134,8 @@ TEST(PlanExecutionTest, AllPlansAgreeAndCostWhatTheySay) {
     for (const ChainPlan& plan : plans) {
       counted = 0;
       const Matrix J = ExecutePlan(plan, linearised, kPoints);
-      EXPECT_EQ(Cost(counted), Cost(kPoints) * (plan.cost.To64() - CountProducts(chain, plan)));
+      EXPECT_EQ(Cost(counted.load()),
+                Cost(kPoints) * (plan.cost.To64() - CountProducts(chain, plan)));
       ASSERT_EQ(J.rows(), inputs);
       const Index m = linearised.back().m;
       for (Index s = 0; s < kPoints; ++s) {
@@ -137,6 +145,94 @@ TEST(PlanExecutionTest, AllPlansAgreeAndCostWhatTheySay) {
       }
     }
   }
+}
+
+// A chain of tapes whose best plan for several workers has products of two large operands.
+struct WideChain {
+  static constexpr Index kPoints = 8000;
+
+  explicit WideChain(std::uint64_t seed) {
+    Rng rng(seed);
+    const std::vector<Index> sizes{20, 30, 2, 30, 3, 30, 20};
+    tapes.reserve(sizes.size());
+    for (std::size_t f = 0; f + 1 < sizes.size(); ++f) {
+      tapes.emplace_back(sizes[f], sizes[f + 1], kPoints, rng);
+      factors.push_back(tapes.back().factor());
+      linearised.push_back(tapes.back().Linearised(counted));
+    }
+  }
+
+  std::atomic<std::uint64_t> counted = 0;
+  std::vector<Tape> tapes;
+  std::vector<ChainFactor> factors;
+  std::vector<LinearisedFactor> linearised;
+};
+
+// The most multiply-adds for a point that can be done beside at least as many others.
+std::uint64_t WorkBeside(const ChainPlan& plan) {
+  std::vector<std::uint64_t> work;
+  std::uint64_t most = 0;
+  for (const PlanStep& step : plan.steps) {
+    work.push_back(step.cost.To64());
+    for (const int operand : {step.later, step.earlier}) {
+      if (operand >= 0) work.back() += work[static_cast<std::size_t>(operand)];
+    }
+    if (step.later < 0 || step.earlier < 0) continue;
+    most = std::max(most, std::min(work[static_cast<std::size_t>(step.later)],
+                                   work[static_cast<std::size_t>(step.earlier)]));
+  }
+  return most;
+}
+
+TEST(PlanExecutionTest, ThreadsChangeNeitherBitsNorCounts) {
+  const oneapi::tbb::global_control more(oneapi::tbb::global_control::max_allowed_parallelism, 4);
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    WideChain wide(seed);
+    const JacobianChain chain(wide.factors);
+    for (const int workers : {1, 4}) {
+      const ChainPlan plan = PlanScheduled(chain, workers).plan;
+      const std::uint64_t predicted =
+          WideChain::kPoints * (plan.cost.To64() - CountProducts(chain, plan));
+      // Enough that another thread takes it.
+      EXPECT_GT(WorkBeside(plan) * WideChain::kPoints, std::uint64_t{1} << 18);
+      Matrix alone;
+      for (int threads = 1; threads <= 4; ++threads) {
+        wide.counted = 0;
+        oneapi::tbb::task_arena arena(threads);
+        const Matrix J =
+            arena.execute([&] { return ExecutePlan(plan, wide.linearised, WideChain::kPoints); });
+        EXPECT_EQ(wide.counted.load(), predicted);
+        if (threads == 1) alone = J;
+        EXPECT_TRUE((J.array() == alone.array()).all()) << "seed " << seed << ", " << threads;
+      }
+    }
+  }
+}
+
+TEST(PlanExecutionTest, CanBeCancelledOnSeveralThreads) {
+  const oneapi::tbb::global_control more(oneapi::tbb::global_control::max_allowed_parallelism, 4);
+  WideChain wide(1);
+  const ChainPlan plan = PlanChain(JacobianChain(wide.factors));
+  std::stop_source stop;
+  const auto tangents = wide.linearised[0].tangents;
+  const auto adjoints = wide.linearised[0].adjoints;
+  wide.linearised[0].tangents = [&](const ConstMatrixMap& U_dot, Index p, double* Y_dot) {
+    stop.request_stop();
+    tangents(U_dot, p, Y_dot);
+  };
+  wide.linearised[0].adjoints = [&](const ConstMatrixMap& Y_bar, Index q, double* U_bar) {
+    stop.request_stop();
+    adjoints(Y_bar, q, U_bar);
+  };
+  oneapi::tbb::task_arena arena(4);
+  arena.execute([&] {
+    try {
+      ExecutePlan(plan, wide.linearised, WideChain::kPoints, stop.get_token());
+      FAIL() << "expected an error";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kCancelled);
+    }
+  });
 }
 
 }  // namespace

@@ -38,23 +38,29 @@ void ExpectSound(const ChainPlan& plan, const Schedule& schedule, int workers) {
 }
 
 // All plans for F'_{j,i}, spelled out.
-std::vector<std::vector<PlanStep>> AllPlans(const JacobianChain& chain, int j, int i) {
+std::vector<std::vector<PlanStep>> AllPlans(const JacobianChain& chain, int j, int i,
+                                            const ChainWeights& weights = {}) {
   const Cost m = chain[j].m;
   const Cost n = chain[i].n;
   std::vector<std::vector<PlanStep>> plans;
   if (i == j) {
-    plans.push_back({{.first = i, .last = i, .cost = std::min(m, n) * chain[i].edges}});
+    const Cost of_direction = std::min(m * Cost(weights.adjoint), n * Cost(weights.tangent));
+    plans.push_back({{.first = i, .last = i, .cost = of_direction * chain[i].edges}});
     return plans;
   }
   const auto root = [&](StepKind kind, Cost cost, std::vector<PlanStep> steps, int later,
                         int earlier) {
-    steps.push_back(
-        {.kind = kind, .first = i, .last = j, .later = later, .earlier = earlier, .cost = cost});
+    steps.push_back({.kind = kind,
+                     .first = i,
+                     .last = j,
+                     .later = later,
+                     .earlier = earlier,
+                     .cost = cost * Cost(weights.Of(kind))});
     plans.push_back(std::move(steps));
   };
   for (int k = i; k < j; ++k) {
-    for (const auto& later : AllPlans(chain, j, k + 1)) {
-      for (const auto& earlier : AllPlans(chain, k, i)) {
+    for (const auto& later : AllPlans(chain, j, k + 1, weights)) {
+      for (const auto& earlier : AllPlans(chain, k, i, weights)) {
         std::vector<PlanStep> steps = later;
         const int shift = static_cast<int>(later.size());
         for (PlanStep step : earlier) {
@@ -67,11 +73,11 @@ std::vector<std::vector<PlanStep>> AllPlans(const JacobianChain& chain, int j, i
       }
     }
   }
-  for (const auto& earlier : AllPlans(chain, j - 1, i)) {
+  for (const auto& earlier : AllPlans(chain, j - 1, i, weights)) {
     root(StepKind::kTangent, n * Cost(chain[j].edges), earlier, -1,
          static_cast<int>(earlier.size()) - 1);
   }
-  for (const auto& later : AllPlans(chain, j, i + 1)) {
+  for (const auto& later : AllPlans(chain, j, i + 1, weights)) {
     root(StepKind::kAdjoint, m * Cost(chain[i].edges), later, static_cast<int>(later.size()) - 1,
          -1);
   }
@@ -116,13 +122,15 @@ TEST(ScheduledPlannerTest, FindsTheEarliestEndOfAll) {
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     const int length = 1 + static_cast<int>(seed % 4);
     const JacobianChain chain = RandomChain(length, 8, seed);
+    const ChainWeights weights =
+        seed % 2 == 0 ? ChainWeights{} : ChainWeights{.tangent = 4, .adjoint = 7, .product = 1};
     for (int workers = 1; workers <= 3; ++workers) {
       std::uint64_t best = UINT64_MAX;
-      for (const auto& steps : AllPlans(chain, length - 1, 0)) {
+      for (const auto& steps : AllPlans(chain, length - 1, 0, weights)) {
         if (steps.size() > 6 && workers == 3) continue;  // Too many orders to try.
         best = std::min(best, BruteForce(steps, workers));
       }
-      const ScheduledPlan plan = PlanScheduled(chain, workers);
+      const ScheduledPlan plan = PlanScheduled(chain, workers, {.weights = weights});
       EXPECT_TRUE(plan.optimal);
       EXPECT_EQ(plan.lower_bound, plan.schedule.makespan);
       if (length < 4 || workers < 3) {

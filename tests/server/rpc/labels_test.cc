@@ -16,9 +16,9 @@
 
 #include "engine/base/error.h"
 #include "proto/wire/crc32c.h"
-#include "server/rpc/sample_block.h"
-#include "server/rpc/sample_checks.h"
-#include "server/rpc/wire_arrays.h"
+#include "server/convert/sample_block.h"
+#include "server/convert/sample_checks.h"
+#include "server/convert/wire_arrays.h"
 
 namespace sobolev::server {
 namespace {

@@ -255,7 +255,7 @@ TEST_F(DatasetStoreTest, ADatasetThatAnUnfinishedJobReadsIsNotDeleted) {
   EXPECT_THAT(ExpectError(ErrorCode::kFailedPrecondition, "DATASET_IN_USE",
                           [&] { store().DeleteDataset("d"); }),
               HasSubstr(job.id));
-  store().ClaimJob();
+  store().ClaimJob(JobPool::kCompute);
   ExpectError(ErrorCode::kFailedPrecondition, "DATASET_IN_USE",
               [&] { store().DeleteDataset("d"); });
   store().FailJob({.job_id = job.id, .epoch = 1}, {});

@@ -166,7 +166,7 @@ class FaultTest : public StoreTest {
                          .dataset_version = 1,
                          .model_id = "m",
                          .request_id = "r"});
-      const std::optional<JobRecord> job = store().ClaimJob();
+      const std::optional<JobRecord> job = store().ClaimJob(JobPool::kCompute);
       if (!job) return outcome;
       const Lease lease{.job_id = job->id, .epoch = job->lease_epoch};
       running_ = lease;
@@ -448,7 +448,7 @@ TEST_F(PowerCutTest, WhatWasAcknowledgedSurvivesAPowerCutAtOnce) {
     for (std::size_t i = 0; i < 5; ++i) ExpectBlock(*snapshot, i, blocks[i]);
   }
   store().CreateJob({.dataset_id = "d", .dataset_uid = dataset.uid, .model_id = "m"});
-  const JobRecord job = *store().ClaimJob();
+  const JobRecord job = *store().ClaimJob(JobPool::kCompute);
   const Lease lease{.job_id = job.id, .epoch = job.lease_epoch};
   for (const char* state : {"first", "second"}) {
     store().SaveCheckpoint(lease, state, 1);

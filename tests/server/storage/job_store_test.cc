@@ -8,6 +8,8 @@
 
 #include <gmock/gmock.h>
 
+#include "server/storage/schema.h"
+#include "server/storage/sqlite.h"
 #include "tests/server/storage/store_testing.h"
 
 namespace sobolev::server {
@@ -43,7 +45,7 @@ class JobStoreTest : public StoreTest {
                               .request_id = request_id});
   }
   Lease Claim() {
-    const std::optional<JobRecord> job = store().ClaimJob();
+    const std::optional<JobRecord> job = store().ClaimJob(JobPool::kCompute);
     EXPECT_TRUE(job);
     return {.job_id = job->id, .epoch = job->lease_epoch};
   }
@@ -100,6 +102,41 @@ TEST_F(JobStoreTest, AJobNeedsItsDataset) {
   ExpectError(ErrorCode::kNotFound, "NOT_FOUND", [&] { Submit(); });
 }
 
+TEST_F(JobStoreTest, AJobMayStartFromAModelVersionAndReadNoDataset) {
+  const JobRecord job = store().CreateJob(
+      {.source_model_id = "large", .source_model_version = 7, .model_id = "small", .spec = "spec"});
+  CrashAndOpen();
+  const JobRecord found = store().GetJob(job.id);
+  EXPECT_EQ(found.kind, JobKind::kTrain);
+  EXPECT_EQ(found.source_model_id, "large");
+  EXPECT_EQ(found.source_model_version, 7);
+  EXPECT_EQ(found.dataset_id, "");
+}
+
+// A store as it was before jobs had kinds: its jobs are trainings, and go on.
+TEST_F(JobStoreTest, JobsOfAnOldStoreAreTrainings) {
+  store_.reset();
+  for (const char* file : {"metadata.sqlite", "metadata.sqlite-wal", "metadata.sqlite-shm"}) {
+    fs::remove(data_dir_ + "/" + file);
+  }
+  {
+    Database db(data_dir_ + "/metadata.sqlite", Database::Mode::kReadWrite);
+    MigrateSchema(db, 3);
+    db.Execute(
+        "INSERT INTO jobs (id, state, dataset_id, dataset_uid, dataset_version, model_id, spec,"
+        "                  request_id, create_micros) "
+        "VALUES ('old', 0, 'd', 'uid', 3, 'm', x'00', 'r', 1)");
+  }
+  Open();
+  const std::optional<JobRecord> job = store().ClaimJob(JobPool::kCompute);
+  ASSERT_TRUE(job);
+  EXPECT_EQ(job->id, "old");
+  EXPECT_EQ(job->kind, JobKind::kTrain);
+  EXPECT_EQ(job->dataset_version, 3);
+  EXPECT_EQ(job->source_model_id, "");
+  EXPECT_EQ(job->source_model_version, 0);
+}
+
 TEST_F(JobStoreTest, UnknownJobsAreNotFound) {
   ExpectError(ErrorCode::kNotFound, "NOT_FOUND", [&] { store().GetJob("j"); });
   ExpectError(ErrorCode::kNotFound, "NOT_FOUND", [&] { store().RequestCancel("j"); });
@@ -112,8 +149,8 @@ TEST_F(JobStoreTest, JobsAreClaimedOldestFirstAndListedNewestFirst) {
   const std::string a = Submit().id;
   const std::string b = Submit().id;
   const std::string c = Submit().id;
-  EXPECT_EQ(store().ClaimJob()->id, a);
-  EXPECT_EQ(store().ClaimJob()->id, b);
+  EXPECT_EQ(store().ClaimJob(JobPool::kCompute)->id, a);
+  EXPECT_EQ(store().ClaimJob(JobPool::kCompute)->id, b);
   const auto ids = [&](const std::string& before) {
     std::vector<std::string> result;
     for (const JobRecord& job : store().ListJobs(before, 2)) result.push_back(job.id);
@@ -125,13 +162,13 @@ TEST_F(JobStoreTest, JobsAreClaimedOldestFirstAndListedNewestFirst) {
   std::vector<std::int64_t> counts;
   for (const auto& [state, count] : store().CountJobs()) counts.push_back(count);
   EXPECT_THAT(counts, ElementsAre(1, 2, 0, 0, 0));
-  EXPECT_EQ(store().ClaimJob()->id, c);
-  EXPECT_FALSE(store().ClaimJob());
+  EXPECT_EQ(store().ClaimJob(JobPool::kCompute)->id, c);
+  EXPECT_FALSE(store().ClaimJob(JobPool::kCompute));
 }
 
 TEST_F(JobStoreTest, AClaimStartsTheJobUnderANewLease) {
   Submit();
-  const std::optional<JobRecord> job = store().ClaimJob();
+  const std::optional<JobRecord> job = store().ClaimJob(JobPool::kCompute);
   ASSERT_TRUE(job);
   EXPECT_EQ(job->state, JobState::kRunning);
   EXPECT_EQ(job->attempt, 1);
@@ -139,7 +176,7 @@ TEST_F(JobStoreTest, AClaimStartsTheJobUnderANewLease) {
   EXPECT_GT(job->start_micros, 0);
   store().ReleaseJob({.job_id = job->id, .epoch = 1});
   EXPECT_EQ(store().GetJob(job->id).state, JobState::kQueued);
-  const std::optional<JobRecord> again = store().ClaimJob();
+  const std::optional<JobRecord> again = store().ClaimJob(JobPool::kCompute);
   EXPECT_EQ(again->id, job->id);
   EXPECT_EQ(again->attempt, 2);
   EXPECT_EQ(again->lease_epoch, 2);
@@ -178,7 +215,7 @@ TEST_F(JobStoreTest, CancellingAQueuedJobEndsItAtOnce) {
   EXPECT_EQ(job.state, JobState::kCancelled);
   EXPECT_TRUE(job.cancel_requested);
   EXPECT_GT(job.end_micros, 0);
-  EXPECT_FALSE(store().ClaimJob());
+  EXPECT_FALSE(store().ClaimJob(JobPool::kCompute));
   EXPECT_THAT(States(id), ElementsAre(JobState::kQueued, JobState::kCancelled));
 }
 
@@ -391,7 +428,7 @@ TEST_F(JobStoreTest, AJobThatWasRunningInACrashIsQueuedAgain) {
   EXPECT_EQ(store().GetJob(lease.job_id).state, JobState::kQueued);
   ExpectError(ErrorCode::kFailedPrecondition, "LEASE_LOST",
               [&] { store().SaveCheckpoint(lease, "s", 1); });
-  EXPECT_EQ(store().ClaimJob()->attempt, 2);
+  EXPECT_EQ(store().ClaimJob(JobPool::kCompute)->attempt, 2);
 }
 
 TEST_F(JobStoreTest, AJobThatIsRunningInEveryCrashFails) {

@@ -27,7 +27,7 @@ class ModelStoreTest : public StoreTest {
   ModelVersionRecord Publish(const std::string& model_id, const std::string& weights) {
     const DatasetRecord dataset = store().CreateDataset("d", "schema", kInputs, kOutputs);
     store().CreateJob({.dataset_id = "d", .dataset_uid = dataset.uid, .model_id = model_id});
-    const JobRecord job = *store().ClaimJob();
+    const JobRecord job = *store().ClaimJob(JobPool::kCompute);
     return store().CompleteJob({.job_id = job.id, .epoch = job.lease_epoch}, weights,
                                [](std::int64_t version, const ModelVersionRecord* newest) {
                                  return (newest == nullptr ? "" : newest->description + ", ") +

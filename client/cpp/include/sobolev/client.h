@@ -20,8 +20,10 @@
 #include <string>
 #include <vector>
 
+#include <sobolev/guarantees.h>
 #include <sobolev/plans.h>
 #include <sobolev/programs.h>
+#include <sobolev/pruning.h>
 #include <sobolev/rpc_error.h>
 #include <sobolev/types.h>
 #include <sobolev/uploader.h>
@@ -133,11 +135,26 @@ class Client {
   // How the Jacobian of a model version is made with the fewest multiply-adds.
   DerivativePlan PlanDerivatives(const std::string& model, const PlanOptions& options = {}) const;
 
+  // Queues a job that makes a smaller version of a network, and returns at once.
+  Job Prune(const std::string& model, const PruneOptions& options) const;
+
   // ---- Prediction ----
   // At the N columns of X (n×N), by the model's newest version or by the version named. One message
   // each way: split batches whose values and derivatives pass the message limit.
   Prediction Predict(const std::string& model, const ConstMatrixRef& X,
                      const Quantities& quantities = {}, const PredictionBlock& block = {}) const;
+
+  // ---- Guarantees ----
+  // Of a model, or of a program where the name is "programs/{program}".
+  //
+  // No value and no derivative in the box is outside; with compare_to, no difference of them.
+  Bounds Bound(const std::string& function, const BoundOptions& options = {}) const;
+  // On which part of the box all conditions provably hold.
+  Certificate Certify(const std::string& function, const Conditions& conditions,
+                      const CertifyOptions& options = {}) const;
+  // Which inputs, units of a network and operations of a program matter over the box.
+  Significance AnalyzeSignificance(const std::string& function,
+                                   const SignificanceOptions& options = {}) const;
 
   // ---- Programs ----
   // Returns the existing program if it has the same source. Throws RpcError(kInvalidArgument) with

@@ -13,6 +13,8 @@ namespace sobolev::client {
 struct PlanOptions {
   // Adjoints only through factors with at most that many edges.
   std::optional<std::int64_t> tape_memory = {};
+  // At most that many numbers of values, Jacobians and tapes at a time; not with the two others.
+  std::optional<std::int64_t> memory = {};
   // With several, the plan that ends first instead of the one with the least work.
   int workers = 1;
 };
@@ -44,6 +46,29 @@ struct DerivativePlan {
     std::optional<int> worker;  // With several workers.
     std::optional<std::int64_t> start;
   };
+  // What is done next within a memory.
+  struct Move {
+    enum class Kind {
+      kEvaluate,  // What factor `value` computes.
+      kDrop,      // Likewise.
+      kStep
+    };
+    Kind kind = Kind::kStep;
+    std::optional<int> value;  // A factor, counted from 1.
+    std::optional<int> step;   // A position in `steps`.
+    std::int64_t cost = 0;
+    std::int64_t memory = 0;  // Numbers held during the move.
+  };
+  // What plans take at the speeds measured on the server.
+  struct Calibrated {
+    double tangent_seconds = 0;  // For a multiply-add.
+    double adjoint_seconds = 0;
+    double product_seconds = 0;
+    double optimum_seconds = 0;  // For a point, of the plan with the fewest multiply-adds.
+    double fastest_seconds = 0;  // Of the fastest.
+    std::int64_t fastest_cost = 0;
+    std::string fastest_bracketing;
+  };
   struct Timing {
     std::string mode;  // "predict", "tangents" or "adjoints".
     std::int64_t cost = 0;
@@ -62,7 +87,12 @@ struct DerivativePlan {
   std::string bracketing;
   std::string method;  // How Predict makes Jacobians.
   std::vector<Timing> timings;
-  // With several workers.
+  std::optional<Calibrated> calibrated;  // Neither with several workers nor within a memory.
+  // Within a memory.
+  std::vector<Move> moves;
+  std::optional<std::int64_t> evaluation_cost;  // Beside `cost`.
+  std::optional<std::int64_t> memory;           // The most that a move holds.
+  // With several workers; the last also within a memory.
   std::optional<std::int64_t> makespan;
   std::optional<std::int64_t> makespan_lower_bound;
   std::optional<bool> proven_optimal;

@@ -226,6 +226,7 @@ struct TrainingProgress {
   double remaining_seconds = 0;
   std::vector<Trial> leaderboard;  // As in the report.
   double fraction = 0;             // Of the work, 0 to 1.
+  std::string stage;               // Of a pruning, such as "retraining"; empty of others.
 };
 
 }  // namespace sobolev::client

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <Eigen/Core>
+#include <sobolev/pruning.h>
 #include <sobolev/training.h>
 
 namespace sobolev::client {
@@ -45,12 +46,6 @@ struct Schema {
   bool allow_missing_derivatives = false;
 
   bool operator==(const Schema&) const = default;
-};
-
-// A closed interval.
-struct Range {
-  double min = 0;
-  double max = 0;
 };
 
 struct DatasetStatistics {
@@ -113,17 +108,21 @@ inline bool IsTerminal(JobState state) {
          state == JobState::kCancelled;
 }
 
+enum class JobKind { kUnknown, kTrain, kPrune };
+
 struct JobStatus {
   std::string name;  // "jobs/{id}"
+  JobKind kind = JobKind::kUnknown;
   JobState state = JobState::kUnknown;
   std::string error_code;  // With kFailed: a gRPC code such as "INTERNAL", ...
   std::string error_reason;
   std::string error_message;
   bool cancel_requested = false;
-  int attempt = 0;  // Times started.
-  std::string dataset;
+  int attempt = 0;      // Times started.
+  std::string dataset;  // Empty if it reads none.
   std::int64_t dataset_version = 0;
-  std::string model;  // With kSucceeded "models/{id}/versions/{n}", else "models/{id}".
+  std::string source_model;  // With kPrune, the version that is pruned.
+  std::string model;         // With kSucceeded "models/{id}/versions/{n}", else "models/{id}".
   TrainingProgress progress;
   Time create_time;
   Time start_time;
@@ -193,8 +192,9 @@ struct ModelVersion {
   std::vector<Range> domain;
   std::int64_t parameter_count = 0;  // Weights, biases or coefficients.
   std::string weights_sha256;
-  TrainingReport report;  // Empty with kPipeline.
-  Pipeline pipeline;      // With kPipeline, all defaults filled in and versions pinned.
+  TrainingReport report;                 // Empty with kPipeline.
+  std::optional<PruningReport> pruning;  // Of versions that pruning made.
+  Pipeline pipeline;  // With kPipeline, all defaults filled in and versions pinned.
   Time create_time;
 };
 

@@ -12,40 +12,46 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
-from . import models_pb2 as sobolev_dot_v1_dot_models__pb2
+from . import progress_pb2 as sobolev_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sobolev/v1/jobs.proto\x12\nsobolev.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sobolev/v1/models.proto\"\xd4\x04\n\x03Job\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.sobolev.v1.Job.Kind\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.sobolev.v1.Job.State\x12#\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x14.sobolev.v1.JobError\x12\x18\n\x10\x63\x61ncel_requested\x18\x05 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x0f\n\x07\x64\x61taset\x18\x07 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x08 \x01(\x03\x12\r\n\x05model\x18\t \x01(\t\x12.\n\x08progress\x18\n \x01(\x0b\x32\x1c.sobolev.v1.TrainingProgress\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_TRAIN\x10\x01\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\"9\n\x08JobError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xbb\x01\n\x10TrainingProgress\x12&\n\x05\x65poch\x18\x01 \x01(\x0b\x32\x17.sobolev.v1.EpochRecord\x12\x0e\n\x06\x65pochs\x18\x02 \x01(\x05\x12\x1a\n\x12samples_per_second\x18\x03 \x01(\x01\x12\x19\n\x11remaining_seconds\x18\x04 \x01(\x01\x12&\n\x0bleaderboard\x18\x05 \x03(\x0b\x32\x11.sobolev.v1.Trial\x12\x10\n\x08\x66raction\x18\x06 \x01(\x01\"\x9a\x01\n\x08JobEvent\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.sobolev.v1.Job.State\x12.\n\x08progress\x18\x04 \x01(\x0b\x32\x1c.sobolev.v1.TrainingProgress\"\x1d\n\rGetJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x10ListJobsResponse\x12\x1d\n\x04jobs\x18\x01 \x03(\x0b\x32\x0f.sobolev.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x0fWatchJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x66ter_event\x18\x02 \x01(\x03\"U\n\x10WatchJobResponse\x12#\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x14.sobolev.v1.JobEvent\x12\x1c\n\x03job\x18\x02 \x01(\x0b\x32\x0f.sobolev.v1.Job\" \n\x10\x43\x61ncelJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t2\x8e\x02\n\nJobService\x12\x34\n\x06GetJob\x12\x19.sobolev.v1.GetJobRequest\x1a\x0f.sobolev.v1.Job\x12\x45\n\x08ListJobs\x12\x1b.sobolev.v1.ListJobsRequest\x1a\x1c.sobolev.v1.ListJobsResponse\x12G\n\x08WatchJob\x12\x1b.sobolev.v1.WatchJobRequest\x1a\x1c.sobolev.v1.WatchJobResponse0\x01\x12:\n\tCancelJob\x12\x1c.sobolev.v1.CancelJobRequest\x1a\x0f.sobolev.v1.Jobb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sobolev/v1/jobs.proto\x12\nsobolev.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19sobolev/v1/progress.proto\"\x8b\x05\n\x03Job\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.sobolev.v1.Job.Kind\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.sobolev.v1.Job.State\x12#\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x14.sobolev.v1.JobError\x12\x18\n\x10\x63\x61ncel_requested\x18\x05 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x0f\n\x07\x64\x61taset\x18\x07 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x08 \x01(\x03\x12\r\n\x05model\x18\t \x01(\t\x12.\n\x08progress\x18\n \x01(\x0b\x32\x1c.sobolev.v1.TrainingProgress\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0csource_model\x18\x0e \x01(\t\"M\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_TRAIN\x10\x01\x12\x0e\n\nKIND_PRUNE\x10\x02\x12\x0f\n\x0bKIND_SAMPLE\x10\x03\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\"9\n\x08JobError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xfa\x01\n\x10TrainingProgress\x12&\n\x05\x65poch\x18\x01 \x01(\x0b\x32\x17.sobolev.v1.EpochRecord\x12\x0e\n\x06\x65pochs\x18\x02 \x01(\x05\x12\x1a\n\x12samples_per_second\x18\x03 \x01(\x01\x12\x19\n\x11remaining_seconds\x18\x04 \x01(\x01\x12&\n\x0bleaderboard\x18\x05 \x03(\x0b\x32\x11.sobolev.v1.Trial\x12\x10\n\x08\x66raction\x18\x06 \x01(\x01\x12\r\n\x05stage\x18\x07 \x01(\t\x12.\n\x08sampling\x18\x08 \x01(\x0b\x32\x1c.sobolev.v1.SamplingProgress\"b\n\x0eSamplingCounts\x12\x0e\n\x06queued\x18\x01 \x01(\x03\x12\x0e\n\x06leased\x18\x02 \x01(\x03\x12\x0c\n\x04\x64one\x18\x03 \x01(\x03\x12\x12\n\ninfeasible\x18\x04 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x03\"\xb0\x01\n\rSamplingRound\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x13\n\x0b\x65valuations\x18\x02 \x01(\x03\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x13\n\x0bvalue_error\x18\x04 \x01(\x01\x12\x16\n\x0egradient_error\x18\x05 \x01(\x01\x12\x0c\n\x04\x63ost\x18\x06 \x01(\x01\x12(\n\x04time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"v\n\x10SamplingProgress\x12*\n\x06\x63ounts\x18\x01 \x01(\x0b\x32\x1a.sobolev.v1.SamplingCounts\x12\x0c\n\x04\x63ost\x18\x02 \x01(\x01\x12(\n\x05round\x18\x03 \x01(\x0b\x32\x19.sobolev.v1.SamplingRound\"\x9a\x01\n\x08JobEvent\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.sobolev.v1.Job.State\x12.\n\x08progress\x18\x04 \x01(\x0b\x32\x1c.sobolev.v1.TrainingProgress\"\x1d\n\rGetJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x10ListJobsResponse\x12\x1d\n\x04jobs\x18\x01 \x03(\x0b\x32\x0f.sobolev.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x0fWatchJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x66ter_event\x18\x02 \x01(\x03\"U\n\x10WatchJobResponse\x12#\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x14.sobolev.v1.JobEvent\x12\x1c\n\x03job\x18\x02 \x01(\x0b\x32\x0f.sobolev.v1.Job\" \n\x10\x43\x61ncelJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t2\x8e\x02\n\nJobService\x12\x34\n\x06GetJob\x12\x19.sobolev.v1.GetJobRequest\x1a\x0f.sobolev.v1.Job\x12\x45\n\x08ListJobs\x12\x1b.sobolev.v1.ListJobsRequest\x1a\x1c.sobolev.v1.ListJobsResponse\x12G\n\x08WatchJob\x12\x1b.sobolev.v1.WatchJobRequest\x1a\x1c.sobolev.v1.WatchJobResponse0\x01\x12:\n\tCancelJob\x12\x1c.sobolev.v1.CancelJobRequest\x1a\x0f.sobolev.v1.Jobb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sobolev.v1.jobs_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _JOB._serialized_start=96
-  _JOB._serialized_end=692
-  _JOB_KIND._serialized_start=519
-  _JOB_KIND._serialized_end=563
-  _JOB_STATE._serialized_start=565
-  _JOB_STATE._serialized_end=692
-  _JOBERROR._serialized_start=694
-  _JOBERROR._serialized_end=751
-  _TRAININGPROGRESS._serialized_start=754
-  _TRAININGPROGRESS._serialized_end=941
-  _JOBEVENT._serialized_start=944
-  _JOBEVENT._serialized_end=1098
-  _GETJOBREQUEST._serialized_start=1100
-  _GETJOBREQUEST._serialized_end=1129
-  _LISTJOBSREQUEST._serialized_start=1131
-  _LISTJOBSREQUEST._serialized_end=1187
-  _LISTJOBSRESPONSE._serialized_start=1189
-  _LISTJOBSRESPONSE._serialized_end=1263
-  _WATCHJOBREQUEST._serialized_start=1265
-  _WATCHJOBREQUEST._serialized_end=1317
-  _WATCHJOBRESPONSE._serialized_start=1319
-  _WATCHJOBRESPONSE._serialized_end=1404
-  _CANCELJOBREQUEST._serialized_start=1406
-  _CANCELJOBREQUEST._serialized_end=1438
-  _JOBSERVICE._serialized_start=1441
-  _JOBSERVICE._serialized_end=1711
+  _JOB._serialized_start=98
+  _JOB._serialized_end=749
+  _JOB_KIND._serialized_start=543
+  _JOB_KIND._serialized_end=620
+  _JOB_STATE._serialized_start=622
+  _JOB_STATE._serialized_end=749
+  _JOBERROR._serialized_start=751
+  _JOBERROR._serialized_end=808
+  _TRAININGPROGRESS._serialized_start=811
+  _TRAININGPROGRESS._serialized_end=1061
+  _SAMPLINGCOUNTS._serialized_start=1063
+  _SAMPLINGCOUNTS._serialized_end=1161
+  _SAMPLINGROUND._serialized_start=1164
+  _SAMPLINGROUND._serialized_end=1340
+  _SAMPLINGPROGRESS._serialized_start=1342
+  _SAMPLINGPROGRESS._serialized_end=1460
+  _JOBEVENT._serialized_start=1463
+  _JOBEVENT._serialized_end=1617
+  _GETJOBREQUEST._serialized_start=1619
+  _GETJOBREQUEST._serialized_end=1648
+  _LISTJOBSREQUEST._serialized_start=1650
+  _LISTJOBSREQUEST._serialized_end=1706
+  _LISTJOBSRESPONSE._serialized_start=1708
+  _LISTJOBSRESPONSE._serialized_end=1782
+  _WATCHJOBREQUEST._serialized_start=1784
+  _WATCHJOBREQUEST._serialized_end=1836
+  _WATCHJOBRESPONSE._serialized_start=1838
+  _WATCHJOBRESPONSE._serialized_end=1923
+  _CANCELJOBREQUEST._serialized_start=1925
+  _CANCELJOBREQUEST._serialized_end=1957
+  _JOBSERVICE._serialized_start=1960
+  _JOBSERVICE._serialized_end=2230
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,5 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
-from . import models_pb2 as _models_pb2
+from . import progress_pb2 as _progress_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -21,7 +21,7 @@ class GetJobRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ["attempt", "cancel_requested", "create_time", "dataset", "dataset_version", "end_time", "error", "kind", "model", "name", "progress", "start_time", "state"]
+    __slots__ = ["attempt", "cancel_requested", "create_time", "dataset", "dataset_version", "end_time", "error", "kind", "model", "name", "progress", "source_model", "start_time", "state"]
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -34,11 +34,14 @@ class Job(_message.Message):
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    KIND_PRUNE: Job.Kind
+    KIND_SAMPLE: Job.Kind
     KIND_TRAIN: Job.Kind
     KIND_UNSPECIFIED: Job.Kind
     MODEL_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_MODEL_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     STATE_CANCELLED: Job.State
     STATE_FAILED: Job.State
@@ -58,9 +61,10 @@ class Job(_message.Message):
     model: str
     name: str
     progress: TrainingProgress
+    source_model: str
     start_time: _timestamp_pb2.Timestamp
     state: Job.State
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[Job.Kind, str]] = ..., state: _Optional[_Union[Job.State, str]] = ..., error: _Optional[_Union[JobError, _Mapping]] = ..., cancel_requested: bool = ..., attempt: _Optional[int] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model: _Optional[str] = ..., progress: _Optional[_Union[TrainingProgress, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[Job.Kind, str]] = ..., state: _Optional[_Union[Job.State, str]] = ..., error: _Optional[_Union[JobError, _Mapping]] = ..., cancel_requested: bool = ..., attempt: _Optional[int] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model: _Optional[str] = ..., progress: _Optional[_Union[TrainingProgress, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., source_model: _Optional[str] = ...) -> None: ...
 
 class JobError(_message.Message):
     __slots__ = ["code", "message", "reason"]
@@ -100,21 +104,67 @@ class ListJobsResponse(_message.Message):
     next_page_token: str
     def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class SamplingCounts(_message.Message):
+    __slots__ = ["done", "failed", "infeasible", "leased", "queued"]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    INFEASIBLE_FIELD_NUMBER: _ClassVar[int]
+    LEASED_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    done: int
+    failed: int
+    infeasible: int
+    leased: int
+    queued: int
+    def __init__(self, queued: _Optional[int] = ..., leased: _Optional[int] = ..., done: _Optional[int] = ..., infeasible: _Optional[int] = ..., failed: _Optional[int] = ...) -> None: ...
+
+class SamplingProgress(_message.Message):
+    __slots__ = ["cost", "counts", "round"]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    cost: float
+    counts: SamplingCounts
+    round: SamplingRound
+    def __init__(self, counts: _Optional[_Union[SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., round: _Optional[_Union[SamplingRound, _Mapping]] = ...) -> None: ...
+
+class SamplingRound(_message.Message):
+    __slots__ = ["cost", "evaluations", "gradient_error", "model_version", "number", "time", "value_error"]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_ERROR_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    cost: float
+    evaluations: int
+    gradient_error: float
+    model_version: str
+    number: int
+    time: _timestamp_pb2.Timestamp
+    value_error: float
+    def __init__(self, number: _Optional[int] = ..., evaluations: _Optional[int] = ..., model_version: _Optional[str] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., cost: _Optional[float] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class TrainingProgress(_message.Message):
-    __slots__ = ["epoch", "epochs", "fraction", "leaderboard", "remaining_seconds", "samples_per_second"]
+    __slots__ = ["epoch", "epochs", "fraction", "leaderboard", "remaining_seconds", "samples_per_second", "sampling", "stage"]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     FRACTION_FIELD_NUMBER: _ClassVar[int]
     LEADERBOARD_FIELD_NUMBER: _ClassVar[int]
     REMAINING_SECONDS_FIELD_NUMBER: _ClassVar[int]
     SAMPLES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
-    epoch: _models_pb2.EpochRecord
+    SAMPLING_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    epoch: _progress_pb2.EpochRecord
     epochs: int
     fraction: float
-    leaderboard: _containers.RepeatedCompositeFieldContainer[_models_pb2.Trial]
+    leaderboard: _containers.RepeatedCompositeFieldContainer[_progress_pb2.Trial]
     remaining_seconds: float
     samples_per_second: float
-    def __init__(self, epoch: _Optional[_Union[_models_pb2.EpochRecord, _Mapping]] = ..., epochs: _Optional[int] = ..., samples_per_second: _Optional[float] = ..., remaining_seconds: _Optional[float] = ..., leaderboard: _Optional[_Iterable[_Union[_models_pb2.Trial, _Mapping]]] = ..., fraction: _Optional[float] = ...) -> None: ...
+    sampling: SamplingProgress
+    stage: str
+    def __init__(self, epoch: _Optional[_Union[_progress_pb2.EpochRecord, _Mapping]] = ..., epochs: _Optional[int] = ..., samples_per_second: _Optional[float] = ..., remaining_seconds: _Optional[float] = ..., leaderboard: _Optional[_Iterable[_Union[_progress_pb2.Trial, _Mapping]]] = ..., fraction: _Optional[float] = ..., stage: _Optional[str] = ..., sampling: _Optional[_Union[SamplingProgress, _Mapping]] = ...) -> None: ...
 
 class WatchJobRequest(_message.Message):
     __slots__ = ["after_event", "name"]

@@ -1,5 +1,9 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from . import datasets_pb2 as _datasets_pb2
+from . import jobs_pb2 as _jobs_pb2
+from . import progress_pb2 as _progress_pb2
+from . import pruning_pb2 as _pruning_pb2
+from . import tensor_pb2 as _tensor_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -8,13 +12,111 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class AnalyzeSignificanceRequest(_message.Message):
+    __slots__ = ["box", "cuts", "edges", "max_boxes", "max_vertices", "model", "program", "sample_count", "seed"]
+    class Cut(_message.Message):
+        __slots__ = ["geometric", "input", "pieces"]
+        GEOMETRIC_FIELD_NUMBER: _ClassVar[int]
+        INPUT_FIELD_NUMBER: _ClassVar[int]
+        PIECES_FIELD_NUMBER: _ClassVar[int]
+        geometric: bool
+        input: str
+        pieces: int
+        def __init__(self, input: _Optional[str] = ..., pieces: _Optional[int] = ..., geometric: bool = ...) -> None: ...
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    CUTS_FIELD_NUMBER: _ClassVar[int]
+    EDGES_FIELD_NUMBER: _ClassVar[int]
+    MAX_BOXES_FIELD_NUMBER: _ClassVar[int]
+    MAX_VERTICES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    box: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
+    cuts: _containers.RepeatedCompositeFieldContainer[AnalyzeSignificanceRequest.Cut]
+    edges: bool
+    max_boxes: int
+    max_vertices: int
+    model: str
+    program: str
+    sample_count: int
+    seed: int
+    def __init__(self, model: _Optional[str] = ..., program: _Optional[str] = ..., box: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., cuts: _Optional[_Iterable[_Union[AnalyzeSignificanceRequest.Cut, _Mapping]]] = ..., edges: bool = ..., max_boxes: _Optional[int] = ..., sample_count: _Optional[int] = ..., seed: _Optional[int] = ..., max_vertices: _Optional[int] = ...) -> None: ...
+
+class AnalyzeSignificanceResponse(_message.Message):
+    __slots__ = ["box", "edges", "function", "inputs", "invalid_sample_count", "layers", "outputs", "values", "vertex_count", "vertices"]
+    class Input(_message.Message):
+        __slots__ = ["name", "relaxed_sigma", "sampled", "sigma", "sliced_sigma", "total_sobol_bound"]
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        RELAXED_SIGMA_FIELD_NUMBER: _ClassVar[int]
+        SAMPLED_FIELD_NUMBER: _ClassVar[int]
+        SIGMA_FIELD_NUMBER: _ClassVar[int]
+        SLICED_SIGMA_FIELD_NUMBER: _ClassVar[int]
+        TOTAL_SOBOL_BOUND_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        relaxed_sigma: _containers.RepeatedScalarFieldContainer[float]
+        sampled: _containers.RepeatedScalarFieldContainer[float]
+        sigma: _containers.RepeatedScalarFieldContainer[float]
+        sliced_sigma: _containers.RepeatedScalarFieldContainer[float]
+        total_sobol_bound: _containers.RepeatedScalarFieldContainer[float]
+        def __init__(self, name: _Optional[str] = ..., sigma: _Optional[_Iterable[float]] = ..., sliced_sigma: _Optional[_Iterable[float]] = ..., relaxed_sigma: _Optional[_Iterable[float]] = ..., sampled: _Optional[_Iterable[float]] = ..., total_sobol_bound: _Optional[_Iterable[float]] = ...) -> None: ...
+    class Layer(_message.Message):
+        __slots__ = ["sampled", "sigma", "taylor", "value_max", "value_min"]
+        SAMPLED_FIELD_NUMBER: _ClassVar[int]
+        SIGMA_FIELD_NUMBER: _ClassVar[int]
+        TAYLOR_FIELD_NUMBER: _ClassVar[int]
+        VALUE_MAX_FIELD_NUMBER: _ClassVar[int]
+        VALUE_MIN_FIELD_NUMBER: _ClassVar[int]
+        sampled: _tensor_pb2.Tensor
+        sigma: _tensor_pb2.Tensor
+        taylor: _tensor_pb2.Tensor
+        value_max: _tensor_pb2.Tensor
+        value_min: _tensor_pb2.Tensor
+        def __init__(self, value_min: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., value_max: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., sigma: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., sampled: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., taylor: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
+    class Vertex(_message.Message):
+        __slots__ = ["name", "operation", "range", "sampled", "sigma", "stage"]
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        OPERATION_FIELD_NUMBER: _ClassVar[int]
+        RANGE_FIELD_NUMBER: _ClassVar[int]
+        SAMPLED_FIELD_NUMBER: _ClassVar[int]
+        SIGMA_FIELD_NUMBER: _ClassVar[int]
+        STAGE_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        operation: str
+        range: _datasets_pb2.Range
+        sampled: _containers.RepeatedScalarFieldContainer[float]
+        sigma: _containers.RepeatedScalarFieldContainer[float]
+        stage: int
+        def __init__(self, name: _Optional[str] = ..., operation: _Optional[str] = ..., range: _Optional[_Union[_datasets_pb2.Range, _Mapping]] = ..., sigma: _Optional[_Iterable[float]] = ..., sampled: _Optional[_Iterable[float]] = ..., stage: _Optional[int] = ...) -> None: ...
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    EDGES_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    INVALID_SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    VERTEX_COUNT_FIELD_NUMBER: _ClassVar[int]
+    VERTICES_FIELD_NUMBER: _ClassVar[int]
+    box: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
+    edges: _containers.RepeatedCompositeFieldContainer[_tensor_pb2.Tensor]
+    function: str
+    inputs: _containers.RepeatedCompositeFieldContainer[AnalyzeSignificanceResponse.Input]
+    invalid_sample_count: int
+    layers: _containers.RepeatedCompositeFieldContainer[AnalyzeSignificanceResponse.Layer]
+    outputs: _containers.RepeatedScalarFieldContainer[str]
+    values: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
+    vertex_count: int
+    vertices: _containers.RepeatedCompositeFieldContainer[AnalyzeSignificanceResponse.Vertex]
+    def __init__(self, function: _Optional[str] = ..., box: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., outputs: _Optional[_Iterable[str]] = ..., inputs: _Optional[_Iterable[_Union[AnalyzeSignificanceResponse.Input, _Mapping]]] = ..., layers: _Optional[_Iterable[_Union[AnalyzeSignificanceResponse.Layer, _Mapping]]] = ..., edges: _Optional[_Iterable[_Union[_tensor_pb2.Tensor, _Mapping]]] = ..., vertices: _Optional[_Iterable[_Union[AnalyzeSignificanceResponse.Vertex, _Mapping]]] = ..., vertex_count: _Optional[int] = ..., values: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., invalid_sample_count: _Optional[int] = ...) -> None: ...
+
 class ComparisonPoint(_message.Message):
     __slots__ = ["sample_count", "validation"]
     SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_FIELD_NUMBER: _ClassVar[int]
     sample_count: int
-    validation: ErrorReport
-    def __init__(self, sample_count: _Optional[int] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ...) -> None: ...
+    validation: _progress_pb2.ErrorReport
+    def __init__(self, sample_count: _Optional[int] = ..., validation: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ...) -> None: ...
 
 class CreatePipelineRequest(_message.Message):
     __slots__ = ["model_id", "outputs", "stages"]
@@ -37,7 +139,24 @@ class DeleteModelResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class DerivativePlan(_message.Message):
-    __slots__ = ["adjoint_cost", "bracketing", "cost", "dense_product_cost", "factors", "makespan", "makespan_lower_bound", "method", "model", "preaccumulation_cost", "proven_optimal", "steps", "tangent_cost", "timings"]
+    __slots__ = ["adjoint_cost", "bracketing", "calibrated", "cost", "dense_product_cost", "evaluation_cost", "factors", "makespan", "makespan_lower_bound", "memory", "method", "model", "moves", "preaccumulation_cost", "proven_optimal", "steps", "tangent_cost", "timings"]
+    class Calibrated(_message.Message):
+        __slots__ = ["adjoint_seconds", "fastest_bracketing", "fastest_cost", "fastest_seconds", "optimum_seconds", "product_seconds", "tangent_seconds"]
+        ADJOINT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+        FASTEST_BRACKETING_FIELD_NUMBER: _ClassVar[int]
+        FASTEST_COST_FIELD_NUMBER: _ClassVar[int]
+        FASTEST_SECONDS_FIELD_NUMBER: _ClassVar[int]
+        OPTIMUM_SECONDS_FIELD_NUMBER: _ClassVar[int]
+        PRODUCT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+        TANGENT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+        adjoint_seconds: float
+        fastest_bracketing: str
+        fastest_cost: int
+        fastest_seconds: float
+        optimum_seconds: float
+        product_seconds: float
+        tangent_seconds: float
+        def __init__(self, tangent_seconds: _Optional[float] = ..., adjoint_seconds: _Optional[float] = ..., product_seconds: _Optional[float] = ..., optimum_seconds: _Optional[float] = ..., fastest_seconds: _Optional[float] = ..., fastest_cost: _Optional[int] = ..., fastest_bracketing: _Optional[str] = ...) -> None: ...
     class Factor(_message.Message):
         __slots__ = ["edges", "label", "m", "n"]
         EDGES_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +168,25 @@ class DerivativePlan(_message.Message):
         m: int
         n: int
         def __init__(self, label: _Optional[str] = ..., n: _Optional[int] = ..., m: _Optional[int] = ..., edges: _Optional[int] = ...) -> None: ...
+    class Move(_message.Message):
+        __slots__ = ["cost", "kind", "memory", "step", "value"]
+        class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+            __slots__ = []
+        COST_FIELD_NUMBER: _ClassVar[int]
+        KIND_DROP: DerivativePlan.Move.Kind
+        KIND_EVALUATE: DerivativePlan.Move.Kind
+        KIND_FIELD_NUMBER: _ClassVar[int]
+        KIND_STEP: DerivativePlan.Move.Kind
+        KIND_UNSPECIFIED: DerivativePlan.Move.Kind
+        MEMORY_FIELD_NUMBER: _ClassVar[int]
+        STEP_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        cost: int
+        kind: DerivativePlan.Move.Kind
+        memory: int
+        step: int
+        value: int
+        def __init__(self, kind: _Optional[_Union[DerivativePlan.Move.Kind, str]] = ..., value: _Optional[int] = ..., step: _Optional[int] = ..., cost: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
     class Step(_message.Message):
         __slots__ = ["cost", "earlier", "first", "kind", "last", "later", "start", "worker"]
         class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -89,13 +227,17 @@ class DerivativePlan(_message.Message):
         def __init__(self, mode: _Optional[str] = ..., cost: _Optional[int] = ..., predicted_seconds: _Optional[float] = ..., measured_seconds: _Optional[float] = ...) -> None: ...
     ADJOINT_COST_FIELD_NUMBER: _ClassVar[int]
     BRACKETING_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATED_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
     DENSE_PRODUCT_COST_FIELD_NUMBER: _ClassVar[int]
+    EVALUATION_COST_FIELD_NUMBER: _ClassVar[int]
     FACTORS_FIELD_NUMBER: _ClassVar[int]
     MAKESPAN_FIELD_NUMBER: _ClassVar[int]
     MAKESPAN_LOWER_BOUND_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    MOVES_FIELD_NUMBER: _ClassVar[int]
     PREACCUMULATION_COST_FIELD_NUMBER: _ClassVar[int]
     PROVEN_OPTIMAL_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -103,51 +245,23 @@ class DerivativePlan(_message.Message):
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     adjoint_cost: int
     bracketing: str
+    calibrated: DerivativePlan.Calibrated
     cost: int
     dense_product_cost: int
+    evaluation_cost: int
     factors: _containers.RepeatedCompositeFieldContainer[DerivativePlan.Factor]
     makespan: int
     makespan_lower_bound: int
+    memory: int
     method: str
     model: str
+    moves: _containers.RepeatedCompositeFieldContainer[DerivativePlan.Move]
     preaccumulation_cost: int
     proven_optimal: bool
     steps: _containers.RepeatedCompositeFieldContainer[DerivativePlan.Step]
     tangent_cost: int
     timings: _containers.RepeatedCompositeFieldContainer[DerivativePlan.Timing]
-    def __init__(self, model: _Optional[str] = ..., factors: _Optional[_Iterable[_Union[DerivativePlan.Factor, _Mapping]]] = ..., tangent_cost: _Optional[int] = ..., adjoint_cost: _Optional[int] = ..., preaccumulation_cost: _Optional[int] = ..., dense_product_cost: _Optional[int] = ..., cost: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[DerivativePlan.Step, _Mapping]]] = ..., bracketing: _Optional[str] = ..., method: _Optional[str] = ..., timings: _Optional[_Iterable[_Union[DerivativePlan.Timing, _Mapping]]] = ..., makespan: _Optional[int] = ..., makespan_lower_bound: _Optional[int] = ..., proven_optimal: bool = ...) -> None: ...
-
-class EpochRecord(_message.Message):
-    __slots__ = ["epoch", "gradient_loss", "learning_rate", "validation_jacobian_relative", "validation_loss", "validation_value_relative", "value_loss"]
-    EPOCH_FIELD_NUMBER: _ClassVar[int]
-    GRADIENT_LOSS_FIELD_NUMBER: _ClassVar[int]
-    LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
-    VALIDATION_JACOBIAN_RELATIVE_FIELD_NUMBER: _ClassVar[int]
-    VALIDATION_LOSS_FIELD_NUMBER: _ClassVar[int]
-    VALIDATION_VALUE_RELATIVE_FIELD_NUMBER: _ClassVar[int]
-    VALUE_LOSS_FIELD_NUMBER: _ClassVar[int]
-    epoch: int
-    gradient_loss: float
-    learning_rate: float
-    validation_jacobian_relative: float
-    validation_loss: float
-    validation_value_relative: float
-    value_loss: float
-    def __init__(self, epoch: _Optional[int] = ..., value_loss: _Optional[float] = ..., gradient_loss: _Optional[float] = ..., validation_loss: _Optional[float] = ..., validation_value_relative: _Optional[float] = ..., validation_jacobian_relative: _Optional[float] = ..., learning_rate: _Optional[float] = ...) -> None: ...
-
-class ErrorReport(_message.Message):
-    __slots__ = ["hvp_relative", "jacobian_relative", "jacobian_rmse", "value_relative", "value_rmse"]
-    HVP_RELATIVE_FIELD_NUMBER: _ClassVar[int]
-    JACOBIAN_RELATIVE_FIELD_NUMBER: _ClassVar[int]
-    JACOBIAN_RMSE_FIELD_NUMBER: _ClassVar[int]
-    VALUE_RELATIVE_FIELD_NUMBER: _ClassVar[int]
-    VALUE_RMSE_FIELD_NUMBER: _ClassVar[int]
-    hvp_relative: float
-    jacobian_relative: float
-    jacobian_rmse: _containers.RepeatedScalarFieldContainer[float]
-    value_relative: float
-    value_rmse: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, value_rmse: _Optional[_Iterable[float]] = ..., value_relative: _Optional[float] = ..., jacobian_rmse: _Optional[_Iterable[float]] = ..., jacobian_relative: _Optional[float] = ..., hvp_relative: _Optional[float] = ...) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., factors: _Optional[_Iterable[_Union[DerivativePlan.Factor, _Mapping]]] = ..., tangent_cost: _Optional[int] = ..., adjoint_cost: _Optional[int] = ..., preaccumulation_cost: _Optional[int] = ..., dense_product_cost: _Optional[int] = ..., cost: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[DerivativePlan.Step, _Mapping]]] = ..., bracketing: _Optional[str] = ..., method: _Optional[str] = ..., timings: _Optional[_Iterable[_Union[DerivativePlan.Timing, _Mapping]]] = ..., makespan: _Optional[int] = ..., makespan_lower_bound: _Optional[int] = ..., proven_optimal: bool = ..., moves: _Optional[_Iterable[_Union[DerivativePlan.Move, _Mapping]]] = ..., evaluation_cost: _Optional[int] = ..., memory: _Optional[int] = ..., calibrated: _Optional[_Union[DerivativePlan.Calibrated, _Mapping]] = ...) -> None: ...
 
 class GetModelRequest(_message.Message):
     __slots__ = ["name"]
@@ -242,7 +356,7 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., latest_version: _Optional[_Union[ModelVersion, _Mapping]] = ..., version_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelVersion(_message.Message):
-    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "monotone", "name", "network", "output_maps", "parameter_count", "pipeline", "report", "schema", "weights_sha256"]
+    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "monotone", "name", "network", "output_maps", "parameter_count", "pipeline", "pruning", "report", "schema", "weights_sha256"]
     class Convexity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class Extrapolation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -286,6 +400,7 @@ class ModelVersion(_message.Message):
     OUTPUT_MAPS_FIELD_NUMBER: _ClassVar[int]
     PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
     PIPELINE_FIELD_NUMBER: _ClassVar[int]
+    PRUNING_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     SLOPE_DECREASING: ModelVersion.Slope
@@ -306,10 +421,11 @@ class ModelVersion(_message.Message):
     output_maps: _containers.RepeatedCompositeFieldContainer[OutputMap]
     parameter_count: int
     pipeline: Pipeline
+    pruning: _pruning_pb2.PruningReport
     report: TrainingReport
     schema: _datasets_pb2.Schema
     weights_sha256: str
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ..., pipeline: _Optional[_Union[Pipeline, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ..., pipeline: _Optional[_Union[Pipeline, _Mapping]] = ..., pruning: _Optional[_Union[_pruning_pb2.PruningReport, _Mapping]] = ...) -> None: ...
 
 class Network(_message.Message):
     __slots__ = ["activation", "hidden", "residual", "skip"]
@@ -373,14 +489,16 @@ class PipelineStage(_message.Message):
     def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, str]] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class PlanDerivativesRequest(_message.Message):
-    __slots__ = ["model", "tape_memory", "workers"]
+    __slots__ = ["memory", "model", "tape_memory", "workers"]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TAPE_MEMORY_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
+    memory: int
     model: str
     tape_memory: int
     workers: int
-    def __init__(self, model: _Optional[str] = ..., tape_memory: _Optional[int] = ..., workers: _Optional[int] = ...) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., tape_memory: _Optional[int] = ..., workers: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
 
 class TrainingReport(_message.Message):
     __slots__ = ["alpha", "best_epoch", "beta", "dataset", "dataset_fingerprint", "dataset_version", "epochs", "gamma", "history", "instruction_set", "jacobian_samples", "job", "leaderboard", "learning_curve", "learning_rate", "rollbacks", "samples_per_second", "seed", "stop_reason", "train_seconds", "training_samples", "validation", "validation_samples", "value_only", "warnings"]
@@ -425,11 +543,11 @@ class TrainingReport(_message.Message):
     dataset_version: int
     epochs: int
     gamma: float
-    history: _containers.RepeatedCompositeFieldContainer[EpochRecord]
+    history: _containers.RepeatedCompositeFieldContainer[_progress_pb2.EpochRecord]
     instruction_set: str
     jacobian_samples: int
     job: str
-    leaderboard: _containers.RepeatedCompositeFieldContainer[Trial]
+    leaderboard: _containers.RepeatedCompositeFieldContainer[_progress_pb2.Trial]
     learning_curve: _containers.RepeatedCompositeFieldContainer[ComparisonPoint]
     learning_rate: float
     rollbacks: int
@@ -438,31 +556,8 @@ class TrainingReport(_message.Message):
     stop_reason: TrainingReport.StopReason
     train_seconds: float
     training_samples: int
-    validation: ErrorReport
+    validation: _progress_pb2.ErrorReport
     validation_samples: int
     value_only: ComparisonPoint
     warnings: _containers.RepeatedCompositeFieldContainer[LabelWarning]
-    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[LabelWarning, _Mapping]]] = ..., gamma: _Optional[float] = ..., rollbacks: _Optional[int] = ..., learning_rate: _Optional[float] = ...) -> None: ...
-
-class Trial(_message.Message):
-    __slots__ = ["iterations", "recipe", "score", "state", "validation", "work"]
-    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-        __slots__ = []
-    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
-    RECIPE_FIELD_NUMBER: _ClassVar[int]
-    SCORE_FIELD_NUMBER: _ClassVar[int]
-    STATE_ABANDONED: Trial.State
-    STATE_FAILED: Trial.State
-    STATE_FIELD_NUMBER: _ClassVar[int]
-    STATE_FINISHED: Trial.State
-    STATE_RUNNING: Trial.State
-    STATE_UNSPECIFIED: Trial.State
-    VALIDATION_FIELD_NUMBER: _ClassVar[int]
-    WORK_FIELD_NUMBER: _ClassVar[int]
-    iterations: int
-    recipe: str
-    score: float
-    state: Trial.State
-    validation: ErrorReport
-    work: float
-    def __init__(self, recipe: _Optional[str] = ..., state: _Optional[_Union[Trial.State, str]] = ..., validation: _Optional[_Union[ErrorReport, _Mapping]] = ..., score: _Optional[float] = ..., work: _Optional[float] = ..., iterations: _Optional[int] = ...) -> None: ...
+    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[_progress_pb2.EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[_progress_pb2.Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[LabelWarning, _Mapping]]] = ..., gamma: _Optional[float] = ..., rollbacks: _Optional[int] = ..., learning_rate: _Optional[float] = ...) -> None: ...

@@ -2,7 +2,9 @@
 """Client and server classes corresponding to protobuf-defined services."""
 import grpc
 
+from . import jobs_pb2 as sobolev_dot_v1_dot_jobs__pb2
 from . import models_pb2 as sobolev_dot_v1_dot_models__pb2
+from . import pruning_pb2 as sobolev_dot_v1_dot_pruning__pb2
 
 
 class ModelServiceStub(object):
@@ -49,6 +51,16 @@ class ModelServiceStub(object):
                 '/sobolev.v1.ModelService/PlanDerivatives',
                 request_serializer=sobolev_dot_v1_dot_models__pb2.PlanDerivativesRequest.SerializeToString,
                 response_deserializer=sobolev_dot_v1_dot_models__pb2.DerivativePlan.FromString,
+                )
+        self.Prune = channel.unary_unary(
+                '/sobolev.v1.ModelService/Prune',
+                request_serializer=sobolev_dot_v1_dot_pruning__pb2.PruneRequest.SerializeToString,
+                response_deserializer=sobolev_dot_v1_dot_jobs__pb2.Job.FromString,
+                )
+        self.AnalyzeSignificance = channel.unary_unary(
+                '/sobolev.v1.ModelService/AnalyzeSignificance',
+                request_serializer=sobolev_dot_v1_dot_models__pb2.AnalyzeSignificanceRequest.SerializeToString,
+                response_deserializer=sobolev_dot_v1_dot_models__pb2.AnalyzeSignificanceResponse.FromString,
                 )
 
 
@@ -114,6 +126,31 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Prune(self, request, context):
+        """Queues a pruning job; on success the job makes a new version with smaller or sparse layers, or
+        fewer inputs, that keeps values and derivatives, and says in ModelVersion.pruning what that
+        cost. Returns at once; follow the job with JobService.WatchJob. INVALID_ARGUMENT if the model
+        is no plain network, for boxes that leave its domain and for targets that nothing reaches,
+        FAILED_PRECONDITION if no hidden layer has more than three vertices or there is no dataset to
+        retrain on, ALREADY_EXISTS if model_id is that of a pipeline. The job fails with
+        FAILED_PRECONDITION and the best that can be had where the target turns out to be out of reach.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnalyzeSignificance(self, request, context):
+        """Tells which inputs of a model or program, which units of a network and which operations of a
+        program matter over a box: interval significance, sigma(v) = w([v]) max |dy/dv([x])|
+        (Vassiliadis et al. 2016), which is proved and may be far too large, next to what sampling
+        says, which is neither. Changes nothing. NOT_FOUND for what does not exist; FAILED_PRECONDITION
+        naming `cuts` or `edges` for models that are no networks; RESOURCE_EXHAUSTED for programs of
+        too many operations.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -151,6 +188,16 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.PlanDerivatives,
                     request_deserializer=sobolev_dot_v1_dot_models__pb2.PlanDerivativesRequest.FromString,
                     response_serializer=sobolev_dot_v1_dot_models__pb2.DerivativePlan.SerializeToString,
+            ),
+            'Prune': grpc.unary_unary_rpc_method_handler(
+                    servicer.Prune,
+                    request_deserializer=sobolev_dot_v1_dot_pruning__pb2.PruneRequest.FromString,
+                    response_serializer=sobolev_dot_v1_dot_jobs__pb2.Job.SerializeToString,
+            ),
+            'AnalyzeSignificance': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnalyzeSignificance,
+                    request_deserializer=sobolev_dot_v1_dot_models__pb2.AnalyzeSignificanceRequest.FromString,
+                    response_serializer=sobolev_dot_v1_dot_models__pb2.AnalyzeSignificanceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -279,5 +326,39 @@ class ModelService(object):
         return grpc.experimental.unary_unary(request, target, '/sobolev.v1.ModelService/PlanDerivatives',
             sobolev_dot_v1_dot_models__pb2.PlanDerivativesRequest.SerializeToString,
             sobolev_dot_v1_dot_models__pb2.DerivativePlan.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Prune(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/sobolev.v1.ModelService/Prune',
+            sobolev_dot_v1_dot_pruning__pb2.PruneRequest.SerializeToString,
+            sobolev_dot_v1_dot_jobs__pb2.Job.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def AnalyzeSignificance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/sobolev.v1.ModelService/AnalyzeSignificance',
+            sobolev_dot_v1_dot_models__pb2.AnalyzeSignificanceRequest.SerializeToString,
+            sobolev_dot_v1_dot_models__pb2.AnalyzeSignificanceResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -11,22 +11,39 @@ from google.protobuf import symbol_database as _symbol_database
 _sym_db = _symbol_database.Default()
 
 
+from . import datasets_pb2 as sobolev_dot_v1_dot_datasets__pb2
 from . import derivatives_pb2 as sobolev_dot_v1_dot_derivatives__pb2
-from . import models_pb2 as sobolev_dot_v1_dot_models__pb2
+from . import progress_pb2 as sobolev_dot_v1_dot_progress__pb2
 from . import tensor_pb2 as sobolev_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsobolev/v1/prediction.proto\x12\nsobolev.v1\x1a\x1csobolev/v1/derivatives.proto\x1a\x17sobolev/v1/models.proto\x1a\x17sobolev/v1/tensor.proto\"\x85\x02\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x1d\n\x01x\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12(\n\nquantities\x18\x03 \x03(\x0e\x32\x14.sobolev.v1.Quantity\x12$\n\x08tangents\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08\x61\x64joints\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12.\n\tdata_type\x18\x06 \x01(\x0e\x32\x1b.sobolev.v1.Tensor.DataType\x12\x0f\n\x07outputs\x18\x07 \x03(\x05\x12\x0e\n\x06inputs\x18\x08 \x03(\x05\"\x8f\x03\n\x0fPredictResponse\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08jacobian\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03jvp\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03vjp\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x11\n\tin_domain\x18\x06 \x03(\x08\x12#\n\x07hessian\x18\x07 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\"\n\x06spread\x18\x08 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12+\n\x0fjacobian_spread\x18\t \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03hvp\x18\n \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x30\n\x0fheld_out_errors\x18\x0b \x01(\x0b\x32\x17.sobolev.v1.ErrorReport2\xa5\x01\n\x11PredictionService\x12\x42\n\x07Predict\x12\x1a.sobolev.v1.PredictRequest\x1a\x1b.sobolev.v1.PredictResponse\x12L\n\rPredictStream\x12\x1a.sobolev.v1.PredictRequest\x1a\x1b.sobolev.v1.PredictResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsobolev/v1/prediction.proto\x12\nsobolev.v1\x1a\x19sobolev/v1/datasets.proto\x1a\x1csobolev/v1/derivatives.proto\x1a\x19sobolev/v1/progress.proto\x1a\x17sobolev/v1/tensor.proto\"\x85\x02\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x1d\n\x01x\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12(\n\nquantities\x18\x03 \x03(\x0e\x32\x14.sobolev.v1.Quantity\x12$\n\x08tangents\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08\x61\x64joints\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12.\n\tdata_type\x18\x06 \x01(\x0e\x32\x1b.sobolev.v1.Tensor.DataType\x12\x0f\n\x07outputs\x18\x07 \x03(\x05\x12\x0e\n\x06inputs\x18\x08 \x03(\x05\"\x8f\x03\n\x0fPredictResponse\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08jacobian\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03jvp\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03vjp\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x11\n\tin_domain\x18\x06 \x03(\x08\x12#\n\x07hessian\x18\x07 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\"\n\x06spread\x18\x08 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12+\n\x0fjacobian_spread\x18\t \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03hvp\x18\n \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x30\n\x0fheld_out_errors\x18\x0b \x01(\x0b\x32\x17.sobolev.v1.ErrorReport\"\xb0\x02\n\x0c\x42oundRequest\x12\x0f\n\x05model\x18\x01 \x01(\tH\x00\x12\x11\n\x07program\x18\x02 \x01(\tH\x00\x12\x1e\n\x03\x62ox\x18\x03 \x03(\x0b\x32\x11.sobolev.v1.Range\x12(\n\nquantities\x18\x04 \x03(\x0e\x32\x14.sobolev.v1.Quantity\x12\x12\n\ncompare_to\x18\x05 \x01(\t\x12\x16\n\tmax_boxes\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x16\n\ttolerance\x18\x07 \x01(\x01H\x02\x88\x01\x01\x12\x19\n\x0csample_count\x18\x08 \x01(\x05H\x03\x88\x01\x01\x12\x11\n\x04seed\x18\t \x01(\x04H\x04\x88\x01\x01\x42\n\n\x08\x66unctionB\x0c\n\n_max_boxesB\x0c\n\n_toleranceB\x0f\n\r_sample_countB\x07\n\x05_seed\"\xdc\x03\n\rBoundResponse\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x13\n\x0b\x63ompared_to\x18\x02 \x01(\t\x12\x1e\n\x03\x62ox\x18\x03 \x03(\x0b\x32\x11.sobolev.v1.Range\x12%\n\tvalue_min\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12%\n\tvalue_max\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12(\n\x0cjacobian_min\x18\x06 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12(\n\x0cjacobian_max\x18\x07 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12-\n\x11sampled_value_min\x18\x08 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12-\n\x11sampled_value_max\x18\t \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x30\n\x14sampled_jacobian_min\x18\n \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x30\n\x14sampled_jacobian_max\x18\x0b \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x11\n\tbox_count\x18\x0c \x01(\x03\x12\r\n\x05tight\x18\r \x01(\x08\"\xd6\x03\n\x0e\x43\x65rtifyRequest\x12\x0f\n\x05model\x18\x01 \x01(\tH\x00\x12\x11\n\x07program\x18\x02 \x01(\tH\x00\x12\x1e\n\x03\x62ox\x18\x03 \x03(\x0b\x32\x11.sobolev.v1.Range\x12\x39\n\x06values\x18\x04 \x03(\x0b\x32).sobolev.v1.CertifyRequest.ValueCondition\x12\x43\n\x0b\x64\x65rivatives\x18\x05 \x03(\x0b\x32..sobolev.v1.CertifyRequest.DerivativeCondition\x12\x16\n\tmax_boxes\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\nmax_pieces\x18\x07 \x01(\x05H\x02\x88\x01\x01\x1aT\n\x0eValueCondition\x12\x0e\n\x06output\x18\x01 \x01(\t\x12\x10\n\x03min\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_minB\x06\n\x04_max\x1aP\n\x13\x44\x65rivativeCondition\x12\x0e\n\x06output\x18\x01 \x01(\t\x12\r\n\x05input\x18\x02 \x01(\t\x12\x11\n\x04most\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x07\n\x05_mostB\n\n\x08\x66unctionB\x0c\n\n_max_boxesB\r\n\x0b_max_pieces\"\xc1\x03\n\x0f\x43\x65rtifyResponse\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x1e\n\x03\x62ox\x18\x02 \x03(\x0b\x32\x11.sobolev.v1.Range\x12\x0e\n\x06proved\x18\x03 \x01(\x01\x12\x10\n\x08violated\x18\x04 \x01(\x01\x12\x0f\n\x07refuted\x18\x05 \x01(\x01\x12\x11\n\tundecided\x18\x06 \x01(\x01\x12\x31\n\x06pieces\x18\x07 \x03(\x0b\x32!.sobolev.v1.CertifyResponse.Piece\x12\x11\n\tbox_count\x18\x08 \x01(\x03\x1av\n\x05Piece\x12\x34\n\x07verdict\x18\x01 \x01(\x0e\x32#.sobolev.v1.CertifyResponse.Verdict\x12\x1e\n\x03\x62ox\x18\x02 \x03(\x0b\x32\x11.sobolev.v1.Range\x12\x17\n\x0f\x63ounter_example\x18\x03 \x03(\x01\"x\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n\x0eVERDICT_PROVED\x10\x01\x12\x14\n\x10VERDICT_VIOLATED\x10\x02\x12\x13\n\x0fVERDICT_REFUTED\x10\x03\x12\x15\n\x11VERDICT_UNDECIDED\x10\x04\x32\xa7\x02\n\x11PredictionService\x12\x42\n\x07Predict\x12\x1a.sobolev.v1.PredictRequest\x1a\x1b.sobolev.v1.PredictResponse\x12L\n\rPredictStream\x12\x1a.sobolev.v1.PredictRequest\x1a\x1b.sobolev.v1.PredictResponse(\x01\x30\x01\x12<\n\x05\x42ound\x12\x18.sobolev.v1.BoundRequest\x1a\x19.sobolev.v1.BoundResponse\x12\x42\n\x07\x43\x65rtify\x12\x1a.sobolev.v1.CertifyRequest\x1a\x1b.sobolev.v1.CertifyResponseb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sobolev.v1.prediction_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _PREDICTREQUEST._serialized_start=124
-  _PREDICTREQUEST._serialized_end=385
-  _PREDICTRESPONSE._serialized_start=388
-  _PREDICTRESPONSE._serialized_end=787
-  _PREDICTIONSERVICE._serialized_start=790
-  _PREDICTIONSERVICE._serialized_end=955
+  _PREDICTREQUEST._serialized_start=153
+  _PREDICTREQUEST._serialized_end=414
+  _PREDICTRESPONSE._serialized_start=417
+  _PREDICTRESPONSE._serialized_end=816
+  _BOUNDREQUEST._serialized_start=819
+  _BOUNDREQUEST._serialized_end=1123
+  _BOUNDRESPONSE._serialized_start=1126
+  _BOUNDRESPONSE._serialized_end=1602
+  _CERTIFYREQUEST._serialized_start=1605
+  _CERTIFYREQUEST._serialized_end=2075
+  _CERTIFYREQUEST_VALUECONDITION._serialized_start=1868
+  _CERTIFYREQUEST_VALUECONDITION._serialized_end=1952
+  _CERTIFYREQUEST_DERIVATIVECONDITION._serialized_start=1954
+  _CERTIFYREQUEST_DERIVATIVECONDITION._serialized_end=2034
+  _CERTIFYRESPONSE._serialized_start=2078
+  _CERTIFYRESPONSE._serialized_end=2527
+  _CERTIFYRESPONSE_PIECE._serialized_start=2287
+  _CERTIFYRESPONSE_PIECE._serialized_end=2405
+  _CERTIFYRESPONSE_VERDICT._serialized_start=2407
+  _CERTIFYRESPONSE_VERDICT._serialized_end=2527
+  _PREDICTIONSERVICE._serialized_start=2530
+  _PREDICTIONSERVICE._serialized_end=2825
 # @@protoc_insertion_point(module_scope)

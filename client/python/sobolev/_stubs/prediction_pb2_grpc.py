@@ -25,6 +25,16 @@ class PredictionServiceStub(object):
                 request_serializer=sobolev_dot_v1_dot_prediction__pb2.PredictRequest.SerializeToString,
                 response_deserializer=sobolev_dot_v1_dot_prediction__pb2.PredictResponse.FromString,
                 )
+        self.Bound = channel.unary_unary(
+                '/sobolev.v1.PredictionService/Bound',
+                request_serializer=sobolev_dot_v1_dot_prediction__pb2.BoundRequest.SerializeToString,
+                response_deserializer=sobolev_dot_v1_dot_prediction__pb2.BoundResponse.FromString,
+                )
+        self.Certify = channel.unary_unary(
+                '/sobolev.v1.PredictionService/Certify',
+                request_serializer=sobolev_dot_v1_dot_prediction__pb2.CertifyRequest.SerializeToString,
+                response_deserializer=sobolev_dot_v1_dot_prediction__pb2.CertifyResponse.FromString,
+                )
 
 
 class PredictionServiceServicer(object):
@@ -48,6 +58,25 @@ class PredictionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Bound(self, request, context):
+        """Proves bounds of values and derivatives over a box, by interval arithmetic with linear
+        relaxations that is rounded outwards, and by cutting the box into pieces under a budget. No
+        point of the box lies outside, in exact arithmetic on the numbers that the model stores; what
+        Predict rounds may lie outside by that. NOT_FOUND for what does not exist, FAILED_PRECONDITION
+        where one box alone takes too long or too much memory.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Certify(self, request, context):
+        """Finds the part of a box on which conditions on values and derivatives provably hold, and the
+        part on which they do not. Errors as Bound.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PredictionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +89,16 @@ def add_PredictionServiceServicer_to_server(servicer, server):
                     servicer.PredictStream,
                     request_deserializer=sobolev_dot_v1_dot_prediction__pb2.PredictRequest.FromString,
                     response_serializer=sobolev_dot_v1_dot_prediction__pb2.PredictResponse.SerializeToString,
+            ),
+            'Bound': grpc.unary_unary_rpc_method_handler(
+                    servicer.Bound,
+                    request_deserializer=sobolev_dot_v1_dot_prediction__pb2.BoundRequest.FromString,
+                    response_serializer=sobolev_dot_v1_dot_prediction__pb2.BoundResponse.SerializeToString,
+            ),
+            'Certify': grpc.unary_unary_rpc_method_handler(
+                    servicer.Certify,
+                    request_deserializer=sobolev_dot_v1_dot_prediction__pb2.CertifyRequest.FromString,
+                    response_serializer=sobolev_dot_v1_dot_prediction__pb2.CertifyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -103,5 +142,39 @@ class PredictionService(object):
         return grpc.experimental.stream_stream(request_iterator, target, '/sobolev.v1.PredictionService/PredictStream',
             sobolev_dot_v1_dot_prediction__pb2.PredictRequest.SerializeToString,
             sobolev_dot_v1_dot_prediction__pb2.PredictResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Bound(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/sobolev.v1.PredictionService/Bound',
+            sobolev_dot_v1_dot_prediction__pb2.BoundRequest.SerializeToString,
+            sobolev_dot_v1_dot_prediction__pb2.BoundResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Certify(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/sobolev.v1.PredictionService/Certify',
+            sobolev_dot_v1_dot_prediction__pb2.CertifyRequest.SerializeToString,
+            sobolev_dot_v1_dot_prediction__pb2.CertifyResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

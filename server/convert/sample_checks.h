@@ -3,8 +3,8 @@
 // All functions throw Error(kInvalidArgument) naming "block.y[17][3]" and the like, and how to mend
 // it.
 
-#ifndef SOBOLEV_SERVER_RPC_SAMPLE_CHECKS_H_
-#define SOBOLEV_SERVER_RPC_SAMPLE_CHECKS_H_
+#ifndef SOBOLEV_SERVER_CONVERT_SAMPLE_CHECKS_H_
+#define SOBOLEV_SERVER_CONVERT_SAMPLE_CHECKS_H_
 
 #include <array>
 
@@ -41,4 +41,4 @@ void RequireBounds(const google::protobuf::RepeatedPtrField<v1::Variable>& varia
 
 }  // namespace sobolev::server
 
-#endif  // SOBOLEV_SERVER_RPC_SAMPLE_CHECKS_H_
+#endif  // SOBOLEV_SERVER_CONVERT_SAMPLE_CHECKS_H_

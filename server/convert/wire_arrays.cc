@@ -1,4 +1,4 @@
-#include "server/rpc/wire_arrays.h"
+#include "server/convert/wire_arrays.h"
 
 #include <span>
 

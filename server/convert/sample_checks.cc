@@ -1,4 +1,4 @@
-#include "server/rpc/sample_checks.h"
+#include "server/convert/sample_checks.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/base/error.h"
-#include "server/rpc/wire_arrays.h"
+#include "server/convert/wire_arrays.h"
 
 namespace sobolev::server {
 namespace {

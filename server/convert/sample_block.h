@@ -1,7 +1,7 @@
 // Blocks of samples as they travel: checked on the way in, cut to size on the way out.
 
-#ifndef SOBOLEV_SERVER_RPC_SAMPLE_BLOCK_H_
-#define SOBOLEV_SERVER_RPC_SAMPLE_BLOCK_H_
+#ifndef SOBOLEV_SERVER_CONVERT_SAMPLE_BLOCK_H_
+#define SOBOLEV_SERVER_CONVERT_SAMPLE_BLOCK_H_
 
 #include <memory>
 
@@ -28,4 +28,4 @@ void FillBlock(const train::SampleBlock& samples, Index n, Index m, Index first,
 
 }  // namespace sobolev::server
 
-#endif  // SOBOLEV_SERVER_RPC_SAMPLE_BLOCK_H_
+#endif  // SOBOLEV_SERVER_CONVERT_SAMPLE_BLOCK_H_

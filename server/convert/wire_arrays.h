@@ -1,7 +1,7 @@
 // The arrays of a v1::SampleBlock by number, so that what holds for all is written once.
 
-#ifndef SOBOLEV_SERVER_RPC_WIRE_ARRAYS_H_
-#define SOBOLEV_SERVER_RPC_WIRE_ARRAYS_H_
+#ifndef SOBOLEV_SERVER_CONVERT_WIRE_ARRAYS_H_
+#define SOBOLEV_SERVER_CONVERT_WIRE_ARRAYS_H_
 
 #include <array>
 #include <cstdint>
@@ -38,4 +38,4 @@ std::uint32_t Checksum(const v1::SampleBlock& block);
 
 }  // namespace sobolev::server
 
-#endif  // SOBOLEV_SERVER_RPC_WIRE_ARRAYS_H_
+#endif  // SOBOLEV_SERVER_CONVERT_WIRE_ARRAYS_H_

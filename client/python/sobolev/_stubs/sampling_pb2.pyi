@@ -1,0 +1,269 @@
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from . import datasets_pb2 as _datasets_pb2
+from . import jobs_pb2 as _jobs_pb2
+from . import training_pb2 as _training_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class AskRequest(_message.Message):
+    __slots__ = ["count", "name", "worker"]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    name: str
+    worker: str
+    def __init__(self, name: _Optional[str] = ..., worker: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+
+class AskResponse(_message.Message):
+    __slots__ = ["finished", "heartbeat_seconds", "jacobian", "points", "retry_after_seconds"]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    JACOBIAN_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    finished: bool
+    heartbeat_seconds: float
+    jacobian: bool
+    points: _containers.RepeatedCompositeFieldContainer[SamplingPoint]
+    retry_after_seconds: float
+    def __init__(self, points: _Optional[_Iterable[_Union[SamplingPoint, _Mapping]]] = ..., jacobian: bool = ..., retry_after_seconds: _Optional[float] = ..., finished: bool = ..., heartbeat_seconds: _Optional[float] = ...) -> None: ...
+
+class GetSamplingRequest(_message.Message):
+    __slots__ = ["name"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class HeartbeatRequest(_message.Message):
+    __slots__ = ["name", "worker"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    worker: str
+    def __init__(self, name: _Optional[str] = ..., worker: _Optional[str] = ...) -> None: ...
+
+class HeartbeatResponse(_message.Message):
+    __slots__ = ["finished", "points"]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    finished: bool
+    points: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, points: _Optional[_Iterable[int]] = ..., finished: bool = ...) -> None: ...
+
+class ListSamplingPointsRequest(_message.Message):
+    __slots__ = ["after_point", "name", "page_size"]
+    AFTER_POINT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    after_point: int
+    name: str
+    page_size: int
+    def __init__(self, name: _Optional[str] = ..., page_size: _Optional[int] = ..., after_point: _Optional[int] = ...) -> None: ...
+
+class ListSamplingPointsResponse(_message.Message):
+    __slots__ = ["points"]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    points: _containers.RepeatedCompositeFieldContainer[SamplingPoint]
+    def __init__(self, points: _Optional[_Iterable[_Union[SamplingPoint, _Mapping]]] = ...) -> None: ...
+
+class PauseSamplingRequest(_message.Message):
+    __slots__ = ["name"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class ResumeSamplingRequest(_message.Message):
+    __slots__ = ["name"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class Sampling(_message.Message):
+    __slots__ = ["cost", "counts", "job", "phase", "rounds", "spec", "stop_reason", "stop_rule"]
+    class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    class StopReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    COST_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    PHASE_ENDED: Sampling.Phase
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    PHASE_PAUSED: Sampling.Phase
+    PHASE_SAMPLING: Sampling.Phase
+    PHASE_UNSPECIFIED: Sampling.Phase
+    ROUNDS_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    STOP_REASON_FIELD_NUMBER: _ClassVar[int]
+    STOP_REASON_RULE: Sampling.StopReason
+    STOP_REASON_STOPPED: Sampling.StopReason
+    STOP_REASON_UNSPECIFIED: Sampling.StopReason
+    STOP_RULE_FIELD_NUMBER: _ClassVar[int]
+    cost: float
+    counts: _jobs_pb2.SamplingCounts
+    job: str
+    phase: Sampling.Phase
+    rounds: _containers.RepeatedCompositeFieldContainer[_jobs_pb2.SamplingRound]
+    spec: SamplingSpec
+    stop_reason: Sampling.StopReason
+    stop_rule: int
+    def __init__(self, job: _Optional[str] = ..., spec: _Optional[_Union[SamplingSpec, _Mapping]] = ..., phase: _Optional[_Union[Sampling.Phase, str]] = ..., counts: _Optional[_Union[_jobs_pb2.SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., rounds: _Optional[_Iterable[_Union[_jobs_pb2.SamplingRound, _Mapping]]] = ..., stop_reason: _Optional[_Union[Sampling.StopReason, str]] = ..., stop_rule: _Optional[int] = ...) -> None: ...
+
+class SamplingPoint(_message.Message):
+    __slots__ = ["attempt", "id", "lease_expire_time", "reason", "round", "space_filling", "state", "worker", "x", "y"]
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LEASE_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    SPACE_FILLING_FIELD_NUMBER: _ClassVar[int]
+    STATE_DONE: SamplingPoint.State
+    STATE_FAILED: SamplingPoint.State
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_INFEASIBLE: SamplingPoint.State
+    STATE_LEASED: SamplingPoint.State
+    STATE_QUEUED: SamplingPoint.State
+    STATE_UNSPECIFIED: SamplingPoint.State
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    X_FIELD_NUMBER: _ClassVar[int]
+    Y_FIELD_NUMBER: _ClassVar[int]
+    attempt: int
+    id: int
+    lease_expire_time: _timestamp_pb2.Timestamp
+    reason: str
+    round: int
+    space_filling: bool
+    state: SamplingPoint.State
+    worker: str
+    x: _containers.RepeatedScalarFieldContainer[float]
+    y: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, id: _Optional[int] = ..., x: _Optional[_Iterable[float]] = ..., state: _Optional[_Union[SamplingPoint.State, str]] = ..., space_filling: bool = ..., round: _Optional[int] = ..., worker: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., y: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class SamplingSpec(_message.Message):
+    __slots__ = ["dataset", "domain", "initial_points", "jacobian", "jacobian_cost", "lease_seconds", "max_attempts", "model_id", "program", "round_fraction", "seed", "stop_rules", "strategy", "training", "um_bridge", "value_cost"]
+    class Strategy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_POINTS_FIELD_NUMBER: _ClassVar[int]
+    JACOBIAN_COST_FIELD_NUMBER: _ClassVar[int]
+    JACOBIAN_FIELD_NUMBER: _ClassVar[int]
+    LEASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    STOP_RULES_FIELD_NUMBER: _ClassVar[int]
+    STRATEGY_ADAPTIVE: SamplingSpec.Strategy
+    STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    STRATEGY_SPACE_FILLING: SamplingSpec.Strategy
+    STRATEGY_UNSPECIFIED: SamplingSpec.Strategy
+    TRAINING_FIELD_NUMBER: _ClassVar[int]
+    UM_BRIDGE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_COST_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    domain: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
+    initial_points: int
+    jacobian: bool
+    jacobian_cost: float
+    lease_seconds: float
+    max_attempts: int
+    model_id: str
+    program: str
+    round_fraction: float
+    seed: int
+    stop_rules: _containers.RepeatedCompositeFieldContainer[StopRule]
+    strategy: SamplingSpec.Strategy
+    training: _training_pb2.TrainingSpec
+    um_bridge: UmBridge
+    value_cost: float
+    def __init__(self, dataset: _Optional[str] = ..., model_id: _Optional[str] = ..., program: _Optional[str] = ..., um_bridge: _Optional[_Union[UmBridge, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., strategy: _Optional[_Union[SamplingSpec.Strategy, str]] = ..., initial_points: _Optional[int] = ..., round_fraction: _Optional[float] = ..., jacobian: bool = ..., value_cost: _Optional[float] = ..., jacobian_cost: _Optional[float] = ..., stop_rules: _Optional[_Iterable[_Union[StopRule, _Mapping]]] = ..., training: _Optional[_Union[_training_pb2.TrainingSpec, _Mapping]] = ..., lease_seconds: _Optional[float] = ..., max_attempts: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class StartSamplingRequest(_message.Message):
+    __slots__ = ["request_id", "spec", "validate_only"]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    spec: SamplingSpec
+    validate_only: bool
+    def __init__(self, spec: _Optional[_Union[SamplingSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
+
+class StopRule(_message.Message):
+    __slots__ = ["cost", "evaluations", "gradient_error", "seconds", "stale_rounds", "value_error"]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_ERROR_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    STALE_ROUNDS_FIELD_NUMBER: _ClassVar[int]
+    VALUE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    cost: float
+    evaluations: int
+    gradient_error: float
+    seconds: float
+    stale_rounds: int
+    value_error: float
+    def __init__(self, evaluations: _Optional[int] = ..., cost: _Optional[float] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., seconds: _Optional[float] = ..., stale_rounds: _Optional[int] = ...) -> None: ...
+
+class StopSamplingRequest(_message.Message):
+    __slots__ = ["name"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class TellRequest(_message.Message):
+    __slots__ = ["block", "failures", "name", "points", "worker"]
+    class Failure(_message.Message):
+        __slots__ = ["attempt", "infeasible", "point", "reason"]
+        ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+        INFEASIBLE_FIELD_NUMBER: _ClassVar[int]
+        POINT_FIELD_NUMBER: _ClassVar[int]
+        REASON_FIELD_NUMBER: _ClassVar[int]
+        attempt: int
+        infeasible: bool
+        point: int
+        reason: str
+        def __init__(self, point: _Optional[int] = ..., infeasible: bool = ..., reason: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
+    BLOCK_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    block: _datasets_pb2.SampleBlock
+    failures: _containers.RepeatedCompositeFieldContainer[TellRequest.Failure]
+    name: str
+    points: _containers.RepeatedScalarFieldContainer[int]
+    worker: str
+    def __init__(self, name: _Optional[str] = ..., worker: _Optional[str] = ..., points: _Optional[_Iterable[int]] = ..., block: _Optional[_Union[_datasets_pb2.SampleBlock, _Mapping]] = ..., failures: _Optional[_Iterable[_Union[TellRequest.Failure, _Mapping]]] = ...) -> None: ...
+
+class TellResponse(_message.Message):
+    __slots__ = ["finished", "outcomes"]
+    class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_KNOWN: TellResponse.Outcome
+    OUTCOME_LATE: TellResponse.Outcome
+    OUTCOME_RETRY: TellResponse.Outcome
+    OUTCOME_TAKEN: TellResponse.Outcome
+    OUTCOME_UNSPECIFIED: TellResponse.Outcome
+    finished: bool
+    outcomes: _containers.RepeatedScalarFieldContainer[TellResponse.Outcome]
+    def __init__(self, outcomes: _Optional[_Iterable[_Union[TellResponse.Outcome, str]]] = ..., finished: bool = ...) -> None: ...
+
+class UmBridge(_message.Message):
+    __slots__ = ["model", "urls"]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    URLS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    urls: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, urls: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,268 @@
+#include "engine/sampling/placement.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "engine/base/error.h"
+#include "engine/base/matrix.h"
+#include "engine/base/rng.h"
+#include "engine/base/stop.h"
+#include "engine/sampling/candidates.h"
+#include "engine/sampling/disagreement.h"
+#include "engine/sampling/evidence.h"
+#include "engine/sampling/failures.h"
+#include "engine/sampling/goals.h"
+#include "engine/sampling/lola_voronoi.h"
+#include "engine/sampling/taylor_model.h"
+
+namespace sobolev::sampling {
+
+namespace {
+
+constexpr Index kExploreEvery = 5;
+// Candidates, and at least so many for each point that is wanted.
+constexpr Index kFewInputs = 3;
+constexpr Index kCandidatesInFewInputs = 3000;
+constexpr Index kCandidatesInManyInputs = 1500;
+constexpr Index kCandidatesPerPoint = 4;
+// For the search of a minimum, near the best sample.
+constexpr Index kCandidatesNearBest = 256;
+// Beside an ensemble, the part that local Taylor models have in a score.
+constexpr double kTaylorShare = 0.25;
+// Not even deep in a region of failures is all hope lost.
+constexpr double kLeastHope = 1e-3;
+// Of the spread of an output, over the whole cube: what a prediction may be wrong at least.
+constexpr double kLeastSpread = 1e-3;
+
+void RequireOptions(const Evidence& evidence, const PlacementOptions& options, Index count) {
+  if (count < 1 || count > kMaxPointsAtOnce) {
+    throw InvalidArgument(
+        "OUT_OF_RANGE", "count",
+        "expected 1 to " + std::to_string(kMaxPointsAtOnce) + ", got " + std::to_string(count));
+  }
+  if (options.num_proposed < 0) {
+    throw InvalidArgument("OUT_OF_RANGE", "num_proposed", "expected a count, got less than 0");
+  }
+  if (options.ensemble.size() == 1) {
+    throw InvalidArgument("TOO_FEW", "ensemble",
+                          "one surrogate contradicts nobody; give two or more, or none");
+  }
+  if (options.goal != Goal::kFit && (options.output < 0 || options.output >= evidence.m())) {
+    throw InvalidArgument("OUT_OF_RANGE", "output",
+                          "there are " + std::to_string(evidence.m()) + " outputs, got number " +
+                              std::to_string(options.output));
+  }
+  if (options.goal == Goal::kLevel && !std::isfinite(options.level)) {
+    throw InvalidArgument("NOT_FINITE", "level", "expected a finite number");
+  }
+  const Vector& weights = options.output_weights;
+  if (weights.size() == 0) return;
+  RequireSize("output_weights", weights.size(), evidence.m());
+  if (weights.allFinite() && weights.minCoeff() >= 0 && weights.maxCoeff() > 0) return;
+  throw InvalidArgument("OUT_OF_RANGE", "output_weights",
+                        "expected finite numbers >= 0, not all of them 0");
+}
+
+// How much to make of a candidate that fails with this chance. The step at ½ is steep: beyond the
+// border models extrapolate, so that they contradict each other by orders of magnitude.
+double Hope(double failure_chance) {
+  const double good = std::pow(1 - failure_chance, 4);
+  const double bad = std::pow(failure_chance, 4);
+  return std::max(good / (good + bad), kLeastHope);
+}
+
+// One call of NextPoints, once the evidence suffices for models.
+class Round {
+ public:
+  Round(const Evidence& evidence, const PlacementOptions& options, const TaylorModel& taylor,
+        const std::stop_token& stop)
+      : evidence_(evidence),
+        options_(options),
+        taylor_(taylor),
+        stop_(stop),
+        scales_(OutputScales(evidence)),
+        weights_(options.output_weights.size() > 0 ? options.output_weights
+                                                   : Vector::Ones(evidence.m())) {}
+
+  Matrix Choose(Index count) {
+    candidates_ = MakeCandidates(evidence_, Proposals(count), stop_);
+    scores_ = Scores();
+    gaps_ = candidates_.distance;
+    const Vector chances = FailureChances(evidence_, candidates_.X, stop_);
+    for (Index q = 0; q < scores_.size(); ++q) {
+      const double hope = Hope(chances(q));
+      gaps_(q) *= hope;
+      scores_(q) = std::isfinite(scores_(q)) ? hope * scores_(q) : 0;
+    }
+    for (Index s = 0; s < evidence_.pending.cols(); ++s) Occupy(evidence_.pending.col(s));
+
+    Matrix chosen(evidence_.n(), count);
+    Index found = 0;
+    for (; found < count; ++found) {
+      ThrowIfStopped(stop_);
+      const std::optional<Index> best = Best(FillsSpace(options_.num_proposed + found));
+      if (!best) break;
+      chosen.col(found) = candidates_.X.col(*best);
+      Occupy(chosen.col(found));
+    }
+    chosen.conservativeResize(Eigen::NoChange, found);
+    return chosen;
+  }
+
+ private:
+  Matrix Proposals(Index count) {
+    const Index n = evidence_.n();
+    Rng rng(options_.seed, static_cast<std::uint64_t>(options_.num_proposed));
+    const Index num_candidates =
+        std::max(n <= kFewInputs ? kCandidatesInFewInputs : kCandidatesInManyInputs,
+                 kCandidatesPerPoint * count);
+    Matrix X = FreshPoints(evidence_, options_.feasible, 0, num_candidates, rng.Next(), stop_);
+    if (options_.goal != Goal::kMinimum) return X;
+    const std::optional<Index> best = BestSample();
+    if (!best) return X;
+    const Matrix near = FreshColumns(evidence_, options_.feasible,
+                                     PointsAround(evidence_.X.col(*best), SlopeAt(*best), Spacing(),
+                                                  kCandidatesNearBest, rng.Next()));
+    X.conservativeResize(Eigen::NoChange, X.cols() + near.cols());
+    X.rightCols(near.cols()) = near;
+    return X;
+  }
+
+  // The sample with the least value of the output.
+  std::optional<Index> BestSample() const {
+    std::optional<Index> best;
+    for (Index s = 0; s < evidence_.NumSamples(); ++s) {
+      const double y = evidence_.Y(options_.output, s);
+      if (std::isnan(y)) continue;
+      if (!best || y < evidence_.Y(options_.output, *best)) best = s;
+    }
+    return best;
+  }
+
+  Vector SlopeAt(Index sample) const {
+    if (!evidence_.HasDerivatives()) return Vector::Zero(evidence_.n());
+    const Vector slope = evidence_.J.col(sample * evidence_.m() + options_.output);
+    return slope.allFinite() ? slope : Vector::Zero(evidence_.n());
+  }
+
+  // Of samples, were they spread evenly.
+  double Spacing() const {
+    return std::pow(static_cast<double>(evidence_.NumSamples()),
+                    -1 / static_cast<double>(evidence_.n()));
+  }
+
+  Vector Scores() {
+    if (options_.strategy == Strategy::kLolaVoronoi) {
+      return LolaVoronoiScores(evidence_, candidates_, weights_.cwiseQuotient(scales_), stop_);
+    }
+    return options_.goal == Goal::kFit ? FitScores() : GoalScores();
+  }
+
+  // What an evaluation takes from the integral of the squared error, as its root.
+  Vector FitScores() {
+    Vector errors;
+    if (HasTaylorOpinion(taylor_, evidence_.n())) {
+      errors = ExpectedErrors(TaylorOpinion(taylor_, candidates_.X, stop_), candidates_.distance,
+                              scales_, weights_);
+    }
+    if (!options_.ensemble.empty()) {
+      const Vector of_ensemble =
+          ExpectedErrors(EnsembleOpinion(options_.ensemble, evidence_.m(), candidates_.X, stop_),
+                         candidates_.distance, scales_, weights_);
+      const double share =
+          errors.norm() > 0 ? kTaylorShare * of_ensemble.norm() / errors.norm() : 0;
+      errors = share > 0 ? Vector(of_ensemble + share * errors) : of_ensemble;
+    }
+    return errors.array() * Reach();
+  }
+
+  Vector GoalScores() {
+    const Opinion opinion =
+        options_.ensemble.empty()
+            ? TaylorOpinion(taylor_, candidates_.X, stop_)
+            : EnsembleOpinion(options_.ensemble, evidence_.m(), candidates_.X, stop_);
+    const Index i = options_.output;
+    const Vector only = Vector::Unit(evidence_.m(), i);
+    const Vector errors = scales_(i) * ExpectedErrors(opinion, candidates_.distance, scales_, only);
+    const std::optional<Index> best = BestSample();
+    const double least = best ? evidence_.Y(i, *best) : 0;
+    Vector scores(errors.size());
+    for (Index q = 0; q < scores.size(); ++q) {
+      const double spread =
+          std::max(errors(q), kLeastSpread * scales_(i) * candidates_.distance(q));
+      scores(q) = options_.goal == Goal::kMinimum
+                      ? ExpectedImprovement(opinion.Y(i, q), spread, least)
+                      : LevelDoubt(opinion.Y(i, q), spread, options_.level);
+    }
+    if (options_.goal == Goal::kLevel) scores.array() *= Reach();
+    return scores;
+  }
+
+  // The root of the volume around candidates, to a factor.
+  Eigen::ArrayXd Reach() const {
+    return candidates_.distance.array().pow(0.5 * static_cast<double>(evidence_.n()));
+  }
+
+  // The candidate to take next, unless there is none left.
+  std::optional<Index> Best(bool fills_space) const {
+    Index best = 0;
+    if (!fills_space && scores_.maxCoeff(&best) > 0) return best;
+    if (gaps_.maxCoeff(&best) > 0) return best;
+    return std::nullopt;
+  }
+
+  // Candidates nearer to the point than to any sample lose their score.
+  void Occupy(const Vector& point) {
+    for (Index q = 0; q < scores_.size(); ++q) {
+      const double away = (candidates_.X.col(q) - point).norm();
+      gaps_(q) = std::min(gaps_(q), away);
+      const double ratio = away / candidates_.distance(q);
+      if (ratio < 1) scores_(q) *= ratio * ratio * ratio;
+    }
+  }
+
+  const Evidence& evidence_;
+  const PlacementOptions& options_;
+  const TaylorModel& taylor_;
+  const std::stop_token& stop_;
+  Vector scales_;
+  Vector weights_;
+  Candidates candidates_;
+  Vector scores_;
+  Vector gaps_;  // To the nearest point of any kind.
+};
+
+// Whether there is something to tell good points from bad ones.
+bool Suffices(const Evidence& evidence, const PlacementOptions& options,
+              const TaylorModel& taylor) {
+  if (evidence.NumSamples() < LeastSamples(evidence.n())) return false;
+  if (options.strategy == Strategy::kLolaVoronoi || !options.ensemble.empty()) return true;
+  return options.goal != Goal::kFit || HasTaylorOpinion(taylor, evidence.n());
+}
+
+}  // namespace
+
+bool FillsSpace(Index number) { return number % kExploreEvery == kExploreEvery - 1; }
+
+Index LeastSamples(Index n) { return 2 * n + 2; }
+
+Matrix NextPoints(const Evidence& evidence, const PlacementOptions& options, Index count,
+                  const std::stop_token& stop) {
+  RequireEvidence(evidence);
+  RequireOptions(evidence, options, count);
+  if (options.strategy != Strategy::kSpaceFilling &&
+      evidence.NumSamples() >= LeastSamples(evidence.n())) {
+    const TaylorModel taylor(evidence);
+    if (Suffices(evidence, options, taylor)) {
+      return Round(evidence, options, taylor, stop).Choose(count);
+    }
+  }
+  return FreshPoints(evidence, options.feasible, options.num_proposed, count, options.seed, stop);
+}
+
+}  // namespace sobolev::sampling

@@ -1,0 +1,48 @@
+// Sampling jobs between their wire form, the store's and the engine's.
+
+#ifndef SOBOLEV_SERVER_CONVERT_SAMPLING_H_
+#define SOBOLEV_SERVER_CONVERT_SAMPLING_H_
+
+#include <string>
+
+#include "engine/base/matrix.h"
+#include "proto/sobolev/v1/datasets.pb.h"
+#include "proto/sobolev/v1/jobs.pb.h"
+#include "proto/sobolev/v1/sampling.pb.h"
+#include "server/storage/store.h"
+
+namespace sobolev::server {
+
+// The spec with every default filled in. Throws Error(kInvalidArgument) naming "spec.domain[2].min"
+// and the like, and Error(kFailedPrecondition) for UM-Bridge servers that are not among
+// `um_bridge_hosts`, "host:port" separated by commas.
+v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& spec, const v1::Schema& schema,
+                              const std::string& um_bridge_hosts);
+
+// Throws Error(kFailedPrecondition HOST_NOT_ALLOWED) naming the first that is not allowed.
+void RequireAllowedHosts(const v1::UmBridge& um_bridge, const std::string& um_bridge_hosts);
+
+// The box of a complete spec, and points between it and the unit cube. Derivatives by coordinates
+// of the cube are those by x times the width.
+struct SamplingBox {
+  Vector min;    // n
+  Vector width;  // n, > 0
+
+  explicit SamplingBox(const v1::SamplingSpec& spec);
+
+  Vector ToUser(const Vector& u) const {
+    return (min.array() + width.array() * u.array()).matrix();
+  }
+  Vector ToUnit(const Vector& x) const { return ((x - min).array() / width.array()).matrix(); }
+};
+
+// What an evaluation costs by a complete spec.
+double EvaluationCost(const v1::SamplingSpec& spec);
+
+v1::SamplingCounts ToProto(const SamplingPointCounts& counts);
+// m: number of outputs.
+v1::SamplingPoint ToProto(const SamplingPointRecord& point, Index m);
+
+}  // namespace sobolev::server
+
+#endif  // SOBOLEV_SERVER_CONVERT_SAMPLING_H_

@@ -1,0 +1,454 @@
+#include "server/jobs/sampling_job.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <future>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "engine/chain/program_surrogate.h"
+#include "engine/sampling/placement.h"
+#include "engine/train/surrogate_codec.h"
+#include "proto/sobolev/v1/sampling.pb.h"
+#include "proto/wire/crc32c.h"
+#include "server/base/log.h"
+#include "server/base/stored_id.h"
+#include "server/convert/names.h"
+#include "server/convert/resources.h"
+#include "server/convert/sample_block.h"
+#include "server/convert/sample_rows.h"
+#include "server/convert/sampling.h"
+#include "server/jobs/sampling_desk.h"
+#include "server/jobs/sampling_errors.h"
+#include "server/jobs/sampling_evidence.h"
+#include "server/jobs/sampling_pull.h"
+#include "server/jobs/sampling_rules.h"
+#include "server/jobs/training_run.h"
+
+namespace sobolev::server {
+namespace {
+
+constexpr std::int64_t kLeastRound = 4;
+// Points that turn out to be infeasible or fail are replaced until there are so many times as many
+// of them as there should be others.
+constexpr std::int64_t kEffort = 20;
+// Of a program, evaluated at a time by the job itself.
+constexpr std::int64_t kProgramBatch = 256;
+constexpr const char* kOwnWorker = "server";
+constexpr std::int64_t kMaxBlockRows = 65536;
+constexpr std::chrono::milliseconds kWait{200};
+constexpr std::int64_t kAllPoints = std::numeric_limits<std::int64_t>::max();
+
+class SamplingWork : public JobWork {
+ public:
+  explicit SamplingWork(const JobContext& context)
+      : context_(context),
+        store_(context.environment.store),
+        tenant_(TenantOf(context.job.model_id)) {
+    const TenantScope tenant(tenant_);
+    v1::StartSamplingRequest request;
+    request.ParseFromString(context.job.spec);
+    spec_ = request.spec();
+    schema_.ParseFromString(store_.GetDataset(context.job.dataset_id).schema);
+    if (!spec_.program().empty()) {
+      const std::string id = ParseProgramName(spec_.program(), "spec.program");
+      program_ = std::make_unique<chain::ProgramSurrogate>(store_.GetProgram(id).source,
+                                                           chain::AcceptedSourceLimits());
+    }
+    box_.emplace(spec_);
+    Resume();
+    if (spec_.has_um_bridge()) {
+      RequireAllowedHosts(spec_.um_bridge(), context.environment.um_bridge_hosts);
+      pull_.emplace(context_, spec_, schema_.inputs_size(), schema_.outputs_size());
+    }
+  }
+
+  Status Advance(const std::stop_token& stop) override {
+    if (stop.stop_requested()) return Status::kCancelled;
+    if (pull_) pull_->RequireSound();
+    const SamplingRecord record = store_.GetSampling(context_.job.id);
+    Count();
+    if (!record.paused && !record.stop_requested && !final_rule_) KeepSampling(stop);
+    if (run_) {
+      missing_ = context_.environment.desk.Wait(context_.job.id, {}, stop);
+      return AdvanceTraining(stop);
+    }
+    ChooseEnd(record);
+    if (IsRoundDue(record)) {
+      StartRound();
+    } else {
+      missing_ = context_.environment.desk.Wait(context_.job.id, kWait, stop);
+    }
+    return Status::kRunning;
+  }
+
+  std::size_t NewsCount() const override { return news_ + (run_ ? run_->NewsCount() : 0); }
+
+  v1::TrainingProgress Progress() const override {
+    v1::TrainingProgress progress = run_ ? run_->Progress() : v1::TrainingProgress();
+    v1::SamplingProgress& sampling = *progress.mutable_sampling();
+    *sampling.mutable_counts() = ToProto(counts_);
+    sampling.set_cost(Cost());
+    if (!state_.rounds().empty()) *sampling.mutable_round() = *state_.rounds().rbegin();
+    return progress;
+  }
+
+  std::string SaveState() const override { return ""; }
+  void LoadState(std::string_view /*state*/) override {}
+
+  JobResult Result() const override { return result_; }
+
+ private:
+  Lease OwnLease() const { return {.job_id = context_.job.id, .epoch = context_.job.lease_epoch}; }
+  double Cost() const { return static_cast<double>(counts_.attempts) * EvaluationCost(spec_); }
+  bool HasRounds() const { return !state_.rounds().empty(); }
+  std::int64_t Evaluations() const {
+    return HasRounds() ? state_.rounds().rbegin()->evaluations() : 0;
+  }
+  SamplingStatus StatusNow() const {
+    const std::int64_t micros =
+        context_.environment.clock.WallMicros() - context_.job.create_micros;
+    return {
+        .evaluations = counts_.done, .cost = Cost(), .seconds = static_cast<double>(micros) * 1e-6};
+  }
+
+  // What an earlier attempt left: its last round, if that was to be the end, is made again.
+  void Resume() {
+    state_.ParseFromString(store_.GetSampling(context_.job.id).state);
+    if (state_.stop_reason() != v1::Sampling::STOP_REASON_UNSPECIFIED) {
+      state_.clear_stop_reason();
+      state_.clear_stop_rule();
+      state_.mutable_rounds()->RemoveLast();
+    }
+    counts_ = store_.CountSamplingPoints(context_.job.id);
+    if (counts_.uploads > 0) Upload(counts_.uploads);
+    if (context_.job.dataset_version > 0) {
+      seeds_ = store_.OpenSnapshot(context_.job.dataset_id, context_.job.dataset_version)
+                   ->samples()
+                   .NumSamples();
+    }
+    const int rounds = state_.rounds_size();
+    if (rounds > 0) model_ = ModelOf(state_.rounds(rounds - 1));
+    if (rounds > 1) model_before_ = ModelOf(state_.rounds(rounds - 2));
+  }
+
+  std::shared_ptr<const Surrogate> ModelOf(const v1::SamplingRound& round) const {
+    const ModelRef model = ParseModelName(round.model_version(), "model");
+    return context_.environment.models.Get(context_.job.model_id, model.version)->surrogate;
+  }
+
+  // What is new shows in the progress.
+  void Count() {
+    const SamplingPointCounts before =
+        std::exchange(counts_, store_.CountSamplingPoints(context_.job.id));
+    if (counts_ != before) ++news_;
+  }
+
+  // ---- Points -----------------------------------------------------------------------------------
+
+  // Points of the round that follows so many evaluations.
+  std::int64_t RoundSize(std::int64_t evaluations) const {
+    const double share = spec_.round_fraction() * static_cast<double>(evaluations);
+    return std::max(kLeastRound, static_cast<std::int64_t>(std::ceil(share)));
+  }
+
+  std::int64_t Outstanding() const { return counts_.queued + counts_.leased; }
+  std::int64_t Dead() const { return counts_.infeasible + counts_.failed; }
+  std::int64_t Total() const { return Outstanding() + counts_.done + Dead(); }
+
+  // How many points the queue is short of.
+  std::int64_t Shortage() const {
+    std::int64_t wanted = 0;
+    if (!HasRounds()) {
+      wanted = std::min(spec_.initial_points() - seeds_ - counts_.done,
+                        kEffort * spec_.initial_points() - Dead());
+    } else {
+      // More than a round only if there are workers for it: what is placed now knows less than what
+      // is placed later.
+      wanted =
+          std::max(RoundSize(counts_.done), std::min(counts_.leased + missing_, counts_.done / 2));
+    }
+    std::int64_t shortage = wanted - Outstanding();
+    if (const auto left = EvaluationsLeft(spec_.stop_rules(), StatusNow(), EvaluationCost(spec_))) {
+      shortage = std::min(shortage, *left - Outstanding());
+    }
+    return std::clamp<std::int64_t>(shortage, 0, sampling::kMaxPointsAtOnce);
+  }
+
+  // A program waits for the model, because its points cost little more than nothing; workers do
+  // not.
+  void KeepSampling(const std::stop_token& stop) {
+    if (program_ && run_) return;
+    if (const std::int64_t shortage = Shortage(); shortage > 0) {
+      store_.AddSamplingPoints(OwnLease(), Place(shortage, stop), state_.SerializeAsString());
+      Count();
+    }
+    if (program_) EvaluateProgram(stop);
+  }
+
+  std::vector<NewSamplingPoint> Place(std::int64_t count, const std::stop_token& stop) {
+    if (!known_) {
+      known_ = counts_.uploads + seeds_ > 0
+                   ? EvidenceOf(OpenVerifiedSnapshot(context_, 0)->samples(), *box_)
+                   : sampling::Evidence{.X = Matrix(schema_.inputs_size(), 0),
+                                        .Y = Matrix(schema_.outputs_size(), 0)};
+      known_uploads_ = counts_.uploads;
+    }
+    sampling::Evidence evidence = *known_;
+    AddPoints(store_.ListSamplingPoints(context_.job.id, 0, kAllPoints), known_uploads_, *box_,
+              evidence);
+    const bool is_adaptive = spec_.strategy() == v1::SamplingSpec::STRATEGY_ADAPTIVE;
+    const sampling::PlacementOptions options{.strategy = is_adaptive
+                                                             ? sampling::Strategy::kDisagreement
+                                                             : sampling::Strategy::kSpaceFilling,
+                                             .ensemble = OpinionsOf(model_, model_before_, *box_),
+                                             .seed = spec_.seed(),
+                                             .num_proposed = Total()};
+    const Matrix U = sampling::NextPoints(evidence, options, count, stop);
+    const bool is_even =
+        !is_adaptive || evidence.NumSamples() < sampling::LeastSamples(evidence.n());
+    std::vector<NewSamplingPoint> points;
+    points.reserve(static_cast<std::size_t>(count));
+    for (Index i = 0; i < U.cols(); ++i) {
+      const Vector x = box_->ToUser(U.col(i));
+      points.push_back({.x = {x.begin(), x.end()},
+                        .space_filling = is_even || sampling::FillsSpace(options.num_proposed + i),
+                        .round = state_.rounds_size()});
+    }
+    return points;
+  }
+
+  // ---- Programs ---------------------------------------------------------------------------------
+
+  void EvaluateProgram(const std::stop_token& stop) {
+    const SamplingLeaseTerms terms{.now_micros = context_.environment.clock.WallMicros(),
+                                   .expire_micros = std::numeric_limits<std::int64_t>::max(),
+                                   .max_attempts = spec_.max_attempts()};
+    const std::vector<SamplingPointRecord> points =
+        store_.AskSamplingPoints(context_.job.id, kOwnWorker, kProgramBatch, terms);
+    if (points.empty()) return;
+    const Index n = program_->n();
+    const Index m = program_->m();
+    const auto count = static_cast<Index>(points.size());
+    Matrix X(n, count);
+    for (Index i = 0; i < count; ++i) {
+      X.col(i) = Eigen::Map<const Vector>(points[static_cast<std::size_t>(i)].x.data(), n);
+    }
+    Matrix Y(m, count);
+    Matrix J(n, spec_.jacobian() ? m * count : 0);
+    program_->Predict({X.data(), n, count}, std::nullopt, std::nullopt,
+                      {.Y = Y.data(), .J = spec_.jacobian() ? J.data() : nullptr}, stop);
+    std::vector<SamplingResult> results;
+    std::vector<SamplingFailure> failures;
+    for (Index i = 0; i < count; ++i) {
+      const std::int64_t id = points[static_cast<std::size_t>(i)].id;
+      const bool is_finite =
+          Y.col(i).allFinite() && (!spec_.jacobian() || J.middleCols(m * i, m).allFinite());
+      if (!is_finite) {
+        failures.push_back(
+            {.point = id, .infeasible = true, .reason = "the program has no finite value here"});
+        continue;
+      }
+      results.push_back({.point = id,
+                         .x = points[static_cast<std::size_t>(i)].x,
+                         .result = MakeRow(X.col(i), Y.data() + m * i, m,
+                                           spec_.jacobian() ? J.data() + n * m * i : nullptr)});
+    }
+    store_.TellSamplingPoints(context_.job.id, kOwnWorker, results, failures, terms);
+    Count();
+  }
+
+  // ---- Rounds -----------------------------------------------------------------------------------
+
+  void ChooseEnd(const SamplingRecord& record) {
+    if (record.stop_requested || final_rule_) return;
+    // What rules say of errors is decided where these become known, at the end of a round.
+    if (Evaluations() == counts_.done && HasRounds()) return;
+    final_rule_ = HoldingRule(spec_.stop_rules(), StatusNow(), {});
+  }
+
+  bool IsRoundDue(const SamplingRecord& record) const {
+    const bool ends = record.stop_requested || final_rule_;
+    const bool is_idle = Outstanding() == 0 && Shortage() == 0 && !record.paused;
+    if (!HasRounds()) {
+      const bool is_due = ends || is_idle || seeds_ + counts_.done >= spec_.initial_points();
+      if (is_due && seeds_ + counts_.done == 0) ThrowNothing();
+      return is_due;
+    }
+    if (Dead() > kEffort * (spec_.initial_points() + counts_.done)) ThrowNothing();
+    if (counts_.done == Evaluations()) return ends;
+    return ends || is_idle || counts_.done >= Evaluations() + RoundSize(Evaluations());
+  }
+
+  [[noreturn]] void ThrowNothing() const {
+    const std::string reason = FirstReason();
+    throw FailedPrecondition(
+        "NO_EVALUATIONS", "spec.domain",
+        "expected a value of the function at some of " + std::to_string(Total()) + " points, got " +
+            std::to_string(counts_.done) + "; " + std::to_string(counts_.infeasible) +
+            " are infeasible, " + std::to_string(counts_.failed) + " failed" +
+            (reason.empty() ? "" : ", the first with \"" + reason + "\"") +
+            "; check the function and the domain");
+  }
+
+  std::string FirstReason() const {
+    for (const SamplingPointRecord& point :
+         store_.ListSamplingPoints(context_.job.id, 0, kAllPoints)) {
+      if (!point.reason.empty()) return point.reason;
+    }
+    return "";
+  }
+
+  void StartRound() {
+    const std::vector<SamplingPointRecord> added = Upload(counts_.uploads + 1);
+    evaluations_ = counts_.done;
+    known_uploads_ = counts_.uploads + (added.empty() ? 0 : 1);
+    snapshot_ = OpenVerifiedSnapshot(context_, 0);
+    surprise_ =
+        model_ ? JudgeByNews(*model_, added, snapshot_->samples(), box_->width) : ModelErrors();
+    known_ = EvidenceOf(snapshot_->samples(), *box_);
+    run_ = MakeTrainingRun(context_, snapshot_->samples(), spec_.training(), schema_);
+  }
+
+  // Appends the results of this number to the dataset, once however often it is called.
+  std::vector<SamplingPointRecord> Upload(std::int64_t number) {
+    std::vector<SamplingPointRecord> points = store_.TakeSamplingUpload(OwnLease(), number);
+    if (points.empty()) return points;
+    const UploadState upload = store_.OpenUpload(
+        context_.job.dataset_id, "sampling-" + context_.job.id + "-" + std::to_string(number));
+    if (upload.committed_version > 0) return points;
+    std::vector<SampleRow> rows;
+    rows.reserve(points.size());
+    for (const SamplingPointRecord& point : points) rows.push_back(point.result);
+    std::uint32_t crc = 0;
+    const auto blocks = JoinRows(rows);
+    for (const auto& block : blocks) {
+      SampleBlockData data = CheckBlock(block, schema_, kMaxBlockRows);
+      const std::uint32_t wire_crc = data.wire_crc32c;
+      crc = Crc32c(std::as_bytes(std::span(&wire_crc, 1)), crc);
+      std::promise<void> done;
+      store_.AppendBlock(upload.token, std::move(data),
+                         [&done](const std::exception_ptr& error, bool /*already_stored*/) {
+                           if (error) {
+                             done.set_exception(error);
+                           } else {
+                             done.set_value();
+                           }
+                         });
+      done.get_future().get();
+    }
+    store_.CommitUpload(upload.token, std::ssize(blocks), std::ssize(points), crc);
+    return points;
+  }
+
+  Status AdvanceTraining(const std::stop_token& stop) {
+    const TrainingRun::Status status = run_->Advance(stop);
+    if (status == TrainingRun::Status::kCancelled) return Status::kCancelled;
+    if (status == TrainingRun::Status::kFinished) return FinishRound();
+    return Status::kRunning;
+  }
+
+  Status FinishRound() {
+    result_ = DescribeTraining(context_, *run_, *snapshot_, schema_);
+    run_.reset();
+    snapshot_.reset();
+    result_.version.mutable_domain()->Clear();
+    *result_.version.mutable_domain() = spec_.domain();
+    v1::SamplingRound& round = *state_.add_rounds();
+    const v1::ErrorReport& held_out = result_.version.report().validation();
+    round.set_number(state_.rounds_size());
+    round.set_evaluations(evaluations_);
+    // The larger one; fmax ignores what is not known.
+    round.set_value_error(std::fmax(surprise_.value, held_out.value_relative()));
+    round.set_gradient_error(std::fmax(surprise_.gradient, held_out.jacobian_relative()));
+    round.set_cost(Cost());
+    *round.mutable_time() = ToTimestamp(context_.environment.clock.WallMicros());
+    if (!final_rule_) {
+      SamplingStatus status = StatusNow();
+      status.evaluations = evaluations_;
+      final_rule_ = HoldingRule(spec_.stop_rules(), status, state_.rounds());
+    }
+    const bool stops = store_.GetSampling(context_.job.id).stop_requested;
+    if (final_rule_ || (stops && evaluations_ == counts_.done)) {
+      state_.set_stop_reason(final_rule_ ? v1::Sampling::STOP_REASON_RULE
+                                         : v1::Sampling::STOP_REASON_STOPPED);
+      state_.set_stop_rule(final_rule_.value_or(0));
+      SaveRounds();
+      return Status::kFinished;
+    }
+    Publish(round);
+    SaveRounds();
+    model_before_ = std::exchange(model_, result_.surrogate);
+    return Status::kRunning;
+  }
+
+  void SaveRounds() {
+    store_.AddSamplingPoints(OwnLease(), {}, state_.SerializeAsString());
+    ++news_;
+  }
+
+  void Publish(v1::SamplingRound& round) {
+    const ModelVersionRecord record = store_.AddModelVersion(
+        context_.job.model_id, train::EncodeSurrogate(*result_.surrogate),
+        result_.version.SerializeAsString(), [&](const ModelVersionRecord& newest) {
+          RequireNoPipeline(newest);
+          // The attempt before got as far as this.
+          v1::ModelVersion known;
+          known.ParseFromString(newest.description);
+          return known.report().job() == result_.version.report().job() &&
+                 known.report().dataset_version() == result_.version.report().dataset_version();
+        });
+    context_.environment.models.Publish(record.model_id, record.version);
+    round.set_model_version(ModelVersionName(record.model_id, record.version));
+    LogInfo("sampling round published", {{"job", context_.job.id},
+                                         {"round", round.number()},
+                                         {"evaluations", round.evaluations()},
+                                         {"value_error", round.value_error()}});
+  }
+
+  const JobContext context_;
+  Store& store_;
+  const std::string tenant_;
+  v1::SamplingSpec spec_;
+  v1::Schema schema_;
+  std::optional<SamplingBox> box_;
+  std::unique_ptr<const chain::ProgramSurrogate> program_;
+
+  v1::Sampling state_;  // Rounds, and why it ended.
+  SamplingPointCounts counts_;
+  std::shared_ptr<const Surrogate> model_;         // Of the last round.
+  std::shared_ptr<const Surrogate> model_before_;  // Of the one before.
+  std::optional<sampling::Evidence> known_;        // What the dataset held when it was last read,
+  std::int64_t known_uploads_ = 0;                 // with so many uploads of this job.
+  Index seeds_ = 0;                                // Samples that the dataset had before.
+  std::int64_t missing_ = 0;                       // Points that workers asked for in vain.
+  std::optional<int> final_rule_;
+  std::size_t news_ = 0;
+
+  // Of the round in training.
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::unique_ptr<TrainingRun> run_;
+  std::int64_t evaluations_ = 0;
+  ModelErrors surprise_;  // Of the model before, by what is new.
+  JobResult result_;
+
+  std::optional<SamplingPull> pull_;  // Last: its threads use the others.
+};
+
+}  // namespace
+
+std::unique_ptr<JobWork> MakeSamplingWork(const JobContext& context) {
+  return std::make_unique<SamplingWork>(context);
+}
+
+}  // namespace sobolev::server

@@ -1,0 +1,78 @@
+#include "server/jobs/sampling_rules.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace sobolev::server {
+namespace {
+
+using Rules = google::protobuf::RepeatedPtrField<v1::StopRule>;
+using Rounds = google::protobuf::RepeatedPtrField<v1::SamplingRound>;
+
+// A round is a gain if it lowers the best error by this share.
+constexpr double kGain = 0.1;
+// More is as good as no limit.
+constexpr double kManyEvaluations = 1e15;
+
+// Rounds since the last gain.
+std::int64_t StaleRounds(const Rounds& rounds) {
+  double best = std::numeric_limits<double>::infinity();
+  std::int64_t stale = 0;
+  for (const v1::SamplingRound& round : rounds) {
+    if (round.value_error() <= best * (1 - kGain)) {
+      best = round.value_error();
+      stale = 0;
+    } else {
+      ++stale;
+    }
+  }
+  return stale;
+}
+
+bool Holds(const v1::StopRule& rule, const SamplingStatus& status, const Rounds& rounds) {
+  const v1::SamplingRound* last = rounds.empty() ? nullptr : &rounds[rounds.size() - 1];
+  if (rule.has_evaluations() && status.evaluations < rule.evaluations()) return false;
+  if (rule.has_cost() && status.cost < rule.cost()) return false;
+  if (rule.has_seconds() && status.seconds < rule.seconds()) return false;
+  if (rule.has_stale_rounds() && StaleRounds(rounds) < rule.stale_rounds()) return false;
+  // NaN, an unknown error, is not small.
+  if (rule.has_value_error() && (last == nullptr || !(last->value_error() <= rule.value_error()))) {
+    return false;
+  }
+  return !rule.has_gradient_error() ||
+         (last != nullptr && last->gradient_error() <= rule.gradient_error());
+}
+
+}  // namespace
+
+std::optional<int> HoldingRule(const Rules& rules, const SamplingStatus& status,
+                               const Rounds& rounds) {
+  for (int i = 0; i < rules.size(); ++i) {
+    if (Holds(rules[i], status, rounds)) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> EvaluationsLeft(const Rules& rules, const SamplingStatus& status,
+                                            double evaluation_cost) {
+  std::optional<std::int64_t> least;
+  for (const v1::StopRule& rule : rules) {
+    if (rule.has_seconds() || rule.has_value_error() || rule.has_gradient_error() ||
+        rule.has_stale_rounds()) {
+      continue;
+    }
+    std::int64_t left = 0;
+    if (rule.has_evaluations()) left = rule.evaluations() - status.evaluations;
+    if (rule.has_cost()) {
+      const double affordable = (rule.cost() - status.cost) / evaluation_cost;
+      if (!(affordable < kManyEvaluations)) continue;
+      left = std::max(left, static_cast<std::int64_t>(std::ceil(affordable)));
+    }
+    left = std::max<std::int64_t>(left, 0);
+    least = least ? std::min(*least, left) : left;
+  }
+  return least;
+}
+
+}  // namespace sobolev::server

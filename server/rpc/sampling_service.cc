@@ -1,0 +1,417 @@
+#include "server/rpc/sampling_service.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include <absl/strings/str_format.h>
+
+#include "engine/base/error.h"
+#include "engine/chain/program_surrogate.h"
+#include "server/convert/names.h"
+#include "server/convert/resources.h"
+#include "server/convert/sample_block.h"
+#include "server/convert/sample_rows.h"
+#include "server/convert/sampling.h"
+#include "server/rpc/own_records.h"
+#include "server/rpc/unary_call.h"
+
+namespace sobolev::server {
+namespace {
+
+constexpr const char* kService = "sobolev.v1.SamplingService";
+constexpr std::int32_t kMaxAsked = 4096;
+constexpr std::int32_t kMaxListed = 10000;
+constexpr std::int64_t kMaxTold = 65536;
+constexpr std::size_t kMaxReasonBytes = 1024;
+// While the job works on the next points, and while it waits for results of others.
+constexpr double kRetrySeconds = 0.5;
+// A worker that misses two heartbeats keeps its points.
+constexpr double kHeartbeatsPerLease = 3;
+
+v1::SamplingSpec SpecOf(const JobRecord& job) {
+  v1::StartSamplingRequest request;
+  request.ParseFromString(job.spec);
+  return request.spec();
+}
+
+v1::Schema SchemaOf(Store& store, const JobRecord& job) {
+  v1::Schema schema;
+  schema.ParseFromString(store.GetDataset(job.dataset_id).schema);
+  return schema;
+}
+
+v1::TellResponse::Outcome ToProto(TellOutcome outcome) {
+  switch (outcome) {
+    case TellOutcome::kTaken:
+      return v1::TellResponse::OUTCOME_TAKEN;
+    case TellOutcome::kKnown:
+      return v1::TellResponse::OUTCOME_KNOWN;
+    case TellOutcome::kLate:
+      return v1::TellResponse::OUTCOME_LATE;
+    case TellOutcome::kRetry:
+      return v1::TellResponse::OUTCOME_RETRY;
+  }
+  return v1::TellResponse::OUTCOME_UNSPECIFIED;
+}
+
+// Refuses at once what would fail at its end.
+void RequireNoPipelineOfThatName(Store& store, const std::string& model_id) {
+  try {
+    RequireNoPipeline(store.GetModel(model_id).latest);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNotFound) throw;
+  }
+}
+
+std::string RandomModelId() {
+  std::random_device device;
+  return absl::StrFormat("model-%08x%08x", device(), device());
+}
+
+// The results of a request, each with its point; checked against the schema.
+std::vector<SamplingResult> ResultsOf(const v1::TellRequest& request, const v1::Schema& schema) {
+  if (request.points_size() == 0 && !request.has_block()) return {};
+  // The store reads the tensors where they are.
+  const auto block = std::make_shared<v1::SampleBlock>(request.block());
+  const SampleBlockData data = CheckBlock(block, schema, kMaxTold);
+  if (data.rows != request.points_size()) {
+    throw InvalidArgument("SHAPE_MISMATCH", "points",
+                          "expected the ids of the " + std::to_string(data.rows) +
+                              " rows of block, got " + std::to_string(request.points_size()));
+  }
+  const Index n = schema.inputs_size();
+  std::vector<SampleRow> rows = SplitRows(data, n, schema.outputs_size());
+  const auto* x = reinterpret_cast<const double*>(data.x.data());
+  std::vector<SamplingResult> results;
+  results.reserve(rows.size());
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const double* begin = x + static_cast<Index>(row) * n;
+    results.push_back({.point = request.points(static_cast<int>(row)),
+                       .x = {begin, begin + n},
+                       .result = std::move(rows[row])});
+  }
+  return results;
+}
+
+std::vector<SamplingFailure> FailuresOf(const v1::TellRequest& request) {
+  std::vector<SamplingFailure> failures;
+  failures.reserve(static_cast<std::size_t>(request.failures_size()));
+  for (int i = 0; i < request.failures_size(); ++i) {
+    const v1::TellRequest::Failure& failure = request.failures(i);
+    if (failure.reason().size() > kMaxReasonBytes) {
+      throw InvalidArgument("OUT_OF_RANGE", "failures[" + std::to_string(i) + "].reason",
+                            "expected at most " + std::to_string(kMaxReasonBytes) + " bytes, got " +
+                                std::to_string(failure.reason().size()));
+    }
+    failures.push_back({.point = failure.point(),
+                        .attempt = failure.attempt(),
+                        .infeasible = failure.infeasible(),
+                        .reason = failure.reason()});
+  }
+  return failures;
+}
+
+}  // namespace
+
+SamplingService::SamplingService(Store& store, JobManager& jobs, SamplingDesk& desk,
+                                 const Clock& clock, Metrics& metrics, ThreadPool& pool,
+                                 const ServerConfig& config)
+    : store_(store),
+      jobs_(jobs),
+      desk_(desk),
+      clock_(clock),
+      pool_(pool),
+      config_(config),
+      start_metrics_(metrics.Method(RpcType::kUnary, kService, "StartSampling")),
+      get_metrics_(metrics.Method(RpcType::kUnary, kService, "GetSampling")),
+      list_metrics_(metrics.Method(RpcType::kUnary, kService, "ListSamplingPoints")),
+      ask_metrics_(metrics.Method(RpcType::kUnary, kService, "Ask")),
+      tell_metrics_(metrics.Method(RpcType::kUnary, kService, "Tell")),
+      heartbeat_metrics_(metrics.Method(RpcType::kUnary, kService, "Heartbeat")),
+      pause_metrics_(metrics.Method(RpcType::kUnary, kService, "PauseSampling")),
+      resume_metrics_(metrics.Method(RpcType::kUnary, kService, "ResumeSampling")),
+      stop_metrics_(metrics.Method(RpcType::kUnary, kService, "StopSampling")) {}
+
+grpc::ServerUnaryReactor* SamplingService::StartSampling(grpc::CallbackServerContext* context,
+                                                         const grpc::ByteBuffer* request,
+                                                         grpc::ByteBuffer* response) {
+  return UnaryCall<v1::StartSamplingRequest, v1::Job>::Start(
+      start_metrics_, pool_, context, request, response,
+      [this](const v1::StartSamplingRequest& parsed, v1::Job& reply, const std::stop_token&) {
+        reply = Start(parsed);
+      });
+}
+
+grpc::ServerUnaryReactor* SamplingService::GetSampling(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* request,
+                                                       grpc::ByteBuffer* response) {
+  return UnaryCall<v1::GetSamplingRequest, v1::Sampling>::Start(
+      get_metrics_, pool_, context, request, response,
+      [this](const v1::GetSamplingRequest& parsed, v1::Sampling& reply, const std::stop_token&) {
+        reply = Describe(parsed.name());
+      });
+}
+
+grpc::ServerUnaryReactor* SamplingService::ListSamplingPoints(grpc::CallbackServerContext* context,
+                                                              const grpc::ByteBuffer* request,
+                                                              grpc::ByteBuffer* response) {
+  return UnaryCall<v1::ListSamplingPointsRequest, v1::ListSamplingPointsResponse>::Start(
+      list_metrics_, pool_, context, request, response,
+      [this](const v1::ListSamplingPointsRequest& parsed, v1::ListSamplingPointsResponse& reply,
+             const std::stop_token&) { reply = Answer(parsed); });
+}
+
+grpc::ServerUnaryReactor* SamplingService::Ask(grpc::CallbackServerContext* context,
+                                               const grpc::ByteBuffer* request,
+                                               grpc::ByteBuffer* response) {
+  return UnaryCall<v1::AskRequest, v1::AskResponse>::Start(
+      ask_metrics_, pool_, context, request, response,
+      [this](const v1::AskRequest& parsed, v1::AskResponse& reply, const std::stop_token&) {
+        reply = Answer(parsed);
+      });
+}
+
+grpc::ServerUnaryReactor* SamplingService::Tell(grpc::CallbackServerContext* context,
+                                                const grpc::ByteBuffer* request,
+                                                grpc::ByteBuffer* response) {
+  return UnaryCall<v1::TellRequest, v1::TellResponse>::Start(
+      tell_metrics_, pool_, context, request, response,
+      [this](const v1::TellRequest& parsed, v1::TellResponse& reply, const std::stop_token&) {
+        reply = Answer(parsed);
+      });
+}
+
+grpc::ServerUnaryReactor* SamplingService::Heartbeat(grpc::CallbackServerContext* context,
+                                                     const grpc::ByteBuffer* request,
+                                                     grpc::ByteBuffer* response) {
+  return UnaryCall<v1::HeartbeatRequest, v1::HeartbeatResponse>::Start(
+      heartbeat_metrics_, pool_, context, request, response,
+      [this](const v1::HeartbeatRequest& parsed, v1::HeartbeatResponse& reply,
+             const std::stop_token&) { reply = Answer(parsed); });
+}
+
+grpc::ServerUnaryReactor* SamplingService::PauseSampling(grpc::CallbackServerContext* context,
+                                                         const grpc::ByteBuffer* request,
+                                                         grpc::ByteBuffer* response) {
+  return UnaryCall<v1::PauseSamplingRequest, v1::Sampling>::Start(
+      pause_metrics_, pool_, context, request, response,
+      [this](const v1::PauseSamplingRequest& parsed, v1::Sampling& reply, const std::stop_token&) {
+        reply = Pause(parsed.name(), true);
+      });
+}
+
+grpc::ServerUnaryReactor* SamplingService::ResumeSampling(grpc::CallbackServerContext* context,
+                                                          const grpc::ByteBuffer* request,
+                                                          grpc::ByteBuffer* response) {
+  return UnaryCall<v1::ResumeSamplingRequest, v1::Sampling>::Start(
+      resume_metrics_, pool_, context, request, response,
+      [this](const v1::ResumeSamplingRequest& parsed, v1::Sampling& reply, const std::stop_token&) {
+        reply = Pause(parsed.name(), false);
+      });
+}
+
+grpc::ServerUnaryReactor* SamplingService::StopSampling(grpc::CallbackServerContext* context,
+                                                        const grpc::ByteBuffer* request,
+                                                        grpc::ByteBuffer* response) {
+  return UnaryCall<v1::StopSamplingRequest, v1::Sampling>::Start(
+      stop_metrics_, pool_, context, request, response,
+      [this](const v1::StopSamplingRequest& parsed, v1::Sampling& reply, const std::stop_token&) {
+        reply = Stop(parsed.name());
+      });
+}
+
+JobRecord SamplingService::GetSamplingJob(const std::string& name) const {
+  JobRecord job = GetOwnJob(store_, ParseJobName(name, "name"));
+  if (job.kind != JobKind::kSample) {
+    throw FailedPrecondition("WRONG_JOB_KIND", "name",
+                             "expected a sampling job; StartSampling makes one");
+  }
+  return job;
+}
+
+SamplingLeaseTerms SamplingService::Terms(const v1::SamplingSpec& spec) const {
+  const std::int64_t now = clock_.WallMicros();
+  return {.now_micros = now,
+          .expire_micros = now + static_cast<std::int64_t>(spec.lease_seconds() * 1e6),
+          .max_attempts = spec.max_attempts()};
+}
+
+v1::Job SamplingService::Start(const v1::StartSamplingRequest& request) const {
+  const v1::SamplingSpec& given = request.spec();
+  const std::string dataset_id = ParseDatasetName(given.dataset(), "spec.dataset");
+  if (!given.model_id().empty()) {
+    RequireResourceId(given.model_id(), "spec.model_id");
+    RequireNoPipelineOfThatName(store_, StoredId(given.model_id()));
+  }
+  if (!request.request_id().empty()) RequireToken(request.request_id(), "request_id");
+  const DatasetRecord dataset = store_.GetDataset(dataset_id);
+  v1::Schema schema;
+  schema.ParseFromString(dataset.schema);
+  v1::StartSamplingRequest complete = request;
+  *complete.mutable_spec() = CompleteSpec(given, schema, config_.um_bridge_hosts);
+  if (!given.program().empty()) {
+    const ProgramRecord program =
+        store_.GetProgram(ParseProgramName(given.program(), "spec.program"));
+    const chain::ProgramSurrogate compiled(program.source, chain::AcceptedSourceLimits());
+    if (compiled.n() != dataset.n || compiled.m() != dataset.m) {
+      throw FailedPrecondition(
+          "SHAPE_MISMATCH", "spec.program",
+          absl::StrFormat(
+              "expected a program with the %d inputs and %d outputs of the dataset, got "
+              "one with %d and %d",
+              dataset.n, dataset.m, compiled.n(), compiled.m()));
+    }
+  }
+  const JobRecord job{
+      .kind = JobKind::kSample,
+      .dataset_id = dataset_id,
+      .dataset_uid = dataset.uid,
+      .dataset_version = dataset.version,
+      .model_id = StoredId(given.model_id().empty() ? RandomModelId() : given.model_id()),
+      .spec = SerializeDeterministic(complete),
+      .request_id = request.request_id().empty() ? "" : StoredId(request.request_id())};
+  if (request.validate_only()) {
+    v1::Job preview = ToProto(job);
+    preview.clear_name();
+    preview.clear_create_time();
+    return preview;
+  }
+  return ToProto(jobs_.Submit(job));
+}
+
+v1::Sampling SamplingService::Describe(const std::string& name) const {
+  const JobRecord job = GetSamplingJob(name);
+  const SamplingRecord record = store_.GetSampling(job.id);
+  const SamplingPointCounts counts = store_.CountSamplingPoints(job.id);
+  v1::Sampling sampling;
+  sampling.ParseFromString(record.state);
+  sampling.set_job(JobName(job.id));
+  *sampling.mutable_spec() = SpecOf(job);
+  sampling.mutable_spec()->set_model_id(LocalId(job.model_id));
+  *sampling.mutable_counts() = ToProto(counts);
+  sampling.set_cost(static_cast<double>(counts.attempts) * EvaluationCost(sampling.spec()));
+  if (IsTerminal(job.state)) {
+    sampling.set_phase(v1::Sampling::PHASE_ENDED);
+  } else if (record.paused) {
+    sampling.set_phase(v1::Sampling::PHASE_PAUSED);
+  } else {
+    sampling.set_phase(v1::Sampling::PHASE_SAMPLING);
+  }
+  if (job.state == JobState::kSucceeded && !sampling.rounds().empty()) {
+    // Published with the end of the job, after the round was written down.
+    sampling.mutable_rounds()->rbegin()->set_model_version(
+        ModelVersionName(job.model_id, job.model_version));
+  }
+  return sampling;
+}
+
+v1::AskResponse SamplingService::Answer(const v1::AskRequest& request) const {
+  const JobRecord job = GetSamplingJob(request.name());
+  RequireToken(request.worker(), "worker");
+  if (request.count() < 0 || request.count() > kMaxAsked) {
+    throw InvalidArgument(
+        "OUT_OF_RANGE", "count",
+        "expected 0 to " + std::to_string(kMaxAsked) + ", got " + std::to_string(request.count()));
+  }
+  const v1::SamplingSpec spec = SpecOf(job);
+  v1::AskResponse response;
+  response.set_jacobian(spec.jacobian());
+  response.set_heartbeat_seconds(spec.lease_seconds() / kHeartbeatsPerLease);
+  const SamplingRecord record = store_.GetSampling(job.id);
+  if (IsTerminal(job.state) || record.stop_requested) {
+    response.set_finished(true);
+    return response;
+  }
+  response.set_retry_after_seconds(kRetrySeconds);
+  if (record.paused || !spec.program().empty() || spec.has_um_bridge()) return response;
+  const std::int64_t count = std::max(request.count(), 1);
+  const std::vector<SamplingPointRecord> points =
+      store_.AskSamplingPoints(job.id, request.worker(), count, Terms(spec));
+  for (const SamplingPointRecord& point : points) {
+    *response.add_points() = ToProto(point, 0);
+  }
+  desk_.Ring(job.id, count - std::ssize(points));
+  return response;
+}
+
+v1::TellResponse SamplingService::Answer(const v1::TellRequest& request) const {
+  const JobRecord job = GetSamplingJob(request.name());
+  RequireToken(request.worker(), "worker");
+  if (request.points_size() == 0 && request.failures_size() == 0) {
+    throw InvalidArgument(
+        "REQUIRED", "points",
+        "expected results or failures, got neither; tell what came of the points");
+  }
+  const std::vector<SamplingResult> results = ResultsOf(request, SchemaOf(store_, job));
+  const std::vector<SamplingFailure> failures = FailuresOf(request);
+  v1::TellResponse response;
+  for (const TellOutcome outcome :
+       store_.TellSamplingPoints(job.id, request.worker(), results, failures, Terms(SpecOf(job)))) {
+    response.add_outcomes(ToProto(outcome));
+  }
+  response.set_finished(IsTerminal(job.state));
+  desk_.Ring(job.id);
+  return response;
+}
+
+v1::HeartbeatResponse SamplingService::Answer(const v1::HeartbeatRequest& request) const {
+  const JobRecord job = GetSamplingJob(request.name());
+  RequireToken(request.worker(), "worker");
+  v1::HeartbeatResponse response;
+  for (const std::int64_t point :
+       store_.RenewSamplingPoints(job.id, request.worker(), Terms(SpecOf(job)))) {
+    response.add_points(point);
+  }
+  response.set_finished(IsTerminal(job.state));
+  return response;
+}
+
+v1::ListSamplingPointsResponse SamplingService::Answer(
+    const v1::ListSamplingPointsRequest& request) const {
+  const JobRecord job = GetSamplingJob(request.name());
+  if (request.page_size() < 0) {
+    throw InvalidArgument("OUT_OF_RANGE", "page_size",
+                          "expected 0 or more, got " + std::to_string(request.page_size()));
+  }
+  if (request.after_point() < 0) {
+    throw InvalidArgument("OUT_OF_RANGE", "after_point",
+                          "expected 0 or more, got " + std::to_string(request.after_point()));
+  }
+  constexpr std::int32_t kDefault = 100;
+  const std::int32_t limit =
+      request.page_size() == 0 ? kDefault : std::min(request.page_size(), kMaxListed);
+  const Index m = store_.GetDataset(job.dataset_id).m;
+  v1::ListSamplingPointsResponse response;
+  for (const SamplingPointRecord& point :
+       store_.ListSamplingPoints(job.id, request.after_point(), limit)) {
+    *response.add_points() = ToProto(point, m);
+  }
+  return response;
+}
+
+v1::Sampling SamplingService::Pause(const std::string& name, bool paused) const {
+  const JobRecord job = GetSamplingJob(name);
+  if (IsTerminal(job.state)) {
+    throw FailedPrecondition("JOB_ENDED", "name", "the job has ended; start another one");
+  }
+  store_.SetSamplingPaused(job.id, paused);
+  desk_.Ring(job.id);
+  return Describe(name);
+}
+
+v1::Sampling SamplingService::Stop(const std::string& name) const {
+  const JobRecord job = GetSamplingJob(name);
+  if (!IsTerminal(job.state)) {
+    store_.RequestSamplingStop(job.id);
+    desk_.Ring(job.id);
+  }
+  return Describe(name);
+}
+
+}  // namespace sobolev::server

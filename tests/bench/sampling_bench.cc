@@ -1,0 +1,503 @@
+// How many evaluations of value and gradient a strategy needs until the same model, the local
+// Taylor model of the order that samples left out prefer, is good enough; how true reported errors
+// are; and how long a batch of points takes.
+//
+//     sampling_bench [--seeds=5] [--functions=bump2,circle2] [--target=0.01]
+//                    [--tables=evaluations,batches,values,errors,times]
+//
+// Errors are RMS over 2,048 points by the standard deviation of the function. Counts are geometric
+// means over seeds, between the sizes that were tried; ">" marks those with a seed that did not get
+// there. A grid has one run. S1 to S7 are the goals that the figures are held against.
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/matrix.h"
+#include "engine/base/rng.h"
+#include "engine/chain/program_surrogate.h"
+#include "engine/sampling/error_estimate.h"
+#include "engine/sampling/evidence.h"
+#include "engine/sampling/placement.h"
+#include "engine/sampling/sobol.h"
+#include "engine/sampling/taylor_model.h"
+#include "engine/surrogate/surrogate.h"
+#include "tests/support/every_kind.h"
+
+namespace sobolev::sampling {
+namespace {
+
+constexpr Index kTestPoints = 2048;
+constexpr std::uint64_t kTestSeed = 4242;
+
+struct Function {
+  std::string name;
+  Index n = 0;
+  double target = 0;
+  Index most = 0;     // Evaluations.
+  double factor = 0;  // Fewer than Sobol by at least this (S1); 0: at most 1.1 times as many (S2).
+  bool uniform = false;
+  std::string source;           // The inputs are a, b, c, …
+  std::vector<double> lo = {};  // Of the inputs; empty: the unit cube.
+  std::vector<double> hi = {};
+};
+
+std::string Bump(Index n, const char* width) {
+  std::string square;
+  std::string sum;
+  for (Index i = 0; i < n; ++i) {
+    const std::string x(1, static_cast<char>('a' + i));
+    square.append(i > 0 ? " + (" : "(").append(x).append(i % 2 == 0 ? " - 0.35)^2" : " - 0.65)^2");
+    sum.append(i > 0 ? " + " : "").append(x);
+  }
+  return "output y = exp(-(" + square + ") / (2 * " + width + "^2)) + 0.2 * (" + sum + ")";
+}
+
+std::vector<Function> Functions() {
+  const std::string franke =
+      "output y = 0.75 * exp(-((9*a - 2)^2 + (9*b - 2)^2) / 4)"
+      " + 0.75 * exp(-(9*a + 1)^2 / 49 - (9*b + 1) / 10)"
+      " + 0.5 * exp(-((9*a - 7)^2 + (9*b - 3)^2) / 4)"
+      " - 0.2 * exp(-(9*a - 4)^2 - (9*b - 7)^2)";
+  const std::string sines4 =
+      "output y = sin(4*a) + sin(4*b + 1) + sin(4*c + 2) + sin(4*d + 3)"
+      " + cos(1.5*a) * cos(1.5*b) * cos(1.5*c) * cos(1.5*d)";
+  const std::string borehole =
+      "let lg = log(b / a)\n"
+      "output y = 2 * pi * c * (d - f) / (lg * (1 + 2*g*c / (lg * a^2 * h) + c/e))";
+  return {
+      {"bump2n", 2, 3e-2, 1024, 8, false, Bump(2, "0.025")},
+      {"bump2", 2, 1e-2, 1024, 4, false, Bump(2, "0.06")},
+      {"bump3", 3, 1e-2, 2048, 4, false, Bump(3, "0.08")},
+      {"circle2", 2, 3e-3, 1536, 3, false, "output y = tanh(20 * (a^2 + b^2 - 0.5))"},
+      {"corner4", 4, 1e-2, 1024, 2.5, false,
+       "output y = (1 + 0.37058122501456325*a + 0.6881772553526073*b + 0.10437785998306236*c"
+       " + 0.6868636596497673*d)^(-5)"},
+      {"quad4", 4, 1e-2, 256, 0, true,
+       "output y = a + 4/3*b + 5/3*c + 2*d + 0.5 * (a^2 + b^2 + c^2 + d^2) + 0.3*a*d"},
+      {"sines2", 2, 1e-3, 512, 0, true,
+       "output y = sin(4*a) + sin(4*b + 1) + cos(1.5*a) * cos(1.5*b)"},
+      {"sines4", 4, 1e-2, 1024, 0, true, sines4},
+      {"osc4", 4, 1e-2, 1024, 0, true,
+       "output y = cos(2 * pi * 0.31183145201048545 + 1.8028275811519294*a"
+       " + 3.347889350364036*b + 0.5077841837013845*c + 3.341498884782651*d)"},
+      {"borehole8",
+       8,
+       3e-2,
+       512,
+       0,
+       true,
+       borehole,
+       {0.05, 100, 63070, 990, 63.1, 700, 1120, 9855},
+       {0.15, 50000, 115600, 1110, 116, 820, 1680, 12045}},
+      {"franke2", 2, 1e-2, 512, 0, false, franke},
+      {"tanh2", 2, 3e-3, 1024, 0, false, "output y = tanh(20 * (a + 0.5*b - 0.75) / sqrt(1.25))"},
+      {"camel2",
+       2,
+       1e-2,
+       512,
+       0,
+       false,
+       "output y = (4 - 2.1*a^2 + a^4/3) * a^2 + a*b + (4*b^2 - 4) * b^2",
+       {-3, -2},
+       {3, 2}},
+      {"branin2",
+       2,
+       1e-2,
+       512,
+       0,
+       false,
+       "output y = (b - 5.1 / (4*pi^2) * a^2 + 5/pi*a - 6)^2 + 10 * (1 - 1/(8*pi)) * cos(a) + 10",
+       {-5, 0},
+       {10, 15}},
+      {"rosenbrock2",
+       2,
+       1e-3,
+       512,
+       0,
+       false,
+       "output y = 100 * (b - a^2)^2 + (1 - a)^2",
+       {-2, -2},
+       {2, 2}},
+  };
+}
+
+// A function by coordinates of the unit cube, with its values at the test points.
+class Problem {
+ public:
+  explicit Problem(Function function) : function_(std::move(function)), n_(function_.n) {
+    std::string source;
+    const std::string names = "abcdefgh";
+    for (Index i = 0; i < n_; ++i) {
+      source.append("input ").append(1, names[static_cast<std::size_t>(i)]).append("\n");
+    }
+    program_ = std::make_unique<chain::ProgramSurrogate>(source + function_.source);
+    Add(SobolPoints(n_, 0, kTestPoints, kTestSeed), true, truth_);
+    spread_ = OutputScales(truth_)(0);
+  }
+
+  const Function& function() const { return function_; }
+  Index n() const { return n_; }
+  double spread() const { return spread_; }
+
+  Evidence Nothing() const { return {.X = Matrix(n_, 0), .Y = Matrix(1, 0), .J = Matrix()}; }
+
+  void Add(const Matrix& U, bool gradients, Evidence& evidence) const {
+    const Index before = evidence.X.cols();
+    const Index after = before + U.cols();
+    Vector lo = Vector::Zero(n_);
+    Vector side = Vector::Ones(n_);
+    for (std::size_t i = 0; i < function_.lo.size(); ++i) {
+      lo(static_cast<Index>(i)) = function_.lo[i];
+      side(static_cast<Index>(i)) = function_.hi[i] - function_.lo[i];
+    }
+    const Matrix X = (side.asDiagonal() * U).colwise() + lo;
+    Matrix Y(1, U.cols());
+    Matrix J(n_, U.cols());
+    program_->Predict(ConstMatrixMap(X.data(), n_, U.cols()), {}, {},
+                      {.Y = Y.data(), .J = J.data()});
+    evidence.X.conservativeResize(n_, after);
+    evidence.X.rightCols(U.cols()) = U;
+    evidence.Y.conservativeResize(1, after);
+    evidence.Y.rightCols(U.cols()) = Y;
+    if (!gradients) return;
+    evidence.J.conservativeResize(n_, after);
+    evidence.J.rightCols(U.cols()) = side.asDiagonal() * J;
+  }
+
+  // Of the model from the evidence, relative to the spread.
+  double Error(const Evidence& evidence) const {
+    const TaylorModel model(evidence);
+    const Matrix Y = model.Predict(truth_.X, n_ <= 4 ? 3 : 2).Y;
+    return std::sqrt((Y - truth_.Y).squaredNorm() / static_cast<double>(kTestPoints)) / spread_;
+  }
+
+ private:
+  Function function_;
+  Index n_;
+  std::unique_ptr<chain::ProgramSurrogate> program_;
+  Evidence truth_;
+  double spread_ = 1;
+};
+
+// Evaluations to a target, between the sizes that were tried.
+class Crossing {
+ public:
+  explicit Crossing(double target) : target_(target) {}
+
+  // Returns whether the target is reached.
+  bool Add(Index count, double error) {
+    const auto size = static_cast<double>(count);
+    if (error <= target_) {
+      reached_ = true;
+      const double part =
+          size_ == 0 ? 1 : std::log(error_ / target_) / std::log(error_ / std::max(error, 1e-300));
+      evaluations_ = size_ == 0 ? size : size_ * std::pow(size / size_, part);
+      return true;
+    }
+    size_ = size;
+    error_ = error;
+    evaluations_ = size;
+    return false;
+  }
+
+  bool reached() const { return reached_; }
+  double evaluations() const { return evaluations_; }
+
+ private:
+  double target_;
+  double size_ = 0;
+  double error_ = 0;
+  bool reached_ = false;
+  double evaluations_ = 0;
+};
+
+struct Count {
+  double evaluations = 0;
+  bool reached = true;
+};
+
+std::string Text(const Count& count) {
+  if (count.evaluations == 0) return "-";
+  std::string text = count.reached ? "" : ">";
+  return text.append(std::to_string(std::lround(count.evaluations)));
+}
+
+Matrix Grid(Index n, Index per_axis) {
+  Index count = 1;
+  for (Index i = 0; i < n; ++i) count *= per_axis;
+  Matrix X(n, count);
+  for (Index s = 0; s < count; ++s) {
+    Index rest = s;
+    for (Index i = 0; i < n; ++i) {
+      X(i, s) = (static_cast<double>(rest % per_axis) + 0.5) / static_cast<double>(per_axis);
+      rest /= per_axis;
+    }
+  }
+  return X;
+}
+
+Count OfGrid(const Problem& problem) {
+  Crossing crossing(problem.function().target);
+  Index largest = 0;
+  for (Index per_axis = 2;; ++per_axis) {
+    const double size = std::pow(static_cast<double>(per_axis), static_cast<double>(problem.n()));
+    if (size > 2 * static_cast<double>(problem.function().most)) break;
+    Evidence evidence = problem.Nothing();
+    problem.Add(Grid(problem.n(), per_axis), true, evidence);
+    largest = evidence.NumSamples();
+    if (crossing.Add(largest, problem.Error(evidence))) break;
+  }
+  return {.evaluations = largest == 0 ? 0 : crossing.evaluations(), .reached = crossing.reached()};
+}
+
+struct Way {
+  Strategy strategy = Strategy::kDisagreement;
+  Index at_a_time = 0;  // 0: an eighth of what is there.
+  bool gradients = true;
+};
+
+// Calls visit(evidence) after every batch until it returns true.
+template <class Visit>
+void Explore(const Problem& problem, const Way& way, std::uint64_t seed, const Visit& visit) {
+  Evidence evidence = problem.Nothing();
+  PlacementOptions options{.strategy = way.strategy, .seed = seed};
+  while (evidence.NumSamples() < problem.function().most) {
+    const Index size = evidence.NumSamples();
+    const Index batch = way.at_a_time > 0 ? way.at_a_time : std::max<Index>(1, size / 8);
+    const Matrix X = NextPoints(evidence, options, size == 0 ? LeastSamples(problem.n()) : batch);
+    problem.Add(X, way.gradients, evidence);
+    options.num_proposed += X.cols();
+    if (visit(std::as_const(evidence))) return;
+  }
+}
+
+Count OfWay(const Problem& problem, const Way& way, Index num_seeds) {
+  double logs = 0;
+  bool reached = true;
+  for (Index seed = 1; seed <= num_seeds; ++seed) {
+    Crossing crossing(problem.function().target);
+    Index last = 0;
+    Explore(problem, way, static_cast<std::uint64_t>(seed), [&](const Evidence& evidence) {
+      // One at a time, errors are looked at as often as otherwise.
+      if (evidence.NumSamples() < last + last / 16) return false;
+      last = evidence.NumSamples();
+      return crossing.Add(last, problem.Error(evidence));
+    });
+    logs += std::log(crossing.evaluations());
+    reached = reached && crossing.reached();
+  }
+  return {.evaluations = std::exp(logs / static_cast<double>(num_seeds)), .reached = reached};
+}
+
+void PrintEvaluations(const std::vector<Problem>& problems, Index num_seeds) {
+  std::printf("evaluations to the target\n%-12s %7s %8s %8s %8s %10s %12s %17s  %s\n", "function",
+              "target", "sobol", "grid", "lola", "placement", "sobol/place.", "best static/place.",
+              "goals");
+  double ratios = 0;
+  double local = 0;
+  for (const Problem& problem : problems) {
+    const Function& function = problem.function();
+    const Count sobol = OfWay(problem, {.strategy = Strategy::kSpaceFilling}, num_seeds);
+    const Count grid = OfGrid(problem);
+    const Count lola = OfWay(problem, {.strategy = Strategy::kLolaVoronoi}, num_seeds);
+    const Count placed = OfWay(problem, {}, num_seeds);
+    const double gain = sobol.evaluations / placed.evaluations;
+    const double best = grid.evaluations > 0 && grid.reached
+                            ? std::min(grid.evaluations, sobol.evaluations)
+                            : sobol.evaluations;
+    std::string goals;
+    if (function.factor > 0) {
+      goals.append("S1 ").append(gain >= function.factor ? "met" : "MISSED").append(", ");
+      ratios += std::log(best / placed.evaluations);
+      local += 1;
+    }
+    if (function.uniform)
+      goals.append("S2 ").append(gain >= 1 / 1.1 ? "met" : "MISSED").append(", ");
+    goals.append("S3 ").append(
+        placed.evaluations < 16 || best / placed.evaluations >= 1 / 1.15 ? "met" : "MISSED");
+    std::printf("%-12s %7.0e %8s %8s %8s %10s %11.2fx %17.2fx  %s\n", function.name.c_str(),
+                function.target, Text(sobol).c_str(), Text(grid).c_str(), Text(lola).c_str(),
+                Text(placed).c_str(), gain, best / placed.evaluations, goals.c_str());
+    std::fflush(stdout);
+  }
+  if (local > 0) {
+    std::printf("best static/place. over the functions of S1, geometric mean: %.2fx (S3: 2.5x)\n",
+                std::exp(ratios / local));
+  }
+}
+
+void PrintBatches(const std::vector<Problem>& problems, Index num_seeds) {
+  std::printf("\nevaluations by the size of batches (S5: 32 at most 1.15x of one at a time)\n");
+  std::printf("%-12s %8s %8s %8s %8s\n", "function", "1", "8", "32", "32/1");
+  for (const Problem& problem : problems) {
+    if (problem.n() > 4) continue;
+    std::vector<Count> counts;
+    for (const Index at_a_time : {1, 8, 32}) {
+      counts.push_back(OfWay(problem, {.at_a_time = at_a_time}, num_seeds));
+    }
+    std::printf("%-12s %8s %8s %8s %7.2fx\n", problem.function().name.c_str(),
+                Text(counts[0]).c_str(), Text(counts[1]).c_str(), Text(counts[2]).c_str(),
+                counts[2].evaluations / counts[0].evaluations);
+    std::fflush(stdout);
+  }
+}
+
+void PrintValuesOnly(const std::vector<Problem>& problems, Index num_seeds) {
+  std::printf("\ncosts to the target, in values; a gradient costs two\n%-12s %12s %16s %8s\n",
+              "function", "values only", "with gradients", "ratio");
+  double logs = 0;
+  double count = 0;
+  for (const Problem& problem : problems) {
+    if (problem.n() > 4) continue;
+    const Count with = OfWay(problem, {}, num_seeds);
+    Function longer = problem.function();
+    longer.most *= 3;
+    const Problem patient(longer);
+    const Count without = OfWay(patient, {.gradients = false}, num_seeds);
+    const double ratio = without.evaluations / (3 * with.evaluations);
+    logs += std::log(ratio);
+    count += 1;
+    std::printf("%-12s %12s %16s %7.2fx\n", problem.function().name.c_str(), Text(without).c_str(),
+                Text({.evaluations = 3 * with.evaluations, .reached = with.reached}).c_str(),
+                ratio);
+    std::fflush(stdout);
+  }
+  if (count > 0) std::printf("geometric mean %.2fx\n", std::exp(logs / count));
+}
+
+// Reported errors where a job would have stopped: as soon as they are below a target.
+void PrintErrors(const std::vector<Problem>& problems, Index num_seeds) {
+  std::vector<double> ratios;
+  for (const Problem& problem : problems) {
+    if (problem.n() > 4) continue;
+    for (Index seed = 1; seed <= num_seeds; ++seed) {
+      std::vector<double> targets = {1e-1, 3e-2, 1e-2, 3e-3, 1e-3};
+      Explore(problem, {}, static_cast<std::uint64_t>(seed), [&](const Evidence& evidence) {
+        if (evidence.NumSamples() < LeastSamplesToJudge(problem.n())) return false;
+        const ErrorEstimate estimate = EstimateTaylorError(evidence, {.seed = 7});
+        const double reported = estimate.value(0) / problem.spread();
+        while (!targets.empty() && reported <= targets.front()) {
+          const double truth = problem.Error(evidence);
+          // Polynomials of the order are exact, and errors are those of rounding.
+          if (truth > 1e-9) ratios.push_back(reported / truth);
+          targets.erase(targets.begin());
+        }
+        return targets.empty();
+      });
+    }
+  }
+  if (ratios.empty()) return;
+  std::ranges::sort(ratios);
+  const auto share = [&](double lo, double hi) {
+    const auto inside =
+        std::ranges::count_if(ratios, [&](double ratio) { return ratio >= lo && ratio <= hi; });
+    return 100 * static_cast<double>(inside) / static_cast<double>(ratios.size());
+  };
+  std::printf(
+      "\nreported over true RMS error at %d stops: median %.2f, within 2x %.0f %% (S6: 85 %%), too "
+      "small by more than 2x %.1f %% (S6: 5 %%), 3x %.1f %%\n",
+      static_cast<int>(ratios.size()), ratios[ratios.size() / 2], share(0.5, 2), share(0, 0.5),
+      share(0, 1.0 / 3));
+}
+
+// An ensemble of three networks with two hidden layers of 32.
+std::vector<Model> Networks(Index n) {
+  std::vector<Model> ensemble;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const std::shared_ptr<const Surrogate> network =
+        every_kind::Network({.n = n, .m = 1, .hidden = {32, 32}}, seed);
+    ensemble.emplace_back(
+        [network](const Matrix& X, Matrix& Y, Matrix& J, const std::stop_token& stop) {
+          network->Predict(ConstMatrixMap(X.data(), X.rows(), X.cols()), {}, {},
+                           {.Y = Y.data(), .J = J.data()}, stop);
+        });
+  }
+  return ensemble;
+}
+
+void PrintTimes() {
+  std::printf("\ntime of 32 points at 1,000 samples, 16 pending, ms (S7: p99 <= 100)\n");
+  std::printf("%-36s %8s %8s\n", "", "median", "p99");
+  struct Case {
+    Index n;
+    bool ensemble;
+    Strategy strategy;
+  };
+  for (const Case& each :
+       {Case{2, false, Strategy::kDisagreement}, Case{3, false, Strategy::kDisagreement},
+        Case{4, false, Strategy::kDisagreement}, Case{4, true, Strategy::kDisagreement},
+        Case{10, true, Strategy::kDisagreement}, Case{10, false, Strategy::kDisagreement},
+        Case{10, false, Strategy::kLolaVoronoi}}) {
+    Evidence evidence{.X = SobolPoints(each.n, 0, 1000, 1), .Y = Matrix(1, 1000)};
+    evidence.J = Matrix(each.n, 1000);
+    for (Index s = 0; s < 1000; ++s) {
+      const Vector x = evidence.X.col(s);
+      evidence.Y(0, s) = std::exp(-8 * (x.array() - 0.4).square().sum());
+      evidence.J.col(s) = -16 * evidence.Y(0, s) * (x.array() - 0.4);
+    }
+    evidence.pending = SobolPoints(each.n, 1000, 16, 1);
+    PlacementOptions options{.strategy = each.strategy, .seed = 1, .num_proposed = 1016};
+    if (each.ensemble) options.ensemble = Networks(each.n);
+    std::vector<double> times;
+    for (int round = 0; round < 200; ++round, options.num_proposed += 32) {
+      const auto before = std::chrono::steady_clock::now();
+      NextPoints(evidence, options, 32);
+      times.push_back(
+          1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count());
+    }
+    std::ranges::sort(times);
+    const std::string row =
+        std::to_string(each.n) + (each.strategy == Strategy::kLolaVoronoi ? " inputs, LOLA-Voronoi"
+                                  : each.ensemble ? " inputs, 3 networks 32-32"
+                                  : each.n > 4    ? " inputs, Sobol sequence"
+                                                  : " inputs, Taylor models");
+    std::printf("%-36s %8.1f %8.1f\n", row.c_str(), times[times.size() / 2],
+                times[times.size() * 99 / 100]);
+  }
+}
+
+bool Lists(const std::string& list, const std::string& name) {
+  return list.empty() || ("," + list + ",").find("," + name + ",") != std::string::npos;
+}
+
+int Run(std::map<std::string, std::string> flags) {
+  const Index num_seeds = flags.contains("seeds") ? std::atoi(flags["seeds"].c_str()) : 5;
+  std::vector<Problem> problems;
+  for (Function& function : Functions()) {
+    if (!Lists(flags["functions"], function.name)) continue;
+    if (flags.contains("target")) function.target = std::atof(flags["target"].c_str());
+    problems.emplace_back(std::move(function));
+  }
+  const std::string tables = flags["tables"];
+  if (Lists(tables, "evaluations")) PrintEvaluations(problems, num_seeds);
+  if (Lists(tables, "batches")) PrintBatches(problems, num_seeds);
+  if (Lists(tables, "values")) PrintValuesOnly(problems, num_seeds);
+  if (Lists(tables, "errors")) PrintErrors(problems, num_seeds);
+  if (Lists(tables, "times")) PrintTimes();
+  return 0;
+}
+
+}  // namespace
+}  // namespace sobolev::sampling
+
+int main(int argc, char** argv) {
+  std::map<std::string, std::string> flags;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const std::size_t equals = argument.find('=');
+    if (argument.rfind("--", 0) != 0 || equals == std::string::npos) return 2;
+    flags[argument.substr(2, equals - 2)] = argument.substr(equals + 1);
+  }
+  return sobolev::sampling::Run(std::move(flags));
+}
