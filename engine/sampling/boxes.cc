@@ -22,6 +22,9 @@ namespace {
 
 // Sampled derivatives are taken to be so many times as uneven as they look.
 constexpr double kSafety = 4;
+// What a model that has not seen a sample misses there is at least so many times what it misses
+// elsewhere once it has.
+constexpr double kLeftOutExcess = 3;
 // A sample confirms if it is so far from the centre, in half widths along some axis.
 constexpr double kConfirmingOffset = 0.25;
 constexpr std::size_t kMaxConfirming = 8;
@@ -42,7 +45,9 @@ void RequireOptions(const Evidence& evidence, const BoxOptions& options) {
   }
 }
 
-// A box that is to be tested, with the samples in it.
+Index NumDiagonals(Index n) { return n == 1 ? 0 : std::min(kMaxDiagonals, Index{1} << (n - 1)); }
+
+// A box that is to be tested, with the samples in it or no farther from it than half its widths.
 struct Piece {
   TaylorBox box;
   std::vector<Index> samples;
@@ -53,7 +58,8 @@ struct Piece {
 
 struct Verdict {
   std::optional<Quasi> quasi;
-  Vector unevenness;  // n: how much there is to gain by cutting across each axis.
+  Vector unevenness;      // n: how much there is to gain by cutting across each axis.
+  bool worth_cut = true;  // Whether smaller boxes may pass.
 };
 
 std::optional<Quasi> LeastOrder(const std::vector<double>& excess) {
@@ -143,7 +149,7 @@ class SampledTests {
     if (piece.samples.empty()) return Matrix(evidence_.n(), 0);
     const Vector half = piece.HalfWidths();
     const Index n = half.size();
-    const Index num_diagonals = n == 1 ? 0 : std::min(kMaxDiagonals, Index{1} << (n - 1));
+    const Index num_diagonals = NumDiagonals(n);
     const auto num_samples = static_cast<Index>(std::min(piece.samples.size(), kMaxConfirming));
     Matrix steps(n, n + num_diagonals + num_samples);
     steps.leftCols(n) = half.asDiagonal();
@@ -160,65 +166,102 @@ class SampledTests {
     return steps;
   }
 
+  // How wrong polynomials of orders 0, 1 and 2 are.
+  using Errors = std::array<double, 3>;
+
   Verdict Judge(const Piece& piece, const Matrix& steps, Index first) const {
-    const Index n = evidence_.n();
     const Index m = evidence_.m();
-    Verdict verdict{.unevenness = Vector::Zero(n)};
-    const auto num_samples = static_cast<Index>(std::min(piece.samples.size(), kMaxConfirming));
+    Verdict verdict{.unevenness = Vector::Zero(evidence_.n())};
     std::vector<double> excess(3, 0);
     bool confirmed = false;
     for (Index i = 0; i < m; ++i) {
       const double tolerance = options_.tolerance(i);
-      const auto slope = [&](Index point) { return high_.J.col(point * m + i); };
-      const Vector at_centre = slope(first);
-      double doubt = std::abs(high_.Y(i, first) - low_.Y(i, first));
-      std::vector<double> errors(3, 0);
-      for (Index t = 0; t < steps.cols(); ++t) {
-        const Vector step = steps.col(t);
-        const Index after = first + 1 + 2 * t;
-        const Index before = after + 1;
-        const Vector up = slope(after) - at_centre;
-        const Vector down = slope(before) - at_centre;
-        // To leading order y(c + t) − T_k(c + t) is t·∇y, ½ t·δ∇y and ⅙ t·δ²∇y.
-        errors[0] =
-            std::max({errors[0], std::abs(step.dot(at_centre)), std::abs(step.dot(at_centre + up)),
-                      std::abs(step.dot(at_centre + down))});
-        errors[1] = std::max({errors[1], std::abs(step.dot(up)) / 2, std::abs(step.dot(down)) / 2});
-        errors[2] = std::max(errors[2], std::abs(step.dot(up + down)) / 6);
-        doubt = std::max({doubt, std::abs(high_.Y(i, after) - low_.Y(i, after)),
-                          std::abs(high_.Y(i, before) - low_.Y(i, before))});
-        if (t < n) {
-          verdict.unevenness(t) =
-              std::max({verdict.unevenness(t), std::abs(step(t) * up(t)) / tolerance,
-                        std::abs(step(t) * down(t)) / tolerance});
-        }
-        const Index sample = t - (steps.cols() - num_samples);
-        if (sample < 0) continue;
-        const Index s = piece.samples[static_cast<std::size_t>(sample)];
-        Refute(i, s, high_.Y(i, first) + step.dot(at_centre), step.dot(up - down) / 4,
-               step.dot(at_centre), errors);
-        confirmed = confirmed ||
-                    (step.array().abs() >= kConfirmingOffset * piece.HalfWidths().array()).any();
+      const Errors expected = Expect(i, steps.leftCols(NumProbes(steps)), first, verdict);
+      Errors shown = {};
+      for (Index t = NumProbes(steps); t < steps.cols(); ++t) {
+        const Index s = piece.samples[static_cast<std::size_t>(t - NumProbes(steps))];
+        if (std::isnan(evidence_.Y(i, s))) continue;
+        Show(i, s, steps.col(t), piece.HalfWidths(), first + 1 + 2 * t, first, shown);
+        confirmed =
+            confirmed ||
+            (steps.col(t).array().abs() >= kConfirmingOffset * piece.HalfWidths().array()).any();
       }
       for (std::size_t order = 0; order < excess.size(); ++order) {
-        const double error = (kSafety * errors[order] + doubt) / tolerance;
+        const double error = std::max(expected[order], shown[order]) / tolerance;
         excess[order] = std::max(excess[order], std::isnan(error) ? 2 : error);
       }
     }
     if (confirmed) verdict.quasi = LeastOrder(excess);
+    verdict.worth_cut = std::ranges::any_of(piece.samples, [&](Index s) { return Predictable(s); });
     return verdict;
   }
 
-  // Raises the errors of polynomials to what the sample shows; a model that fails there when the
-  // sample is left out fails for all.
-  void Refute(Index i, Index s, double tangent, double curvature, double rise,
-              std::vector<double>& errors) const {
+  // Of the steps those that do not lead to samples.
+  Index NumProbes(const Matrix& steps) const {
+    return std::min(steps.cols(), evidence_.n() + NumDiagonals(evidence_.n()));
+  }
+
+  // By derivatives at the probes: to leading order y(c + t) − T_k(c + t) is t·∇y, ½ t·δ∇y and
+  // ⅙ t·δ²∇y.
+  Errors Expect(Index i, const Matrix& steps, Index first, Verdict& verdict) const {
+    const Vector at_centre = Slope(i, first);
+    double doubt = DoubtAt(i, first);
+    Errors errors = {};
+    for (Index t = 0; t < steps.cols(); ++t) {
+      const Vector step = steps.col(t);
+      const Index after = first + 1 + 2 * t;
+      const Index before = after + 1;
+      const Vector up = Slope(i, after) - at_centre;
+      const Vector down = Slope(i, before) - at_centre;
+      errors[0] =
+          std::max({errors[0], std::abs(step.dot(at_centre)), std::abs(step.dot(at_centre + up)),
+                    std::abs(step.dot(at_centre + down))});
+      errors[1] = std::max({errors[1], std::abs(step.dot(up)) / 2, std::abs(step.dot(down)) / 2});
+      errors[2] = std::max(errors[2], std::abs(step.dot(up + down)) / 6);
+      doubt = std::max({doubt, DoubtAt(i, after), DoubtAt(i, before)});
+      if (t < evidence_.n()) {
+        const double change = std::abs(step(t)) * std::max(std::abs(up(t)), std::abs(down(t)));
+        verdict.unevenness(t) = std::max(verdict.unevenness(t), change / options_.tolerance(i));
+      }
+    }
+    for (double& error : errors) error = kSafety * error + doubt;
+    return errors;
+  }
+
+  // By the sample: what polynomials miss there, and what the model misses that makes them. Beyond
+  // the box, at r half widths, that of order k misses r^(k+1) times as much.
+  void Show(Index i, Index s, const Vector& step, const Vector& half, Index after, Index first,
+            Errors& shown) const {
     const double value = evidence_.Y(i, s);
-    if (std::isnan(value)) return;
-    const double left_out = std::abs(held_out_.Y(i, s) - value) / kSafety;
-    errors[0] = std::max({errors[0], left_out, std::abs(value - (tangent - rise))});
-    errors[1] = std::max({errors[1], left_out, std::abs(value - tangent)});
-    errors[2] = std::max({errors[2], left_out, std::abs(value - tangent - curvature)});
+    const double at_centre = high_.Y(i, first);
+    const double rise = step.dot(Slope(i, first));
+    const double curvature = step.dot(Slope(i, after) - Slope(i, after + 1)) / 4;
+    const double reach = std::max(1.0, step.cwiseQuotient(half).cwiseAbs().maxCoeff());
+    const Errors missed = {value - at_centre, value - at_centre - rise,
+                           value - at_centre - rise - curvature};
+    double scale = 1;
+    for (std::size_t order = 0; order < shown.size(); ++order) {
+      scale *= reach;
+      shown[order] = std::max({shown[order], std::abs(missed[order]) / scale, ErrorAt(i, s)});
+    }
+  }
+
+  Vector Slope(Index i, Index point) const { return high_.J.col(point * evidence_.m() + i); }
+
+  double DoubtAt(Index i, Index point) const {
+    return std::abs(high_.Y(i, point) - low_.Y(i, point));
+  }
+
+  // Of the model with the sample, from that without it.
+  double ErrorAt(Index i, Index s) const {
+    return std::abs(held_out_.Y(i, s) - evidence_.Y(i, s)) / kLeftOutExcess;
+  }
+
+  bool Predictable(Index s) const {
+    for (Index i = 0; i < evidence_.m(); ++i) {
+      if (ErrorAt(i, s) > options_.tolerance(i)) return false;
+    }
+    return true;
   }
 
   const Evidence& evidence_;
@@ -240,8 +283,13 @@ std::pair<Piece, Piece> Cut(const Piece& piece, const Vector& unevenness,
   std::pair<Piece, Piece> halves{{.box = piece.box}, {.box = piece.box}};
   halves.first.box.hi(axis) = middle;
   halves.second.box.lo(axis) = middle;
-  for (const Index s : piece.samples) {
-    (evidence.X(axis, s) < middle ? halves.first : halves.second).samples.push_back(s);
+  for (Piece* const each : {&halves.first, &halves.second}) {
+    const Vector centre = each->Centre();
+    const Vector reach = 2 * each->HalfWidths();
+    for (const Index s : piece.samples) {
+      const Vector step = (evidence.X.col(s) - centre).cwiseAbs();
+      if ((step.array() <= reach.array()).all()) each->samples.push_back(s);
+    }
   }
   return halves;
 }
@@ -276,9 +324,7 @@ Decomposition Decompose(const Evidence& evidence, const BoxOptions& options,
     Index num_boxes = static_cast<Index>(result.boxes.size() + pieces.size());
     std::vector<Piece> next;
     for (std::size_t k = 0; k < pieces.size(); ++k) {
-      const bool can_be_cut =
-          num_boxes < options.max_boxes && (proved || !pieces[k].samples.empty());
-      if (!verdicts[k].quasi && can_be_cut) {
+      if (!verdicts[k].quasi && verdicts[k].worth_cut && num_boxes < options.max_boxes) {
         auto [lower, upper] = Cut(pieces[k], verdicts[k].unevenness, evidence);
         next.push_back(std::move(lower));
         next.push_back(std::move(upper));
