@@ -20,6 +20,7 @@ from sobolev.errors import (
     DeadlineExceededError,
     FailedPreconditionError,
     FieldViolation,
+    Infeasible,
     InternalError,
     InvalidArgumentError,
     JobCancelledError,
@@ -54,15 +55,28 @@ from sobolev.reports import (
     JobEvent,
     LabelWarning,
     Progress,
+    SamplingCounts,
+    SamplingProgress,
+    SamplingRound,
     TrainingReport,
     Trial,
 )
+from sobolev.sampling import (
+    Asked,
+    Failure,
+    Sampling,
+    SamplingPoint,
+    SamplingStatus,
+    StopRule,
+)
+from sobolev.worker import Worker, WorkSummary
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AbortedError",
     "AlreadyExistsError",
+    "Asked",
     "CancelledError",
     "Client",
     "ComparisonPoint",
@@ -76,7 +90,9 @@ __all__ = [
     "Errors",
     "Evaluation",
     "FailedPreconditionError",
+    "Failure",
     "FieldViolation",
+    "Infeasible",
     "InternalError",
     "InvalidArgumentError",
     "Job",
@@ -96,9 +112,16 @@ __all__ = [
     "ResourceExhaustedError",
     "ReversalCounts",
     "Samples",
+    "Sampling",
+    "SamplingCounts",
+    "SamplingPoint",
+    "SamplingProgress",
+    "SamplingRound",
+    "SamplingStatus",
     "SobolevError",
     "Stage",
     "Statistics",
+    "StopRule",
     "SuspectLabelsWarning",
     "TrainingReport",
     "Trial",
@@ -106,4 +129,6 @@ __all__ = [
     "UnavailableError",
     "UnimplementedError",
     "Variable",
+    "WorkSummary",
+    "Worker",
 ]
