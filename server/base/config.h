@@ -77,6 +77,7 @@ struct ServerConfig {
   int train_threads = 0;  // Each training job.
   int max_running_jobs = 1;
   int max_sampling_jobs = 16;
+  std::string um_bridge_hosts;  // "host:port" separated by commas.
   std::int64_t job_memory_bytes = 8 * kGiB;
   double checkpoint_interval_seconds = 30;
   std::int64_t model_cache_bytes = 1 * kGiB;

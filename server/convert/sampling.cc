@@ -7,19 +7,26 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/strings/str_split.h>
 
 #include "engine/base/error.h"
 #include "engine/train/selection_options.h"
+#include "server/convert/names.h"
 #include "server/convert/resources.h"
 #include "server/convert/sample_rows.h"
 #include "server/convert/tensor.h"
 #include "server/convert/training.h"
+#include "server/http/http_client.h"
 
 namespace sobolev::server {
 namespace {
 
-constexpr double kDefaultEffort = 1;
+constexpr double kDefaultEffort = 0.5;
 constexpr int kMaxStopRules = 16;
+constexpr int kMaxUrls = 64;
 
 // What every sampling job does unless it is told otherwise.
 constexpr double kDefaultRoundFraction = 0.125;
@@ -112,6 +119,22 @@ void FillDomain(const v1::Schema& schema, v1::SamplingSpec& spec) {
   }
 }
 
+void FillUmBridge(const std::string& allowed_hosts, v1::SamplingSpec& spec) {
+  if (!spec.has_um_bridge()) return;
+  if (!spec.program().empty()) {
+    throw InvalidArgument("NOT_APPLICABLE", "spec.um_bridge",
+                          "expected unset, because spec.program is set; unset one of them");
+  }
+  v1::UmBridge& um_bridge = *spec.mutable_um_bridge();
+  if (um_bridge.urls_size() < 1 || um_bridge.urls_size() > kMaxUrls) {
+    ThrowOutOfRange("spec.um_bridge.urls", "1 to " + std::to_string(kMaxUrls) + " URLs",
+                    std::to_string(um_bridge.urls_size()));
+  }
+  if (um_bridge.model().empty()) um_bridge.set_model("forward");
+  RequireToken(um_bridge.model(), "spec.um_bridge.model");
+  RequireAllowedHosts(um_bridge, allowed_hosts);
+}
+
 // The checks of training, whose fields are one level deeper here.
 void CheckTraining(const v1::SamplingSpec& spec, const v1::Schema& schema) {
   try {
@@ -133,8 +156,22 @@ void CheckTraining(const v1::SamplingSpec& spec, const v1::Schema& schema) {
 
 }  // namespace
 
-v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& given, const v1::Schema& schema) {
+void RequireAllowedHosts(const v1::UmBridge& um_bridge, const std::string& um_bridge_hosts) {
+  const std::vector<std::string> allowed = absl::StrSplit(um_bridge_hosts, ',');
+  for (int i = 0; i < um_bridge.urls_size(); ++i) {
+    const std::string field = "spec.um_bridge.urls[" + std::to_string(i) + "]";
+    const std::string host = ParseHttpUrl(um_bridge.urls(i), field).Authority();
+    if (std::ranges::find(allowed, host) != allowed.end()) continue;
+    throw FailedPrecondition("HOST_NOT_ALLOWED", field,
+                             "expected a host among the server's um-bridge-hosts, got \"" + host +
+                                 "\"; ask the operator to add it");
+  }
+}
+
+v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& given, const v1::Schema& schema,
+                              const std::string& um_bridge_hosts) {
   v1::SamplingSpec spec = given;
+  FillUmBridge(um_bridge_hosts, spec);
   FillDomain(schema, spec);
   switch (spec.strategy()) {
     case v1::SamplingSpec::STRATEGY_UNSPECIFIED:

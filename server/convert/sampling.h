@@ -3,6 +3,8 @@
 #ifndef SOBOLEV_SERVER_CONVERT_SAMPLING_H_
 #define SOBOLEV_SERVER_CONVERT_SAMPLING_H_
 
+#include <string>
+
 #include "engine/base/matrix.h"
 #include "proto/sobolev/v1/datasets.pb.h"
 #include "proto/sobolev/v1/jobs.pb.h"
@@ -12,8 +14,13 @@
 namespace sobolev::server {
 
 // The spec with every default filled in. Throws Error(kInvalidArgument) naming "spec.domain[2].min"
-// and the like.
-v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& spec, const v1::Schema& schema);
+// and the like, and Error(kFailedPrecondition) for UM-Bridge servers that are not among
+// `um_bridge_hosts`, "host:port" separated by commas.
+v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& spec, const v1::Schema& schema,
+                              const std::string& um_bridge_hosts);
+
+// Throws Error(kFailedPrecondition HOST_NOT_ALLOWED) naming the first that is not allowed.
+void RequireAllowedHosts(const v1::UmBridge& um_bridge, const std::string& um_bridge_hosts);
 
 // The box of a complete spec, and points between it and the unit cube. Derivatives by coordinates
 // of the cube are those by x times the width.

@@ -31,8 +31,9 @@ struct JobEnvironment {
   Metrics& metrics;
   SamplingDesk& desk;
   const Clock& clock;
-  int num_threads;           // Of the oneTBB arena of one job.
-  std::size_t memory_limit;  // Bytes one job may hold.
+  const std::string& um_bridge_hosts;  // That the server may call: "host:port", by commas.
+  int num_threads;                     // Of the oneTBB arena of one job.
+  std::size_t memory_limit;            // Bytes one job may hold.
   std::chrono::milliseconds checkpoint_interval;
 };
 

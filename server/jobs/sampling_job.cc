@@ -17,7 +17,7 @@
 
 #include "engine/base/error.h"
 #include "engine/chain/program_surrogate.h"
-#include "engine/sampling/sobol.h"
+#include "engine/sampling/placement.h"
 #include "engine/train/surrogate_codec.h"
 #include "proto/sobolev/v1/sampling.pb.h"
 #include "proto/wire/crc32c.h"
@@ -30,6 +30,8 @@
 #include "server/convert/sampling.h"
 #include "server/jobs/sampling_desk.h"
 #include "server/jobs/sampling_errors.h"
+#include "server/jobs/sampling_evidence.h"
+#include "server/jobs/sampling_pull.h"
 #include "server/jobs/sampling_rules.h"
 #include "server/jobs/training_run.h"
 
@@ -37,15 +39,15 @@ namespace sobolev::server {
 namespace {
 
 constexpr std::int64_t kLeastRound = 4;
-// Points of the first round that turn out to be infeasible are replaced until there are so many
-// times as many in all.
-constexpr std::int64_t kInitialEffort = 20;
+// Points that turn out to be infeasible or fail are replaced until there are so many times as many
+// of them as there should be others.
+constexpr std::int64_t kEffort = 20;
 // Of a program, evaluated at a time by the job itself.
 constexpr std::int64_t kProgramBatch = 256;
 constexpr const char* kOwnWorker = "server";
 constexpr std::int64_t kMaxBlockRows = 65536;
 constexpr std::chrono::milliseconds kWait{200};
-constexpr std::int64_t kLongestPage = 1'000'000'000;
+constexpr std::int64_t kAllPoints = std::numeric_limits<std::int64_t>::max();
 
 class SamplingWork : public JobWork {
  public:
@@ -65,24 +67,28 @@ class SamplingWork : public JobWork {
     }
     box_.emplace(spec_);
     Resume();
+    if (spec_.has_um_bridge()) {
+      RequireAllowedHosts(spec_.um_bridge(), context.environment.um_bridge_hosts);
+      pull_.emplace(context_, spec_, schema_.inputs_size(), schema_.outputs_size());
+    }
   }
 
   Status Advance(const std::stop_token& stop) override {
     if (stop.stop_requested()) return Status::kCancelled;
+    if (pull_) pull_->RequireSound();
     const SamplingRecord record = store_.GetSampling(context_.job.id);
-    counts_ = store_.CountSamplingPoints(context_.job.id);
-    if (!record.paused || record.stop_requested) {
-      if (program_ && !record.stop_requested) EvaluateProgram(stop);
-      if (!record.stop_requested && !final_rule_) AddPoints(stop);
+    Count();
+    if (!record.paused && !record.stop_requested && !final_rule_) KeepSampling(stop);
+    if (run_) {
+      missing_ = context_.environment.desk.Wait(context_.job.id, {}, stop);
+      return AdvanceTraining(stop);
     }
-    if (run_) return AdvanceTraining(stop);
     ChooseEnd(record);
     if (IsRoundDue(record)) {
       StartRound();
-      return Status::kRunning;
+    } else {
+      missing_ = context_.environment.desk.Wait(context_.job.id, kWait, stop);
     }
-    missing_ = context_.environment.desk.Wait(context_.job.id, kWait, stop);
-    if (const auto now = counts_; store_.CountSamplingPoints(context_.job.id) != now) ++news_;
     return Status::kRunning;
   }
 
@@ -126,57 +132,98 @@ class SamplingWork : public JobWork {
     }
     counts_ = store_.CountSamplingPoints(context_.job.id);
     if (counts_.uploads > 0) Upload(counts_.uploads);
-    if (!HasRounds()) return;
-    const ModelRef model = ParseModelName(state_.rounds().rbegin()->model_version(), "model");
-    model_ = context_.environment.models.Get(context_.job.model_id, model.version)->surrogate;
+    if (context_.job.dataset_version > 0) {
+      seeds_ = store_.OpenSnapshot(context_.job.dataset_id, context_.job.dataset_version)
+                   ->samples()
+                   .NumSamples();
+    }
+    const int rounds = state_.rounds_size();
+    if (rounds > 0) model_ = ModelOf(state_.rounds(rounds - 1));
+    if (rounds > 1) model_before_ = ModelOf(state_.rounds(rounds - 2));
+  }
+
+  std::shared_ptr<const Surrogate> ModelOf(const v1::SamplingRound& round) const {
+    const ModelRef model = ParseModelName(round.model_version(), "model");
+    return context_.environment.models.Get(context_.job.model_id, model.version)->surrogate;
+  }
+
+  // What is new shows in the progress.
+  void Count() {
+    const SamplingPointCounts before =
+        std::exchange(counts_, store_.CountSamplingPoints(context_.job.id));
+    if (counts_ != before) ++news_;
   }
 
   // ---- Points -----------------------------------------------------------------------------------
 
-  std::int64_t RoundSize() const {
-    const double share = spec_.round_fraction() * static_cast<double>(counts_.done);
+  // Points of the round that follows so many evaluations.
+  std::int64_t RoundSize(std::int64_t evaluations) const {
+    const double share = spec_.round_fraction() * static_cast<double>(evaluations);
     return std::max(kLeastRound, static_cast<std::int64_t>(std::ceil(share)));
   }
 
   std::int64_t Outstanding() const { return counts_.queued + counts_.leased; }
-  std::int64_t Total() const {
-    return Outstanding() + counts_.done + counts_.infeasible + counts_.failed;
-  }
+  std::int64_t Dead() const { return counts_.infeasible + counts_.failed; }
+  std::int64_t Total() const { return Outstanding() + counts_.done + Dead(); }
 
   // How many points the queue is short of.
   std::int64_t Shortage() const {
     std::int64_t wanted = 0;
     if (!HasRounds()) {
-      wanted = std::min(spec_.initial_points() - counts_.done,
-                        kInitialEffort * spec_.initial_points() - (Total() - Outstanding()));
+      wanted = std::min(spec_.initial_points() - seeds_ - counts_.done,
+                        kEffort * spec_.initial_points() - Dead());
     } else {
       // More than a round only if there are workers for it: what is placed now knows less than what
       // is placed later.
-      wanted = std::max(RoundSize(), std::min(counts_.leased + missing_, counts_.done / 2));
+      wanted =
+          std::max(RoundSize(counts_.done), std::min(counts_.leased + missing_, counts_.done / 2));
     }
     std::int64_t shortage = wanted - Outstanding();
     if (const auto left = EvaluationsLeft(spec_.stop_rules(), StatusNow(), EvaluationCost(spec_))) {
       shortage = std::min(shortage, *left - Outstanding());
     }
-    return std::max<std::int64_t>(shortage, 0);
+    return std::clamp<std::int64_t>(shortage, 0, sampling::kMaxPointsAtOnce);
   }
 
-  void AddPoints(const std::stop_token& stop) {
-    const std::int64_t shortage = Shortage();
-    if (shortage == 0) return;
-    store_.AddSamplingPoints(OwnLease(), Place(shortage, stop), state_.SerializeAsString());
-    counts_ = store_.CountSamplingPoints(context_.job.id);
-    ++news_;
+  // A program waits for the model, because its points cost little more than nothing; workers do
+  // not.
+  void KeepSampling(const std::stop_token& stop) {
+    if (program_ && run_) return;
+    if (const std::int64_t shortage = Shortage(); shortage > 0) {
+      store_.AddSamplingPoints(OwnLease(), Place(shortage, stop), state_.SerializeAsString());
+      Count();
+    }
+    if (program_) EvaluateProgram(stop);
   }
 
-  std::vector<NewSamplingPoint> Place(std::int64_t count, const std::stop_token& /*stop*/) const {
-    const Matrix U = sampling::SobolPoints(box_->min.size(), Total(), count, spec_.seed());
+  std::vector<NewSamplingPoint> Place(std::int64_t count, const std::stop_token& stop) {
+    if (!known_) {
+      known_ = counts_.uploads + seeds_ > 0
+                   ? EvidenceOf(OpenVerifiedSnapshot(context_, 0)->samples(), *box_)
+                   : sampling::Evidence{.X = Matrix(schema_.inputs_size(), 0),
+                                        .Y = Matrix(schema_.outputs_size(), 0)};
+      known_uploads_ = counts_.uploads;
+    }
+    sampling::Evidence evidence = *known_;
+    AddPoints(store_.ListSamplingPoints(context_.job.id, 0, kAllPoints), known_uploads_, *box_,
+              evidence);
+    const bool is_adaptive = spec_.strategy() == v1::SamplingSpec::STRATEGY_ADAPTIVE;
+    const sampling::PlacementOptions options{.strategy = is_adaptive
+                                                             ? sampling::Strategy::kDisagreement
+                                                             : sampling::Strategy::kSpaceFilling,
+                                             .ensemble = OpinionsOf(model_, model_before_, *box_),
+                                             .seed = spec_.seed(),
+                                             .num_proposed = Total()};
+    const Matrix U = sampling::NextPoints(evidence, options, count, stop);
+    const bool is_even =
+        !is_adaptive || evidence.NumSamples() < sampling::LeastSamples(evidence.n());
     std::vector<NewSamplingPoint> points;
     points.reserve(static_cast<std::size_t>(count));
     for (Index i = 0; i < U.cols(); ++i) {
       const Vector x = box_->ToUser(U.col(i));
-      points.push_back(
-          {.x = {x.begin(), x.end()}, .space_filling = true, .round = state_.rounds_size()});
+      points.push_back({.x = {x.begin(), x.end()},
+                        .space_filling = is_even || sampling::FillsSpace(options.num_proposed + i),
+                        .round = state_.rounds_size()});
     }
     return points;
   }
@@ -218,8 +265,7 @@ class SamplingWork : public JobWork {
                                            spec_.jacobian() ? J.data() + n * m * i : nullptr)});
     }
     store_.TellSamplingPoints(context_.job.id, kOwnWorker, results, failures, terms);
-    counts_ = store_.CountSamplingPoints(context_.job.id);
-    ++news_;
+    Count();
   }
 
   // ---- Rounds -----------------------------------------------------------------------------------
@@ -232,40 +278,32 @@ class SamplingWork : public JobWork {
   }
 
   bool IsRoundDue(const SamplingRecord& record) const {
-    if (record.stop_requested || final_rule_) {
-      RequireSomething();
-      return true;
+    const bool ends = record.stop_requested || final_rule_;
+    const bool is_idle = Outstanding() == 0 && Shortage() == 0 && !record.paused;
+    if (!HasRounds()) {
+      const bool is_due = ends || is_idle || seeds_ + counts_.done >= spec_.initial_points();
+      if (is_due && seeds_ + counts_.done == 0) ThrowNothing();
+      return is_due;
     }
-    if (counts_.done == Evaluations()) {
-      if (Outstanding() == 0 && Shortage() == 0 && !record.paused) RequireSomething();
-      return false;
-    }
-    if (Outstanding() == 0 && Shortage() == 0) return true;
-    const std::int64_t due =
-        HasRounds()
-            ? Evaluations() +
-                  std::max(kLeastRound,
-                           static_cast<std::int64_t>(std::ceil(spec_.round_fraction() *
-                                                               static_cast<double>(Evaluations()))))
-            : spec_.initial_points();
-    return counts_.done >= due;
+    if (Dead() > kEffort * (spec_.initial_points() + counts_.done)) ThrowNothing();
+    if (counts_.done == Evaluations()) return ends;
+    return ends || is_idle || counts_.done >= Evaluations() + RoundSize(Evaluations());
   }
 
-  // Throws unless there is a sample to train on.
-  void RequireSomething() const {
-    if (counts_.done > 0) return;
+  [[noreturn]] void ThrowNothing() const {
     const std::string reason = FirstReason();
-    throw FailedPrecondition("NO_EVALUATIONS", "spec.domain",
-                             "none of " + std::to_string(Total()) +
-                                 " points was evaluated: " + std::to_string(counts_.infeasible) +
-                                 " are infeasible, " + std::to_string(counts_.failed) + " failed" +
-                                 (reason.empty() ? "" : ", the first with \"" + reason + "\"") +
-                                 "; check the function and the domain");
+    throw FailedPrecondition(
+        "NO_EVALUATIONS", "spec.domain",
+        "expected a value of the function at some of " + std::to_string(Total()) + " points, got " +
+            std::to_string(counts_.done) + "; " + std::to_string(counts_.infeasible) +
+            " are infeasible, " + std::to_string(counts_.failed) + " failed" +
+            (reason.empty() ? "" : ", the first with \"" + reason + "\"") +
+            "; check the function and the domain");
   }
 
   std::string FirstReason() const {
     for (const SamplingPointRecord& point :
-         store_.ListSamplingPoints(context_.job.id, 0, kLongestPage)) {
+         store_.ListSamplingPoints(context_.job.id, 0, kAllPoints)) {
       if (!point.reason.empty()) return point.reason;
     }
     return "";
@@ -274,9 +312,11 @@ class SamplingWork : public JobWork {
   void StartRound() {
     const std::vector<SamplingPointRecord> added = Upload(counts_.uploads + 1);
     evaluations_ = counts_.done;
+    known_uploads_ = counts_.uploads + (added.empty() ? 0 : 1);
     snapshot_ = OpenVerifiedSnapshot(context_, 0);
     surprise_ =
         model_ ? JudgeByNews(*model_, added, snapshot_->samples(), box_->width) : ModelErrors();
+    known_ = EvidenceOf(snapshot_->samples(), *box_);
     run_ = MakeTrainingRun(context_, snapshot_->samples(), spec_.training(), schema_);
   }
 
@@ -348,7 +388,7 @@ class SamplingWork : public JobWork {
     }
     Publish(round);
     SaveRounds();
-    model_ = result_.surrogate;
+    model_before_ = std::exchange(model_, result_.surrogate);
     return Status::kRunning;
   }
 
@@ -386,8 +426,12 @@ class SamplingWork : public JobWork {
 
   v1::Sampling state_;  // Rounds, and why it ended.
   SamplingPointCounts counts_;
-  std::shared_ptr<const Surrogate> model_;  // Of the last round.
-  std::int64_t missing_ = 0;                // Points that workers asked for in vain.
+  std::shared_ptr<const Surrogate> model_;         // Of the last round.
+  std::shared_ptr<const Surrogate> model_before_;  // Of the one before.
+  std::optional<sampling::Evidence> known_;        // What the dataset held when it was last read,
+  std::int64_t known_uploads_ = 0;                 // with so many uploads of this job.
+  Index seeds_ = 0;                                // Samples that the dataset had before.
+  std::int64_t missing_ = 0;                       // Points that workers asked for in vain.
   std::optional<int> final_rule_;
   std::size_t news_ = 0;
 
@@ -397,6 +441,8 @@ class SamplingWork : public JobWork {
   std::int64_t evaluations_ = 0;
   ModelErrors surprise_;  // Of the model before, by what is new.
   JobResult result_;
+
+  std::optional<SamplingPull> pull_;  // Last: its threads use the others.
 };
 
 }  // namespace

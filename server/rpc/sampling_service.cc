@@ -125,12 +125,14 @@ std::vector<SamplingFailure> FailuresOf(const v1::TellRequest& request) {
 }  // namespace
 
 SamplingService::SamplingService(Store& store, JobManager& jobs, SamplingDesk& desk,
-                                 const Clock& clock, Metrics& metrics, ThreadPool& pool)
+                                 const Clock& clock, Metrics& metrics, ThreadPool& pool,
+                                 const ServerConfig& config)
     : store_(store),
       jobs_(jobs),
       desk_(desk),
       clock_(clock),
       pool_(pool),
+      config_(config),
       start_metrics_(metrics.Method(RpcType::kUnary, kService, "StartSampling")),
       get_metrics_(metrics.Method(RpcType::kUnary, kService, "GetSampling")),
       list_metrics_(metrics.Method(RpcType::kUnary, kService, "ListSamplingPoints")),
@@ -257,7 +259,7 @@ v1::Job SamplingService::Start(const v1::StartSamplingRequest& request) const {
   v1::Schema schema;
   schema.ParseFromString(dataset.schema);
   v1::StartSamplingRequest complete = request;
-  *complete.mutable_spec() = CompleteSpec(given, schema);
+  *complete.mutable_spec() = CompleteSpec(given, schema, config_.um_bridge_hosts);
   if (!given.program().empty()) {
     const ProgramRecord program =
         store_.GetProgram(ParseProgramName(given.program(), "spec.program"));
@@ -332,7 +334,7 @@ v1::AskResponse SamplingService::Answer(const v1::AskRequest& request) const {
     return response;
   }
   response.set_retry_after_seconds(kRetrySeconds);
-  if (record.paused || !spec.program().empty()) return response;
+  if (record.paused || !spec.program().empty() || spec.has_um_bridge()) return response;
   const std::int64_t count = std::max(request.count(), 1);
   const std::vector<SamplingPointRecord> points =
       store_.AskSamplingPoints(job.id, request.worker(), count, Terms(spec));

@@ -7,6 +7,7 @@
 
 #include "proto/sobolev/v1/sampling.grpc.pb.h"
 #include "server/base/clock.h"
+#include "server/base/config.h"
 #include "server/base/thread_pool.h"
 #include "server/jobs/job_manager.h"
 #include "server/jobs/sampling_desk.h"
@@ -31,7 +32,7 @@ class SamplingService final : public RawSamplingService {
  public:
   // The references outlive the service.
   SamplingService(Store& store, JobManager& jobs, SamplingDesk& desk, const Clock& clock,
-                  Metrics& metrics, ThreadPool& pool);
+                  Metrics& metrics, ThreadPool& pool, const ServerConfig& config);
 
   grpc::ServerUnaryReactor* StartSampling(grpc::CallbackServerContext* context,
                                           const grpc::ByteBuffer* request,
@@ -81,6 +82,7 @@ class SamplingService final : public RawSamplingService {
   SamplingDesk& desk_;
   const Clock& clock_;
   ThreadPool& pool_;
+  const ServerConfig& config_;
   MethodMetrics* const start_metrics_;
   MethodMetrics* const get_metrics_;
   MethodMetrics* const list_metrics_;

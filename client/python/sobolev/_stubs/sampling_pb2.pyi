@@ -148,7 +148,7 @@ class SamplingPoint(_message.Message):
     def __init__(self, id: _Optional[int] = ..., x: _Optional[_Iterable[float]] = ..., state: _Optional[_Union[SamplingPoint.State, str]] = ..., space_filling: bool = ..., round: _Optional[int] = ..., worker: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., y: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class SamplingSpec(_message.Message):
-    __slots__ = ["dataset", "domain", "initial_points", "jacobian", "jacobian_cost", "lease_seconds", "max_attempts", "model_id", "program", "round_fraction", "seed", "stop_rules", "strategy", "training", "value_cost"]
+    __slots__ = ["dataset", "domain", "initial_points", "jacobian", "jacobian_cost", "lease_seconds", "max_attempts", "model_id", "program", "round_fraction", "seed", "stop_rules", "strategy", "training", "um_bridge", "value_cost"]
     class Strategy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     DATASET_FIELD_NUMBER: _ClassVar[int]
@@ -168,6 +168,7 @@ class SamplingSpec(_message.Message):
     STRATEGY_SPACE_FILLING: SamplingSpec.Strategy
     STRATEGY_UNSPECIFIED: SamplingSpec.Strategy
     TRAINING_FIELD_NUMBER: _ClassVar[int]
+    UM_BRIDGE_FIELD_NUMBER: _ClassVar[int]
     VALUE_COST_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     domain: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
@@ -183,8 +184,9 @@ class SamplingSpec(_message.Message):
     stop_rules: _containers.RepeatedCompositeFieldContainer[StopRule]
     strategy: SamplingSpec.Strategy
     training: _training_pb2.TrainingSpec
+    um_bridge: UmBridge
     value_cost: float
-    def __init__(self, dataset: _Optional[str] = ..., model_id: _Optional[str] = ..., program: _Optional[str] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., strategy: _Optional[_Union[SamplingSpec.Strategy, str]] = ..., initial_points: _Optional[int] = ..., round_fraction: _Optional[float] = ..., jacobian: bool = ..., value_cost: _Optional[float] = ..., jacobian_cost: _Optional[float] = ..., stop_rules: _Optional[_Iterable[_Union[StopRule, _Mapping]]] = ..., training: _Optional[_Union[_training_pb2.TrainingSpec, _Mapping]] = ..., lease_seconds: _Optional[float] = ..., max_attempts: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+    def __init__(self, dataset: _Optional[str] = ..., model_id: _Optional[str] = ..., program: _Optional[str] = ..., um_bridge: _Optional[_Union[UmBridge, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., strategy: _Optional[_Union[SamplingSpec.Strategy, str]] = ..., initial_points: _Optional[int] = ..., round_fraction: _Optional[float] = ..., jacobian: bool = ..., value_cost: _Optional[float] = ..., jacobian_cost: _Optional[float] = ..., stop_rules: _Optional[_Iterable[_Union[StopRule, _Mapping]]] = ..., training: _Optional[_Union[_training_pb2.TrainingSpec, _Mapping]] = ..., lease_seconds: _Optional[float] = ..., max_attempts: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class StartSamplingRequest(_message.Message):
     __slots__ = ["request_id", "spec", "validate_only"]
@@ -257,3 +259,11 @@ class TellResponse(_message.Message):
     finished: bool
     outcomes: _containers.RepeatedScalarFieldContainer[TellResponse.Outcome]
     def __init__(self, outcomes: _Optional[_Iterable[_Union[TellResponse.Outcome, str]]] = ..., finished: bool = ...) -> None: ...
+
+class UmBridge(_message.Message):
+    __slots__ = ["model", "urls"]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    URLS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    urls: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, urls: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ...) -> None: ...
