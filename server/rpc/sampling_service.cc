@@ -109,6 +109,11 @@ std::vector<SamplingFailure> FailuresOf(const v1::TellRequest& request) {
                             "expected at most " + std::to_string(kMaxReasonBytes) + " bytes, got " +
                                 std::to_string(failure.reason().size()));
     }
+    if (failure.attempt() < 0) {
+      throw InvalidArgument(
+          "OUT_OF_RANGE", "failures[" + std::to_string(i) + "].attempt",
+          "expected 0, the latest, or more, got " + std::to_string(failure.attempt()));
+    }
     failures.push_back({.point = failure.point(),
                         .attempt = failure.attempt(),
                         .infeasible = failure.infeasible(),
