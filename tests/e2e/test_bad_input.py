@@ -116,9 +116,25 @@ STRINGS: dict[str, tuple[list[str], str]] = {
     "ModelService.Prune model_id": (BAD_IDS[1:], "INVALID_NAME"),  # None is the same.
     "ModelService.Prune request_id": (BAD_TOKENS, "INVALID_NAME"),
     "SamplingService.StartSampling spec.model_id": (BAD_IDS[1:], "INVALID_NAME"),
-    "SamplingService.StartSampling spec.program": (
-        [f"programs/{bad}" for bad in BAD_IDS] + ["x", "models/x"],
-        "INVALID_NAME",
+    **dict.fromkeys(
+        [
+            "SamplingService.StartSampling spec.program",
+            "SamplingService.StartSampling spec.constraint_program",
+        ],
+        (
+            [f"programs/{bad}" for bad in BAD_IDS if bad] + ["x", "models/x"],
+            "INVALID_NAME",
+        ),
+    ),
+    "SamplingService.StartSampling spec.um_bridge.model": (BAD_TOKENS, "INVALID_NAME"),
+    "SamplingService.StartSampling spec.um_bridge.urls": (
+        ["", "a:1", "https://a:1", "http://", "http://a:0", "http://a:65536", "http://u@a"],
+        "INVALID_URL",
+    ),
+    "SamplingService.StartSampling spec.inputs.input": (["", "c", "../x"], "UNKNOWN_NAME"),
+    "SamplingService.StartSampling spec.constraints.coefficients.key": (
+        ["", "c", "../x"],
+        "UNKNOWN_NAME",
     ),
     "SamplingService.StartSampling request_id": (BAD_TOKENS, "INVALID_NAME"),
     **dict.fromkeys(
