@@ -116,8 +116,13 @@ std::vector<LinearConstraint> ToConstraints(const v1::SamplingSpec& spec,
   return constraints;
 }
 
+std::string NameOfMeasure(v1::SamplingInput::MeasureCase measure) {
+  const auto* const field = v1::SamplingInput::descriptor()->FindFieldByNumber(measure);
+  return field == nullptr ? "measure" : field->name();
+}
+
 // The engine's "inputs[2].measure.mean" as this spec has it.
-std::string FieldOfSpec(const std::string& field,
+std::string FieldOfSpec(const std::string& field, const v1::SamplingSpec& spec,
                         const std::vector<std::optional<int>>& positions) {
   constexpr std::string_view kInputs = "inputs[";
   constexpr std::string_view kLinear = "constraints.linear";
@@ -125,10 +130,15 @@ std::string FieldOfSpec(const std::string& field,
   if (field == "constraints.program") return "spec.constraint_program";
   if (!field.starts_with(kInputs)) return "spec." + field;
   const std::size_t j = std::stoul(field.substr(kInputs.size()));
-  const std::string rest = field.substr(field.find(']') + 1);
+  std::string rest = field.substr(field.find(']') + 1);
   const bool is_range = rest == ".min" || rest == ".max";
   if (is_range || !positions[j]) return "spec.domain[" + std::to_string(j) + "]" + rest;
-  return "spec.inputs[" + std::to_string(*positions[j]) + "]" + rest;
+  const int k = *positions[j];
+  constexpr std::string_view kMeasure = ".measure";
+  if (rest.starts_with(kMeasure)) {
+    rest.replace(1, kMeasure.size() - 1, NameOfMeasure(spec.inputs(k).measure_case()));
+  }
+  return "spec.inputs[" + std::to_string(k) + "]" + rest;
 }
 
 }  // namespace
@@ -143,7 +153,7 @@ sampling::Domain ToDomain(const v1::SamplingSpec& spec, const v1::Schema& schema
     return sampling::Domain(std::move(inputs), std::move(linear), std::move(constraints), stop);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kInvalidArgument) throw;
-    throw WithField(error, FieldOfSpec(error.field(), positions));
+    throw WithField(error, FieldOfSpec(error.field(), spec, positions));
   }
 }
 
