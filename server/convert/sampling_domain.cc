@@ -48,7 +48,8 @@ sampling::MeasureSpec ToMeasure(const v1::SamplingInput& input) {
     case v1::SamplingInput::kTriangular:
       return sampling::TriangularMeasure{.mode = input.triangular().mode()};
     case v1::SamplingInput::kBeta:
-      return sampling::BetaMeasure{.alpha = input.beta().alpha(), .beta = input.beta().beta()};
+      return sampling::BetaMeasure{.alpha = input.beta().has_alpha() ? input.beta().alpha() : 1,
+                                   .beta = input.beta().has_beta() ? input.beta().beta() : 1};
     case v1::SamplingInput::kPiecewiseLinear:
       return sampling::PiecewiseLinearMeasure{
           .positions = {input.piecewise_linear().positions().begin(),
