@@ -109,6 +109,9 @@ STRINGS: dict[str, tuple[list[str], str]] = {
         [f"programs/{bad}" for bad in BAD_IDS] + ["x", "models/x"],
         "INVALID_NAME",
     ),
+    # Not beside a program, whatever it is; the URLs have tests of their own.
+    "SamplingService.StartSampling spec.um_bridge.urls": (["", "x"], "NOT_APPLICABLE"),
+    "SamplingService.StartSampling spec.um_bridge.model": (["", "x"], "NOT_APPLICABLE"),
     "SamplingService.StartSampling request_id": (BAD_TOKENS, "INVALID_NAME"),
     **dict.fromkeys(
         [
