@@ -161,6 +161,19 @@ def test_points_of_a_worker_that_vanishes_go_to_another_one(client):
     assert [(p.worker, p.y[0]) for p in job.points()] == [("gone", 1), ("other", 2), ("other", 2)]
 
 
+def test_a_budget_is_spent_once_what_it_paid_for_is_told(client):
+    job = start(client, initial_points=20, stop=sobolev.StopRule(cost=40))
+    points = hold(job, "w", 20)
+    assert job.status().cost == 40
+    job.tell("w", points[:5], [float(p.id) for p in points[:5]])
+    time.sleep(1)
+    assert job.status().phase == "sampling"
+    job.tell("w", points[5:], [float(p.id) for p in points[5:]])
+    job.wait(progress=False, timeout=120)
+    status = job.status()
+    assert (status.counts.done, status.cost, status.rounds[-1].evaluations) == (20, 40, 20)
+
+
 def test_results_are_taken_after_the_end(client):
     job = start(client, initial_points=4)
     points = hold(job, "w", 4)
