@@ -13,6 +13,7 @@
 #include <absl/strings/str_split.h>
 
 #include "engine/base/error.h"
+#include "engine/sampling/sobol.h"
 #include "engine/train/selection_options.h"
 #include "server/convert/field_error.h"
 #include "server/convert/names.h"
@@ -77,6 +78,12 @@ void CheckRule(const v1::StopRule& rule, const std::string& field) {
 // A range of the schema is the default of the domain and always its bound.
 void FillDomain(const v1::Schema& schema, v1::SamplingSpec& spec) {
   const int n = schema.inputs_size();
+  if (n > sampling::kMaxSobolDimensions) {
+    throw InvalidArgument("OUT_OF_RANGE", "spec.dataset",
+                          "expected a dataset with at most " +
+                              std::to_string(sampling::kMaxSobolDimensions) + " inputs, got " +
+                              std::to_string(n));
+  }
   const bool is_given = spec.domain_size() > 0;
   if (is_given && spec.domain_size() != n) {
     throw InvalidArgument("SHAPE_MISMATCH", "spec.domain",

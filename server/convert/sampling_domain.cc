@@ -9,6 +9,7 @@
 
 #include "engine/base/error.h"
 #include "server/convert/field_error.h"
+#include "server/convert/tensor.h"
 
 namespace sobolev::server {
 namespace {
@@ -80,6 +81,14 @@ std::vector<std::optional<int>> InputsByPosition(const v1::SamplingSpec& spec,
   return positions;
 }
 
+// Not NaN, either.
+double FixedValue(double value, const Input& input, int k) {
+  if (value >= input.min && value <= input.max) return value;
+  throw InvalidArgument("OUT_OF_RANGE", "spec.inputs[" + std::to_string(k) + "].fixed",
+                        "expected a number of the range of \"" + input.name + "\", " +
+                            Text(input.min) + " to " + Text(input.max) + ", got " + Text(value));
+}
+
 std::vector<Input> ToInputs(const v1::SamplingSpec& spec, const v1::Schema& schema,
                             const std::vector<std::optional<int>>& positions) {
   std::vector<Input> inputs;
@@ -94,7 +103,7 @@ std::vector<Input> ToInputs(const v1::SamplingSpec& spec, const v1::Schema& sche
           given.integer() ? sampling::InputKind::kInteger : sampling::InputKind::kContinuous;
       input.scale = ToScale(given.scale(), field);
       input.measure = ToMeasure(given);
-      if (given.has_fixed()) input.fixed = given.fixed();
+      if (given.has_fixed()) input.fixed = FixedValue(given.fixed(), input, *k);
     }
     inputs.push_back(std::move(input));
   }

@@ -116,8 +116,11 @@ class SamplingWork : public JobWork {
   SamplingStatus StatusNow() const {
     const std::int64_t micros =
         context_.environment.clock.WallMicros() - context_.job.create_micros;
-    return {
-        .evaluations = counts_.done, .cost = Cost(), .seconds = static_cast<double>(micros) * 1e-6};
+    // What is with workers is paid for, but a rule that counts it would end the job without it.
+    const std::int64_t over = counts_.attempts - counts_.leased;
+    return {.evaluations = counts_.done,
+            .cost = static_cast<double>(over) * EvaluationCost(spec_),
+            .seconds = static_cast<double>(micros) * 1e-6};
   }
 
   // Null without constraints.

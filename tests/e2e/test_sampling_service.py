@@ -114,7 +114,7 @@ def test_a_program_without_values_anywhere_fails_and_says_so(client):
     source = "input a in [-1, 1]\ninput b in [0, 2]\noutput u = log(a - 2) * b"
     program = client.create_program("nowhere", source)
     job = start(client, program=program, initial_points=5)
-    with pytest.raises(sobolev.JobFailedError, match=r"none of \d+ points was evaluated") as failed:
+    with pytest.raises(sobolev.JobFailedError, match=r"at some of \d+ points, got 0") as failed:
         job.wait(progress=False, timeout=120)
     assert failed.value.reason == "NO_EVALUATIONS"
     assert job.status().counts.infeasible >= 5
@@ -159,6 +159,19 @@ def test_points_of_a_worker_that_vanishes_go_to_another_one(client):
     assert job.tell("gone", gone[1:], [1.0, 2.0]) == ("late", "known")
     eventually(lambda: job.status().phase == "ended")
     assert [(p.worker, p.y[0]) for p in job.points()] == [("gone", 1), ("other", 2), ("other", 2)]
+
+
+def test_a_budget_is_spent_once_what_it_paid_for_is_told(client):
+    job = start(client, initial_points=20, stop=sobolev.StopRule(cost=40))
+    points = hold(job, "w", 20)
+    assert job.status().cost == 40
+    job.tell("w", points[:5], [float(p.id) for p in points[:5]])
+    time.sleep(1)
+    assert job.status().phase == "sampling"
+    job.tell("w", points[5:], [float(p.id) for p in points[5:]])
+    job.wait(progress=False, timeout=120)
+    status = job.status()
+    assert (status.counts.done, status.cost, status.rounds[-1].evaluations) == (20, 40, 20)
 
 
 def test_results_are_taken_after_the_end(client):

@@ -506,6 +506,8 @@ class Client:
         *,
         model: str = "",
         program: Program | str | None = None,
+        um_bridge: Iterable[str] | None = None,
+        um_bridge_model: str = "",
         domain: DomainLike | None = None,
         stop: StopRule | Iterable[StopRule] = (),
         strategy: str | None = None,
@@ -522,14 +524,18 @@ class Client:
     ) -> Sampling:
         """Starts a job that decides where an expensive function is evaluated next.
 
-        The server evaluates the function itself if it is a program; else it hands the points to
-        workers: see worker() and work(). Options left at None take the server's defaults.
+        The server evaluates the function itself if it is a program, or has UM-Bridge servers
+        evaluate it; else it hands the points to workers: see worker() and work(). Options left at
+        None take the server's defaults.
 
         Args:
           dataset: Gets the results, round by round; its schema names inputs and outputs of the
             function. Samples that it has already count from the start.
           model: Gets the versions, made if missing. Empty: the server chooses.
           program: The function, if the server is to evaluate it.
+          um_bridge: "http://host:port" of servers of the function, each of which gets a point at a
+            time; the Sobolev server must allow these hosts.
+          um_bridge_model: Its name there. Default "forward".
           domain: The box to sample, [n, 2], or ranges by name of the input. Default: the bounds of
             the dataset's inputs.
           stop: The job ends as soon as one of these rules holds. None: stop() or cancel() ends it.
@@ -550,13 +556,15 @@ class Client:
         Raises:
           InvalidArgumentError: Options out of range, no domain.
           NotFoundError: The dataset or the program does not exist.
-          FailedPreconditionError: Their sizes disagree.
+          FailedPreconditionError: Their sizes disagree, or a host is not allowed.
         """
         return sampling.start(
             self._connection,
             dataset,
             model=model,
             program=program.name if isinstance(program, Program) else program or "",
+            um_bridge=um_bridge,
+            um_bridge_model=um_bridge_model,
             domain=domain,
             strategy=strategy,
             stop=stop,

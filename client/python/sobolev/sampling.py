@@ -317,6 +317,8 @@ def start(
     *,
     model: str,
     program: str,
+    um_bridge: Iterable[str] | None,
+    um_bridge_model: str,
     domain: DomainLike | None,
     strategy: str | None,
     stop: StopRule | Iterable[StopRule],
@@ -335,7 +337,11 @@ def start(
     if domain is not None:
         given["domain"] = _to_ranges(connection, dataset, domain)
     rules = [stop] if isinstance(stop, StopRule) else stop
+    if isinstance(um_bridge, str):
+        raise invalid_argument("INVALID_OPTION", "um_bridge", f"expected a list, got {um_bridge!r}")
     try:
+        if um_bridge is not None:
+            given["um_bridge"] = sampling_pb2.UmBridge(urls=um_bridge, model=um_bridge_model)
         spec = sampling_pb2.SamplingSpec(
             dataset=dataset.name
             if isinstance(dataset, Dataset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pathlib
 import threading
 import time
 
@@ -12,6 +13,7 @@ from naming import unique
 
 import sobolev
 
+README = (pathlib.Path(__file__).parents[3] / "client" / "python" / "README.md").read_text()
 FAST = {"kind": "polynomial"}
 
 
@@ -162,6 +164,10 @@ def test_the_domain_is_given_by_order_by_name_or_by_the_schema(client, start):
         ({"stop": sobolev.StopRule(cost=-1.0)}, "spec.stop_rules[0].cost"),
         ({"initial_points": "many"}, "spec"),
         ({"max_attempts": 0}, "spec.max_attempts"),
+        ({"um_bridge": "http://host:1"}, "um_bridge"),
+        ({"um_bridge": []}, "spec.um_bridge.urls"),
+        ({"um_bridge": ["host"]}, "spec.um_bridge.urls[0]"),
+        ({"um_bridge": ["http://h:1"], "um_bridge_model": "a/b"}, "spec.um_bridge.model"),
     ],
     ids=str,
 )
@@ -169,6 +175,12 @@ def test_bad_options_are_refused_by_name(start, options, field):
     with pytest.raises(sobolev.InvalidArgumentError) as refused:
         start(**options)
     assert refused.value.field == field
+
+
+def test_um_bridge_servers_must_be_allowed_by_the_operator(start):
+    with pytest.raises(sobolev.FailedPreconditionError) as refused:
+        start(um_bridge=["http://localhost:1"])
+    assert refused.value.reason == "HOST_NOT_ALLOWED"
 
 
 def test_an_input_without_bounds_needs_a_range(client):
@@ -326,6 +338,14 @@ def test_a_worker_needs_a_thread_and_a_job(client, start):
         client.work("nobody", saddle)
     with pytest.raises(sobolev.InvalidArgumentError, match="worker"):
         client.work(start(), saddle, name="a/b")
+
+
+def test_the_example_of_the_readme_runs(client):
+    (example,) = (code for code in README.split("```")[1::2] if "start_sampling" in code)
+    made = {"client": client, "np": np, "sobolev": sobolev}
+    exec(example.removeprefix("python"), made)
+    assert made["model"].name.startswith("models/runs/versions/")
+    assert made["job"].status().stop_reason == "rule"
 
 
 def test_a_job_without_any_value_fails_and_says_why(client, start):

@@ -166,9 +166,8 @@ TEST_F(SamplingStoreTest, JobsDoNotSeeEachOthersPoints) {
   EXPECT_EQ(store().CountSamplingPoints(other.job_id).queued, 1);
   EXPECT_THAT(Ids(store().AskSamplingPoints(other.job_id, "w", 9, At(0))), ElementsAre(1));
   EXPECT_THAT(Ask("w", 9, 0), ElementsAre(1, 2, 3));
-  ExpectError(ErrorCode::kNotFound, "POINT_NOT_FOUND", [&] {
-    store().TellSamplingPoints(other.job_id, "w", {ResultOf(2)}, {}, At(0));
-  });
+  ExpectError(ErrorCode::kNotFound, "POINT_NOT_FOUND",
+              [&] { store().TellSamplingPoints(other.job_id, "w", {ResultOf(2)}, {}, At(0)); });
 }
 
 TEST_F(SamplingStoreTest, UnknownJobsAreNotFound) {
@@ -399,7 +398,9 @@ TEST_F(SamplingStoreTest, PointsThatNobodyKnowsOrAskedForAreRefused) {
   Ask("w", 2, 0);
   for (const std::int64_t id : {0, -1, 4}) {
     EXPECT_THAT(ExpectError(ErrorCode::kNotFound, "POINT_NOT_FOUND",
-                            [&] { Tell("w", {ResultOf(1), ResultOf(id)}); }),
+                            [&] {
+                              Tell("w", {ResultOf(1), ResultOf(id)});
+                            }),
                 HasSubstr("points[1]"));
     EXPECT_THAT(ExpectError(ErrorCode::kNotFound, "POINT_NOT_FOUND",
                             [&] { TellFailure("w", {.point = id}); }),
@@ -417,14 +418,17 @@ TEST_F(SamplingStoreTest, AResultThatCannotBeTakenTakesNoneOfItsCall) {
   Add(4);
   Ask("w", 3, 0);
   const SamplingFailure infeasible{.point = 2, .infeasible = true};
-  ExpectError(ErrorCode::kNotFound, "POINT_NOT_FOUND",
-              [&] { Tell("w", {ResultOf(1)}, {infeasible, {.point = 9}}); });
-  ExpectError(ErrorCode::kFailedPrecondition, "POINT_NOT_ASKED",
-              [&] { Tell("w", {ResultOf(1), ResultOf(4)}, {infeasible}); });
+  ExpectError(ErrorCode::kNotFound, "POINT_NOT_FOUND", [&] {
+    Tell("w", {ResultOf(1)}, {infeasible, {.point = 9}});
+  });
+  ExpectError(ErrorCode::kFailedPrecondition, "POINT_NOT_ASKED", [&] {
+    Tell("w", {ResultOf(1), ResultOf(4)}, {infeasible});
+  });
   SamplingResult elsewhere = ResultOf(3);
   elsewhere.x[1] = 0.5;
-  ExpectError(ErrorCode::kInvalidArgument, "WRONG_PLACE",
-              [&] { Tell("w", {ResultOf(1), elsewhere}, {infeasible}); });
+  ExpectError(ErrorCode::kInvalidArgument, "WRONG_PLACE", [&] {
+    Tell("w", {ResultOf(1), elsewhere}, {infeasible});
+  });
   EXPECT_EQ(store().CountSamplingPoints(job()),
             (SamplingPointCounts{.queued = 1, .leased = 3, .attempts = 3}));
 }
@@ -435,7 +439,9 @@ TEST_F(SamplingStoreTest, ResultsAtOtherPlacesAreRefused) {
   SamplingResult swapped = ResultOf(2);
   swapped.x = PlaceOf(1);
   EXPECT_THAT(ExpectError(ErrorCode::kInvalidArgument, "WRONG_PLACE",
-                          [&] { Tell("w", {ResultOf(1), swapped}); }),
+                          [&] {
+                            Tell("w", {ResultOf(1), swapped});
+                          }),
               HasSubstr("block.x[1][0]"));
   SamplingResult off = ResultOf(1);
   off.x[2] *= 1.001;
@@ -444,9 +450,8 @@ TEST_F(SamplingStoreTest, ResultsAtOtherPlacesAreRefused) {
   // As of a dataset that was made anew, with fewer inputs.
   SamplingResult narrow = ResultOf(1);
   narrow.x.pop_back();
-  EXPECT_THAT(
-      ExpectError(ErrorCode::kInvalidArgument, "WRONG_PLACE", [&] { Tell("w", {narrow}); }),
-      HasSubstr("block.x"));
+  EXPECT_THAT(ExpectError(ErrorCode::kInvalidArgument, "WRONG_PLACE", [&] { Tell("w", {narrow}); }),
+              HasSubstr("block.x"));
   SamplingResult rounded = ResultOf(1);
   for (double& x : rounded.x) x = static_cast<double>(static_cast<float>(x));
   EXPECT_THAT(Tell("w", {rounded}), ElementsAre(TellOutcome::kTaken));
@@ -659,8 +664,7 @@ class SamplingStoreModelTest : public SamplingStoreTest,
  protected:
   void Compare() {
     ASSERT_EQ(store().CountSamplingPoints(job()), reference_.Count());
-    const std::vector<SamplingPointRecord> points =
-        store().ListSamplingPoints(job(), 0, 1'000'000);
+    const std::vector<SamplingPointRecord> points = store().ListSamplingPoints(job(), 0, 1'000'000);
     ASSERT_EQ(points.size(), reference_.points().size());
     for (const SamplingPointRecord& point : points) {
       const SamplingPointRecord& expected = reference_.points().at(point.id);
