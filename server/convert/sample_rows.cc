@@ -1,5 +1,6 @@
 #include "server/convert/sample_rows.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -13,6 +14,10 @@
 
 namespace sobolev::server {
 namespace {
+
+// Of a joined block: enough for disks and memory to work well, far below the limits of the wire.
+constexpr std::size_t kBlockBytes = std::size_t{32} << 20;
+constexpr std::size_t kBlockRows = 4096;
 
 train::SampleBlock ViewOf(const SampleBlockData& block) {
   train::SampleBlock view{.rows = block.rows,
@@ -79,13 +84,23 @@ v1::SampleBlock ParseRow(const SampleRow& row) {
 }
 
 std::vector<std::shared_ptr<const v1::SampleBlock>> JoinRows(const std::vector<SampleRow>& rows) {
-  std::map<std::string, std::size_t> places;
+  // The last block of each kind, and how many rows it still has room for.
+  struct Place {
+    std::size_t block = 0;
+    std::size_t room = 0;
+  };
+  std::map<std::string, Place> places;
   std::vector<std::shared_ptr<v1::SampleBlock>> blocks;
   for (const SampleRow& row : rows) {
     const v1::SampleBlock sample = ParseRow(row);
-    const auto [place, is_new] = places.emplace(KindsOf(sample), blocks.size());
-    if (is_new) blocks.push_back(std::make_shared<v1::SampleBlock>());
-    Append(sample, *blocks[place->second]);
+    Place& place = places[KindsOf(sample)];
+    if (place.room == 0) {
+      place = {.block = blocks.size(),
+               .room = std::clamp(kBlockBytes / row.size(), std::size_t{1}, kBlockRows)};
+      blocks.push_back(std::make_shared<v1::SampleBlock>());
+    }
+    --place.room;
+    Append(sample, *blocks[place.block]);
   }
   std::int64_t id = 0;
   for (const std::shared_ptr<v1::SampleBlock>& block : blocks) {

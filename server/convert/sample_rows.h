@@ -27,8 +27,8 @@ SampleRow MakeRow(const Vector& x, const double* y, Index m, const double* jacob
 // Row `row` as it is on the wire. Throws Error(kDataLoss) if these bytes are not a row.
 v1::SampleBlock ParseRow(const SampleRow& row);
 
-// Rows as blocks with checksums, numbered from 0: those with the same kinds of labels in one, in
-// the order in which they first appear.
+// Rows as blocks of moderate size with checksums, numbered from 0: each of rows with the same kinds
+// of labels, in the order in which they first appear.
 std::vector<std::shared_ptr<const v1::SampleBlock>> JoinRows(const std::vector<SampleRow>& rows);
 
 }  // namespace sobolev::server

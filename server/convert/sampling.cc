@@ -13,7 +13,9 @@
 #include <absl/strings/str_split.h>
 
 #include "engine/base/error.h"
+#include "engine/sampling/sobol.h"
 #include "engine/train/selection_options.h"
+#include "server/convert/field_error.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
 #include "server/convert/sample_rows.h"
@@ -27,6 +29,7 @@ namespace {
 constexpr double kDefaultEffort = 0.5;
 constexpr int kMaxStopRules = 16;
 constexpr int kMaxUrls = 64;
+constexpr int kMaxConstraints = 1024;
 
 // What every sampling job does unless it is told otherwise.
 constexpr double kDefaultRoundFraction = 0.125;
@@ -75,6 +78,12 @@ void CheckRule(const v1::StopRule& rule, const std::string& field) {
 // A range of the schema is the default of the domain and always its bound.
 void FillDomain(const v1::Schema& schema, v1::SamplingSpec& spec) {
   const int n = schema.inputs_size();
+  if (n > sampling::kMaxSobolDimensions) {
+    throw InvalidArgument("OUT_OF_RANGE", "spec.dataset",
+                          "expected a dataset with at most " +
+                              std::to_string(sampling::kMaxSobolDimensions) + " inputs, got " +
+                              std::to_string(n));
+  }
   const bool is_given = spec.domain_size() > 0;
   if (is_given && spec.domain_size() != n) {
     throw InvalidArgument("SHAPE_MISMATCH", "spec.domain",
@@ -126,12 +135,12 @@ void FillUmBridge(const std::string& allowed_hosts, v1::SamplingSpec& spec) {
                           "expected unset, because spec.program is set; unset one of them");
   }
   v1::UmBridge& um_bridge = *spec.mutable_um_bridge();
+  if (um_bridge.model().empty()) um_bridge.set_model("forward");
+  RequireToken(um_bridge.model(), "spec.um_bridge.model");
   if (um_bridge.urls_size() < 1 || um_bridge.urls_size() > kMaxUrls) {
     ThrowOutOfRange("spec.um_bridge.urls", "1 to " + std::to_string(kMaxUrls) + " URLs",
                     std::to_string(um_bridge.urls_size()));
   }
-  if (um_bridge.model().empty()) um_bridge.set_model("forward");
-  RequireToken(um_bridge.model(), "spec.um_bridge.model");
   RequireAllowedHosts(um_bridge, allowed_hosts);
 }
 
@@ -148,9 +157,7 @@ void CheckTraining(const v1::SamplingSpec& spec, const v1::Schema& schema) {
   } catch (const Error& error) {
     constexpr std::string_view kSpec = "spec";
     if (!error.field().starts_with(kSpec)) throw;
-    const std::string_view what = error.what();
-    throw Error(error.code(), error.reason(), "spec.training" + error.field().substr(kSpec.size()),
-                std::string(what.substr(std::min(what.size(), error.field().size() + 2))));
+    throw WithField(error, "spec.training" + error.field().substr(kSpec.size()));
   }
 }
 
@@ -210,19 +217,15 @@ v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& given, const v1::Schema& s
     ThrowOutOfRange("spec.stop_rules", "at most " + std::to_string(kMaxStopRules) + " rules",
                     std::to_string(spec.stop_rules_size()));
   }
+  if (spec.constraints_size() > kMaxConstraints) {
+    ThrowOutOfRange("spec.constraints", "at most " + std::to_string(kMaxConstraints) + " of them",
+                    std::to_string(spec.constraints_size()));
+  }
   for (int i = 0; i < spec.stop_rules_size(); ++i) {
     CheckRule(spec.stop_rules(i), "spec.stop_rules[" + std::to_string(i) + "]");
   }
   CheckTraining(spec, schema);
   return spec;
-}
-
-SamplingBox::SamplingBox(const v1::SamplingSpec& spec)
-    : min(spec.domain_size()), width(spec.domain_size()) {
-  for (int j = 0; j < spec.domain_size(); ++j) {
-    min[j] = spec.domain(j).min();
-    width[j] = spec.domain(j).max() - spec.domain(j).min();
-  }
 }
 
 double EvaluationCost(const v1::SamplingSpec& spec) {

@@ -22,20 +22,6 @@ v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& spec, const v1::Schema& sc
 // Throws Error(kFailedPrecondition HOST_NOT_ALLOWED) naming the first that is not allowed.
 void RequireAllowedHosts(const v1::UmBridge& um_bridge, const std::string& um_bridge_hosts);
 
-// The box of a complete spec, and points between it and the unit cube. Derivatives by coordinates
-// of the cube are those by x times the width.
-struct SamplingBox {
-  Vector min;    // n
-  Vector width;  // n, > 0
-
-  explicit SamplingBox(const v1::SamplingSpec& spec);
-
-  Vector ToUser(const Vector& u) const {
-    return (min.array() + width.array() * u.array()).matrix();
-  }
-  Vector ToUnit(const Vector& x) const { return ((x - min).array() / width.array()).matrix(); }
-};
-
 // What an evaluation costs by a complete spec.
 double EvaluationCost(const v1::SamplingSpec& spec);
 

@@ -39,7 +39,7 @@ struct Sums {
   double count = 0;
 
   void Add(double predicted, double told, double scale) {
-    if (std::isnan(told)) return;
+    if (!std::isfinite(told)) return;
     errors += (predicted - told) * (predicted - told) * scale * scale;
     labels += told * told * scale * scale;
     count += 1;
@@ -53,7 +53,7 @@ const double* Numbers(const v1::Tensor& tensor) {
 }  // namespace
 
 ModelErrors JudgeByNews(const Surrogate& model, const std::vector<SamplingPointRecord>& added,
-                        const train::SampleSet& samples, const Vector& width) {
+                        const train::SampleSet& samples, const sampling::Domain& domain) {
   const Index n = model.n();
   const Index m = model.m();
   const Vector scales = OutputScales(samples);
@@ -64,13 +64,17 @@ ModelErrors JudgeByNews(const Surrogate& model, const std::vector<SamplingPointR
   for (const SamplingPointRecord& point : added) {
     if (!point.space_filling) continue;
     const v1::SampleBlock row = ParseRow(point.result);
-    model.Predict({Numbers(row.x()), n, 1}, std::nullopt, std::nullopt,
-                  {.Y = y.data(), .J = J.data()});
+    const Eigen::Map<const Vector> x(point.x.data(), n);
+    model.Predict({x.data(), n, 1}, std::nullopt, std::nullopt, {.Y = y.data(), .J = J.data()});
+    const Matrix predicted = domain.UnitJacobian(x, J);
+    Matrix told;
+    if (row.has_jacobian()) {
+      told = domain.UnitJacobian(x, Eigen::Map<const Matrix>(Numbers(row.jacobian()), n, m));
+    }
     for (Index i = 0; i < m; ++i) {
       if (row.has_y()) values.Add(y[i], Numbers(row.y())[i], 1 / scales[i]);
-      if (!row.has_jacobian()) continue;
-      for (Index j = 0; j < n; ++j) {
-        derivatives.Add(J(j, i), Numbers(row.jacobian())[i * n + j], width[j] / scales[i]);
+      for (Index j = 0; j < told.rows(); ++j) {
+        derivatives.Add(predicted(j, i), told(j, i), 1 / scales[i]);
       }
     }
   }

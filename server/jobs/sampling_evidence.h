@@ -1,4 +1,5 @@
-// What a sampling job knows, in the coordinates of its box, for the engine to place points by.
+// What a sampling job knows, in the coordinates of its unit cube, for the engine to place points
+// by.
 
 #ifndef SOBOLEV_SERVER_JOBS_SAMPLING_EVIDENCE_H_
 #define SOBOLEV_SERVER_JOBS_SAMPLING_EVIDENCE_H_
@@ -8,27 +9,27 @@
 #include <vector>
 
 #include "engine/sampling/disagreement.h"
+#include "engine/sampling/domain.h"
 #include "engine/sampling/evidence.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/samples.h"
-#include "server/convert/sampling.h"
 #include "server/storage/store.h"
 
 namespace sobolev::server {
 
-// The samples inside the box.
-sampling::Evidence EvidenceOf(const train::SampleSet& samples, const SamplingBox& box);
+// The samples inside the domain, of whatever feasibility.
+sampling::Evidence EvidenceOf(const train::SampleSet& samples, const sampling::Domain& domain);
 
 // Adds points of the job: results that are in none of the first `uploads` uploads, points that are
 // being evaluated, and those where the evaluation failed.
 void AddPoints(const std::vector<SamplingPointRecord>& points, std::int64_t uploads,
-               const SamplingBox& box, sampling::Evidence& evidence);
+               const sampling::Domain& domain, sampling::Evidence& evidence);
 
 // The surrogates whose disagreement tells where they are wrong: the members of an ensemble, else,
 // where there are two, `model` and the one before. Empty: there is nothing to compare.
 std::vector<sampling::Model> OpinionsOf(const std::shared_ptr<const Surrogate>& model,
                                         const std::shared_ptr<const Surrogate>& before,
-                                        const SamplingBox& box);
+                                        const sampling::Domain& domain);
 
 }  // namespace sobolev::server
 

@@ -28,9 +28,10 @@
 #include "server/convert/sample_block.h"
 #include "server/convert/sample_rows.h"
 #include "server/convert/sampling.h"
+#include "server/convert/sampling_domain.h"
 #include "server/jobs/sampling_desk.h"
 #include "server/jobs/sampling_errors.h"
-#include "server/jobs/sampling_evidence.h"
+#include "server/jobs/sampling_placer.h"
 #include "server/jobs/sampling_pull.h"
 #include "server/jobs/sampling_rules.h"
 #include "server/jobs/training_run.h"
@@ -60,12 +61,9 @@ class SamplingWork : public JobWork {
     request.ParseFromString(context.job.spec);
     spec_ = request.spec();
     schema_.ParseFromString(store_.GetDataset(context.job.dataset_id).schema);
-    if (!spec_.program().empty()) {
-      const std::string id = ParseProgramName(spec_.program(), "spec.program");
-      program_ = std::make_unique<chain::ProgramSurrogate>(store_.GetProgram(id).source,
-                                                           chain::AcceptedSourceLimits());
-    }
-    box_.emplace(spec_);
+    if (!spec_.program().empty()) program_ = LoadProgram(spec_.program(), "spec.program");
+    placer_.emplace(spec_, ToDomain(spec_, schema_, LoadConstraints(), context.stop),
+                    schema_.outputs_size());
     Resume();
     if (spec_.has_um_bridge()) {
       RequireAllowedHosts(spec_.um_bridge(), context.environment.um_bridge_hosts);
@@ -118,8 +116,24 @@ class SamplingWork : public JobWork {
   SamplingStatus StatusNow() const {
     const std::int64_t micros =
         context_.environment.clock.WallMicros() - context_.job.create_micros;
-    return {
-        .evaluations = counts_.done, .cost = Cost(), .seconds = static_cast<double>(micros) * 1e-6};
+    // What is with workers is paid for, but a rule that counts it would end the job without it.
+    const std::int64_t over = counts_.attempts - counts_.leased;
+    return {.evaluations = counts_.done,
+            .cost = static_cast<double>(over) * EvaluationCost(spec_),
+            .seconds = static_cast<double>(micros) * 1e-6};
+  }
+
+  // Null without constraints.
+  std::shared_ptr<const program::Program> LoadConstraints() const {
+    if (spec_.constraint_program().empty()) return nullptr;
+    const auto surrogate = LoadProgram(spec_.constraint_program(), "spec.constraint_program");
+    return {surrogate, &surrogate->program()};
+  }
+
+  std::shared_ptr<const chain::ProgramSurrogate> LoadProgram(const std::string& name,
+                                                             const std::string& field) const {
+    return std::make_shared<chain::ProgramSurrogate>(
+        store_.GetProgram(ParseProgramName(name, field)).source, chain::AcceptedSourceLimits());
   }
 
   // What an earlier attempt left: its last round, if that was to be the end, is made again.
@@ -137,9 +151,13 @@ class SamplingWork : public JobWork {
                    ->samples()
                    .NumSamples();
     }
+    if (counts_.uploads + seeds_ > 0) {
+      placer_->Learn(OpenVerifiedSnapshot(context_, 0)->samples(), counts_.uploads);
+    }
     const int rounds = state_.rounds_size();
-    if (rounds > 0) model_ = ModelOf(state_.rounds(rounds - 1));
-    if (rounds > 1) model_before_ = ModelOf(state_.rounds(rounds - 2));
+    for (int i = std::max(0, rounds - 2); i < rounds; ++i) {
+      placer_->Trust(ModelOf(state_.rounds(i)));
+    }
   }
 
   std::shared_ptr<const Surrogate> ModelOf(const v1::SamplingRound& round) const {
@@ -168,6 +186,7 @@ class SamplingWork : public JobWork {
 
   // How many points the queue is short of.
   std::int64_t Shortage() const {
+    if (is_exhausted_) return 0;
     std::int64_t wanted = 0;
     if (!HasRounds()) {
       wanted = std::min(spec_.initial_points() - seeds_ - counts_.done,
@@ -190,42 +209,17 @@ class SamplingWork : public JobWork {
   void KeepSampling(const std::stop_token& stop) {
     if (program_ && run_) return;
     if (const std::int64_t shortage = Shortage(); shortage > 0) {
-      store_.AddSamplingPoints(OwnLease(), Place(shortage, stop), state_.SerializeAsString());
+      const std::vector<NewSamplingPoint> points = Place(shortage, stop);
+      is_exhausted_ = points.empty();
+      store_.AddSamplingPoints(OwnLease(), points, state_.SerializeAsString());
       Count();
     }
     if (program_) EvaluateProgram(stop);
   }
 
   std::vector<NewSamplingPoint> Place(std::int64_t count, const std::stop_token& stop) {
-    if (!known_) {
-      known_ = counts_.uploads + seeds_ > 0
-                   ? EvidenceOf(OpenVerifiedSnapshot(context_, 0)->samples(), *box_)
-                   : sampling::Evidence{.X = Matrix(schema_.inputs_size(), 0),
-                                        .Y = Matrix(schema_.outputs_size(), 0)};
-      known_uploads_ = counts_.uploads;
-    }
-    sampling::Evidence evidence = *known_;
-    AddPoints(store_.ListSamplingPoints(context_.job.id, 0, kAllPoints), known_uploads_, *box_,
-              evidence);
-    const bool is_adaptive = spec_.strategy() == v1::SamplingSpec::STRATEGY_ADAPTIVE;
-    const sampling::PlacementOptions options{.strategy = is_adaptive
-                                                             ? sampling::Strategy::kDisagreement
-                                                             : sampling::Strategy::kSpaceFilling,
-                                             .ensemble = OpinionsOf(model_, model_before_, *box_),
-                                             .seed = spec_.seed(),
-                                             .num_proposed = Total()};
-    const Matrix U = sampling::NextPoints(evidence, options, count, stop);
-    const bool is_even =
-        !is_adaptive || evidence.NumSamples() < sampling::LeastSamples(evidence.n());
-    std::vector<NewSamplingPoint> points;
-    points.reserve(static_cast<std::size_t>(count));
-    for (Index i = 0; i < U.cols(); ++i) {
-      const Vector x = box_->ToUser(U.col(i));
-      points.push_back({.x = {x.begin(), x.end()},
-                        .space_filling = is_even || sampling::FillsSpace(options.num_proposed + i),
-                        .round = state_.rounds_size()});
-    }
-    return points;
+    return placer_->Place(store_.ListSamplingPoints(context_.job.id, 0, kAllPoints), count,
+                          state_.rounds_size(), stop);
   }
 
   // ---- Programs ---------------------------------------------------------------------------------
@@ -278,7 +272,7 @@ class SamplingWork : public JobWork {
   }
 
   bool IsRoundDue(const SamplingRecord& record) const {
-    const bool ends = record.stop_requested || final_rule_;
+    const bool ends = IsLast(record);
     const bool is_idle = Outstanding() == 0 && Shortage() == 0 && !record.paused;
     if (!HasRounds()) {
       const bool is_due = ends || is_idle || seeds_ + counts_.done >= spec_.initial_points();
@@ -288,6 +282,11 @@ class SamplingWork : public JobWork {
     if (Dead() > kEffort * (spec_.initial_points() + counts_.done)) ThrowNothing();
     if (counts_.done == Evaluations()) return ends;
     return ends || is_idle || counts_.done >= Evaluations() + RoundSize(Evaluations());
+  }
+
+  // Whether no point is to be evaluated after those that are.
+  bool IsLast(const SamplingRecord& record) const {
+    return record.stop_requested || final_rule_ || (is_exhausted_ && Outstanding() == 0);
   }
 
   [[noreturn]] void ThrowNothing() const {
@@ -312,11 +311,11 @@ class SamplingWork : public JobWork {
   void StartRound() {
     const std::vector<SamplingPointRecord> added = Upload(counts_.uploads + 1);
     evaluations_ = counts_.done;
-    known_uploads_ = counts_.uploads + (added.empty() ? 0 : 1);
     snapshot_ = OpenVerifiedSnapshot(context_, 0);
-    surprise_ =
-        model_ ? JudgeByNews(*model_, added, snapshot_->samples(), box_->width) : ModelErrors();
-    known_ = EvidenceOf(snapshot_->samples(), *box_);
+    surprise_ = placer_->model()
+                    ? JudgeByNews(*placer_->model(), added, snapshot_->samples(), placer_->domain())
+                    : ModelErrors();
+    placer_->Learn(snapshot_->samples(), counts_.uploads + (added.empty() ? 0 : 1));
     run_ = MakeTrainingRun(context_, snapshot_->samples(), spec_.training(), schema_);
   }
 
@@ -378,17 +377,18 @@ class SamplingWork : public JobWork {
       status.evaluations = evaluations_;
       final_rule_ = HoldingRule(spec_.stop_rules(), status, state_.rounds());
     }
-    const bool stops = store_.GetSampling(context_.job.id).stop_requested;
-    if (final_rule_ || (stops && evaluations_ == counts_.done)) {
-      state_.set_stop_reason(final_rule_ ? v1::Sampling::STOP_REASON_RULE
-                                         : v1::Sampling::STOP_REASON_STOPPED);
+    const SamplingRecord record = store_.GetSampling(context_.job.id);
+    if (final_rule_ || (IsLast(record) && evaluations_ == counts_.done)) {
+      state_.set_stop_reason(final_rule_             ? v1::Sampling::STOP_REASON_RULE
+                             : record.stop_requested ? v1::Sampling::STOP_REASON_STOPPED
+                                                     : v1::Sampling::STOP_REASON_EXHAUSTED);
       state_.set_stop_rule(final_rule_.value_or(0));
       SaveRounds();
       return Status::kFinished;
     }
     Publish(round);
     SaveRounds();
-    model_before_ = std::exchange(model_, result_.surrogate);
+    placer_->Trust(result_.surrogate);
     return Status::kRunning;
   }
 
@@ -421,17 +421,14 @@ class SamplingWork : public JobWork {
   const std::string tenant_;
   v1::SamplingSpec spec_;
   v1::Schema schema_;
-  std::optional<SamplingBox> box_;
-  std::unique_ptr<const chain::ProgramSurrogate> program_;
+  std::optional<SamplingPlacer> placer_;
+  std::shared_ptr<const chain::ProgramSurrogate> program_;
 
   v1::Sampling state_;  // Rounds, and why it ended.
   SamplingPointCounts counts_;
-  std::shared_ptr<const Surrogate> model_;         // Of the last round.
-  std::shared_ptr<const Surrogate> model_before_;  // Of the one before.
-  std::optional<sampling::Evidence> known_;        // What the dataset held when it was last read,
-  std::int64_t known_uploads_ = 0;                 // with so many uploads of this job.
-  Index seeds_ = 0;                                // Samples that the dataset had before.
-  std::int64_t missing_ = 0;                       // Points that workers asked for in vain.
+  Index seeds_ = 0;            // Samples that the dataset had before.
+  bool is_exhausted_ = false;  // No point of the domain is left to be placed.
+  std::int64_t missing_ = 0;   // Points that workers asked for in vain.
   std::optional<int> final_rule_;
   std::size_t news_ = 0;
 

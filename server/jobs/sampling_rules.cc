@@ -65,7 +65,7 @@ std::optional<std::int64_t> EvaluationsLeft(const Rules& rules, const SamplingSt
     std::int64_t left = 0;
     if (rule.has_evaluations()) left = rule.evaluations() - status.evaluations;
     if (rule.has_cost()) {
-      const double affordable = (rule.cost() - status.cost) / evaluation_cost;
+      const double affordable = std::max(0.0, rule.cost() - status.cost) / evaluation_cost;
       if (!(affordable < kManyEvaluations)) continue;
       left = std::max(left, static_cast<std::int64_t>(std::ceil(affordable)));
     }

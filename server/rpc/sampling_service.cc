@@ -18,6 +18,7 @@
 #include "server/convert/sample_block.h"
 #include "server/convert/sample_rows.h"
 #include "server/convert/sampling.h"
+#include "server/convert/sampling_domain.h"
 #include "server/rpc/own_records.h"
 #include "server/rpc/unary_call.h"
 
@@ -69,6 +70,12 @@ void RequireNoPipelineOfThatName(Store& store, const std::string& model_id) {
   }
 }
 
+std::shared_ptr<const chain::ProgramSurrogate> LoadProgram(Store& store, const std::string& name,
+                                                           const std::string& field) {
+  return std::make_shared<chain::ProgramSurrogate>(
+      store.GetProgram(ParseProgramName(name, field)).source, chain::AcceptedSourceLimits());
+}
+
 std::string RandomModelId() {
   std::random_device device;
   return absl::StrFormat("model-%08x%08x", device(), device());
@@ -109,6 +116,11 @@ std::vector<SamplingFailure> FailuresOf(const v1::TellRequest& request) {
                             "expected at most " + std::to_string(kMaxReasonBytes) + " bytes, got " +
                                 std::to_string(failure.reason().size()));
     }
+    if (failure.attempt() < 0) {
+      throw InvalidArgument(
+          "OUT_OF_RANGE", "failures[" + std::to_string(i) + "].attempt",
+          "expected 0, the latest, or more, got " + std::to_string(failure.attempt()));
+    }
     failures.push_back({.point = failure.point(),
                         .attempt = failure.attempt(),
                         .infeasible = failure.infeasible(),
@@ -143,8 +155,8 @@ grpc::ServerUnaryReactor* SamplingService::StartSampling(grpc::CallbackServerCon
                                                          grpc::ByteBuffer* response) {
   return UnaryCall<v1::StartSamplingRequest, v1::Job>::Start(
       start_metrics_, pool_, context, request, response,
-      [this](const v1::StartSamplingRequest& parsed, v1::Job& reply, const std::stop_token&) {
-        reply = Start(parsed);
+      [this](const v1::StartSamplingRequest& parsed, v1::Job& reply, const std::stop_token& stop) {
+        reply = Start(parsed, stop);
       });
 }
 
@@ -242,7 +254,8 @@ SamplingLeaseTerms SamplingService::Terms(const v1::SamplingSpec& spec) const {
           .max_attempts = spec.max_attempts()};
 }
 
-v1::Job SamplingService::Start(const v1::StartSamplingRequest& request) const {
+v1::Job SamplingService::Start(const v1::StartSamplingRequest& request,
+                               const std::stop_token& stop) const {
   const v1::SamplingSpec& given = request.spec();
   const std::string dataset_id = ParseDatasetName(given.dataset(), "spec.dataset");
   if (!given.model_id().empty()) {
@@ -256,18 +269,22 @@ v1::Job SamplingService::Start(const v1::StartSamplingRequest& request) const {
   v1::StartSamplingRequest complete = request;
   *complete.mutable_spec() = CompleteSpec(given, schema, config_.um_bridge_hosts);
   if (!given.program().empty()) {
-    const ProgramRecord program =
-        store_.GetProgram(ParseProgramName(given.program(), "spec.program"));
-    const chain::ProgramSurrogate compiled(program.source, chain::AcceptedSourceLimits());
-    if (compiled.n() != dataset.n || compiled.m() != dataset.m) {
+    const auto program = LoadProgram(store_, given.program(), "spec.program");
+    if (program->n() != dataset.n || program->m() != dataset.m) {
       throw FailedPrecondition(
           "SHAPE_MISMATCH", "spec.program",
           absl::StrFormat(
               "expected a program with the %d inputs and %d outputs of the dataset, got "
               "one with %d and %d",
-              dataset.n, dataset.m, compiled.n(), compiled.m()));
+              dataset.n, dataset.m, program->n(), program->m()));
     }
   }
+  std::shared_ptr<const program::Program> constraints;
+  if (!given.constraint_program().empty()) {
+    const auto program = LoadProgram(store_, given.constraint_program(), "spec.constraint_program");
+    constraints = {program, &program->program()};
+  }
+  ToDomain(complete.spec(), schema, constraints, stop);
   const JobRecord job{
       .kind = JobKind::kSample,
       .dataset_id = dataset_id,

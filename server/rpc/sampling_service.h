@@ -3,6 +3,7 @@
 #ifndef SOBOLEV_SERVER_RPC_SAMPLING_SERVICE_H_
 #define SOBOLEV_SERVER_RPC_SAMPLING_SERVICE_H_
 
+#include <stop_token>
 #include <string>
 
 #include "proto/sobolev/v1/sampling.grpc.pb.h"
@@ -63,7 +64,7 @@ class SamplingService final : public RawSamplingService {
                                          grpc::ByteBuffer* response) override;
 
  private:
-  v1::Job Start(const v1::StartSamplingRequest& request) const;
+  v1::Job Start(const v1::StartSamplingRequest& request, const std::stop_token& stop) const;
   v1::Sampling Describe(const std::string& name) const;
   v1::AskResponse Answer(const v1::AskRequest& request) const;
   v1::TellResponse Answer(const v1::TellRequest& request) const;

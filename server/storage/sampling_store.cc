@@ -75,6 +75,12 @@ SamplingPointRecord LoadAsked(Database& db, std::int64_t job, std::int64_t id,
 constexpr double kSamePlace = 1e-6;
 
 void RequirePlace(const SamplingPointRecord& point, const std::vector<double>& x, std::size_t row) {
+  if (x.size() != point.x.size()) {
+    throw InvalidArgument("WRONG_PLACE", "block.x",
+                          "expected the " + std::to_string(point.x.size()) + " inputs of point " +
+                              std::to_string(point.id) + ", got " + std::to_string(x.size()) +
+                              "; the dataset was made anew since the job began");
+  }
   for (std::size_t j = 0; j < point.x.size(); ++j) {
     if (std::abs(x[j] - point.x[j]) <= kSamePlace * std::abs(point.x[j])) continue;
     const std::string indices = "[" + std::to_string(row) + "][" + std::to_string(j) + "]";

@@ -23,7 +23,7 @@ CONFIG = pathlib.Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
 def wire(server) -> Iterator[Wire]:
     """The server that all tests share, with what `stock` puts there."""
     connected = Wire(server.grpc)
-    connected.job = stock(server.grpc)
+    connected.jobs = stock(server.grpc)
     yield connected
     connected.channel.close()
 

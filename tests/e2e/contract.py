@@ -9,7 +9,7 @@ import pathlib
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import google_crc32c
@@ -75,12 +75,27 @@ QUANTITIES = "quantities: [1, 2, 3, 4, 5, 6]"
 BOX = "box { min: 0 max: 0.5 } box { min: -0.5 max: 0 }"
 DIRECTIONS = f"tangents {doubles([1, 2], '10')} adjoints {doubles([1, 1], '1')}"
 OPEN = 'open { dataset: "datasets/appended" upload_id: "{unique}" }'
-BLOCK = f"""block {{ x {X} y {doubles([1, 1], "1")} jacobian {doubles([1, 1, 2], "11")}
+LABELS = f"""y {doubles([1, 1], "1")} jacobian {doubles([1, 1, 2], "11")}
   weight {doubles([1], "1")} tangents {doubles([1, 1, 2], "11")} jvp {doubles([1, 1, 1], "1")}
   adjoints {doubles([1, 1, 1], "1")} vjp {doubles([1, 1, 2], "11")}
   hvp_adjoints {doubles([1, 1, 1], "1")} hvp_tangents {doubles([1, 1, 2], "11")}
   hvp {doubles([1, 1, 2], "11")} y_variance {doubles([1, 1], "1")}
-  jacobian_variance {doubles([1, 1, 2], "11")} }}"""
+  jacobian_variance {doubles([1, 1, 2], "11")}"""
+BLOCK = f"block {{ x {X} {LABELS} }}"
+# All points of the sampling job that `wire.stock` starts are at (1, 1), but for the last digits.
+TOLD = f"block {{ x {doubles([1, 2], '11')} {LABELS} }}"
+FAILURE = 'failures { point: 2 attempt: 1 infeasible: true reason: "{unique}" }'
+SAMPLING = """dataset: "datasets/bad-input" model_id: "{unique}"
+  domain { min: 0 max: 1 } domain { min: -1 max: 1 }
+  inputs { input: "a" scale: SCALE_LINEAR
+  piecewise_linear { positions: 0 positions: 1 densities: 1 densities: 2 } } inputs { input: "b" fixed: 0.25 }
+  constraints { coefficients { key: "b" value: 2 } bound: 9 }
+  constraint_program: "programs/bad-input" strategy: STRATEGY_ADAPTIVE initial_points: 9
+  round_fraction: 0.5 jacobian: true value_cost: 2 jacobian_cost: 3 lease_seconds: 60
+  max_attempts: 2 seed: 7 stop_rules { evaluations: 20 cost: 90 value_error: 0.1
+  gradient_error: 0.1 seconds: 60 stale_rounds: 3 } training { kind: KIND_NETWORK
+  optimizer: OPTIMIZER_LEVENBERG_MARQUARDT network { hidden: 2 }
+  input_maps { input: "a" period: 9 } output_maps { output: "u" lower: -9 } }"""
 
 # A request that works of each call, in protobuf's text format. Streams take several: those before
 # the last are sent as they are. The resources are those that `wire.stock` makes.
@@ -134,6 +149,19 @@ GOOD: dict[str, list[str]] = {
         f'model: "models/bad-input" {BOX} values {{ output: "u" min: -1 max: 1 }} '
         'derivatives { output: "u" input: "a" most: 2 } max_boxes: 5 max_pieces: 2'
     ],
+    "SamplingService.StartSampling": [
+        f'spec {{ {SAMPLING} }} request_id: "{{unique}}" validate_only: true'
+    ],
+    "SamplingService.GetSampling": ['name: "jobs/{sampling}"'],
+    "SamplingService.ListSamplingPoints": ['name: "jobs/{sampling}" page_size: 1'],
+    "SamplingService.Ask": ['name: "jobs/{sampling}" worker: "{unique}" count: 1'],
+    "SamplingService.Tell": [
+        f'name: "jobs/{{sampling}}" worker: "w" points: 1 {TOLD} {FAILURE}',
+    ],
+    "SamplingService.Heartbeat": ['name: "jobs/{sampling}" worker: "w"'],
+    "SamplingService.PauseSampling": ['name: "jobs/{sampling}"'],
+    "SamplingService.ResumeSampling": ['name: "jobs/{sampling}"'],
+    "SamplingService.StopSampling": ['name: "jobs/{stopped}"'],
     "PredictionService.Predict": [f'model: "models/bad-input" x {X} {QUANTITIES} {DIRECTIONS}'],
     "PredictionService.PredictStream": [
         f'model: "models/bad-input" x {X} {QUANTITIES} {DIRECTIONS}'
@@ -166,7 +194,7 @@ GOOD: dict[str, list[str]] = {
 
 def seal(message: Any) -> Any:
     """With the checksums that fit, where a request has any."""
-    if message.DESCRIPTOR.full_name != "sobolev.v1.AppendSamplesRequest":
+    if "block" not in message.DESCRIPTOR.fields_by_name:
         return message
     parts = message.block
     if message.HasField("block") and not parts.crc32c:
@@ -181,7 +209,8 @@ class Call:
     """A call of GOOD whose last request may be made bad."""
 
     name: str  # A key of GOOD.
-    job: str = ""  # The id of a job that exists.
+    # Ids of jobs that exist, by what they are: those of `wire.stock`.
+    jobs: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def method(self) -> str:
@@ -189,10 +218,10 @@ class Call:
 
     def requests(self) -> list[Any]:
         made = message_factory.GetMessageClass(METHODS[self.method].input_type)
-        filled = {"{job}": self.job, "{unique}": unique("contract")}
+        filled = {**self.jobs, "unique": unique("contract")}
         texts = GOOD[self.name]
         for key, value in filled.items():
-            texts = [text.replace(key, value) for text in texts]
+            texts = [text.replace(f"{{{key}}}", value) for text in texts]
         messages = [text_format.Parse(text, made()) for text in texts]
         for message in messages[:-1]:
             seal(message)

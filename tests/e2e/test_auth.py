@@ -21,10 +21,14 @@ from sobolev._stubs import (
     models_pb2,
     prediction_pb2,
     programs_pb2,
+    sampling_pb2,
     training_pb2,
 )
 
-FILES = [datasets_pb2, jobs_pb2, models_pb2, prediction_pb2, programs_pb2, training_pb2]
+FILES = [
+    *(datasets_pb2, jobs_pb2, models_pb2, prediction_pb2, programs_pb2, sampling_pb2),
+    training_pb2,
+]
 METHODS = [
     (service.name, method.name)
     for module in FILES
@@ -37,7 +41,7 @@ ALLOWED = {
     "viewer": {
         *("GetDataset", "ListDatasets", "ReadSamples", "GetJob", "ListJobs", "WatchJob"),
         *("GetModel", "ListModels", "GetModelVersion", "ListModelVersions"),
-        *("GetProgram", "ListPrograms"),
+        *("GetProgram", "ListPrograms", "GetSampling", "ListSamplingPoints"),
     },
     "predictor": {
         "Predict",
@@ -48,10 +52,11 @@ ALLOWED = {
         "AnalyzeCurvature",
         "CheckProgram",
     },
-    "worker": {"AppendSamples"},
+    "worker": {"AppendSamples", "Ask", "Tell", "Heartbeat"},
     "writer": {
         *("CreateDataset", "DeleteDataset", "Train", "CancelJob", "DeleteModel", "CreatePipeline"),
         *("Prune", "CreateProgram", "DeleteProgram"),
+        *("StartSampling", "PauseSampling", "ResumeSampling", "StopSampling"),
     },
     "admin": set(),
 }

@@ -38,9 +38,9 @@ def test_messages_over_the_limit_are_refused_by_every_call(make_server):
         "--max-message-bytes", "64KiB", "--max-predict-reply-bytes", "64KiB"
     ).start()
     wire = Wire(server.grpc)
-    wire.job = stock(server.grpc)
+    wire.jobs = stock(server.grpc)
     for name in GOOD:
-        call = Call(name, wire.job)
+        call = Call(name, wire.jobs)
         large = call.request().SerializeToString() + padding(65 * KIB)
         found = refusal(lambda c=call, m=large: c.send(wire.channel, m))
         found.require("RESOURCE_EXHAUSTED", says="larger than max")
@@ -50,7 +50,7 @@ def test_messages_over_the_limit_are_refused_by_every_call(make_server):
 @pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
 @pytest.mark.parametrize("name", GOOD)
 def test_compressed_messages_are_refused(wire, name, compression):
-    call = Call(name, wire.job)
+    call = Call(name, wire.jobs)
     large = call.request().SerializeToString() + padding(8 * KIB)
     found = refusal(lambda: call.send(wire.channel, large, compression=compression))
     found.require("UNIMPLEMENTED", says="disabled")
@@ -59,7 +59,7 @@ def test_compressed_messages_are_refused(wire, name, compression):
 @pytest.mark.parametrize("name", GOOD)
 def test_a_call_whose_deadline_passes_ends(wire, server, name):
     """The client's own clock would end the call first, so this client has none."""
-    call = Call(name, wire.job)
+    call = Call(name, wire.jobs)
     with Connection(server.grpc) as connection:
         stream = connection.open(path(call.method), {"grpc-timeout": "1n", ":scheme": "http"})
         time.sleep(0.02)  # gRPC rounds it up to milliseconds.
@@ -71,7 +71,7 @@ def test_a_call_whose_deadline_passes_ends(wire, server, name):
 
 @pytest.mark.parametrize("name", GOOD)
 def test_calls_that_are_given_up_leave_nothing_behind(wire, name):
-    call = Call(name, wire.job)
+    call = Call(name, wire.jobs)
     ended = (grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.NOT_FOUND)
     for _ in range(5):
         running = call.start(wire.channel, call.request())
@@ -82,15 +82,15 @@ def test_calls_that_are_given_up_leave_nothing_behind(wire, name):
     assert wire.unary("DatasetService.ListDatasets", b"")
 
 
-def bad_requests(job: str) -> list[tuple[Call, bytes]]:
+def bad_requests(jobs: dict[str, str]) -> list[tuple[Call, bytes]]:
     """Every row of the table of fields, and all garbage, as bytes."""
     made = []
     for name in GOOD:
-        made += [(Call(name, job), garbage) for garbage in GARBAGE.values()]
+        made += [(Call(name, jobs), garbage) for garbage in GARBAGE.values()]
     for row in rows():
         if row.code == "OK":
             continue
-        call = Call(row.call, job)
+        call = Call(row.call, jobs)
         request = call.request()
         put(request, row.fields, row.value)
         made.append((call, request.SerializeToString()))

@@ -35,7 +35,7 @@ GARBAGE = {
 @pytest.mark.parametrize("garbage", GARBAGE)
 @pytest.mark.parametrize("call", GOOD)
 def test_bytes_that_are_no_message_are_refused(wire, call, garbage):
-    asked = Call(call, wire.job)
+    asked = Call(call, wire.jobs)
     found = refusal(lambda: asked.send(wire.channel, GARBAGE[garbage]))
     found.require("INVALID_ARGUMENT", "MALFORMED_MESSAGE", says="expected the bytes of a ")
     assert found.field.removeprefix("request[0].") == "request"
@@ -43,7 +43,7 @@ def test_bytes_that_are_no_message_are_refused(wire, call, garbage):
 
 @pytest.mark.parametrize("call", GOOD)
 def test_bytes_after_a_good_message_are_refused(wire, call):
-    asked = Call(call, wire.job)
+    asked = Call(call, wire.jobs)
     trailing = asked.request().SerializeToString() + b"\x00"
     found = refusal(lambda: asked.send(wire.channel, trailing))
     found.require("INVALID_ARGUMENT", "MALFORMED_MESSAGE")
@@ -65,7 +65,7 @@ def case(value: Any) -> str:
 
 @pytest.mark.parametrize(("call", "fields"), STRINGS, ids=case)
 def test_text_that_is_no_utf8_is_refused(wire, call, fields):
-    asked = Call(call, wire.job)
+    asked = Call(call, wire.jobs)
     request = asked.request()
     put(request, fields, "@@@@@@")
     good = request.SerializeToString()
@@ -99,7 +99,7 @@ EMPTY: dict[str, tuple[str, str] | None] = {
 
 @pytest.mark.parametrize("call", GOOD)
 def test_an_empty_request_is_refused_unless_it_says_all(wire, call):
-    asked = Call(call, wire.job)
+    asked = Call(call, wire.jobs)
     if EMPTY[call] is None:
         assert len(asked.send(wire.channel, b"")) == 1
     else:
@@ -176,7 +176,7 @@ def changed(good: Tensor, change: str) -> Tensor:
 @pytest.mark.parametrize("row", TENSOR_ROWS, ids=lambda row: row.change)
 @pytest.mark.parametrize(("call", "fields"), TENSORS, ids=case)
 def test_a_bad_tensor_is_refused_by_name(wire, call, fields: Fields, row: TensorRow):
-    asked = Call(call, wire.job)
+    asked = Call(call, wire.jobs)
     request = asked.request()
     holder = request
     for field in fields[:-1]:

@@ -232,7 +232,7 @@ def test_a_cancelled_call_ends_with_cancelled(wire):
 
 def test_a_cancelled_watch_leaves_the_job_alone(wire, server):
     with sobolev.Client(server.grpc) as client:
-        job = client.jobs()[0]
+        job = client.job(wire.jobs["job"])
         stream = wire.channel.unary_stream(wire.path("JobService.WatchJob"))(
             jobs_pb2.WatchJobRequest(name=job.name).SerializeToString()
         )

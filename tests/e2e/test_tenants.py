@@ -17,6 +17,7 @@ from sobolev._stubs import (
     models_pb2,
     prediction_pb2,
     programs_pb2,
+    sampling_pb2,
     training_pb2,
 )
 
@@ -40,6 +41,7 @@ def test_what_one_tenant_makes_is_not_there_for_others(guarded, tokens):
     assert model.name == "models/m/versions/1"
     assert [d.name for d in client.datasets()] == ["datasets/d"]
     assert [j.name for j in client.jobs()] == [job.name]
+    sampling = client.start_sampling("d", domain=[(0, 1)])
     for token in (other, default):
         stranger = sobolev.Client(guarded.grpc, token=token)
         assert stranger.datasets() == []
@@ -51,6 +53,11 @@ def test_what_one_tenant_makes_is_not_there_for_others(guarded, tokens):
             lambda s=stranger: s.job(job.name).cancel(),
             lambda s=stranger: s.model("m"),
             lambda s=stranger: s.train(dataset="d", model="n", hidden=[4], epochs=2),
+            lambda s=stranger: s.start_sampling("d", domain=[(0, 1)]),
+            lambda s=stranger: s.sampling(sampling.name),
+            lambda s=stranger: s.job(sampling.name),
+            lambda s=stranger: sobolev.Sampling(s._connection, sampling.job).stop(),
+            lambda s=stranger: sobolev.Sampling(s._connection, sampling.job).ask("thief"),
         ):
             with pytest.raises(sobolev.NotFoundError):
                 ask()
@@ -159,6 +166,12 @@ def a_pipeline(name, **stage):
     )
 
 
+def a_sampling(**spec):
+    box = [datasets_pb2.Range(min=0, max=1)]
+    fields = {"dataset": "datasets/wing", "domain": box, **spec}
+    return sampling_pb2.StartSamplingRequest(spec=sampling_pb2.SamplingSpec(**fields))
+
+
 def test_messages_name_things_as_their_tenant_does(guarded, tokens):
     token = tokens.add("admin", "acme")
     guarded.start()
@@ -186,6 +199,7 @@ def test_messages_name_things_as_their_tenant_does(guarded, tokens):
     narrow.dataset.schema.inputs.add(name="b")
     narrow.dataset.schema.outputs.add(name="u")
     train = "TrainingService.Train"
+    sample = "SamplingService.StartSampling"
     unary = [
         ("DatasetService.GetDataset", datasets_pb2.GetDatasetRequest(name="datasets/x"), "x"),
         ("DatasetService.DeleteDataset", datasets_pb2.DeleteDatasetRequest(name="datasets/x"), "x"),
@@ -224,6 +238,11 @@ def test_messages_name_things_as_their_tenant_does(guarded, tokens):
             programs_pb2.CreateProgramRequest(program_id="p", source=source + " + 1"),
             "p",
         ),
+        (sample, a_sampling(dataset="datasets/x"), "x"),
+        (sample, a_sampling(program="programs/x"), "x"),
+        (sample, a_sampling(model_id="chain"), "chain"),
+        ("SamplingService.GetSampling", sampling_pb2.GetSamplingRequest(name="jobs/x"), "x"),
+        ("SamplingService.Ask", sampling_pb2.AskRequest(name="jobs/x", worker="w"), "x"),
     ]
     streams = [
         ("DatasetService.ReadSamples", datasets_pb2.ReadSamplesRequest(name="datasets/x"), "x"),

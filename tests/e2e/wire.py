@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 import sobolev
-from sobolev._stubs import datasets_pb2, prediction_pb2
+from sobolev._stubs import datasets_pb2, jobs_pb2, prediction_pb2, sampling_pb2
 from sobolev._stubs.tensor_pb2 import Tensor
 
 AppendRequest = datasets_pb2.AppendSamplesRequest
@@ -84,7 +85,8 @@ class Wire:
     """A channel to a server. Methods are named "Service.Method"."""
 
     def __init__(self, target: str) -> None:
-        self.job = ""  # The id of a job of the server, if known.
+        self.target = target
+        self.jobs: dict[str, str] = {}  # What `stock` returned, if it was called.
         self.channel = grpc.insecure_channel(
             target,
             options=[("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)],
@@ -102,6 +104,20 @@ class Wire:
             self.channel.unary_stream(self.path(method))(to_bytes(request), timeout=timeout)
         )
 
+    def start_sampling(self, dataset: str, **options: Any) -> str:
+        """The id of a job that asks workers for a function of two numbers, both of them 1."""
+        with sobolev.Client(self.target) as client:
+            client.create_dataset(dataset, ["a", "b"], ["u"])
+        spec = sampling_pb2.SamplingSpec(dataset=f"datasets/{dataset}", **options)
+        for _ in range(2):
+            spec.domain.add(min=1, max=1 + 1e-7)
+        request = sampling_pb2.StartSamplingRequest(spec=spec)
+        reply = self.unary("SamplingService.StartSampling", request)
+        return jobs_pb2.Job.FromString(reply).name.removeprefix("jobs/")
+
+    def ask(self, request: sampling_pb2.AskRequest) -> sampling_pb2.AskResponse:
+        return sampling_pb2.AskResponse.FromString(self.unary("SamplingService.Ask", request))
+
     def append(
         self, requests: Iterable[Any], timeout: float = 60
     ) -> list[datasets_pb2.AppendSamplesResponse]:
@@ -113,9 +129,11 @@ class Wire:
         return list(call((to_bytes(request) for request in requests), timeout=timeout))
 
 
-def stock(target: str) -> str:
-    """Gives a server the dataset DATASET, MODEL trained on it, and what else the bad requests name,
-    the id of a finished job among them, which it returns.
+def stock(target: str) -> dict[str, str]:
+    """Gives a server the dataset DATASET, MODEL trained on it, and what else the bad requests name.
+
+    Returns ids of jobs: "job", a training that is over, "sampling", a sampling job whose points 1
+    and 2 are with worker "w", and "stopped", one that has ended.
     """
     rng = np.random.default_rng(1)
     with sobolev.Client(target) as client:
@@ -128,7 +146,20 @@ def stock(target: str) -> str:
         source = "input a in [-1, 1]\ninput b in [-1, 2]\noutput u = a * b + sin(a)"
         client.create_program("bad-input", source)
         client.train(dataset=dataset, model="bad-input", hidden=[4], epochs=2).wait(progress=False)
-        return client.jobs()[0].name.removeprefix("jobs/")
+        jobs = {"job": client.jobs()[0].id}
+    wire = Wire(target)
+    with wire.channel:
+        jobs["sampling"] = wire.start_sampling("told", initial_points=8)
+        jobs["stopped"] = wire.start_sampling("never-told")
+        wire.unary(
+            "JobService.CancelJob", jobs_pb2.CancelJobRequest(name=f"jobs/{jobs['stopped']}")
+        )
+        ask = sampling_pb2.AskRequest(name=f"jobs/{jobs['sampling']}", worker="w", count=2)
+        deadline = time.monotonic() + 60
+        while len(wire.ask(ask).points) < 2:
+            assert time.monotonic() < deadline, "the sampling job placed no points"
+            time.sleep(0.02)
+    return jobs
 
 
 class Refusal:

@@ -20,6 +20,7 @@ from sobolev.errors import (
     DeadlineExceededError,
     FailedPreconditionError,
     FieldViolation,
+    Infeasible,
     InternalError,
     InvalidArgumentError,
     JobCancelledError,
@@ -64,15 +65,28 @@ from sobolev.reports import (
     JobEvent,
     LabelWarning,
     Progress,
+    SamplingCounts,
+    SamplingProgress,
+    SamplingRound,
     TrainingReport,
     Trial,
 )
+from sobolev.sampling import (
+    Asked,
+    Failure,
+    Sampling,
+    SamplingPoint,
+    SamplingStatus,
+    StopRule,
+)
+from sobolev.worker import Worker, WorkSummary
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AbortedError",
     "AlreadyExistsError",
+    "Asked",
     "Bounds",
     "CancelledError",
     "Certificate",
@@ -88,7 +102,9 @@ __all__ = [
     "Errors",
     "Evaluation",
     "FailedPreconditionError",
+    "Failure",
     "FieldViolation",
+    "Infeasible",
     "InputSignificance",
     "InternalError",
     "InvalidArgumentError",
@@ -112,10 +128,17 @@ __all__ = [
     "ResourceExhaustedError",
     "ReversalCounts",
     "Samples",
+    "Sampling",
+    "SamplingCounts",
+    "SamplingPoint",
+    "SamplingProgress",
+    "SamplingRound",
+    "SamplingStatus",
     "Significance",
     "SobolevError",
     "Stage",
     "Statistics",
+    "StopRule",
     "SuspectLabelsWarning",
     "TrainingReport",
     "Trial",
@@ -124,4 +147,6 @@ __all__ = [
     "UnimplementedError",
     "Variable",
     "VertexSignificance",
+    "WorkSummary",
+    "Worker",
 ]

@@ -20,6 +20,7 @@ from sobolev._stubs import (
     models_pb2_grpc,
     prediction_pb2_grpc,
     programs_pb2_grpc,
+    sampling_pb2_grpc,
     training_pb2_grpc,
 )
 
@@ -39,6 +40,17 @@ _RETRIED = {
         "Evaluate",
         "Enclose",
         "AnalyzeCurvature",
+    ],
+    "SamplingService": [
+        "StartSampling",
+        "GetSampling",
+        "ListSamplingPoints",
+        "Ask",
+        "Tell",
+        "Heartbeat",
+        "PauseSampling",
+        "ResumeSampling",
+        "StopSampling",
     ],
 }
 
@@ -152,6 +164,11 @@ def _read(path: str | os.PathLike[str] | None) -> bytes | None:
     return None if path is None else pathlib.Path(path).read_bytes()
 
 
+def _sleep_before_retry(failures: int) -> None:
+    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 10))
+    time.sleep(pause * random.uniform(0.5, 1.0))
+
+
 class Connection:
     """A channel and its stubs. Thread-safe.
 
@@ -169,6 +186,7 @@ class Connection:
         self.jobs: Any = jobs_pb2_grpc.JobServiceStub(self._channel)
         self.prediction: Any = prediction_pb2_grpc.PredictionServiceStub(self._channel)
         self.programs: Any = programs_pb2_grpc.ProgramServiceStub(self._channel)
+        self.sampling: Any = sampling_pb2_grpc.SamplingServiceStub(self._channel)
 
     def close(self) -> None:
         """Ends calls under way and closes the channel."""
@@ -180,6 +198,25 @@ class Connection:
             return method(request, timeout=self.timeout)
         except grpc.RpcError as error:
             raise errors.from_rpc_error(error) from None
+
+    def persist(self, method: Callable[..., Any], request: Any) -> Any:
+        """The reply of a unary call that may be repeated, which it is while no server answers.
+
+        Raises SobolevError: that of a broken connection once `timeout` seconds went by.
+        """
+        start = time.monotonic()
+        failures = 0
+        while True:
+            try:
+                return self.call(method, request)
+            except (*_BROKEN, errors.DeadlineExceededError, errors.ResourceExhaustedError) as error:
+                is_refused = isinstance(error, errors.ResourceExhaustedError)
+                if (is_refused and error.retry_delay is None) or (
+                    time.monotonic() - start > self.timeout
+                ):
+                    raise
+            _sleep_before_retry(failures)
+            failures += 1
 
     def pages(self, method: Callable[..., Any], request: Any) -> Iterator[Any]:
         """The replies of a List call, page by page. Raises SobolevError."""
@@ -241,6 +278,5 @@ class Connection:
                 broken_since = now
             if not isinstance(exception, _BROKEN) or now - broken_since > self.timeout:
                 raise exception
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 10))
+            _sleep_before_retry(failures)
             failures += 1
-            time.sleep(pause * random.uniform(0.5, 1.0))

@@ -140,6 +140,10 @@ class SuspectLabelsWarning(UserWarning):
     """Derivatives that a model was trained on contradict the values; Job.wait warns of them."""
 
 
+class Infeasible(Exception):  # noqa: N818
+    """For the function of a worker to raise: it has no value at this point, now or later."""
+
+
 class JobFailedError(SobolevError):
     """A job ended as failed; `reason` and the message are the job's."""
 

@@ -160,6 +160,11 @@ class Job:
 
 def _show(progress: reports.Progress, bar: Any) -> None:
     """Moves the bar to where the job is: by epochs, or where there are none by percent."""
+    if progress.sampling is not None:
+        bar.unit = " evaluations"
+        bar.set_postfix_str(_describe_sampling(progress.sampling), refresh=False)
+        bar.update(progress.sampling.counts.done - bar.n)
+        return
     if progress.epochs > 0 and not progress.stage:
         done = progress.epoch.epoch
         bar.total = progress.epochs
@@ -184,6 +189,17 @@ def _describe(progress: reports.Progress) -> str:
         f"{text}, validation {epoch.validation_loss:.3g}, "
         f"{progress.samples_per_second:.3g} samples/s"
     )
+
+
+def _describe_sampling(sampling: reports.SamplingProgress) -> str:
+    counts = sampling.counts
+    text = f"{counts.leased} with workers"
+    if counts.infeasible + counts.failed > 0:
+        text += f", {counts.infeasible} infeasible, {counts.failed} failed"
+    if sampling.round is not None:
+        last = sampling.round
+        text += f", round {last.number}: value error {last.value_error:.3%}"
+    return text
 
 
 def _describe_trials(trials: tuple[reports.Trial, ...]) -> str:

@@ -6,6 +6,7 @@ import datetime
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sobolev._stubs import jobs_pb2, models_pb2, progress_pb2
 from sobolev.records import enum_name
@@ -182,6 +183,50 @@ class TrainingReport:
 
 
 @dataclass(frozen=True)
+class SamplingCounts:
+    """Points of a sampling job: waiting, with a worker, evaluated, without a value, given up."""
+
+    queued: int
+    leased: int
+    done: int
+    infeasible: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class SamplingRound:
+    """A model version of a sampling job, and what was known when it was made.
+
+    Attributes:
+      number: From 1.
+      evaluations: Points of the job evaluated when it was trained.
+      model_version: "models/.../versions/...".
+      value_error: Root mean square relative to the standard deviation of the values, at points that
+        the version before did not know, or at held-out samples; NaN where unknown.
+      gradient_error: Likewise of the Jacobian, relative to its root mean square.
+      cost: Spent when it was trained.
+      time: When it was published.
+    """
+
+    number: int
+    evaluations: int
+    model_version: str
+    value_error: float
+    gradient_error: float
+    cost: float
+    time: datetime.datetime
+
+
+@dataclass(frozen=True)
+class SamplingProgress:
+    """How far a sampling job is; `round` is the latest, None before the first."""
+
+    counts: SamplingCounts
+    cost: float
+    round: SamplingRound | None
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a job is.
 
@@ -194,6 +239,7 @@ class Progress:
       fraction: The share of the work that is done, 0 to 1.
       stage: What a pruning job is at, such as "retraining", whose epochs are those above; empty of
         others.
+      sampling: Of a sampling job, whose other attributes are those of the model in training.
     """
 
     epoch: Epoch
@@ -203,6 +249,7 @@ class Progress:
     leaderboard: tuple[Trial, ...]
     fraction: float
     stage: str
+    sampling: SamplingProgress | None = None
 
 
 @dataclass(frozen=True)
@@ -306,6 +353,44 @@ def from_report(report: models_pb2.TrainingReport) -> TrainingReport:
     )
 
 
+def from_time(time: Any) -> datetime.datetime:
+    """A Timestamp message, in UTC."""
+    moment: datetime.datetime = time.ToDatetime()
+    return moment.replace(tzinfo=datetime.timezone.utc)
+
+
+def from_counts(counts: jobs_pb2.SamplingCounts) -> SamplingCounts:
+    """SamplingCounts of a message."""
+    return SamplingCounts(
+        queued=counts.queued,
+        leased=counts.leased,
+        done=counts.done,
+        infeasible=counts.infeasible,
+        failed=counts.failed,
+    )
+
+
+def from_round(message: jobs_pb2.SamplingRound) -> SamplingRound:
+    """SamplingRound of a message."""
+    return SamplingRound(
+        number=message.number,
+        evaluations=message.evaluations,
+        model_version=message.model_version,
+        value_error=message.value_error,
+        gradient_error=message.gradient_error,
+        cost=message.cost,
+        time=from_time(message.time),
+    )
+
+
+def _from_sampling(sampling: jobs_pb2.SamplingProgress) -> SamplingProgress:
+    return SamplingProgress(
+        counts=from_counts(sampling.counts),
+        cost=sampling.cost,
+        round=from_round(sampling.round) if sampling.HasField("round") else None,
+    )
+
+
 def from_progress(progress: jobs_pb2.TrainingProgress) -> Progress:
     """Progress of a message."""
     return Progress(
@@ -316,6 +401,7 @@ def from_progress(progress: jobs_pb2.TrainingProgress) -> Progress:
         leaderboard=from_trials(progress.leaderboard),
         fraction=progress.fraction,
         stage=progress.stage,
+        sampling=_from_sampling(progress.sampling) if progress.HasField("sampling") else None,
     )
 
 
@@ -323,7 +409,7 @@ def from_event(event: jobs_pb2.JobEvent) -> JobEvent:
     """JobEvent of a message."""
     return JobEvent(
         number=event.number,
-        time=event.time.ToDatetime().replace(tzinfo=datetime.timezone.utc),
+        time=from_time(event.time),
         state=enum_name(jobs_pb2.Job.State, event.state),
         progress=from_progress(event.progress) if event.HasField("progress") else None,
     )

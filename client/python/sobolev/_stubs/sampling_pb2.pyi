@@ -56,6 +56,21 @@ class HeartbeatResponse(_message.Message):
     points: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, points: _Optional[_Iterable[int]] = ..., finished: bool = ...) -> None: ...
 
+class LinearConstraint(_message.Message):
+    __slots__ = ["bound", "coefficients"]
+    class CoefficientsEntry(_message.Message):
+        __slots__ = ["key", "value"]
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    BOUND_FIELD_NUMBER: _ClassVar[int]
+    COEFFICIENTS_FIELD_NUMBER: _ClassVar[int]
+    bound: float
+    coefficients: _containers.ScalarMap[str, float]
+    def __init__(self, coefficients: _Optional[_Mapping[str, float]] = ..., bound: _Optional[float] = ...) -> None: ...
+
 class ListSamplingPointsRequest(_message.Message):
     __slots__ = ["after_point", "name", "page_size"]
     AFTER_POINT_FIELD_NUMBER: _ClassVar[int]
@@ -100,6 +115,7 @@ class Sampling(_message.Message):
     PHASE_UNSPECIFIED: Sampling.Phase
     ROUNDS_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
+    STOP_REASON_EXHAUSTED: Sampling.StopReason
     STOP_REASON_FIELD_NUMBER: _ClassVar[int]
     STOP_REASON_RULE: Sampling.StopReason
     STOP_REASON_STOPPED: Sampling.StopReason
@@ -114,6 +130,57 @@ class Sampling(_message.Message):
     stop_reason: Sampling.StopReason
     stop_rule: int
     def __init__(self, job: _Optional[str] = ..., spec: _Optional[_Union[SamplingSpec, _Mapping]] = ..., phase: _Optional[_Union[Sampling.Phase, str]] = ..., counts: _Optional[_Union[_jobs_pb2.SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., rounds: _Optional[_Iterable[_Union[_jobs_pb2.SamplingRound, _Mapping]]] = ..., stop_reason: _Optional[_Union[Sampling.StopReason, str]] = ..., stop_rule: _Optional[int] = ...) -> None: ...
+
+class SamplingInput(_message.Message):
+    __slots__ = ["beta", "fixed", "input", "integer", "normal", "piecewise_linear", "scale", "triangular"]
+    class Scale(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    class Beta(_message.Message):
+        __slots__ = ["alpha", "beta"]
+        ALPHA_FIELD_NUMBER: _ClassVar[int]
+        BETA_FIELD_NUMBER: _ClassVar[int]
+        alpha: float
+        beta: float
+        def __init__(self, alpha: _Optional[float] = ..., beta: _Optional[float] = ...) -> None: ...
+    class Normal(_message.Message):
+        __slots__ = ["mean", "standard_deviation"]
+        MEAN_FIELD_NUMBER: _ClassVar[int]
+        STANDARD_DEVIATION_FIELD_NUMBER: _ClassVar[int]
+        mean: float
+        standard_deviation: float
+        def __init__(self, mean: _Optional[float] = ..., standard_deviation: _Optional[float] = ...) -> None: ...
+    class PiecewiseLinear(_message.Message):
+        __slots__ = ["densities", "positions"]
+        DENSITIES_FIELD_NUMBER: _ClassVar[int]
+        POSITIONS_FIELD_NUMBER: _ClassVar[int]
+        densities: _containers.RepeatedScalarFieldContainer[float]
+        positions: _containers.RepeatedScalarFieldContainer[float]
+        def __init__(self, positions: _Optional[_Iterable[float]] = ..., densities: _Optional[_Iterable[float]] = ...) -> None: ...
+    class Triangular(_message.Message):
+        __slots__ = ["mode"]
+        MODE_FIELD_NUMBER: _ClassVar[int]
+        mode: float
+        def __init__(self, mode: _Optional[float] = ...) -> None: ...
+    BETA_FIELD_NUMBER: _ClassVar[int]
+    FIXED_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    INTEGER_FIELD_NUMBER: _ClassVar[int]
+    NORMAL_FIELD_NUMBER: _ClassVar[int]
+    PIECEWISE_LINEAR_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    SCALE_LINEAR: SamplingInput.Scale
+    SCALE_LOGARITHMIC: SamplingInput.Scale
+    SCALE_UNSPECIFIED: SamplingInput.Scale
+    TRIANGULAR_FIELD_NUMBER: _ClassVar[int]
+    beta: SamplingInput.Beta
+    fixed: float
+    input: str
+    integer: bool
+    normal: SamplingInput.Normal
+    piecewise_linear: SamplingInput.PiecewiseLinear
+    scale: SamplingInput.Scale
+    triangular: SamplingInput.Triangular
+    def __init__(self, input: _Optional[str] = ..., scale: _Optional[_Union[SamplingInput.Scale, str]] = ..., integer: bool = ..., fixed: _Optional[float] = ..., normal: _Optional[_Union[SamplingInput.Normal, _Mapping]] = ..., triangular: _Optional[_Union[SamplingInput.Triangular, _Mapping]] = ..., beta: _Optional[_Union[SamplingInput.Beta, _Mapping]] = ..., piecewise_linear: _Optional[_Union[SamplingInput.PiecewiseLinear, _Mapping]] = ...) -> None: ...
 
 class SamplingPoint(_message.Message):
     __slots__ = ["attempt", "id", "lease_expire_time", "reason", "round", "space_filling", "state", "worker", "x", "y"]
@@ -148,12 +215,15 @@ class SamplingPoint(_message.Message):
     def __init__(self, id: _Optional[int] = ..., x: _Optional[_Iterable[float]] = ..., state: _Optional[_Union[SamplingPoint.State, str]] = ..., space_filling: bool = ..., round: _Optional[int] = ..., worker: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., y: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class SamplingSpec(_message.Message):
-    __slots__ = ["dataset", "domain", "initial_points", "jacobian", "jacobian_cost", "lease_seconds", "max_attempts", "model_id", "program", "round_fraction", "seed", "stop_rules", "strategy", "training", "um_bridge", "value_cost"]
+    __slots__ = ["constraint_program", "constraints", "dataset", "domain", "initial_points", "inputs", "jacobian", "jacobian_cost", "lease_seconds", "max_attempts", "model_id", "program", "round_fraction", "seed", "stop_rules", "strategy", "training", "um_bridge", "value_cost"]
     class Strategy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
+    CONSTRAINTS_FIELD_NUMBER: _ClassVar[int]
+    CONSTRAINT_PROGRAM_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     INITIAL_POINTS_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
     JACOBIAN_COST_FIELD_NUMBER: _ClassVar[int]
     JACOBIAN_FIELD_NUMBER: _ClassVar[int]
     LEASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -170,9 +240,12 @@ class SamplingSpec(_message.Message):
     TRAINING_FIELD_NUMBER: _ClassVar[int]
     UM_BRIDGE_FIELD_NUMBER: _ClassVar[int]
     VALUE_COST_FIELD_NUMBER: _ClassVar[int]
+    constraint_program: str
+    constraints: _containers.RepeatedCompositeFieldContainer[LinearConstraint]
     dataset: str
     domain: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
     initial_points: int
+    inputs: _containers.RepeatedCompositeFieldContainer[SamplingInput]
     jacobian: bool
     jacobian_cost: float
     lease_seconds: float
@@ -186,7 +259,7 @@ class SamplingSpec(_message.Message):
     training: _training_pb2.TrainingSpec
     um_bridge: UmBridge
     value_cost: float
-    def __init__(self, dataset: _Optional[str] = ..., model_id: _Optional[str] = ..., program: _Optional[str] = ..., um_bridge: _Optional[_Union[UmBridge, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., strategy: _Optional[_Union[SamplingSpec.Strategy, str]] = ..., initial_points: _Optional[int] = ..., round_fraction: _Optional[float] = ..., jacobian: bool = ..., value_cost: _Optional[float] = ..., jacobian_cost: _Optional[float] = ..., stop_rules: _Optional[_Iterable[_Union[StopRule, _Mapping]]] = ..., training: _Optional[_Union[_training_pb2.TrainingSpec, _Mapping]] = ..., lease_seconds: _Optional[float] = ..., max_attempts: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+    def __init__(self, dataset: _Optional[str] = ..., model_id: _Optional[str] = ..., program: _Optional[str] = ..., um_bridge: _Optional[_Union[UmBridge, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., inputs: _Optional[_Iterable[_Union[SamplingInput, _Mapping]]] = ..., constraints: _Optional[_Iterable[_Union[LinearConstraint, _Mapping]]] = ..., constraint_program: _Optional[str] = ..., strategy: _Optional[_Union[SamplingSpec.Strategy, str]] = ..., initial_points: _Optional[int] = ..., round_fraction: _Optional[float] = ..., jacobian: bool = ..., value_cost: _Optional[float] = ..., jacobian_cost: _Optional[float] = ..., stop_rules: _Optional[_Iterable[_Union[StopRule, _Mapping]]] = ..., training: _Optional[_Union[_training_pb2.TrainingSpec, _Mapping]] = ..., lease_seconds: _Optional[float] = ..., max_attempts: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class StartSamplingRequest(_message.Message):
     __slots__ = ["request_id", "spec", "validate_only"]
