@@ -120,6 +120,29 @@ def test_wing_weight_from_source_to_surrogate(cli):
     assert len(inputs) == 10
 
 
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        (["sobol", "--count", "40"], 40),
+        (["lhs-ese", "--count", "20"], 20),
+        (["centred-grid", "--levels", "3,2"], 6),
+        (["fractional", "--resolution", "3"], 4),
+    ],
+)
+def test_a_program_is_sampled_by_any_design(cli, options, count):
+    cli.ok(
+        "program",
+        "create",
+        "designed",
+        "-",
+        stdin="input a in [1, 2]\ninput b in [0, 1]\noutput y = a * b\n",
+    )
+    name = f"designed-{options[0]}"
+    sampled = cli.json("program", "sample", "designed", "--dataset", name, "--design", *options)
+    assert (sampled["sample_count"], sampled["dropped_count"]) == (count, 0)
+    assert sampled["design"] == options[0]
+
+
 def test_a_surrogate_of_a_program_has_its_gradients(client):
     source = (PROGRAMS / "wing_weight.sob").read_text()
     program = client.create_program("wing-weight", source)
