@@ -269,7 +269,8 @@ void CheckPruning(const nn::NetworkSurrogate& network, const NetworkPruningOptio
   if (options.input_threshold &&
       !(*options.input_threshold >= 0 && std::isfinite(*options.input_threshold))) {
     throw InvalidArgument("OUT_OF_RANGE", "input_threshold",
-                          "expected a finite number of 0 or more, got " + Text(*options.input_threshold) +
+                          "expected a finite number of 0 or more, got " +
+                              Text(*options.input_threshold) +
                               "; 0.01 of total Sobol indices is usual");
   }
   if (!options.target && options.input_threshold) return;

@@ -38,7 +38,7 @@ std::vector<Index> RowsOf(const SampleBlock& block, Index n, const SampleSelecti
 
 // Numbers in the copy of a sample, about.
 double SizeOf(const SampleBlock& block, Index n, Index m) {
-  double size = static_cast<double>(n + m + 1);
+  auto size = static_cast<double>(n + m + 1);
   if (block.y_variance != nullptr) size += static_cast<double>(m);
   if (block.jacobian != nullptr) size += static_cast<double>(n * m);
   if (block.jacobian_variance != nullptr) size += static_cast<double>(n * m);
