@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import grpc
 import numpy as np
@@ -409,10 +410,7 @@ def test_what_would_take_too_much_is_refused_before_it_begins(client):
     assert (found.inputs[0].sampled <= found.inputs[0].sigma).all()
 
 
-def long_request(model: sobolev.Model) -> prediction_pb2.BoundRequest:
-    return prediction_pb2.BoundRequest(
-        model=model.name, quantities=[1, 2], max_boxes=1_000_000, tolerance=0
-    )
+LONG = {"quantities": [1, 2], "max_boxes": 1_000_000, "tolerance": 0}
 
 
 def test_a_search_ends_with_the_deadline_and_predictions_go_on_beside_it(server, models):
@@ -420,7 +418,7 @@ def test_a_search_ends_with_the_deadline_and_predictions_go_on_beside_it(server,
     model = models["pipeline"]
     with grpc.insecure_channel(server.grpc) as channel:
         bound = channel.unary_unary("/sobolev.v1.PredictionService/Bound")
-        request = long_request(model).SerializeToString()
+        request = prediction_pb2.BoundRequest(model=model.name, **LONG).SerializeToString()
         running = [bound.future(request, timeout=300) for _ in range(8)]
         with sobolev.Client(server.grpc, timeout=60) as other:
             fetched = other.model(model.id)
@@ -434,6 +432,24 @@ def test_a_search_ends_with_the_deadline_and_predictions_go_on_beside_it(server,
             call.cancel()
         # Their places are free again, or this one would wait for minutes.
         assert model.bound(max_boxes=1).boxes == 1
+
+
+def test_a_flood_of_searches_is_turned_away_and_predictions_keep_their_places(make_server):
+    server = make_server().start()
+    with sobolev.Client(server.grpc) as client, grpc.insecure_channel(server.grpc) as channel:
+        client.create_program("waves", WAVES)
+        bound = channel.unary_unary("/sobolev.v1.PredictionService/Bound")
+        request = prediction_pb2.BoundRequest(program="programs/waves", **LONG).SerializeToString()
+        running = [bound.future(request, timeout=300) for _ in range(60)]
+        deadline = time.monotonic() + 60
+        while sum(call.done() for call in running) < 10:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        codes = {call.code() for call in running if call.done()}
+        assert grpc.StatusCode.RESOURCE_EXHAUSTED in codes
+        assert client.program("waves")(np.zeros((5000, 3))).shape == (5000, 2)
+        for call in running:
+            call.cancel()
 
 
 def test_the_command_line_bounds_and_compares(cli, models, waves):
