@@ -321,7 +321,7 @@ Decomposition Decompose(const Evidence& evidence, const BoxOptions& options,
       verdicts = tests->Test(pieces, stop);
     }
     // One more box for each that is cut.
-    Index num_boxes = static_cast<Index>(result.boxes.size() + pieces.size());
+    auto num_boxes = static_cast<Index>(result.boxes.size() + pieces.size());
     std::vector<Piece> next;
     for (std::size_t k = 0; k < pieces.size(); ++k) {
       if (!verdicts[k].quasi && verdicts[k].worth_cut && num_boxes < options.max_boxes) {

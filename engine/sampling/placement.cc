@@ -237,10 +237,13 @@ class Round {
   Vector gaps_;  // To the nearest point of any kind.
 };
 
+bool HasValuesOfEveryOutput(const Evidence& evidence) {
+  return evidence.Y.array().isNaN().rowwise().all().count() == 0;
+}
+
 // Whether there is something to tell good points from bad ones.
 bool Suffices(const Evidence& evidence, const PlacementOptions& options,
               const TaylorModel& taylor) {
-  if (evidence.NumSamples() < LeastSamples(evidence.n())) return false;
   if (options.strategy == Strategy::kLolaVoronoi || !options.ensemble.empty()) return true;
   return options.goal != Goal::kFit || HasTaylorOpinion(taylor, evidence.n());
 }
@@ -256,7 +259,7 @@ Matrix NextPoints(const Evidence& evidence, const PlacementOptions& options, Ind
   RequireEvidence(evidence);
   RequireOptions(evidence, options, count);
   if (options.strategy != Strategy::kSpaceFilling &&
-      evidence.NumSamples() >= LeastSamples(evidence.n())) {
+      evidence.NumSamples() >= LeastSamples(evidence.n()) && HasValuesOfEveryOutput(evidence)) {
     const TaylorModel taylor(evidence);
     if (Suffices(evidence, options, taylor)) {
       return Round(evidence, options, taylor, stop).Choose(count);

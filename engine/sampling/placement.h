@@ -51,7 +51,8 @@ struct PlacementOptions {
 
 inline constexpr Index kMaxPointsAtOnce = 4096;
 
-// With fewer samples, all points are those of the Sobol sequence.
+// With fewer samples, or none with a value of some output, all points are those of the Sobol
+// sequence.
 Index LeastSamples(Index n);
 
 // Whether the point of that number is placed for its distance, whatever the models say.
@@ -63,8 +64,7 @@ bool FillsSpace(Index number);
 //
 // Throws as RequireEvidence; Error(kInvalidArgument) naming "count" unless it is 1 …
 // kMaxPointsAtOnce, or an option that is wrong; Error(kFailedPrecondition) if no feasible point is
-// found or there are samples, but none with a value of some output; Error(kCancelled) soon after
-// `stop` fires.
+// found; Error(kCancelled) soon after `stop` fires.
 Matrix NextPoints(const Evidence& evidence, const PlacementOptions& options, Index count,
                   const std::stop_token& stop = {});
 

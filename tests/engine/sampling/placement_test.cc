@@ -357,6 +357,12 @@ TEST(PlacementTest, AThousandInputsAreQuick) {
   EXPECT_EQ(NextPoints(evidence, {.ensemble = {zero, zero}}, 8).cols(), 8);
 }
 
+TEST(PlacementTest, WithoutValuesItIsTheSobolSequence) {
+  Evidence evidence = SobolSamples(Waves, 2, 30, 4);
+  evidence.Y.setConstant(kNaN);
+  EXPECT_EQ(NextPoints(evidence, {.seed = 4, .num_proposed = 30}, 5), SobolPoints(2, 30, 5, 4));
+}
+
 TEST(PlacementTest, OneSampleIsEnough) {
   for (const Goal goal : {Goal::kFit, Goal::kMinimum, Goal::kLevel}) {
     EXPECT_EQ(NextPoints(SobolSamples(Waves, 2, 1), {.goal = goal}, 3).cols(), 3);
