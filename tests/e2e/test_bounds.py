@@ -389,10 +389,10 @@ def test_what_would_take_too_much_is_refused_before_it_begins(client):
         model.bound(jacobian=True)
     # A derivative for each of 2^17 pairs is not kept for a thousand boxes.
     with pytest.raises(
-        sobolev.InvalidArgumentError, match="max_boxes: expected 1 to 5[0-9]* boxes"
+        sobolev.InvalidArgumentError, match=r"max_boxes: expected 1 to 5[0-9]* boxes"
     ):
         model.bound(jacobian=True, max_boxes=1000)
-    with pytest.raises(sobolev.InvalidArgumentError, match="cuts.0..pieces: expected at most"):
+    with pytest.raises(sobolev.InvalidArgumentError, match=r"cuts.0..pieces: expected at most"):
         model.significance(cuts={"x0": 100_000})
     found = model.significance()
     assert len(found.inputs) == 512 and found.inputs[0].relaxed_sigma is None

@@ -94,7 +94,7 @@ def test_points_of_a_user_are_checked(offline):
     ("arguments", "says"),
     [
         ([], "expected FILE or --inputs"),
-        (["--inputs", "x"], 'expected NAME=LOWER:UPPER'),
+        (["--inputs", "x"], "expected NAME=LOWER:UPPER"),
         (["--inputs", "x=2:1"], "inputs[0]: expected min < max"),
         (["--inputs", "x=0:1:log"], "inputs[0].min: expected a positive lower end"),
         (["--inputs", "x=0:1", "--kind", "hexagonal"], "--kind: expected centred-grid, "),
@@ -114,7 +114,9 @@ def test_mistakes_are_named(offline, arguments, says):
 
 def test_contradictions_and_empty_regions_are_told(offline):
     contradiction = json.loads(json.dumps(DOMAIN))
-    contradiction["constraints"]["linear"].append({"coefficients": {"x": -1, "y": -1}, "bound": -2.5})
+    contradiction["constraints"]["linear"].append(
+        {"coefficients": {"x": -1, "y": -1}, "bound": -2.5}
+    )
     result = offline.run("design", "-", stdin=json.dumps(contradiction))
     assert result.returncode == 2
     assert "meets the constraints 0, 1 together" in result.stderr
