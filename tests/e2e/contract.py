@@ -88,7 +88,8 @@ FAILURE = 'failures { point: 2 attempt: 1 infeasible: true reason: "{unique}" }'
 SAMPLING = """dataset: "datasets/bad-input" model_id: "{unique}"
   domain { min: 0 max: 1 } domain { min: -1 max: 1 }
   inputs { input: "a" scale: SCALE_LINEAR
-  piecewise_linear { positions: 0 positions: 1 densities: 1 densities: 2 } } inputs { input: "b" fixed: 0.25 }
+  piecewise_linear { positions: 0 positions: 1 densities: 1 densities: 2 } }
+  inputs { input: "b" fixed: 0.25 }
   constraints { coefficients { key: "b" value: 2 } bound: 9 }
   constraint_program: "programs/bad-input" strategy: STRATEGY_ADAPTIVE initial_points: 9
   round_fraction: 0.5 jacobian: true value_cost: 2 jacobian_cost: 3 lease_seconds: 60

@@ -136,9 +136,6 @@ STRINGS: dict[str, tuple[list[str], str]] = {
         ["", "c", "../x"],
         "UNKNOWN_NAME",
     ),
-    # Not beside a program, whatever it is; the URLs have tests of their own.
-    "SamplingService.StartSampling spec.um_bridge.urls": (["", "x"], "NOT_APPLICABLE"),
-    "SamplingService.StartSampling spec.um_bridge.model": (["", "x"], "NOT_APPLICABLE"),
     "SamplingService.StartSampling request_id": (BAD_TOKENS, "INVALID_NAME"),
     **dict.fromkeys(
         [

@@ -20,7 +20,7 @@ from sobolev.errors import NotFoundError, invalid_argument
 from sobolev.job import Job
 from sobolev.model import Model
 from sobolev.program import Program
-from sobolev.sampling import DomainLike, Sampling, StopRule
+from sobolev.sampling import DomainLike, LinearConstraint, Sampling, SamplingInput, StopRule
 from sobolev.worker import Function, Worker, WorkSummary
 
 
@@ -498,6 +498,7 @@ class Client:
             seed=seed,
         )
         return Job(self._connection, self._connection.call(self._connection.models.Prune, request))
+
     # ---- Sampling -------------------------------------------------------------------------------
 
     def start_sampling(
@@ -509,6 +510,9 @@ class Client:
         um_bridge: Iterable[str] | None = None,
         um_bridge_model: str = "",
         domain: DomainLike | None = None,
+        inputs: Iterable[SamplingInput] = (),
+        constraints: Iterable[LinearConstraint] = (),
+        constraint_program: Program | str | None = None,
         stop: StopRule | Iterable[StopRule] = (),
         strategy: str | None = None,
         initial_points: int | None = None,
@@ -538,6 +542,10 @@ class Client:
           um_bridge_model: Its name there. Default "forward".
           domain: The box to sample, [n, 2], or ranges by name of the input. Default: the bounds of
             the dataset's inputs.
+          inputs: How some are sampled: on which scale, whole numbers, a fixed value, where their
+            values matter.
+          constraints: All points meet all of these.
+          constraint_program: Points are feasible where all of its outputs are <= 0.
           stop: The job ends as soon as one of these rules holds. None: stop() or cancel() ends it.
           strategy: "adaptive" (default) or "space_filling".
           initial_points: Spread evenly before the first model. Default 4 + 4 n.
@@ -566,6 +574,13 @@ class Client:
             um_bridge=um_bridge,
             um_bridge_model=um_bridge_model,
             domain=domain,
+            inputs=inputs,
+            constraints=constraints,
+            constraint_program=(
+                constraint_program.name
+                if isinstance(constraint_program, Program)
+                else constraint_program or ""
+            ),
             strategy=strategy,
             stop=stop,
             training=training,

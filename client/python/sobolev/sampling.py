@@ -15,7 +15,7 @@ from sobolev import _labels, _training, records, reports
 from sobolev._connection import Connection, full_name
 from sobolev._stubs import datasets_pb2, jobs_pb2, sampling_pb2
 from sobolev.dataset import Dataset
-from sobolev.errors import NotFoundError, invalid_argument
+from sobolev.errors import InvalidArgumentError, NotFoundError, invalid_argument
 from sobolev.job import Job
 from sobolev.model import Model
 
@@ -46,6 +46,41 @@ class StopRule:
     gradient_error: float | None = None
     seconds: float | None = None
     stale_rounds: int | None = None
+
+
+@dataclass(frozen=True)
+class SamplingInput:
+    """How an input is sampled, if not evenly over its range.
+
+    At most one of the measures from `normal` on says where its values matter.
+
+    Attributes:
+      name: In the dataset.
+      logarithmic: On the scale of its logarithm, in which the measures are then.
+      integer: It takes whole numbers only.
+      fixed: Its value in all points.
+      normal: Mean and standard deviation.
+      triangular: The mode.
+      beta: The exponents alpha and beta over the range.
+      piecewise_linear: Ascending positions over the range, and the densities there.
+    """
+
+    name: str
+    logarithmic: bool = False
+    integer: bool = False
+    fixed: float | None = None
+    normal: tuple[float, float] | None = None
+    triangular: float | None = None
+    beta: tuple[float, float] | None = None
+    piecewise_linear: tuple[Sequence[float], Sequence[float]] | None = None
+
+
+@dataclass(frozen=True)
+class LinearConstraint:
+    """The sum of coefficients, by name of the input, times inputs is at most the bound."""
+
+    coefficients: Mapping[str, float]
+    bound: float
 
 
 @dataclass(frozen=True)
@@ -320,6 +355,9 @@ def start(
     um_bridge: Iterable[str] | None,
     um_bridge_model: str,
     domain: DomainLike | None,
+    inputs: Iterable[SamplingInput],
+    constraints: Iterable[LinearConstraint],
+    constraint_program: str,
     strategy: str | None,
     stop: StopRule | Iterable[StopRule],
     training: Mapping[str, Any] | None,
@@ -348,9 +386,17 @@ def start(
             else full_name("datasets", dataset),
             model_id=model,
             program=program and full_name("programs", program),
+            inputs=map(_to_input, inputs),
+            constraints=[
+                sampling_pb2.LinearConstraint(coefficients=each.coefficients, bound=each.bound)
+                for each in constraints
+            ],
+            constraint_program=constraint_program and full_name("programs", constraint_program),
             stop_rules=[sampling_pb2.StopRule(**vars(rule)) for rule in rules],
             **given,
         )
+    except InvalidArgumentError:
+        raise
     except (TypeError, ValueError) as error:
         raise invalid_argument(
             "INVALID_OPTION", "spec", f"option of the wrong type or size: {error}"
@@ -394,6 +440,34 @@ def _to_ranges(
             )
         ranges.append(datasets_pb2.Range(min=low, max=high))
     return ranges
+
+
+def _to_input(given: SamplingInput) -> sampling_pb2.SamplingInput:
+    message = sampling_pb2.SamplingInput
+    scale = message.SCALE_LOGARITHMIC if given.logarithmic else message.SCALE_LINEAR
+    made = message(input=given.name, scale=scale, integer=given.integer, fixed=given.fixed)
+    measures = ("normal", "triangular", "beta", "piecewise_linear")
+    chosen = [name for name in measures if getattr(given, name) is not None]
+    if len(chosen) > 1:
+        raise invalid_argument(
+            "CONFLICT",
+            f"inputs[{given.name}]",
+            f"expected one measure, got {' and '.join(chosen)}",
+        )
+    if given.normal is not None:
+        mean, deviation = given.normal
+        made.normal.CopyFrom(message.Normal(mean=mean, standard_deviation=deviation))
+    if given.triangular is not None:
+        made.triangular.CopyFrom(message.Triangular(mode=given.triangular))
+    if given.beta is not None:
+        alpha, beta = given.beta
+        made.beta.CopyFrom(message.Beta(alpha=alpha, beta=beta))
+    if given.piecewise_linear is not None:
+        positions, densities = given.piecewise_linear
+        made.piecewise_linear.CopyFrom(
+            message.PiecewiseLinear(positions=positions, densities=densities)
+        )
+    return made
 
 
 def _from_sampling(message: sampling_pb2.Sampling) -> SamplingStatus:

@@ -151,9 +151,49 @@ def test_the_domain_is_given_by_order_by_name_or_by_the_schema(client, start):
         assert (np.ptp(x, axis=0) > 0.8 * np.subtract(high, low)).all()
 
 
+def test_inputs_are_sampled_as_they_are_described(client, start):
+    inputs = [sobolev.Variable("a", "", 1, 100), *(sobolev.Variable(n, "", 0, 4) for n in "bcde")]
+    dataset = client.create_dataset(unique("described"), inputs, ["u"])
+    disc = client.create_program(
+        unique("disc"),
+        "input a\ninput b\ninput c\ninput d\ninput e\noutput g = (d - 2)^2 + (e - 2)^2 - 4",
+    )
+    described = [
+        sobolev.SamplingInput("c", fixed=3),
+        sobolev.SamplingInput("a", logarithmic=True),
+        sobolev.SamplingInput("b", integer=True),
+        sobolev.SamplingInput("d", normal=(2, 0.5)),
+    ]
+    limit = sobolev.LinearConstraint({"d": 1, "e": -1}, 0)
+    options = {"inputs": described, "constraints": [limit], "constraint_program": disc}
+    job = start(dataset, initial_points=64, **options)
+    a, b, c, d, e = np.array([p.x for p in ask_until(job, "w", 64).points]).T
+    assert 20 < (a < 10).sum() < 44
+    assert set(b) == {0, 1, 2, 3, 4}
+    assert set(c) == {3}
+    assert (d <= e).all()
+    assert (np.hypot(d - 2, e - 2) <= 2).all()
+    assert np.mean(np.abs(d - 2) < 1) > 0.85
+
+
 @pytest.mark.parametrize(
     ("options", "field"),
     [
+        ({"inputs": [sobolev.SamplingInput("c")]}, "spec.inputs[0].input"),
+        ({"inputs": [sobolev.SamplingInput("a", triangular=7)]}, "spec.inputs[0].triangular.mode"),
+        (
+            {"inputs": [sobolev.SamplingInput("a", beta=(1, 2), normal=(0, 1))]},
+            "inputs[a]",
+        ),
+        (
+            {"inputs": [sobolev.SamplingInput("a", piecewise_linear=([-1, 1], [-1, 1]))]},
+            "spec.inputs[0].piecewise_linear.densities",
+        ),
+        ({"inputs": [sobolev.SamplingInput("a", normal="ab")]}, "spec"),
+        (
+            {"constraints": [sobolev.LinearConstraint({"c": 1}, 0)]},
+            "spec.constraints[0].coefficients",
+        ),
         ({"domain": {"c": (0, 1)}}, "domain[c]"),
         ({"domain": [0, 1]}, "domain"),
         ({"domain": [(0, 1)]}, "spec.domain"),
@@ -277,12 +317,12 @@ def test_what_a_function_raises_and_returns_is_told(client, start):
 
 def test_functions_run_at_once_and_leases_are_kept_meanwhile(client, start):
     """Four calls wait for each other, for longer than a lease."""
-    job = start(initial_points=4, lease_seconds=1, stop=sobolev.StopRule(evaluations=4))
+    job = start(initial_points=4, lease_seconds=5, stop=sobolev.StopRule(evaluations=4))
     meeting = threading.Barrier(4)
 
     def slow(x):
         meeting.wait(60)
-        time.sleep(3)
+        time.sleep(6)
         return saddle(x)
 
     summary = client.work(job, slow, parallel=4)
@@ -292,7 +332,7 @@ def test_functions_run_at_once_and_leases_are_kept_meanwhile(client, start):
 
 
 def test_leases_are_kept_while_the_job_is_paused(client, start):
-    job = start(initial_points=4, lease_seconds=1, stop=sobolev.StopRule(evaluations=4))
+    job = start(initial_points=4, lease_seconds=5, stop=sobolev.StopRule(evaluations=4))
     started, released = threading.Event(), threading.Event()
 
     def slow(x):
@@ -305,7 +345,7 @@ def test_leases_are_kept_while_the_job_is_paused(client, start):
     thread.start()
     assert started.wait(60)
     job.pause()
-    time.sleep(3)
+    time.sleep(6)
     assert job.ask("thief", 4).points == ()
     assert len(job.heartbeat(worker.name)) == 2
     job.resume()

@@ -19,7 +19,6 @@
 namespace sobolev::server {
 namespace {
 
-using testing::ElementsAre;
 using testing::UnorderedElementsAreArray;
 
 constexpr Index kInputs = 3;
