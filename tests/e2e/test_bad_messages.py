@@ -84,6 +84,9 @@ EMPTY: dict[str, tuple[str, str] | None] = {
     "DatasetService.AppendSamples open": ("INVALID_ARGUMENT", "MISSING_FIELD"),
     "DatasetService.AppendSamples block": ("INVALID_ARGUMENT", "MISSING_FIELD"),
     "DatasetService.AppendSamples commit": ("INVALID_ARGUMENT", "MISSING_FIELD"),
+    "ModelService.AnalyzeSignificance": ("INVALID_ARGUMENT", "MISSING_FIELD"),
+    "PredictionService.Bound": ("INVALID_ARGUMENT", "MISSING_FIELD"),
+    "PredictionService.Certify": ("INVALID_ARGUMENT", "MISSING_FIELD"),
     "ProgramService.CheckProgram": ("INVALID_ARGUMENT", "SYNTAX_ERROR"),
     # These ask for nothing in particular.
     "DatasetService.ListDatasets": None,

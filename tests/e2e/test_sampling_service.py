@@ -112,7 +112,7 @@ def test_a_program_without_values_somewhere_is_sampled_around(client):
 
 def test_a_program_without_values_anywhere_fails_and_says_so(client):
     source = "input a in [-1, 1]\ninput b in [0, 2]\noutput u = log(a - 2) * b"
-    program = client.create_program("nowhere", source)
+    program = client.create_program("never-defined", source)
     job = start(client, program=program, initial_points=5)
     with pytest.raises(sobolev.JobFailedError, match=r"at some of \d+ points, got 0") as failed:
         job.wait(progress=False, timeout=120)
