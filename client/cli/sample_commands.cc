@@ -473,8 +473,9 @@ void AddStartCommand(CLI::App& group, Context& context) {
                     "Points that are spread evenly before the first model");
   start->add_option("--round", spec.round_fraction,
                     "Points of a round, as a share of those evaluated before");
-  start->add_flag("--jacobian,!--no-jacobian", spec.jacobian,
-                  "Whether workers are to tell the Jacobian; default true");
+  start->add_flag_function(
+      "--jacobian,!--no-jacobian", [&spec](std::int64_t count) { spec.jacobian = count > 0; },
+      "Whether workers are to tell the Jacobian; default true");
   start->add_option("--value-cost", spec.value_cost, "Of an evaluation; default 1");
   start->add_option("--jacobian-cost", spec.jacobian_cost,
                     "Of its Jacobian on top, in the same unit; default 1");
