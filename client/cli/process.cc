@@ -142,7 +142,7 @@ class Child {
       : input_(input), pid_(Spawn(command, streams_)) {}
 
   ~Child() {
-    if (is_running_) {
+    if (!is_reaped_) {
       Signal(SIGKILL);
       waitpid(pid_, nullptr, 0);
     }
@@ -150,31 +150,38 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  // Feeds, reads and waits a little. False once the process has ended and all it wrote is read.
-  bool Step() {
+  // Feeds, reads and waits a little.
+  void Step() {
     std::array<pollfd, 3> events = {
         pollfd{.fd = streams_.in.get(), .events = POLLOUT, .revents = 0},
         pollfd{.fd = streams_.out.get(), .events = POLLIN, .revents = 0},
         pollfd{.fd = streams_.error.get(), .events = POLLIN, .revents = 0}};
     poll(events.data(), events.size(), kPollMs);
     if (streams_.in.is_open() && events[0].revents != 0) Feed(streams_.in, input_);
-    // What has ended has written all; what it leaves behind may go on, and is not waited for.
-    const bool has_ended = waitpid(pid_, &status_, WNOHANG) == pid_;
+    // Before the last read: what has ended has written all.
+    siginfo_t info{};
+    has_ended_ = waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+                 info.si_pid == pid_;
     Drain(streams_.out, result_.out);
     Drain(streams_.error, result_.error_tail);
     if (result_.error_tail.size() > kErrorTailBytes) {
       result_.error_tail.erase(0, result_.error_tail.size() - kErrorTailBytes);
     }
-    is_running_ = !has_ended;
-    return is_running_;
   }
 
+  // To all of the group. Until its first process is reaped, nobody else can have its number.
   void Signal(int signal) const { kill(-pid_, signal); }
 
+  // What the process leaves behind may go on.
+  bool has_ended() const { return has_ended_; }
+  // Nothing that writes to us is left, either.
+  bool IsSilent() const { return !streams_.out.is_open() && !streams_.error.is_open(); }
   bool IsFlooding() const { return result_.out.size() > kMaxOutputBytes; }
 
-  // After the last step.
-  ProcessResult TakeResult() {
+  // Once it has ended.
+  ProcessResult Reap() {
+    waitpid(pid_, &status_, 0);
+    is_reaped_ = true;
     const bool exited = WIFEXITED(status_);
     result_.end = exited ? ProcessResult::End::kExited : ProcessResult::End::kSignalled;
     result_.code = exited ? WEXITSTATUS(status_) : WTERMSIG(status_);
@@ -185,7 +192,8 @@ class Child {
   std::string_view input_;
   Streams streams_;
   pid_t pid_;
-  bool is_running_ = true;
+  bool has_ended_ = false;
+  bool is_reaped_ = false;
   int status_ = 0;
   ProcessResult result_;
 };
@@ -200,8 +208,10 @@ ProcessResult RunProcess(const std::string& command, const std::string& input,
   Child child(command, input);
   std::optional<End> broken_off;
   Clock::time_point kill_time;
-  while (child.Step()) {
+  while (true) {
+    child.Step();
     const Clock::time_point now = Clock::now();
+    if (child.has_ended() && (!broken_off || child.IsSilent() || now >= kill_time)) break;
     if (broken_off) {
       if (now >= kill_time) child.Signal(SIGKILL);
       continue;
@@ -215,10 +225,11 @@ ProcessResult RunProcess(const std::string& command, const std::string& input,
     }
     if (broken_off) {
       child.Signal(SIGTERM);
-      kill_time = now + kGrace;
+      kill_time = broken_off == End::kFlooded ? now : now + kGrace;
     }
   }
-  ProcessResult result = child.TakeResult();
+  if (broken_off) child.Signal(SIGKILL);  // Whoever is left.
+  ProcessResult result = child.Reap();
   if (broken_off) result.end = *broken_off;
   return result;
 }
