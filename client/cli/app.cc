@@ -129,6 +129,8 @@ int RunApp(int argc, const char* const* argv) {
   AddPredictCommand(app, context);
   AddModelCommands(app, context);
   AddJobCommands(app, context);
+  AddSampleCommands(app, context);
+  AddWorkerCommand(app, context);
   AddProgramCommands(app, context);
   AddChainCommands(app, context);
   AddDesignCommand(app, context);

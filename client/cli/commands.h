@@ -35,6 +35,8 @@ void AddTrainCommand(CLI::App& app, Context& context);
 void AddPredictCommand(CLI::App& app, Context& context);
 void AddModelCommands(CLI::App& app, Context& context);
 void AddJobCommands(CLI::App& app, Context& context);
+void AddSampleCommands(CLI::App& app, Context& context);
+void AddWorkerCommand(CLI::App& app, Context& context);
 void AddProgramCommands(CLI::App& app, Context& context);
 // `program sample`, into the group `program`.
 void AddProgramSampleCommand(CLI::App& group, Context& context);

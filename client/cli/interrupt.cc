@@ -2,24 +2,24 @@
 
 namespace sobolev::cli {
 
-InterruptToken::InterruptToken() {
-  sigemptyset(&interrupt_);
-  sigaddset(&interrupt_, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &interrupt_, &previous_);
+InterruptToken::InterruptToken(std::initializer_list<int> signals) : first_(*signals.begin()) {
+  sigemptyset(&signals_);
+  for (const int signal : signals) sigaddset(&signals_, signal);
+  pthread_sigmask(SIG_BLOCK, &signals_, &previous_);
   waiter_ = std::jthread([this] {
     int signal = 0;
-    sigwait(&interrupt_, &signal);
+    sigwait(&signals_, &signal);
     stop_.request_stop();
   });
 }
 
 InterruptToken::~InterruptToken() {
-  // Ends the wait, if no interrupt has.
-  pthread_kill(waiter_.native_handle(), SIGINT);
+  // Ends the wait, if no signal has.
+  pthread_kill(waiter_.native_handle(), first_);
   waiter_.join();
-  // What is pending would end the process once the signal is let through.
+  // What is pending would end the process once the signals are let through.
   const timespec now{};
-  while (sigtimedwait(&interrupt_, nullptr, &now) == SIGINT) {
+  while (sigtimedwait(&signals_, nullptr, &now) > 0) {
   }
   pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
 }

@@ -203,6 +203,8 @@ std::string_view Name(client::JobKind kind) {
       return "train";
     case client::JobKind::kPrune:
       return "prune";
+    case client::JobKind::kSample:
+      return "sample";
   }
   return "unknown";
 }

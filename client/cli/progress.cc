@@ -8,6 +8,7 @@
 #include "client/cli/format.h"
 #include "client/cli/json_format.h"
 #include "client/cli/report_text.h"
+#include "client/cli/sampling_format.h"
 
 namespace sobolev::cli {
 namespace {
@@ -67,7 +68,9 @@ ProgressDisplay::~ProgressDisplay() {
 }
 
 void ProgressDisplay::Show(const client::JobEvent& event) {
-  if (event.progress) {
+  if (event.sampling) {
+    ShowSampling(*event.sampling);
+  } else if (event.progress) {
     const client::TrainingProgress& progress = *event.progress;
     const int tenths = Done(progress, 10);
     if (is_terminal_) {
@@ -83,6 +86,17 @@ void ProgressDisplay::Show(const client::JobEvent& event) {
     has_open_line_ = false;
   }
   state_ = event.state;
+}
+
+void ProgressDisplay::ShowSampling(const client::SamplingProgress& progress) {
+  const std::string text = Describe(progress);
+  if (is_terminal_) {
+    out_ << '\r' << text << "\x1b[K" << std::flush;
+    has_open_line_ = true;
+  } else if (text != sampling_) {
+    out_ << text << std::endl;
+  }
+  sampling_ = text;
 }
 
 std::string DescribeProgress(const client::TrainingProgress& progress) {

@@ -10,8 +10,8 @@
 
 namespace sobolev::cli {
 
-// On a terminal one line that is drawn again and again, else a line for each tenth of the work.
-// Ends the line when destroyed. Not thread-safe.
+// On a terminal one line that is drawn again and again, else a line for each tenth of the work, or
+// of a sampling job for each change. Ends the line when destroyed. Not thread-safe.
 class ProgressDisplay {
  public:
   // `out` outlives the display.
@@ -23,10 +23,13 @@ class ProgressDisplay {
   void Show(const client::JobEvent& event);
 
  private:
+  void ShowSampling(const client::SamplingProgress& progress);
+
   std::ostream& out_;
   const bool is_terminal_;
   client::JobState state_ = client::JobState::kUnknown;
-  int tenths_ = 0;  // Of the work, of which a line was written.
+  int tenths_ = 0;        // Of the work, of which a line was written.
+  std::string sampling_;  // What was written of it last.
   bool has_open_line_ = false;
 };
 

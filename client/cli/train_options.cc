@@ -13,28 +13,6 @@
 namespace sobolev::cli {
 namespace {
 
-void AddKindOptions(CLI::App& train, client::TrainingSpec& spec) {
-  const std::map<std::string, client::TrainingKind> kinds = {
-      {"auto", client::TrainingKind::kAuto},
-      {"network", client::TrainingKind::kNetwork},
-      {"polynomial", client::TrainingKind::kPolynomial},
-      {"gaussian-process", client::TrainingKind::kGaussianProcess},
-  };
-  train
-      .add_option("--kind", spec.kind,
-                  "auto (default), network, polynomial or gaussian-process: what to fit")
-      ->transform(OneOf(kinds));
-  train.add_option("--effort", spec.effort,
-                   "Of --kind auto: work to spend, about in seconds of one core");
-  train.add_option(
-      "--time-limit", spec.time_limit_seconds,
-      "Take the best so far after this many seconds; polynomials and Gaussian processes run to "
-      "their end");
-  train.add_option("--ensemble-size", spec.ensemble_size,
-                   "Networks from so many starts whose mean is predicted, with its spread; not "
-                   "with --optimizer adam");
-}
-
 // What the model obeys by construction.
 void AddShapeOptions(CLI::App& train, SpecArguments& arguments) {
   const std::map<std::string, client::Convexity> shapes = {
@@ -159,6 +137,28 @@ void ReadSlopes(const SpecArguments& arguments, client::TrainingSpec& spec) {
 }
 
 }  // namespace
+
+void AddKindOptions(CLI::App& train, client::TrainingSpec& spec) {
+  const std::map<std::string, client::TrainingKind> kinds = {
+      {"auto", client::TrainingKind::kAuto},
+      {"network", client::TrainingKind::kNetwork},
+      {"polynomial", client::TrainingKind::kPolynomial},
+      {"gaussian-process", client::TrainingKind::kGaussianProcess},
+  };
+  train
+      .add_option("--kind", spec.kind,
+                  "auto (default), network, polynomial or gaussian-process: what to fit")
+      ->transform(OneOf(kinds));
+  train.add_option("--effort", spec.effort,
+                   "Of --kind auto: work to spend, about in seconds of one core");
+  train.add_option(
+      "--time-limit", spec.time_limit_seconds,
+      "Take the best so far after this many seconds; polynomials and Gaussian processes run to "
+      "their end");
+  train.add_option("--ensemble-size", spec.ensemble_size,
+                   "Networks from so many starts whose mean is predicted, with its spread; not "
+                   "with --optimizer adam");
+}
 
 void AddSpecOptions(CLI::App& train, SpecArguments& arguments) {
   AddKindOptions(train, arguments.spec);

@@ -21,7 +21,10 @@ struct SpecArguments {
   CompositionArguments composition;
 };
 
-// `arguments` must outlive the parser.
+// What kind of model, and the work to spend on it. `spec` must outlive the parser.
+void AddKindOptions(CLI::App& train, client::TrainingSpec& spec);
+
+// All of them. `arguments` must outlive the parser.
 void AddSpecOptions(CLI::App& train, SpecArguments& arguments);
 
 // The spec, once the command line is parsed. Throws UsageError naming the option.

@@ -108,6 +108,7 @@ Connection::Connection(const std::string& target, const Options& options)
       models_(channel_),
       prediction_(channel_),
       programs_(channel_),
+      sampling_(channel_),
       training_(channel_) {}
 
 Backoff::Backoff(std::shared_ptr<grpc::Channel> channel)

@@ -17,6 +17,7 @@
 #include "proto/sobolev/v1/models.grpc.pb.h"
 #include "proto/sobolev/v1/prediction.grpc.pb.h"
 #include "proto/sobolev/v1/programs.grpc.pb.h"
+#include "proto/sobolev/v1/sampling.grpc.pb.h"
 #include "proto/sobolev/v1/training.grpc.pb.h"
 
 namespace sobolev::client {
@@ -31,6 +32,7 @@ class Connection {
   v1::ModelService::Stub& models() { return models_; }
   v1::PredictionService::Stub& prediction() { return prediction_; }
   v1::ProgramService::Stub& programs() { return programs_; }
+  v1::SamplingService::Stub& sampling() { return sampling_; }
   v1::TrainingService::Stub& training() { return training_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
@@ -75,6 +77,7 @@ class Connection {
   v1::ModelService::Stub models_;
   v1::PredictionService::Stub prediction_;
   v1::ProgramService::Stub programs_;
+  v1::SamplingService::Stub sampling_;
   v1::TrainingService::Stub training_;
 };
 

@@ -10,6 +10,7 @@
 #include <sobolev/rpc_error.h>
 
 #include "client/cpp/pruning.h"
+#include "client/cpp/sampling.h"
 #include "client/cpp/training.h"
 #include "proto/wire/crc32c.h"
 
@@ -50,6 +51,8 @@ JobKind FromProto(v1::Job::Kind kind) {
       return JobKind::kTrain;
     case v1::Job::KIND_PRUNE:
       return JobKind::kPrune;
+    case v1::Job::KIND_SAMPLE:
+      return JobKind::kSample;
     default:
       return JobKind::kUnknown;
   }
@@ -165,9 +168,11 @@ JobStatus FromProto(const v1::Job& proto) {
                 .source_model = proto.source_model(),
                 .model = proto.model(),
                 .progress = FromProto(proto.progress()),
+                .sampling = {},
                 .create_time = FromProto(proto.create_time()),
                 .start_time = FromProto(proto.start_time()),
                 .end_time = FromProto(proto.end_time())};
+  if (proto.progress().has_sampling()) job.sampling = FromProto(proto.progress().sampling());
   if (proto.has_error()) job.error_code = Name(static_cast<StatusCode>(proto.error().code()));
   return job;
 }
@@ -176,8 +181,10 @@ JobEvent FromProto(const v1::JobEvent& proto) {
   JobEvent event{.number = proto.number(),
                  .time = FromProto(proto.time()),
                  .state = FromProto(proto.state()),
-                 .progress = {}};
+                 .progress = {},
+                 .sampling = {}};
   if (proto.has_progress()) event.progress = FromProto(proto.progress());
+  if (proto.progress().has_sampling()) event.sampling = FromProto(proto.progress().sampling());
   return event;
 }
 

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -25,6 +26,7 @@
 #include <sobolev/programs.h>
 #include <sobolev/pruning.h>
 #include <sobolev/rpc_error.h>
+#include <sobolev/sampling.h>
 #include <sobolev/types.h>
 #include <sobolev/uploader.h>
 
@@ -119,6 +121,29 @@ class Client {
   Job GetJob(const std::string& job) const;
   // Newest first.
   std::vector<JobStatus> ListJobs() const;
+
+  // ---- Sampling ----
+  // Starts a job that decides where a function is evaluated next, and returns at once.
+  Job StartSampling(const SamplingSpec& spec, const std::string& request_id = {}) const;
+  Sampling GetSampling(const std::string& job) const;
+  // Up to `count` points of a job with ids > `after_point`, in order.
+  std::vector<SamplingPoint> ListSamplingPoints(
+      const std::string& job, std::int64_t after_point = 0,
+      std::int64_t count = std::numeric_limits<std::int64_t>::max()) const;
+  // Points for a worker to hold in all; those that it holds already come first.
+  AskReply Ask(const std::string& job, const std::string& worker, int count = 1) const;
+  // What came of points: the columns of `results` are those of `points`, in that order. Repeating a
+  // call is harmless.
+  TellReply Tell(const std::string& job, const std::string& worker,
+                 const std::vector<std::int64_t>& points, const Samples& results,
+                 const std::vector<SamplingFailure>& failures = {}) const;
+  // Renews the leases of a worker.
+  HeartbeatReply Heartbeat(const std::string& job, const std::string& worker) const;
+  // Hands out no more points until it is resumed.
+  Sampling PauseSampling(const std::string& job) const;
+  Sampling ResumeSampling(const std::string& job) const;
+  // Ends the job as succeeded, with a model of all that was told.
+  Sampling StopSampling(const std::string& job) const;
 
   // ---- Models ----
   Model GetModel(const std::string& model) const;

@@ -108,7 +108,35 @@ inline bool IsTerminal(JobState state) {
          state == JobState::kCancelled;
 }
 
-enum class JobKind { kUnknown, kTrain, kPrune };
+enum class JobKind { kUnknown, kTrain, kPrune, kSample };
+
+// How many points of a sampling job are in which state.
+struct SamplingCounts {
+  std::int64_t queued = 0;
+  std::int64_t leased = 0;      // With a worker.
+  std::int64_t done = 0;        // Evaluated.
+  std::int64_t infeasible = 0;  // The function has no value there.
+  std::int64_t failed = 0;      // Given up.
+
+  bool operator==(const SamplingCounts&) const = default;
+};
+
+// A model version of a sampling job and what was known when it was made.
+struct SamplingRound {
+  int number = 0;  // From 1.
+  std::int64_t evaluations = 0;
+  std::string model_version;
+  double value_error = 0;     // Relative to the standard deviation; NaN where unknown.
+  double gradient_error = 0;  // Relative to the root mean square; NaN where unknown.
+  double cost = 0;
+  Time time;
+};
+
+struct SamplingProgress {
+  SamplingCounts counts;
+  double cost = 0;
+  std::optional<SamplingRound> round;  // The latest.
+};
 
 struct JobStatus {
   std::string name;  // "jobs/{id}"
@@ -124,6 +152,7 @@ struct JobStatus {
   std::string source_model;  // With kPrune, the version that is pruned.
   std::string model;         // With kSucceeded "models/{id}/versions/{n}", else "models/{id}".
   TrainingProgress progress;
+  std::optional<SamplingProgress> sampling;  // Of sampling jobs.
   Time create_time;
   Time start_time;
   Time end_time;
@@ -134,6 +163,7 @@ struct JobEvent {
   Time time;
   JobState state = JobState::kUnknown;
   std::optional<TrainingProgress> progress;
+  std::optional<SamplingProgress> sampling;  // Of sampling jobs.
 };
 
 // ---- Models ---------------------------------------------------------------------------------

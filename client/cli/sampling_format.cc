@@ -1,0 +1,331 @@
+#include "client/cli/sampling_format.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "client/cli/format.h"
+
+namespace sobolev::cli {
+namespace {
+
+using client::SamplingPointState;
+using Rows = std::vector<std::vector<std::string>>;
+
+constexpr std::size_t kMaxReasons = 5;
+constexpr std::size_t kMaxReasonLength = 100;
+
+std::string Error(double error) { return std::isnan(error) ? "unknown" : FormatPercent(error); }
+
+Json ToJson(const client::SamplingCounts& counts) {
+  return {{"queued", counts.queued},
+          {"leased", counts.leased},
+          {"done", counts.done},
+          {"infeasible", counts.infeasible},
+          {"failed", counts.failed}};
+}
+
+Json ToJson(const client::SamplingRound& round) {
+  return {{"number", round.number},
+          {"evaluations", round.evaluations},
+          {"model_version", round.model_version},
+          {"value_error", NumberToJson(round.value_error)},
+          {"gradient_error", NumberToJson(round.gradient_error)},
+          {"cost", round.cost},
+          {"time", FormatTime(round.time)}};
+}
+
+Json ToJson(const client::StopRule& rule) {
+  Json json = Json::object();
+  if (rule.evaluations) json["evaluations"] = *rule.evaluations;
+  if (rule.cost) json["cost"] = *rule.cost;
+  if (rule.value_error) json["value_error"] = *rule.value_error;
+  if (rule.gradient_error) json["gradient_error"] = *rule.gradient_error;
+  if (rule.seconds) json["seconds"] = *rule.seconds;
+  if (rule.stale_rounds) json["stale_rounds"] = *rule.stale_rounds;
+  return json;
+}
+
+Json ToJson(const client::SamplingSpec& spec) {
+  Json domain = Json::array();
+  for (const client::Range& range : spec.domain) {
+    domain.push_back({{"min", range.min}, {"max", range.max}});
+  }
+  Json rules = Json::array();
+  for (const client::StopRule& rule : spec.stop_rules) rules.push_back(ToJson(rule));
+  Json json = {{"dataset", spec.dataset}, {"model_id", spec.model}};
+  if (!spec.program.empty()) json["program"] = spec.program;
+  json["domain"] = std::move(domain);
+  json["strategy"] = Name(spec.strategy.value_or(client::SamplingStrategy::kAdaptive));
+  const auto add = [&](const char* name, const auto& value) {
+    if (value) json[name] = *value;
+  };
+  add("initial_points", spec.initial_points);
+  add("round_fraction", spec.round_fraction);
+  add("jacobian", spec.jacobian);
+  add("value_cost", spec.value_cost);
+  add("jacobian_cost", spec.jacobian_cost);
+  json["stop_rules"] = std::move(rules);
+  add("lease_seconds", spec.lease_seconds);
+  add("max_attempts", spec.max_attempts);
+  add("seed", spec.seed);
+  return json;
+}
+
+// Empty while the job goes on.
+std::string DescribeStop(const client::Sampling& sampling) {
+  const auto rule = static_cast<std::size_t>(sampling.stop_rule);
+  if (sampling.stop == client::SamplingStop::kStopped) return "stopped";
+  if (sampling.stop == client::SamplingStop::kRule && rule < sampling.spec.stop_rules.size()) {
+    return Describe(sampling.spec.stop_rules[rule]);
+  }
+  return "";
+}
+
+// What came of the points that were placed for one reason.
+struct Spending {
+  std::int64_t points = 0;
+  std::int64_t attempts = 0;
+  std::int64_t done = 0;
+  std::int64_t infeasible = 0;
+  std::int64_t failed = 0;
+
+  void Add(const client::SamplingPoint& point) {
+    ++points;
+    attempts += point.attempt;
+    done += point.state == SamplingPointState::kDone ? 1 : 0;
+    infeasible += point.state == SamplingPointState::kInfeasible ? 1 : 0;
+    failed += point.state == SamplingPointState::kFailed ? 1 : 0;
+  }
+};
+
+}  // namespace
+
+std::string_view Name(client::SamplingStrategy strategy) {
+  return strategy == client::SamplingStrategy::kAdaptive ? "adaptive" : "space-filling";
+}
+
+std::string_view Name(client::SamplingPhase phase) {
+  switch (phase) {
+    case client::SamplingPhase::kUnknown:
+      return "unknown";
+    case client::SamplingPhase::kSampling:
+      return "sampling";
+    case client::SamplingPhase::kPaused:
+      return "paused";
+    case client::SamplingPhase::kEnded:
+      return "ended";
+  }
+  return "unknown";
+}
+
+std::string_view Name(client::SamplingPointState state) {
+  switch (state) {
+    case SamplingPointState::kUnknown:
+      return "unknown";
+    case SamplingPointState::kQueued:
+      return "queued";
+    case SamplingPointState::kLeased:
+      return "leased";
+    case SamplingPointState::kDone:
+      return "done";
+    case SamplingPointState::kInfeasible:
+      return "infeasible";
+    case SamplingPointState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+std::string_view Name(client::TellOutcome outcome) {
+  switch (outcome) {
+    case client::TellOutcome::kUnknown:
+      return "unknown";
+    case client::TellOutcome::kTaken:
+      return "taken";
+    case client::TellOutcome::kKnown:
+      return "known";
+    case client::TellOutcome::kLate:
+      return "late";
+    case client::TellOutcome::kRetry:
+      return "retry";
+  }
+  return "unknown";
+}
+
+Json ToJson(const client::SamplingProgress& progress) {
+  Json json = {{"counts", ToJson(progress.counts)}, {"cost", progress.cost}};
+  if (progress.round) json["round"] = ToJson(*progress.round);
+  return json;
+}
+
+Json ToJson(const client::Sampling& sampling) {
+  Json rounds = Json::array();
+  for (const client::SamplingRound& round : sampling.rounds) rounds.push_back(ToJson(round));
+  Json json = {{"job", sampling.job},           {"spec", ToJson(sampling.spec)},
+               {"phase", Name(sampling.phase)}, {"counts", ToJson(sampling.counts)},
+               {"cost", sampling.cost},         {"rounds", std::move(rounds)}};
+  if (sampling.stop == client::SamplingStop::kStopped) json["stop_reason"] = "stopped";
+  if (sampling.stop == client::SamplingStop::kRule) {
+    json["stop_reason"] = "rule";
+    json["stop_rule"] = sampling.stop_rule;
+  }
+  return json;
+}
+
+Json ToJson(const client::SamplingPoint& point, const client::Schema& schema) {
+  const auto named = [](const client::Vector& values,
+                        const std::vector<client::Variable>& variables) {
+    Json json = Json::object();
+    for (client::Index i = 0; i < values.size(); ++i) {
+      json[variables[static_cast<std::size_t>(i)].name] = NumberToJson(values[i]);
+    }
+    return json;
+  };
+  Json json = {{"point", point.id},
+               {"state", Name(point.state)},
+               {"round", point.round},
+               {"space_filling", point.space_filling},
+               {"worker", point.worker},
+               {"attempt", point.attempt},
+               {"inputs", named(point.x, schema.inputs)}};
+  if (point.y.size() > 0) json["outputs"] = named(point.y, schema.outputs);
+  if (!point.reason.empty()) json["reason"] = point.reason;
+  return json;
+}
+
+std::string Describe(const client::StopRule& rule) {
+  std::vector<std::string> parts;
+  if (rule.evaluations) parts.push_back("evaluations >= " + std::to_string(*rule.evaluations));
+  if (rule.cost) parts.push_back("cost >= " + FormatShort(*rule.cost));
+  if (rule.value_error) parts.push_back("value error <= " + FormatPercent(*rule.value_error));
+  if (rule.gradient_error) {
+    parts.push_back("gradient error <= " + FormatPercent(*rule.gradient_error));
+  }
+  if (rule.seconds) parts.push_back("seconds >= " + FormatShort(*rule.seconds));
+  if (rule.stale_rounds) {
+    parts.push_back("rounds without a gain >= " + std::to_string(*rule.stale_rounds));
+  }
+  return Join(parts, " and ");
+}
+
+std::string DescribeWaiting(const client::SamplingCounts& counts) {
+  return std::to_string(counts.queued) + " queued, " + std::to_string(counts.leased) + " leased, " +
+         std::to_string(counts.infeasible) + " infeasible, " + std::to_string(counts.failed) +
+         " failed";
+}
+
+std::string Describe(const client::SamplingProgress& progress) {
+  std::string text =
+      std::to_string(progress.counts.done) + " evaluated, " + DescribeWaiting(progress.counts);
+  if (progress.round) {
+    text.append("; round ")
+        .append(std::to_string(progress.round->number))
+        .append(": value error ")
+        .append(Error(progress.round->value_error))
+        .append(", gradient error ")
+        .append(Error(progress.round->gradient_error));
+  }
+  return text;
+}
+
+void PrintSampling(std::ostream& out, const client::Sampling& sampling) {
+  std::vector<std::pair<std::string, std::string>> fields = {
+      {"job", sampling.job},
+      {"phase", std::string(Name(sampling.phase))},
+      {"dataset", sampling.spec.dataset},
+      {"model", "models/" + sampling.spec.model}};
+  if (!sampling.spec.program.empty()) fields.emplace_back("program", sampling.spec.program);
+  fields.emplace_back("evaluated", std::to_string(sampling.counts.done));
+  fields.emplace_back("other points", DescribeWaiting(sampling.counts));
+  fields.emplace_back("cost", FormatShort(sampling.cost));
+  for (const client::StopRule& rule : sampling.spec.stop_rules) {
+    fields.emplace_back("stops when", Describe(rule));
+  }
+  if (!sampling.rounds.empty()) {
+    const client::SamplingRound& round = sampling.rounds.back();
+    fields.emplace_back("rounds", std::to_string(round.number));
+    fields.emplace_back("value error", Error(round.value_error));
+    fields.emplace_back("gradient error", Error(round.gradient_error));
+    fields.emplace_back("newest version", round.model_version);
+  }
+  if (const std::string stop = DescribeStop(sampling); !stop.empty()) {
+    fields.emplace_back("ended because", stop);
+  }
+  PrintFields(out, fields);
+}
+
+void PrintRounds(std::ostream& out, const client::Sampling& sampling) {
+  Rows rows = {{"round", "evaluations", "cost", "value error", "gradient error", "model version"}};
+  rows.reserve(sampling.rounds.size() + 1);
+  for (const client::SamplingRound& round : sampling.rounds) {
+    rows.push_back({std::to_string(round.number), std::to_string(round.evaluations),
+                    FormatShort(round.cost), Error(round.value_error), Error(round.gradient_error),
+                    round.model_version});
+  }
+  PrintTable(out, rows);
+}
+
+void PrintPoints(std::ostream& out, const std::vector<client::SamplingPoint>& points,
+                 const client::Schema& schema) {
+  std::vector<std::string> header = {"point", "state", "round", "placed", "attempt", "worker"};
+  const std::vector<std::string> inputs = Names(schema.inputs);
+  const std::vector<std::string> outputs = Names(schema.outputs);
+  header.insert(header.end(), inputs.begin(), inputs.end());
+  header.insert(header.end(), outputs.begin(), outputs.end());
+  header.emplace_back("reason");
+  Rows rows = {header};
+  rows.reserve(points.size() + 1);
+  for (const client::SamplingPoint& point : points) {
+    std::vector<std::string>& row = rows.emplace_back(std::vector<std::string>{
+        std::to_string(point.id), std::string(Name(point.state)), std::to_string(point.round),
+        point.space_filling ? "evenly" : "by model", std::to_string(point.attempt),
+        point.worker.empty() ? "-" : point.worker});
+    for (const double x : point.x) row.push_back(FormatShort(x));
+    for (const double y : point.y) row.push_back(FormatShort(y));
+    row.resize(header.size() - 1, "-");
+    std::string reason = point.reason.empty() ? "-" : point.reason;
+    std::ranges::replace(reason, '\n', ' ');
+    row.push_back(std::move(reason));
+  }
+  PrintTable(out, rows);
+}
+
+void PrintSpending(std::ostream& out, const std::vector<client::SamplingPoint>& points) {
+  // In order of place in the table.
+  constexpr std::array kPlaces = {"before the first model", "evenly, later", "where models differ"};
+  std::array<Spending, kPlaces.size()> spent{};
+  std::map<std::string, int> reasons;
+  for (const client::SamplingPoint& point : points) {
+    spent[point.round == 0 ? 0 : point.space_filling ? 1 : 2].Add(point);
+    if (!point.reason.empty()) ++reasons[point.reason];
+  }
+  Rows rows = {{"placed", "points", "attempts", "evaluated", "infeasible", "failed"}};
+  for (std::size_t place = 0; place < kPlaces.size(); ++place) {
+    const Spending& sum = spent[place];
+    rows.push_back({kPlaces[place], std::to_string(sum.points), std::to_string(sum.attempts),
+                    std::to_string(sum.done), std::to_string(sum.infeasible),
+                    std::to_string(sum.failed)});
+  }
+  PrintTable(out, rows);
+  if (reasons.empty()) return;
+  std::vector<std::pair<int, std::string>> frequent;
+  frequent.reserve(reasons.size());
+  for (const auto& [reason, count] : reasons) frequent.emplace_back(-count, reason);
+  std::ranges::sort(frequent);
+  frequent.resize(std::min(frequent.size(), kMaxReasons));
+  Rows table = {{"points", "reason, the most frequent first"}};
+  for (const auto& [count, reason] : frequent) {
+    std::string shown = reason.substr(0, kMaxReasonLength);
+    std::ranges::replace(shown, '\n', ' ');
+    table.push_back({std::to_string(-count), std::move(shown)});
+  }
+  out << '\n';
+  PrintTable(out, table);
+}
+
+}  // namespace sobolev::cli

@@ -1,0 +1,48 @@
+// Sampling jobs and their points, as text and JSON.
+
+#ifndef SOBOLEV_CLIENT_CLI_SAMPLING_FORMAT_H_
+#define SOBOLEV_CLIENT_CLI_SAMPLING_FORMAT_H_
+
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sobolev/sampling.h>
+
+#include "client/cli/json_format.h"
+
+namespace sobolev::cli {
+
+// "space-filling", "paused", "infeasible" and so on.
+std::string_view Name(client::SamplingStrategy strategy);
+std::string_view Name(client::SamplingPhase phase);
+std::string_view Name(client::SamplingPointState state);
+std::string_view Name(client::TellOutcome outcome);
+
+Json ToJson(const client::SamplingProgress& progress);
+Json ToJson(const client::Sampling& sampling);
+// With the names of inputs and outputs.
+Json ToJson(const client::SamplingPoint& point, const client::Schema& schema);
+
+// "evaluations >= 100 and value error <= 0.1%".
+std::string Describe(const client::StopRule& rule);
+// "2 queued, 4 leased, 1 infeasible, 0 failed".
+std::string DescribeWaiting(const client::SamplingCounts& counts);
+// "40 evaluated, 2 queued, 4 leased, 1 infeasible, 0 failed; round 3: value error 1.2%, gradient
+// error 3%".
+std::string Describe(const client::SamplingProgress& progress);
+
+// Where a job stands.
+void PrintSampling(std::ostream& out, const client::Sampling& sampling);
+// A line for each round.
+void PrintRounds(std::ostream& out, const client::Sampling& sampling);
+// A line for each point.
+void PrintPoints(std::ostream& out, const std::vector<client::SamplingPoint>& points,
+                 const client::Schema& schema);
+// How many points were placed for which reason, what came of them, and the reasons of failures.
+void PrintSpending(std::ostream& out, const std::vector<client::SamplingPoint>& points);
+
+}  // namespace sobolev::cli
+
+#endif  // SOBOLEV_CLIENT_CLI_SAMPLING_FORMAT_H_

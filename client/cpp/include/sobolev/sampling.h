@@ -1,0 +1,124 @@
+// Adaptive sampling: jobs that decide where an expensive function F is evaluated next, workers that
+// ask for points and tell what F is there.
+
+#ifndef SOBOLEV_SAMPLING_H_
+#define SOBOLEV_SAMPLING_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sobolev/types.h>
+
+namespace sobolev::client {
+
+enum class SamplingStrategy {
+  kAdaptive,     // Where surrogates disagree, with a share that fills the space.
+  kSpaceFilling  // Evenly over the domain.
+};
+
+// Holds when all that is set holds; at least one is.
+struct StopRule {
+  std::optional<std::int64_t> evaluations = {};
+  std::optional<double> cost = {};
+  std::optional<double> value_error = {};     // Relative to the standard deviation.
+  std::optional<double> gradient_error = {};  // Relative to the root mean square.
+  std::optional<double> seconds = {};         // Since the start.
+  std::optional<int> stale_rounds = {};       // That did not lower the best error by a tenth.
+};
+
+// What to sample, how, and until when; unset fields get the server's defaults
+// (sobolev/v1/sampling.proto).
+struct SamplingSpec {
+  std::string dataset;             // Gets the results; its schema names inputs and outputs.
+  std::string model = {};          // Id of the model that gets the versions; empty: chosen.
+  std::string program = {};        // The server evaluates this one itself; empty: workers do.
+  std::vector<Range> domain = {};  // One for each input; empty: the bounds of the schema.
+  std::optional<SamplingStrategy> strategy = {};
+  std::optional<int> initial_points = {};     // Spread evenly before the first model.
+  std::optional<double> round_fraction = {};  // Of a round, of the points evaluated before.
+  std::optional<bool> jacobian = {};          // Whether workers are to tell it.
+  std::optional<double> value_cost = {};      // Of an evaluation,
+  std::optional<double> jacobian_cost = {};   // and of its Jacobian on top.
+  std::vector<StopRule> stop_rules = {};      // The first that holds ends the job.
+  std::optional<TrainingSpec> training = {};  // Not in what the server tells of a job.
+  std::optional<double> lease_seconds = {};   // Without a sign of life of the worker.
+  std::optional<int> max_attempts = {};       // Then a point is given up.
+  std::optional<std::uint64_t> seed = {};
+};
+
+enum class SamplingPhase { kUnknown, kSampling, kPaused, kEnded };
+
+enum class SamplingStop {
+  kNone,
+  kRule,    // Of the spec, see Sampling::stop_rule.
+  kStopped  // StopSampling was called.
+};
+
+// The state of a sampling job.
+struct Sampling {
+  std::string job;    // "jobs/{id}"
+  SamplingSpec spec;  // With the defaults filled in.
+  SamplingPhase phase = SamplingPhase::kUnknown;
+  SamplingCounts counts;
+  double cost = 0;
+  std::vector<SamplingRound> rounds;
+  SamplingStop stop = SamplingStop::kNone;
+  int stop_rule = 0;  // With kRule: its place in the spec.
+};
+
+enum class SamplingPointState { kUnknown, kQueued, kLeased, kDone, kInfeasible, kFailed };
+
+// A place where F is or was to be evaluated.
+struct SamplingPoint {
+  std::int64_t id = 0;  // Within the job, from 1.
+  Vector x;             // n
+  SamplingPointState state = SamplingPointState::kUnknown;
+  bool space_filling = false;  // Placed to fill the space, whatever the models say.
+  int round = 0;               // Whose model chose it; 0: before the first.
+  std::string worker;          // That has it or had it last.
+  int attempt = 0;             // How often it was handed out.
+  Time lease_expire_time;
+  std::string reason;  // Of the last failure.
+  Vector y;            // m once it is done, NaN where missing.
+};
+
+// What a worker holds after it asked.
+struct AskReply {
+  std::vector<SamplingPoint> points;
+  bool jacobian = false;           // Whether it is wanted.
+  double retry_after_seconds = 0;  // When there are fewer points than asked for.
+  bool finished = false;           // The job has ended: there will be no more points.
+  double heartbeat_seconds = 0;    // Send a heartbeat at least this often.
+};
+
+// A point without a result.
+struct SamplingFailure {
+  std::int64_t point = 0;
+  bool infeasible = false;  // F has no value there: nobody tries again.
+  std::string reason = {};  // At most 1024 bytes.
+  int attempt = 0;          // That failed, as Ask told it; 0: the latest.
+};
+
+enum class TellOutcome {
+  kUnknown,
+  kTaken,
+  kKnown,  // The same was told before.
+  kLate,   // Something else was told before; that stays.
+  kRetry   // Goes back to the queue.
+};
+
+struct TellReply {
+  std::vector<TellOutcome> outcomes;  // Of the results, then of the failures.
+  bool finished = false;              // The job has ended.
+};
+
+struct HeartbeatReply {
+  std::vector<std::int64_t> points;  // That the worker holds; others are to be given up.
+  bool finished = false;
+};
+
+}  // namespace sobolev::client
+
+#endif  // SOBOLEV_SAMPLING_H_

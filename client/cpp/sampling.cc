@@ -1,0 +1,335 @@
+#include "client/cpp/sampling.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+
+#include <google/protobuf/repeated_field.h>
+#include <sobolev/client.h>
+#include <sobolev/sampling.h>
+
+#include "client/cpp/connection.h"
+#include "client/cpp/convert.h"
+#include "client/cpp/sample_parts.h"
+#include "client/cpp/training.h"
+#include "proto/sobolev/v1/sampling.pb.h"
+
+namespace sobolev::client {
+namespace {
+
+using SamplingStub = v1::SamplingService::Stub;
+
+constexpr int kPageSize = 10000;
+
+v1::StopRule ToProto(const StopRule& rule) {
+  v1::StopRule proto;
+  if (rule.evaluations) proto.set_evaluations(*rule.evaluations);
+  if (rule.cost) proto.set_cost(*rule.cost);
+  if (rule.value_error) proto.set_value_error(*rule.value_error);
+  if (rule.gradient_error) proto.set_gradient_error(*rule.gradient_error);
+  if (rule.seconds) proto.set_seconds(*rule.seconds);
+  if (rule.stale_rounds) proto.set_stale_rounds(*rule.stale_rounds);
+  return proto;
+}
+
+StopRule FromProto(const v1::StopRule& proto) {
+  StopRule rule;
+  if (proto.has_evaluations()) rule.evaluations = proto.evaluations();
+  if (proto.has_cost()) rule.cost = proto.cost();
+  if (proto.has_value_error()) rule.value_error = proto.value_error();
+  if (proto.has_gradient_error()) rule.gradient_error = proto.gradient_error();
+  if (proto.has_seconds()) rule.seconds = proto.seconds();
+  if (proto.has_stale_rounds()) rule.stale_rounds = proto.stale_rounds();
+  return rule;
+}
+
+v1::SamplingSpec ToProto(const SamplingSpec& spec) {
+  v1::SamplingSpec proto;
+  proto.set_dataset(ResourceName("datasets", spec.dataset));
+  proto.set_model_id(spec.model);
+  if (!spec.program.empty()) proto.set_program(ResourceName("programs", spec.program));
+  for (const Range& range : spec.domain) {
+    v1::Range& added = *proto.add_domain();
+    added.set_min(range.min);
+    added.set_max(range.max);
+  }
+  if (spec.strategy) {
+    proto.set_strategy(*spec.strategy == SamplingStrategy::kAdaptive
+                           ? v1::SamplingSpec::STRATEGY_ADAPTIVE
+                           : v1::SamplingSpec::STRATEGY_SPACE_FILLING);
+  }
+  if (spec.initial_points) proto.set_initial_points(*spec.initial_points);
+  if (spec.round_fraction) proto.set_round_fraction(*spec.round_fraction);
+  if (spec.jacobian) proto.set_jacobian(*spec.jacobian);
+  if (spec.value_cost) proto.set_value_cost(*spec.value_cost);
+  if (spec.jacobian_cost) proto.set_jacobian_cost(*spec.jacobian_cost);
+  for (const StopRule& rule : spec.stop_rules) *proto.add_stop_rules() = ToProto(rule);
+  if (spec.training) *proto.mutable_training() = client::ToProto(*spec.training);
+  if (spec.lease_seconds) proto.set_lease_seconds(*spec.lease_seconds);
+  if (spec.max_attempts) proto.set_max_attempts(*spec.max_attempts);
+  if (spec.seed) proto.set_seed(*spec.seed);
+  return proto;
+}
+
+SamplingSpec FromProto(const v1::SamplingSpec& proto) {
+  SamplingSpec spec{.dataset = proto.dataset(),
+                    .model = proto.model_id(),
+                    .program = proto.program(),
+                    .domain = {},
+                    .strategy = proto.strategy() == v1::SamplingSpec::STRATEGY_SPACE_FILLING
+                                    ? SamplingStrategy::kSpaceFilling
+                                    : SamplingStrategy::kAdaptive,
+                    .initial_points = proto.initial_points(),
+                    .round_fraction = proto.round_fraction(),
+                    .jacobian = proto.jacobian(),
+                    .value_cost = proto.value_cost(),
+                    .jacobian_cost = proto.jacobian_cost(),
+                    .stop_rules = {},
+                    .training = {},
+                    .lease_seconds = proto.lease_seconds(),
+                    .max_attempts = proto.max_attempts(),
+                    .seed = proto.seed()};
+  spec.domain.reserve(static_cast<std::size_t>(proto.domain_size()));
+  for (const v1::Range& range : proto.domain()) spec.domain.push_back({range.min(), range.max()});
+  for (const v1::StopRule& rule : proto.stop_rules()) spec.stop_rules.push_back(FromProto(rule));
+  return spec;
+}
+
+SamplingCounts FromProto(const v1::SamplingCounts& proto) {
+  return {.queued = proto.queued(),
+          .leased = proto.leased(),
+          .done = proto.done(),
+          .infeasible = proto.infeasible(),
+          .failed = proto.failed()};
+}
+
+SamplingRound FromProto(const v1::SamplingRound& proto) {
+  return {.number = proto.number(),
+          .evaluations = proto.evaluations(),
+          .model_version = proto.model_version(),
+          .value_error = proto.value_error(),
+          .gradient_error = proto.gradient_error(),
+          .cost = proto.cost(),
+          .time = client::FromProto(proto.time())};
+}
+
+SamplingPhase FromProto(v1::Sampling::Phase phase) {
+  switch (phase) {
+    case v1::Sampling::PHASE_SAMPLING:
+      return SamplingPhase::kSampling;
+    case v1::Sampling::PHASE_PAUSED:
+      return SamplingPhase::kPaused;
+    case v1::Sampling::PHASE_ENDED:
+      return SamplingPhase::kEnded;
+    default:
+      return SamplingPhase::kUnknown;
+  }
+}
+
+SamplingStop FromProto(v1::Sampling::StopReason reason) {
+  switch (reason) {
+    case v1::Sampling::STOP_REASON_RULE:
+      return SamplingStop::kRule;
+    case v1::Sampling::STOP_REASON_STOPPED:
+      return SamplingStop::kStopped;
+    default:
+      return SamplingStop::kNone;
+  }
+}
+
+Sampling FromProto(const v1::Sampling& proto) {
+  Sampling sampling{.job = proto.job(),
+                    .spec = FromProto(proto.spec()),
+                    .phase = FromProto(proto.phase()),
+                    .counts = FromProto(proto.counts()),
+                    .cost = proto.cost(),
+                    .rounds = {},
+                    .stop = FromProto(proto.stop_reason()),
+                    .stop_rule = proto.stop_rule()};
+  for (const v1::SamplingRound& round : proto.rounds()) sampling.rounds.push_back(FromProto(round));
+  return sampling;
+}
+
+SamplingPointState FromProto(v1::SamplingPoint::State state) {
+  switch (state) {
+    case v1::SamplingPoint::STATE_QUEUED:
+      return SamplingPointState::kQueued;
+    case v1::SamplingPoint::STATE_LEASED:
+      return SamplingPointState::kLeased;
+    case v1::SamplingPoint::STATE_DONE:
+      return SamplingPointState::kDone;
+    case v1::SamplingPoint::STATE_INFEASIBLE:
+      return SamplingPointState::kInfeasible;
+    case v1::SamplingPoint::STATE_FAILED:
+      return SamplingPointState::kFailed;
+    default:
+      return SamplingPointState::kUnknown;
+  }
+}
+
+Vector ToVector(const google::protobuf::RepeatedField<double>& numbers) {
+  return Eigen::Map<const Vector>(numbers.data(), numbers.size());
+}
+
+SamplingPoint FromProto(const v1::SamplingPoint& proto) {
+  SamplingPoint point{.id = proto.id(),
+                      .x = ToVector(proto.x()),
+                      .state = FromProto(proto.state()),
+                      .space_filling = proto.space_filling(),
+                      .round = proto.round(),
+                      .worker = proto.worker(),
+                      .attempt = proto.attempt(),
+                      .lease_expire_time = {},
+                      .reason = proto.reason(),
+                      .y = ToVector(proto.y())};
+  if (proto.has_lease_expire_time()) {
+    point.lease_expire_time = client::FromProto(proto.lease_expire_time());
+  }
+  return point;
+}
+
+TellOutcome FromProto(v1::TellResponse::Outcome outcome) {
+  switch (outcome) {
+    case v1::TellResponse::OUTCOME_TAKEN:
+      return TellOutcome::kTaken;
+    case v1::TellResponse::OUTCOME_KNOWN:
+      return TellOutcome::kKnown;
+    case v1::TellResponse::OUTCOME_LATE:
+      return TellOutcome::kLate;
+    case v1::TellResponse::OUTCOME_RETRY:
+      return TellOutcome::kRetry;
+    default:
+      return TellOutcome::kUnknown;
+  }
+}
+
+v1::SampleBlock ToBlock(const Samples& samples) {
+  SampleSizes sizes;
+  v1::SampleBlock block;
+  for (const SamplePart& part :
+       PartsOf(samples.X, samples.Y, samples.jacobian, samples.weight, samples, sizes)) {
+    AppendRows(part, 0, samples.X.cols(), block);
+    SetShape(part.shape, samples.X.cols(), block);
+  }
+  block.set_crc32c(Checksum(block));
+  return block;
+}
+
+}  // namespace
+
+SamplingProgress FromProto(const v1::SamplingProgress& proto) {
+  SamplingProgress progress{.counts = FromProto(proto.counts()), .cost = proto.cost(), .round = {}};
+  if (proto.has_round()) progress.round = FromProto(proto.round());
+  return progress;
+}
+
+Job Client::StartSampling(const SamplingSpec& spec, const std::string& request_id) const {
+  v1::StartSamplingRequest request;
+  *request.mutable_spec() = ToProto(spec);
+  // With a request id, a retry after a lost answer does not start a second job.
+  request.set_request_id(request_id.empty() ? RandomId() : request_id);
+  const v1::Job job =
+      connection_->Call(connection_->sampling(), &SamplingStub::StartSampling, request);
+  return Job(connection_, job.name());
+}
+
+Sampling Client::GetSampling(const std::string& job) const {
+  v1::GetSamplingRequest request;
+  request.set_name(ResourceName("jobs", job));
+  return FromProto(connection_->Call(connection_->sampling(), &SamplingStub::GetSampling, request));
+}
+
+std::vector<SamplingPoint> Client::ListSamplingPoints(const std::string& job,
+                                                      std::int64_t after_point,
+                                                      std::int64_t count) const {
+  v1::ListSamplingPointsRequest request;
+  request.set_name(ResourceName("jobs", job));
+  request.set_after_point(after_point);
+  std::vector<SamplingPoint> points;
+  for (bool more = count > 0; more;) {
+    const std::int64_t missing = count - static_cast<std::int64_t>(points.size());
+    request.set_page_size(static_cast<int>(std::min<std::int64_t>(missing, kPageSize)));
+    const v1::ListSamplingPointsResponse page =
+        connection_->Call(connection_->sampling(), &SamplingStub::ListSamplingPoints, request);
+    for (const v1::SamplingPoint& point : page.points()) points.push_back(FromProto(point));
+    if (!points.empty()) request.set_after_point(points.back().id);
+    more = missing > page.points_size() && page.points_size() == request.page_size();
+  }
+  return points;
+}
+
+AskReply Client::Ask(const std::string& job, const std::string& worker, int count) const {
+  v1::AskRequest request;
+  request.set_name(ResourceName("jobs", job));
+  request.set_worker(worker);
+  request.set_count(count);
+  const v1::AskResponse response =
+      connection_->Call(connection_->sampling(), &SamplingStub::Ask, request);
+  AskReply reply{.points = {},
+                 .jacobian = response.jacobian(),
+                 .retry_after_seconds = response.retry_after_seconds(),
+                 .finished = response.finished(),
+                 .heartbeat_seconds = response.heartbeat_seconds()};
+  for (const v1::SamplingPoint& point : response.points()) {
+    reply.points.push_back(FromProto(point));
+  }
+  return reply;
+}
+
+TellReply Client::Tell(const std::string& job, const std::string& worker,
+                       const std::vector<std::int64_t>& points, const Samples& results,
+                       const std::vector<SamplingFailure>& failures) const {
+  v1::TellRequest request;
+  request.set_name(ResourceName("jobs", job));
+  request.set_worker(worker);
+  request.mutable_points()->Assign(points.begin(), points.end());
+  if (!points.empty()) *request.mutable_block() = ToBlock(results);
+  for (const SamplingFailure& failure : failures) {
+    v1::TellRequest::Failure& added = *request.add_failures();
+    added.set_point(failure.point);
+    added.set_infeasible(failure.infeasible);
+    added.set_reason(failure.reason);
+    added.set_attempt(failure.attempt);
+  }
+  const v1::TellResponse response =
+      connection_->Call(connection_->sampling(), &SamplingStub::Tell, request);
+  TellReply reply{.outcomes = {}, .finished = response.finished()};
+  reply.outcomes.reserve(static_cast<std::size_t>(response.outcomes_size()));
+  for (const int outcome : response.outcomes()) {
+    reply.outcomes.push_back(FromProto(static_cast<v1::TellResponse::Outcome>(outcome)));
+  }
+  return reply;
+}
+
+HeartbeatReply Client::Heartbeat(const std::string& job, const std::string& worker) const {
+  v1::HeartbeatRequest request;
+  request.set_name(ResourceName("jobs", job));
+  request.set_worker(worker);
+  const v1::HeartbeatResponse response =
+      connection_->Call(connection_->sampling(), &SamplingStub::Heartbeat, request);
+  return {.points = {response.points().begin(), response.points().end()},
+          .finished = response.finished()};
+}
+
+Sampling Client::PauseSampling(const std::string& job) const {
+  v1::PauseSamplingRequest request;
+  request.set_name(ResourceName("jobs", job));
+  return FromProto(
+      connection_->Call(connection_->sampling(), &SamplingStub::PauseSampling, request));
+}
+
+Sampling Client::ResumeSampling(const std::string& job) const {
+  v1::ResumeSamplingRequest request;
+  request.set_name(ResourceName("jobs", job));
+  return FromProto(
+      connection_->Call(connection_->sampling(), &SamplingStub::ResumeSampling, request));
+}
+
+Sampling Client::StopSampling(const std::string& job) const {
+  v1::StopSamplingRequest request;
+  request.set_name(ResourceName("jobs", job));
+  return FromProto(
+      connection_->Call(connection_->sampling(), &SamplingStub::StopSampling, request));
+}
+
+}  // namespace sobolev::client
