@@ -74,7 +74,8 @@ std::vector<NewSamplingPoint> SamplingPlacer::Place(const std::vector<SamplingPo
     throw;
   }
   const bool is_even = options.strategy == sampling::Strategy::kSpaceFilling ||
-                       evidence.NumSamples() < sampling::LeastSamples(evidence.n());
+                       evidence.NumSamples() < sampling::LeastSamples(evidence.n()) ||
+                       (options.ensemble.empty() && evidence.n() > sampling::kMaxTaylorInputs);
   const Matrix X = domain_.ToUser(U);
   std::vector<NewSamplingPoint> placed;
   placed.reserve(static_cast<std::size_t>(X.cols()));
