@@ -50,7 +50,7 @@ struct Samples {
   }
 };
 
-TEST(SelectedSamplesTest, KeepsWhatIsByTheSelectedSamples) {
+TEST(SelectedSamplesTest, KeepsWhatIsByTheSelectedInputs) {
   const Samples samples;
   const SelectedSamples selected(samples.View(), {.inputs = {2, 0}}, kNoLimit);
   const SampleSet& view = selected.view();
