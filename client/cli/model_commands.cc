@@ -194,7 +194,8 @@ void PrintModelVersion(const client::ModelVersion& version) {
 }
 
 void AddModelCommands(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("model", "List, show, compose, plan, bound and delete models.");
+  CLI::App* group =
+      app.add_subcommand("model", "List, show, compose, plan, bound and delete models.");
   group->require_subcommand(1)->fallthrough();
   group->add_subcommand("list", "List all models with their newest version's errors.")
       ->fallthrough()
