@@ -48,9 +48,9 @@ struct BoundResult {
   BoundEnd end = BoundEnd::kBudget;
 };
 
-// Unbounded boxes are not cut. Polls `stop` before each box and each block of samples. Uses oneTBB's
-// current arena; the same bits whatever its size, unless it is cancelled. Throws as RequireBox, and Error(kInvalidArgument) naming "budget" unless
-// max_boxes >= 1.
+// Unbounded boxes are not cut. Polls `stop` before each box and each block of samples. Uses
+// oneTBB's current arena; the same bits whatever its size, unless it is cancelled. Throws as
+// RequireBox, and Error(kInvalidArgument) naming "budget" unless max_boxes >= 1.
 BoundResult Bound(const Encloser& encloser, const Box& box, const BoundOptions& options,
                   const std::stop_token& stop = {});
 

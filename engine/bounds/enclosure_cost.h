@@ -13,8 +13,8 @@ struct EnclosureCost {
   double numbers = 0;  // Kept at once.
 };
 
-// With derivatives, which are followed in any case to bound values. A double because it may be beyond any
-// integer.
+// With derivatives, which are followed in any case to bound values. A double because it may be
+// beyond any integer.
 EnclosureCost CostOfEnclosure(const Surrogate& surrogate);
 
 }  // namespace sobolev::bounds

@@ -42,8 +42,8 @@ class ReplyMessage {
 }  // namespace
 
 PredictionService::PredictionService(Store& store, ModelRegistry& models,
-                                     const Predictor& predictor, Metrics& metrics,
-                                     ThreadPool& pool, ThreadPool& analyses)
+                                     const Predictor& predictor, Metrics& metrics, ThreadPool& pool,
+                                     ThreadPool& analyses)
     : store_(store),
       models_(models),
       predictor_(predictor),
