@@ -61,12 +61,12 @@ void AddDesignOptions(CLI::App& app, const std::string& kind_option, DesignArgum
   app.add_option("--count", arguments.count,
                  "Number of points. Default: 1000, or all of a grid, factorial or file")
       ->check(CLI::Range(std::int64_t{1}, kMaxCount).description(""));
-  app.add_option(
-         kind_option, arguments.kind,
-         "Where the points lie: lhs (Latin hypercube, default), lhs-ese or lhs-maximin (the "
-         "same, spread out), sobol, halton, random, grid (with the ends of the ranges), "
-         "centred-grid, fractional (two-level factorial)")
-      ->transform(OneOf(Designs()));
+  std::string help =
+      "Where the points lie: lhs (Latin hypercube), lhs-ese or lhs-maximin (the same, spread out), "
+      "sobol, halton, random, grid (with the ends of the ranges), centred-grid, fractional "
+      "(two-level factorial). Default: ";
+  help += Name(arguments.kind);
+  app.add_option(kind_option, arguments.kind, help)->transform(OneOf(Designs()));
   AddList(app, "--levels", arguments.levels, "K,...",
           "Of a grid: for each input that is not fixed, or one for all that are continuous");
   AddList(app, "--generators", arguments.generators, "D=ABC,...",

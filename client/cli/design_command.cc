@@ -106,6 +106,7 @@ void AddDesignCommand(CLI::App& app, Context& context) {
       "--inputs", arguments->inputs,
       "Instead of a file, NAME=LOWER:UPPER,... of inputs, with :log or :int behind a "
       "range, NAME=VALUE and NAME=LEVEL|LEVEL");
+  arguments->design.kind = sampling::DesignKind::kSobol;
   AddDesignOptions(*design, "--kind", arguments->design);
   design->add_option("--seed", arguments->seed, "The same seed gives the same points")
       ->check(IsUint64)

@@ -92,9 +92,9 @@ void RequireObject(const Json& value, const std::string& field,
   if (!value.is_object()) throw Refusal(field, "expected an object");
   for (const auto& [key, ignored] : value.items()) {
     if (std::ranges::find(keys, key) != keys.end()) continue;
-    std::string expected = "expected the keys";
-    for (const char* const known : keys) expected.append(" ").append(known);
-    throw Refusal(field, expected + ", got \"" + key + "\"");
+    std::string problem = "expected the keys";
+    for (const char* const known : keys) problem.append(" ").append(known);
+    throw Refusal(field, problem.append(", got \"").append(key).append("\""));
   }
 }
 
@@ -124,6 +124,7 @@ T WordOf(const Json& value, const std::string& field, const std::map<std::string
   const std::string word = TextOf(value, field);
   if (const auto found = words.find(word); found != words.end()) return found->second;
   std::vector<std::string> known;
+  known.reserve(words.size());
   for (const auto& [name, meaning] : words) known.push_back(name);
   throw Refusal(field, "expected " + Join(known, ", ") + ", got \"" + word + "\"");
 }
@@ -218,7 +219,8 @@ sampling::LinearConstraint ParseLinear(const Json& json, const std::string& fiel
       .coefficients = client::Vector::Zero(static_cast<Index>(inputs.size())),
       .bound = NumberOf(json["bound"], field + ".bound")};
   for (const auto& [name, value] : json["coefficients"].items()) {
-    const std::string key = field + ".coefficients." + name;
+    std::string key = field;
+    key.append(".coefficients.").append(name);
     const auto input = std::ranges::find(inputs, name, &Input::name);
     if (input == inputs.end()) throw Refusal(key, "there is no such input");
     constraint.coefficients(input - inputs.begin()) = NumberOf(value, key);

@@ -49,8 +49,8 @@ void SurrogateEncloser::Evaluate(const Matrix& X, Matrix* Y, Matrix* J) const {
 }
 
 Enclosure CentredEncloser::EncloseBox(const Box& box, bool jacobian) const {
-  Enclosure enclosure = EncloseNaturally(box, jacobian);
-  if (!jacobian || !IsSmooth() || !box.IsFinite() || box.lo == box.hi) return enclosure;
+  if (!IsSmooth() || !box.IsFinite() || box.lo == box.hi) return EncloseNaturally(box, jacobian);
+  Enclosure enclosure = EncloseNaturally(box, true);
   const Vector centre = box.Centre();
   const Enclosure at_centre = EncloseNaturally({centre, centre}, false);
   const IntervalVector offset =
@@ -63,6 +63,10 @@ Enclosure CentredEncloser::EncloseBox(const Box& box, bool jacobian) const {
     // An unknown derivative makes y empty, which says nothing.
     if (y.lo() > enclosure.y_lo(i)) enclosure.y_lo(i) = y.lo();
     if (y.hi() < enclosure.y_hi(i)) enclosure.y_hi(i) = y.hi();
+  }
+  if (!jacobian) {
+    enclosure.J_lo.resize(0, 0);
+    enclosure.J_hi.resize(0, 0);
   }
   return enclosure;
 }

@@ -13,7 +13,7 @@ struct EnclosureCost {
   double numbers = 0;  // Kept at once.
 };
 
-// With derivatives, which networks follow in any case. A double because it may be beyond any
+// With derivatives, which are followed in any case to bound values. A double because it may be beyond any
 // integer.
 EnclosureCost CostOfEnclosure(const Surrogate& surrogate);
 

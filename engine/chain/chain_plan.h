@@ -39,8 +39,8 @@ struct ChainPlan {
   Cost cost;  // The sum over the steps.
 };
 
-// What a multiply-add costs in steps of each kind, from 1 to kMaxWeight, if not the same in all: an
-// element of a product of matrices is cheaper than an edge of a tape. Whole numbers, so that plans
+// What a multiply-add costs in steps of each kind, from 1 to kMaxWeight, where it is not the same in
+// all: sweeps and products are different loops, at different speeds. Whole numbers, so that plans
 // are exact; only their ratios matter to plans.
 struct ChainWeights {
   std::uint64_t tangent = 1;

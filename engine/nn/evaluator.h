@@ -65,6 +65,7 @@ struct Evaluation {
   const std::optional<Directions>& adjoints;
   const PredictionBuffers& out;
   JacobianPlan jacobian;
+  bool streams_J;  // J is larger than caches, and at a waist written past them.
   const std::stop_token& stop;
 
   bool HasDerivatives() const {

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <cstdint>
 #include <utility>
+
+#include <emmintrin.h>
 
 #include "engine/base/matrix.h"
 #include "engine/base/stop.h"
@@ -10,6 +13,15 @@
 namespace sobolev::nn {
 
 namespace {
+
+// Elements of a store that goes past the caches, which every x86-64 processor has.
+constexpr Index kStreamed = 2;
+
+// Without reading the cache lines of `to` first, as other stores do. Aligned to a store, and whole
+// stores; other threads may read it after an _mm_sfence.
+void StreamCopy(const double* from, Index count, double* to) {
+  for (Index k = 0; k < count; k += kStreamed) _mm_stream_pd(to + k, _mm_loadu_pd(from + k));
+}
 
 // One chunk: [feature][lane] arrays in the workspace.
 class ChunkSweep {
@@ -165,6 +177,10 @@ class ChunkSweep {
     double* const columns = waist_columns_ + m * waist * kernels_.lanes;  // Point by point.
     double* const rows_of_j = columns + m * waist * kernels_.lanes;
     kernels_.scatter(waist_columns_, m * waist, count_, columns, m * waist);
+    // Rows in parts of stores would meet in cache lines that are written both ways.
+    const bool streams =
+        evaluation_.streams_J && n % kStreamed == 0 &&
+        reinterpret_cast<std::uintptr_t>(evaluation_.out.J) % (kStreamed * sizeof(double)) == 0;
     for (Index lane = 0; lane < count_; ++lane) {
       double* const J = evaluation_.out.J + (first_ + lane) * m * n;
       for (Index i = 0; i < m; i += kMaxRightSides) {
@@ -172,9 +188,18 @@ class ChunkSweep {
         kernels_.apply(waist_rows_ + lane * waist * padded, padded, waist,
                        columns + (lane * m + i) * waist, waist, sides, nullptr, nullptr, rows_of_j,
                        padded);
-        for (Index s = 0; s < sides; ++s) std::copy_n(rows_of_j + s * padded, n, J + (i + s) * n);
+        for (Index s = 0; s < sides; ++s) {
+          const double* const row = rows_of_j + s * padded;
+          double* const to = J + (i + s) * n;
+          if (streams) {
+            StreamCopy(row, n, to);
+          } else {
+            std::copy_n(row, n, to);
+          }
+        }
       }
     }
+    if (streams) _mm_sfence();
   }
 
   // For the skips: x or its tangent.

@@ -30,6 +30,10 @@ namespace {
 constexpr Index kSavedSkip = 1;
 constexpr Index kSavedResidual = 2;
 
+// Elements of J from which on it is written past the caches; 24 MiB. On a processor with 32 MB for
+// all cores that is faster from 32 MB on, even if J is read again at once, and slower up to 16 MB.
+constexpr Index kMinStreamed = Index{3} << 20;
+
 // Memory of this thread, for any surrogate that it evaluates.
 double* Workspace(Index size) {
   thread_local AlignedBuffer<double> buffer;
@@ -131,6 +135,7 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
                               .adjoints = adjoints,
                               .out = out,
                               .jacobian = jacobian,
+                              .streams_J = network.n * network.m * num_points >= kMinStreamed,
                               .stop = stop};
 
   const std::optional<CurvaturePlan> hessians =

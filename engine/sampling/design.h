@@ -66,8 +66,9 @@ struct DesignPoints {
 // that leaves over are random points instead. Of grids, factorials and user points `count` is their
 // number before infeasible and existing ones are left out, or 0.
 //
-// Same arguments, same U on every machine; X goes through the machine's logarithms and measures.
-// Throws Error(kInvalidArgument) naming what is wrong: "count", "levels[1]", "generators[0]",
+// Same arguments, same candidates in the cube on every machine. X, and with it what is feasible,
+// and the middles of discrete values go through the machine's logarithms where scales or measures
+// do. Throws Error(kInvalidArgument) naming what is wrong: "count", "levels[1]", "generators[0]",
 // "resolution", "inputs[3]", "points[17][3]", "existing[17][3]"; Error(kFailedPrecondition)
 // INFEASIBLE, naming "constraints", or NO_MORE_POINTS, naming "count", when the effort is spent;
 // and Error(kCancelled).

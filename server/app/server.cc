@@ -57,8 +57,10 @@ namespace sobolev::server {
 namespace {
 
 constexpr int kMinPoolThreads = 4;
-// For calls that take seconds, of which as many wait as do for the others.
+// For calls that take seconds. Those that wait have places of the lane of predictions, so that they
+// must be few.
 constexpr int kAnalysisThreads = 2;
+constexpr std::size_t kMaxQueuedAnalyses = 32;
 // The exit code of a process whose listener stopped taking connections.
 constexpr int kDeadListener = 3;
 constexpr std::chrono::minutes kJanitorInterval{10};
@@ -138,7 +140,8 @@ struct Server::Parts {
         timeouts(ToMillis(config.call_timeout_seconds)),
         pool(std::max(kMinPoolThreads, ThreadsOrAll(config.threads)),
              static_cast<std::size_t>(config.max_queued_calls)),
-        analyses(kAnalysisThreads, static_cast<std::size_t>(config.max_queued_calls)),
+        analyses(kAnalysisThreads,
+                 std::min(kMaxQueuedAnalyses, static_cast<std::size_t>(config.max_queued_calls))),
         jobs(JobEnvironment{.store = *store,
                             .models = models,
                             .metrics = metrics,

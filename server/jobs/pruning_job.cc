@@ -57,7 +57,7 @@ std::string Name(Stage stage) {
     case Stage::kCertifying:
       return "certifying";
     case Stage::kFinished:
-      break;
+      return "finished";
   }
   return "";
 }

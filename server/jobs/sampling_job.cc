@@ -1,17 +1,14 @@
 #include "server/jobs/sampling_job.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
-#include <future>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,20 +17,19 @@
 #include "engine/sampling/placement.h"
 #include "engine/train/surrogate_codec.h"
 #include "proto/sobolev/v1/sampling.pb.h"
-#include "proto/wire/crc32c.h"
 #include "server/base/log.h"
 #include "server/base/stored_id.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
-#include "server/convert/sample_block.h"
-#include "server/convert/sample_rows.h"
 #include "server/convert/sampling.h"
 #include "server/convert/sampling_domain.h"
 #include "server/jobs/sampling_desk.h"
 #include "server/jobs/sampling_errors.h"
 #include "server/jobs/sampling_placer.h"
+#include "server/jobs/sampling_program.h"
 #include "server/jobs/sampling_pull.h"
 #include "server/jobs/sampling_rules.h"
+#include "server/jobs/sampling_upload.h"
 #include "server/jobs/training_run.h"
 
 namespace sobolev::server {
@@ -43,10 +39,6 @@ constexpr std::int64_t kLeastRound = 4;
 // Points that turn out to be infeasible or fail are replaced until there are so many times as many
 // of them as there should be others.
 constexpr std::int64_t kEffort = 20;
-// Of a program, evaluated at a time by the job itself.
-constexpr std::int64_t kProgramBatch = 256;
-constexpr const char* kOwnWorker = "server";
-constexpr std::int64_t kMaxBlockRows = 65536;
 constexpr std::chrono::milliseconds kWait{200};
 constexpr std::int64_t kAllPoints = std::numeric_limits<std::int64_t>::max();
 
@@ -214,7 +206,10 @@ class SamplingWork : public JobWork {
       store_.AddSamplingPoints(OwnLease(), points, state_.SerializeAsString());
       Count();
     }
-    if (program_) EvaluateProgram(stop);
+    if (program_) {
+      EvaluateQueued(store_, context_.environment.clock, context_.job.id, spec_, *program_, stop);
+      Count();
+    }
   }
 
   std::vector<NewSamplingPoint> Place(std::int64_t count, const std::stop_token& stop) {
@@ -222,52 +217,11 @@ class SamplingWork : public JobWork {
                           state_.rounds_size(), stop);
   }
 
-  // ---- Programs ---------------------------------------------------------------------------------
-
-  void EvaluateProgram(const std::stop_token& stop) {
-    const SamplingLeaseTerms terms{.now_micros = context_.environment.clock.WallMicros(),
-                                   .expire_micros = std::numeric_limits<std::int64_t>::max(),
-                                   .max_attempts = spec_.max_attempts()};
-    const std::vector<SamplingPointRecord> points =
-        store_.AskSamplingPoints(context_.job.id, kOwnWorker, kProgramBatch, terms);
-    if (points.empty()) return;
-    const Index n = program_->n();
-    const Index m = program_->m();
-    const auto count = static_cast<Index>(points.size());
-    Matrix X(n, count);
-    for (Index i = 0; i < count; ++i) {
-      X.col(i) = Eigen::Map<const Vector>(points[static_cast<std::size_t>(i)].x.data(), n);
-    }
-    Matrix Y(m, count);
-    Matrix J(n, spec_.jacobian() ? m * count : 0);
-    program_->Predict({X.data(), n, count}, std::nullopt, std::nullopt,
-                      {.Y = Y.data(), .J = spec_.jacobian() ? J.data() : nullptr}, stop);
-    std::vector<SamplingResult> results;
-    std::vector<SamplingFailure> failures;
-    for (Index i = 0; i < count; ++i) {
-      const std::int64_t id = points[static_cast<std::size_t>(i)].id;
-      const bool is_finite =
-          Y.col(i).allFinite() && (!spec_.jacobian() || J.middleCols(m * i, m).allFinite());
-      if (!is_finite) {
-        failures.push_back(
-            {.point = id, .infeasible = true, .reason = "the program has no finite value here"});
-        continue;
-      }
-      results.push_back({.point = id,
-                         .x = points[static_cast<std::size_t>(i)].x,
-                         .result = MakeRow(X.col(i), Y.data() + m * i, m,
-                                           spec_.jacobian() ? J.data() + n * m * i : nullptr)});
-    }
-    store_.TellSamplingPoints(context_.job.id, kOwnWorker, results, failures, terms);
-    Count();
-  }
-
   // ---- Rounds -----------------------------------------------------------------------------------
 
   void ChooseEnd(const SamplingRecord& record) {
     if (record.stop_requested || final_rule_) return;
     // What rules say of errors is decided where these become known, at the end of a round.
-    if (Evaluations() == counts_.done && HasRounds()) return;
     final_rule_ = HoldingRule(spec_.stop_rules(), StatusNow(), {});
   }
 
@@ -319,35 +273,8 @@ class SamplingWork : public JobWork {
     run_ = MakeTrainingRun(context_, snapshot_->samples(), spec_.training(), schema_);
   }
 
-  // Appends the results of this number to the dataset, once however often it is called.
   std::vector<SamplingPointRecord> Upload(std::int64_t number) {
-    std::vector<SamplingPointRecord> points = store_.TakeSamplingUpload(OwnLease(), number);
-    if (points.empty()) return points;
-    const UploadState upload = store_.OpenUpload(
-        context_.job.dataset_id, "sampling-" + context_.job.id + "-" + std::to_string(number));
-    if (upload.committed_version > 0) return points;
-    std::vector<SampleRow> rows;
-    rows.reserve(points.size());
-    for (const SamplingPointRecord& point : points) rows.push_back(point.result);
-    std::uint32_t crc = 0;
-    const auto blocks = JoinRows(rows);
-    for (const auto& block : blocks) {
-      SampleBlockData data = CheckBlock(block, schema_, kMaxBlockRows);
-      const std::uint32_t wire_crc = data.wire_crc32c;
-      crc = Crc32c(std::as_bytes(std::span(&wire_crc, 1)), crc);
-      std::promise<void> done;
-      store_.AppendBlock(upload.token, std::move(data),
-                         [&done](const std::exception_ptr& error, bool /*already_stored*/) {
-                           if (error) {
-                             done.set_exception(error);
-                           } else {
-                             done.set_value();
-                           }
-                         });
-      done.get_future().get();
-    }
-    store_.CommitUpload(upload.token, std::ssize(blocks), std::ssize(points), crc);
-    return points;
+    return UploadResults(store_, OwnLease(), context_.job.dataset_id, schema_, number);
   }
 
   Status AdvanceTraining(const std::stop_token& stop) {

@@ -1,22 +1,33 @@
 // What plans are worth: Jacobians of a network with a waist by its plan, against all rows by
-// adjoints and all columns by tangents; and what planning itself takes.
+// adjoints and all columns by tangents; and what planning itself takes. Before that, what plans
+// predict, against the multiply-adds that are counted while they are carried out.
 //
 //   chain_bench --benchmark_enable_random_interleaving=true
 //
 // 64-32-16-2-16-32-64 with activations, 1,024 points, double precision, one thread. Planners use
 // all threads.
 
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 #include <oneapi/tbb/task_arena.h>
 
+#include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
 #include "engine/chain/chain_planner.h"
 #include "engine/chain/jacobian_chain.h"
+#include "engine/chain/memory_planner.h"
+#include "engine/chain/memory_search.h"
+#include "engine/chain/memory_sizes.h"
+#include "engine/chain/plan_execution.h"
 #include "engine/chain/scheduled_planner.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
@@ -59,6 +70,99 @@ void Jacobians(benchmark::State& state, Mode mode) {
   state.SetItemsProcessed(state.iterations() * kPoints);
 }
 
+// An elemental function with as many edges as a factor says, from random inputs and vertices to
+// random later ones; all partial derivatives are 1.
+class CountingTape {
+ public:
+  CountingTape(const chain::ChainFactor& factor, Rng& rng, std::atomic<std::uint64_t>& counted)
+      : n_(static_cast<Index>(factor.n)), m_(static_cast<Index>(factor.m)), counted_(counted) {
+    edges_.reserve(factor.edges);
+    for (std::uint64_t e = 0; e < factor.edges; ++e) {
+      edges_.push_back(
+          {static_cast<Index>(rng.Below(factor.n)), static_cast<Index>(rng.Below(factor.m))});
+    }
+  }
+
+  chain::LinearisedFactor Linearised() const {
+    return {.n = n_,
+            .m = m_,
+            .tangents =
+                [this](const ConstMatrixMap& U_dot, Index, double* Y_dot) {
+                  MatrixMap result(Y_dot, m_, U_dot.cols());
+                  result.setZero();
+                  for (Index column = 0; column < U_dot.cols(); ++column) {
+                    for (const auto& [from, to] : edges_) {
+                      result(to, column) += U_dot(from, column);
+                      ++counted_;
+                    }
+                  }
+                },
+            .adjoints =
+                [this](const ConstMatrixMap& Y_bar, Index, double* U_bar) {
+                  MatrixMap result(U_bar, n_, Y_bar.cols());
+                  result.setZero();
+                  for (Index column = 0; column < Y_bar.cols(); ++column) {
+                    for (const auto& [from, to] : edges_) {
+                      result(from, column) += Y_bar(to, column);
+                      ++counted_;
+                    }
+                  }
+                }};
+  }
+
+ private:
+  Index n_;
+  Index m_;
+  std::vector<std::pair<Index, Index>> edges_;
+  std::atomic<std::uint64_t>& counted_;
+};
+
+// One point of a chain, by its plan; multiply-adds of products are those of the matrices' sizes.
+void PrintCounts(const std::string& name, const chain::JacobianChain& chain,
+                 const chain::ChainPlan& plan) {
+  std::atomic<std::uint64_t> counted = 0;
+  Rng rng(1);
+  std::vector<CountingTape> tapes;
+  std::vector<chain::LinearisedFactor> factors;
+  tapes.reserve(chain.factors().size());
+  factors.reserve(chain.factors().size());
+  for (const chain::ChainFactor& factor : chain.factors()) {
+    factors.push_back(tapes.emplace_back(factor, rng, counted).Linearised());
+  }
+  std::uint64_t products = 0;
+  for (const chain::PlanStep& step : plan.steps) {
+    if (step.kind != chain::StepKind::kProduct) continue;
+    const int k = plan.steps[static_cast<std::size_t>(step.earlier)].last;
+    products += chain[step.last].m * chain[k].m * chain[step.first].n;
+  }
+  benchmark::DoNotOptimize(ExecutePlan(plan, factors, 1));
+  const std::uint64_t total = counted + products;
+  std::printf("%-36s %12s %12llu %12llu %12llu%s\n", name.c_str(), plan.cost.ToString().c_str(),
+              static_cast<unsigned long long>(counted.load()),
+              static_cast<unsigned long long>(products), static_cast<unsigned long long>(total),
+              chain::Cost(total) == plan.cost ? "" : "  DIFFERENT");
+}
+
+void PrintAllCounts() {
+  std::printf("%-36s %12s %12s %12s %12s\n", "multiply-adds of a point", "predicted", "in sweeps",
+              "in products", "counted");
+  std::vector<chain::ChainFactor> waist;
+  const std::vector<std::uint64_t> sizes{64, 32, 16, 2, 16, 32, 64};
+  for (std::size_t l = 0; l + 1 < sizes.size(); ++l) {
+    waist.push_back({sizes[l], sizes[l + 1], sizes[l] * sizes[l + 1]});
+    if (l + 2 < sizes.size()) waist.push_back({sizes[l + 1], sizes[l + 1], sizes[l + 1]});
+  }
+  const chain::JacobianChain network(waist);
+  PrintCounts("64-32-16-2-16-32-64", network, PlanChain(network));
+  PrintCounts("the same, only tangents", network, PlanChain(network, {.tape_memory = 0}));
+  PrintCounts("the same, on 3 workers", network, PlanScheduled(network, 3).plan);
+  for (const int length : {10, 50, 100}) {
+    const chain::JacobianChain random = chain::RandomChain(length, 30, 1);
+    PrintCounts("random, " + std::to_string(length) + " factors", random, PlanChain(random));
+  }
+  std::printf("\n");
+}
+
 void Plan(benchmark::State& state) {
   const chain::JacobianChain chain = chain::RandomChain(static_cast<int>(state.range(0)), 100, 1);
   for ([[maybe_unused]] auto iteration : state) {
@@ -92,6 +196,52 @@ void PlanForWorkers(benchmark::State& state) {
   state.counters["proven_optimal_%"] = 100.0 * proven / kChains;
 }
 
+// How far plans of the heuristics for long chains are above the optimum within the same memory, for
+// memories between the least and that of the cheapest plan. Up to 6 factors their beam is about as
+// wide as all states that there are; beyond 8 factors no optimum is asked for otherwise.
+void PlanWithinMemory(benchmark::State& state) {
+  struct Case {
+    chain::JacobianChain chain;
+    std::uint64_t memory;
+    std::uint64_t optimum;
+  };
+  const int length = static_cast<int>(state.range(0));
+  std::vector<Case> cases;
+  for (std::uint64_t seed = 0; cases.size() < static_cast<std::size_t>(state.range(1)); ++seed) {
+    const chain::JacobianChain chain = chain::RandomChain(length, 10, 1000 + seed);
+    const chain::MemorySizes sizes(chain);
+    chain::MemorySearch search(sizes, {});
+    const std::uint64_t least = search.LeastMemory();
+    const std::uint64_t most = search.Exact(UINT64_MAX)->memory;
+    for (std::uint64_t part = 0; part <= 5; ++part) {
+      const std::uint64_t memory = least + (most - least) * part / 5;
+      cases.push_back({chain, memory, search.Exact(memory)->cost});
+    }
+  }
+  double sum = 0;
+  double worst = 1;
+  int infeasible = 0;
+  for ([[maybe_unused]] auto iteration : state) {
+    for (const Case& each : cases) {
+      try {
+        const chain::MemoryPlan plan =
+            chain::PlanWithinMemory(each.chain, each.memory, {.max_exact_factors = 0});
+        const double ratio = plan.cost.ToDouble() / static_cast<double>(each.optimum);
+        sum += ratio;
+        worst = std::max(worst, ratio);
+      } catch (const Error&) {
+        ++infeasible;
+      }
+    }
+  }
+  const int count = static_cast<int>(cases.size());
+  state.SetItemsProcessed(count);
+  state.counters["plans"] = count;
+  state.counters["mean_over_optimum"] = sum / (count - infeasible);
+  state.counters["worst_over_optimum"] = worst;
+  state.counters["none_found"] = infeasible;
+}
+
 int Main(int argc, char** argv) {
   benchmark::RegisterBenchmark("Plan", Jacobians, Mode::kPlan)->Repetitions(9);
   benchmark::RegisterBenchmark("Tangents", Jacobians, Mode::kTangents)->Repetitions(9);
@@ -105,10 +255,19 @@ int Main(int argc, char** argv) {
   benchmark::RegisterBenchmark("PlanScheduled", PlanForWorkers)
       ->ArgsProduct({{4, 6, 8}, {2, 3, 4, 5}})
       ->Unit(benchmark::kMillisecond);
+  benchmark::RegisterBenchmark("PlanWithinMemory", PlanWithinMemory)
+      ->Args({4, 120})
+      ->Args({6, 120})
+      ->Args({8, 60})
+      ->Args({9, 60})
+      ->Args({10, 30})
+      ->Iterations(1)
+      ->Unit(benchmark::kMillisecond);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   RatioReporter reporter(
       {{"Plan", "Tangents", "claim: >= 5"}, {"Plan", "Adjoints", "claim: >= 5"}});
+  PrintAllCounts();
   benchmark::RunSpecifiedBenchmarks(&reporter);
   benchmark::Shutdown();
   return 0;

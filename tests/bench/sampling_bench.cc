@@ -3,7 +3,7 @@
 // are; and how long a batch of points takes.
 //
 //     sampling_bench [--seeds=5] [--functions=bump2,circle2] [--target=0.01]
-//                    [--tables=evaluations,batches,values,errors,times]
+//                    [--tables=evaluations,batches,values,errors,times,boxes]
 //
 // Errors are RMS over 2,048 points by the standard deviation of the function. Counts are geometric
 // means over seeds, between the sizes that were tried; ">" marks those with a seed that did not get
@@ -26,6 +26,7 @@
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
 #include "engine/chain/program_surrogate.h"
+#include "engine/sampling/boxes.h"
 #include "engine/sampling/error_estimate.h"
 #include "engine/sampling/evidence.h"
 #include "engine/sampling/placement.h"
@@ -135,33 +136,37 @@ std::vector<Function> Functions() {
 // A function by coordinates of the unit cube, with its values at the test points.
 class Problem {
  public:
-  explicit Problem(Function function) : function_(std::move(function)), n_(function_.n) {
+  explicit Problem(Function function)
+      : function_(std::move(function)),
+        n_(function_.n),
+        lo_(Vector::Zero(n_)),
+        side_(Vector::Ones(n_)) {
     std::string source;
     const std::string names = "abcdefgh";
     for (Index i = 0; i < n_; ++i) {
       source.append("input ").append(1, names[static_cast<std::size_t>(i)]).append("\n");
     }
     program_ = std::make_unique<chain::ProgramSurrogate>(source + function_.source);
+    for (std::size_t i = 0; i < function_.lo.size(); ++i) {
+      lo_(static_cast<Index>(i)) = function_.lo[i];
+      side_(static_cast<Index>(i)) = function_.hi[i] - function_.lo[i];
+    }
     Add(SobolPoints(n_, 0, kTestPoints, kTestSeed), true, truth_);
+    range_ = truth_.Y.maxCoeff() - truth_.Y.minCoeff();
     spread_ = OutputScales(truth_)(0);
   }
 
   const Function& function() const { return function_; }
   Index n() const { return n_; }
   double spread() const { return spread_; }
+  double range() const { return range_; }
 
   Evidence Nothing() const { return {.X = Matrix(n_, 0), .Y = Matrix(1, 0), .J = Matrix()}; }
 
   void Add(const Matrix& U, bool gradients, Evidence& evidence) const {
     const Index before = evidence.X.cols();
     const Index after = before + U.cols();
-    Vector lo = Vector::Zero(n_);
-    Vector side = Vector::Ones(n_);
-    for (std::size_t i = 0; i < function_.lo.size(); ++i) {
-      lo(static_cast<Index>(i)) = function_.lo[i];
-      side(static_cast<Index>(i)) = function_.hi[i] - function_.lo[i];
-    }
-    const Matrix X = (side.asDiagonal() * U).colwise() + lo;
+    const Matrix X = (side_.asDiagonal() * U).colwise() + lo_;
     Matrix Y(1, U.cols());
     Matrix J(n_, U.cols());
     program_->Predict(ConstMatrixMap(X.data(), n_, U.cols()), {}, {},
@@ -172,7 +177,29 @@ class Problem {
     evidence.Y.rightCols(U.cols()) = Y;
     if (!gradients) return;
     evidence.J.conservativeResize(n_, after);
-    evidence.J.rightCols(U.cols()) = side.asDiagonal() * J;
+    evidence.J.rightCols(U.cols()) = side_.asDiagonal() * J;
+  }
+
+  // Largest error of the Taylor polynomial about the centre of a closed box, over 64 points in it.
+  double LargestError(const TaylorBox& box) const {
+    const Index n = n_;
+    const Vector centre = 0.5 * (box.lo + box.hi);
+    Evidence around = Nothing();
+    Matrix U(n, 65);
+    U.col(0) = centre;
+    U.rightCols(64) =
+        ((box.hi - box.lo).asDiagonal() * SobolPoints(n, 0, 64, 7)).colwise() + box.lo;
+    Add(U, true, around);
+    const Matrix H = HessianAt(centre);
+    double largest = 0;
+    for (Index s = 1; s <= 64; ++s) {
+      const Vector step = U.col(s) - centre;
+      double value = around.Y(0, 0);
+      if (box.quasi >= Quasi::kLinear) value += around.J.col(0).dot(step);
+      if (box.quasi >= Quasi::kQuadratic) value += 0.5 * step.dot(H * step);
+      largest = std::max(largest, std::abs(around.Y(0, s) - value));
+    }
+    return largest;
   }
 
   // Of the model from the evidence, relative to the spread.
@@ -183,11 +210,22 @@ class Problem {
   }
 
  private:
+  // By coordinates of the unit cube.
+  Matrix HessianAt(const Vector& u) const {
+    const Vector x = lo_ + side_.cwiseProduct(u);
+    Matrix H(n_, n_);
+    program_->Predict(ConstMatrixMap(x.data(), n_, 1), {}, {}, {.H = H.data()});
+    return side_.asDiagonal() * H * side_.asDiagonal();
+  }
+
   Function function_;
   Index n_;
+  Vector lo_;
+  Vector side_;
   std::unique_ptr<chain::ProgramSurrogate> program_;
   Evidence truth_;
   double spread_ = 1;
+  double range_ = 1;
 };
 
 // Evaluations to a target, between the sizes that were tried.
@@ -467,6 +505,43 @@ void PrintTimes() {
   }
 }
 
+// Which part of the cube Taylor polynomials serve after 512 evaluations.
+void PrintBoxes(const std::vector<Problem>& problems) {
+  std::printf(
+      "\nparts of the cube served by Taylor polynomials, error at most a share of the range, after "
+      "512 evaluations (H2: 0.95 at 1e-2 on bump2, tanh2, franke2, branin2; H3: 1 %% wrong)\n");
+  std::printf("%-12s %6s %9s %8s %10s %6s %6s %12s\n", "function", "share", "constant", "linear",
+              "quadratic", "open", "boxes", "wrong boxes");
+  for (const Problem& problem : problems) {
+    if (problem.n() > 3) continue;
+    Function longer = problem.function();
+    longer.most = std::max<Index>(longer.most, 600);
+    const Problem patient(longer);
+    Explore(patient, {}, 1, [&](const Evidence& evidence) {
+      if (evidence.NumSamples() < 512) return false;
+      for (const double share : {1e-2, 1e-3}) {
+        const double tolerance = share * problem.range();
+        const Decomposition result =
+            Decompose(evidence, {.tolerance = Vector::Constant(1, tolerance), .max_boxes = 4000});
+        Index closed = 0;
+        Index wrong = 0;
+        for (const TaylorBox& box : result.boxes) {
+          if (!box.quasi) continue;
+          ++closed;
+          if (problem.LargestError(box) > tolerance) ++wrong;
+        }
+        std::printf(
+            "%-12s %6.0e %9.3f %8.3f %10.3f %6.3f %6d %11.1f%%\n", problem.function().name.c_str(),
+            share, result.closed[0], result.closed[1], result.closed[2], result.open,
+            static_cast<int>(result.boxes.size()),
+            100 * static_cast<double>(wrong) / static_cast<double>(std::max<Index>(1, closed)));
+        std::fflush(stdout);
+      }
+      return true;
+    });
+  }
+}
+
 bool Lists(const std::string& list, const std::string& name) {
   return list.empty() || ("," + list + ",").find("," + name + ",") != std::string::npos;
 }
@@ -485,6 +560,7 @@ int Run(std::map<std::string, std::string> flags) {
   if (Lists(tables, "values")) PrintValuesOnly(problems, num_seeds);
   if (Lists(tables, "errors")) PrintErrors(problems, num_seeds);
   if (Lists(tables, "times")) PrintTimes();
+  if (Lists(tables, "boxes")) PrintBoxes(problems);
   return 0;
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import grpc
 import numpy as np
@@ -124,6 +123,17 @@ def test_bounds_of_a_product_are_the_known_ones(client):
     assert found.tight
     elsewhere = product.bound({"a": (5, 6)}, jacobian=False)
     assert elsewhere.value_min[0] == pytest.approx(15) and elsewhere.jacobian_min is None
+
+
+def test_values_alone_are_bounded_by_what_derivatives_say_too(models):
+    """The mean value theorem, of which the bounds of the derivatives are not asked for."""
+    box = {"a": (0.1, 0.12), "b": (0.3, 0.32), "c": (-0.2, -0.18)}
+    alone = models["polynomial"].bound(box, max_boxes=1)
+    x = points(alone.box)
+    value = models["polynomial"].predict(x)
+    width = value.max(axis=0) - value.min(axis=0)
+    assert within(value, alone.value_min, alone.value_max)
+    assert (alone.value_max - alone.value_min <= 1.2 * width).all()
 
 
 def test_the_difference_of_two_versions_is_bounded(models):
@@ -392,7 +402,7 @@ def test_what_would_take_too_much_is_refused_before_it_begins(client):
         sobolev.InvalidArgumentError, match=r"max_boxes: expected 1 to 5[0-9]* boxes"
     ):
         model.bound(jacobian=True, max_boxes=1000)
-    with pytest.raises(sobolev.InvalidArgumentError, match=r"cuts.0..pieces: expected at most"):
+    with pytest.raises(sobolev.InvalidArgumentError, match=r"cuts\[0\].pieces: expected at most"):
         model.significance(cuts={"x0": 100_000})
     found = model.significance()
     assert len(found.inputs) == 512 and found.inputs[0].relaxed_sigma is None
@@ -422,10 +432,8 @@ def test_a_search_ends_with_the_deadline_and_predictions_go_on_beside_it(server,
         assert late.code == grpc.StatusCode.DEADLINE_EXCEEDED
         for call in running:
             call.cancel()
-        # Their places are free again: this one is answered.
-        begin = time.monotonic()
+        # Their places are free again, or this one would wait for minutes.
         assert model.bound(max_boxes=1).boxes == 1
-        assert time.monotonic() - begin < 60
 
 
 def test_the_command_line_bounds_and_compares(cli, models, waves):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 from naming import unique
 
 import sobolev
+
+# As `sobolev model plan` prints them; engine/README.md quotes them.
+TREES = pathlib.Path(__file__).parent / "plan_trees"
 
 
 def train(client, n: int, m: int, hidden: list[int]) -> sobolev.Model:
@@ -120,12 +124,13 @@ def test_one_output_is_done_by_adjoints(client):
     assert plan.method == "adjoints"
 
 
-def test_a_pipeline_is_planned_through_its_stages(client, waist):
+def compose_with_sums(client, waist: sobolev.Model) -> sobolev.Model:
+    """Two numbers of the outputs of the network."""
     program = client.create_program(
         unique("sum"), "input y[64]\noutput total = sum(y)\noutput square = dot(y, y)\n"
     )
     names = [variable.name for variable in waist.outputs]
-    model = client.create_pipeline(
+    return client.create_pipeline(
         unique("planned"),
         [
             sobolev.Stage(waist, name="net"),
@@ -134,7 +139,10 @@ def test_a_pipeline_is_planned_through_its_stages(client, waist):
             ),
         ],
     )
-    plan = model.plan_derivatives()
+
+
+def test_a_pipeline_is_planned_through_its_stages(client, waist):
+    plan = compose_with_sums(client, waist).plan_derivatives()
     assert plan.factors[-1].label == "stage 2, program"
     assert len(plan.factors) == 12
     assert plan.cost <= min(plan.tangent_cost, plan.adjoint_cost, plan.preaccumulation_cost)
@@ -156,6 +164,16 @@ def test_the_command_line_shows_the_tree(cli, waist):
     assert cli.run("model", "plan", waist.name, "--memory", "-1").returncode == 2
     assert cli.run("model", "plan", waist.name, "--tape-memory", "-1").returncode == 2
     assert cli.run("model", "plan", waist.name, "--workers", "0").returncode == 2
+
+
+@pytest.mark.parametrize("name", ["gradient", "waist", "pipeline"])
+def test_the_documented_trees_are_printed(client, cli, waist, name):
+    if name == "gradient":
+        model = train(client, 8, 1, [64, 64])
+    else:
+        model = waist if name == "waist" else compose_with_sums(client, waist)
+    blocks = cli.ok("model", "plan", model.name).split("\n\n")
+    assert blocks[1] + "\n" == (TREES / f"{name}.txt").read_text()
 
 
 def test_what_cannot_be_planned_is_named(client, waist):

@@ -27,6 +27,25 @@ def block(language: str, containing: str) -> str:
     return found[0]
 
 
+def test_the_design_example_extends_its_file_without_repeats(tmp_path):
+    """Asks no server."""
+    cli = pathlib.Path(os.environ["SOBOLEV_BUILD_DIR"]).resolve() / "client" / "cli"
+    path = f"{cli}{os.pathsep}{os.environ['PATH']}"
+    output = subprocess.run(
+        ["bash", "-ec", block("sh", "sobolev design")],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    header, *first = (tmp_path / "runs.csv").read_text().splitlines()
+    again, *more = output.splitlines()
+    assert header == again == "span,speed,blades"
+    assert len(first) == len(more) == 32
+    assert len({*first, *more}) == 64
+
+
 def test_the_shell_example_predicts_values_and_gradients(server, tmp_path):
     """lift = span * sin(chord)."""
     generator = random.Random(1)

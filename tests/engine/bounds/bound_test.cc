@@ -2,6 +2,7 @@
 
 #include "engine/bounds/bound.h"
 
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -11,10 +12,12 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include "engine/base/matrix.h"
+#include "engine/base/rng.h"
 #include "engine/bounds/box.h"
 #include "engine/bounds/encloser.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
+#include "tests/engine/bounds/borehole.h"
 #include "tests/engine/bounds/boxes.h"
 #include "tests/support/every_kind.h"
 
@@ -134,6 +137,55 @@ TEST(BoundTest, AStoppedSearchReturnsWhatItHas) {
                                    {.max_boxes = 100'000, .tolerance = 0}, source.get_token());
   EXPECT_EQ(result.end, BoundEnd::kCancelled);
   EXPECT_TRUE(result.proven.ContainsValues(result.sampled.y_hi));
+}
+
+// Asks for an end after some boxes, as a caller that leaves in the middle.
+class Impatient : public Encloser {
+ public:
+  Impatient(const Encloser& encloser, int patience) : encloser_(encloser), patience_(patience) {}
+
+  Index n() const override { return encloser_.n(); }
+  Index m() const override { return encloser_.m(); }
+  void Evaluate(const Matrix& X, Matrix* Y, Matrix* J) const override {
+    encloser_.Evaluate(X, Y, J);
+  }
+  std::stop_token stop() const { return source_.get_token(); }
+  int num_boxes() const { return num_boxes_; }
+
+ protected:
+  Enclosure EncloseBox(const Box& box, bool jacobian) const override {
+    if (++num_boxes_ == patience_) source_.request_stop();
+    return encloser_.Enclose(box, jacobian);
+  }
+
+ private:
+  const Encloser& encloser_;
+  const int patience_;
+  mutable std::atomic<int> num_boxes_ = 0;
+  mutable std::stop_source source_;
+};
+
+TEST(BoundTest, ASearchThatIsStoppedInTheMiddleIsTrueOfAllTheBox) {
+  const auto network = every_kind::Network({.n = 3, .m = 1, .hidden = {12, 12}}, 5);
+  const auto encloser = MakeEncloser(*network);
+  const Box box = Cube(3, 0.4, 1.6);
+  for (const int patience : {1, 2, 50, 333}) {
+    const Impatient impatient(*encloser, patience);
+    const BoundResult result =
+        Bound(impatient, box, {.max_boxes = 100'000, .tolerance = 0}, impatient.stop());
+    EXPECT_EQ(result.end, BoundEnd::kCancelled);
+    // Each thread may have had one under way.
+    EXPECT_LT(impatient.num_boxes(), patience + 100);
+    Rng rng(9);
+    const Matrix X = RandomPoints(box, 2000, rng);
+    Matrix Y;
+    Matrix J;
+    encloser->Evaluate(X, &Y, &J);
+    for (Index s = 0; s < X.cols(); ++s) {
+      EXPECT_TRUE(result.proven.ContainsValues(Y.col(s)));
+      EXPECT_TRUE(result.proven.ContainsJacobian(J.col(s)));
+    }
+  }
 }
 
 TEST(BoundTest, HasTheSameBitsOnAnyNumberOfThreads) {
