@@ -15,7 +15,7 @@ namespace sobolev::cli {
 // threads start: they inherit the blocked signals.
 class InterruptToken {
  public:
-  explicit InterruptToken(std::initializer_list<int> signals = {SIGINT});
+  InterruptToken(std::initializer_list<int> signals = {SIGINT});
   ~InterruptToken();
   InterruptToken(const InterruptToken&) = delete;
   InterruptToken& operator=(const InterruptToken&) = delete;
