@@ -202,6 +202,8 @@ v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& given, const v1::Schema& s
   if (!spec.has_seed()) spec.set_seed(1);
   if (!spec.has_training()) {
     spec.mutable_training()->set_kind(v1::TrainingSpec::KIND_AUTO);
+  }
+  if (spec.training().kind() == v1::TrainingSpec::KIND_AUTO && !spec.training().has_effort()) {
     spec.mutable_training()->set_effort(kDefaultEffort);
   }
   RequireBetween("spec.initial_points", spec.initial_points(), 1, 1e6);

@@ -181,6 +181,10 @@ class SamplingWork : public JobWork {
     if (is_exhausted_) return 0;
     std::int64_t wanted = 0;
     if (!HasRounds()) {
+      // Runs that all fail are not a matter of where they are.
+      const bool fails =
+          counts_.done + counts_.infeasible == 0 && counts_.failed >= spec_.initial_points();
+      if (fails) return 0;
       wanted = std::min(spec_.initial_points() - seeds_ - counts_.done,
                         kEffort * spec_.initial_points() - Dead());
     } else {

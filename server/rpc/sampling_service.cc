@@ -346,10 +346,12 @@ v1::AskResponse SamplingService::Answer(const v1::AskRequest& request) const {
     return response;
   }
   response.set_retry_after_seconds(kRetrySeconds);
-  if (record.paused || !spec.program().empty() || spec.has_um_bridge()) return response;
+  if (!spec.program().empty() || spec.has_um_bridge()) return response;
   const std::int64_t count = std::max(request.count(), 1);
+  SamplingLeaseTerms terms = Terms(spec);
+  terms.paused = record.paused;
   const std::vector<SamplingPointRecord> points =
-      store_.AskSamplingPoints(job.id, request.worker(), count, Terms(spec));
+      store_.AskSamplingPoints(job.id, request.worker(), count, terms);
   for (const SamplingPointRecord& point : points) {
     *response.add_points() = ToProto(point, 0);
   }
@@ -385,7 +387,7 @@ v1::HeartbeatResponse SamplingService::Answer(const v1::HeartbeatRequest& reques
        store_.RenewSamplingPoints(job.id, request.worker(), Terms(SpecOf(job)))) {
     response.add_points(point);
   }
-  response.set_finished(IsTerminal(job.state));
+  response.set_finished(IsTerminal(job.state) || store_.GetSampling(job.id).stop_requested);
   return response;
 }
 

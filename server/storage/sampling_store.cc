@@ -71,8 +71,8 @@ SamplingPointRecord LoadAsked(Database& db, std::int64_t job, std::int64_t id,
   return point;
 }
 
-// Workers may have rounded x to single precision or to text.
-constexpr double kSamePlace = 1e-6;
+// Workers may have rounded x to single precision, or to six digits of text.
+constexpr double kSamePlace = 1e-5;
 
 void RequirePlace(const SamplingPointRecord& point, const std::vector<double>& x, std::size_t row) {
   if (x.size() != point.x.size()) {
@@ -256,7 +256,7 @@ std::vector<SamplingPointRecord> SamplingStore::Ask(const std::string& job_id,
                        Number(kLeased), worker, count));
   std::vector<SamplingPointRecord> added =
       ReadAll(db.Query(SelectPoints("AND state = ?2 ORDER BY id LIMIT ?3"), job, Number(kQueued),
-                       count - std::ssize(points)));
+                       terms.paused ? 0 : count - std::ssize(points)));
   for (SamplingPointRecord& point : added) {
     ++point.attempt;
     points.push_back(std::move(point));

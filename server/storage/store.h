@@ -239,6 +239,7 @@ struct SamplingLeaseTerms {
   std::int64_t now_micros = 0;
   std::int64_t expire_micros = 0;
   std::int64_t max_attempts = 1;
+  bool paused = false;  // Nothing new is handed out.
 };
 
 struct SamplingResult {

@@ -78,8 +78,9 @@ class CountingTape {
       : n_(static_cast<Index>(factor.n)), m_(static_cast<Index>(factor.m)), counted_(counted) {
     edges_.reserve(factor.edges);
     for (std::uint64_t e = 0; e < factor.edges; ++e) {
-      edges_.push_back(
-          {static_cast<Index>(rng.Below(factor.n)), static_cast<Index>(rng.Below(factor.m))});
+      const auto from = static_cast<Index>(rng.Below(factor.n));
+      const auto to = static_cast<Index>(rng.Below(factor.m));
+      edges_.emplace_back(from, to);
     }
   }
 

@@ -125,7 +125,7 @@ class SamplingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def PauseSampling(self, request, context):
-        """Stops handing out points; leased ones may still be told. Idempotent.
+        """Stops handing out new points; leased ones may still be told. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
