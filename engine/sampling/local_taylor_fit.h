@@ -21,7 +21,8 @@
 namespace sobolev::sampling {
 
 struct LocalTaylorOptions {
-  // As far as the samples determine it; 0: none. Unset: what held-out samples prefer.
+  // 0: none; 1 to 3, as far as the samples determine it and in up to 5 inputs (3) or 13 (2). Unset:
+  // what held-out samples prefer.
   std::optional<int> order;
   // Whether local models without the base may be preferred to it.
   bool alone = true;

@@ -39,8 +39,8 @@ struct TaylorPrediction {
 // Polynomials around samples.
 struct TaylorExpansions {
   int order = 0;
-  // (m·(1 + n + … + n^order))×S: for each output the value, the gradient (n), the second derivatives
-  // (n×n) and the third (n×n×n), as far as the order goes.
+  // (m·(1 + n + … + n^order))×S: for each output the value, the gradient (n), the second
+  // derivatives (n×n) and the third (n×n×n), as far as the order goes.
   Matrix derivatives;
   Vector radius;  // S: of the ball around the neighbours that were used.
 };
@@ -74,8 +74,8 @@ class TaylorModel {
   TaylorPrediction PredictHeldOut(const std::vector<Index>& samples, int order, HeldOut held_out,
                                   const std::stop_token& stop = {}) const;
 
-  // Around samples, of order Order(order). Known values and derivatives of a sample are kept as they
-  // are, and the rest is fitted to the neighbours.
+  // Around samples, of order Order(order). Known values and derivatives of a sample are kept as
+  // they are, and the rest is fitted to the neighbours.
   TaylorExpansions Expand(const std::vector<Index>& samples, int order,
                           const std::stop_token& stop = {}) const;
 

@@ -83,9 +83,9 @@ Index TaylorPatches::NumTerms(Index n, int order) {
 
 void TaylorPatches::Validate(Index n, Index m) const {
   if (order < 1 || order > kMaxOrder) {
-    throw InvalidArgument("OUT_OF_RANGE", "order",
-                          "expected 1 to " + std::to_string(kMaxOrder) + ", got " +
-                              std::to_string(order));
+    throw InvalidArgument(
+        "OUT_OF_RANGE", "order",
+        "expected 1 to " + std::to_string(kMaxOrder) + ", got " + std::to_string(order));
   }
   RequireSize("origin", origin.size(), n);
   RequireSize("scale", scale.size(), n);
@@ -132,7 +132,7 @@ TaylorPatches TaylorPatches::Load(ByteReader& reader) {
   return patches;
 }
 
-// Σ w T / D at one point after the other, with derivatives by u, in the same memory.
+// Σ w T / D at one point after the other, in the same memory.
 class LocalTaylorSurrogate::Blend {
  public:
   explicit Blend(const LocalTaylorSurrogate& surrogate)
@@ -141,15 +141,19 @@ class LocalTaylorSurrogate::Blend {
         n_(surrogate.n()),
         m_(surrogate.m()),
         terms_(TaylorPatches::NumTerms(n_, patches_.order)),
+        inverse_scale_(patches_.scale.cwiseInverse()),
         value_(m_),
         gradient_(n_, m_),
         sum_gradient_(n_),
+        J_(n_, m_),
+        v_(n_),
         product_(n_, m_),
-        direction_(n_) {}
+        sum_product_(n_),
+        weight_product_(n_) {}
 
   // Moves to x (n). Returns whether a bump reaches it; if none does, everything is 0.
   bool MoveTo(const double* x, bool gradients) {
-    u_ = (ConstMatrixMap(x, n_, 1) - patches_.origin).cwiseQuotient(patches_.scale);
+    u_ = (ConstMatrixMap(x, n_, 1) - patches_.origin).cwiseProduct(inverse_scale_);
     near_.clear();
     tree_.ForEachAround(u_.data(), [&](Index k, double square) {
       const double inverse = 1 / (patches_.radii(k) * patches_.radii(k));
@@ -158,64 +162,59 @@ class LocalTaylorSurrogate::Blend {
     if (near_.empty()) return false;
     offsets_.resize(n_, static_cast<Index>(near_.size()));
     values_.resize(m_, offsets_.cols());
-    sum_ = 0;
+    gradients_.resize(n_, gradients ? m_ * offsets_.cols() : 0);
+    double sum = 0;
     value_.setZero();
     for (Index k = 0; k < offsets_.cols(); ++k) {
       const Near& near = near_[static_cast<std::size_t>(k)];
       offsets_.col(k) = u_ - patches_.centres.col(near.patch);
-      for (Index i = 0; i < m_; ++i) values_(i, k) = ValueOf(k, i);
-      sum_ += near.weight.value;
+      for (Index i = 0; i < m_; ++i) {
+        values_(i, k) = Expand(k, i, gradients ? gradients_.col(k * m_ + i).data() : nullptr);
+      }
+      sum += near.weight.value;
       value_ += near.weight.value * values_.col(k);
     }
-    denominator_ = Denominator(sum_);
+    denominator_ = Denominator(sum);
     value_ /= denominator_.value;
     if (gradients) FindGradients();
     return true;
   }
 
-  // m, and n×m by u.
-  const Vector& value() const { return value_; }
-  const Matrix& gradient() const { return gradient_; }
+  const Vector& value() const { return value_; }  // m
+  const Matrix& J() const { return J_; }          // n×m
 
-  // ∇²r_i v by u for every output: n×m. For v by u.
-  const Matrix& HessianProducts(const Vector& v) {
-    // P = Σ w T and S = Σ w.
+  // ∇²r_i v of every output, n×m, for a direction v (n).
+  const Matrix& HessianProducts(const double* v) {
+    v_ = ConstMatrixMap(v, n_, 1).cwiseProduct(inverse_scale_);
+    // Of P = Σ w T and of S = Σ w first.
     product_.setZero();
-    sum_product_.setZero(n_);
+    sum_product_.setZero();
     for (Index k = 0; k < offsets_.cols(); ++k) {
       const Near& near = near_[static_cast<std::size_t>(k)];
       const auto d = offsets_.col(k);
       const double first = 2 * near.weight.first * near.inverse;
       const double second = 4 * near.weight.second * near.inverse * near.inverse;
-      const double along = d.dot(v);
-      weight_product_ = first * v + second * along * d;
+      const double along = d.dot(v_);
+      weight_product_ = first * v_ + second * along * d;
       sum_product_ += weight_product_;
       for (Index i = 0; i < m_; ++i) {
         const auto gradient = gradients_.col(k * m_ + i);
-        product_.col(i) += values_(i, k) * weight_product_ + first * gradient.dot(v) * d +
+        product_.col(i) += values_(i, k) * weight_product_ + first * gradient.dot(v_) * d +
                            first * along * gradient;
-        if (patches_.order > 1) {
-          Curvature(k, i);
-          product_.col(i) += near.weight.value * (curvature_ * v);
-        }
+        AddCurvature(k, i, near.weight.value, product_.col(i).data());
       }
     }
-    const double sum_along = sum_gradient_.dot(v);
-    sum_product_ = denominator_.first * sum_product_ +
-                   denominator_.second * sum_along * sum_gradient_;  // ∇²D v
+    const double sum_along = sum_gradient_.dot(v_);
+    // ∇²D v
+    sum_product_ =
+        denominator_.first * sum_product_ + denominator_.second * sum_along * sum_gradient_;
     for (Index i = 0; i < m_; ++i) {
       product_.col(i) -= denominator_.first * (sum_along * gradient_.col(i) +
-                                               gradient_.col(i).dot(v) * sum_gradient_) +
+                                               gradient_.col(i).dot(v_) * sum_gradient_) +
                          value_(i) * sum_product_;
+      product_.col(i) = product_.col(i).cwiseProduct(inverse_scale_) / denominator_.value;
     }
-    product_ /= denominator_.value;
     return product_;
-  }
-
-  // By x: of a direction, and of a gradient.
-  const Vector& ToLocal(const double* v) {
-    direction_ = ConstMatrixMap(v, n_, 1).cwiseQuotient(patches_.scale);
-    return direction_;
   }
 
  private:
@@ -229,30 +228,49 @@ class LocalTaylorSurrogate::Blend {
     return patches_.derivatives.col(near_[static_cast<std::size_t>(k)].patch).data() + i * terms_;
   }
 
-  // The second derivatives of T_k at the point where the third are weighed by `third`.
-  void Curvature(Index k, Index i, double third = 1) {
-    const double* const derivatives = DerivativesOf(k, i);
-    curvature_ = ConstMatrixMap(derivatives + 1 + n_, n_, n_);
-    if (patches_.order < 3) return;
-    for (Index j = 0; j < n_; ++j) {
-      curvature_ += third * offsets_(j, k) *
-                    ConstMatrixMap(derivatives + 1 + n_ + n_ * n_ * (1 + j), n_, n_);
-    }
-  }
-
-  double ValueOf(Index k, Index i) {
-    const double* const derivatives = DerivativesOf(k, i);
-    const auto d = offsets_.col(k);
-    double value = derivatives[0] + ConstMatrixMap(derivatives + 1, n_, 1).col(0).dot(d);
-    if (patches_.order > 1) {
-      Curvature(k, i, 1.0 / 3);
-      value += 0.5 * d.dot(curvature_ * d);
+  // T_k of output i and, unless null, its gradient (n).
+  double Expand(Index k, Index i, double* gradient) const {
+    const double* const first = DerivativesOf(k, i) + 1;
+    const double* const second = first + n_;
+    const double* const third = second + n_ * n_;
+    const double* const d = offsets_.col(k).data();
+    double value = first[-1];
+    for (Index a = 0; a < n_; ++a) {
+      double bend = 0;   // Second derivatives times d.
+      double twist = 0;  // Third derivatives times d twice.
+      for (Index b = 0; patches_.order > 1 && b < n_; ++b) {
+        bend += second[a * n_ + b] * d[b];
+        if (patches_.order < 3) continue;
+        double sum = 0;
+        for (Index c = 0; c < n_; ++c) sum += third[(a * n_ + b) * n_ + c] * d[c];
+        twist += sum * d[b];
+      }
+      value += d[a] * (first[a] + bend / 2 + twist / 6);
+      if (gradient != nullptr) gradient[a] = first[a] + bend + twist / 2;
     }
     return value;
   }
 
+  // Adds factor · ∇²T_k v of output i to `sum` (n).
+  void AddCurvature(Index k, Index i, double factor, double* sum) const {
+    if (patches_.order < 2) return;
+    const double* const second = DerivativesOf(k, i) + 1 + n_;
+    const double* const third = second + n_ * n_;
+    const double* const d = offsets_.col(k).data();
+    for (Index a = 0; a < n_; ++a) {
+      double product = 0;
+      for (Index b = 0; b < n_; ++b) {
+        double entry = second[a * n_ + b];
+        for (Index c = 0; patches_.order > 2 && c < n_; ++c) {
+          entry += third[(a * n_ + b) * n_ + c] * d[c];
+        }
+        product += entry * v_(b);
+      }
+      sum[a] += factor * product;
+    }
+  }
+
   void FindGradients() {
-    gradients_.resize(n_, m_ * offsets_.cols());
     gradient_.setZero();
     sum_gradient_.setZero();
     for (Index k = 0; k < offsets_.cols(); ++k) {
@@ -261,19 +279,15 @@ class LocalTaylorSurrogate::Blend {
       const double first = 2 * near.weight.first * near.inverse;
       sum_gradient_ += first * d;
       for (Index i = 0; i < m_; ++i) {
-        auto gradient = gradients_.col(k * m_ + i);
-        gradient = ConstMatrixMap(DerivativesOf(k, i) + 1, n_, 1);
-        if (patches_.order > 1) {
-          Curvature(k, i, 0.5);
-          gradient += curvature_ * d;
-        }
-        gradient_.col(i) += near.weight.value * gradient + values_(i, k) * first * d;
+        gradient_.col(i) +=
+            near.weight.value * gradients_.col(k * m_ + i) + values_(i, k) * first * d;
       }
     }
     for (Index i = 0; i < m_; ++i) {
       gradient_.col(i) -= value_(i) * denominator_.first * sum_gradient_;
     }
     gradient_ /= denominator_.value;
+    J_ = inverse_scale_.asDiagonal() * gradient_;
   }
 
   const TaylorPatches& patches_;
@@ -281,22 +295,22 @@ class LocalTaylorSurrogate::Blend {
   const Index n_;
   const Index m_;
   const Index terms_;
+  const Vector inverse_scale_;  // n
 
   Vector u_;                // n
   std::vector<Near> near_;  // The bumps that reach it.
   Matrix offsets_;          // n×near: u − u_k
   Matrix values_;           // m×near: T_k
-  Matrix gradients_;        // n×(m·near): ∇T_k
-  double sum_ = 0;          // S
+  Matrix gradients_;        // n×(m·near): ∇T_k by u
   Jet denominator_;         // D by S
   Vector value_;            // m
-  Matrix gradient_;         // n×m
-  Vector sum_gradient_;     // n: ∇S
+  Matrix gradient_;         // n×m, by u
+  Vector sum_gradient_;     // n: ∇S by u
+  Matrix J_;                // n×m, by x
+  Vector v_;                // n, by u
   Matrix product_;          // n×m
   Vector sum_product_;      // n
   Vector weight_product_;   // n
-  Vector direction_;        // n
-  Matrix curvature_;        // n×n
 };
 
 LocalTaylorSurrogate::LocalTaylorSurrogate(std::shared_ptr<const Surrogate> base,
@@ -344,46 +358,40 @@ void LocalTaylorSurrogate::Predict(const ConstMatrixMap& X,
   base_->Predict(X, tangents, adjoints, out, stop);
   const Index num_points = X.cols();
   const bool second = out.H != nullptr || out.X_bar_dot != nullptr;
-  const bool gradients =
-      second || out.J != nullptr || out.Y_dot != nullptr || out.X_bar != nullptr;
+  const bool gradients = second || out.J != nullptr || out.Y_dot != nullptr || out.X_bar != nullptr;
   if (!gradients && out.Y == nullptr) return;
   const Index n = this->n();
   const Index m = this->m();
-  const Vector inverse_scale = patches_.scale.cwiseInverse();
+  const Matrix identity = Matrix::Identity(out.H != nullptr ? n : 0, out.H != nullptr ? n : 0);
   // Adds what belongs to one point.
   const auto add = [&](Blend& blend, Index s) {
     if (!blend.MoveTo(X.col(s).data(), gradients)) return;
     if (out.Y != nullptr) MatrixMap(out.Y + s * m, m, 1) += blend.value();
-    if (!gradients) return;
-    const Matrix J = inverse_scale.asDiagonal() * blend.gradient();
-    if (out.J != nullptr) MatrixMap(out.J + s * m * n, n, m) += J;
+    if (out.J != nullptr) MatrixMap(out.J + s * m * n, n, m) += blend.J();
     if (out.Y_dot != nullptr) {
       const Index p = tangents->count;
-      MatrixMap(out.Y_dot + s * p * m, m, p) += J.transpose() * tangents->At(s);
+      MatrixMap(out.Y_dot + s * p * m, m, p).noalias() += blend.J().transpose() * tangents->At(s);
     }
     if (out.X_bar != nullptr) {
       const Index q = adjoints->count;
-      MatrixMap(out.X_bar + s * q * n, n, q) += J * adjoints->At(s);
+      MatrixMap(out.X_bar + s * q * n, n, q).noalias() += blend.J() * adjoints->At(s);
     }
     if (out.H != nullptr) {
       for (Index j = 0; j < n; ++j) {
-        const Matrix& products = blend.HessianProducts(inverse_scale(j) * Vector::Unit(n, j));
+        const Matrix& products = blend.HessianProducts(identity.col(j).data());
         for (Index i = 0; i < m; ++i) {
-          MatrixMap(out.H + ((s * m + i) * n + j) * n, n, 1) +=
-              inverse_scale.cwiseProduct(products.col(i));
+          MatrixMap(out.H + ((s * m + i) * n + j) * n, n, 1) += products.col(i);
         }
       }
     }
     if (out.X_bar_dot != nullptr) {
       const Index p = tangents->count;
       const Index q = adjoints->count;
-      const ConstMatrixMap X_dot = tangents->At(s);
-      const ConstMatrixMap Y_bar = adjoints->At(s);
       for (Index k = 0; k < p; ++k) {
-        const Matrix& products = blend.HessianProducts(blend.ToLocal(X_dot.col(k).data()));
+        const Matrix& products = blend.HessianProducts(tangents->At(s).col(k).data());
         for (Index i = 0; i < q; ++i) {
-          MatrixMap(out.X_bar_dot + ((s * q + i) * p + k) * n, n, 1) +=
-              inverse_scale.asDiagonal() * (products * Y_bar.col(i));
+          MatrixMap(out.X_bar_dot + ((s * q + i) * p + k) * n, n, 1).noalias() +=
+              products * adjoints->At(s).col(i);
         }
       }
     }

@@ -27,11 +27,11 @@ namespace sobolev {
 struct TaylorPatches {
   static constexpr int kMaxOrder = 3;
 
-  Vector origin;      // n
-  Vector scale;       // n, > 0
-  Matrix centres;     // n×K, in coordinates u
-  Vector radii;       // K, > 0
-  int order = 1;      // 1 to kMaxOrder
+  Vector origin;   // n
+  Vector scale;    // n, > 0
+  Matrix centres;  // n×K, in coordinates u
+  Vector radii;    // K, > 0
+  int order = 1;   // 1 to kMaxOrder
   // (m·NumTerms)×K: for each output the value at the centre, then the gradient (n), the second
   // derivatives (n×n) and the third (n×n×n), as far as the order goes, by u and symmetric.
   Matrix derivatives;

@@ -61,8 +61,7 @@ std::shared_ptr<const Surrogate> ReadComposed(ByteReader& reader, Holders allowe
 std::shared_ptr<const Surrogate> ReadLocalTaylor(ByteReader& reader, Holders allowed) {
   allowed.local_taylor = false;
   TaylorPatches patches = TaylorPatches::Load(reader);
-  return std::make_shared<LocalTaylorSurrogate>(ReadSurrogate(reader, allowed),
-                                                std::move(patches));
+  return std::make_shared<LocalTaylorSurrogate>(ReadSurrogate(reader, allowed), std::move(patches));
 }
 
 std::vector<Index> ReadPositions(ByteReader& reader, Index count) {

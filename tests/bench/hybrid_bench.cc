@@ -147,8 +147,9 @@ class Problem {
   Errors ErrorsOf(const Surrogate& surrogate) const {
     const Evidence predicted = Predicted(surrogate, truth_.X);
     const double squares = (predicted.Y - truth_.Y).squaredNorm();
-    return {.value = std::sqrt(squares / static_cast<double>(kTestPoints)) / OutputScales(truth_)(0),
-            .gradient = (predicted.J - truth_.J).norm() / truth_.J.norm()};
+    return {
+        .value = std::sqrt(squares / static_cast<double>(kTestPoints)) / OutputScales(truth_)(0),
+        .gradient = (predicted.J - truth_.J).norm() / truth_.J.norm()};
   }
 
   // Microseconds of a value and its gradient.
@@ -228,12 +229,13 @@ void Print(const std::string& name, const Problem& problem, Index count, bool pl
   ratios.logs += std::log(ratio);
   ratios.largest = std::max(ratios.largest, ratio);
   ratios.count += 1;
-  std::printf("%-10s %-6s %5d | %.1e/%.1e | %d: %.1e/%.1e | %d%s %.1e/%.1e | %5.2f | %8.0f %6.2f "
-              "%6.2f\n",
-              name.c_str(), placed ? "placed" : "Sobol", static_cast<int>(count), of_network.value,
-              of_network.gradient, taylor.order, of_taylor.value, of_taylor.gradient, hybrid.order,
-              hybrid.alone ? " alone:" : ":      ", of_hybrid.value, of_hybrid.gradient, ratio,
-              1e3 * time.count(), problem.TimeOf(*network), problem.TimeOf(*hybrid.surrogate));
+  std::printf(
+      "%-10s %-6s %5d | %.1e/%.1e | %d: %.1e/%.1e | %d%s %.1e/%.1e | %5.2f | %8.0f %6.2f "
+      "%6.2f\n",
+      name.c_str(), placed ? "placed" : "Sobol", static_cast<int>(count), of_network.value,
+      of_network.gradient, taylor.order, of_taylor.value, of_taylor.gradient, hybrid.order,
+      hybrid.alone ? " alone:" : ":      ", of_hybrid.value, of_hybrid.gradient, ratio,
+      1e3 * time.count(), problem.TimeOf(*network), problem.TimeOf(*hybrid.surrogate));
   std::fflush(stdout);
 }
 

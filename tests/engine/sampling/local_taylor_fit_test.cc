@@ -210,9 +210,7 @@ TEST(LocalTaylorFitTest, BadArgumentsAreNamed) {
   EXPECT_EQ(field([&] { FitLocalTaylor(Nearly(), evidence, kHi, kLo); }), "hi");
   EXPECT_EQ(field([&] { FitLocalTaylor(Nearly(), evidence, Vector::Zero(3), kHi); }), "lo");
   EXPECT_EQ(field([&] { FitLocalTaylor(Nearly(), evidence, kLo, kHi, {.order = 4}); }), "order");
-  EXPECT_EQ(field([&] {
-              FitLocalTaylor(Program("input x\noutput y = x\n"), evidence, kLo, kHi);
-            }),
+  EXPECT_EQ(field([&] { FitLocalTaylor(Program("input x\noutput y = x\n"), evidence, kLo, kHi); }),
             "base inputs");
   std::stop_source source;
   source.request_stop();

@@ -250,8 +250,7 @@ TEST(LocalTaylorTest, BadPatchesAreNamed) {
   EXPECT_EQ(field([](TaylorPatches& patches) { patches.centres.resize(2, 5); }), "centres");
   EXPECT_EQ(field([](TaylorPatches& patches) { patches.radii(0) = -1; }), "radii");
   EXPECT_EQ(field([](TaylorPatches& patches) { patches.radii.resize(4); }), "radii");
-  EXPECT_EQ(field([](TaylorPatches& patches) { patches.derivatives(3, 3) = kNaN; }),
-            "derivatives");
+  EXPECT_EQ(field([](TaylorPatches& patches) { patches.derivatives(3, 3) = kNaN; }), "derivatives");
 }
 
 }  // namespace
