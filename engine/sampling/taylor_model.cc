@@ -100,8 +100,8 @@ class TaylorModel::LocalFit {
     distance = std::sqrt(nearest_.front().first);
   }
 
-  // Writes the derivatives at sample s as TaylorExpansions has them; returns the radius.
-  double Expand(Index s, double* derivatives) {
+  // Writes the derivatives at sample s as TaylorExpansions has them.
+  void Expand(Index s, double* derivatives) {
     const Evidence& evidence = model_.evidence_;
     const Index n = evidence.n();
     const Index m = evidence.m();
@@ -120,7 +120,6 @@ class TaylorModel::LocalFit {
       }
       if (order > 1) WriteHigherDerivatives(i, order, output + 1 + n);
     }
-    return radius_;
   }
 
  private:
@@ -429,8 +428,7 @@ TaylorPrediction TaylorModel::PredictEach(const Matrix& Q, int order,
 TaylorExpansions TaylorModel::Expand(const std::vector<Index>& samples, int order,
                                      const std::stop_token& stop) const {
   const auto count = static_cast<Index>(samples.size());
-  TaylorExpansions expansions{
-      .order = std::max(1, Order(order)), .derivatives = {}, .radius = Vector(count)};
+  TaylorExpansions expansions{.order = std::max(1, Order(order)), .derivatives = {}};
   Index terms = 1;
   for (int degree = 1; degree <= expansions.order; ++degree) terms = 1 + evidence_.n() * terms;
   expansions.derivatives.resize(evidence_.m() * terms, count);
@@ -439,9 +437,8 @@ TaylorExpansions TaylorModel::Expand(const std::vector<Index>& samples, int orde
                               LocalFit fit(*this, order);
                               for (Index k = range.begin(); k < range.end(); ++k) {
                                 if (stop.stop_requested()) return;
-                                expansions.radius(k) =
-                                    fit.Expand(samples[static_cast<std::size_t>(k)],
-                                               expansions.derivatives.col(k).data());
+                                fit.Expand(samples[static_cast<std::size_t>(k)],
+                                           expansions.derivatives.col(k).data());
                               }
                             });
   ThrowIfStopped(stop);

@@ -42,7 +42,6 @@ struct TaylorExpansions {
   // (m·(1 + n + … + n^order))×S: for each output the value, the gradient (n), the second
   // derivatives (n×n) and the third (n×n×n), as far as the order goes.
   Matrix derivatives;
-  Vector radius;  // S: of the ball around the neighbours that were used.
 };
 
 // Which samples a prediction at a sample may use.

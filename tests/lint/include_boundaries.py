@@ -48,7 +48,6 @@ OURS = {
     ],
     "engine/sampling": [
         "engine/base",
-        "engine/bounds",
         "engine/program",
         "engine/regression",
         "engine/surrogate",
