@@ -145,7 +145,7 @@ class LocalTaylorSurrogate::Blend {
         value_(m_),
         gradient_(n_, m_),
         sum_gradient_(n_),
-        J_(n_, m_),
+        jacobian_(n_, m_),
         v_(n_),
         product_(n_, m_),
         sum_product_(n_),
@@ -181,7 +181,7 @@ class LocalTaylorSurrogate::Blend {
   }
 
   const Vector& value() const { return value_; }  // m
-  const Matrix& J() const { return J_; }          // n×m
+  const Matrix& J() const { return jacobian_; }   // n×m
 
   // ∇²r_i v of every output, n×m, for a direction v (n).
   const Matrix& HessianProducts(const double* v) {
@@ -287,7 +287,7 @@ class LocalTaylorSurrogate::Blend {
       gradient_.col(i) -= value_(i) * denominator_.first * sum_gradient_;
     }
     gradient_ /= denominator_.value;
-    J_ = inverse_scale_.asDiagonal() * gradient_;
+    jacobian_ = inverse_scale_.asDiagonal() * gradient_;
   }
 
   const TaylorPatches& patches_;
@@ -306,7 +306,7 @@ class LocalTaylorSurrogate::Blend {
   Vector value_;            // m
   Matrix gradient_;         // n×m, by u
   Vector sum_gradient_;     // n: ∇S by u
-  Matrix J_;                // n×m, by x
+  Matrix jacobian_;         // n×m, by x
   Vector v_;                // n, by u
   Matrix product_;          // n×m
   Vector sum_product_;      // n
@@ -336,9 +336,9 @@ std::size_t LocalTaylorSurrogate::SizeBytes() const {
 
 double LocalTaylorSurrogate::CostOfPatches(const PredictionSize& size) const {
   const auto inputs = static_cast<double>(n());
-  const double terms = static_cast<double>(m() * TaylorPatches::NumTerms(n(), patches_.order));
+  const auto terms = static_cast<double>(m() * TaylorPatches::NumTerms(n(), patches_.order));
   const double search = 16 * inputs * std::log2(2 + static_cast<double>(patches_.Count()));
-  double products = static_cast<double>(size.second_adjoint ? size.num_tangents : 0);
+  auto products = static_cast<double>(size.second_adjoint ? size.num_tangents : 0);
   if (size.hessian) products += inputs;
   return static_cast<double>(size.num_points) *
          (search + overlap_ * terms * (3 + products) +
