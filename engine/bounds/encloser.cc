@@ -91,6 +91,8 @@ std::unique_ptr<const Encloser> MakeEncloser(const Surrogate& surrogate) {
           dynamic_cast<const chain::ProgramSurrogate&>(surrogate));
     case SurrogateKind::kPipeline:
       return std::make_unique<PipelineEncloser>(dynamic_cast<const chain::Pipeline&>(surrogate));
+    case SurrogateKind::kLocalTaylor:
+      break;
   }
   throw FailedPrecondition("NO_BOUNDS", "model",
                            "there are no proven bounds for this kind of model yet");

@@ -10,6 +10,7 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/composed_surrogate.h"
 #include "engine/surrogate/ensemble.h"
+#include "engine/surrogate/local_taylor.h"
 
 namespace sobolev::chain {
 namespace {
@@ -32,6 +33,8 @@ const char* KindName(SurrogateKind kind) {
       return "program";
     case SurrogateKind::kPipeline:
       return "pipeline";
+    case SurrogateKind::kLocalTaylor:
+      return "local Taylor models";
   }
   return "";
 }
@@ -98,6 +101,10 @@ std::string JacobianMethod(const Surrogate& surrogate) {
   }
   if (surrogate.kind() == SurrogateKind::kComposed) {
     return JacobianMethod(static_cast<const ComposedSurrogate&>(surrogate).core()) + " of the core";
+  }
+  if (surrogate.kind() == SurrogateKind::kLocalTaylor) {
+    return JacobianMethod(static_cast<const LocalTaylorSurrogate&>(surrogate).base()) +
+           " of the base";
   }
   return "closed form";
 }

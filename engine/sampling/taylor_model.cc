@@ -96,14 +96,29 @@ class TaylorModel::LocalFit {
       distance = kNaN;
       return;
     }
-    const int order = model_.OrderFor(order_, usable.Count());
-    FindNearest(q, usable, model_.NumNeighbours(order, usable.Count()));
+    Fit(q, usable, model_.OrderFor(order_, usable.Count()), y, J);
     distance = std::sqrt(nearest_.front().first);
-    radius_ = std::sqrt(nearest_.back().first) + 1e-12;
-    if (order == 0) {
-      BlendTangents(q, y, J);
-    } else {
-      FitPolynomial(q, model_.bases_[static_cast<std::size_t>(order)], y, J);
+  }
+
+  // Writes the derivatives at sample s as TaylorExpansions has them.
+  void Expand(Index s, double* derivatives) {
+    const Evidence& evidence = model_.evidence_;
+    const Index n = evidence.n();
+    const Index m = evidence.m();
+    const int order = model_.Order(order_);
+    Vector y(m);
+    Matrix J(n, m);
+    Fit(evidence.X.col(s).data(), {.end = evidence.NumSamples()}, order, y.data(), J.data());
+    Index terms = 1;
+    for (int degree = 1; degree <= std::max(1, order); ++degree) terms = 1 + n * terms;
+    for (Index i = 0; i < m; ++i) {
+      double* const output = derivatives + i * terms;
+      output[0] = std::isnan(evidence.Y(i, s)) ? y(i) : evidence.Y(i, s);
+      for (Index j = 0; j < n; ++j) {
+        const double slope = evidence.HasDerivatives() ? evidence.J(j, s * m + i) : kNaN;
+        output[1 + j] = std::isnan(slope) ? J(j, i) : slope;
+      }
+      if (order > 1) WriteHigherDerivatives(i, order, output + 1 + n);
     }
   }
 
@@ -131,6 +146,47 @@ class TaylorModel::LocalFit {
       }
     }
     std::sort_heap(nearest_.begin(), nearest_.end());
+  }
+
+  void Fit(const double* q, const Usable& usable, int order, double* y, double* J) {
+    FindNearest(q, usable, model_.NumNeighbours(order, usable.Count()));
+    radius_ = std::sqrt(nearest_.back().first) + 1e-12;
+    if (order == 0) {
+      BlendTangents(q, y, J);
+    } else {
+      FitPolynomial(q, model_.bases_[static_cast<std::size_t>(order)], y, J);
+    }
+  }
+
+  // Those of second and third order of the polynomial that was fitted: the coefficient of a product
+  // of variables times the factorials of their powers, for every order of the variables.
+  void WriteHigherDerivatives(Index i, int order, double* derivatives) const {
+    const Index n = model_.evidence_.n();
+    const std::vector<TaylorBasis::Term>& terms =
+        model_.bases_[static_cast<std::size_t>(order)].terms;
+    for (std::size_t k = 0; k < terms.size(); ++k) {
+      if (terms[k].degree < 2) continue;
+      // Axes descend from the term to its parents.
+      const TaylorBasis::Term& parent = terms[static_cast<std::size_t>(terms[k].parent)];
+      const double coefficient =
+          solution_(static_cast<Index>(k), i) / std::pow(radius_, terms[k].degree);
+      if (terms[k].degree == 2) {
+        const Index a = parent.axis;
+        const Index b = terms[k].axis;
+        const double derivative = a == b ? 2 * coefficient : coefficient;
+        derivatives[a * n + b] = derivative;
+        derivatives[b * n + a] = derivative;
+        continue;
+      }
+      std::array<Index, 3> axes = {terms[static_cast<std::size_t>(parent.parent)].axis, parent.axis,
+                                   terms[k].axis};
+      const bool two = axes[0] == axes[1] || axes[1] == axes[2];
+      const bool three = axes[0] == axes[2];
+      const double derivative = (three ? 6 : (two ? 2 : 1)) * coefficient;
+      do {
+        derivatives[n * n + (axes[0] * n + axes[1]) * n + axes[2]] = derivative;
+      } while (std::ranges::next_permutation(axes).found);
+    }
   }
 
   double WeightAt(double square) const {
@@ -367,6 +423,26 @@ TaylorPrediction TaylorModel::PredictEach(const Matrix& Q, int order,
       });
   ThrowIfStopped(stop);
   return prediction;
+}
+
+TaylorExpansions TaylorModel::Expand(const std::vector<Index>& samples, int order,
+                                     const std::stop_token& stop) const {
+  const auto count = static_cast<Index>(samples.size());
+  TaylorExpansions expansions{.order = std::max(1, Order(order)), .derivatives = {}};
+  Index terms = 1;
+  for (int degree = 1; degree <= expansions.order; ++degree) terms = 1 + evidence_.n() * terms;
+  expansions.derivatives.resize(evidence_.m() * terms, count);
+  oneapi::tbb::parallel_for(oneapi::tbb::blocked_range<Index>(0, count, kPointsPerTask),
+                            [&](const oneapi::tbb::blocked_range<Index>& range) {
+                              LocalFit fit(*this, order);
+                              for (Index k = range.begin(); k < range.end(); ++k) {
+                                if (stop.stop_requested()) return;
+                                fit.Expand(samples[static_cast<std::size_t>(k)],
+                                           expansions.derivatives.col(k).data());
+                              }
+                            });
+  ThrowIfStopped(stop);
+  return expansions;
 }
 
 }  // namespace sobolev::sampling

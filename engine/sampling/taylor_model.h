@@ -36,6 +36,14 @@ struct TaylorPrediction {
   Vector distance;  // Q: to the nearest sample that was used.
 };
 
+// Polynomials around samples.
+struct TaylorExpansions {
+  int order = 0;
+  // (m·(1 + n + … + n^order))×S: for each output the value, the gradient (n), the second
+  // derivatives (n×n) and the third (n×n×n), as far as the order goes.
+  Matrix derivatives;
+};
+
 // Which samples a prediction at a sample may use.
 enum class HeldOut {
   kItself,      // All but the sample itself.
@@ -64,6 +72,11 @@ class TaylorModel {
   // NaN.
   TaylorPrediction PredictHeldOut(const std::vector<Index>& samples, int order, HeldOut held_out,
                                   const std::stop_token& stop = {}) const;
+
+  // Around samples, of order Order(order). Known values and derivatives of a sample are kept as
+  // they are, and the rest is fitted to the neighbours.
+  TaylorExpansions Expand(const std::vector<Index>& samples, int order,
+                          const std::stop_token& stop = {}) const;
 
  private:
   class LocalFit;

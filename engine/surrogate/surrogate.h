@@ -70,6 +70,7 @@ enum class SurrogateKind {
   kComposed = 5,
   kProgram = 6,
   kPipeline = 7,
+  kLocalTaylor = 8,
 };
 
 // Immutable, so thread-safe.

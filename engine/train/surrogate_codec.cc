@@ -18,6 +18,7 @@
 #include "engine/regression/polynomial_surrogate.h"
 #include "engine/surrogate/composed_surrogate.h"
 #include "engine/surrogate/ensemble.h"
+#include "engine/surrogate/local_taylor.h"
 #include "engine/surrogate/surrogate.h"
 
 namespace sobolev::train {
@@ -36,6 +37,7 @@ constexpr std::uint64_t kMagic = 0x324c444d564c4253;
 struct Holders {
   bool ensemble = true;  // Whether an ensemble may come.
   bool composed = true;
+  bool local_taylor = true;
   Index pipelines = chain::Pipeline::kMaxDepth;  // How many may come within each other.
 };
 
@@ -54,6 +56,12 @@ std::shared_ptr<const Surrogate> ReadComposed(ByteReader& reader, Holders allowe
   Composition composition = Composition::Load(reader);
   return std::make_shared<ComposedSurrogate>(std::move(composition),
                                              ReadSurrogate(reader, allowed));
+}
+
+std::shared_ptr<const Surrogate> ReadLocalTaylor(ByteReader& reader, Holders allowed) {
+  allowed.local_taylor = false;
+  TaylorPatches patches = TaylorPatches::Load(reader);
+  return std::make_shared<LocalTaylorSurrogate>(ReadSurrogate(reader, allowed), std::move(patches));
 }
 
 std::vector<Index> ReadPositions(ByteReader& reader, Index count) {
@@ -93,6 +101,9 @@ std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader, Holders allow
       return chain::ProgramSurrogate::Load(reader);
     case SurrogateKind::kPipeline:
       if (allowed.pipelines > 0) return ReadPipeline(reader, allowed);
+      break;
+    case SurrogateKind::kLocalTaylor:
+      if (allowed.local_taylor) return ReadLocalTaylor(reader, allowed);
       break;
   }
   ThrowDataLoss();

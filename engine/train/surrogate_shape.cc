@@ -109,6 +109,7 @@ ShapeConstraints ProvenShape(const Surrogate& surrogate) {
     case SurrogateKind::kGaussianProcess:
     case SurrogateKind::kProgram:
     case SurrogateKind::kPipeline:
+    case SurrogateKind::kLocalTaylor:
       break;
   }
   return {};

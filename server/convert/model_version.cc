@@ -63,7 +63,8 @@ Version::Kind ToProto(SurrogateKind kind) {
       return Version::KIND_COMPOSED;
     case SurrogateKind::kPipeline:
       return Version::KIND_PIPELINE;
-    case SurrogateKind::kProgram:  // Only served within a pipeline.
+    case SurrogateKind::kProgram:      // Only served within a pipeline.
+    case SurrogateKind::kLocalTaylor:  // Made by no service.
       break;
   }
   return Version::KIND_UNSPECIFIED;
@@ -152,6 +153,7 @@ void DescribeCore(const Surrogate& surrogate, Version& version) {
     case SurrogateKind::kGaussianProcess:
     case SurrogateKind::kProgram:
     case SurrogateKind::kPipeline:
+    case SurrogateKind::kLocalTaylor:
       break;
   }
   version.set_core_kind(ToProto(surrogate.kind()));

@@ -46,7 +46,12 @@ OURS = {
         "engine/regression",
         "engine/surrogate",
     ],
-    "engine/sampling": ["engine/base", "engine/program"],
+    "engine/sampling": [
+        "engine/base",
+        "engine/program",
+        "engine/regression",
+        "engine/surrogate",
+    ],
     "proto": [],
     "server": ["engine", "proto", "server"],
     "server/base": ["engine/base"],

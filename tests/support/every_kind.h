@@ -20,6 +20,7 @@
 #include "engine/surrogate/composed_surrogate.h"
 #include "engine/surrogate/ensemble.h"
 #include "engine/surrogate/feature_map.h"
+#include "engine/surrogate/local_taylor.h"
 #include "engine/surrogate/output_map.h"
 #include "engine/surrogate/surrogate.h"
 
@@ -127,6 +128,34 @@ inline Composition AroundFive(bool curved) {
           .wings = {.below = RandomMatrix(3, 3, 16), .above = RandomMatrix(3, 3, 17)}};
 }
 
+// Symmetric derivatives around random centres, which reach most of the inputs.
+inline TaylorPatches Patches(Index n, Index m, Index count, int order) {
+  const Index terms = TaylorPatches::NumTerms(n, order);
+  TaylorPatches patches{.origin = Vector::Constant(n, 0.3),
+                        .scale = (0.2 * RandomMatrix(n, 1, 18).array().abs() + 1.2),
+                        .centres = 0.5 + 0.3 * RandomMatrix(n, count, 19).array(),
+                        .radii = (0.3 * RandomMatrix(count, 1, 23).array().abs() + 0.4),
+                        .order = order,
+                        .derivatives = Matrix::Zero(m * terms, count)};
+  const Matrix directions = RandomMatrix(n, 3, 24);
+  const Matrix factors = RandomMatrix(3 * m, count * (order + 1), 25);
+  for (Index k = 0; k < count; ++k) {
+    for (Index i = 0; i < m; ++i) {
+      for (Index a = 0; a < 3; ++a) {
+        double* term = patches.derivatives.col(k).data() + i * terms;
+        Vector power = Vector::Ones(1);
+        for (int degree = 0; degree <= order; ++degree) {
+          for (const double entry : power) {
+            *term++ += factors(a * m + i, k * (order + 1) + degree) * entry;
+          }
+          power = (directions.col(a) * power.transpose()).reshaped().eval();
+        }
+      }
+    }
+  }
+  return patches;
+}
+
 struct Kind {
   const char* name;
   Shared surrogate;
@@ -163,6 +192,10 @@ inline std::vector<Kind> Kinds() {
       {"composed", around(true, tanh)},
       {"composed_of_a_process", around(false, Process(regression::KernelKind::kMatern52, 5, 5))},
       {"composed_of_an_ensemble", around(true, ensemble)},
+      {"local_taylor", std::make_shared<LocalTaylorSurrogate>(
+                           Network({.n = 4, .m = 2, .hidden = {9}}), Patches(4, 2, 100, 2))},
+      {"local_taylor_around_composed",
+       std::make_shared<LocalTaylorSurrogate>(around(true, tanh), Patches(3, 3, 100, 3))},
   };
 }
 
