@@ -64,6 +64,7 @@ EnclosureCost CostOfEnclosure(const Surrogate& surrogate) {
     case SurrogateKind::kPolynomial:
     case SurrogateKind::kGaussianProcess:
     case SurrogateKind::kProgram:
+    case SurrogateKind::kLocalTaylor:  // Has no enclosures.
       break;
   }
   return cost;

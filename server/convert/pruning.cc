@@ -53,6 +53,8 @@ std::string KindName(SurrogateKind kind) {
       return "a program";
     case SurrogateKind::kPipeline:
       return "a pipeline";
+    case SurrogateKind::kLocalTaylor:
+      return "a model with local Taylor models around it";
   }
   return "another model";
 }
