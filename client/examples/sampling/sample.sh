@@ -1,3 +1,4 @@
+#!/bin/sh
 job=$(sobolev sample start --dataset wing --inputs 'span=1:2,chord=0:1' --outputs lift \
   --model wing --error 0.001 --budget 60)
 sobolev worker "$job" --exec ./simulate.sh --parallel 4 --timeout 60
