@@ -179,7 +179,7 @@ class Folds {
     for (std::size_t fold = 0; fold < kFolds; ++fold) {
       const Vector distances =
           NearestDistances(Part(evidence, held_out_[fold]).X, Part(evidence, shown_[fold]).X, stop);
-      volumes_.push_back(distances.array().pow(static_cast<double>(evidence.n())));
+      volumes_.emplace_back(distances.array().pow(static_cast<double>(evidence.n())));
       held_out_distance += volumes_.back().dot(distances);
       volume += volumes_.back().sum();
     }
