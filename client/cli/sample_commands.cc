@@ -472,7 +472,7 @@ void AddStartCommand(CLI::App& group, Context& context) {
   start->add_option("--initial", spec.initial_points,
                     "Points that are spread evenly before the first model");
   start->add_option("--round", spec.round_fraction,
-                    "Points of a round, as a share of those evaluated before");
+                    "Points of a round, as a share of the samples known");
   start->add_flag_function(
       "--jacobian,!--no-jacobian", [&spec](std::int64_t count) { spec.jacobian = count > 0; },
       "Whether workers are to tell the Jacobian; default true");

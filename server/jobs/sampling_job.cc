@@ -168,7 +168,7 @@ class SamplingWork : public JobWork {
 
   // Points of the round that follows so many evaluations.
   std::int64_t RoundSize(std::int64_t evaluations) const {
-    const double share = spec_.round_fraction() * static_cast<double>(evaluations);
+    const double share = spec_.round_fraction() * static_cast<double>(seeds_ + evaluations);
     return std::max(kLeastRound, static_cast<std::int64_t>(std::ceil(share)));
   }
 
@@ -190,8 +190,8 @@ class SamplingWork : public JobWork {
     } else {
       // More than a round only if there are workers for it: what is placed now knows less than what
       // is placed later.
-      wanted =
-          std::max(RoundSize(counts_.done), std::min(counts_.leased + missing_, counts_.done / 2));
+      wanted = std::max(RoundSize(counts_.done),
+                        std::min(counts_.leased + missing_, (seeds_ + counts_.done) / 2));
     }
     std::int64_t shortage = wanted - Outstanding();
     if (const auto left = EvaluationsLeft(spec_.stop_rules(), StatusNow(), EvaluationCost(spec_))) {

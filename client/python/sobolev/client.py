@@ -549,7 +549,7 @@ class Client:
           stop: The job ends as soon as one of these rules holds. None: stop() or cancel() ends it.
           strategy: "adaptive" (default) or "space_filling".
           initial_points: Spread evenly before the first model. Default 4 + 4 n.
-          round_fraction: Points of a round as a share of those evaluated. Default 1 / 8.
+          round_fraction: Points of a round as a share of the samples known. Default 1 / 8.
           jacobian: Whether workers are to tell the Jacobian. Default True.
           value_cost: What an evaluation costs, in any unit. Default 1.
           jacobian_cost: What the Jacobian costs on top. Default 1.
