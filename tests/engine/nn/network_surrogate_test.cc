@@ -260,18 +260,20 @@ TEST(SurrogateTest, JacobiansAtAWaistAreThoseOfAdjoints) {
 
 // Such Jacobians are larger than caches, and written past them where rows are aligned.
 TEST(SurrogateTest, LargeJacobiansHaveTheBitsOfSmallOnes) {
+  const Index m = 60;
   for (const Index n : {64, 63}) {
-    const NetworkSurrogate surrogate = MakeSurrogate({.n = n, .m = 60, .hidden = {20, 2, 20}});
+    const NetworkSurrogate surrogate = MakeSurrogate({.n = n, .m = m, .hidden = {20, 2, 20}});
     ASSERT_EQ(surrogate.jacobian_plan().mode, JacobianPlan::Mode::kWaist);
     const Index num_points = 1000;
     const Matrix X = RandomPoints(surrogate, num_points);
     for (const Index offset : {0, 1, 2}) {
-      std::vector<double> memory(static_cast<std::size_t>(60 * n * num_points + offset + 1), 7);
+      std::vector<double> memory(static_cast<std::size_t>(m * n * num_points + offset + 1), 7);
       double* const J = memory.data() + offset;
       surrogate.Predict(View(X), {}, {}, {.J = J});
-      for (Index s = 0; s < num_points; s += 50) {
-        const Prediction few = Predict(surrogate, X.middleCols(s, 50));
-        const ConstMatrixMap part(J + s * 60 * n, n, 60 * 50);
+      const Index at_once = 50;
+      for (Index s = 0; s < num_points; s += at_once) {
+        const Prediction few = Predict(surrogate, X.middleCols(s, at_once));
+        const ConstMatrixMap part(J + s * m * n, n, m * at_once);
         ASSERT_TRUE(few.J == part) << n << " " << offset << " " << s;
       }
       for (Index k = 0; k < offset; ++k) EXPECT_EQ(memory[static_cast<std::size_t>(k)], 7);
