@@ -30,7 +30,6 @@ namespace {
 
 using every_kind::Network;
 using every_kind::Patches;
-using every_kind::RandomMatrix;
 using every_kind::Shared;
 using every_kind::View;
 

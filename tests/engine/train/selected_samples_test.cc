@@ -108,7 +108,7 @@ TEST(SelectedSamplesTest, AllInputsAreTheSamplesThemselves) {
 TEST(SelectedSamplesTest, ACopyBeyondTheLimitIsRefused) {
   const Samples samples;
   // Of each sample at least x, two gradients, their variances and an adjoint, by two inputs.
-  constexpr std::size_t kBytes = 6 * 6 * 2 * sizeof(double);
+  constexpr std::size_t kBytes = std::size_t{6} * 6 * 2 * sizeof(double);
   EXPECT_NO_THROW(SelectedSamples(samples.View(), {.inputs = {0, 1}}, 4 * kBytes));
   try {
     const SelectedSamples selected(samples.View(), {.inputs = {0, 1}}, kBytes - 1);
