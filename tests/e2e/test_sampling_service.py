@@ -300,7 +300,7 @@ def test_no_result_is_lost_and_no_point_leased_twice_under_kills(make_server):
             thread.start()
         kills = 0
         while any(thread.is_alive() for thread in threads):
-            time.sleep(rng.uniform(0.5, 2.0))
+            time.sleep(rng.uniform(0.02, 0.2))
             if len(ledger.told) * 8 > kills * num_points and kills < 8:
                 server.kill()
                 server.start()
