@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <random>
 #include <span>
 #include <system_error>
 #include <utility>
 
 #include <absl/strings/escaping.h>
+#include <absl/strings/str_format.h>
 
 #include "engine/base/error.h"
 #include "proto/wire/crc32c.h"
@@ -127,6 +129,11 @@ std::string ModelVersionName(std::string_view id, std::int64_t version) {
 
 void RequireResourceId(std::string_view id, const std::string& field) {
   if (!IsResourceId(id)) ThrowBadName(id, field, "an id");
+}
+
+std::string RandomModelId() {
+  std::random_device device;
+  return absl::StrFormat("model-%08x%08x", device(), device());
 }
 
 void RequireToken(std::string_view token, const std::string& field) {

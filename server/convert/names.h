@@ -60,6 +60,8 @@ std::string ModelVersionName(std::string_view id, std::int64_t version);
 
 // Throws unless `id` is [a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])? without "..".
 void RequireResourceId(std::string_view id, const std::string& field);
+// A resource id for callers that chose none.
+std::string RandomModelId();
 // Throws unless `token` is 1 to 63 characters of [A-Za-z0-9_.-]: upload ids, request ids, and (when
 // it starts with a letter or _) names of variables.
 void RequireToken(std::string_view token, const std::string& field);

@@ -31,6 +31,7 @@
 #include "server/jobs/sampling_rules.h"
 #include "server/jobs/sampling_upload.h"
 #include "server/jobs/training_run.h"
+#include "server/programs/stored_program.h"
 
 namespace sobolev::server {
 namespace {
@@ -53,7 +54,7 @@ class SamplingWork : public JobWork {
     request.ParseFromString(context.job.spec);
     spec_ = request.spec();
     schema_.ParseFromString(store_.GetDataset(context.job.dataset_id).schema);
-    if (!spec_.program().empty()) program_ = LoadProgram(spec_.program(), "spec.program");
+    if (!spec_.program().empty()) program_ = LoadProgram(store_, spec_.program(), "spec.program");
     placer_.emplace(spec_, ToDomain(spec_, schema_, LoadConstraints(), context.stop),
                     schema_.outputs_size());
     Resume();
@@ -118,14 +119,9 @@ class SamplingWork : public JobWork {
   // Null without constraints.
   std::shared_ptr<const program::Program> LoadConstraints() const {
     if (spec_.constraint_program().empty()) return nullptr;
-    const auto surrogate = LoadProgram(spec_.constraint_program(), "spec.constraint_program");
+    const auto surrogate =
+        LoadProgram(store_, spec_.constraint_program(), "spec.constraint_program");
     return {surrogate, &surrogate->program()};
-  }
-
-  std::shared_ptr<const chain::ProgramSurrogate> LoadProgram(const std::string& name,
-                                                             const std::string& field) const {
-    return std::make_shared<chain::ProgramSurrogate>(
-        store_.GetProgram(ParseProgramName(name, field)).source, chain::AcceptedSourceLimits());
   }
 
   // What an earlier attempt left: its last round, if that was to be the end, is made again.

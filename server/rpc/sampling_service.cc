@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <random>
 #include <stop_token>
 #include <utility>
 #include <vector>
@@ -12,13 +11,13 @@
 #include <absl/strings/str_format.h>
 
 #include "engine/base/error.h"
-#include "engine/chain/program_surrogate.h"
 #include "server/convert/names.h"
 #include "server/convert/resources.h"
 #include "server/convert/sample_block.h"
 #include "server/convert/sample_rows.h"
 #include "server/convert/sampling.h"
 #include "server/convert/sampling_domain.h"
+#include "server/programs/stored_program.h"
 #include "server/rpc/own_records.h"
 #include "server/rpc/unary_call.h"
 
@@ -59,26 +58,6 @@ v1::TellResponse::Outcome ToProto(TellOutcome outcome) {
       return v1::TellResponse::OUTCOME_RETRY;
   }
   return v1::TellResponse::OUTCOME_UNSPECIFIED;
-}
-
-// Refuses at once what would fail at its end.
-void RequireNoPipelineOfThatName(Store& store, const std::string& model_id) {
-  try {
-    RequireNoPipeline(store.GetModel(model_id).latest);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kNotFound) throw;
-  }
-}
-
-std::shared_ptr<const chain::ProgramSurrogate> LoadProgram(Store& store, const std::string& name,
-                                                           const std::string& field) {
-  return std::make_shared<chain::ProgramSurrogate>(
-      store.GetProgram(ParseProgramName(name, field)).source, chain::AcceptedSourceLimits());
-}
-
-std::string RandomModelId() {
-  std::random_device device;
-  return absl::StrFormat("model-%08x%08x", device(), device());
 }
 
 // The results of a request, each with its point; checked against the schema.
@@ -260,7 +239,7 @@ v1::Job SamplingService::Start(const v1::StartSamplingRequest& request,
   const std::string dataset_id = ParseDatasetName(given.dataset(), "spec.dataset");
   if (!given.model_id().empty()) {
     RequireResourceId(given.model_id(), "spec.model_id");
-    RequireNoPipelineOfThatName(store_, StoredId(given.model_id()));
+    RequireNoPipeline(store_, StoredId(given.model_id()));
   }
   if (!request.request_id().empty()) RequireToken(request.request_id(), "request_id");
   const DatasetRecord dataset = store_.GetDataset(dataset_id);
@@ -293,12 +272,7 @@ v1::Job SamplingService::Start(const v1::StartSamplingRequest& request,
       .model_id = StoredId(given.model_id().empty() ? RandomModelId() : given.model_id()),
       .spec = SerializeDeterministic(complete),
       .request_id = request.request_id().empty() ? "" : StoredId(request.request_id())};
-  if (request.validate_only()) {
-    v1::Job preview = ToProto(job);
-    preview.clear_name();
-    preview.clear_create_time();
-    return preview;
-  }
+  if (request.validate_only()) return Preview(job);
   return ToProto(jobs_.Submit(job));
 }
 

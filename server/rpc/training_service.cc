@@ -1,10 +1,7 @@
 #include "server/rpc/training_service.h"
 
 #include <memory>
-#include <random>
 #include <string>
-
-#include <absl/strings/str_format.h>
 
 #include "engine/base/error.h"
 #include "engine/train/composed_trainer.h"
@@ -19,16 +16,6 @@
 #include "server/rpc/unary_call.h"
 
 namespace sobolev::server {
-namespace {
-
-// A model id for callers that chose none.
-std::string RandomModelId() {
-  std::random_device device;
-  return absl::StrFormat("model-%08x%08x", device(), device());
-}
-
-}  // namespace
-
 TrainingService::TrainingService(Store& store, JobManager& jobs, Metrics& metrics, ThreadPool& pool,
                                  const ServerConfig& config)
     : store_(store),
