@@ -107,7 +107,7 @@ class Sweep {
     const Index units = z.Size();
     const Ranges range = basis_.RangesOf(z);
     if (!(range.lo.minCoeff() >= -kLargestActivation && range.hi.maxCoeff() <= kLargestActivation &&
-          z.P.allFinite())) {
+          z.P.allFinite() && z.r.allFinite())) {
       return false;
     }
     std::vector<Cubic> values(static_cast<std::size_t>(units));

@@ -456,7 +456,7 @@ class Client:
           learning_rate: Peak of the schedule.
           alpha: Weight of the value loss, as in train.
           beta: Weight of the gradient loss, as in train.
-          certificate_boxes: How much to spend on the certificate; 0: none. Default 1000.
+          certificate_boxes: How much to spend on the certificate; 0: none. Default 5000.
           num_points: To rank and fit with. Default 2048.
           seed: The same arguments give the same weights. Default 1.
           into: The model that gets the new version, made if missing. Default: the same.
