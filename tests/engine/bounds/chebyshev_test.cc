@@ -28,7 +28,7 @@ long double Chebyshev(int degree, long double e) {
 // What stands in the rows up to a degree, by its definition.
 std::vector<long double> RowsAt(const Vector& e, int degree) {
   std::vector<long double> rows{1};
-  const auto add = [&](std::vector<Index> inputs) {
+  const auto add = [&](const std::vector<Index>& inputs) {
     long double product = 1;
     for (Index j = 0; j < e.size(); ++j) {
       product *= Chebyshev(static_cast<int>(std::ranges::count(inputs, j)), e(j));
