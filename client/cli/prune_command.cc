@@ -110,7 +110,7 @@ void AddRuleOptions(CLI::App& prune, PruneArguments& arguments) {
       ->type_name("BOX");
   prune.add_option("--points", options.num_points, "To rank and fit with; default 2048");
   prune.add_option("--certificate-boxes", options.certificate_boxes,
-                   "How much to spend on proved bounds of the difference; 0: none; default 1000");
+                   "How much to spend on proved bounds of the difference; 0: none; default 5000");
   prune.add_option("--seed", options.seed, "Of points and the order of samples")->check(IsUint64);
 }
 
