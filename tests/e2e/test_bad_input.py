@@ -172,7 +172,7 @@ STRINGS: dict[str, tuple[list[str], str]] = {
         text: bad
         for spec in ("TrainingService.Train spec", "SamplingService.StartSampling spec.training")
         for text, bad in {
-            f"{spec}.monotone.key": (["", "c", "../x"], "UNKNOWN_INPUT"),
+            f"{spec}.monotone.key": (["", "c", "../x"], "UNKNOWN_NAME"),
             f"{spec}.input_maps.input": (["", "c", "../x"], "UNKNOWN_NAME"),
             f"{spec}.output_maps.output": (["", "c", "../x"], "UNKNOWN_NAME"),
         }.items()

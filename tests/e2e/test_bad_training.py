@@ -92,7 +92,7 @@ BAD_SPECS = {
     ),
     "monotone in nobody": (
         {"monotone": {"nobody": Spec.SLOPE_INCREASING}},
-        "UNKNOWN_INPUT",
+        "UNKNOWN_NAME",
         "spec.monotone[nobody]",
         "the inputs are",
     ),

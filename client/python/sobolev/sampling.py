@@ -425,7 +425,7 @@ def _to_ranges(
     unknown = domain.keys() - {variable.name for variable in dataset.inputs}
     if unknown:
         raise invalid_argument(
-            "UNKNOWN_INPUT",
+            "UNKNOWN_NAME",
             f"domain[{min(unknown)}]",
             f"expected names of inputs of {dataset.name}, got {min(unknown)!r}",
         )
