@@ -56,6 +56,7 @@ class LocalTaylorSurrogate : public Surrogate {
   LocalTaylorSurrogate(std::shared_ptr<const Surrogate> base, TaylorPatches patches);
 
   const Surrogate& base() const { return *base_; }
+  const std::shared_ptr<const Surrogate>& shared_base() const { return base_; }
   const TaylorPatches& patches() const { return patches_; }
 
   SurrogateKind kind() const override { return SurrogateKind::kLocalTaylor; }
