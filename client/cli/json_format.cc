@@ -354,12 +354,9 @@ Json ToJson(const client::JobStatus& job) {
 }
 
 Json ToJson(const client::LocalTaylor& local) {
-  return {{"base_kind", Name(local.base_kind)},
-          {"order", local.order},
-          {"centre_count", local.centre_count},
-          {"constant_share", local.constant_share},
-          {"linear_share", local.linear_share},
-          {"quadratic_share", local.quadratic_share}};
+  return {{"base_kind", Name(local.base_kind)}, {"order", local.order},
+          {"centre_count", local.centre_count}, {"constant_share", local.constant_share},
+          {"linear_share", local.linear_share}, {"quadratic_share", local.quadratic_share}};
 }
 
 Json ToJson(const client::ModelVersion& version) {

@@ -75,22 +75,23 @@ TaylorShares FindTaylorShares(const Surrogate& f, const Matrix& centres, const V
             {.Y = value.data(), .Y_dot = slope.data(), .X_bar_dot = bend.data()}, stop);
 
   const Vector mean = Y.rowwise().mean();
-  const Vector bound = tolerance / std::sqrt(static_cast<double>(count)) *
-                       (Y.colwise() - mean).rowwise().norm();
-  TaylorShares shares{};
+  const Vector bound =
+      tolerance / std::sqrt(static_cast<double>(count)) * (Y.colwise() - mean).rowwise().norm();
+  TaylorShares counts{};
   for (Index s = 0; s < count; ++s) {
     Vector rest = Y.col(s);
-    for (std::size_t order = 0; order < shares.size(); ++order) {
+    for (std::size_t order = 0; order < counts.size(); ++order) {
       if (order == 0) rest -= value.col(s);
       if (order == 1) rest -= slope.col(s);
       if (order == 2) rest -= bend.middleCols(s * m, m).transpose() * steps.col(s) / 2;
       if ((rest.array().abs() <= bound.array()).all()) {
-        shares[order] += 1 / static_cast<double>(count);
+        counts[order] += 1;
         break;
       }
     }
   }
-  return shares;
+  for (double& number : counts) number /= static_cast<double>(count);
+  return counts;
 }
 
 }  // namespace sobolev::sampling

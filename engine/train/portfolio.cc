@@ -82,9 +82,7 @@ Recipe Hybrid(Index rank = 0) {
           .newton_iterations = kPolishIterations};
 }
 
-Recipe LocalTaylor(Index order) {
-  return {.family = Family::kConstant, .taylor_order = order};
-}
+Recipe LocalTaylor(Index order) { return {.family = Family::kConstant, .taylor_order = order}; }
 
 bool IsNewton(const Recipe& recipe) { return recipe.newton_iterations > 0; }
 

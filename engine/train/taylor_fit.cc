@@ -120,16 +120,15 @@ class TaylorFit : public Fit {
 
   void FitLocalModels(const std::stop_token& stop) {
     const LossOptions& loss = data_.loss;
-    const bool derivatives =
-        recipe_.derivatives && loss.derivatives && loss.beta.value_or(1) > 0;
+    const bool derivatives = recipe_.derivatives && loss.derivatives && loss.beta.value_or(1) > 0;
     const PointBox box(data_.training.X);
     const sampling::Evidence evidence = EvidenceOf(data_, box, derivatives);
     const Vector& x_scale = data_.scaling.x_scale;
     const Vector lo = data_.scaling.x_mean + x_scale.cwiseProduct(box.lo);
     const Vector hi = lo + x_scale.cwiseProduct(box.side);
     try {
-      const auto base = recipe_.family == Family::kConstant ? sampling::MeanSurrogate(evidence)
-                                                            : base_.surrogate;
+      const auto base =
+          recipe_.family == Family::kConstant ? sampling::MeanSurrogate(evidence) : base_.surrogate;
       surrogate_ = sampling::FitLocalTaylor(
                        base, evidence, lo, hi,
                        {.order = static_cast<int>(recipe_.taylor_order), .seed = data_.seed}, stop)

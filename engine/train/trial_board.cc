@@ -35,8 +35,8 @@ bool TrialBoard::IsBetter(const PointErrors& by_point) const {
   if (trial.recipe.taylor_order > 0 && Best().recipe.taylor_order == 0) {
     return trial.score < (1 - kWorthMemory) * Best().score;
   }
-  return trial.score < Best().score && (trial.score < (1 - kWorthwhile) * Best().score ||
-                                        ClearlyLower(by_point, best_by_point_));
+  return trial.score < Best().score &&
+         (trial.score < (1 - kWorthwhile) * Best().score || ClearlyLower(by_point, best_by_point_));
 }
 
 bool TrialBoard::Finish(PointErrors by_point) {

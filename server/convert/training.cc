@@ -240,8 +240,8 @@ std::vector<train::Recipe> LocalTaylorRecipes(const Spec& spec, Index n,
   if (options.has_order()) {
     if (options.order() < 1 || options.order() > TaylorPatches::kMaxOrder) {
       throw InvalidArgument("OUT_OF_RANGE", "spec.local_taylor.order",
-                            "expected 1 to " + std::to_string(TaylorPatches::kMaxOrder) +
-                                ", got " + std::to_string(options.order()) +
+                            "expected 1 to " + std::to_string(TaylorPatches::kMaxOrder) + ", got " +
+                                std::to_string(options.order()) +
                                 "; leave it unset for the one with the lowest held-out error");
     }
     recipe.taylor_order = options.order();

@@ -177,9 +177,9 @@ class Client:
           model: The model that gets the new version, made if missing. Empty: the server chooses.
           kind: "auto", "network", "polynomial", "gaussian_process" or "local_taylor". Default
             "local_taylor" if an option of that is given (taylor_base, taylor_order), else
-            "network" if an option of networks is given (hidden, activation, skip, residual, optimizer,
-            derivative_scale, derivative_sketch, epochs, batch_size, learning_rate, patience,
-            precision), else "auto".
+            "network" if an option of networks is given (hidden, activation, skip, residual,
+            optimizer, derivative_scale, derivative_sketch, epochs, batch_size, learning_rate,
+            patience, precision), else "auto".
           optimizer: Of a network: "adam" (default), "levenberg_marquardt" (far more accurate on
             smooth functions, for up to some thousand weights, at most 100000), "hybrid", one after
             the other, or "lbfgs" (as "levenberg_marquardt", slower, for more weights). All but

@@ -347,6 +347,7 @@ def from_warning(warning: models_pb2.LabelWarning) -> LabelWarning:
 
 
 def from_local_taylor(message: models_pb2.LocalTaylor) -> LocalTaylor:
+    """LocalTaylor of a message."""
     return LocalTaylor(
         base_kind=enum_name(models_pb2.ModelVersion.Kind, message.base_kind),
         order=message.order,

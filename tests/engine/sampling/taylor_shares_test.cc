@@ -23,7 +23,7 @@ TEST(TaylorSharesTest, PolynomialsTakeTheirDegree) {
   EXPECT_GT(SharesOf("1 + a - 2 * b", centre, 1e-9)[1], 0.99);
   EXPECT_GT(SharesOf("1 + a - 2 * b + a * b", centre, 1e-9)[2], 0.9);
   const TaylorShares cubic = SharesOf("a^3 + 0 * b", centre, 1e-9);
-  EXPECT_EQ(cubic[0] + cubic[1] + cubic[2], 0);
+  EXPECT_LT(cubic[0] + cubic[1] + cubic[2], 0.01);
 }
 
 // |a| <= t σ for order 0, where σ² = 1/3.
