@@ -580,7 +580,7 @@ void AddAimOptions(CLI::App& command, AimArguments& arguments) {
                      "How wrong a Taylor polynomial may be in the box that it closes, relative to "
                      "the standard deviation; default 0.01");
   command.add_option("--max-boxes", arguments.boxes.max_boxes,
-                     "Boxes at most; 0: none. Default 1000 in up to 4 inputs");
+                     "Boxes at most; 0: none. Default 1000 in up to 3 inputs");
   command.add_option("--round", arguments.round_fraction,
                      "Points of a round, as a share of the samples known");
 }

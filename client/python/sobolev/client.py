@@ -561,7 +561,7 @@ class Client:
             that are large or around which the function is far from its tangent.
           goal: What points are for. Default: a surrogate that is good everywhere.
           boxes: How the domain is cut into boxes in which the function is simple. Default: by the
-            defaults, if at most 4 inputs vary.
+            defaults, if at most 3 inputs vary.
           initial_points: Spread evenly before the first model. Default 4 + 4 n.
           round_fraction: Points of a round as a share of the samples known. Default 1 / 8.
           jacobian: Whether workers are to tell the Jacobian. Default True.

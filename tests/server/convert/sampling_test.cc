@@ -124,10 +124,10 @@ TEST(SamplingSpecTest, BoxesAreForFewInputsUnlessARuleNeedsThem) {
     if (has_rule) spec.add_stop_rules()->set_closed_share(1);
     return Complete(spec, OpenSchema(inputs));
   };
-  EXPECT_EQ(complete(4, false, 0).boxes().tolerance(), 0.01);
-  EXPECT_EQ(complete(4, false, 0).boxes().max_boxes(), 1000);
-  EXPECT_FALSE(complete(5, false, 0).has_boxes());
-  EXPECT_TRUE(complete(5, false, 1).has_boxes());
+  EXPECT_EQ(complete(3, false, 0).boxes().tolerance(), 0.01);
+  EXPECT_EQ(complete(3, false, 0).boxes().max_boxes(), 1000);
+  EXPECT_FALSE(complete(4, false, 0).has_boxes());
+  EXPECT_TRUE(complete(4, false, 1).has_boxes());
   EXPECT_EQ(complete(10, true, 0).boxes().max_boxes(), 1000);
 }
 
