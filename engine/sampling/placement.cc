@@ -30,7 +30,7 @@ constexpr Index kFewInputs = 3;
 constexpr Index kCandidatesInFewInputs = 3000;
 constexpr Index kCandidatesInManyInputs = 1500;
 constexpr Index kCandidatesPerPoint = 4;
-// For the search of a minimum, near the best sample.
+// For the search of a minimum or maximum, near the best sample.
 constexpr Index kCandidatesNearBest = 256;
 // Beside an ensemble, the part that local Taylor models have in a score.
 constexpr double kTaylorShare = 0.25;
@@ -85,6 +85,7 @@ class Round {
         options_(options),
         taylor_(taylor),
         stop_(stop),
+        sign_(options.goal == Goal::kMaximum ? -1 : 1),
         scales_(OutputScales(evidence)),
         weights_(options.output_weights.size() > 0 ? options.output_weights
                                                    : Vector::Ones(evidence.m())) {}
@@ -122,7 +123,7 @@ class Round {
         std::max(n <= kFewInputs ? kCandidatesInFewInputs : kCandidatesInManyInputs,
                  kCandidatesPerPoint * count);
     Matrix X = FreshPoints(evidence_, options_.feasible, 0, num_candidates, rng.Next(), stop_);
-    if (options_.goal != Goal::kMinimum) return X;
+    if (!Optimises()) return X;
     const std::optional<Index> best = BestSample();
     if (!best) return X;
     const Matrix near = FreshColumns(evidence_, options_.feasible,
@@ -133,20 +134,26 @@ class Round {
     return X;
   }
 
-  // The sample with the least value of the output.
+  bool Optimises() const {
+    return options_.goal == Goal::kMinimum || options_.goal == Goal::kMaximum;
+  }
+
+  // What is to be least, at a sample.
+  double ValueAt(Index sample) const { return sign_ * evidence_.Y(options_.output, sample); }
+
+  // The sample with the least value.
   std::optional<Index> BestSample() const {
     std::optional<Index> best;
     for (Index s = 0; s < evidence_.NumSamples(); ++s) {
-      const double y = evidence_.Y(options_.output, s);
-      if (std::isnan(y)) continue;
-      if (!best || y < evidence_.Y(options_.output, *best)) best = s;
+      if (std::isnan(ValueAt(s))) continue;
+      if (!best || ValueAt(s) < ValueAt(*best)) best = s;
     }
     return best;
   }
 
   Vector SlopeAt(Index sample) const {
     if (!evidence_.HasDerivatives()) return Vector::Zero(evidence_.n());
-    const Vector slope = evidence_.J.col(sample * evidence_.m() + options_.output);
+    const Vector slope = sign_ * evidence_.J.col(sample * evidence_.m() + options_.output);
     return slope.allFinite() ? slope : Vector::Zero(evidence_.n());
   }
 
@@ -190,14 +197,13 @@ class Round {
     const Vector only = Vector::Unit(evidence_.m(), i);
     const Vector errors = scales_(i) * ExpectedErrors(opinion, candidates_.distance, scales_, only);
     const std::optional<Index> best = BestSample();
-    const double least = best ? evidence_.Y(i, *best) : 0;
+    const double least = best ? ValueAt(*best) : 0;
     Vector scores(errors.size());
     for (Index q = 0; q < scores.size(); ++q) {
       const double spread =
           std::max(errors(q), kLeastSpread * scales_(i) * candidates_.distance(q));
-      scores(q) = options_.goal == Goal::kMinimum
-                      ? ExpectedImprovement(opinion.Y(i, q), spread, least)
-                      : LevelDoubt(opinion.Y(i, q), spread, options_.level);
+      scores(q) = Optimises() ? ExpectedImprovement(sign_ * opinion.Y(i, q), spread, least)
+                              : LevelDoubt(opinion.Y(i, q), spread, options_.level);
     }
     if (options_.goal == Goal::kLevel) scores.array() *= Reach();
     return scores;
@@ -230,6 +236,7 @@ class Round {
   const PlacementOptions& options_;
   const TaylorModel& taylor_;
   const std::stop_token& stop_;
+  const double sign_;  // Of what is to be least.
   Vector scales_;
   Vector weights_;
   Candidates candidates_;

@@ -28,13 +28,14 @@ enum class Strategy {
 enum class Goal {
   kFit,      // A surrogate that is good everywhere.
   kMinimum,  // The least value of an output.
+  kMaximum,  // The greatest.
   kLevel,    // Where an output takes a value.
 };
 
 struct PlacementOptions {
   Strategy strategy = Strategy::kDisagreement;
   Goal goal = Goal::kFit;
-  Index output = 0;  // Of kMinimum and kLevel.
+  Index output = 0;  // Of the other goals.
   double level = 0;  // Of kLevel.
   // m numbers >= 0, for kFit: how much errors of the outputs weigh, by their spreads. Empty:
   // equally.

@@ -14,15 +14,6 @@ namespace sobolev::server {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-// Samples of others may be anywhere.
-bool IsInside(const sampling::Domain& domain, const double* x) {
-  for (Index j = 0; j < domain.n(); ++j) {
-    const sampling::Input& input = domain.inputs()[static_cast<std::size_t>(j)];
-    if (input.fixed ? x[j] != *input.fixed : x[j] < input.min || x[j] > input.max) return false;
-    if (input.kind != sampling::InputKind::kContinuous && x[j] != std::floor(x[j])) return false;
-  }
-  return true;
-}
 
 // Grows column by column.
 class Columns {
@@ -100,6 +91,15 @@ sampling::Model InUnits(const std::shared_ptr<const Surrogate>& surrogate,
 }
 
 }  // namespace
+
+bool IsInside(const sampling::Domain& domain, const double* x) {
+  for (Index j = 0; j < domain.n(); ++j) {
+    const sampling::Input& input = domain.inputs()[static_cast<std::size_t>(j)];
+    if (input.fixed ? x[j] != *input.fixed : x[j] < input.min || x[j] > input.max) return false;
+    if (input.kind != sampling::InputKind::kContinuous && x[j] != std::floor(x[j])) return false;
+  }
+  return true;
+}
 
 sampling::Evidence EvidenceOf(const train::SampleSet& samples, const sampling::Domain& domain) {
   sampling::Evidence evidence{.X = Matrix(domain.num_free(), 0), .Y = Matrix(samples.m, 0)};

@@ -17,6 +17,10 @@
 
 namespace sobolev::server {
 
+// Whether a point with these n inputs is in the box of the domain; samples of others may be
+// anywhere.
+bool IsInside(const sampling::Domain& domain, const double* x);
+
 // The samples inside the domain, of whatever feasibility.
 sampling::Evidence EvidenceOf(const train::SampleSet& samples, const sampling::Domain& domain);
 

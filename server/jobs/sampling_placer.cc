@@ -6,6 +6,7 @@
 
 #include "engine/base/error.h"
 #include "server/jobs/sampling_evidence.h"
+#include "server/jobs/sampling_goal.h"
 
 namespace sobolev::server {
 namespace {
@@ -17,13 +18,39 @@ bool HasDiscreteInputs(const sampling::Domain& domain) {
   return false;
 }
 
+sampling::Strategy ToStrategy(v1::SamplingSpec::Strategy strategy) {
+  switch (strategy) {
+    case v1::SamplingSpec::STRATEGY_SPACE_FILLING:
+      return sampling::Strategy::kSpaceFilling;
+    case v1::SamplingSpec::STRATEGY_LOLA_VORONOI:
+      return sampling::Strategy::kLolaVoronoi;
+    default:
+      return sampling::Strategy::kDisagreement;
+  }
+}
+
+sampling::Goal ToGoal(v1::SamplingGoal::Kind kind) {
+  switch (kind) {
+    case v1::SamplingGoal::KIND_MINIMUM:
+      return sampling::Goal::kMinimum;
+    case v1::SamplingGoal::KIND_MAXIMUM:
+      return sampling::Goal::kMaximum;
+    case v1::SamplingGoal::KIND_LEVEL:
+      return sampling::Goal::kLevel;
+    default:
+      return sampling::Goal::kFit;
+  }
+}
+
 }  // namespace
 
-SamplingPlacer::SamplingPlacer(const v1::SamplingSpec& spec, sampling::Domain domain, Index m)
+SamplingPlacer::SamplingPlacer(const v1::SamplingSpec& spec, sampling::Domain domain,
+                               const v1::Schema& schema)
     : spec_(spec),
+      schema_(schema),
       domain_(std::move(domain)),
       has_discrete_inputs_(HasDiscreteInputs(domain_)),
-      known_{.X = Matrix(domain_.num_free(), 0), .Y = Matrix(m, 0)} {}
+      known_{.X = Matrix(domain_.num_free(), 0), .Y = Matrix(schema.outputs_size(), 0)} {}
 
 void SamplingPlacer::Learn(const train::SampleSet& samples, std::int64_t uploads) {
   known_ = EvidenceOf(samples, domain_);
@@ -35,9 +62,10 @@ void SamplingPlacer::Trust(std::shared_ptr<const Surrogate> model) {
 }
 
 sampling::PlacementOptions SamplingPlacer::Options(std::int64_t num_points) const {
-  return {.strategy = spec_.strategy() == v1::SamplingSpec::STRATEGY_SPACE_FILLING
-                          ? sampling::Strategy::kSpaceFilling
-                          : sampling::Strategy::kDisagreement,
+  return {.strategy = ToStrategy(spec_.strategy()),
+          .goal = ToGoal(spec_.goal().kind()),
+          .output = OutputOf(spec_.goal(), schema_),
+          .level = spec_.goal().level(),
           .ensemble = OpinionsOf(model_, model_before_, domain_),
           .seed = spec_.seed(),
           .num_proposed = num_points};
@@ -73,9 +101,12 @@ std::vector<NewSamplingPoint> SamplingPlacer::Place(const std::vector<SamplingPo
     if (error.code() == ErrorCode::kFailedPrecondition && !points.empty()) return {};
     throw;
   }
-  const bool is_even = options.strategy == sampling::Strategy::kSpaceFilling ||
-                       evidence.NumSamples() < sampling::LeastSamples(evidence.n()) ||
-                       (options.ensemble.empty() && evidence.n() > sampling::kMaxTaylorInputs);
+  const bool needs_opinions =
+      options.strategy == sampling::Strategy::kDisagreement && options.goal == sampling::Goal::kFit;
+  const bool is_even =
+      options.strategy == sampling::Strategy::kSpaceFilling ||
+      evidence.NumSamples() < sampling::LeastSamples(evidence.n()) ||
+      (needs_opinions && options.ensemble.empty() && evidence.n() > sampling::kMaxTaylorInputs);
   const Matrix X = domain_.ToUser(U);
   std::vector<NewSamplingPoint> placed;
   placed.reserve(static_cast<std::size_t>(X.cols()));

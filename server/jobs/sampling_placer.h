@@ -14,6 +14,7 @@
 #include "engine/sampling/placement.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/samples.h"
+#include "proto/sobolev/v1/datasets.pb.h"
 #include "proto/sobolev/v1/sampling.pb.h"
 #include "server/storage/store.h"
 
@@ -21,10 +22,12 @@ namespace sobolev::server {
 
 class SamplingPlacer {
  public:
-  // `spec` is complete and outlives this.
-  SamplingPlacer(const v1::SamplingSpec& spec, sampling::Domain domain, Index m);
+  // `spec` is complete and outlives this; its strategy and goal may change between calls.
+  SamplingPlacer(const v1::SamplingSpec& spec, sampling::Domain domain, const v1::Schema& schema);
 
   const sampling::Domain& domain() const { return domain_; }
+  // What the dataset held when it was last read.
+  const sampling::Evidence& known() const { return known_; }
 
   // The dataset holds these samples, among them the results of the first `uploads` uploads.
   void Learn(const train::SampleSet& samples, std::int64_t uploads);
@@ -45,6 +48,7 @@ class SamplingPlacer {
   sampling::PlacementOptions Options(std::int64_t num_points) const;
 
   const v1::SamplingSpec& spec_;
+  const v1::Schema schema_;
   const sampling::Domain domain_;
   const bool has_discrete_inputs_;
   sampling::Evidence known_;  // What the dataset held when it was last read,

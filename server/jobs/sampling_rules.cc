@@ -30,12 +30,20 @@ std::int64_t StaleRounds(const Rounds& rounds) {
   return stale;
 }
 
+double ClosedShare(const v1::SamplingRound& round) {
+  const v1::ClosedShare& closed = round.closed();
+  return closed.constant() + closed.linear() + closed.quadratic();
+}
+
 bool Holds(const v1::StopRule& rule, const SamplingStatus& status, const Rounds& rounds) {
   const v1::SamplingRound* last = rounds.empty() ? nullptr : &rounds[rounds.size() - 1];
   if (rule.has_evaluations() && status.evaluations < rule.evaluations()) return false;
   if (rule.has_cost() && status.cost < rule.cost()) return false;
   if (rule.has_seconds() && status.seconds < rule.seconds()) return false;
   if (rule.has_stale_rounds() && StaleRounds(rounds) < rule.stale_rounds()) return false;
+  if (rule.has_closed_share() && (last == nullptr || ClosedShare(*last) < rule.closed_share())) {
+    return false;
+  }
   // NaN, an unknown error, is not small.
   if (rule.has_value_error() && (last == nullptr || !(last->value_error() <= rule.value_error()))) {
     return false;
@@ -59,7 +67,7 @@ std::optional<std::int64_t> EvaluationsLeft(const Rules& rules, const SamplingSt
   std::optional<std::int64_t> least;
   for (const v1::StopRule& rule : rules) {
     if (rule.has_seconds() || rule.has_value_error() || rule.has_gradient_error() ||
-        rule.has_stale_rounds()) {
+        rule.has_stale_rounds() || rule.has_closed_share()) {
       continue;
     }
     std::int64_t left = 0;

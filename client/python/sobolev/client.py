@@ -20,7 +20,15 @@ from sobolev.errors import NotFoundError, invalid_argument
 from sobolev.job import Job
 from sobolev.model import Model
 from sobolev.program import Program
-from sobolev.sampling import DomainLike, LinearConstraint, Sampling, SamplingInput, StopRule
+from sobolev.sampling import (
+    DomainLike,
+    LinearConstraint,
+    Sampling,
+    SamplingBoxSpec,
+    SamplingGoal,
+    SamplingInput,
+    StopRule,
+)
 from sobolev.worker import Function, Worker, WorkSummary
 
 
@@ -524,6 +532,8 @@ class Client:
         constraint_program: Program | str | None = None,
         stop: StopRule | Iterable[StopRule] = (),
         strategy: str | None = None,
+        goal: SamplingGoal | None = None,
+        boxes: SamplingBoxSpec | None = None,
         initial_points: int | None = None,
         round_fraction: float | None = None,
         jacobian: bool | None = None,
@@ -556,7 +566,11 @@ class Client:
           constraints: All points meet all of these.
           constraint_program: Points are feasible where all of its outputs are <= 0.
           stop: The job ends as soon as one of these rules holds. None: stop() or cancel() ends it.
-          strategy: "adaptive" (default) or "space_filling".
+          strategy: "adaptive" (default), "space_filling" or "lola_voronoi": in cells of samples
+            that are large or around which the function is far from its tangent.
+          goal: What points are for. Default: a surrogate that is good everywhere.
+          boxes: How the domain is cut into boxes in which the function is simple. Default: by the
+            defaults, if at most 3 inputs vary.
           initial_points: Spread evenly before the first model. Default 4 + 4 n.
           round_fraction: Points of a round as a share of the samples known. Default 1 / 8.
           jacobian: Whether workers are to tell the Jacobian. Default True.
@@ -591,6 +605,8 @@ class Client:
                 else constraint_program or ""
             ),
             strategy=strategy,
+            goal=goal,
+            boxes=boxes,
             stop=stop,
             training=training,
             request_id=request_id,

@@ -218,6 +218,36 @@ class SamplingCounts:
 
 
 @dataclass(frozen=True)
+class ClosedShare:
+    """Shares of the domain in boxes in which a function is simple.
+
+    Attributes:
+      constant: Where it is quasi-constant.
+      linear: Quasi-linear.
+      quadratic: Quasi-quadratic.
+      proved: By interval arithmetic, not by samples.
+    """
+
+    constant: float
+    linear: float
+    quadratic: float
+    proved: bool
+
+    @property
+    def total(self) -> float:
+        """The share of all closed boxes."""
+        return self.constant + self.linear + self.quadratic
+
+
+@dataclass(frozen=True)
+class SamplingBest:
+    """Where an output is least or greatest, as far as is known."""
+
+    x: tuple[float, ...]
+    value: float
+
+
+@dataclass(frozen=True)
 class SamplingRound:
     """A model version of a sampling job, and what was known when it was made.
 
@@ -230,6 +260,9 @@ class SamplingRound:
       gradient_error: Likewise of the Jacobian, relative to its root mean square.
       cost: Spent when it was trained.
       time: When it was published.
+      revision: Which of the revisions of its job it had, from 0.
+      closed: Of jobs with boxes.
+      best: Of jobs that look for a least or greatest value.
     """
 
     number: int
@@ -239,6 +272,9 @@ class SamplingRound:
     gradient_error: float
     cost: float
     time: datetime.datetime
+    revision: int = 0
+    closed: ClosedShare | None = None
+    best: SamplingBest | None = None
 
 
 @dataclass(frozen=True)
@@ -406,6 +442,16 @@ def from_counts(counts: jobs_pb2.SamplingCounts) -> SamplingCounts:
     )
 
 
+def from_closed(message: jobs_pb2.ClosedShare) -> ClosedShare:
+    """ClosedShare of a message."""
+    return ClosedShare(message.constant, message.linear, message.quadratic, message.proved)
+
+
+def from_best(message: jobs_pb2.SamplingBest) -> SamplingBest:
+    """SamplingBest of a message."""
+    return SamplingBest(tuple(message.x), message.value)
+
+
 def from_round(message: jobs_pb2.SamplingRound) -> SamplingRound:
     """SamplingRound of a message."""
     return SamplingRound(
@@ -416,6 +462,9 @@ def from_round(message: jobs_pb2.SamplingRound) -> SamplingRound:
         gradient_error=message.gradient_error,
         cost=message.cost,
         time=from_time(message.time),
+        revision=message.revision,
+        closed=from_closed(message.closed) if message.HasField("closed") else None,
+        best=from_best(message.best) if message.HasField("best") else None,
     )
 
 

@@ -233,6 +233,14 @@ TEST(PlacementTest, FindsAMinimum) {
   EXPECT_GT(SobolSamples(f, 2, 48, 1).Y.minCoeff(), least + 1e-3);
 }
 
+TEST(PlacementTest, AMaximumIsTheMinimumOfTheOpposite) {
+  Evidence evidence = SobolSamples(Waves, 2, 40);
+  const Matrix X = NextPoints(evidence, {.goal = Goal::kMaximum, .seed = 3}, 8);
+  evidence.Y *= -1;
+  evidence.J *= -1;
+  EXPECT_EQ(X, NextPoints(evidence, {.goal = Goal::kMinimum, .seed = 3}, 8));
+}
+
 TEST(PlacementTest, FindsAMinimumAmongManyInputs) {
   const Expensive f = [](const Vector& x, Vector& gradient) {
     gradient = 2 * (x.array() - 0.3);

@@ -52,6 +52,21 @@ TEST(HoldingRuleTest, CountsCostsAndTimesAreReached) {
   EXPECT_EQ(HoldingRule(rules, {.evaluations = 9, .cost = 3, .seconds = 61}, {}), 1);
 }
 
+TEST(HoldingRuleTest, ClosedBoxesAreThoseOfTheLastRound) {
+  const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_closed_share(0.75); }});
+  EXPECT_EQ(HoldingRule(rules, {}, {}), std::nullopt);
+  Rounds rounds = MakeRounds({0.1, 0.1});
+  EXPECT_EQ(HoldingRule(rules, {}, rounds), std::nullopt);
+  v1::ClosedShare& closed = *rounds[1].mutable_closed();
+  closed.set_constant(0.25);
+  closed.set_linear(0.125);
+  closed.set_quadratic(0.25);
+  EXPECT_EQ(HoldingRule(rules, {}, rounds), std::nullopt);
+  closed.set_quadratic(0.375);
+  EXPECT_EQ(HoldingRule(rules, {}, rounds), 0);
+  EXPECT_EQ(EvaluationsLeft(rules, {}, 1), std::nullopt);
+}
+
 TEST(HoldingRuleTest, ErrorsAreThoseOfTheLastRound) {
   const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_value_error(0.1); },
                                  [](v1::StopRule& rule) { rule.set_gradient_error(0.1); }});

@@ -121,6 +121,22 @@ struct SamplingCounts {
   bool operator==(const SamplingCounts&) const = default;
 };
 
+// Shares of the domain in which the function is simple.
+struct ClosedShare {
+  double constant = 0;
+  double linear = 0;
+  double quadratic = 0;
+  bool proved = false;  // By interval arithmetic, not by samples.
+
+  double Total() const { return constant + linear + quadratic; }
+};
+
+// Where an output is least or greatest.
+struct SamplingBest {
+  Vector x;  // n
+  double value = 0;
+};
+
 // A model version of a sampling job and what was known when it was made.
 struct SamplingRound {
   int number = 0;  // From 1.
@@ -130,6 +146,9 @@ struct SamplingRound {
   double gradient_error = 0;  // Relative to the root mean square; NaN where unknown.
   double cost = 0;
   Time time;
+  int revision = 0;                        // Of Sampling::revisions.
+  std::optional<ClosedShare> closed = {};  // Of jobs with boxes.
+  std::optional<SamplingBest> best = {};   // Of jobs that look for a least or greatest value.
 };
 
 struct SamplingProgress {
