@@ -22,7 +22,7 @@ static_assert(kMaxBeamFactors <= MemorySearch::kMaxFactors);
 static_assert(kMaxExactFactors <= kMaxBeamFactors);
 // States that exact searches may visit before they give up: for the least memory, and for the
 // cheapest plan within it.
-constexpr std::size_t kMaxLeanStates = 150'000;
+constexpr std::size_t kMaxLeanStates = 100'000;
 constexpr std::size_t kMaxStates = 20'000;
 
 void Check(const JacobianChain& chain, const ChainWeights& weights) {
@@ -58,6 +58,37 @@ MemoryPlan PlanExactly(const JacobianChain& chain, const MemorySizes& sizes,
   return plan;
 }
 
+// No plan takes less: by the same recursion as costs, of all ways to make F'_{j,i} the one whose
+// largest step or operand is smallest, each as if it were alone in memory.
+std::uint64_t MemoryBound(const MemorySizes& s) {
+  const auto size = static_cast<std::size_t>(s.size());
+  std::vector<std::uint64_t> bounds(size * size);
+  const auto bound = [&](int j, int i) -> std::uint64_t& {
+    return bounds[static_cast<std::size_t>(j) * size + static_cast<std::size_t>(i)];
+  };
+  const auto value = [&s](int i) { return i == 0 ? 0 : s.Value(i); };
+  for (int j = 0; j < s.size(); ++j) {
+    for (int i = j; i >= 0; --i) {
+      const std::uint64_t result = s.Jacobian(j, i);
+      if (i == j) {
+        bound(j, i) = result + value(i);
+        continue;
+      }
+      std::uint64_t least = std::min(
+          std::max(bound(j - 1, i), s.Jacobian(j - 1, i) + value(j) + result),
+          std::max(bound(j, i + 1), s.Jacobian(j, i + 1) + value(i) + s.edges(i) + result));
+      for (int k = i; k < j; ++k) {
+        least = std::min(least, std::max({bound(j, k + 1), bound(k, i),
+                                          s.Jacobian(j, k + 1) + s.Jacobian(k, i) + result}));
+      }
+      bound(j, i) = least;
+    }
+  }
+  std::uint64_t least = bound(s.size() - 1, 0);
+  for (int i = 0; i + 1 < s.size(); ++i) least = std::max(least, value(i) + s.Value(i + 1));
+  return least;
+}
+
 // Plans for less and less memory, by all heuristics.
 class Descent {
  public:
@@ -68,7 +99,8 @@ class Descent {
       memory = NextBelow(plan->memory);
       found_.push_back(std::move(*plan));
     }
-    if (searches()) AddLeanest();
+    least_proven_ = LeastMemory() == MemoryBound(sizes);
+    if (!least_proven_ && searches()) AddLeanest();
   }
 
   std::uint64_t LeastMemory() const {

@@ -318,7 +318,7 @@ TEST(MemoryPlannerTest, MoreMemoryNeverCostsMore) {
   for (const int length : {4, 8, 9, 12, 20, 40}) {
     const JacobianChain chain = RandomChain(length, 8, static_cast<std::uint64_t>(length));
     Cost before = Cost::Saturated();
-    for (const std::uint64_t memory : Memories(chain, length < 10 ? 12 : 6)) {
+    for (const std::uint64_t memory : Memories(chain, length < 9 ? 12 : 3)) {
       const MemoryPlan plan = PlanWithinMemory(chain, memory);
       ExpectSound(chain, plan, memory);
       EXPECT_EQ(plan.optimal, length <= kMaxExactFactors);
