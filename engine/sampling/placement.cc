@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
@@ -24,12 +27,17 @@ namespace sobolev::sampling {
 
 namespace {
 
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr Index kExploreEvery = 5;
 // Candidates, and at least so many for each point that is wanted.
 constexpr Index kFewInputs = 3;
 constexpr Index kCandidatesInFewInputs = 3000;
 constexpr Index kCandidatesInManyInputs = 1500;
 constexpr Index kCandidatesPerPoint = 4;
+// Local Taylor models learn after so many points of a batch what they themselves expect at these,
+// in at most so many steps.
+constexpr Index kPointsToBelieve = 16;
+constexpr Index kBeliefs = 16;
 // For the search of a minimum or maximum, near the best sample.
 constexpr Index kCandidatesNearBest = 256;
 // Beside an ensemble, the part that local Taylor models have in a score.
@@ -76,6 +84,16 @@ double Hope(double failure_chance) {
   return std::max(good / (good + bad), kLeastHope);
 }
 
+// What is not finite is not known.
+Matrix FiniteOnly(const Matrix& labels) {
+  return labels.unaryExpr([](double label) { return std::isfinite(label) ? label : kNaN; });
+}
+
+void AppendColumns(const Matrix& columns, Matrix& matrix) {
+  matrix.conservativeResize(columns.rows(), matrix.cols() + columns.cols());
+  matrix.rightCols(columns.cols()) = columns;
+}
+
 // One call of NextPoints, once the evidence suffices for models.
 class Round {
  public:
@@ -92,20 +110,27 @@ class Round {
 
   Matrix Choose(Index count) {
     candidates_ = MakeCandidates(evidence_, Proposals(count), stop_);
-    scores_ = Scores();
-    gaps_ = candidates_.distance;
-    const Vector chances = FailureChances(evidence_, candidates_.X, stop_);
-    for (Index q = 0; q < scores_.size(); ++q) {
-      const double hope = Hope(chances(q));
-      gaps_(q) *= hope;
-      scores_(q) = std::isfinite(scores_(q)) ? hope * scores_(q) : 0;
+    hopes_ = FailureChances(evidence_, candidates_.X, stop_).unaryExpr(&Hope);
+    gaps_ = candidates_.distance.cwiseProduct(hopes_);
+    if (AsksTaylorModels()) {
+      opinion_ = TaylorOpinion(taylor_, candidates_.X, stop_);
     }
+    Score();
     for (Index s = 0; s < evidence_.pending.cols(); ++s) Occupy(evidence_.pending.col(s));
+    const bool learns = Learns();
+    if (learns) {
+      believed_ = evidence_;
+      Believe(evidence_.pending);
+    }
 
+    const Index stride = std::max(kPointsToBelieve, (count + kBeliefs - 1) / kBeliefs);
     Matrix chosen(evidence_.n(), count);
     Index found = 0;
     for (; found < count; ++found) {
       ThrowIfStopped(stop_);
+      if (learns && found > 0 && found % stride == 0) {
+        Believe(chosen.middleCols(found - stride, stride));
+      }
       const std::optional<Index> best = Best(FillsSpace(options_.num_proposed + found));
       if (!best) break;
       chosen.col(found) = candidates_.X.col(*best);
@@ -163,6 +188,50 @@ class Round {
                     -1 / static_cast<double>(evidence_.n()));
   }
 
+  bool AsksTaylorModels() const {
+    if (options_.strategy != Strategy::kDisagreement) return false;
+    return options_.ensemble.empty() ||
+           (options_.goal == Goal::kFit && HasTaylorOpinion(taylor_, evidence_.n()));
+  }
+
+  // Whether local Taylor models alone say where a fit gains.
+  bool Learns() const {
+    return options_.strategy == Strategy::kDisagreement && options_.goal == Goal::kFit &&
+           options_.ensemble.empty();
+  }
+
+  // Takes for known what the lower order expects at the points: it leaves more doubt around them
+  // than the higher one.
+  void Believe(const Matrix& points) {
+    if (points.cols() == 0) return;
+    const TaylorModel before(believed_);
+    const int order = before.Order(TaylorModel::kMaxOrder);
+    const TaylorPrediction expected = before.Predict(points, order - 1, stop_);
+    AppendColumns(points, believed_.X);
+    AppendColumns(FiniteOnly(expected.Y), believed_.Y);
+    if (believed_.HasDerivatives()) AppendColumns(FiniteOnly(expected.J), believed_.J);
+    const TaylorModel model(believed_);
+    const bool all_change = model.Order(TaylorModel::kMaxOrder) != order;
+    const Vector distance = NearestDistances(candidates_.X, points, stop_);
+    candidates_.distance = candidates_.distance.cwiseMin(distance);
+    std::vector<Index> changed;
+    changed.reserve(static_cast<std::size_t>(distance.size()));
+    for (Index q = 0; q < distance.size(); ++q) {
+      if (all_change || distance(q) < opinion_.radius(q)) changed.push_back(q);
+    }
+    if (changed.empty()) return Score();
+    const Opinion news = TaylorOpinion(model, candidates_.X(Eigen::all, changed), stop_);
+    opinion_.Y_spread(Eigen::all, changed) = news.Y_spread;
+    opinion_.J_spread(Eigen::all, changed) = news.J_spread;
+    opinion_.radius(changed) = news.radius;
+    Score();
+  }
+
+  void Score() {
+    scores_ = Scores().cwiseProduct(hopes_).unaryExpr(
+        [](double score) { return std::isfinite(score) ? score : 0; });
+  }
+
   Vector Scores() {
     if (options_.strategy == Strategy::kLolaVoronoi) {
       return LolaVoronoiScores(evidence_, candidates_, weights_.cwiseQuotient(scales_), stop_);
@@ -173,9 +242,8 @@ class Round {
   // What an evaluation takes from the integral of the squared error, as its root.
   Vector FitScores() {
     Vector errors;
-    if (HasTaylorOpinion(taylor_, evidence_.n())) {
-      errors = ExpectedErrors(TaylorOpinion(taylor_, candidates_.X, stop_), candidates_.distance,
-                              scales_, weights_);
+    if (opinion_.Y.size() > 0) {
+      errors = ExpectedErrors(opinion_, candidates_.distance, scales_, weights_);
     }
     if (!options_.ensemble.empty()) {
       const Vector of_ensemble =
@@ -191,7 +259,7 @@ class Round {
   Vector GoalScores() {
     const Opinion opinion =
         options_.ensemble.empty()
-            ? TaylorOpinion(taylor_, candidates_.X, stop_)
+            ? opinion_
             : EnsembleOpinion(options_.ensemble, evidence_.m(), candidates_.X, stop_);
     const Index i = options_.output;
     const Vector only = Vector::Unit(evidence_.m(), i);
@@ -240,6 +308,9 @@ class Round {
   Vector scales_;
   Vector weights_;
   Candidates candidates_;
+  Vector hopes_;
+  Opinion opinion_;    // Of local Taylor models, where they are asked.
+  Evidence believed_;  // With what they expect at the points that are taken.
   Vector scores_;
   Vector gaps_;  // To the nearest point of any kind.
 };

@@ -128,6 +128,15 @@ TEST(PlacementTest, PendingPointsCountAsTaken) {
   EXPECT_GT(LeastDistance(both), 0.02);
 }
 
+TEST(PlacementTest, LargeBatchesCostLittle) {
+  for (const double width : {0.08, 0.15}) {
+    const Expensive f = Bump(2, width);
+    const double one = RmsError(f, Explore(f, 2, 102, {.seed = 3}, 1));
+    const double many = RmsError(f, Explore(f, 2, 102, {.seed = 3}, 32));
+    EXPECT_LT(many, 1.5 * one) << width;
+  }
+}
+
 TEST(PlacementTest, EveryFifthPointIsTheFarthest) {
   const Evidence evidence = SobolSamples(Bump(2, 0.05), 2, 64);
   EXPECT_TRUE(FillsSpace(4));
