@@ -19,8 +19,10 @@
 
 namespace sobolev::bounds {
 
-// There are n³/6 cubic basis.
+// A cubic has about n³/6 coefficients, and a box takes a multiplication for each of them and each
+// parameter.
 inline constexpr Index kMaxCubicInputs = 10;
+inline constexpr Index kMaxCubicParameters = Index{1} << 20;
 
 struct CubicForms {
   AffineForm y;                  // Of degree 3.

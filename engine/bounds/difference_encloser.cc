@@ -101,7 +101,7 @@ Enclosure NetworkDifferenceEncloser::EncloseBox(const Box& box, bool jacobian) c
 
 std::optional<Enclosure> NetworkDifferenceEncloser::EncloseByCubics(const Box& box, bool jacobian,
                                                                     bool* converges) const {
-  if (!f_.basis()) return std::nullopt;
+  if (!f_.basis() || !g_.basis()) return std::nullopt;
   const ChebyshevBasis& basis = *f_.basis();
   std::optional<CubicForms> f = CubicFormsOf(f_.layers(), basis, box, jacobian);
   const std::optional<CubicForms> g = CubicFormsOf(g_.layers(), basis, box, jacobian);

@@ -14,7 +14,10 @@ namespace sobolev::bounds {
 
 NetworkEncloser::NetworkEncloser(const nn::NetworkSurrogate& network, Effort effort)
     : SurrogateEncloser(network), layers_(network) {
-  if (effort == Effort::kThorough && n() <= kMaxCubicInputs) basis_.emplace(n());
+  if (effort == Effort::kThorough && n() <= kMaxCubicInputs &&
+      network.NumParameters() <= kMaxCubicParameters) {
+    basis_.emplace(n());
+  }
 }
 
 Enclosure NetworkEncloser::EncloseBox(const Box& box, bool jacobian) const {

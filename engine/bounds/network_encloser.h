@@ -19,7 +19,7 @@ class NetworkEncloser : public SurrogateEncloser {
   NetworkEncloser(const nn::NetworkSurrogate& network, Effort effort);
 
   const NetworkLayers& layers() const { return layers_; }
-  // If this is thorough, and there are few inputs.
+  // If this is thorough, and there are few inputs and not too many parameters.
   const std::optional<ChebyshevBasis>& basis() const { return basis_; }
 
  protected:
