@@ -358,9 +358,8 @@ class SamplingWork : public JobWork {
     *state_.add_rounds() = round;
     if (!final_rule_) final_rule_ = RuleAfterRound(evaluations_);
     const SamplingRecord record = store_.GetSampling(context_.job.id);
-    if (final_rule_ || (IsLast(record) && evaluations_ == counts_.done)) {
-      if (End(record)) return Status::kFinished;
-    }
+    const bool ends = final_rule_ || (IsLast(record) && evaluations_ == counts_.done);
+    if (ends && End(record)) return Status::kFinished;
     Publish(*state_.mutable_rounds()->rbegin());
     SaveRounds();
     placer_->Trust(result_.surrogate);
