@@ -321,8 +321,6 @@ class SamplingWork : public JobWork {
                     ? JudgeByNews(*placer_->model(), added, snapshot_->samples(), placer_->domain())
                     : ModelErrors();
     placer_->Learn(snapshot_->samples(), counts_.uploads + (added.empty() ? 0 : 1));
-    best_ = BestOf(snapshot_->samples(), placer_->domain(), spec_.goal(),
-                   OutputOf(spec_.goal(), schema_), context_.stop);
     run_ = MakeTrainingRun(context_, snapshot_->samples(), spec_.training(), schema_);
   }
 
@@ -339,6 +337,9 @@ class SamplingWork : public JobWork {
 
   Status FinishRound() {
     result_ = DescribeTraining(context_, *run_, *snapshot_, schema_);
+    const std::optional<v1::SamplingBest> best =
+        BestOf(snapshot_->samples(), placer_->domain(), spec_.goal(),
+               OutputOf(spec_.goal(), schema_), context_.stop);
     run_.reset();
     snapshot_.reset();
     result_.version.mutable_domain()->Clear();
@@ -353,7 +354,7 @@ class SamplingWork : public JobWork {
     round.set_cost(Cost());
     *round.mutable_time() = ToTimestamp(context_.environment.clock.WallMicros());
     round.set_revision(state_.revisions_size() - 1);
-    if (best_) *round.mutable_best() = *best_;
+    if (best) *round.mutable_best() = *best;
     CutIntoBoxes(round);
     *state_.add_rounds() = round;
     if (!final_rule_) final_rule_ = RuleAfterRound(evaluations_);
@@ -441,7 +442,6 @@ class SamplingWork : public JobWork {
   std::unique_ptr<TrainingRun> run_;
   std::int64_t evaluations_ = 0;
   ModelErrors surprise_;  // Of the model before, by what is new.
-  std::optional<v1::SamplingBest> best_;
   JobResult result_;
 
   std::optional<SamplingPull> pull_;  // Last: its threads use the others.
