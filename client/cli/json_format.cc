@@ -261,6 +261,8 @@ std::string_view Name(client::ModelKind kind) {
       return "composed";
     case client::ModelKind::kPipeline:
       return "pipeline";
+    case client::ModelKind::kLocalTaylor:
+      return "local_taylor";
   }
   return "unknown";
 }
@@ -351,6 +353,12 @@ Json ToJson(const client::JobStatus& job) {
   return json;
 }
 
+Json ToJson(const client::LocalTaylor& local) {
+  return {{"base_kind", Name(local.base_kind)}, {"order", local.order},
+          {"centre_count", local.centre_count}, {"constant_share", local.constant_share},
+          {"linear_share", local.linear_share}, {"quadratic_share", local.quadratic_share}};
+}
+
 Json ToJson(const client::ModelVersion& version) {
   Json json = {{"name", version.name}, {"kind", Name(version.kind)}};
   json["core_kind"] = Name(version.core_kind);
@@ -371,6 +379,7 @@ Json ToJson(const client::ModelVersion& version) {
     json["report"] = ToJson(version.report);
   }
   if (version.pruning) json["pruning"] = ToJson(*version.pruning);
+  if (version.local_taylor) json["local_taylor"] = ToJson(*version.local_taylor);
   json["create_time"] = TimeToJson(version.create_time);
   return json;
 }

@@ -89,8 +89,60 @@ inline void MultiplyTile(const T* weights, const T* in, ptrdiff_t cols, const T*
   }
 }
 
+// Rows that are summed up side by side: few sums would wait for each other.
+inline constexpr int kSparseRows = kVectors < 4 ? 4 : 1;
+
+// Adds up in the order of a dense product, so that leaving out zeros leaves the bits of finite
+// sums.
+template <class T, int kRows, class Finish>
+inline void MultiplySparseRows(const Product<T>& product, const T* bias, ptrdiff_t first_row,
+                               const Finish& finish) {
+  Vec<T> acc[kRows][kVectors];
+  const uint32_t* const starts = product.starts + first_row;
+  uint32_t common = starts[1] - starts[0];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    const Vec<T> start = bias == nullptr ? Vec<T>{} : Broadcast(bias[first_row + r]);
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = start;
+    const uint32_t size = starts[r + 1] - starts[r];
+    common = size < common ? size : common;
+  }
+  const auto add = [&](Vec<T>(&sums)[kVectors], uint32_t k) {
+    const T* const x = product.in + product.columns[k] * kLanes<T>;
+    const Vec<T> w = Broadcast(product.weights[k]);
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) sums[v] += w * Load(x + v * kWidth<T>);
+  };
+  for (uint32_t i = 0; i < common; ++i) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) add(acc[r], starts[r] + i);
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    for (uint32_t k = starts[r] + common; k < starts[r + 1]; ++k) add(acc[r], k);
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      finish((first_row + r) * kLanes<T> + v * kWidth<T>, acc[r][v]);
+    }
+  }
+}
+
+template <class T, class Finish>
+inline void MultiplySparse(const Product<T>& product, const T* bias, const Finish& finish) {
+  ptrdiff_t row = 0;
+  for (; row + kSparseRows <= product.rows; row += kSparseRows) {
+    MultiplySparseRows<T, kSparseRows>(product, bias, row, finish);
+  }
+  for (; row < product.rows; ++row) MultiplySparseRows<T, 1>(product, bias, row, finish);
+}
+
 template <class T, class Finish>
 inline void Multiply(const Product<T>& product, const T* bias, const Finish& finish) {
+  if (product.starts != nullptr) {
+    MultiplySparse<T>(product, bias, finish);
+    return;
+  }
   const ptrdiff_t num_tiles = (product.rows + kMaxTileRows - 1) / kMaxTileRows;
   const ptrdiff_t rows_each = product.rows / num_tiles;
   const ptrdiff_t num_larger = product.rows % num_tiles;

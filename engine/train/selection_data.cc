@@ -27,6 +27,7 @@
 #include "engine/train/samples.h"
 #include "engine/train/scaling.h"
 #include "engine/train/selection_options.h"
+#include "engine/train/taylor_fit.h"
 
 namespace sobolev::train {
 
@@ -104,6 +105,9 @@ SelectionData::SelectionData(const SampleSet& samples, const SelectionOptions& o
             .balance = !options_.loss.alpha && !options_.loss.beta && loss_.beta + loss_.gamma > 0};
   if (facts_.recipes.empty() && AllowsLogarithms(options_.shape)) {
     facts_.logarithms = UsableLogarithms(stop);
+  }
+  if (!options_.loss.huber && options_.shape.IsFree() && loss_.alpha > 0 && loss_.beta > 0) {
+    facts_.taylor_order = PromisingTaylorOrder(plain.data().folds.front().training);
   }
   if (plain.Diagonal()) {
     facts_.ranks = PromisingRanks(AnalyseGradients(plain.data().folds.front().training));

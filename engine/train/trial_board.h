@@ -46,6 +46,9 @@ class TrialBoard {
   void Load(ByteReader& reader);
 
  private:
+  // Whether the current trial, with these errors, is better than the best.
+  bool IsBetter(const PointErrors& by_point) const;
+
   std::vector<Trial> trials_;        // In the order in which they began.
   std::optional<std::size_t> best_;  // Of them.
   PointErrors best_by_point_;

@@ -212,11 +212,11 @@ void PlanWithinMemory(benchmark::State& state) {
     const chain::JacobianChain chain = chain::RandomChain(length, 10, 1000 + seed);
     const chain::MemorySizes sizes(chain);
     chain::MemorySearch search(sizes, {});
-    const std::uint64_t least = search.LeastMemory();
-    const std::uint64_t most = search.Exact(UINT64_MAX)->memory;
+    const std::uint64_t least = search.Leanest().plan->memory;
+    const std::uint64_t most = search.Exact(UINT64_MAX).plan->memory;
     for (std::uint64_t part = 0; part <= 5; ++part) {
       const std::uint64_t memory = least + (most - least) * part / 5;
-      cases.push_back({chain, memory, search.Exact(memory)->cost});
+      cases.push_back({chain, memory, search.Exact(memory).plan->cost});
     }
   }
   double sum = 0;

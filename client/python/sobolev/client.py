@@ -161,6 +161,8 @@ class Client:
         upper: Mapping[str, float] | None = None,
         log_outputs: Iterable[str] | None = None,
         extrapolation: str | None = None,
+        taylor_base: str | None = None,
+        taylor_order: int | None = None,
         request_id: str | None = None,
     ) -> Job:
         """Starts training a new version of a model; Job.wait gives the model.
@@ -181,10 +183,11 @@ class Client:
           dataset: Instead of x and y: a dataset that is on the server.
           dataset_version: The snapshot of `dataset` to train on; 0 for the current one.
           model: The model that gets the new version, made if missing. Empty: the server chooses.
-          kind: "auto", "network", "polynomial" or "gaussian_process". Default "network" if an
-            option of networks is given (hidden, activation, skip, residual, optimizer,
-            derivative_scale, derivative_sketch, epochs, batch_size, learning_rate, patience,
-            precision), else "auto".
+          kind: "auto", "network", "polynomial", "gaussian_process" or "local_taylor". Default
+            "local_taylor" if an option of that is given (taylor_base, taylor_order), else
+            "network" if an option of networks is given (hidden, activation, skip, residual,
+            optimizer, derivative_scale, derivative_sketch, epochs, batch_size, learning_rate,
+            patience, precision), else "auto".
           optimizer: Of a network: "adam" (default), "levenberg_marquardt" (far more accurate on
             smooth functions, for up to some thousand weights, at most 100000), "hybrid", one after
             the other, or "lbfgs" (as "levenberg_marquardt", slower, for more weights). All but
@@ -252,6 +255,10 @@ class Client:
           extrapolation: "own" (default), "constant" or "linear": how the model goes on outside the
             box of the samples. Linear is what is fitted: outputs among log_outputs go on
             exponentially, and bounds are kept.
+          taylor_base: Of "local_taylor": "network" (default; with options of networks, but not
+            "adam"), "polynomial", or "constant" for local Taylor models alone.
+          taylor_order: Of "local_taylor": degree, 1 to 3, of the Taylor polynomials, around every
+            sample, of what the base misses there. Default: by held-out error.
           request_id: Repeating a call with the same id returns the first call's job. Default: a
             new one.
 
@@ -294,6 +301,8 @@ class Client:
             upper=upper,
             log_outputs=log_outputs,
             extrapolation=extrapolation,
+            taylor_base=taylor_base,
+            taylor_order=taylor_order,
         )
         if dataset is None:
             if x is None or y is None:

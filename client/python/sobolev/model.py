@@ -110,8 +110,10 @@ class Model(guarantees.Guaranteed):
 
     @property
     def kind(self) -> str:
-        """One of "network", "polynomial", "gaussian_process", "ensemble", "composed", "pipeline".
+        """What it is.
 
+        One of "network", "polynomial", "gaussian_process", "ensemble", "composed", "pipeline" and
+        "local_taylor", which is one of the first three and local Taylor models around samples.
         Composed is one of the others with maps around it: of inputs, outputs, or outside the box.
         """
         return records.enum_name(models_pb2.ModelVersion.Kind, self._message.kind)
@@ -217,6 +219,13 @@ class Model(guarantees.Guaranteed):
     def pruning(self) -> pruning.PruningReport | None:
         """What was removed and what that cost; None of versions that pruning has not made."""
         return pruning.from_version(self._message)
+
+    @property
+    def local_taylor(self) -> reports.LocalTaylor | None:
+        """The local Taylor models of kind "local_taylor", also within; None of others."""
+        if not self._message.HasField("local_taylor"):
+            return None
+        return reports.from_local_taylor(self._message.local_taylor)
 
     @property
     def pipeline(self) -> pipelines.Pipeline | None:

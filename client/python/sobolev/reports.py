@@ -106,6 +106,30 @@ class LabelWarning:
 
 
 @dataclass(frozen=True)
+class LocalTaylor:
+    """Local Taylor models of what a surrogate misses at its samples.
+
+    The shares are of the box of the samples, by the lowest order of a Taylor polynomial of the
+    model around the nearest sample that is within 1% of the spread of every output.
+
+    Attributes:
+      base_kind: Kind of the surrogate; "polynomial" if the models are alone, around the means.
+      order: The degree of the polynomials.
+      centre_count: How many there are.
+      constant_share: Of order 0, 0 to 1.
+      linear_share: Of order 1.
+      quadratic_share: Of order 2. What is left takes the whole model.
+    """
+
+    base_kind: str
+    order: int
+    centre_count: int
+    constant_share: float
+    linear_share: float
+    quadratic_share: float
+
+
+@dataclass(frozen=True)
 class TrainingReport:
     """How a model version came about and how good it is.
 
@@ -355,6 +379,18 @@ def from_warning(warning: models_pb2.LabelWarning) -> LabelWarning:
         kind=enum_name(models_pb2.LabelWarning.Kind, warning.kind),
         factor=warning.factor,
         message=warning.message,
+    )
+
+
+def from_local_taylor(message: models_pb2.LocalTaylor) -> LocalTaylor:
+    """LocalTaylor of a message."""
+    return LocalTaylor(
+        base_kind=enum_name(models_pb2.ModelVersion.Kind, message.base_kind),
+        order=message.order,
+        centre_count=message.centre_count,
+        constant_share=message.constant_share,
+        linear_share=message.linear_share,
+        quadratic_share=message.quadratic_share,
     )
 
 

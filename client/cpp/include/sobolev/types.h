@@ -194,7 +194,20 @@ enum class ModelKind {
   kGaussianProcess,
   kEnsemble,
   kComposed,
-  kPipeline
+  kPipeline,
+  kLocalTaylor
+};
+
+// Local Taylor models of what a surrogate misses at its samples, and that surrogate.
+struct LocalTaylor {
+  ModelKind base_kind = ModelKind::kUnknown;  // kPolynomial if the models are alone, on the means.
+  int order = 0;
+  std::int64_t centre_count = 0;
+  // Of the box of the samples, where a Taylor polynomial of order 0, 1 or 2 around the nearest
+  // sample is, and none of lower order, within 1% of the spread of every output of the model.
+  double constant_share = 0;
+  double linear_share = 0;
+  double quadratic_share = 0;
 };
 
 // A model or a program within a pipeline. The inputs and outputs of a program are the elements of
@@ -244,6 +257,7 @@ struct ModelVersion {
   TrainingReport report;                 // Empty with kPipeline.
   std::optional<PruningReport> pruning;  // Of versions that pruning made.
   Pipeline pipeline;  // With kPipeline, all defaults filled in and versions pinned.
+  std::optional<LocalTaylor> local_taylor;  // With kLocalTaylor, also within.
   Time create_time;
 };
 

@@ -341,6 +341,22 @@ class ListModelsResponse(_message.Message):
     next_page_token: str
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class LocalTaylor(_message.Message):
+    __slots__ = ["base_kind", "centre_count", "constant_share", "linear_share", "order", "quadratic_share"]
+    BASE_KIND_FIELD_NUMBER: _ClassVar[int]
+    CENTRE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CONSTANT_SHARE_FIELD_NUMBER: _ClassVar[int]
+    LINEAR_SHARE_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    QUADRATIC_SHARE_FIELD_NUMBER: _ClassVar[int]
+    base_kind: ModelVersion.Kind
+    centre_count: int
+    constant_share: float
+    linear_share: float
+    order: int
+    quadratic_share: float
+    def __init__(self, base_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., order: _Optional[int] = ..., centre_count: _Optional[int] = ..., constant_share: _Optional[float] = ..., linear_share: _Optional[float] = ..., quadratic_share: _Optional[float] = ...) -> None: ...
+
 class Model(_message.Message):
     __slots__ = ["create_time", "latest_version", "name", "update_time", "version_count"]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -356,7 +372,7 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., latest_version: _Optional[_Union[ModelVersion, _Mapping]] = ..., version_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelVersion(_message.Message):
-    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "monotone", "name", "network", "output_maps", "parameter_count", "pipeline", "pruning", "report", "schema", "weights_sha256"]
+    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "local_taylor", "monotone", "name", "network", "output_maps", "parameter_count", "pipeline", "pruning", "report", "schema", "weights_sha256"]
     class Convexity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class Extrapolation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -390,10 +406,12 @@ class ModelVersion(_message.Message):
     KIND_ENSEMBLE: ModelVersion.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     KIND_GAUSSIAN_PROCESS: ModelVersion.Kind
+    KIND_LOCAL_TAYLOR: ModelVersion.Kind
     KIND_NETWORK: ModelVersion.Kind
     KIND_PIPELINE: ModelVersion.Kind
     KIND_POLYNOMIAL: ModelVersion.Kind
     KIND_UNSPECIFIED: ModelVersion.Kind
+    LOCAL_TAYLOR_FIELD_NUMBER: _ClassVar[int]
     MONOTONE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
@@ -415,6 +433,7 @@ class ModelVersion(_message.Message):
     feature_degree: int
     input_maps: _containers.RepeatedCompositeFieldContainer[InputMap]
     kind: ModelVersion.Kind
+    local_taylor: LocalTaylor
     monotone: _containers.ScalarMap[str, ModelVersion.Slope]
     name: str
     network: Network
@@ -425,7 +444,7 @@ class ModelVersion(_message.Message):
     report: TrainingReport
     schema: _datasets_pb2.Schema
     weights_sha256: str
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ..., pipeline: _Optional[_Union[Pipeline, _Mapping]] = ..., pruning: _Optional[_Union[_pruning_pb2.PruningReport, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ..., pipeline: _Optional[_Union[Pipeline, _Mapping]] = ..., pruning: _Optional[_Union[_pruning_pb2.PruningReport, _Mapping]] = ..., local_taylor: _Optional[_Union[LocalTaylor, _Mapping]] = ...) -> None: ...
 
 class Network(_message.Message):
     __slots__ = ["activation", "hidden", "residual", "skip"]

@@ -105,9 +105,10 @@ class SamplingServiceServicer(object):
 
     def UpdateSampling(self, request, context):
         """Changes what a job is to do from now on: its stop rules, strategy, goal, boxes and size of
-        rounds. A job that has succeeded is reopened by stop rules that are new; it goes on from what it
-        knows, and ends with another version. Durable before the answer; repeating a call is harmless.
-        FAILED_PRECONDITION if the job failed or was cancelled, or has succeeded and would end at once.
+        rounds. A job that has succeeded is reopened by stop rules that are new; it goes on from what
+        it knows, and ends with another version. Durable before the answer; repeating a call is
+        harmless. FAILED_PRECONDITION if the job failed or was cancelled, or has succeeded and would
+        end at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
