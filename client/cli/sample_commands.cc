@@ -526,9 +526,9 @@ void Report(const ReportArguments& arguments, const Context& context) {
   PrintSampling(std::cout, sampling);
   std::cout << '\n';
   PrintTable(std::cout, RoundTable(sampling));
-  std::cout << "\neven points: what the value error would be with evenly spread points, if it fell "
-               "from\nthat of the first round like N^(-3/n), as that of piecewise quadratic models "
-               "does\n\n";
+  std::cout << "\neven points: a prediction of the value error with as many evenly spread points, "
+               "the largest\nthat follows from the rounds so far by the rate N^(-3/n) of piecewise "
+               "quadratic models\n\n";
   PrintSpending(std::cout, points);
   for (const std::vector<Portion>& portions : {by_order, by_slice}) {
     if (portions.empty()) continue;
@@ -548,7 +548,8 @@ void AddStopOptions(CLI::App& start, StopArguments& arguments) {
                    "Likewise of the Jacobian, relative to its root mean square");
   start.add_option("--time", arguments.time.seconds, "So many seconds have passed");
   start.add_option("--stale", arguments.stale.stale_rounds,
-                   "So many rounds in a row did not lower the best error by a tenth");
+                   "So many rounds in a row did not lower the best error by a tenth, or did not "
+                   "find a better value if that is the goal");
   start.add_option("--closed", arguments.closed.closed_share,
                    "Boxes in which the function is simple have this share of the volume");
   start

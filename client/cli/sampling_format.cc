@@ -366,11 +366,15 @@ std::string Describe(const client::SamplingProgress& progress) {
 }
 
 double ErrorOfEvenPoints(const client::Sampling& sampling, const client::SamplingRound& round) {
-  const client::SamplingRound& first = sampling.rounds.front();
-  if (first.evaluations == 0) return std::numeric_limits<double>::quiet_NaN();
-  const double more =
-      static_cast<double>(round.evaluations) / static_cast<double>(first.evaluations);
-  return first.value_error * std::pow(more, -3 / static_cast<double>(sampling.spec.domain.size()));
+  double largest = std::numeric_limits<double>::quiet_NaN();
+  for (const client::SamplingRound& before : sampling.rounds) {
+    if (before.number > round.number || round.evaluations == 0) continue;
+    const double share =
+        static_cast<double>(before.evaluations) / static_cast<double>(round.evaluations);
+    const double rate = 3 / static_cast<double>(sampling.spec.domain.size());
+    largest = std::fmax(largest, before.value_error * std::pow(share, rate));
+  }
+  return largest;
 }
 
 void PrintSampling(std::ostream& out, const client::Sampling& sampling) {
@@ -400,6 +404,7 @@ void PrintSampling(std::ostream& out, const client::Sampling& sampling) {
   }
   if (sampling.best) {
     std::vector<std::string> x;
+    x.reserve(static_cast<std::size_t>(sampling.best->x.size()));
     for (const double each : sampling.best->x) x.push_back(FormatShort(each));
     fields.emplace_back("best value", FormatShort(sampling.best->value) + " at " + Join(x, ", "));
   }

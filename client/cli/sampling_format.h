@@ -41,9 +41,9 @@ std::string DescribeWaiting(const client::SamplingCounts& counts);
 // error 3%".
 std::string Describe(const client::SamplingProgress& progress);
 
-// What the error of values of a round would be with as many evenly spread points, if it fell from
-// that of the first round, whose points are spread so, like N^(-3/n): the rate of piecewise
-// quadratic models in n inputs. NaN where it is unknown.
+// A prediction of the error of values of a round with as many evenly spread points: the largest
+// that follows from the errors of the rounds so far, if it fell like N^(-3/n), the rate of
+// piecewise quadratic models in n inputs. NaN where it is unknown.
 double ErrorOfEvenPoints(const client::Sampling& sampling, const client::SamplingRound& round);
 
 // Where a job stands.

@@ -36,6 +36,7 @@ std::vector<Portion> SpendingByOrder(const client::Sampling& sampling,
   constexpr std::array kOrders = {client::BoxOrder::kConstant, client::BoxOrder::kLinear,
                                   client::BoxOrder::kQuadratic, client::BoxOrder::kOpen};
   std::vector<Portion> portions;
+  portions.reserve(kOrders.size());
   for (const client::BoxOrder order : kOrders) {
     portions.push_back({.where = std::string(Name(order)) + " boxes"});
   }
@@ -56,6 +57,7 @@ std::vector<Portion> SpendingBySlice(const client::Sampling& sampling,
                                      const std::vector<client::SamplingPoint>& points,
                                      const client::Schema& schema) {
   std::vector<Portion> portions;
+  portions.reserve(kSlices * sampling.spec.domain.size());
   for (std::size_t j = 0; j < sampling.spec.domain.size(); ++j) {
     const client::Range& range = sampling.spec.domain[j];
     const std::size_t first = portions.size();

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstddef>
-#include <stop_token>
 
 #include "server/jobs/sampling_evidence.h"
 

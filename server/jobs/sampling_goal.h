@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <span>
+#include <stop_token>
 
 #include "engine/base/matrix.h"
 #include "engine/sampling/domain.h"

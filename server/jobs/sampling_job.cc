@@ -60,6 +60,7 @@ class SamplingWork : public JobWork {
     schema_.ParseFromString(store_.GetDataset(context.job.dataset_id).schema);
     if (!spec_.program().empty()) program_ = LoadProgram(store_, spec_.program(), "spec.program");
     placer_.emplace(spec_, ToDomain(spec_, schema_, LoadConstraints(), context.stop), schema_);
+    box_maker_.emplace(placer_->domain(), program_.get());
     Resume();
     Revise();
     if (spec_.has_um_bridge()) {
@@ -321,8 +322,6 @@ class SamplingWork : public JobWork {
                     ? JudgeByNews(*placer_->model(), added, snapshot_->samples(), placer_->domain())
                     : ModelErrors();
     placer_->Learn(snapshot_->samples(), counts_.uploads + (added.empty() ? 0 : 1));
-    best_ = BestOf(snapshot_->samples(), placer_->domain(), spec_.goal(),
-                   OutputOf(spec_.goal(), schema_), context_.stop);
     run_ = MakeTrainingRun(context_, snapshot_->samples(), spec_.training(), schema_);
   }
 
@@ -339,6 +338,9 @@ class SamplingWork : public JobWork {
 
   Status FinishRound() {
     result_ = DescribeTraining(context_, *run_, *snapshot_, schema_);
+    const std::optional<v1::SamplingBest> best =
+        BestOf(snapshot_->samples(), placer_->domain(), spec_.goal(),
+               OutputOf(spec_.goal(), schema_), context_.stop);
     run_.reset();
     snapshot_.reset();
     result_.version.mutable_domain()->Clear();
@@ -353,14 +355,13 @@ class SamplingWork : public JobWork {
     round.set_cost(Cost());
     *round.mutable_time() = ToTimestamp(context_.environment.clock.WallMicros());
     round.set_revision(state_.revisions_size() - 1);
-    if (best_) *round.mutable_best() = *best_;
+    if (best) *round.mutable_best() = *best;
     CutIntoBoxes(round);
     *state_.add_rounds() = round;
     if (!final_rule_) final_rule_ = RuleAfterRound(evaluations_);
     const SamplingRecord record = store_.GetSampling(context_.job.id);
-    if (final_rule_ || (IsLast(record) && evaluations_ == counts_.done)) {
-      if (End(record)) return Status::kFinished;
-    }
+    const bool ends = final_rule_ || (IsLast(record) && evaluations_ == counts_.done);
+    if (ends && End(record)) return Status::kFinished;
     Publish(*state_.mutable_rounds()->rbegin());
     SaveRounds();
     placer_->Trust(result_.surrogate);
@@ -369,8 +370,7 @@ class SamplingWork : public JobWork {
 
   void CutIntoBoxes(v1::SamplingRound& round) {
     std::optional<v1::SamplingBoxes> boxes =
-        MakeBoxes(placer_->known(), placer_->domain(), spec_.boxes(),
-                  program_ ? &program_->program() : nullptr, context_.stop);
+        box_maker_->Make(placer_->known(), spec_.boxes(), context_.stop);
     if (!boxes) return;
     boxes->set_round(round.number());
     *round.mutable_closed() = boxes->closed();
@@ -428,6 +428,7 @@ class SamplingWork : public JobWork {
   v1::Schema schema_;
   std::optional<SamplingPlacer> placer_;
   std::shared_ptr<const chain::ProgramSurrogate> program_;
+  std::optional<SamplingBoxMaker> box_maker_;
 
   v1::Sampling state_;  // Rounds, revisions, and why it ended.
   SamplingPointCounts counts_;
@@ -442,7 +443,6 @@ class SamplingWork : public JobWork {
   std::unique_ptr<TrainingRun> run_;
   std::int64_t evaluations_ = 0;
   ModelErrors surprise_;  // Of the model before, by what is new.
-  std::optional<v1::SamplingBest> best_;
   JobResult result_;
 
   std::optional<SamplingPull> pull_;  // Last: its threads use the others.

@@ -12,11 +12,35 @@ using Rounds = google::protobuf::RepeatedPtrField<v1::SamplingRound>;
 
 // A round is a gain if it lowers the best error by this share.
 constexpr double kGain = 0.1;
+// A better value is a gain if it is better by this share of all that was gained before.
+constexpr double kValueGain = 0.01;
 // More is as good as no limit.
 constexpr double kManyEvaluations = 1e15;
 
+// Rounds since the last gain of a least or greatest value, under the last revision.
+std::int64_t RoundsWithoutBetter(const Rounds& rounds) {
+  const std::int32_t revision = rounds[rounds.size() - 1].revision();
+  std::int64_t stale = 0;
+  std::optional<double> first;
+  double last_gain = 0;
+  for (const v1::SamplingRound& round : rounds) {
+    if (round.revision() != revision || !round.has_best()) continue;
+    const double value = round.best().value();
+    if (!first) {
+      first = last_gain = value;
+    } else if (std::abs(value - last_gain) > kValueGain * std::abs(last_gain - *first)) {
+      last_gain = value;
+      stale = 0;
+    } else {
+      ++stale;
+    }
+  }
+  return stale;
+}
+
 // Rounds since the last gain.
 std::int64_t StaleRounds(const Rounds& rounds) {
+  if (!rounds.empty() && rounds[rounds.size() - 1].has_best()) return RoundsWithoutBetter(rounds);
   double best = std::numeric_limits<double>::infinity();
   std::int64_t stale = 0;
   for (const v1::SamplingRound& round : rounds) {

@@ -38,7 +38,9 @@ class StopRule:
       gradient_error: The reported error of the Jacobian is at most this, relative to its root mean
         square.
       seconds: So many have passed since the start.
-      stale_rounds: So many rounds in a row did not lower the best error of values by a tenth.
+      stale_rounds: So many rounds in a row did not lower the best error of values by a tenth; with
+        the goal "minimum" or "maximum", did not find a value that is better by a hundredth of what
+        was gained before.
       closed_share: Boxes in which the function is simple have this share of the volume.
     """
 

@@ -67,6 +67,32 @@ TEST(HoldingRuleTest, ClosedBoxesAreThoseOfTheLastRound) {
   EXPECT_EQ(EvaluationsLeft(rules, {}, 1), std::nullopt);
 }
 
+TEST(HoldingRuleTest, RoundsWithoutABetterValueAreStale) {
+  const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_stale_rounds(2); }});
+  const auto holds = [&](std::initializer_list<double> values, std::int32_t changed_at) {
+    // Errors that would be stale themselves.
+    Rounds rounds;
+    for (const double value : values) {
+      v1::SamplingRound& round = *rounds.Add();
+      round.set_value_error(1);
+      round.set_revision(rounds.size() > changed_at ? 1 : 0);
+      round.mutable_best()->set_value(value);
+    }
+    return HoldingRule(rules, {}, rounds).has_value();
+  };
+  constexpr std::int32_t kNever = 100;
+  EXPECT_FALSE(holds({5}, kNever));
+  EXPECT_FALSE(holds({5, 5}, kNever));
+  EXPECT_TRUE(holds({5, 5, 5}, kNever));
+  EXPECT_FALSE(holds({5, 4, 3, 2}, kNever));
+  EXPECT_FALSE(holds({5, 4, 3.9, 3.8}, kNever));
+  EXPECT_TRUE(holds({5, 4, 3.999, 3.998}, kNever));
+  EXPECT_FALSE(holds({5, 4, 3.999, 3.998, 3.98}, kNever));  // By little each, but in all.
+  EXPECT_TRUE(holds({-5, -4, -4, -4}, kNever));             // A maximum.
+  EXPECT_FALSE(holds({5, 5, 5}, 1));
+  EXPECT_TRUE(holds({9, 5, 5, 5}, 1));
+}
+
 TEST(HoldingRuleTest, ErrorsAreThoseOfTheLastRound) {
   const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_value_error(0.1); },
                                  [](v1::StopRule& rule) { rule.set_gradient_error(0.1); }});

@@ -47,8 +47,9 @@ struct StopRule {
   std::optional<double> value_error = {};     // Relative to the standard deviation.
   std::optional<double> gradient_error = {};  // Relative to the root mean square.
   std::optional<double> seconds = {};         // Since the start.
-  std::optional<int> stale_rounds = {};       // That did not lower the best error by a tenth.
-  std::optional<double> closed_share = {};    // Of the volume, in boxes where F is simple.
+  // That did not lower the best error by a tenth, or find a better value if that is the goal.
+  std::optional<int> stale_rounds = {};
+  std::optional<double> closed_share = {};  // Of the volume, in boxes where F is simple.
 };
 
 // What to sample, how, and until when; unset fields get the server's defaults
