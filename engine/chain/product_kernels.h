@@ -11,7 +11,7 @@
 namespace sobolev::chain {
 
 struct ProductKernels {
-  ptrdiff_t rows;  // Of A that are taken at a time.
+  ptrdiff_t rows;  // Of A that are taken at a time, at most.
 
   // C = A B at each of `count` points, all column by column and one point after the other: A is
   // n×inner, B inner×m and C n×m, which overlaps neither. `strip` is room for `rows`·inner.
