@@ -372,6 +372,9 @@ Json ToJson(const client::ModelVersion& version) {
   json["schema"] = ToJson(version.schema);
   json["domain"] = ListToJson(version.domain);
   json["parameter_count"] = version.parameter_count;
+  if (version.kind == client::ModelKind::kNetwork) {
+    json["nonzero_weights"] = version.nonzero_weights;
+  }
   json["weights_sha256"] = version.weights_sha256;
   if (version.kind == client::ModelKind::kPipeline) {
     json["pipeline"] = ToJson(version.pipeline);

@@ -237,6 +237,7 @@ ModelVersion FromProto(const v1::ModelVersion& proto) {
                        .schema = FromProto(proto.schema()),
                        .domain = FromProto(proto.domain()),
                        .parameter_count = proto.parameter_count(),
+                       .nonzero_weights = proto.nonzero_weights(),
                        .weights_sha256 = proto.weights_sha256(),
                        .report = FromProto(proto.report()),
                        .pruning = {},

@@ -173,6 +173,10 @@ void DescribeCore(const Surrogate& surrogate, Version& version) {
 
 void Describe(const Surrogate& surrogate, Version& version) {
   version.set_parameter_count(surrogate.NumParameters());
+  if (surrogate.kind() == SurrogateKind::kNetwork) {
+    const auto& network = static_cast<const nn::NetworkSurrogate&>(surrogate);
+    version.set_nonzero_weights(nn::NumNonzeroWeights(network.architecture(), network.theta()));
+  }
   version.set_kind(ToProto(surrogate.kind()));
   version.set_feature_degree(1);
   version.set_extrapolation(Version::EXTRAPOLATION_OWN);

@@ -466,7 +466,7 @@ class Client:
             "midpoint" or "zero".
           box: [n, 2], where the network is to stay what it is. Default: its domain.
           retrain: Whether to retrain what is left on samples, and a network of the same size from
-            scratch for comparison; so do the next six. Not with "weights".
+            scratch for comparison; so do the next six. Removed weights stay 0.
           dataset: Default: what the model was trained on.
           dataset_version: Default: the one of the training, or of another dataset the current one.
           steps: Of the optimiser. Default 1000.

@@ -211,6 +211,11 @@ class Model(guarantees.Guaranteed):
         return self._message.parameter_count
 
     @property
+    def nonzero_weights(self) -> int:
+        """Weights, without biases, of a plain network that are not 0; 0 for other kinds."""
+        return self._message.nonzero_weights
+
+    @property
     def weights_sha256(self) -> str:
         """Of everything that predictions depend on, in hex."""
         return self._message.weights_sha256

@@ -253,6 +253,7 @@ struct ModelVersion {
   // none says anything.
   std::vector<Range> domain;
   std::int64_t parameter_count = 0;  // Weights, biases or coefficients.
+  std::int64_t nonzero_weights = 0;  // With kNetwork: weights that are not 0, without biases.
   std::string weights_sha256;
   TrainingReport report;                 // Empty with kPipeline.
   std::optional<PruningReport> pruning;  // Of versions that pruning made.
