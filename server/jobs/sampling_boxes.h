@@ -6,7 +6,7 @@
 #include <optional>
 #include <stop_token>
 
-#include "engine/program/program.h"
+#include "engine/chain/program_surrogate.h"
 #include "engine/sampling/domain.h"
 #include "engine/sampling/evidence.h"
 #include "proto/sobolev/v1/sampling.pb.h"
@@ -19,7 +19,7 @@ namespace sobolev::server {
 std::optional<v1::SamplingBoxes> MakeBoxes(const sampling::Evidence& known,
                                            const sampling::Domain& domain,
                                            const v1::SamplingBoxSpec& spec,
-                                           const program::Program* program,
+                                           const chain::ProgramSurrogate* program,
                                            const std::stop_token& stop);
 
 }  // namespace sobolev::server

@@ -368,9 +368,8 @@ class SamplingWork : public JobWork {
   }
 
   void CutIntoBoxes(v1::SamplingRound& round) {
-    std::optional<v1::SamplingBoxes> boxes =
-        MakeBoxes(placer_->known(), placer_->domain(), spec_.boxes(),
-                  program_ ? &program_->program() : nullptr, context_.stop);
+    std::optional<v1::SamplingBoxes> boxes = MakeBoxes(
+        placer_->known(), placer_->domain(), spec_.boxes(), program_.get(), context_.stop);
     if (!boxes) return;
     boxes->set_round(round.number());
     *round.mutable_closed() = boxes->closed();
