@@ -85,8 +85,7 @@ std::optional<Entries> JacobianByColumns(Graph& graph, const Stage& stage, std::
   return entries;
 }
 
-// Whether what the outputs are made of includes steps. Poles are no steps: bounds are infinite
-// there.
+// Whether what the outputs are made of includes steps.
 bool MayJump(const Graph& graph, std::span<const NodeId> outputs) {
   const std::vector<bool> reachable = graph.Reachable(outputs);
   for (NodeId id = 0; id < graph.size(); ++id) {
@@ -146,6 +145,11 @@ std::optional<Entries> AppendHessian(Graph& graph, const Stage& stage,
   }
   SortByPlace(entries);
   return entries;
+}
+
+bool MayJump(const Definition& definition) {
+  return std::ranges::any_of(
+      definition.stages, [](const Stage& stage) { return MayJump(stage.graph, stage.outputs); });
 }
 
 std::optional<Definition> JacobianDefinition(const Definition& definition, std::size_t max_size) {

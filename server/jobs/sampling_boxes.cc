@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <utility>
 #include <variant>
+#include <vector>
 
+#include "engine/ad/interval.h"
 #include "engine/base/matrix.h"
+#include "engine/chain/program_surrogate.h"
 #include "engine/program/definition.h"
 #include "engine/program/derivation.h"
+#include "engine/program/program.h"
 #include "engine/sampling/boxes.h"
 #include "engine/sampling/placement.h"
 
@@ -16,8 +21,8 @@ namespace {
 
 // More than rounding moves an input, relative to its range.
 constexpr double kSlack = 1e-14;
-// Entries and operations of the derivatives of a program; of larger ones no box is quasi-quadratic.
-constexpr std::size_t kMaxCurvatureSize = 1 << 16;
+// Entries of a Jacobian, and nodes of their graph, whose derivatives are bounded as well.
+constexpr std::size_t kMaxSlopes = 1 << 16;
 
 // Whether coordinates of the unit cube lead to inputs by x = a + b u or x = a exp(b u), whose
 // slopes are monotonic.
@@ -44,59 +49,101 @@ Vector Stretch(const sampling::Domain& domain, const Vector& x) {
   return domain.UnitJacobian(x, Vector::Ones(x.size()));
 }
 
-// Of dy/dx over a box of the unit cube, n×m each.
-struct Enclosed {
-  Matrix lower;
-  Matrix upper;
-};
+// Products of bounds of derivatives and of slopes of inputs, where these are monotonic.
+using Interval = ad::Interval<double>;
 
-Enclosed EncloseDerivatives(const program::Program& program, const Vector& x_lo, const Vector& x_hi,
-                            const std::stop_token& stop) {
-  const Index n = program.n();
-  Enclosed J{.lower = Matrix(n, program.m()), .upper = Matrix(n, program.m())};
-  program.Enclose({x_lo.data(), n, 1}, {x_hi.data(), n, 1},
-                  {.J_min = J.lower.data(), .J_max = J.upper.data()}, nullptr, stop);
-  return J;
+Interval Between(double one, double other) {
+  return Interval(ad::Bounds{std::min(one, other), std::max(one, other)});
 }
+
+// A box of the unit cube in units of the inputs.
+struct Region {
+  Region(const sampling::Domain& domain, const Vector& lo, const Vector& hi)
+      : x_lo(Corner(domain, lo, -1)), x_hi(Corner(domain, hi, 1)) {
+    const Vector at_lo = Stretch(domain, x_lo);
+    const Vector at_hi = Stretch(domain, x_hi);
+    stretch.reserve(static_cast<std::size_t>(domain.num_free()));
+    for (Index axis = 0; axis < domain.num_free(); ++axis) {
+      const Index j = domain.InputOf(axis);
+      stretch.push_back(Between(at_lo[j], at_hi[j]));
+    }
+  }
+
+  Vector x_lo;
+  Vector x_hi;
+  std::vector<Interval> stretch;  // dx/du of each coordinate.
+};
 
 // Arguments outlive the bounds.
 sampling::DerivativeBounds BoundsOf(const program::Program& program, const sampling::Domain& domain,
                                     const std::stop_token& stop) {
   return [&](const Vector& lo, const Vector& hi, Matrix& J_lo, Matrix& J_hi) {
-    const Vector x_lo = Corner(domain, lo, -1);
-    const Vector x_hi = Corner(domain, hi, 1);
-    const auto [lower, upper] = EncloseDerivatives(program, x_lo, x_hi, stop);
-    const Vector at_lo = Stretch(domain, x_lo);
-    const Vector at_hi = Stretch(domain, x_hi);
+    const Region region(domain, lo, hi);
+    const Index n = program.n();
+    const Index m = program.m();
+    Matrix lower(n, m);
+    Matrix upper(n, m);
+    program.Enclose({region.x_lo.data(), n, 1}, {region.x_hi.data(), n, 1},
+                    {.J_min = lower.data(), .J_max = upper.data()}, nullptr, stop);
     for (Index axis = 0; axis < domain.num_free(); ++axis) {
       const Index j = domain.InputOf(axis);
-      const double least = std::min(at_lo[axis], at_hi[axis]);
-      const double most = std::max(at_lo[axis], at_hi[axis]);
-      for (Index i = 0; i < program.m(); ++i) {
-        J_lo(axis, i) = lower(j, i) * (lower(j, i) < 0 ? most : least);
-        J_hi(axis, i) = upper(j, i) * (upper(j, i) > 0 ? most : least);
+      for (Index i = 0; i < m; ++i) {
+        const Interval slope = region.stretch[static_cast<std::size_t>(axis)] *
+                               Interval(ad::Bounds{lower(j, i), upper(j, i)});
+        J_lo(axis, i) = slope.lo();
+        J_hi(axis, i) = slope.hi();
       }
     }
   };
 }
 
-// By the program of the derivatives; the scales of inputs are linear. Arguments outlive the bounds.
+// ρ of each coordinate: x = min e^(ρ u), hence x″ = ρ x′; 0 on linear scales.
+std::vector<Interval> Growths(const sampling::Domain& domain) {
+  std::vector<Interval> growths;
+  growths.reserve(static_cast<std::size_t>(domain.num_free()));
+  for (Index axis = 0; axis < domain.num_free(); ++axis) {
+    const sampling::Input& input = domain.inputs()[static_cast<std::size_t>(domain.InputOf(axis))];
+    const bool grows = input.scale == sampling::Scale::kLogarithmic;
+    growths.push_back(grows ? log(Interval(input.max) / Interval(input.min)) : Interval(0));
+  }
+  return growths;
+}
+
+// `slopes` are the Jacobian of the function as a program: ∂²y/∂u_a∂u_b = x_a′ x_b′ ∂²y/∂x_a∂x_b,
+// and x_a″ ∂y/∂x_a more where a = b. Arguments outlive the bounds.
 sampling::CurvatureBounds CurvatureBoundsOf(const program::Program& slopes,
                                             const sampling::Domain& domain,
                                             const std::stop_token& stop) {
-  return [&](const Vector& lo, const Vector& hi, Matrix& H_lo, Matrix& H_hi) {
-    const Vector x_lo = Corner(domain, lo, -1);
-    const auto [lower, upper] = EncloseDerivatives(slopes, x_lo, Corner(domain, hi, 1), stop);
-    const Vector stretch = Stretch(domain, x_lo);
-    const Index n = domain.n();
-    const Index d = domain.num_free();
-    for (Index i = 0; i < slopes.m() / n; ++i) {
-      for (Index b = 0; b < d; ++b) {
-        const Index column = i * n + domain.InputOf(b);
-        for (Index a = 0; a < d; ++a) {
-          const double scale = stretch[a] * stretch[b];
-          H_lo(a, i * d + b) = scale * lower(domain.InputOf(a), column);
-          H_hi(a, i * d + b) = scale * upper(domain.InputOf(a), column);
+  return [&, growths = Growths(domain)](const Vector& lo, const Vector& hi, Matrix& H_lo,
+                                        Matrix& H_hi) {
+    const Region region(domain, lo, hi);
+    const Index n = slopes.n();
+    const Index num_slopes = slopes.m();
+    const Index num_free = domain.num_free();
+    Vector J_lower(num_slopes);
+    Vector J_upper(num_slopes);
+    Matrix H_lower(n, num_slopes);
+    Matrix H_upper(n, num_slopes);
+    slopes.Enclose({region.x_lo.data(), n, 1}, {region.x_hi.data(), n, 1},
+                   {.Y_min = J_lower.data(),
+                    .Y_max = J_upper.data(),
+                    .J_min = H_lower.data(),
+                    .J_max = H_upper.data()},
+                   nullptr, stop);
+    for (Index a = 0; a < num_free; ++a) {
+      const Index j = domain.InputOf(a);
+      const Interval& stretch = region.stretch[static_cast<std::size_t>(a)];
+      for (Index i = 0; i < num_slopes / n; ++i) {
+        for (Index b = 0; b < num_free; ++b) {
+          const Index slope = i * n + domain.InputOf(b);
+          Interval bend = stretch * region.stretch[static_cast<std::size_t>(b)] *
+                          Interval(ad::Bounds{H_lower(j, slope), H_upper(j, slope)});
+          if (a == b) {
+            bend += growths[static_cast<std::size_t>(a)] * stretch *
+                    Interval(ad::Bounds{J_lower(slope), J_upper(slope)});
+          }
+          H_lo(a, i * num_free + b) = bend.lo();
+          H_hi(a, i * num_free + b) = bend.hi();
         }
       }
     }
@@ -123,37 +170,30 @@ bool Suffices(const sampling::Evidence& known) {
 
 }  // namespace
 
-const program::Program* SamplingBoxMaker::Slopes() {
-  if (!std::exchange(has_looked_for_slopes_, true)) {
-    const bool is_linear = std::ranges::all_of(domain_.inputs(), [](const sampling::Input& input) {
-      return input.fixed || input.scale == sampling::Scale::kLinear;
-    });
-    if (!is_linear) return nullptr;
-    const auto definition = program::JacobianDefinition(
-        program::Parse(function_->source(), chain::AcceptedSourceLimits()), kMaxCurvatureSize);
-    if (definition) slopes_.emplace(*definition);
-  }
-  return slopes_ ? &*slopes_ : nullptr;
-}
-
-std::optional<v1::SamplingBoxes> SamplingBoxMaker::Make(const sampling::Evidence& known,
-                                                        const v1::SamplingBoxSpec& spec,
-                                                        const std::stop_token& stop) {
+std::optional<v1::SamplingBoxes> MakeBoxes(const sampling::Evidence& known,
+                                           const sampling::Domain& domain,
+                                           const v1::SamplingBoxSpec& spec,
+                                           const chain::ProgramSurrogate* program,
+                                           const std::stop_token& stop) {
   if (spec.max_boxes() == 0 || !Suffices(known)) return std::nullopt;
   sampling::BoxOptions options{.tolerance = spec.tolerance() * sampling::OutputScales(known),
                                .max_boxes = spec.max_boxes()};
-  if (function_ != nullptr && IsEven(domain_)) {
-    options.bounds = BoundsOf(function_->program(), domain_, stop);
-    if (const program::Program* slopes = Slopes()) {
-      options.curvature_bounds = CurvatureBoundsOf(*slopes, domain_, stop);
+  std::optional<program::Program> slopes;
+  if (program != nullptr && IsEven(domain)) {
+    const program::Definition function =
+        program::Parse(program->source(), chain::AcceptedSourceLimits());
+    if (!program::MayJump(function)) options.bounds = BoundsOf(program->program(), domain, stop);
+    if (auto derived = program::JacobianDefinition(function, kMaxSlopes)) {
+      slopes.emplace(std::move(*derived));
+      options.curvature_bounds = CurvatureBoundsOf(*slopes, domain, stop);
     }
   }
   const sampling::Decomposition made = sampling::Decompose(known, options, stop);
   v1::SamplingBoxes boxes;
   for (const sampling::TaylorBox& box : made.boxes) {
     v1::SamplingBox& added = *boxes.add_boxes();
-    const Vector lo = domain_.ToUser(box.lo);
-    const Vector hi = domain_.ToUser(box.hi);
+    const Vector lo = domain.ToUser(box.lo);
+    const Vector hi = domain.ToUser(box.hi);
     added.mutable_min()->Assign(lo.begin(), lo.end());
     added.mutable_max()->Assign(hi.begin(), hi.end());
     added.set_order(OrderOf(box.quasi));

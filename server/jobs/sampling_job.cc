@@ -60,7 +60,6 @@ class SamplingWork : public JobWork {
     schema_.ParseFromString(store_.GetDataset(context.job.dataset_id).schema);
     if (!spec_.program().empty()) program_ = LoadProgram(store_, spec_.program(), "spec.program");
     placer_.emplace(spec_, ToDomain(spec_, schema_, LoadConstraints(), context.stop), schema_);
-    box_maker_.emplace(placer_->domain(), program_.get());
     Resume();
     Revise();
     if (spec_.has_um_bridge()) {
@@ -369,8 +368,8 @@ class SamplingWork : public JobWork {
   }
 
   void CutIntoBoxes(v1::SamplingRound& round) {
-    std::optional<v1::SamplingBoxes> boxes =
-        box_maker_->Make(placer_->known(), spec_.boxes(), context_.stop);
+    std::optional<v1::SamplingBoxes> boxes = MakeBoxes(
+        placer_->known(), placer_->domain(), spec_.boxes(), program_.get(), context_.stop);
     if (!boxes) return;
     boxes->set_round(round.number());
     *round.mutable_closed() = boxes->closed();
@@ -428,7 +427,6 @@ class SamplingWork : public JobWork {
   v1::Schema schema_;
   std::optional<SamplingPlacer> placer_;
   std::shared_ptr<const chain::ProgramSurrogate> program_;
-  std::optional<SamplingBoxMaker> box_maker_;
 
   v1::Sampling state_;  // Rounds, revisions, and why it ended.
   SamplingPointCounts counts_;

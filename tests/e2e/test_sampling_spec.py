@@ -195,6 +195,7 @@ def test_boxes_keep_what_they_promise(client, is_program):
         volumes[box.order] += box.volume
         assert box.volume == pytest.approx(np.prod(box.max - box.min) / 4)
     assert sum(volumes.values()) == pytest.approx(1)
+    assert volumes["quadratic"] > 0.1
     for order in ("constant", "linear", "quadratic"):
         assert volumes[order] == pytest.approx(getattr(last.closed, order))
     y = np.array([point.y[0] for point in job.points() if point.state == "done"])
@@ -215,6 +216,14 @@ def test_a_job_ends_when_its_boxes_are_closed(client):
     np.testing.assert_array_equal([box.min, box.max], [[-1, 0], [1, 2]])
 
 
+def test_nothing_is_proved_of_a_function_that_jumps(client):
+    source = "input a in [-1, 1]\ninput b in [0, 2]\noutput u = floor(3 * a) + b"
+    job = start(client, source, stop=sobolev.StopRule(evaluations=40))
+    job.wait(progress=False, timeout=120)
+    assert not job.rounds()[-1].closed.proved
+    assert job.boxes().closed.total < 1
+
+
 def test_boxes_lie_evenly_on_the_scales_of_inputs(client):
     source = "input a in [1, 10000]\ninput b in [0, 2]\noutput u = exp(-((log(a) - 4)^2)) + b"
     job = start(
@@ -233,12 +242,14 @@ def test_boxes_lie_evenly_on_the_scales_of_inputs(client):
         log_min, log_max = np.log(box.min[0]), np.log(box.max[0])
         width = (log_max - log_min) / np.log(10000)
         assert box.volume == pytest.approx(width * (box.max[1] - box.min[1]) / 2)
-        if box.order != "linear":
+        if box.order not in ("linear", "quadratic"):
             continue
         t = rng.uniform(-0.5, 0.5, 500) * (log_max - log_min)
         centre = (log_min + log_max) / 2
         value = np.exp(-((centre - 4) ** 2))
         tangent = value - 2 * (centre - 4) * value * t
+        if box.order == "quadratic":
+            tangent += (2 * (centre - 4) ** 2 - 1) * value * t**2
         errors = np.abs(np.exp(-((centre + t - 4) ** 2)) - tangent)
         assert errors.max() <= 0.1 * y.std() * (1 + 1e-9)
 

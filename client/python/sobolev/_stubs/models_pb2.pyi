@@ -372,7 +372,7 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., latest_version: _Optional[_Union[ModelVersion, _Mapping]] = ..., version_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelVersion(_message.Message):
-    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "local_taylor", "monotone", "name", "network", "output_maps", "parameter_count", "pipeline", "pruning", "report", "schema", "weights_sha256"]
+    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "local_taylor", "monotone", "name", "network", "nonzero_weights", "output_maps", "parameter_count", "pipeline", "pruning", "report", "schema", "weights_sha256"]
     class Convexity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class Extrapolation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -415,6 +415,7 @@ class ModelVersion(_message.Message):
     MONOTONE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
+    NONZERO_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_MAPS_FIELD_NUMBER: _ClassVar[int]
     PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
     PIPELINE_FIELD_NUMBER: _ClassVar[int]
@@ -437,6 +438,7 @@ class ModelVersion(_message.Message):
     monotone: _containers.ScalarMap[str, ModelVersion.Slope]
     name: str
     network: Network
+    nonzero_weights: int
     output_maps: _containers.RepeatedCompositeFieldContainer[OutputMap]
     parameter_count: int
     pipeline: Pipeline
@@ -444,7 +446,7 @@ class ModelVersion(_message.Message):
     report: TrainingReport
     schema: _datasets_pb2.Schema
     weights_sha256: str
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ..., pipeline: _Optional[_Union[Pipeline, _Mapping]] = ..., pruning: _Optional[_Union[_pruning_pb2.PruningReport, _Mapping]] = ..., local_taylor: _Optional[_Union[LocalTaylor, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., nonzero_weights: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ..., pipeline: _Optional[_Union[Pipeline, _Mapping]] = ..., pruning: _Optional[_Union[_pruning_pb2.PruningReport, _Mapping]] = ..., local_taylor: _Optional[_Union[LocalTaylor, _Mapping]] = ...) -> None: ...
 
 class Network(_message.Message):
     __slots__ = ["activation", "hidden", "residual", "skip"]
