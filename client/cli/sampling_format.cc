@@ -36,7 +36,8 @@ Json ToJson(const client::SamplingRound& round) {
           {"value_error", NumberToJson(round.value_error)},
           {"gradient_error", NumberToJson(round.gradient_error)},
           {"cost", round.cost},
-          {"time", FormatTime(round.time)}};
+          {"time", FormatTime(round.time)},
+          {"value_noise", round.value_noise}};
 }
 
 Json ToJson(const client::StopRule& rule) {
@@ -80,8 +81,12 @@ Json ToJson(const client::SamplingSpec& spec) {
 std::string DescribeStop(const client::Sampling& sampling) {
   const auto rule = static_cast<std::size_t>(sampling.stop_rule);
   if (sampling.stop == client::SamplingStop::kStopped) return "stopped";
-  if (sampling.stop == client::SamplingStop::kRule && rule < sampling.spec.stop_rules.size()) {
-    return Describe(sampling.spec.stop_rules[rule]);
+  if (sampling.stop == client::SamplingStop::kExhausted) return "every point is known";
+  if (rule >= sampling.spec.stop_rules.size()) return "";
+  const client::StopRule& held = sampling.spec.stop_rules[rule];
+  if (sampling.stop == client::SamplingStop::kRule) return Describe(held);
+  if (sampling.stop == client::SamplingStop::kNoise) {
+    return Describe(held) + " is below the noise of the function";
   }
   return "";
 }
@@ -251,12 +256,16 @@ void PrintSampling(std::ostream& out, const client::Sampling& sampling) {
     fields.emplace_back("rounds", std::to_string(round.number));
     fields.emplace_back("value error", Error(round.value_error));
     fields.emplace_back("gradient error", Error(round.gradient_error));
+    if (round.value_noise > 0) fields.emplace_back("noise of values", Error(round.value_noise));
     fields.emplace_back("newest version", round.model_version);
   }
   if (const std::string stop = DescribeStop(sampling); !stop.empty()) {
     fields.emplace_back("ended because", stop);
   }
   PrintFields(out, fields);
+  for (const client::LabelWarning& warning : sampling.warnings) {
+    out << "warning: " << warning.message << '\n';
+  }
 }
 
 void PrintRounds(std::ostream& out, const client::Sampling& sampling) {

@@ -12,6 +12,7 @@
 #include "client/cpp/convert.h"
 #include "client/cpp/sample_parts.h"
 #include "client/cpp/training.h"
+#include "client/cpp/training.h"
 #include "proto/sobolev/v1/sampling.pb.h"
 
 namespace sobolev::client {
@@ -110,7 +111,8 @@ SamplingRound FromProto(const v1::SamplingRound& proto) {
           .value_error = proto.value_error(),
           .gradient_error = proto.gradient_error(),
           .cost = proto.cost(),
-          .time = client::FromProto(proto.time())};
+          .time = client::FromProto(proto.time()),
+          .value_noise = proto.value_noise()};
 }
 
 SamplingPhase FromProto(v1::Sampling::Phase phase) {
@@ -132,6 +134,10 @@ SamplingStop FromProto(v1::Sampling::StopReason reason) {
       return SamplingStop::kRule;
     case v1::Sampling::STOP_REASON_STOPPED:
       return SamplingStop::kStopped;
+    case v1::Sampling::STOP_REASON_EXHAUSTED:
+      return SamplingStop::kExhausted;
+    case v1::Sampling::STOP_REASON_NOISE:
+      return SamplingStop::kNoise;
     default:
       return SamplingStop::kNone;
   }
@@ -145,8 +151,12 @@ Sampling FromProto(const v1::Sampling& proto) {
                     .cost = proto.cost(),
                     .rounds = {},
                     .stop = FromProto(proto.stop_reason()),
-                    .stop_rule = proto.stop_rule()};
+                    .stop_rule = proto.stop_rule(),
+                    .warnings = {}};
   for (const v1::SamplingRound& round : proto.rounds()) sampling.rounds.push_back(FromProto(round));
+  for (const v1::LabelWarning& warning : proto.warnings()) {
+    sampling.warnings.push_back(client::FromProto(warning));
+  }
   return sampling;
 }
 

@@ -41,7 +41,7 @@ namespace sobolev::train {
 namespace {
 
 // Changes with everything that makes old states continue to other bits.
-constexpr std::uint64_t kStateVersion = 7;
+constexpr std::uint64_t kStateVersion = 8;
 
 // Multiply-adds that are done in about a second.
 constexpr double kShortWork = 1e10;
@@ -60,7 +60,7 @@ struct Selection::Impl {
        const std::stop_token& stop)
       : data(samples, selection_options, stop),
         options(data.options()),
-        suspects(CompareWithNeighbours(data.user().all.training, stop)),
+        suspects(CompareWithNeighbours(data.user().all.training, data.scaling(), stop)),
         fingerprint(data.Fingerprint()) {}
 
   SelectionStatus Advance(const std::stop_token& stop) {
@@ -422,6 +422,11 @@ std::vector<Trial> Selection::Leaderboard() const { return impl_->board.Sorted()
 
 const Trial* Selection::Best() const {
   return impl_->board.HasBest() ? &impl_->FinalTrial() : nullptr;
+}
+
+std::vector<HeldOutSample> Selection::HeldOutSamples() const {
+  if (!impl_->board.HasBest() || &impl_->FinalTrial() != &impl_->board.Best()) return {};
+  return impl_->data.HeldOutSamples(impl_->board.BestByPoint());
 }
 
 double Selection::Progress() const {

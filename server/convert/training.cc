@@ -201,6 +201,8 @@ train::Recipe NetworkRecipe(const Spec& spec, const nn::ShapeConstraints& shape)
 
 }  // namespace
 
+bool IsAutomatic(const v1::TrainingSpec& spec) { return KindOf(spec) == Spec::KIND_AUTO; }
+
 bool IsSelection(const Spec& spec) {
   if (KindOf(spec) != Spec::KIND_NETWORK) return true;
   switch (spec.optimizer()) {

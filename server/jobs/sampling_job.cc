@@ -288,6 +288,7 @@ class SamplingWork : public JobWork {
     result_ = DescribeTraining(context_, *run_, *snapshot_, schema_);
     run_.reset();
     snapshot_.reset();
+    *state_.mutable_warnings() = result_.version.report().warnings();
     result_.version.mutable_domain()->Clear();
     *result_.version.mutable_domain() = spec_.domain();
     v1::SamplingRound& round = *state_.add_rounds();

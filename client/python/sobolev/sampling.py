@@ -92,8 +92,11 @@ class SamplingStatus:
       counts: Points by state.
       cost: What the evaluations cost so far, failed ones included.
       rounds: All of them, in order.
-      stop_reason: "rule", "stopped", or "unspecified" while it goes on and after it failed.
-      stop_rule: With "rule": which of the rules held, from 0; else None.
+      stop_reason: "rule", "stopped", "exhausted": every point of a domain of whole numbers is known,
+        "noise": a rule asks for errors below the noise of the function, which those that are
+        reported have come down to, or "unspecified" while it goes on and after it failed.
+      stop_rule: With "rule" and "noise": which of the rules, from 0; else None.
+      warnings: Derivatives among the samples of the latest round that contradict the values.
     """
 
     phase: str
@@ -102,6 +105,7 @@ class SamplingStatus:
     rounds: tuple[reports.SamplingRound, ...]
     stop_reason: str
     stop_rule: int | None
+    warnings: tuple[reports.LabelWarning, ...]
 
 
 @dataclass(frozen=True)
@@ -471,7 +475,10 @@ def _to_input(given: SamplingInput) -> sampling_pb2.SamplingInput:
 
 
 def _from_sampling(message: sampling_pb2.Sampling) -> SamplingStatus:
-    by_rule = message.stop_reason == sampling_pb2.Sampling.STOP_REASON_RULE
+    by_rule = message.stop_reason in (
+        sampling_pb2.Sampling.STOP_REASON_RULE,
+        sampling_pb2.Sampling.STOP_REASON_NOISE,
+    )
     return SamplingStatus(
         phase=records.enum_name(sampling_pb2.Sampling.Phase, message.phase),
         counts=reports.from_counts(message.counts),
@@ -479,6 +486,7 @@ def _from_sampling(message: sampling_pb2.Sampling) -> SamplingStatus:
         rounds=tuple(map(reports.from_round, message.rounds)),
         stop_reason=records.enum_name(sampling_pb2.Sampling.StopReason, message.stop_reason),
         stop_rule=message.stop_rule if by_rule else None,
+        warnings=tuple(map(reports.from_warning, message.warnings)),
     )
 
 

@@ -52,8 +52,10 @@ enum class SamplingPhase { kUnknown, kSampling, kPaused, kEnded };
 
 enum class SamplingStop {
   kNone,
-  kRule,    // Of the spec, see Sampling::stop_rule.
-  kStopped  // StopSampling was called.
+  kRule,       // Of the spec, see Sampling::stop_rule.
+  kStopped,    // StopSampling was called.
+  kExhausted,  // Every point of a domain of whole numbers is known.
+  kNoise,      // The errors that Sampling::stop_rule asks for are below the noise of the function.
 };
 
 // The state of a sampling job.
@@ -65,7 +67,8 @@ struct Sampling {
   double cost = 0;
   std::vector<SamplingRound> rounds;
   SamplingStop stop = SamplingStop::kNone;
-  int stop_rule = 0;  // With kRule: its place in the spec.
+  int stop_rule = 0;  // With kRule and kNoise: its place in the spec.
+  std::vector<LabelWarning> warnings;  // Jacobians that contradict the values.
 };
 
 enum class SamplingPointState { kUnknown, kQueued, kLeased, kDone, kInfeasible, kFailed };

@@ -130,6 +130,7 @@ struct SamplingRound {
   double gradient_error = 0;  // Relative to the root mean square; NaN where unknown.
   double cost = 0;
   Time time;
+  double value_noise = 0;  // Part of value_error, on the same scale.
 };
 
 struct SamplingProgress {

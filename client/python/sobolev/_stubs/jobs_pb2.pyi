@@ -129,7 +129,7 @@ class SamplingProgress(_message.Message):
     def __init__(self, counts: _Optional[_Union[SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., round: _Optional[_Union[SamplingRound, _Mapping]] = ...) -> None: ...
 
 class SamplingRound(_message.Message):
-    __slots__ = ["cost", "evaluations", "gradient_error", "model_version", "number", "time", "value_error"]
+    __slots__ = ["cost", "evaluations", "gradient_error", "model_version", "number", "time", "value_error", "value_noise"]
     COST_FIELD_NUMBER: _ClassVar[int]
     EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_ERROR_FIELD_NUMBER: _ClassVar[int]
@@ -137,6 +137,7 @@ class SamplingRound(_message.Message):
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     VALUE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    VALUE_NOISE_FIELD_NUMBER: _ClassVar[int]
     cost: float
     evaluations: int
     gradient_error: float
@@ -144,7 +145,8 @@ class SamplingRound(_message.Message):
     number: int
     time: _timestamp_pb2.Timestamp
     value_error: float
-    def __init__(self, number: _Optional[int] = ..., evaluations: _Optional[int] = ..., model_version: _Optional[str] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., cost: _Optional[float] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    value_noise: float
+    def __init__(self, number: _Optional[int] = ..., evaluations: _Optional[int] = ..., model_version: _Optional[str] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., cost: _Optional[float] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., value_noise: _Optional[float] = ...) -> None: ...
 
 class TrainingProgress(_message.Message):
     __slots__ = ["epoch", "epochs", "fraction", "leaderboard", "remaining_seconds", "samples_per_second", "sampling", "stage"]

@@ -100,7 +100,7 @@ class ResumeSamplingRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class Sampling(_message.Message):
-    __slots__ = ["cost", "counts", "job", "phase", "rounds", "spec", "stop_reason", "stop_rule"]
+    __slots__ = ["cost", "counts", "job", "phase", "rounds", "spec", "stop_reason", "stop_rule", "warnings"]
     class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class StopReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -117,10 +117,12 @@ class Sampling(_message.Message):
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STOP_REASON_EXHAUSTED: Sampling.StopReason
     STOP_REASON_FIELD_NUMBER: _ClassVar[int]
+    STOP_REASON_NOISE: Sampling.StopReason
     STOP_REASON_RULE: Sampling.StopReason
     STOP_REASON_STOPPED: Sampling.StopReason
     STOP_REASON_UNSPECIFIED: Sampling.StopReason
     STOP_RULE_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     cost: float
     counts: _jobs_pb2.SamplingCounts
     job: str
@@ -129,7 +131,8 @@ class Sampling(_message.Message):
     spec: SamplingSpec
     stop_reason: Sampling.StopReason
     stop_rule: int
-    def __init__(self, job: _Optional[str] = ..., spec: _Optional[_Union[SamplingSpec, _Mapping]] = ..., phase: _Optional[_Union[Sampling.Phase, str]] = ..., counts: _Optional[_Union[_jobs_pb2.SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., rounds: _Optional[_Iterable[_Union[_jobs_pb2.SamplingRound, _Mapping]]] = ..., stop_reason: _Optional[_Union[Sampling.StopReason, str]] = ..., stop_rule: _Optional[int] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.LabelWarning]
+    def __init__(self, job: _Optional[str] = ..., spec: _Optional[_Union[SamplingSpec, _Mapping]] = ..., phase: _Optional[_Union[Sampling.Phase, str]] = ..., counts: _Optional[_Union[_jobs_pb2.SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., rounds: _Optional[_Iterable[_Union[_jobs_pb2.SamplingRound, _Mapping]]] = ..., stop_reason: _Optional[_Union[Sampling.StopReason, str]] = ..., stop_rule: _Optional[int] = ..., warnings: _Optional[_Iterable[_Union[_datasets_pb2.LabelWarning, _Mapping]]] = ...) -> None: ...
 
 class SamplingInput(_message.Message):
     __slots__ = ["beta", "fixed", "input", "integer", "normal", "piecewise_linear", "scale", "triangular"]
