@@ -23,10 +23,6 @@ namespace sobolev::sampling {
 
 namespace {
 
-// Errors of values are scaled by the square of the ratio of distances, those of gradients by the
-// ratio. Divided by these the estimates are true in the median: tests/bench/sampling_bench.cc.
-constexpr double kValueExcess = 1.75;
-constexpr double kGradientExcess = 1.3;
 constexpr double kLikelyFailure = 0.5;
 constexpr Index kMaxHeldOut = 4000;
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
@@ -115,15 +111,16 @@ ErrorEstimate EstimateError(const Evidence& evidence, const std::vector<Index>& 
     const double held_out_distance = held_out.distance(k);
     if (std::isnan(held_out_distance)) continue;
     const double ratio = distance(q) < held_out_distance ? distance(q) / held_out_distance : 1;
-    const double square = ratio * ratio;
+    const double of_values = std::pow(ratio, 2 * options.decay.value_power);
+    const double of_gradients = std::pow(ratio, 2 * options.decay.gradient_power);
     for (Index i = 0; i < m; ++i) {
-      add(held_out.value(i, k) * square * square, estimate.value(i), num_values(i));
-      add(held_out.gradient(i, k) * square, estimate.gradient(i), num_gradients(i));
+      add(held_out.value(i, k) * of_values, estimate.value(i), num_values(i));
+      add(held_out.gradient(i, k) * of_gradients, estimate.gradient(i), num_gradients(i));
     }
   }
   // 0/0 is the NaN of what is not known.
-  estimate.value = (estimate.value.array() / num_values.array()).sqrt() / kValueExcess;
-  estimate.gradient = (estimate.gradient.array() / num_gradients.array()).sqrt() / kGradientExcess;
+  estimate.value = (estimate.value.array() / num_values.array()).sqrt() / options.decay.value_excess;
+  estimate.gradient = (estimate.gradient.array() / num_gradients.array()).sqrt() / options.decay.gradient_excess;
   return estimate;
 }
 

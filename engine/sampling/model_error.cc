@@ -1,5 +1,6 @@
 #include "engine/sampling/model_error.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -30,6 +31,16 @@ double DistanceToSeen(const Matrix& X, const std::vector<Index>& fold_of, Index 
 
 }  // namespace
 
+ErrorDecay ModelDecay(bool is_noisy) {
+  // In between global models, whose errors hardly depend on it, and local ones:
+  // tests/bench/rounds_bench.cc.
+  const double power = is_noisy ? 0 : 0.5;
+  return {.value_power = power,
+          .value_excess = 1,
+          .gradient_power = power,
+          .gradient_excess = 1};
+}
+
 RelativeErrors JudgeByHeldOut(const std::vector<train::HeldOutSample>& held_out,
                               const Evidence& evidence, const std::vector<Index>& columns,
                               const ErrorOptions& options, const std::stop_token& stop) {
@@ -59,15 +70,15 @@ RelativeErrors JudgeByHeldOut(const std::vector<train::HeldOutSample>& held_out,
     const auto num_values = static_cast<double>(m - evidence.Y.col(s).array().isNaN().count());
     squares.value(k) = num_values > 0 ? sample.value / num_values : kUnknown;
     squares.distance(k) = DistanceToSeen(evidence.X, fold_of, s);
-    if (sample.labels > 0) {
-      squares.gradient(k) = sample.jacobian;
-      labels += sample.labels;
-      num_labels += 1;
-    }
+    if (std::isnan(sample.labels)) continue;
+    squares.gradient(k) = sample.jacobian;
+    labels += sample.labels;
+    num_labels += 1;
   }
   const ErrorEstimate estimate = EstimateError(evidence, samples, squares, options, stop);
-  return {.value = estimate.value(0),
-          .gradient = estimate.gradient(0) / std::sqrt(labels / num_labels)};
+  // Of a function without slopes there is nothing to be relative to.
+  const double slope = labels > 0 ? std::sqrt(labels / num_labels) : 1;
+  return {.value = estimate.value(0), .gradient = estimate.gradient(0) / slope};
 }
 
 }  // namespace sobolev::sampling

@@ -22,6 +22,10 @@ struct RelativeErrors {
   double gradient = std::numeric_limits<double>::quiet_NaN();
 };
 
+// How errors of fits to all samples fall with the distance to the nearest sample; noise, which is
+// part of the errors at held-out samples, does not.
+ErrorDecay ModelDecay(bool is_noisy);
+
 // columns: for each sample of the selection its column in the evidence, or -1 outside the cube.
 // Throws as EstimateError.
 RelativeErrors JudgeByHeldOut(const std::vector<train::HeldOutSample>& held_out,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <stop_token>
 #include <vector>
@@ -135,9 +136,10 @@ std::vector<HeldOutSample> SelectionData::HeldOutSamples(const PointErrors& by_p
   const auto count = static_cast<std::size_t>(by_point.value.size());
   const LabelledPoints& points = user_.all.training;
   const auto labels = [&](std::size_t s) {
-    if (points.J.cols() == 0) return 0.0;
+    constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+    if (points.J.cols() == 0) return kUnknown;
     const auto J = points.J.middleCols(static_cast<Index>(s) * points.m(), points.m()).array();
-    return J.isNaN().select(0, J).square().sum();
+    return J.isNaN().all() ? kUnknown : J.isNaN().select(0, J).square().sum();
   };
   samples.reserve(count);
   for (Index fold = 0; fold < deal_.num_folds; ++fold) {

@@ -30,7 +30,7 @@ struct HeldOutSample {
   // the Jacobian; 0 where there is no label.
   double value = 0;
   double jacobian = 0;
-  double labels = 0;  // Squares of the entries that are labelled, likewise.
+  double labels = 0;  // Squares of the entries that are labelled, likewise; NaN: none is.
 };
 
 class SelectionData {

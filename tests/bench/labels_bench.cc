@@ -1,10 +1,11 @@
 // What checks of labels find: how often they accuse labels that are right, and how often they find
 // a mistake.
 //
-//     labels_bench [--seeds=20] [--functions=franke2,borehole8] [--tables=clean,mistakes]
+//     labels_bench [--seeds=20] [--functions=franke2,borehole8] [--tables=clean,mistakes,noise]
 //
 // Samples are those of Sobol sequences. A share is over seeds, and of mistakes over inputs that
 // matter: whose part of the variance of the gradient, in units of the ranges, is at least 1 %.
+// Noise is normal, as a share of the standard deviation of the values.
 
 #include <algorithm>
 #include <cmath>
@@ -21,6 +22,8 @@
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
 #include "engine/chain/program_surrogate.h"
+#include "engine/sampling/evidence.h"
+#include "engine/sampling/noise.h"
 #include "engine/sampling/sobol.h"
 #include "engine/train/sample_checks.h"
 #include "engine/train/samples.h"
@@ -112,7 +115,6 @@ class Problem {
     for (Index j = 0; j < n_; ++j) {
       if (sizes(j) >= 0.01 * sizes.sum()) matters_.push_back(j);
     }
-    slope_ = std::sqrt(truth.J.rowwise().squaredNorm().maxCoeff() / 2048);
     slopes_ = (truth.J.rowwise().squaredNorm() / 2048).cwiseSqrt();
     spread_ = std::sqrt((truth.Y.array() - truth.Y.mean()).square().mean());
   }
@@ -131,6 +133,18 @@ class Problem {
     program_->Predict(ConstMatrixMap(samples.X.data(), n_, count), {}, {},
                       {.Y = samples.Y.data(), .J = samples.J.data()});
     return samples;
+  }
+
+  double spread() const { return spread_; }
+
+  sampling::Evidence InUnits(const Samples& samples) const {
+    sampling::Evidence evidence{.X = samples.X, .Y = samples.Y, .J = samples.J};
+    for (Index j = 0; j < n_; ++j) {
+      evidence.X.row(j) = (samples.X.row(j).array() - Low(j)).max(0.0) / Side(j);
+      evidence.J.row(j) *= Side(j);
+    }
+    evidence.X = evidence.X.cwiseMin(1.0);
+    return evidence;
   }
 
   // Normal, by shares of the spread of values and of the RMS of each partial derivative.
@@ -154,7 +168,6 @@ class Problem {
   Index n_;
   std::unique_ptr<chain::ProgramSurrogate> program_;
   std::vector<Index> matters_;
-  double slope_ = 0;
   Vector slopes_;
   double spread_ = 1;
 };
@@ -240,6 +253,34 @@ void PrintMistakes(const std::vector<Problem>& problems, Index num_seeds) {
   }
 }
 
+void PrintNoise(const std::vector<Problem>& problems, Index num_seeds) {
+  std::printf(
+      "\nshare of datasets found noisy, %% (median of estimated over true noise)\n%-14s %-8s",
+      "function", "noise");
+  for (const Index count : kSizes) std::printf(" %13d", static_cast<int>(count));
+  std::printf("\n");
+  for (const Problem& problem : problems) {
+    for (const double noise : {0.0, 0.001, 0.01, 0.1}) {
+      std::printf("%-14s %-8.3f", problem.name().c_str(), noise);
+      for (const Index count : kSizes) {
+        std::vector<double> ratios;
+        for (Index seed = 1; seed <= num_seeds; ++seed) {
+          Samples samples = problem.Draw(count, static_cast<std::uint64_t>(seed));
+          problem.AddNoise(noise, 0, static_cast<std::uint64_t>(seed), samples);
+          const double found = sampling::EstimateNoise(problem.InUnits(samples))(0);
+          if (found > 0) ratios.push_back(noise > 0 ? found / noise / problem.spread() : 1);
+        }
+        std::ranges::sort(ratios);
+        std::printf("   %3.0f (%4.2f) ",
+                    100.0 * static_cast<double>(ratios.size()) / static_cast<double>(num_seeds),
+                    ratios.empty() || noise == 0 ? 0 : ratios[ratios.size() / 2]);
+      }
+      std::printf("\n");
+      std::fflush(stdout);
+    }
+  }
+}
+
 bool Lists(const std::string& list, const std::string& name) {
   return list.empty() || ("," + list + ",").find("," + name + ",") != std::string::npos;
 }
@@ -252,6 +293,7 @@ int Run(std::map<std::string, std::string> flags) {
   }
   if (Lists(flags["tables"], "clean")) PrintClean(problems, num_seeds);
   if (Lists(flags["tables"], "mistakes")) PrintMistakes(problems, num_seeds);
+  if (Lists(flags["tables"], "noise")) PrintNoise(problems, num_seeds);
   return 0;
 }
 

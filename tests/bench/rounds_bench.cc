@@ -1,7 +1,7 @@
 // What sampling jobs do round by round, without the server: a selection for each round, reported
 // errors against true ones, and evaluations to a target.
 //
-//     rounds_bench [--seeds=2] [--functions=bump2,borehole8] [--ways=sobol,adaptive] [--trace=1]
+//     rounds_bench [--seeds=2] [--functions=bump2,borehole8] [--ways=sobol,adaptive]
 
 #include <algorithm>
 #include <chrono>
@@ -196,19 +196,12 @@ std::vector<Model> Members(const Evidence& evidence, std::uint64_t seed) {
   return members;
 }
 
-struct Stop {
-  double reported;
-  double old;
-  double truth;
-};
-
 struct Tally {
-  std::vector<double> ratios;
-  std::vector<double> old;
-  std::vector<double> gradients;
+  std::map<std::string, std::vector<double>> values;
+  std::map<std::string, std::vector<double>> gradients;
 };
 
-void PrintRatios(const char* name, std::vector<double> ratios) {
+void PrintRatios(const char* kind, const std::string& name, std::vector<double> ratios) {
   if (ratios.empty()) return;
   std::ranges::sort(ratios);
   const auto share = [&](double lo, double hi) {
@@ -217,9 +210,9 @@ void PrintRatios(const char* name, std::vector<double> ratios) {
     return 100 * static_cast<double>(inside) / static_cast<double>(ratios.size());
   };
   std::printf(
-      "%-28s reported/true at %3d stops: median %.2f, within 2x %.0f %%, below half %.1f %%, below "
+      "%-8s %-10s reported/true at %3d stops: median %.2f, within 2x %.0f %%, below half %.1f %%, below "
       "a third %.1f %%\n",
-      name, static_cast<int>(ratios.size()), ratios[ratios.size() / 2], share(0.5, 2),
+      kind, name.c_str(), static_cast<int>(ratios.size()), ratios[ratios.size() / 2], share(0.5, 2),
       share(0, 0.5), share(0, 1.0 / 3));
 }
 
@@ -227,14 +220,14 @@ bool Lists(const std::string& list, const std::string& name) {
   return list.empty() || ("," + list + ",").find("," + name + ",") != std::string::npos;
 }
 
-void RunOnce(const Problem& problem, const std::string& way, std::uint64_t seed, bool trace,
+void RunOnce(const Problem& problem, const std::string& way, std::uint64_t seed,
              Tally& tally) {
   Evidence evidence = problem.Nothing();
   PlacementOptions options{.seed = seed};
   if (way == "sobol") options.strategy = Strategy::kSpaceFilling;
   Shared model;
   Shared before;
-  std::vector<double> targets = {1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4};
+  std::map<std::string, std::vector<double>> targets;
   std::optional<Index> reached;
   double seconds = 0;
   double worst = 0;
@@ -277,25 +270,33 @@ void RunOnce(const Problem& problem, const std::string& way, std::uint64_t seed,
     const RelativeErrors truth = problem.Truth(*model);
     std::vector<Index> columns(static_cast<std::size_t>(evidence.X.cols()));
     for (std::size_t k = 0; k < columns.size(); ++k) columns[k] = static_cast<Index>(k);
-    const RelativeErrors reported =
-        JudgeByHeldOut(selection->HeldOutSamples(), evidence, columns, {.seed = 7});
-    const double held_out = selection->Best()->errors.value_relative;
-    const double old = std::fmax(surprise.value, held_out);
-    if (trace) {
-      std::printf(
-          "  %4d true %.2e %.2e | held-out %.2e surprise %.2e | estimate %.2e %.2e | %s\n",
-          static_cast<int>(evidence.X.cols()), truth.value, truth.gradient, held_out,
-          surprise.value, reported.value, reported.gradient,
-          train::Name(selection->Best()->recipe).c_str());
+    const train::Errors& held_out = selection->Best()->errors;
+    std::map<std::string, RelativeErrors> reported;
+    reported["old"] = {.value = std::fmax(surprise.value, held_out.value_relative),
+                       .gradient = std::fmax(surprise.gradient, held_out.jacobian_relative)};
+    reported["heldout"] = {.value = held_out.value_relative,
+                           .gradient = held_out.jacobian_relative};
+    for (const double power : {0.0, 0.5, 1.0, 2.0}) {
+      reported["power " + std::to_string(power).substr(0, 3)] =
+          JudgeByHeldOut(selection->HeldOutSamples(), evidence, columns,
+                         {.seed = 7, .decay = {power, 1, power, 1}});
     }
+    std::printf("  %4d true %.2e %.2e |", static_cast<int>(evidence.X.cols()), truth.value,
+                truth.gradient);
+    for (const auto& [name, errors] : reported) {
+      std::printf(" %s %.2e %.2e |", name.c_str(), errors.value, errors.gradient);
+      if (!targets.contains(name)) targets[name] = {1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4};
+      std::vector<double>& left = targets[name];
+      while (!left.empty() && errors.value <= left.front() && truth.value > 1e-9 &&
+             evidence.X.cols() >= LeastSamplesToJudge(problem.n())) {
+        tally.values[name].push_back(errors.value / truth.value);
+        tally.gradients[name].push_back(errors.gradient / truth.gradient);
+        left.erase(left.begin());
+      }
+    }
+    std::printf(" %s\n", train::Name(selection->Best()->recipe).c_str());
+    std::fflush(stdout);
     if (!reached && truth.value <= problem.function().target) reached = evidence.X.cols();
-    while (!targets.empty() && reported.value <= targets.front() && truth.value > 1e-9) {
-      tally.ratios.push_back(reported.value / truth.value);
-      tally.old.push_back(old / truth.value);
-      tally.gradients.push_back(reported.gradient / truth.gradient);
-      targets.erase(targets.begin());
-    }
-    if (reached && targets.empty()) break;
   }
   std::printf("%-10s %-9s seed %d: evaluations to %.0e: %s%d, %.1f s, slowest round %.2f s\n",
               problem.function().name.c_str(), way.c_str(), static_cast<int>(seed),
@@ -314,13 +315,12 @@ int Run(std::map<std::string, std::string> flags) {
       if (!Lists(flags["ways"], way)) continue;
       if (way == "members" && problem.n() <= kMaxTaylorInputs) continue;
       for (Index seed = 1; seed <= num_seeds; ++seed) {
-        RunOnce(problem, way, static_cast<std::uint64_t>(seed), flags.contains("trace"), tally);
+        RunOnce(problem, way, static_cast<std::uint64_t>(seed), tally);
       }
     }
   }
-  PrintRatios("values", tally.ratios);
-  PrintRatios("held out or surprise", tally.old);
-  PrintRatios("gradients", tally.gradients);
+  for (const auto& [name, ratios] : tally.values) PrintRatios("value", name, ratios);
+  for (const auto& [name, ratios] : tally.gradients) PrintRatios("gradient", name, ratios);
   return 0;
 }
 
