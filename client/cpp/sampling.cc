@@ -12,7 +12,6 @@
 #include "client/cpp/convert.h"
 #include "client/cpp/sample_parts.h"
 #include "client/cpp/training.h"
-#include "client/cpp/training.h"
 #include "proto/sobolev/v1/sampling.pb.h"
 
 namespace sobolev::client {

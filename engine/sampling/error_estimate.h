@@ -18,19 +18,10 @@
 
 namespace sobolev::sampling {
 
-// How errors are scaled by the ratio of distances.
-struct ErrorDecay {
-  double value_power = 2;
-  double value_excess = 1.75;  // Estimates are divided by this.
-  double gradient_power = 1;
-  double gradient_excess = 1.3;
-};
-
 struct ErrorOptions {
   Feasible feasible;        // Errors count where evaluations are feasible,
   Index num_points = 1024;  // at so many points,
   std::uint64_t seed = 0;   // of this Sobol sequence.
-  ErrorDecay decay = {};    // By default that of local Taylor models.
 };
 
 // RMS errors over the feasible part of the cube without regions of failures, for each output; NaN
@@ -44,7 +35,9 @@ struct ErrorEstimate {
 struct HeldOutSquares {
   Matrix value;     // m×K; NaN where no label tells.
   Matrix gradient;  // m×K: of norms over the inputs; likewise.
-  Vector distance;  // K: from the sample to the nearest that the model had seen; NaN: none.
+  // K: from the sample to the nearest that the model had seen; NaN: none. Empty: every point is
+  // given the error at its nearest sample as it is.
+  Vector distance;
 };
 
 // Of samples that are spread over the cube so many have met features of common widths.

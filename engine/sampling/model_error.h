@@ -1,4 +1,9 @@
 // How wrong the model of a round is over the cube, from the cross-validation that chose it.
+//
+// Samples crowd where they were placed for their use, so that the mean over them is not that over
+// the cube: every point is given the error at its nearest held-out sample. Errors of models that
+// are fitted to all samples at once hardly fall with the distance to a sample, unlike those of
+// local models (error_estimate.h); noise, which is part of the errors, does not.
 
 #ifndef SOBOLEV_ENGINE_SAMPLING_MODEL_ERROR_H_
 #define SOBOLEV_ENGINE_SAMPLING_MODEL_ERROR_H_
@@ -21,10 +26,6 @@ struct RelativeErrors {
   // Relative to the root mean square of the Jacobian.
   double gradient = std::numeric_limits<double>::quiet_NaN();
 };
-
-// How errors of fits to all samples fall with the distance to the nearest sample; noise, which is
-// part of the errors at held-out samples, does not.
-ErrorDecay ModelDecay(bool is_noisy);
 
 // columns: for each sample of the selection its column in the evidence, or -1 outside the cube.
 // Throws as EstimateError.

@@ -100,8 +100,8 @@ double NoiseOfNeighbours(const Evidence& evidence, Index i, double spread,
   }
   if (misses.size() < kLeastPairs) return 0;
   std::ranges::sort(misses, {}, &Miss::bound);
-  misses.resize(std::max(kLeastPairs, static_cast<std::size_t>(
-                                          kShareOfPairs * static_cast<double>(misses.size()))));
+  misses.resize(std::max(
+      kLeastPairs, static_cast<std::size_t>(kShareOfPairs * static_cast<double>(misses.size()))));
   const double least = kLeastNoise * spread;
   const auto broken = std::ranges::count_if(
       misses, [&](const Miss& miss) { return miss.error > miss.bound + least; });

@@ -181,15 +181,14 @@ class Round {
           errors.norm() > 0 ? kTaylorShare * of_ensemble.norm() / errors.norm() : 0;
       errors = share > 0 ? Vector(of_ensemble + share * errors) : of_ensemble;
     }
-    if (options_.noise.size() > 0) {
-      const double noise = kNoiseOfModels * Noise();
-      errors = (errors.array().square() - noise * noise).max(0).sqrt();
-    }
+    const double noise = kNoiseOfModels * Noise();
+    if (noise > 0) errors = (errors.array().square() - noise * noise).max(0).sqrt();
     return errors.array() * Reach();
   }
 
   // Of the values, in multiples of their spread: the root of the weighted mean square over outputs.
   double Noise() const {
+    if (options_.noise.size() == 0) return 0;
     const Vector shares = options_.noise.cwiseQuotient(scales_);
     return std::sqrt(weights_.dot(shares.cwiseAbs2()) / weights_.sum());
   }

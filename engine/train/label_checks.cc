@@ -158,7 +158,7 @@ Comparison CompareOutput(const LabelledPoints& points, const std::vector<Triple>
 
 // Which label is taken for the derivative by each input, with the ratio of their scales.
 struct ColumnOrder {
-  ColumnOrder(Index n) : column(static_cast<std::size_t>(n)) {
+  explicit ColumnOrder(Index n) : column(static_cast<std::size_t>(n)) {
     std::iota(column.begin(), column.end(), Index{0});
   }
 
@@ -186,8 +186,7 @@ struct Factors {
 
   std::vector<std::size_t> Suspects() const {
     std::vector<std::size_t> suspects;
-    const double least =
-        1 + (kGainAtFewPoints - 1) * kFewPoints / static_cast<double>(num_points);
+    const double least = 1 + (kGainAtFewPoints - 1) * kFewPoints / static_cast<double>(num_points);
     if (!(gain > least)) return suspects;
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       const auto at = static_cast<Index>(k);
@@ -218,8 +217,8 @@ std::optional<Factors> Estimate(const Comparison& comparison, const ColumnOrder&
     return std::nullopt;
   }
   const Matrix A = all(Eigen::all, factors.inputs);
-  const Matrix Z = order.Changes(comparison.instrument, comparison.step,
-                                 x_scale)(Eigen::all, factors.inputs);
+  const Matrix Z =
+      order.Changes(comparison.instrument, comparison.step, x_scale)(Eigen::all, factors.inputs);
   const Matrix inverse = (Z.transpose() * A).fullPivLu().inverse();
   factors.factor = inverse * (Z.transpose() * rest);
   Vector error = rest - A * factors.factor;
@@ -393,11 +392,9 @@ std::vector<SuspectLabel> CompareWithNeighbours(const LabelledPoints& points,
   for (Index i = 0; i < points.m(); ++i) {
     ThrowIfStopped(stop);
     const Comparison comparison = CompareOutput(points, triples, i);
-    const std::optional<Factors> factors =
-        Estimate(comparison, ColumnOrder(n), scaling.x_scale);
+    const std::optional<Factors> factors = Estimate(comparison, ColumnOrder(n), scaling.x_scale);
     if (!factors) continue;
-    const std::optional<ColumnOrder> order =
-        FindOrder(comparison, *factors, scaling.x_scale, stop);
+    const std::optional<ColumnOrder> order = FindOrder(comparison, *factors, scaling.x_scale, stop);
     if (order) {
       AddSwapped(comparison, *order, i, suspects);
       continue;

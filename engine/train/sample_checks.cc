@@ -36,8 +36,7 @@ SampleSet PartOf(const SampleSet& samples, Index from, Index count) {
       const Index row = skipped + next * from / count - first;
       if (row >= block.rows) break;
       const Sample sample = SampleAt(block, row, samples.n, samples.m);
-      part.blocks.push_back(
-          {.rows = 1, .x = sample.x, .y = sample.y, .jacobian = sample.jacobian});
+      part.blocks.push_back({.rows = 1, .x = sample.x, .y = sample.y, .jacobian = sample.jacobian});
     }
     first += block.rows;
   }
@@ -53,9 +52,8 @@ std::vector<SuspectLabel> CheckLabels(const SampleSet& samples, Index count,
   const SampleSet part = PartOf(samples, from, std::min({from, kMostSamples, affordable}));
   if (!part.HasValues() || part.NumJacobians() == 0) return {};
   try {
-    const Split all{.training = {},
-                    .validation = {},
-                    .held_out = std::vector<bool>(part.blocks.size(), false)};
+    const Split all{
+        .training = {}, .validation = {}, .held_out = std::vector<bool>(part.blocks.size(), false)};
     const nn::Scaling scaling = Standardise(part, all, DerivativeScale::kPerOutput, stop).scaling;
     std::vector<std::uint32_t> numbers(part.blocks.size());
     std::iota(numbers.begin(), numbers.end(), 0U);

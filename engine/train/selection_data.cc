@@ -147,7 +147,6 @@ std::vector<HeldOutSample> SelectionData::HeldOutSamples(const PointErrors& by_p
       if (deal_.fold_of[k] != fold) continue;
       const auto at = static_cast<Index>(samples.size());
       samples.push_back({.number = static_cast<Index>(deal_.numbers[k]),
-                         .fold = fold,
                          .value = by_point.value[at],
                          .jacobian = by_point.jacobian[at],
                          .labels = labels(k)});

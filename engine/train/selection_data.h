@@ -24,8 +24,7 @@ namespace sobolev::train {
 
 // What a fit made of a sample that it had not seen.
 struct HeldOutSample {
-  Index number = 0;     // Of the sample.
-  Index fold = 0;       // The fit had seen the samples of other folds alone.
+  Index number = 0;  // Of the sample.
   // Its squared errors, standardised and weighted: summed over the outputs and over the entries of
   // the Jacobian; 0 where there is no label.
   double value = 0;

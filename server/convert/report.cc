@@ -77,8 +77,9 @@ v1::LabelWarning ToProto(const train::SuspectLabel& suspect, const v1::Schema& s
   proto.set_output(schema.outputs(static_cast<int>(suspect.output)).name());
   proto.set_factor(suspect.factor);
   std::string finding;
-  std::string advice = "check the order of the columns, their units, and whether the function is "
-                       "continuous";
+  std::string advice =
+      "check the order of the columns, their units, and whether the function is "
+      "continuous";
   switch (suspect.kind) {
     case train::SuspectLabel::Kind::kSign:
       proto.set_kind(v1::LabelWarning::KIND_SIGN);

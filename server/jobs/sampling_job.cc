@@ -292,8 +292,8 @@ class SamplingWork : public JobWork {
     result_.version.mutable_domain()->Clear();
     *result_.version.mutable_domain() = spec_.domain();
     const double noise = placer_->MeasureNoise(!state_.warnings().empty(), stop);
-    sampling::RelativeErrors errors = placer_->Judge(
-        held_out, store_.ListSamplingPoints(context_.job.id, 0, kAllPoints), stop);
+    sampling::RelativeErrors errors =
+        placer_->Judge(held_out, store_.ListSamplingPoints(context_.job.id, 0, kAllPoints), stop);
     if (held_out.empty()) {
       const v1::ErrorReport& report = result_.version.report().validation();
       errors = {.value = report.value_relative(), .gradient = report.jacobian_relative()};

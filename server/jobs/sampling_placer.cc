@@ -45,9 +45,8 @@ sampling::RelativeErrors SamplingPlacer::Judge(const std::vector<train::HeldOutS
                                                const std::stop_token& stop) const {
   sampling::Evidence evidence = known_;
   evidence.failed = FailedPoints(points, domain_);
-  sampling::ErrorOptions options{.feasible = Feasibility(stop), .seed = spec_.seed()};
-  options.decay = sampling::ModelDecay(noise_.size() > 0 && noise_.maxCoeff() > 0);
-  return sampling::JudgeByHeldOut(held_out, evidence, columns_, options, stop);
+  return sampling::JudgeByHeldOut(held_out, evidence, columns_,
+                                  {.feasible = Feasibility(stop), .seed = spec_.seed()}, stop);
 }
 
 double SamplingPlacer::MeasureNoise(bool has_suspects, const std::stop_token& stop) {

@@ -62,8 +62,8 @@ class SamplingPlacer {
   const v1::SamplingSpec& spec_;
   const sampling::Domain domain_;
   const bool has_discrete_inputs_;
-  sampling::Evidence known_;  // What the dataset held when it was last read,
-  std::int64_t uploads_ = 0;  // with so many uploads of this job.
+  sampling::Evidence known_;    // What the dataset held when it was last read,
+  std::int64_t uploads_ = 0;    // with so many uploads of this job.
   std::vector<Index> columns_;  // Of its samples in known_.
   Vector noise_;                // m: of the values.
   std::shared_ptr<const Surrogate> model_;

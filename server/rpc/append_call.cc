@@ -22,7 +22,6 @@ constexpr std::int64_t kLeastChecked = 200;
 
 }  // namespace
 
-
 AppendCall* AppendCall::Start(Store& store, Metrics& metrics, MethodMetrics* method_metrics,
                               ThreadPool& pool, const ServerConfig& config,
                               grpc::CallbackServerContext* context) {

@@ -1,7 +1,8 @@
 // What checks of labels find: how often they accuse labels that are right, and how often they find
-// a mistake.
+// a mistake; whether noise of values is seen; and what noise and gaps in derivatives do to a fit.
 //
-//     labels_bench [--seeds=20] [--functions=franke2,borehole8] [--tables=clean,mistakes,noise]
+//     labels_bench [--seeds=20] [--functions=franke2,borehole8]
+//                  [--tables=clean,mistakes,noise,errors]
 //
 // Samples are those of Sobol sequences. A share is over seeds, and of mistakes over inputs that
 // matter: whose part of the variance of the gradient, in units of the ranges, is at least 1 %.
@@ -13,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,6 +29,7 @@
 #include "engine/sampling/sobol.h"
 #include "engine/train/sample_checks.h"
 #include "engine/train/samples.h"
+#include "engine/train/selection.h"
 
 namespace sobolev::train {
 namespace {
@@ -41,8 +44,7 @@ struct Function {
 
 std::vector<Function> Functions() {
   return {
-      {"bump2", 2,
-       "output y = exp(-((a - 0.35)^2 + (b - 0.65)^2) / (2 * 0.06^2)) + 0.2 * (a + b)"},
+      {"bump2", 2, "output y = exp(-((a - 0.35)^2 + (b - 0.65)^2) / (2 * 0.06^2)) + 0.2 * (a + b)"},
       {"circle2", 2, "output y = tanh(20 * (a^2 + b^2 - 0.5))"},
       {"step2", 2, "output y = 0.3 * sin(4 * a) + b + 0.5 * (a + b - 1) / abs(a + b - 1)"},
       {"franke2", 2,
@@ -56,7 +58,8 @@ std::vector<Function> Functions() {
        {-3, -2},
        {3, 2}},
       {"rastrigin2", 2,
-       "output y = (10*a - 5)^2 - 10*cos(2*pi*(10*a - 5)) + (10*b - 5)^2 - 10*cos(2*pi*(10*b - 5))"},
+       "output y = (10*a - 5)^2 - 10*cos(2*pi*(10*a - 5)) + (10*b - 5)^2 - 10*cos(2*pi*(10*b - "
+       "5))"},
       {"decades2", 2, "output y = exp(6 * a) * exp(b)", {-1, 0}, {1, 1}},
       {"root2", 2, "output y = sqrt(a) * exp(b)", {1e-6, 0}, {400, 1}},
       {"sines4", 4,
@@ -69,13 +72,11 @@ std::vector<Function> Functions() {
        "output y = 2 * pi * c * (d - f) / (lg * (1 + 2*g*c / (lg * a^2 * h) + c/e))",
        {0.05, 100, 63070, 990, 63.1, 700, 1120, 9855},
        {0.15, 50000, 115600, 1110, 116, 820, 1680, 12045}},
-      {"rosenbrock10",
-       10,
+      {"rosenbrock10", 10,
        "output y = 100*((b - a^2)^2 + (c - b^2)^2 + (d - c^2)^2 + (e - d^2)^2 + (f - e^2)^2"
        " + (g - f^2)^2 + (h - g^2)^2 + (i - h^2)^2 + (j - i^2)^2) + (1 - a)^2 + (1 - b)^2"
        " + (1 - c)^2 + (1 - d)^2 + (1 - e)^2 + (1 - f)^2 + (1 - g)^2 + (1 - h)^2 + (1 - i)^2",
-       std::vector<double>(10, -2),
-       std::vector<double>(10, 2)},
+       std::vector<double>(10, -2), std::vector<double>(10, 2)},
       {"wing10",
        10,
        "output y = 0.036 * a^0.758 * b^0.0035 * (c / cos(d * pi / 180)^2)^0.6 * e^0.006 * f^0.04"
@@ -179,8 +180,8 @@ void PrintClean(const std::vector<Problem>& problems, Index num_seeds) {
   std::printf("%-14s %-14s", "function", "noise of y, J");
   for (const Index count : kSizes) std::printf(" %7d", static_cast<int>(count));
   std::printf("\n");
-  const std::vector<std::pair<double, double>> noises = {
-      {0, 0}, {0.01, 0}, {0.1, 0}, {0, 0.05}, {0.1, 0.3}, {1, 1}};
+  const std::vector<std::pair<double, double>> noises = {{0, 0},    {0.01, 0},  {0.1, 0},
+                                                         {0, 0.05}, {0.1, 0.3}, {1, 1}};
   Index accused = 0;
   Index judged = 0;
   for (const Problem& problem : problems) {
@@ -281,6 +282,54 @@ void PrintNoise(const std::vector<Problem>& problems, Index num_seeds) {
   }
 }
 
+// Of the choice of a sampling job, at other points, relative to the spread.
+double ErrorOfFit(const Problem& problem, const Samples& samples, const Samples& truth) {
+  SelectionOptions options;
+  options.budget = 0.5e10;
+  const SampleSet view = samples.View();
+  Selection selection(view, options);
+  for (auto status = SelectionStatus::kRunning; status != SelectionStatus::kFinished;) {
+    status = selection.Advance({});
+    if (status == SelectionStatus::kFailed) return std::numeric_limits<double>::infinity();
+  }
+  Matrix Y(1, truth.X.cols());
+  selection.MakeSurrogate()->Predict(ConstMatrixMap(truth.X.data(), problem.n(), truth.X.cols()),
+                                     {}, {}, {.Y = Y.data()});
+  return std::sqrt((Y - truth.Y).squaredNorm() / static_cast<double>(Y.cols())) / problem.spread();
+}
+
+void PrintErrors(const std::vector<Problem>& problems, Index num_seeds) {
+  std::printf(
+      "\nerrors of fits to 20 n samples: with exact derivatives, with 5 %% noise in them, and with 30 "
+      "%% of the entries missing; geometric means, and over the first (R3: 1.5x)\n%-14s %9s %20s "
+      "%20s\n",
+      "function", "exact", "noisy", "missing");
+  for (const Problem& problem : problems) {
+    const Samples truth = problem.Draw(2048, 4242);
+    double clean = 0;
+    double noisy = 0;
+    double missing = 0;
+    for (Index seed = 1; seed <= num_seeds; ++seed) {
+      const auto number = static_cast<std::uint64_t>(seed);
+      Samples samples = problem.Draw(20 * problem.n(), number);
+      clean += std::log(ErrorOfFit(problem, samples, truth));
+      Samples gaps = samples;
+      Rng rng(number, 5);
+      for (double& entry : gaps.J.reshaped()) {
+        if (rng.Uniform() < 0.3) entry = std::numeric_limits<double>::quiet_NaN();
+      }
+      missing += std::log(ErrorOfFit(problem, gaps, truth));
+      problem.AddNoise(0, 0.05, number, samples);
+      noisy += std::log(ErrorOfFit(problem, samples, truth));
+    }
+    const auto count = static_cast<double>(num_seeds);
+    const auto mean = [&](double logs) { return std::exp(logs / count); };
+    std::printf("%-14s %9.1e %9.1e %9.2gx %9.1e %9.2gx\n", problem.name().c_str(), mean(clean),
+                mean(noisy), mean(noisy - clean), mean(missing), mean(missing - clean));
+    std::fflush(stdout);
+  }
+}
+
 bool Lists(const std::string& list, const std::string& name) {
   return list.empty() || ("," + list + ",").find("," + name + ",") != std::string::npos;
 }
@@ -294,6 +343,7 @@ int Run(std::map<std::string, std::string> flags) {
   if (Lists(flags["tables"], "clean")) PrintClean(problems, num_seeds);
   if (Lists(flags["tables"], "mistakes")) PrintMistakes(problems, num_seeds);
   if (Lists(flags["tables"], "noise")) PrintNoise(problems, num_seeds);
+  if (Lists(flags["tables"], "errors")) PrintErrors(problems, num_seeds);
   return 0;
 }
 

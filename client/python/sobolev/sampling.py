@@ -92,8 +92,8 @@ class SamplingStatus:
       counts: Points by state.
       cost: What the evaluations cost so far, failed ones included.
       rounds: All of them, in order.
-      stop_reason: "rule", "stopped", "exhausted": every point of a domain of whole numbers is known,
-        "noise": a rule asks for errors below the noise of the function, which those that are
+      stop_reason: "rule", "stopped", "exhausted": every point of a domain of whole numbers is
+        known, "noise": a rule asks for errors below the noise of the function, which those that are
         reported have come down to, or "unspecified" while it goes on and after it failed.
       stop_rule: With "rule" and "noise": which of the rules, from 0; else None.
       warnings: Derivatives among the samples of the latest round that contradict the values.

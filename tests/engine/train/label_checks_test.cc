@@ -104,11 +104,11 @@ TEST(LabelChecksTest, SwappedColumnsOfInputsWithOtherUnitsAreFound) {
   const Matrix first = points.J.row(0);
   points.J.row(0) = unit * points.J.row(1);
   points.J.row(1) = first / unit;
-  const std::vector<SuspectLabel> suspects = CompareWithNeighbours(
-      points, {.x_mean = Vector::Zero(3),
-               .x_scale = Vector{{unit, 1, 1}},
-               .y_mean = Vector::Zero(1),
-               .y_scale = Vector::Ones(1)});
+  const std::vector<SuspectLabel> suspects =
+      CompareWithNeighbours(points, {.x_mean = Vector::Zero(3),
+                                     .x_scale = Vector{{unit, 1, 1}},
+                                     .y_mean = Vector::Zero(1),
+                                     .y_scale = Vector::Ones(1)});
   ASSERT_EQ(suspects.size(), 2U);
   EXPECT_EQ(suspects[0].kind, SuspectLabel::Kind::kSwapped);
   EXPECT_EQ(suspects[0].other, 1);

@@ -67,7 +67,7 @@ struct Sampling {
   double cost = 0;
   std::vector<SamplingRound> rounds;
   SamplingStop stop = SamplingStop::kNone;
-  int stop_rule = 0;  // With kRule and kNoise: its place in the spec.
+  int stop_rule = 0;                   // With kRule and kNoise: its place in the spec.
   std::vector<LabelWarning> warnings;  // Jacobians that contradict the values.
 };
 
