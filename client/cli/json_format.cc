@@ -69,11 +69,13 @@ Json ToJson(const client::ComparisonPoint& point) {
 }
 
 Json ToJson(const client::LabelWarning& warning) {
-  return {{"input", warning.input},
-          {"output", warning.output},
-          {"kind", Name(warning.kind)},
-          {"factor", warning.factor},
-          {"message", warning.message}};
+  Json json = {{"input", warning.input},
+               {"output", warning.output},
+               {"kind", Name(warning.kind)},
+               {"factor", warning.factor},
+               {"message", warning.message}};
+  if (!warning.other_input.empty()) json["other_input"] = warning.other_input;
+  return json;
 }
 
 Json ToJson(const client::InputMap& map) {
@@ -293,9 +295,13 @@ std::string_view Name(client::LabelWarning::Kind kind) {
       return "scale";
     case client::LabelWarning::Kind::kBias:
       return "bias";
+    case client::LabelWarning::Kind::kSwapped:
+      return "swapped";
   }
   return "unknown";
 }
+
+Json ToJson(const std::vector<client::LabelWarning>& warnings) { return ListToJson(warnings); }
 
 Json ToJson(const client::Dataset& dataset) {
   const client::DatasetStatistics& statistics = dataset.statistics;

@@ -55,7 +55,8 @@ Json ToJson(const client::SamplingRound& round) {
                {"gradient_error", NumberToJson(round.gradient_error)},
                {"cost", round.cost},
                {"time", FormatTime(round.time)},
-               {"revision", round.revision}};
+               {"revision", round.revision},
+               {"value_noise", round.value_noise}};
   if (round.closed) json["closed"] = ToJson(*round.closed);
   if (round.best) json["best"] = ToJson(*round.best);
   return json;
@@ -133,8 +134,11 @@ std::string DescribeStop(const client::Sampling& sampling) {
   const auto rule = static_cast<std::size_t>(sampling.stop_rule);
   if (sampling.stop == client::SamplingStop::kStopped) return "stopped";
   if (sampling.stop == client::SamplingStop::kExhausted) return "every point is known";
-  if (sampling.stop == client::SamplingStop::kRule && rule < sampling.spec.stop_rules.size()) {
-    return Describe(sampling.spec.stop_rules[rule]);
+  if (rule >= sampling.spec.stop_rules.size()) return "";
+  const client::StopRule& held = sampling.spec.stop_rules[rule];
+  if (sampling.stop == client::SamplingStop::kRule) return Describe(held);
+  if (sampling.stop == client::SamplingStop::kNoise) {
+    return Describe(held) + " is below the noise of the function";
   }
   return "";
 }
@@ -400,6 +404,7 @@ void PrintSampling(std::ostream& out, const client::Sampling& sampling) {
     fields.emplace_back("value error", Error(round.value_error));
     fields.emplace_back("gradient error", Error(round.gradient_error));
     if (round.closed) fields.emplace_back("closed", Describe(*round.closed));
+    if (round.value_noise > 0) fields.emplace_back("noise of values", Error(round.value_noise));
     fields.emplace_back("newest version", round.model_version);
   }
   if (sampling.best) {
@@ -412,6 +417,9 @@ void PrintSampling(std::ostream& out, const client::Sampling& sampling) {
     fields.emplace_back("ended because", stop);
   }
   PrintFields(out, fields);
+  for (const client::LabelWarning& warning : sampling.warnings) {
+    out << "warning: " << warning.message << '\n';
+  }
 }
 
 std::vector<std::vector<std::string>> RoundTable(const client::Sampling& sampling) {

@@ -201,6 +201,7 @@ SamplingRound FromProto(const v1::SamplingRound& proto) {
                       .gradient_error = proto.gradient_error(),
                       .cost = proto.cost(),
                       .time = client::FromProto(proto.time()),
+                      .value_noise = proto.value_noise(),
                       .revision = proto.revision()};
   if (proto.has_closed()) round.closed = FromProto(proto.closed());
   if (proto.has_best()) round.best = FromProto(proto.best());
@@ -243,6 +244,8 @@ SamplingStop FromProto(v1::Sampling::StopReason reason) {
       return SamplingStop::kStopped;
     case v1::Sampling::STOP_REASON_EXHAUSTED:
       return SamplingStop::kExhausted;
+    case v1::Sampling::STOP_REASON_NOISE:
+      return SamplingStop::kNoise;
     default:
       return SamplingStop::kNone;
   }
@@ -256,11 +259,15 @@ Sampling FromProto(const v1::Sampling& proto) {
                     .cost = proto.cost(),
                     .rounds = {},
                     .stop = FromProto(proto.stop_reason()),
-                    .stop_rule = proto.stop_rule()};
+                    .stop_rule = proto.stop_rule(),
+                    .warnings = {}};
   for (const v1::SamplingRound& round : proto.rounds()) sampling.rounds.push_back(FromProto(round));
   if (proto.has_best()) sampling.best = FromProto(proto.best());
   for (const v1::SamplingRevision& revision : proto.revisions()) {
     sampling.revisions.push_back(FromProto(revision));
+  }
+  for (const v1::LabelWarning& warning : proto.warnings()) {
+    sampling.warnings.push_back(client::FromProto(warning));
   }
   return sampling;
 }

@@ -149,6 +149,8 @@ LabelWarning::Kind FromProto(v1::LabelWarning::Kind kind) {
       return LabelWarning::Kind::kScale;
     case v1::LabelWarning::KIND_BIAS:
       return LabelWarning::Kind::kBias;
+    case v1::LabelWarning::KIND_SWAPPED:
+      return LabelWarning::Kind::kSwapped;
     default:
       return LabelWarning::Kind::kUnknown;
   }
@@ -183,15 +185,16 @@ ComparisonPoint FromProto(const v1::ComparisonPoint& proto) {
           .validation = client::FromProto(proto.validation())};
 }
 
+}  // namespace
+
 LabelWarning FromProto(const v1::LabelWarning& proto) {
   return {.input = proto.input(),
           .output = proto.output(),
           .kind = FromProto(proto.kind()),
           .factor = proto.factor(),
-          .message = proto.message()};
+          .message = proto.message(),
+          .other_input = proto.other_input()};
 }
-
-}  // namespace
 
 ErrorReport FromProto(const v1::ErrorReport& proto) {
   return {.value_rmse = {proto.value_rmse().begin(), proto.value_rmse().end()},
@@ -362,7 +365,7 @@ TrainingReport FromProto(const v1::TrainingReport& proto) {
   }
   if (proto.has_value_only()) report.value_only = FromProto(proto.value_only());
   for (const v1::LabelWarning& warning : proto.warnings()) {
-    report.warnings.push_back(FromProto(warning));
+    report.warnings.push_back(client::FromProto(warning));
   }
   return report;
 }

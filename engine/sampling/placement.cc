@@ -42,6 +42,8 @@ constexpr Index kBeliefs = 16;
 constexpr Index kCandidatesNearBest = 256;
 // Beside an ensemble, the part that local Taylor models have in a score.
 constexpr double kTaylorShare = 0.25;
+// The noise of a difference of models, in multiples of that of the values they are fitted to.
+constexpr double kNoiseOfModels = 2;
 // Not even deep in a region of failures is all hope lost.
 constexpr double kLeastHope = 1e-3;
 // Of the spread of an output, over the whole cube: what a prediction may be wrong at least.
@@ -68,6 +70,7 @@ void RequireOptions(const Evidence& evidence, const PlacementOptions& options, I
   if (options.goal == Goal::kLevel && !std::isfinite(options.level)) {
     throw InvalidArgument("NOT_FINITE", "level", "expected a finite number");
   }
+  if (options.noise.size() > 0) RequireSize("noise", options.noise.size(), evidence.m());
   const Vector& weights = options.output_weights;
   if (weights.size() == 0) return;
   RequireSize("output_weights", weights.size(), evidence.m());
@@ -253,7 +256,16 @@ class Round {
           errors.norm() > 0 ? kTaylorShare * of_ensemble.norm() / errors.norm() : 0;
       errors = share > 0 ? Vector(of_ensemble + share * errors) : of_ensemble;
     }
+    const double noise = kNoiseOfModels * Noise();
+    if (noise > 0) errors = (errors.array().square() - noise * noise).max(0).sqrt();
     return errors.array() * Reach();
+  }
+
+  // Of the values, in multiples of their spread: the root of the weighted mean square over outputs.
+  double Noise() const {
+    if (options_.noise.size() == 0) return 0;
+    const Vector shares = options_.noise.cwiseQuotient(scales_);
+    return std::sqrt(weights_.dot(shares.cwiseAbs2()) / weights_.sum());
   }
 
   Vector GoalScores() {

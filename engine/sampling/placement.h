@@ -43,6 +43,9 @@ struct PlacementOptions {
   // The surrogates whose disagreement counts, two or more, such as members of the ensemble that is
   // served. Without them there are local Taylor models in up to 4 inputs, and space filling beyond.
   std::vector<Model> ensemble;
+  // m standard deviations of the noise in the values (noise.h), for kFit: what models contradict
+  // each other by because of it counts for nothing. Empty: none.
+  Vector noise;
   Feasible feasible;
   std::uint64_t seed = 0;
   // How many points were proposed before, over all calls: the columns of the answer have the

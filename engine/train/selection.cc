@@ -75,7 +75,7 @@ struct Selection::Impl {
        const std::stop_token& stop)
       : data(samples, selection_options, stop),
         options(data.options()),
-        suspects(CompareWithNeighbours(data.user().all.training, stop)),
+        suspects(CompareWithNeighbours(data.user().all.training, data.scaling(), stop)),
         fingerprint(data.Fingerprint()) {}
 
   SelectionStatus Advance(const std::stop_token& stop) {
@@ -466,6 +466,11 @@ std::vector<Trial> Selection::Leaderboard() const { return impl_->board.Sorted()
 
 const Trial* Selection::Best() const {
   return impl_->board.HasBest() ? &impl_->FinalTrial() : nullptr;
+}
+
+std::vector<HeldOutSample> Selection::HeldOutSamples() const {
+  if (!impl_->board.HasBest() || &impl_->FinalTrial() != &impl_->board.Best()) return {};
+  return impl_->data.HeldOutSamples(impl_->board.BestByPoint());
 }
 
 double Selection::Progress() const {

@@ -31,6 +31,8 @@ class TrialBoard {
 
   bool HasBest() const { return best_.has_value(); }
   const Trial& Best() const { return trials_[*best_]; }
+  // Its held-out errors, fold by fold.
+  const PointErrors& BestByPoint() const { return best_by_point_; }
   // The network with the lowest score, also if it was abandoned; else the best.
   const Trial& BestNetwork() const;
 

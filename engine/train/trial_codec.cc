@@ -136,6 +136,7 @@ void Write(ByteWriter& writer, const SuspectLabel& suspect) {
   writer.Write(suspect.output);
   writer.Write(suspect.input);
   writer.Write(suspect.kind);
+  writer.Write(suspect.other);
   writer.Write(suspect.factor);
   writer.Write(suspect.disputed);
 }
@@ -145,6 +146,7 @@ SuspectLabel ReadSuspectLabel(ByteReader& reader) {
   suspect.output = reader.Read<Index>();
   suspect.input = reader.Read<Index>();
   suspect.kind = reader.Read<SuspectLabel::Kind>();
+  suspect.other = reader.Read<Index>();
   suspect.factor = reader.Read<double>();
   suspect.disputed = reader.Read<double>();
   return suspect;

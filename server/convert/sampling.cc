@@ -275,9 +275,13 @@ void FillUmBridge(const std::string& allowed_hosts, v1::SamplingSpec& spec) {
   RequireAllowedHosts(um_bridge, allowed_hosts);
 }
 
-// The checks of training, whose fields are one level deeper here.
-void CheckTraining(const v1::SamplingSpec& spec, const v1::Schema& schema) {
+// With the checks of training, whose fields are one level deeper here.
+void FillTraining(const v1::Schema& schema, v1::SamplingSpec& spec) {
   try {
+    if (IsAutomatic(spec.training())) {
+      spec.mutable_training()->set_kind(v1::TrainingSpec::KIND_AUTO);
+      if (!spec.training().has_effort()) spec.mutable_training()->set_effort(kDefaultEffort);
+    }
     if (!IsSelection(spec.training())) {
       throw InvalidArgument("NOT_APPLICABLE", "spec.optimizer",
                             "expected levenberg-marquardt, lbfgs or hybrid, because Adam alone is "
@@ -319,12 +323,6 @@ v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& given, const v1::Schema& s
   if (!spec.has_lease_seconds()) spec.set_lease_seconds(kDefaultLeaseSeconds);
   if (!spec.has_max_attempts()) spec.set_max_attempts(kDefaultAttempts);
   if (!spec.has_seed()) spec.set_seed(1);
-  if (!spec.has_training()) {
-    spec.mutable_training()->set_kind(v1::TrainingSpec::KIND_AUTO);
-  }
-  if (spec.training().kind() == v1::TrainingSpec::KIND_AUTO && !spec.training().has_effort()) {
-    spec.mutable_training()->set_effort(kDefaultEffort);
-  }
   RequireBetween("spec.initial_points", spec.initial_points(), 1, 1e6);
   RequireNotNegative("spec.value_cost", spec.value_cost());
   RequireNotNegative("spec.jacobian_cost", spec.jacobian_cost());
@@ -334,7 +332,7 @@ v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& given, const v1::Schema& s
     ThrowOutOfRange("spec.constraints", "at most " + std::to_string(kMaxConstraints) + " of them",
                     std::to_string(spec.constraints_size()));
   }
-  CheckTraining(spec, schema);
+  FillTraining(schema, spec);
   return spec;
 }
 

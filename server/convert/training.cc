@@ -257,6 +257,8 @@ std::vector<train::Recipe> LocalTaylorRecipes(const Spec& spec, Index n,
 
 }  // namespace
 
+bool IsAutomatic(const v1::TrainingSpec& spec) { return KindOf(spec) == Spec::KIND_AUTO; }
+
 bool IsSelection(const Spec& spec) {
   if (KindOf(spec) != Spec::KIND_NETWORK) return true;
   switch (spec.optimizer()) {

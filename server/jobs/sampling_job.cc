@@ -14,7 +14,9 @@
 
 #include "engine/base/error.h"
 #include "engine/chain/program_surrogate.h"
+#include "engine/sampling/model_error.h"
 #include "engine/sampling/placement.h"
+#include "engine/train/selection_data.h"
 #include "engine/train/surrogate_codec.h"
 #include "proto/sobolev/v1/sampling.pb.h"
 #include "server/base/log.h"
@@ -25,7 +27,6 @@
 #include "server/convert/sampling_domain.h"
 #include "server/jobs/sampling_boxes.h"
 #include "server/jobs/sampling_desk.h"
-#include "server/jobs/sampling_errors.h"
 #include "server/jobs/sampling_goal.h"
 #include "server/jobs/sampling_placer.h"
 #include "server/jobs/sampling_program.h"
@@ -150,6 +151,7 @@ class SamplingWork : public JobWork {
     if (counts_.uploads + seeds_ > 0) {
       placer_->Learn(OpenVerifiedSnapshot(context_, 0)->samples(), counts_.uploads);
     }
+    if (HasRounds()) placer_->MeasureNoise(!state_.warnings().empty(), context_.stop);
     const int rounds = state_.rounds_size();
     for (int i = std::max(0, rounds - 2); i < rounds; ++i) {
       placer_->Trust(ModelOf(state_.rounds(i)));
@@ -183,7 +185,7 @@ class SamplingWork : public JobWork {
     *revision.mutable_spec() = now;
     *revision.mutable_time() = ToTimestamp(context_.environment.clock.WallMicros());
     final_rule_.reset();
-    if (HasRounds()) final_rule_ = RuleAfterRound(Evaluations());
+    if (HasRounds()) ChooseEndAfterRound(Evaluations());
     SaveRounds();
   }
 
@@ -269,11 +271,15 @@ class SamplingWork : public JobWork {
     final_rule_ = HoldingRule(spec_.stop_rules(), StatusNow(), {});
   }
 
-  // The rule that holds after a round of so many evaluations, if any.
-  std::optional<int> RuleAfterRound(std::int64_t evaluations) const {
+  // By the rule that holds after a round of so many evaluations, if any.
+  void ChooseEndAfterRound(std::int64_t evaluations) {
     SamplingStatus status = StatusNow();
     status.evaluations = evaluations;
-    return HoldingRule(spec_.stop_rules(), status, state_.rounds());
+    final_rule_ = HoldingRule(spec_.stop_rules(), status, state_.rounds());
+    ends_by_noise_ = false;
+    if (final_rule_) return;
+    final_rule_ = RuleAtNoise(spec_.stop_rules(), status, state_.rounds());
+    ends_by_noise_ = final_rule_.has_value();
   }
 
   bool IsRoundDue(const SamplingRecord& record) const {
@@ -314,13 +320,10 @@ class SamplingWork : public JobWork {
   }
 
   void StartRound() {
-    const std::vector<SamplingPointRecord> added = Upload(counts_.uploads + 1);
+    const bool has_news = !Upload(counts_.uploads + 1).empty();
     evaluations_ = counts_.done;
     snapshot_ = OpenVerifiedSnapshot(context_, 0);
-    surprise_ = placer_->model()
-                    ? JudgeByNews(*placer_->model(), added, snapshot_->samples(), placer_->domain())
-                    : ModelErrors();
-    placer_->Learn(snapshot_->samples(), counts_.uploads + (added.empty() ? 0 : 1));
+    placer_->Learn(snapshot_->samples(), counts_.uploads + (has_news ? 1 : 0));
     run_ = MakeTrainingRun(context_, snapshot_->samples(), spec_.training(), schema_);
   }
 
@@ -331,33 +334,41 @@ class SamplingWork : public JobWork {
   Status AdvanceTraining(const std::stop_token& stop) {
     const TrainingRun::Status status = run_->Advance(stop);
     if (status == TrainingRun::Status::kCancelled) return Status::kCancelled;
-    if (status == TrainingRun::Status::kFinished) return FinishRound();
+    if (status == TrainingRun::Status::kFinished) return FinishRound(stop);
     return Status::kRunning;
   }
 
-  Status FinishRound() {
+  Status FinishRound(const std::stop_token& stop) {
+    const std::vector<train::HeldOutSample> held_out = run_->HeldOutSamples();
     result_ = DescribeTraining(context_, *run_, *snapshot_, schema_);
     const std::optional<v1::SamplingBest> best =
         BestOf(snapshot_->samples(), placer_->domain(), spec_.goal(),
                OutputOf(spec_.goal(), schema_), context_.stop);
     run_.reset();
     snapshot_.reset();
+    *state_.mutable_warnings() = result_.version.report().warnings();
     result_.version.mutable_domain()->Clear();
     *result_.version.mutable_domain() = spec_.domain();
+    const double noise = placer_->MeasureNoise(!state_.warnings().empty(), stop);
+    sampling::RelativeErrors errors =
+        placer_->Judge(held_out, store_.ListSamplingPoints(context_.job.id, 0, kAllPoints), stop);
+    if (held_out.empty()) {
+      const v1::ErrorReport& report = result_.version.report().validation();
+      errors = {.value = report.value_relative(), .gradient = report.jacobian_relative()};
+    }
     v1::SamplingRound round;
-    const v1::ErrorReport& held_out = result_.version.report().validation();
     round.set_number(state_.rounds_size() + 1);
     round.set_evaluations(evaluations_);
-    // The larger one; fmax ignores what is not known.
-    round.set_value_error(std::fmax(surprise_.value, held_out.value_relative()));
-    round.set_gradient_error(std::fmax(surprise_.gradient, held_out.jacobian_relative()));
+    round.set_value_error(errors.value);
+    round.set_gradient_error(errors.gradient);
+    round.set_value_noise(noise);
     round.set_cost(Cost());
     *round.mutable_time() = ToTimestamp(context_.environment.clock.WallMicros());
     round.set_revision(state_.revisions_size() - 1);
     if (best) *round.mutable_best() = *best;
     CutIntoBoxes(round);
     *state_.add_rounds() = round;
-    if (!final_rule_) final_rule_ = RuleAfterRound(evaluations_);
+    if (!final_rule_) ChooseEndAfterRound(evaluations_);
     const SamplingRecord record = store_.GetSampling(context_.job.id);
     const bool ends = final_rule_ || (IsLast(record) && evaluations_ == counts_.done);
     if (ends && End(record)) return Status::kFinished;
@@ -379,7 +390,8 @@ class SamplingWork : public JobWork {
   // Writes down why the job ends after its last round, whose version, if it has one, is that of the
   // job. Not if an update came before that: those that come later find the end.
   bool End(const SamplingRecord& record) {
-    state_.set_stop_reason(final_rule_             ? v1::Sampling::STOP_REASON_RULE
+    state_.set_stop_reason(ends_by_noise_          ? v1::Sampling::STOP_REASON_NOISE
+                           : final_rule_           ? v1::Sampling::STOP_REASON_RULE
                            : record.stop_requested ? v1::Sampling::STOP_REASON_STOPPED
                                                    : v1::Sampling::STOP_REASON_EXHAUSTED);
     state_.set_stop_rule(final_rule_.value_or(0));
@@ -434,13 +446,13 @@ class SamplingWork : public JobWork {
   bool is_exhausted_ = false;  // No point of the domain is left to be placed.
   std::int64_t missing_ = 0;   // Points that workers asked for in vain.
   std::optional<int> final_rule_;
+  bool ends_by_noise_ = false;  // That rule asks for errors that noise hides.
   std::size_t news_ = 0;
 
   // Of the round in training.
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<TrainingRun> run_;
   std::int64_t evaluations_ = 0;
-  ModelErrors surprise_;  // Of the model before, by what is new.
   JobResult result_;
 
   std::optional<SamplingPull> pull_;  // Last: its threads use the others.

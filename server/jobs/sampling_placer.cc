@@ -1,10 +1,12 @@
 #include "server/jobs/sampling_placer.h"
 
+#include <cmath>
 #include <cstddef>
 #include <set>
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/sampling/noise.h"
 #include "server/jobs/sampling_evidence.h"
 #include "server/jobs/sampling_goal.h"
 
@@ -54,7 +56,30 @@ SamplingPlacer::SamplingPlacer(const v1::SamplingSpec& spec, sampling::Domain do
 
 void SamplingPlacer::Learn(const train::SampleSet& samples, std::int64_t uploads) {
   known_ = EvidenceOf(samples, domain_);
+  columns_ = ColumnsOf(samples, domain_);
   uploads_ = uploads;
+}
+
+sampling::Feasible SamplingPlacer::Feasibility(const std::stop_token& stop) const {
+  if (!domain_.HasConstraints()) return nullptr;
+  return [this, stop](const Vector& u) {
+    return domain_.Feasible(domain_.ToUser(u), stop).front() != 0;
+  };
+}
+
+sampling::RelativeErrors SamplingPlacer::Judge(const std::vector<train::HeldOutSample>& held_out,
+                                               const std::vector<SamplingPointRecord>& points,
+                                               const std::stop_token& stop) const {
+  sampling::Evidence evidence = known_;
+  evidence.failed = FailedPoints(points, domain_);
+  return sampling::JudgeByHeldOut(held_out, evidence, columns_,
+                                  {.feasible = Feasibility(stop), .seed = spec_.seed()}, stop);
+}
+
+double SamplingPlacer::MeasureNoise(bool has_suspects, const std::stop_token& stop) {
+  noise_ = has_suspects ? Vector::Zero(known_.m()) : sampling::EstimateNoise(known_, stop);
+  const Vector shares = noise_.cwiseQuotient(sampling::OutputScales(known_));
+  return std::sqrt(shares.squaredNorm() / static_cast<double>(shares.size()));
 }
 
 void SamplingPlacer::Trust(std::shared_ptr<const Surrogate> model) {
@@ -67,6 +92,7 @@ sampling::PlacementOptions SamplingPlacer::Options(std::int64_t num_points) cons
           .output = OutputOf(spec_.goal(), schema_),
           .level = spec_.goal().level(),
           .ensemble = OpinionsOf(model_, model_before_, domain_),
+          .noise = noise_,
           .seed = spec_.seed(),
           .num_proposed = num_points};
 }

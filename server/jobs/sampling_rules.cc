@@ -14,6 +14,10 @@ using Rounds = google::protobuf::RepeatedPtrField<v1::SamplingRound>;
 constexpr double kGain = 0.1;
 // A better value is a gain if it is better by this share of all that was gained before.
 constexpr double kValueGain = 0.01;
+// Errors are those of noise if they are at most so many times as large.
+constexpr double kAtNoise = 1.25;
+// Rounds without a lower error of gradients, whose noise is not known.
+constexpr std::int64_t kStaleGradients = 3;
 // More is as good as no limit.
 constexpr double kManyEvaluations = 1e15;
 
@@ -39,19 +43,23 @@ std::int64_t RoundsWithoutBetter(const Rounds& rounds) {
 }
 
 // Rounds since the last gain.
-std::int64_t StaleRounds(const Rounds& rounds) {
-  if (!rounds.empty() && rounds[rounds.size() - 1].has_best()) return RoundsWithoutBetter(rounds);
+std::int64_t StaleRounds(const Rounds& rounds, double (v1::SamplingRound::*error)() const) {
   double best = std::numeric_limits<double>::infinity();
   std::int64_t stale = 0;
   for (const v1::SamplingRound& round : rounds) {
-    if (round.value_error() <= best * (1 - kGain)) {
-      best = round.value_error();
+    if ((round.*error)() <= best * (1 - kGain)) {
+      best = (round.*error)();
       stale = 0;
     } else {
       ++stale;
     }
   }
   return stale;
+}
+
+std::int64_t StaleValues(const Rounds& rounds) {
+  if (!rounds.empty() && rounds[rounds.size() - 1].has_best()) return RoundsWithoutBetter(rounds);
+  return StaleRounds(rounds, &v1::SamplingRound::value_error);
 }
 
 double ClosedShare(const v1::SamplingRound& round) {
@@ -64,7 +72,7 @@ bool Holds(const v1::StopRule& rule, const SamplingStatus& status, const Rounds&
   if (rule.has_evaluations() && status.evaluations < rule.evaluations()) return false;
   if (rule.has_cost() && status.cost < rule.cost()) return false;
   if (rule.has_seconds() && status.seconds < rule.seconds()) return false;
-  if (rule.has_stale_rounds() && StaleRounds(rounds) < rule.stale_rounds()) return false;
+  if (rule.has_stale_rounds() && StaleValues(rounds) < rule.stale_rounds()) return false;
   if (rule.has_closed_share() && (last == nullptr || ClosedShare(*last) < rule.closed_share())) {
     return false;
   }
@@ -82,6 +90,25 @@ std::optional<int> HoldingRule(const Rules& rules, const SamplingStatus& status,
                                const Rounds& rounds) {
   for (int i = 0; i < rules.size(); ++i) {
     if (Holds(rules[i], status, rounds)) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<int> RuleAtNoise(const Rules& rules, const SamplingStatus& status,
+                               const Rounds& rounds) {
+  if (rounds.empty()) return std::nullopt;
+  const v1::SamplingRound& last = rounds[rounds.size() - 1];
+  if (!(last.value_noise() > 0 && last.value_error() <= kAtNoise * last.value_noise())) {
+    return std::nullopt;
+  }
+  const bool gradients_are_stale =
+      StaleRounds(rounds, &v1::SamplingRound::gradient_error) >= kStaleGradients;
+  for (int i = 0; i < rules.size(); ++i) {
+    if (!rules[i].has_value_error() && !rules[i].has_gradient_error()) continue;
+    v1::StopRule rest = rules[i];
+    rest.clear_value_error();
+    if (gradients_are_stale) rest.clear_gradient_error();
+    if (Holds(rest, status, rounds)) return i;
   }
   return std::nullopt;
 }

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sobolev._stubs import jobs_pb2, models_pb2, progress_pb2
+from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, progress_pb2
 from sobolev.records import enum_name
 
 
@@ -93,9 +93,10 @@ class LabelWarning:
       input: Name of the input.
       output: Name of the output.
       kind: "sign": the negative of what the values say; "scale": a multiple of it, as with a wrong
-        unit; "bias": something else on average.
+        unit; "swapped": the derivative by other_input; "bias": something else on average.
       factor: What the labels would have to be multiplied by to agree with the values best.
       message: In words.
+      other_input: With "swapped": the name of the other input; else empty.
     """
 
     input: str
@@ -103,6 +104,7 @@ class LabelWarning:
     kind: str
     factor: float
     message: str
+    other_input: str = ""
 
 
 @dataclass(frozen=True)
@@ -260,6 +262,8 @@ class SamplingRound:
       gradient_error: Likewise of the Jacobian, relative to its root mean square.
       cost: Spent when it was trained.
       time: When it was published.
+      value_noise: Standard deviation of the noise in the values, on the scale of value_error, of
+        which it is a part; 0 where they show none.
       revision: Which of the revisions of its job it had, from 0.
       closed: Of jobs with boxes.
       best: Of jobs that look for a least or greatest value.
@@ -272,6 +276,7 @@ class SamplingRound:
     gradient_error: float
     cost: float
     time: datetime.datetime
+    value_noise: float = 0
     revision: int = 0
     closed: ClosedShare | None = None
     best: SamplingBest | None = None
@@ -371,14 +376,15 @@ def from_comparison(point: models_pb2.ComparisonPoint) -> ComparisonPoint:
     return ComparisonPoint(point.sample_count, _judged(point.validation))
 
 
-def from_warning(warning: models_pb2.LabelWarning) -> LabelWarning:
+def from_warning(warning: datasets_pb2.LabelWarning) -> LabelWarning:
     """LabelWarning of a message."""
     return LabelWarning(
         input=warning.input,
         output=warning.output,
-        kind=enum_name(models_pb2.LabelWarning.Kind, warning.kind),
+        kind=enum_name(datasets_pb2.LabelWarning.Kind, warning.kind),
         factor=warning.factor,
         message=warning.message,
+        other_input=warning.other_input,
     )
 
 
@@ -462,6 +468,7 @@ def from_round(message: jobs_pb2.SamplingRound) -> SamplingRound:
         gradient_error=message.gradient_error,
         cost=message.cost,
         time=from_time(message.time),
+        value_noise=message.value_noise,
         revision=message.revision,
         closed=from_closed(message.closed) if message.HasField("closed") else None,
         best=from_best(message.best) if message.HasField("best") else None,

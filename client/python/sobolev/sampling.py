@@ -180,9 +180,11 @@ class SamplingStatus:
       counts: Points by state.
       cost: What the evaluations cost so far, failed ones included.
       rounds: All of them, in order.
-      stop_reason: "rule", "stopped", "exhausted" (every point of whole numbers is known), or
-        "unspecified" while it goes on and after it failed.
-      stop_rule: With "rule": which of the rules held, from 0; else None.
+      stop_reason: "rule", "stopped", "exhausted": every point of a domain of whole numbers is
+        known, "noise": a rule asks for errors below the noise of the function, which those that are
+        reported have come down to, or "unspecified" while it goes on and after it failed.
+      stop_rule: With "rule" and "noise": which of the rules, from 0; else None.
+      warnings: Derivatives among the samples of the latest round that contradict the values.
       best: With the goal "minimum" or "maximum" the best sample known.
       revisions: What was to be done when, in order; the last one holds, or was what ended.
     """
@@ -195,6 +197,7 @@ class SamplingStatus:
     stop_rule: int | None
     best: reports.SamplingBest | None
     revisions: tuple[SamplingRevision, ...]
+    warnings: tuple[reports.LabelWarning, ...]
 
 
 @dataclass(frozen=True)
@@ -648,7 +651,10 @@ def _to_input(given: SamplingInput) -> sampling_pb2.SamplingInput:
 
 
 def _from_sampling(message: sampling_pb2.Sampling) -> SamplingStatus:
-    by_rule = message.stop_reason == sampling_pb2.Sampling.STOP_REASON_RULE
+    by_rule = message.stop_reason in (
+        sampling_pb2.Sampling.STOP_REASON_RULE,
+        sampling_pb2.Sampling.STOP_REASON_NOISE,
+    )
     return SamplingStatus(
         phase=records.enum_name(sampling_pb2.Sampling.Phase, message.phase),
         counts=reports.from_counts(message.counts),
@@ -658,6 +664,7 @@ def _from_sampling(message: sampling_pb2.Sampling) -> SamplingStatus:
         stop_rule=message.stop_rule if by_rule else None,
         best=reports.from_best(message.best) if message.HasField("best") else None,
         revisions=tuple(map(_from_revision, message.revisions)),
+        warnings=tuple(map(reports.from_warning, message.warnings)),
     )
 
 

@@ -317,6 +317,20 @@ TEST(PlacementTest, ConstantsAreFilledEvenly) {
   }
 }
 
+// What models contradict each other by because of noise counts for nothing: as if they agreed.
+TEST(PlacementTest, BelowTheNoiseSpaceIsFilled) {
+  Evidence noisy = SobolSamples(Bump(2, 0.1), 2, 60, 3);
+  Evidence constant = noisy;
+  constant.Y.setConstant(2);
+  constant.J.setZero();
+  PlacementOptions options{.seed = 8};
+  const Matrix even = NextPoints(constant, options, 10);
+  options.noise = Vector::Constant(1, 10);
+  EXPECT_EQ(NextPoints(noisy, options, 10), even);
+  options.noise = Vector::Constant(1, 1e-9);
+  EXPECT_NE(NextPoints(noisy, options, 10), even);
+}
+
 TEST(PlacementTest, DuplicatesContradictionsAndGapsDoNoHarm) {
   Evidence evidence = SobolSamples(Bump(2, 0.1), 2, 40);
   for (Index s = 30; s < 36; ++s) evidence.X.col(s) = evidence.X.col(3);

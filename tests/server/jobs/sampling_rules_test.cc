@@ -159,6 +159,34 @@ TEST(HoldingRuleTest, ARoundWithAnUnknownErrorIsNoGain) {
 
 // ---- What is left ------------------------------------------------------------------------------
 
+// Errors below the noise cannot be asked for; those above it, budgets and other rules can.
+TEST(RuleAtNoiseTest, ErrorsBelowTheNoiseEndTheJobOnceTheNoiseIsReached) {
+  const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_evaluations(10); },
+                                 [](v1::StopRule& rule) {
+                                   rule.set_value_error(0.01);
+                                   rule.set_seconds(60);
+                                 }});
+  Rounds rounds = MakeRounds({0.3, 0.11});
+  EXPECT_EQ(RuleAtNoise(rules, {.seconds = 60}, rounds), std::nullopt);
+  rounds[1].set_value_noise(0.1);
+  EXPECT_EQ(RuleAtNoise(rules, {.seconds = 60}, rounds), 1);
+  EXPECT_EQ(RuleAtNoise(rules, {.seconds = 59}, rounds), std::nullopt);
+  EXPECT_EQ(RuleAtNoise(rules, {.seconds = 60}, {}), std::nullopt);
+  rounds[1].set_value_noise(0.05);
+  EXPECT_EQ(RuleAtNoise(rules, {.seconds = 60}, rounds), std::nullopt);
+}
+
+// The noise of gradients is not known: they are at it when they do not become better.
+TEST(RuleAtNoiseTest, GradientsAreAtTheirNoiseWhenTheyStay) {
+  const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_gradient_error(0.01); }});
+  Rounds rounds = MakeRounds({0.1, 0.1, 0.1});
+  rounds[2].set_value_noise(0.1);
+  EXPECT_EQ(RuleAtNoise(rules, {}, rounds), std::nullopt);
+  rounds = MakeRounds({0.1, 0.1, 0.1, 0.1});
+  rounds[3].set_value_noise(0.1);
+  EXPECT_EQ(RuleAtNoise(rules, {}, rounds), 0);
+}
+
 TEST(EvaluationsLeftTest, OnlyRulesOfCountsAndCostsTell) {
   EXPECT_EQ(EvaluationsLeft({}, {}, 1), std::nullopt);
   const Rules others = MakeRules({[](v1::StopRule& rule) { rule.set_value_error(0.1); },

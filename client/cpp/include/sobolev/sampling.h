@@ -93,9 +93,10 @@ enum class SamplingPhase { kUnknown, kSampling, kPaused, kEnded };
 
 enum class SamplingStop {
   kNone,
-  kRule,      // Of the spec, see Sampling::stop_rule.
-  kStopped,   // StopSampling was called.
-  kExhausted  // Every point of a domain of whole numbers is known.
+  kRule,       // Of the spec, see Sampling::stop_rule.
+  kStopped,    // StopSampling was called.
+  kExhausted,  // Every point of a domain of whole numbers is known.
+  kNoise,      // The errors that Sampling::stop_rule asks for are below the noise of the function.
 };
 
 // The state of a sampling job.
@@ -107,10 +108,11 @@ struct Sampling {
   double cost = 0;
   std::vector<SamplingRound> rounds;
   SamplingStop stop = SamplingStop::kNone;
-  int stop_rule = 0;  // With kRule: its place in the spec.
+  int stop_rule = 0;  // With kRule and kNoise: its place in the spec.
   // Of a goal of a least or greatest value: the best sample known.
   std::optional<SamplingBest> best = {};
   std::vector<SamplingRevision> revisions = {};  // In order; rounds name theirs.
+  std::vector<LabelWarning> warnings = {};       // Jacobians that contradict the values.
 };
 
 enum class BoxOrder {

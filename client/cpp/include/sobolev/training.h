@@ -184,9 +184,10 @@ struct ComparisonPoint {
 struct LabelWarning {
   enum class Kind {
     kUnknown,
-    kSign,   // The negative of what the values say.
-    kScale,  // A multiple of it.
-    kBias,   // Something else on average.
+    kSign,     // The negative of what the values say.
+    kScale,    // A multiple of it.
+    kBias,     // Something else on average.
+    kSwapped,  // The derivative by other_input.
   };
 
   std::string input;
@@ -194,6 +195,7 @@ struct LabelWarning {
   Kind kind = Kind::kUnknown;
   double factor = 0;  // What they would have to be multiplied by.
   std::string message;
+  std::string other_input;  // Of kSwapped.
 };
 
 struct TrainingReport {

@@ -149,7 +149,7 @@ class SamplingProgress(_message.Message):
     def __init__(self, counts: _Optional[_Union[SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., round: _Optional[_Union[SamplingRound, _Mapping]] = ...) -> None: ...
 
 class SamplingRound(_message.Message):
-    __slots__ = ["best", "closed", "cost", "evaluations", "gradient_error", "model_version", "number", "revision", "time", "value_error"]
+    __slots__ = ["best", "closed", "cost", "evaluations", "gradient_error", "model_version", "number", "revision", "time", "value_error", "value_noise"]
     BEST_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
@@ -160,6 +160,7 @@ class SamplingRound(_message.Message):
     REVISION_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     VALUE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    VALUE_NOISE_FIELD_NUMBER: _ClassVar[int]
     best: SamplingBest
     closed: ClosedShare
     cost: float
@@ -170,7 +171,8 @@ class SamplingRound(_message.Message):
     revision: int
     time: _timestamp_pb2.Timestamp
     value_error: float
-    def __init__(self, number: _Optional[int] = ..., evaluations: _Optional[int] = ..., model_version: _Optional[str] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., cost: _Optional[float] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ..., closed: _Optional[_Union[ClosedShare, _Mapping]] = ..., best: _Optional[_Union[SamplingBest, _Mapping]] = ...) -> None: ...
+    value_noise: float
+    def __init__(self, number: _Optional[int] = ..., evaluations: _Optional[int] = ..., model_version: _Optional[str] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., cost: _Optional[float] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., value_noise: _Optional[float] = ..., revision: _Optional[int] = ..., closed: _Optional[_Union[ClosedShare, _Mapping]] = ..., best: _Optional[_Union[SamplingBest, _Mapping]] = ...) -> None: ...
 
 class TrainingProgress(_message.Message):
     __slots__ = ["epoch", "epochs", "fraction", "leaderboard", "remaining_seconds", "samples_per_second", "sampling", "stage"]

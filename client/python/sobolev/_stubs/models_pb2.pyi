@@ -287,26 +287,6 @@ class InputMap(_message.Message):
     period: float
     def __init__(self, input: _Optional[str] = ..., period: _Optional[float] = ..., harmonics: _Optional[int] = ..., logarithmic: bool = ...) -> None: ...
 
-class LabelWarning(_message.Message):
-    __slots__ = ["factor", "input", "kind", "message", "output"]
-    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-        __slots__ = []
-    FACTOR_FIELD_NUMBER: _ClassVar[int]
-    INPUT_FIELD_NUMBER: _ClassVar[int]
-    KIND_BIAS: LabelWarning.Kind
-    KIND_FIELD_NUMBER: _ClassVar[int]
-    KIND_SCALE: LabelWarning.Kind
-    KIND_SIGN: LabelWarning.Kind
-    KIND_UNSPECIFIED: LabelWarning.Kind
-    MESSAGE_FIELD_NUMBER: _ClassVar[int]
-    OUTPUT_FIELD_NUMBER: _ClassVar[int]
-    factor: float
-    input: str
-    kind: LabelWarning.Kind
-    message: str
-    output: str
-    def __init__(self, input: _Optional[str] = ..., output: _Optional[str] = ..., kind: _Optional[_Union[LabelWarning.Kind, str]] = ..., factor: _Optional[float] = ..., message: _Optional[str] = ...) -> None: ...
-
 class ListModelVersionsRequest(_message.Message):
     __slots__ = ["page_size", "page_token", "parent"]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -580,5 +560,5 @@ class TrainingReport(_message.Message):
     validation: _progress_pb2.ErrorReport
     validation_samples: int
     value_only: ComparisonPoint
-    warnings: _containers.RepeatedCompositeFieldContainer[LabelWarning]
-    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[_progress_pb2.EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[_progress_pb2.Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[LabelWarning, _Mapping]]] = ..., gamma: _Optional[float] = ..., rollbacks: _Optional[int] = ..., learning_rate: _Optional[float] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.LabelWarning]
+    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[_progress_pb2.EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[_progress_pb2.Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_datasets_pb2.LabelWarning, _Mapping]]] = ..., gamma: _Optional[float] = ..., rollbacks: _Optional[int] = ..., learning_rate: _Optional[float] = ...) -> None: ...

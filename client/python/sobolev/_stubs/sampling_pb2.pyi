@@ -107,7 +107,7 @@ class ResumeSamplingRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class Sampling(_message.Message):
-    __slots__ = ["best", "cost", "counts", "job", "phase", "revisions", "rounds", "spec", "stop_reason", "stop_rule"]
+    __slots__ = ["best", "cost", "counts", "job", "phase", "revisions", "rounds", "spec", "stop_reason", "stop_rule", "warnings"]
     class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class StopReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -126,10 +126,12 @@ class Sampling(_message.Message):
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STOP_REASON_EXHAUSTED: Sampling.StopReason
     STOP_REASON_FIELD_NUMBER: _ClassVar[int]
+    STOP_REASON_NOISE: Sampling.StopReason
     STOP_REASON_RULE: Sampling.StopReason
     STOP_REASON_STOPPED: Sampling.StopReason
     STOP_REASON_UNSPECIFIED: Sampling.StopReason
     STOP_RULE_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     best: _jobs_pb2.SamplingBest
     cost: float
     counts: _jobs_pb2.SamplingCounts
@@ -140,7 +142,8 @@ class Sampling(_message.Message):
     spec: SamplingSpec
     stop_reason: Sampling.StopReason
     stop_rule: int
-    def __init__(self, job: _Optional[str] = ..., spec: _Optional[_Union[SamplingSpec, _Mapping]] = ..., phase: _Optional[_Union[Sampling.Phase, str]] = ..., counts: _Optional[_Union[_jobs_pb2.SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., rounds: _Optional[_Iterable[_Union[_jobs_pb2.SamplingRound, _Mapping]]] = ..., stop_reason: _Optional[_Union[Sampling.StopReason, str]] = ..., stop_rule: _Optional[int] = ..., best: _Optional[_Union[_jobs_pb2.SamplingBest, _Mapping]] = ..., revisions: _Optional[_Iterable[_Union[SamplingRevision, _Mapping]]] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.LabelWarning]
+    def __init__(self, job: _Optional[str] = ..., spec: _Optional[_Union[SamplingSpec, _Mapping]] = ..., phase: _Optional[_Union[Sampling.Phase, str]] = ..., counts: _Optional[_Union[_jobs_pb2.SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., rounds: _Optional[_Iterable[_Union[_jobs_pb2.SamplingRound, _Mapping]]] = ..., stop_reason: _Optional[_Union[Sampling.StopReason, str]] = ..., stop_rule: _Optional[int] = ..., warnings: _Optional[_Iterable[_Union[_datasets_pb2.LabelWarning, _Mapping]]] = ..., best: _Optional[_Union[_jobs_pb2.SamplingBest, _Mapping]] = ..., revisions: _Optional[_Iterable[_Union[SamplingRevision, _Mapping]]] = ...) -> None: ...
 
 class SamplingBox(_message.Message):
     __slots__ = ["max", "min", "order", "volume"]

@@ -139,7 +139,8 @@ class SamplingServiceServicer(object):
 
     def Tell(self, request, context):
         """Reports results. Repeating a call is harmless. A result is taken even if its lease has run out,
-        and even if the job has ended, as long as nobody told another one before.
+        and even if the job has ended, as long as nobody told another one before. What is told after
+        the end is kept with the points of the job and is not in its dataset.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
