@@ -46,6 +46,7 @@ constexpr double kTaylorShare = 0.25;
 constexpr double kNoiseOfModels = 2;
 // Not even deep in a region of failures is all hope lost.
 constexpr double kLeastHope = 1e-3;
+constexpr double kLikely = 0.5;
 // Of the spread of an output, over the whole cube: what a prediction may be wrong at least.
 constexpr double kLeastSpread = 1e-3;
 
@@ -230,9 +231,16 @@ class Round {
     Score();
   }
 
+  // Beyond the border of failures models extrapolate, and what they contradict each other by there
+  // says nothing: it counts no more than that where an evaluation is likely to succeed.
   void Score() {
-    scores_ = Scores().cwiseProduct(hopes_).unaryExpr(
-        [](double score) { return std::isfinite(score) ? score : 0; });
+    scores_ = Scores().unaryExpr([](double score) { return std::isfinite(score) ? score : 0; });
+    double most = 0;
+    for (Index q = 0; q < scores_.size(); ++q) {
+      if (hopes_(q) > kLikely) most = std::max(most, scores_(q));
+    }
+    if (most > 0) scores_ = scores_.cwiseMin(most);
+    scores_.array() *= hopes_.array();
   }
 
   Vector Scores() {
