@@ -206,8 +206,26 @@ train::Recipe NetworkRecipe(const Spec& spec, const nn::ShapeConstraints& shape)
   return recipe;
 }
 
+void RequireLocalTaylorFits(const Spec& spec) {
+  const int base = spec.local_taylor().base();
+  if (!v1::LocalTaylorOptions::Base_IsValid(base)) {
+    throw InvalidArgument(
+        "UNKNOWN_ENUM_VALUE", "spec.local_taylor.base",
+        "expected network, polynomial or constant, got number " + std::to_string(base));
+  }
+  RequireUnset(spec.has_local_taylor() && KindOf(spec) != Spec::KIND_LOCAL_TAYLOR,
+               "spec.local_taylor", "KIND_LOCAL_TAYLOR");
+}
+
+[[noreturn]] void ThrowUnknownOptimizer(const Spec& spec) {
+  throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.optimizer",
+                        "expected adam, levenberg-marquardt, hybrid or lbfgs, got number " +
+                            std::to_string(static_cast<int>(spec.optimizer())));
+}
+
 // What local Taylor models are put on, as a recipe.
 train::Recipe BaseRecipe(const Spec& spec, const nn::ShapeConstraints& shape) {
+  if (!Spec::Optimizer_IsValid(spec.optimizer())) ThrowUnknownOptimizer(spec);
   const v1::LocalTaylorOptions::Base base = spec.local_taylor().base();
   switch (base) {
     case v1::LocalTaylorOptions::BASE_UNSPECIFIED:
@@ -218,13 +236,8 @@ train::Recipe BaseRecipe(const Spec& spec, const nn::ShapeConstraints& shape) {
                               "local Taylor models, got adam; unset it or choose one of these");
       }
       return NetworkRecipe(spec, shape);
-    case v1::LocalTaylorOptions::BASE_POLYNOMIAL:
-    case v1::LocalTaylorOptions::BASE_CONSTANT:
-      break;
     default:
-      throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.local_taylor.base",
-                            "expected network, polynomial or constant, got number " +
-                                std::to_string(static_cast<int>(base)));
+      break;
   }
   RequireUnset(spec.has_network(), "spec.network", "BASE_NETWORK");
   RequireUnset(spec.optimizer() != Spec::OPTIMIZER_UNSPECIFIED, "spec.optimizer", "BASE_NETWORK");
@@ -270,9 +283,7 @@ bool IsSelection(const Spec& spec) {
     case Spec::OPTIMIZER_LBFGS:
       return true;
     default:
-      throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.optimizer",
-                            "expected adam, levenberg-marquardt, hybrid or lbfgs, got number " +
-                                std::to_string(static_cast<int>(spec.optimizer())));
+      ThrowUnknownOptimizer(spec);
   }
 }
 
@@ -286,8 +297,7 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& s
   if (spec.has_ensemble_size()) options.ensemble_size = spec.ensemble_size();
   RequireTimeLimit(spec);
   const Spec::Kind kind = KindOf(spec);
-  RequireUnset(spec.has_local_taylor() && kind != Spec::KIND_LOCAL_TAYLOR, "spec.local_taylor",
-               "KIND_LOCAL_TAYLOR");
+  RequireLocalTaylorFits(spec);
   if (spec.has_effort()) {
     RequireUnset(kind != Spec::KIND_AUTO, "spec.effort", "KIND_AUTO");
     RequireInRange("spec.effort", spec.effort(), kMaxEffort, "leave it unset for 30");
@@ -319,7 +329,7 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& s
 
 train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema) {
   RequireUnset(spec.has_effort(), "spec.effort", "KIND_AUTO");
-  RequireUnset(spec.has_local_taylor(), "spec.local_taylor", "KIND_LOCAL_TAYLOR");
+  RequireLocalTaylorFits(spec);
   RequireTimeLimit(spec);
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
                "KIND_AUTO, and KIND_NETWORK with another optimizer than OPTIMIZER_ADAM");

@@ -219,6 +219,12 @@ BAD_SPECS = {
         "spec.optimizer",
         "hybrid or lbfgs for the network",
     ),
+    "local models on nothing known": (
+        {**local_taylor(), "optimizer": 9},
+        "UNKNOWN_ENUM_VALUE",
+        "spec.optimizer",
+        "hybrid or lbfgs, got number 9",
+    ),
     "outliers in local models": (
         {**local_taylor(), "huber": 1.3},
         "NOT_APPLICABLE",
