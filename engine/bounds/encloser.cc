@@ -11,6 +11,7 @@
 #include "engine/bounds/difference_encloser.h"
 #include "engine/bounds/holder_enclosers.h"
 #include "engine/bounds/intervals.h"
+#include "engine/bounds/local_taylor_encloser.h"
 #include "engine/bounds/network_encloser.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/surrogate.h"
@@ -95,7 +96,8 @@ std::unique_ptr<const Encloser> MakeEncloser(const Surrogate& surrogate, Effort 
       return std::make_unique<PipelineEncloser>(dynamic_cast<const chain::Pipeline&>(surrogate),
                                                 effort);
     case SurrogateKind::kLocalTaylor:
-      break;
+      return std::make_unique<LocalTaylorEncloser>(
+          dynamic_cast<const LocalTaylorSurrogate&>(surrogate));
   }
   throw FailedPrecondition("NO_BOUNDS", "model",
                            "there are no proven bounds for this kind of model yet");

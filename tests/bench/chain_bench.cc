@@ -197,6 +197,18 @@ void PlanForWorkers(benchmark::State& state) {
   state.counters["proven_optimal_%"] = 100.0 * proven / kChains;
 }
 
+// Products of n×n Jacobians at 256 points; the time of a multiply-add is 1 over the rate.
+void MultiplyJacobians(benchmark::State& state) {
+  constexpr Index kNumPoints = 256;
+  const Index n = state.range(0);
+  const Matrix later = Matrix::Constant(n, n * kNumPoints, 0.5);
+  const Matrix earlier = Matrix::Constant(n, n * kNumPoints, 0.25);
+  for ([[maybe_unused]] auto iteration : state) {
+    benchmark::DoNotOptimize(chain::MultiplyJacobians(later, earlier, kNumPoints).data());
+  }
+  state.SetItemsProcessed(state.iterations() * kNumPoints * n * n * n);
+}
+
 // How far plans of the heuristics for long chains are above the optimum within the same memory, for
 // memories between the least and that of the cheapest plan. Up to 6 factors their beam is about as
 // wide as all states that there are; beyond 8 factors no optimum is asked for otherwise.
@@ -212,11 +224,11 @@ void PlanWithinMemory(benchmark::State& state) {
     const chain::JacobianChain chain = chain::RandomChain(length, 10, 1000 + seed);
     const chain::MemorySizes sizes(chain);
     chain::MemorySearch search(sizes, {});
-    const std::uint64_t least = search.LeastMemory();
-    const std::uint64_t most = search.Exact(UINT64_MAX)->memory;
+    const std::uint64_t least = search.Leanest().plan->memory;
+    const std::uint64_t most = search.Exact(UINT64_MAX).plan->memory;
     for (std::uint64_t part = 0; part <= 5; ++part) {
       const std::uint64_t memory = least + (most - least) * part / 5;
-      cases.push_back({chain, memory, search.Exact(memory)->cost});
+      cases.push_back({chain, memory, search.Exact(memory).plan->cost});
     }
   }
   double sum = 0;
@@ -256,6 +268,13 @@ int Main(int argc, char** argv) {
   benchmark::RegisterBenchmark("PlanScheduled", PlanForWorkers)
       ->ArgsProduct({{4, 6, 8}, {2, 3, 4, 5}})
       ->Unit(benchmark::kMillisecond);
+  benchmark::RegisterBenchmark("MultiplyJacobians", MultiplyJacobians)
+      ->Arg(2)
+      ->Arg(4)
+      ->Arg(8)
+      ->Arg(16)
+      ->Arg(32)
+      ->Arg(64);
   benchmark::RegisterBenchmark("PlanWithinMemory", PlanWithinMemory)
       ->Args({4, 120})
       ->Args({6, 120})

@@ -73,9 +73,6 @@ Index CountOutside(const Encloser& encloser, const Box& box, const Enclosure& en
 
 std::vector<every_kind::Kind> AllKinds() {
   std::vector<every_kind::Kind> kinds = every_kind::Kinds();
-  std::erase_if(kinds, [](const every_kind::Kind& kind) {
-    return kind.surrogate->kind() == SurrogateKind::kLocalTaylor;
-  });
   const Shared program = Program(
       "input x\ninput y\ninput z\noutput u = sin(x*y) + z^2\noutput v = exp(-x)/z\n"
       "output w = log(y) * x");
