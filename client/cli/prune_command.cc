@@ -117,7 +117,8 @@ void AddRuleOptions(CLI::App& prune, PruneArguments& arguments) {
 void AddRetrainingOptions(CLI::App& prune, client::PruneOptions& options) {
   prune.option_defaults()->group("Retraining, which any of these asks for");
   prune.add_flag("--retrain", options.retrain,
-                 "Retrain what is left, and a network of the same size from scratch to compare");
+                 "Retrain what is left (removed weights stay 0), and a network of the same size "
+                 "from scratch to compare");
   prune.add_option("--dataset", options.dataset, "Default: what the model was trained on");
   prune.add_option("--dataset-version", options.dataset_version, "This version of the dataset");
   prune.add_option("--steps", options.steps, "Of the optimiser; default 1000");

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "engine/base/error.h"
@@ -25,11 +26,13 @@ bool HasTaylorOpinion(const TaylorModel& model, Index n) {
 
 Opinion TaylorOpinion(const TaylorModel& model, const Matrix& X, const std::stop_token& stop) {
   const int order = model.Order(X.rows() <= kMaxTaylorInputs ? TaylorModel::kMaxOrder : 1);
-  const TaylorPrediction high = model.Predict(X, order, stop);
+  TaylorPrediction high = model.Predict(X, order, stop);
   const TaylorPrediction low = model.Predict(X, order - 1, stop);
   const Index m = high.Y.rows();
-  Opinion opinion{
-      .Y = high.Y, .Y_spread = (high.Y - low.Y).cwiseAbs(), .J_spread = Matrix(m, X.cols())};
+  Opinion opinion{.Y = high.Y,
+                  .Y_spread = (high.Y - low.Y).cwiseAbs(),
+                  .J_spread = Matrix(m, X.cols()),
+                  .radius = std::move(high.radius)};
   opinion.J_spread.reshaped() = (high.J - low.J).colwise().norm();
   return opinion;
 }

@@ -22,6 +22,7 @@ struct Opinion {
   Matrix Y;         // m×Q
   Matrix Y_spread;  // m×Q, at least 0.
   Matrix J_spread;  // m×Q: norms over the inputs.
+  Vector radius;    // Q: to the farthest sample that has a say; without an entry if all have.
 };
 
 // Local Taylor models find the places for a good fit in up to so many inputs.

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
@@ -24,18 +27,26 @@ namespace sobolev::sampling {
 
 namespace {
 
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr Index kExploreEvery = 5;
 // Candidates, and at least so many for each point that is wanted.
 constexpr Index kFewInputs = 3;
 constexpr Index kCandidatesInFewInputs = 3000;
 constexpr Index kCandidatesInManyInputs = 1500;
 constexpr Index kCandidatesPerPoint = 4;
-// For the search of a minimum, near the best sample.
+// Local Taylor models learn after so many points of a batch what they themselves expect at these,
+// in at most so many steps.
+constexpr Index kPointsToBelieve = 16;
+constexpr Index kBeliefs = 16;
+// For the search of a minimum or maximum, near the best sample.
 constexpr Index kCandidatesNearBest = 256;
 // Beside an ensemble, the part that local Taylor models have in a score.
 constexpr double kTaylorShare = 0.25;
+// The noise of a difference of models, in multiples of that of the values they are fitted to.
+constexpr double kNoiseOfModels = 2;
 // Not even deep in a region of failures is all hope lost.
 constexpr double kLeastHope = 1e-3;
+constexpr double kLikely = 0.5;
 // Of the spread of an output, over the whole cube: what a prediction may be wrong at least.
 constexpr double kLeastSpread = 1e-3;
 
@@ -60,6 +71,7 @@ void RequireOptions(const Evidence& evidence, const PlacementOptions& options, I
   if (options.goal == Goal::kLevel && !std::isfinite(options.level)) {
     throw InvalidArgument("NOT_FINITE", "level", "expected a finite number");
   }
+  if (options.noise.size() > 0) RequireSize("noise", options.noise.size(), evidence.m());
   const Vector& weights = options.output_weights;
   if (weights.size() == 0) return;
   RequireSize("output_weights", weights.size(), evidence.m());
@@ -76,6 +88,16 @@ double Hope(double failure_chance) {
   return std::max(good / (good + bad), kLeastHope);
 }
 
+// What is not finite is not known.
+Matrix FiniteOnly(const Matrix& labels) {
+  return labels.unaryExpr([](double label) { return std::isfinite(label) ? label : kNaN; });
+}
+
+void AppendColumns(const Matrix& columns, Matrix& matrix) {
+  matrix.conservativeResize(columns.rows(), matrix.cols() + columns.cols());
+  matrix.rightCols(columns.cols()) = columns;
+}
+
 // One call of NextPoints, once the evidence suffices for models.
 class Round {
  public:
@@ -85,26 +107,34 @@ class Round {
         options_(options),
         taylor_(taylor),
         stop_(stop),
+        sign_(options.goal == Goal::kMaximum ? -1 : 1),
         scales_(OutputScales(evidence)),
         weights_(options.output_weights.size() > 0 ? options.output_weights
                                                    : Vector::Ones(evidence.m())) {}
 
   Matrix Choose(Index count) {
     candidates_ = MakeCandidates(evidence_, Proposals(count), stop_);
-    scores_ = Scores();
-    gaps_ = candidates_.distance;
-    const Vector chances = FailureChances(evidence_, candidates_.X, stop_);
-    for (Index q = 0; q < scores_.size(); ++q) {
-      const double hope = Hope(chances(q));
-      gaps_(q) *= hope;
-      scores_(q) = std::isfinite(scores_(q)) ? hope * scores_(q) : 0;
+    hopes_ = FailureChances(evidence_, candidates_.X, stop_).unaryExpr(&Hope);
+    gaps_ = candidates_.distance.cwiseProduct(hopes_);
+    if (AsksTaylorModels()) {
+      opinion_ = TaylorOpinion(taylor_, candidates_.X, stop_);
     }
+    Score();
     for (Index s = 0; s < evidence_.pending.cols(); ++s) Occupy(evidence_.pending.col(s));
+    const bool learns = Learns();
+    if (learns) {
+      believed_ = evidence_;
+      Believe(evidence_.pending);
+    }
 
+    const Index stride = std::max(kPointsToBelieve, (count + kBeliefs - 1) / kBeliefs);
     Matrix chosen(evidence_.n(), count);
     Index found = 0;
     for (; found < count; ++found) {
       ThrowIfStopped(stop_);
+      if (learns && found > 0 && found % stride == 0) {
+        Believe(chosen.middleCols(found - stride, stride));
+      }
       const std::optional<Index> best = Best(FillsSpace(options_.num_proposed + found));
       if (!best) break;
       chosen.col(found) = candidates_.X.col(*best);
@@ -122,7 +152,7 @@ class Round {
         std::max(n <= kFewInputs ? kCandidatesInFewInputs : kCandidatesInManyInputs,
                  kCandidatesPerPoint * count);
     Matrix X = FreshPoints(evidence_, options_.feasible, 0, num_candidates, rng.Next(), stop_);
-    if (options_.goal != Goal::kMinimum) return X;
+    if (!Optimises()) return X;
     const std::optional<Index> best = BestSample();
     if (!best) return X;
     const Matrix near = FreshColumns(evidence_, options_.feasible,
@@ -133,20 +163,26 @@ class Round {
     return X;
   }
 
-  // The sample with the least value of the output.
+  bool Optimises() const {
+    return options_.goal == Goal::kMinimum || options_.goal == Goal::kMaximum;
+  }
+
+  // What is to be least, at a sample.
+  double ValueAt(Index sample) const { return sign_ * evidence_.Y(options_.output, sample); }
+
+  // The sample with the least value.
   std::optional<Index> BestSample() const {
     std::optional<Index> best;
     for (Index s = 0; s < evidence_.NumSamples(); ++s) {
-      const double y = evidence_.Y(options_.output, s);
-      if (std::isnan(y)) continue;
-      if (!best || y < evidence_.Y(options_.output, *best)) best = s;
+      if (std::isnan(ValueAt(s))) continue;
+      if (!best || ValueAt(s) < ValueAt(*best)) best = s;
     }
     return best;
   }
 
   Vector SlopeAt(Index sample) const {
     if (!evidence_.HasDerivatives()) return Vector::Zero(evidence_.n());
-    const Vector slope = evidence_.J.col(sample * evidence_.m() + options_.output);
+    const Vector slope = sign_ * evidence_.J.col(sample * evidence_.m() + options_.output);
     return slope.allFinite() ? slope : Vector::Zero(evidence_.n());
   }
 
@@ -154,6 +190,57 @@ class Round {
   double Spacing() const {
     return std::pow(static_cast<double>(evidence_.NumSamples()),
                     -1 / static_cast<double>(evidence_.n()));
+  }
+
+  bool AsksTaylorModels() const {
+    if (options_.strategy != Strategy::kDisagreement) return false;
+    return options_.ensemble.empty() ||
+           (options_.goal == Goal::kFit && HasTaylorOpinion(taylor_, evidence_.n()));
+  }
+
+  // Whether local Taylor models alone say where a fit gains.
+  bool Learns() const {
+    return options_.strategy == Strategy::kDisagreement && options_.goal == Goal::kFit &&
+           options_.ensemble.empty();
+  }
+
+  // Takes for known what the lower order expects at the points: it leaves more doubt around them
+  // than the higher one.
+  void Believe(const Matrix& points) {
+    if (points.cols() == 0) return;
+    const TaylorModel before(believed_);
+    const int order = before.Order(TaylorModel::kMaxOrder);
+    const TaylorPrediction expected = before.Predict(points, order - 1, stop_);
+    AppendColumns(points, believed_.X);
+    AppendColumns(FiniteOnly(expected.Y), believed_.Y);
+    if (believed_.HasDerivatives()) AppendColumns(FiniteOnly(expected.J), believed_.J);
+    const TaylorModel model(believed_);
+    const bool all_change = model.Order(TaylorModel::kMaxOrder) != order;
+    const Vector distance = NearestDistances(candidates_.X, points, stop_);
+    candidates_.distance = candidates_.distance.cwiseMin(distance);
+    std::vector<Index> changed;
+    changed.reserve(static_cast<std::size_t>(distance.size()));
+    for (Index q = 0; q < distance.size(); ++q) {
+      if (all_change || distance(q) < opinion_.radius(q)) changed.push_back(q);
+    }
+    if (changed.empty()) return Score();
+    const Opinion news = TaylorOpinion(model, candidates_.X(Eigen::all, changed), stop_);
+    opinion_.Y_spread(Eigen::all, changed) = news.Y_spread;
+    opinion_.J_spread(Eigen::all, changed) = news.J_spread;
+    opinion_.radius(changed) = news.radius;
+    Score();
+  }
+
+  // Beyond the border of failures models extrapolate, and what they contradict each other by there
+  // says nothing: it counts no more than that where an evaluation is likely to succeed.
+  void Score() {
+    scores_ = Scores().unaryExpr([](double score) { return std::isfinite(score) ? score : 0; });
+    double most = 0;
+    for (Index q = 0; q < scores_.size(); ++q) {
+      if (hopes_(q) > kLikely) most = std::max(most, scores_(q));
+    }
+    if (most > 0) scores_ = scores_.cwiseMin(most);
+    scores_.array() *= hopes_.array();
   }
 
   Vector Scores() {
@@ -166,9 +253,8 @@ class Round {
   // What an evaluation takes from the integral of the squared error, as its root.
   Vector FitScores() {
     Vector errors;
-    if (HasTaylorOpinion(taylor_, evidence_.n())) {
-      errors = ExpectedErrors(TaylorOpinion(taylor_, candidates_.X, stop_), candidates_.distance,
-                              scales_, weights_);
+    if (opinion_.Y.size() > 0) {
+      errors = ExpectedErrors(opinion_, candidates_.distance, scales_, weights_);
     }
     if (!options_.ensemble.empty()) {
       const Vector of_ensemble =
@@ -178,26 +264,34 @@ class Round {
           errors.norm() > 0 ? kTaylorShare * of_ensemble.norm() / errors.norm() : 0;
       errors = share > 0 ? Vector(of_ensemble + share * errors) : of_ensemble;
     }
+    const double noise = kNoiseOfModels * Noise();
+    if (noise > 0) errors = (errors.array().square() - noise * noise).max(0).sqrt();
     return errors.array() * Reach();
+  }
+
+  // Of the values, in multiples of their spread: the root of the weighted mean square over outputs.
+  double Noise() const {
+    if (options_.noise.size() == 0) return 0;
+    const Vector shares = options_.noise.cwiseQuotient(scales_);
+    return std::sqrt(weights_.dot(shares.cwiseAbs2()) / weights_.sum());
   }
 
   Vector GoalScores() {
     const Opinion opinion =
         options_.ensemble.empty()
-            ? TaylorOpinion(taylor_, candidates_.X, stop_)
+            ? opinion_
             : EnsembleOpinion(options_.ensemble, evidence_.m(), candidates_.X, stop_);
     const Index i = options_.output;
     const Vector only = Vector::Unit(evidence_.m(), i);
     const Vector errors = scales_(i) * ExpectedErrors(opinion, candidates_.distance, scales_, only);
     const std::optional<Index> best = BestSample();
-    const double least = best ? evidence_.Y(i, *best) : 0;
+    const double least = best ? ValueAt(*best) : 0;
     Vector scores(errors.size());
     for (Index q = 0; q < scores.size(); ++q) {
       const double spread =
           std::max(errors(q), kLeastSpread * scales_(i) * candidates_.distance(q));
-      scores(q) = options_.goal == Goal::kMinimum
-                      ? ExpectedImprovement(opinion.Y(i, q), spread, least)
-                      : LevelDoubt(opinion.Y(i, q), spread, options_.level);
+      scores(q) = Optimises() ? ExpectedImprovement(sign_ * opinion.Y(i, q), spread, least)
+                              : LevelDoubt(opinion.Y(i, q), spread, options_.level);
     }
     if (options_.goal == Goal::kLevel) scores.array() *= Reach();
     return scores;
@@ -230,9 +324,13 @@ class Round {
   const PlacementOptions& options_;
   const TaylorModel& taylor_;
   const std::stop_token& stop_;
+  const double sign_;  // Of what is to be least.
   Vector scales_;
   Vector weights_;
   Candidates candidates_;
+  Vector hopes_;
+  Opinion opinion_;    // Of local Taylor models, where they are asked.
+  Evidence believed_;  // With what they expect at the points that are taken.
   Vector scores_;
   Vector gaps_;  // To the nearest point of any kind.
 };

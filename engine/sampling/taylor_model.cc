@@ -86,18 +86,22 @@ class TaylorModel::LocalFit {
  public:
   LocalFit(const TaylorModel& model, int order) : model_(model), order_(order) {}
 
-  // Writes m values and n×m derivatives at q, and the distance of the nearest usable sample.
-  void Predict(const double* q, const Usable& usable, double* y, double* J, double& distance) {
+  // Writes m values and n×m derivatives at q, and the distances of the nearest and the farthest
+  // sample.
+  void Predict(const double* q, const Usable& usable, double* y, double* J, double& distance,
+               double& radius) {
     const Index n = model_.evidence_.n();
     const Index m = model_.evidence_.m();
     if (usable.Count() == 0) {
       std::fill_n(y, m, kNaN);
       std::fill_n(J, n * m, kNaN);
       distance = kNaN;
+      radius = kNaN;
       return;
     }
     Fit(q, usable, model_.OrderFor(order_, usable.Count()), y, J);
     distance = std::sqrt(nearest_.front().first);
+    radius = std::sqrt(nearest_.back().first);
   }
 
   // Writes the derivatives at sample s as TaylorExpansions has them.
@@ -408,8 +412,10 @@ TaylorPrediction TaylorModel::PredictEach(const Matrix& Q, int order,
                                           const std::stop_token& stop) const {
   const Index n = evidence_.n();
   const Index m = evidence_.m();
-  TaylorPrediction prediction{
-      .Y = Matrix(m, Q.cols()), .J = Matrix(n, m * Q.cols()), .distance = Vector(Q.cols())};
+  TaylorPrediction prediction{.Y = Matrix(m, Q.cols()),
+                              .J = Matrix(n, m * Q.cols()),
+                              .distance = Vector(Q.cols()),
+                              .radius = Vector(Q.cols())};
   oneapi::tbb::parallel_for(
       oneapi::tbb::blocked_range<Index>(0, Q.cols(), kPointsPerTask),
       [&](const oneapi::tbb::blocked_range<Index>& points) {
@@ -418,7 +424,7 @@ TaylorPrediction TaylorModel::PredictEach(const Matrix& Q, int order,
           if (stop.stop_requested()) return;
           fit.Predict(Q.col(q).data(), usable[usable.size() == 1 ? 0 : static_cast<std::size_t>(q)],
                       prediction.Y.col(q).data(), prediction.J.col(q * m).data(),
-                      prediction.distance(q));
+                      prediction.distance(q), prediction.radius(q));
         }
       });
   ThrowIfStopped(stop);

@@ -34,6 +34,7 @@ struct TaylorPrediction {
   Matrix Y;         // m×Q
   Matrix J;         // n×(m·Q)
   Vector distance;  // Q: to the nearest sample that was used.
+  Vector radius;    // Q: to the farthest.
 };
 
 // Polynomials around samples.

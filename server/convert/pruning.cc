@@ -213,11 +213,6 @@ prune::NetworkPruningOptions ToPruningOptions(const Request& request) {
   prune::NetworkPruningOptions options;
   if (PrunesWeights(request)) {
     options.score = ToEdgeScore(request.rule());
-    if (request.has_retraining()) {
-      ThrowNotApplicable("retraining",
-                         "expected none with parts weights, because training would bring removed "
-                         "weights back; prune vertices or leave it unset");
-    }
   } else {
     options.score = ToVertexScore(request.rule());
   }

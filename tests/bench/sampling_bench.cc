@@ -1,9 +1,13 @@
-// How many evaluations of value and gradient a strategy needs until the same model, the local
-// Taylor model of the order that samples left out prefer, is good enough; how true reported errors
-// are; and how long a batch of points takes.
+// How many evaluations of value and gradient a strategy needs until the same model, local Taylor
+// models of order 3 (2 in more than 4 inputs), is good enough; how true reported errors are; and
+// how long a batch of points takes.
 //
 //     sampling_bench [--seeds=5] [--functions=bump2,circle2] [--target=0.01]
-//                    [--tables=evaluations,batches,values,errors,times,boxes]
+//                    [--tables=evaluations,batches,values,failures,errors,times,boxes,process]
+//
+// "process": placed in the same way, judged by a Gaussian process instead. "values": judged by the
+// better of the two, with a gradient that costs two values. Functions whose names end in _h were
+// looked at only after constants of the placement had been chosen.
 //
 // Errors are RMS over 2,048 points by the standard deviation of the function. Counts are geometric
 // means over seeds, between the sizes that were tried; ">" marks those with a seed that did not get
@@ -17,9 +21,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <limits>
 #include <map>
 #include <memory>
+#include <numbers>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,12 +34,15 @@
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
 #include "engine/chain/program_surrogate.h"
+#include "engine/regression/gaussian_process_fit.h"
 #include "engine/sampling/boxes.h"
 #include "engine/sampling/error_estimate.h"
 #include "engine/sampling/evidence.h"
 #include "engine/sampling/placement.h"
 #include "engine/sampling/sobol.h"
 #include "engine/sampling/taylor_model.h"
+#include "engine/surrogate/affine_maps.h"
+#include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
 #include "tests/support/every_kind.h"
 
@@ -131,8 +141,54 @@ std::vector<Function> Functions() {
        "output y = 100 * (b - a^2)^2 + (1 - a)^2",
        {-2, -2},
        {2, 2}},
+      {"bump2n_h", 2, 3e-2, 1024, 8, false,
+       "output y = exp(-((a - 0.72)^2 + (b - 0.19)^2) / (2 * 0.025^2)) + 0.2 * (a + b)"},
+      {"bump2_h", 2, 1e-2, 1024, 4, false,
+       "output y = exp(-(0.8*(a - 0.62) + 0.6*(b - 0.27))^2 / (2 * 0.05^2)"
+       " - (0.8*(b - 0.27) - 0.6*(a - 0.62))^2 / (2 * 0.08^2)) + 0.2 * (a + b)"},
+      {"bump3_h", 3, 1e-2, 2048, 4, false,
+       "output y = exp(-((a - 0.7)^2 + (b - 0.6)^2 + (c - 0.25)^2) / (2 * 0.08^2))"
+       " + 0.2 * (a + b + c)"},
+      {"circle2_h", 2, 3e-3, 1536, 3, false, "output y = tanh(20 * ((a - 1)^2 + b^2 - 0.6))"},
+      {"corner4_h", 4, 1e-2, 1024, 2.5, false,
+       "output y = (1 + 0.52*a + 0.33*b + 0.71*c + 0.29*d)^(-5)"},
+      {"osc4_h", 4, 1e-2, 1024, 0, true,
+       "output y = cos(2 * pi * 0.74 + 2.6*a + 1.2*b + 3.1*c + 2.1*d)"},
+      {"otl6",
+       6,
+       1e-2,
+       512,
+       0,
+       true,
+       "let g = f * (e + 9)\n"
+       "output y = (12 * b / (a + b) + 0.74) * g / (g + c) + 11.35 * c / (g + c)"
+       " + 0.74 * c * g / ((g + c) * d)",
+       {50, 25, 0.5, 1.2, 0.25, 50},
+       {150, 70, 3, 2.5, 1.2, 300}},
+      {"gauss6", 6, 3e-2, 512, 0, true,
+       "output y = exp(-2 * ((a - 0.3)^2 + (b - 0.6)^2 + (c - 0.4)^2 + (d - 0.7)^2 + (e - 0.5)^2"
+       " + (f - 0.2)^2))"},
+      {"sines8", 8, 1e-1, 512, 0, true,
+       "output y = sin(2*a) + sin(2*b + 1) + sin(2*c + 2) + sin(2*d + 3) + sin(2*e + 4)"
+       " + sin(2*f + 5) + sin(2*g + 6) + a*b*c*d + e*f*g*h"},
   };
 }
+
+// From the corner (1, 0, 1, …) of the cube.
+double DistanceToCorner(const Vector& u) {
+  double square = 0;
+  for (Index i = 0; i < u.size(); ++i) square += std::pow(i % 2 == 0 ? 1 - u(i) : u(i), 2);
+  return std::sqrt(square);
+}
+
+// Of the ball around a corner that fills a fifth of the cube, n <= 4.
+double FailureRadius(Index n) {
+  const double whole = std::pow(std::numbers::pi, 0.5 * static_cast<double>(n)) /
+                       std::tgamma(0.5 * static_cast<double>(n) + 1);
+  return 2 * std::pow(0.2 / whole, 1 / static_cast<double>(n));
+}
+
+enum class Judge { kTaylor, kProcess, kBetter };
 
 // A function by coordinates of the unit cube, with its values at the test points.
 class Problem {
@@ -203,14 +259,59 @@ class Problem {
     return largest;
   }
 
+  // A corner of the cube where evaluations fail, if they shall.
+  bool Fails(const Vector& u) const { return DistanceToCorner(u) < FailureRadius(n_); }
+
   // Of the model from the evidence, relative to the spread.
-  double Error(const Evidence& evidence) const {
-    const TaylorModel model(evidence);
-    const Matrix Y = model.Predict(truth_.X, n_ <= 4 ? 3 : 2).Y;
-    return std::sqrt((Y - truth_.Y).squaredNorm() / static_cast<double>(kTestPoints)) / spread_;
+  double Error(const Evidence& evidence, Judge judge = Judge::kTaylor) const {
+    double error = std::numeric_limits<double>::infinity();
+    if (judge != Judge::kProcess) {
+      error = ErrorOf(TaylorModel(evidence).Predict(truth_.X, n_ <= 4 ? 3 : 2).Y);
+    }
+    if (judge != Judge::kTaylor) error = std::min(error, ErrorOf(ByProcess(evidence)));
+    return error;
+  }
+
+  // Where evaluations do not fail.
+  double ErrorWithoutCorner(const Evidence& evidence) const {
+    const Matrix Y = TaylorModel(evidence).Predict(truth_.X, 3).Y;
+    double squares = 0;
+    double count = 0;
+    for (Index s = 0; s < kTestPoints; ++s) {
+      if (Fails(truth_.X.col(s))) continue;
+      squares += std::pow(Y(0, s) - truth_.Y(0, s), 2);
+      count += 1;
+    }
+    return std::sqrt(squares / count) / spread_;
   }
 
  private:
+  double ErrorOf(const Matrix& Y) const {
+    return std::sqrt((Y - truth_.Y).squaredNorm() / static_cast<double>(kTestPoints)) / spread_;
+  }
+
+  // What a Gaussian process predicts at the test points.
+  Matrix ByProcess(const Evidence& evidence) const {
+    const double root = 2 * std::sqrt(3.0);  // 1 / the standard deviation of a uniform number.
+    const double mean = evidence.Y.mean();
+    const double scale = OutputScales(evidence)(0);
+    LabelledPoints points;
+    points.X = root * (evidence.X.array() - 0.5);
+    points.Y = (evidence.Y.array() - mean) / scale;
+    points.J = evidence.J / (scale * root);
+    if (!evidence.HasDerivatives()) points.J.resize(n_, 0);
+    points.weight = Vector::Ones(evidence.NumSamples());
+    const regression::GaussianProcessFit fit = regression::FitGaussianProcess(
+        points,
+        {.alpha = 1, .beta = evidence.HasDerivatives() ? 1.0 : 0, .lambda = Matrix::Ones(n_, 1)},
+        AffineMaps::Standard(Vector::Constant(n_, 0.5), Vector::Constant(n_, 1 / root),
+                             Vector::Constant(1, mean), Vector::Constant(1, scale)));
+    Matrix Y(1, kTestPoints);
+    fit.surrogate->Predict(ConstMatrixMap(truth_.X.data(), n_, kTestPoints), {}, {},
+                           {.Y = Y.data()});
+    return Y;
+  }
+
   // By coordinates of the unit cube.
   Matrix HessianAt(const Vector& u) const {
     const Vector x = lo_ + side_.cwiseProduct(u);
@@ -304,6 +405,8 @@ struct Way {
   Strategy strategy = Strategy::kDisagreement;
   Index at_a_time = 0;  // 0: an eighth of what is there.
   bool gradients = true;
+  bool fails = false;  // In the corner of Problem::Fails.
+  Judge judge = Judge::kTaylor;
 };
 
 // Calls visit(evidence) after every batch until it returns true.
@@ -315,8 +418,16 @@ void Explore(const Problem& problem, const Way& way, std::uint64_t seed, const V
     const Index size = evidence.NumSamples();
     const Index batch = way.at_a_time > 0 ? way.at_a_time : std::max<Index>(1, size / 8);
     const Matrix X = NextPoints(evidence, options, size == 0 ? LeastSamples(problem.n()) : batch);
-    problem.Add(X, way.gradients, evidence);
     options.num_proposed += X.cols();
+    std::vector<Index> good;
+    std::vector<Index> bad;
+    for (Index s = 0; s < X.cols(); ++s) {
+      (way.fails && problem.Fails(X.col(s)) ? bad : good).push_back(s);
+    }
+    problem.Add(X(Eigen::all, good), way.gradients, evidence);
+    const Index failed = evidence.failed.cols();
+    evidence.failed.conservativeResize(problem.n(), failed + std::ssize(bad));
+    evidence.failed.rightCols(std::ssize(bad)) = X(Eigen::all, bad);
     if (visit(std::as_const(evidence))) return;
   }
 }
@@ -331,7 +442,7 @@ Count OfWay(const Problem& problem, const Way& way, Index num_seeds) {
       // One at a time, errors are looked at as often as otherwise.
       if (evidence.NumSamples() < last + last / 16) return false;
       last = evidence.NumSamples();
-      return crossing.Add(last, problem.Error(evidence));
+      return crossing.Add(last, problem.Error(evidence, way.judge));
     });
     logs += std::log(crossing.evaluations());
     reached = reached && crossing.reached();
@@ -393,26 +504,88 @@ void PrintBatches(const std::vector<Problem>& problems, Index num_seeds) {
 }
 
 void PrintValuesOnly(const std::vector<Problem>& problems, Index num_seeds) {
-  std::printf("\ncosts to the target, in values; a gradient costs two\n%-12s %12s %16s %8s\n",
-              "function", "values only", "with gradients", "ratio");
-  double logs = 0;
-  double count = 0;
+  std::printf(
+      "\ncosts to the target, in values; a gradient costs two\n%-12s %6s %8s %12s %16s %8s\n",
+      "function", "inputs", "target", "values only", "with gradients", "ratio");
+  std::map<Index, std::pair<double, double>> logs;  // Sum and number by inputs.
   for (const Problem& problem : problems) {
-    if (problem.n() > 4) continue;
-    const Count with = OfWay(problem, {}, num_seeds);
+    const Count with = OfWay(problem, {.judge = Judge::kBetter}, num_seeds);
     Function longer = problem.function();
     longer.most *= 3;
     const Problem patient(longer);
-    const Count without = OfWay(patient, {.gradients = false}, num_seeds);
+    const Count without = OfWay(patient, {.gradients = false, .judge = Judge::kBetter}, num_seeds);
     const double ratio = without.evaluations / (3 * with.evaluations);
-    logs += std::log(ratio);
-    count += 1;
-    std::printf("%-12s %12s %16s %7.2fx\n", problem.function().name.c_str(), Text(without).c_str(),
+    logs[problem.n()].first += std::log(ratio);
+    logs[problem.n()].second += 1;
+    std::printf("%-12s %6d %8.0e %12s %16s %7.2fx\n", problem.function().name.c_str(),
+                static_cast<int>(problem.n()), problem.function().target, Text(without).c_str(),
                 Text({.evaluations = 3 * with.evaluations, .reached = with.reached}).c_str(),
                 ratio);
     std::fflush(stdout);
   }
-  if (count > 0) std::printf("geometric mean %.2fx\n", std::exp(logs / count));
+  for (const auto& [n, sum] : logs) {
+    std::printf("%d inputs: geometric mean %.2fx\n", static_cast<int>(n),
+                std::exp(sum.first / sum.second));
+  }
+}
+
+void PrintProcess(const std::vector<Problem>& problems, Index num_seeds) {
+  std::printf("\nevaluations to the target, judged by a Gaussian process\n%-12s %7s %10s\n",
+              "function", "target", "placement");
+  for (const Problem& problem : problems) {
+    const Count count = OfWay(problem, {.judge = Judge::kProcess}, num_seeds);
+    std::printf("%-12s %7.0e %10s\n", problem.function().name.c_str(), problem.function().target,
+                Text(count).c_str());
+    std::fflush(stdout);
+  }
+}
+
+// Successful evaluations until the part of the cube where none fails is predicted well enough.
+struct Campaign {
+  double evaluations = 0;  // Geometric mean.
+  double failures = 0;     // Mean.
+  Index repeats = 0;       // Failed points that were proposed again.
+  bool reached = true;
+};
+
+Campaign OfCampaign(const Problem& problem, bool fails, Index num_seeds) {
+  Campaign campaign;
+  double logs = 0;
+  for (Index seed = 1; seed <= num_seeds; ++seed) {
+    Crossing crossing(problem.function().target);
+    Matrix failed;
+    Explore(problem, {.fails = fails}, static_cast<std::uint64_t>(seed),
+            [&](const Evidence& evidence) {
+              failed = evidence.failed;
+              return crossing.Add(evidence.NumSamples(), problem.ErrorWithoutCorner(evidence));
+            });
+    std::set<std::vector<double>> different;
+    for (const auto& point : failed.colwise()) different.insert({point.begin(), point.end()});
+    campaign.repeats += failed.cols() - std::ssize(different);
+    campaign.failures += static_cast<double>(failed.cols()) / static_cast<double>(num_seeds);
+    campaign.reached = campaign.reached && crossing.reached();
+    logs += std::log(crossing.evaluations());
+  }
+  campaign.evaluations = std::exp(logs / static_cast<double>(num_seeds));
+  return campaign;
+}
+
+void PrintFailures(const std::vector<Problem>& problems, Index num_seeds) {
+  std::printf(
+      "\nevaluations that succeed, to the target, where a fifth of the cube fails (R2: at most "
+      "1.3x, none repeated)\n%-12s %12s %12s %8s %9s %9s\n",
+      "function", "none fails", "some fail", "ratio", "failures", "repeated");
+  for (const Problem& problem : problems) {
+    if (problem.n() > 4) continue;
+    const Campaign whole = OfCampaign(problem, false, num_seeds);
+    const Campaign part = OfCampaign(problem, true, num_seeds);
+    std::printf("%-12s %12s %12s %7.2fx %9.0f %9d\n", problem.function().name.c_str(),
+                Text({whole.evaluations, whole.reached}).c_str(),
+                Text({part.evaluations, part.reached}).c_str(),
+                part.evaluations / whole.evaluations, part.failures,
+                static_cast<int>(part.repeats));
+    std::fflush(stdout);
+  }
 }
 
 // Reported errors where a job would have stopped: as soon as they are below a target.
@@ -563,6 +736,8 @@ int Run(std::map<std::string, std::string> flags) {
   if (Lists(tables, "evaluations")) PrintEvaluations(problems, num_seeds);
   if (Lists(tables, "batches")) PrintBatches(problems, num_seeds);
   if (Lists(tables, "values")) PrintValuesOnly(problems, num_seeds);
+  if (Lists(tables, "failures")) PrintFailures(problems, num_seeds);
+  if (Lists(tables, "process")) PrintProcess(problems, num_seeds);
   if (Lists(tables, "errors")) PrintErrors(problems, num_seeds);
   if (Lists(tables, "times")) PrintTimes();
   if (Lists(tables, "boxes")) PrintBoxes(problems);

@@ -128,6 +128,15 @@ TEST(PlacementTest, PendingPointsCountAsTaken) {
   EXPECT_GT(LeastDistance(both), 0.02);
 }
 
+TEST(PlacementTest, LargeBatchesCostLittle) {
+  for (const double width : {0.08, 0.15}) {
+    const Expensive f = Bump(2, width);
+    const double one = RmsError(f, Explore(f, 2, 102, {.seed = 3}, 1));
+    const double many = RmsError(f, Explore(f, 2, 102, {.seed = 3}, 32));
+    EXPECT_LT(many, 1.5 * one) << width;
+  }
+}
+
 TEST(PlacementTest, EveryFifthPointIsTheFarthest) {
   const Evidence evidence = SobolSamples(Bump(2, 0.05), 2, 64);
   EXPECT_TRUE(FillsSpace(4));
@@ -233,6 +242,14 @@ TEST(PlacementTest, FindsAMinimum) {
   EXPECT_GT(SobolSamples(f, 2, 48, 1).Y.minCoeff(), least + 1e-3);
 }
 
+TEST(PlacementTest, AMaximumIsTheMinimumOfTheOpposite) {
+  Evidence evidence = SobolSamples(Waves, 2, 40);
+  const Matrix X = NextPoints(evidence, {.goal = Goal::kMaximum, .seed = 3}, 8);
+  evidence.Y *= -1;
+  evidence.J *= -1;
+  EXPECT_EQ(X, NextPoints(evidence, {.goal = Goal::kMinimum, .seed = 3}, 8));
+}
+
 TEST(PlacementTest, FindsAMinimumAmongManyInputs) {
   const Expensive f = [](const Vector& x, Vector& gradient) {
     gradient = 2 * (x.array() - 0.3);
@@ -298,6 +315,20 @@ TEST(PlacementTest, ConstantsAreFilledEvenly) {
     const PlacementOptions options{.goal = goal, .level = 3};
     EXPECT_EQ(NextPoints(evidence, options, 10).cols(), 10);
   }
+}
+
+// What models contradict each other by because of noise counts for nothing: as if they agreed.
+TEST(PlacementTest, BelowTheNoiseSpaceIsFilled) {
+  Evidence noisy = SobolSamples(Bump(2, 0.1), 2, 60, 3);
+  Evidence constant = noisy;
+  constant.Y.setConstant(2);
+  constant.J.setZero();
+  PlacementOptions options{.seed = 8};
+  const Matrix even = NextPoints(constant, options, 10);
+  options.noise = Vector::Constant(1, 10);
+  EXPECT_EQ(NextPoints(noisy, options, 10), even);
+  options.noise = Vector::Constant(1, 1e-9);
+  EXPECT_NE(NextPoints(noisy, options, 10), even);
 }
 
 TEST(PlacementTest, DuplicatesContradictionsAndGapsDoNoHarm) {

@@ -75,6 +75,22 @@ TEST(TaylorModelTest, ReproducesPolynomialsOfItsOrder) {
   }
 }
 
+TEST(TaylorModelTest, SamplesBeyondTheRadiusHaveNoSay) {
+  const Evidence evidence = SobolSamples(Waves, 2, 80);
+  const Matrix Q = SobolPoints(2, 0, 20, 3);
+  const TaylorPrediction whole = TaylorModel(evidence).Predict(Q, 3);
+  for (Index q = 0; q < Q.cols(); ++q) {
+    Evidence changed = evidence;
+    const Vector distance = (evidence.X.colwise() - Q.col(q)).colwise().norm();
+    EXPECT_EQ(whole.distance(q), distance.minCoeff());
+    EXPECT_EQ((distance.array() == whole.radius(q)).count(), 1);
+    for (Index s = 0; s < distance.size(); ++s) {
+      if (distance(s) > whole.radius(q)) changed.Y(0, s) += 1;
+    }
+    EXPECT_EQ(TaylorModel(changed).Predict(Q.col(q), 3).Y(0, 0), whole.Y(0, q));
+  }
+}
+
 TEST(TaylorModelTest, ReproducesPolynomialsFromValuesAlone) {
   const RandomPolynomial f(2, 2, 3);
   Evidence evidence = SobolSamples(f, 2, 60);
