@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +29,7 @@
 #include "engine/chain/memory_planner.h"
 #include "engine/chain/memory_search.h"
 #include "engine/chain/memory_sizes.h"
+#include "engine/chain/pipeline.h"
 #include "engine/chain/plan_execution.h"
 #include "engine/chain/scheduled_planner.h"
 #include "engine/nn/network.h"
@@ -209,6 +212,38 @@ void MultiplyJacobians(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * kNumPoints * n * n * n);
 }
 
+// Jacobians of a chain of three networks through two waists, of a batch of so many points, on all
+// threads.
+void PipelineJacobians(benchmark::State& state) {
+  const auto network = [](Index n, Index m) {
+    const nn::Architecture architecture{.n = n, .m = m, .hidden = {64}};
+    return std::make_shared<nn::NetworkSurrogate>(architecture,
+                                                  nn::Scaling{.x_mean = Vector::Zero(n),
+                                                              .x_scale = Vector::Ones(n),
+                                                              .y_mean = Vector::Zero(m),
+                                                              .y_scale = Vector::Ones(m)},
+                                                  nn::InitialParameters(architecture, 1));
+  };
+  const auto range = [](Index first, Index count) {
+    std::vector<Index> positions(static_cast<std::size_t>(count));
+    std::iota(positions.begin(), positions.end(), first);
+    return positions;
+  };
+  const chain::Pipeline pipeline(48,
+                                 {{network(48, 8), range(0, 48)},
+                                  {network(8, 8), range(48, 8)},
+                                  {network(8, 48), range(56, 8)}},
+                                 range(64, 48));
+  const Index num_points = state.range(0);
+  const Matrix X = Matrix::Constant(48, num_points, 0.3);
+  Matrix J(48, 48 * num_points);
+  for ([[maybe_unused]] auto iteration : state) {
+    pipeline.Predict({X.data(), 48, num_points}, {}, {}, {.J = J.data()});
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * num_points);
+}
+
 // How far plans of the heuristics for long chains are above the optimum within the same memory, for
 // memories between the least and that of the cheapest plan. Up to 6 factors their beam is about as
 // wide as all states that there are; beyond 8 factors no optimum is asked for otherwise.
@@ -268,6 +303,12 @@ int Main(int argc, char** argv) {
   benchmark::RegisterBenchmark("PlanScheduled", PlanForWorkers)
       ->ArgsProduct({{4, 6, 8}, {2, 3, 4, 5}})
       ->Unit(benchmark::kMillisecond);
+  benchmark::RegisterBenchmark("PipelineJacobians", PipelineJacobians)
+      ->Arg(1)
+      ->Arg(64)
+      ->Arg(256)
+      ->Arg(1024)
+      ->UseRealTime();
   benchmark::RegisterBenchmark("MultiplyJacobians", MultiplyJacobians)
       ->Arg(2)
       ->Arg(4)
