@@ -508,7 +508,11 @@ def test_bad_arguments_are_refused_by_name(cli, client):
         ((*begin, *variables, "--bounds", "b=0:1"), 2, "--bounds: expected inputs of the dataset"),
         ((*begin, *variables, "--bounds", "a=0:"), 2, "--bounds: expected a=LOWER:UPPER"),
         ((*begin, *variables, "--strategy", "best"), 2, "expected adaptive, lola-voronoi or"),
-        ((*begin, *variables, "--goal", "least:u"), 2, "--goal: expected surrogate, minimum:OUTPUT"),
+        (
+            (*begin, *variables, "--goal", "least:u"),
+            2,
+            "--goal: expected surrogate, minimum:OUTPUT",
+        ),
         ((*begin, *variables, "--goal", "level:u"), 2, "--goal: expected level:OUTPUT=NUMBER"),
         ((*begin, *variables, "--goal", "minimum:v"), 1, "spec.goal.output"),
         ((*begin, *variables, "--closed", "2"), 1, "spec.stop_rules[0].closed_share"),
