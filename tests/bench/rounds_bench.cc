@@ -1,7 +1,12 @@
-// What sampling jobs do round by round, without the server: a selection for each round, reported
-// errors against true ones, and evaluations to a target.
+// What sampling jobs do round by round, without the server: a selection for each round, errors that
+// may be reported against true ones, and evaluations to a target.
 //
 //     rounds_bench [--seeds=2] [--functions=bump2,borehole8] [--ways=sobol,adaptive]
+//
+// "held-out" is the mean over the samples of a cross-validation, "estimate" that over the domain
+// (model_error.h), which jobs report, and "with news" the larger of the first and of the errors that
+// the model before made at new points that fill the space. A stop is a round where such an error is
+// at most 1e-1, 3e-2, ... for the first time, from LeastSamplesToJudge samples on.
 
 #include <algorithm>
 #include <chrono>
@@ -27,7 +32,6 @@
 #include "engine/sampling/placement.h"
 #include "engine/sampling/sobol.h"
 #include "engine/surrogate/surrogate.h"
-#include "engine/train/portfolio.h"
 #include "engine/train/samples.h"
 #include "engine/train/selection.h"
 
@@ -193,21 +197,6 @@ std::unique_ptr<train::Selection> Select(const train::SampleSet& samples,
   return selection;
 }
 
-// Small networks from different starts, fitted shortly.
-std::vector<Model> Members(const Evidence& evidence, std::uint64_t seed) {
-  std::vector<Model> members;
-  for (std::uint64_t k = 0; k < 3; ++k) {
-    train::Recipe recipe = train::NewtonRecipe();
-    recipe.hidden = {12};
-    recipe.newton_iterations = 15;
-    const train::SampleSet samples = View(evidence);
-    train::SelectionOptions options{.recipes = {recipe}, .seed = 17 * seed + k + 1};
-    options.budget = 1e8;
-    members.push_back(InUnits(Select(samples, options)->MakeSurrogate()));
-  }
-  return members;
-}
-
 struct Tally {
   std::map<std::string, std::vector<double>> values;
   std::map<std::string, std::vector<double>> gradients;
@@ -248,12 +237,8 @@ void RunOnce(const Problem& problem, const std::string& way, std::uint64_t seed,
         model == nullptr ? 4 + 4 * problem.n() : std::max<Index>(4, (evidence.X.cols() + 7) / 8);
     const auto start = std::chrono::steady_clock::now();
     options.ensemble.clear();
-    if (problem.n() > kMaxTaylorInputs && model != nullptr) {
-      if (way == "members") {
-        options.ensemble = Members(evidence, seed);
-      } else if (before != nullptr && way == "adaptive") {
-        options.ensemble = {InUnits(model), InUnits(before)};
-      }
+    if (problem.n() > kMaxTaylorInputs && before != nullptr && way == "adaptive") {
+      options.ensemble = {InUnits(model), InUnits(before)};
     }
     const Matrix X = NextPoints(evidence, options, count);
     Evidence fresh = problem.Nothing();
@@ -318,9 +303,8 @@ int Run(std::map<std::string, std::string> flags) {
   for (const Function& function : Functions()) {
     if (!Lists(flags["functions"], function.name)) continue;
     const Problem problem(function);
-    for (const std::string way : {"sobol", "adaptive", "members"}) {
+    for (const std::string way : {"sobol", "adaptive"}) {
       if (!Lists(flags["ways"], way)) continue;
-      if (way == "members" && problem.n() <= kMaxTaylorInputs) continue;
       for (Index seed = 1; seed <= num_seeds; ++seed) {
         RunOnce(problem, way, static_cast<std::uint64_t>(seed), tally);
       }

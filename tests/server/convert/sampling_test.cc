@@ -107,6 +107,19 @@ TEST(SamplingSpecTest, WhatIsGivenStays) {
   EXPECT_EQ(Complete(given).SerializeAsString(), given.SerializeAsString());
 }
 
+// The default effort is that of sampling, whether the kind has its name or not.
+TEST(SamplingSpecTest, TheEffortOfAnAutomaticChoiceIsSmall) {
+  v1::SamplingSpec given;
+  given.mutable_training()->set_huber(1.345);
+  EXPECT_EQ(Complete(given).training().effort(), 0.5);
+  EXPECT_EQ(Complete(given).training().kind(), v1::TrainingSpec::KIND_AUTO);
+  given.mutable_training()->set_effort(2);
+  EXPECT_EQ(Complete(given).training().effort(), 2);
+  given.mutable_training()->clear_effort();
+  given.mutable_training()->set_kind(v1::TrainingSpec::KIND_GAUSSIAN_PROCESS);
+  EXPECT_FALSE(Complete(given).training().has_effort());
+}
+
 TEST(SamplingSpecTest, CompletingACompleteSpecChangesNothing) {
   const v1::SamplingSpec spec = Complete();
   EXPECT_EQ(Complete(spec).SerializeAsString(), spec.SerializeAsString());
