@@ -79,6 +79,17 @@ std::vector<bool> ZeroWeights(const Architecture& architecture, const Vector& th
   return zeros;
 }
 
+Index NumNonzeroWeights(const Architecture& architecture, const Vector& theta) {
+  Index count = 0;
+  Index next = 0;
+  for (Index l = 1; l <= architecture.Depth(); ++l) {
+    const Index num_weights = architecture.Rows(l) * architecture.Cols(l);
+    count += (theta.segment(next, num_weights).array() != 0).count();
+    next += num_weights + architecture.Rows(l);
+  }
+  return count;
+}
+
 void CheckConstraints(const Architecture& architecture, const ShapeConstraints& constraints) {
   if (!constraints.zeros.empty()) {
     RequireSize("zeros", std::ssize(constraints.zeros), architecture.NumParameters());

@@ -40,6 +40,8 @@ struct ShapeConstraints {
 
 // Which weights of a network are 0, for ShapeConstraints::zeros. Biases are not among them.
 std::vector<bool> ZeroWeights(const Architecture& architecture, const Vector& theta);
+// How many weights are not 0, of biases none.
+Index NumNonzeroWeights(const Architecture& architecture, const Vector& theta);
 
 // Throws Error(kInvalidArgument) naming "spec.monotone" unless there is a slope for each input or
 // none at all, "zeros" unless they are as many as parameters or none at all, and

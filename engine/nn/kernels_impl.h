@@ -89,41 +89,41 @@ inline void MultiplyTile(const T* weights, const T* in, ptrdiff_t cols, const T*
   }
 }
 
-// Rows that are summed up side by side: few sums would wait for each other.
-inline constexpr int kSparseRows = kVectors < 4 ? 4 : 1;
-
-// Adds up in the order of a dense product, so that leaving out zeros leaves the bits of finite
-// sums.
+// Whole groups of kRows rows from `row` on, which are summed up side by side, since few sums would
+// wait for each other. Adds up in the order of a dense product, so that leaving out zeros leaves
+// the bits of finite sums.
 template <class T, int kRows, class Finish>
-inline void MultiplySparseRows(const Product<T>& product, const T* bias, ptrdiff_t first_row,
+inline void MultiplySparseRows(const Product<T>& product, const T* bias, ptrdiff_t& row,
                                const Finish& finish) {
-  Vec<T> acc[kRows][kVectors];
-  const uint32_t* const starts = product.starts + first_row;
-  uint32_t common = starts[1] - starts[0];
+  for (; row + kRows <= product.rows; row += kRows) {
+    Vec<T> acc[kRows][kVectors];
+    const uint32_t* const starts = product.starts + row;
+    uint32_t common = starts[1] - starts[0];
 #pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r) {
-    const Vec<T> start = bias == nullptr ? Vec<T>{} : Broadcast(bias[first_row + r]);
+    for (int r = 0; r < kRows; ++r) {
+      const Vec<T> start = bias == nullptr ? Vec<T>{} : Broadcast(bias[row + r]);
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) acc[r][v] = start;
-    const uint32_t size = starts[r + 1] - starts[r];
-    common = size < common ? size : common;
-  }
-  const auto add = [&](Vec<T>(&sums)[kVectors], uint32_t k) {
-    const T* const x = product.in + product.columns[k] * kLanes<T>;
-    const Vec<T> w = Broadcast(product.weights[k]);
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = start;
+      const uint32_t size = starts[r + 1] - starts[r];
+      common = size < common ? size : common;
+    }
+    const auto add = [&](int r, uint32_t k) {
+      const T* const x = product.in + product.columns[k] * kLanes<T>;
+      const Vec<T> w = product.weights[k] - Vec<T>{};
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) sums[v] += w * Load(x + v * kWidth<T>);
-  };
-  for (uint32_t i = 0; i < common; ++i) {
+      for (int v = 0; v < kVectors; ++v) acc[r][v] += w * Load(x + v * kWidth<T>);
+    };
+    for (uint32_t i = 0; i < common; ++i) {
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) add(acc[r], starts[r] + i);
-  }
+      for (int r = 0; r < kRows; ++r) add(r, starts[r] + i);
+    }
 #pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r) {
-    for (uint32_t k = starts[r] + common; k < starts[r + 1]; ++k) add(acc[r], k);
+    for (int r = 0; r < kRows; ++r) {
+      for (uint32_t k = starts[r] + common; kRows > 1 && k < starts[r + 1]; ++k) add(r, k);
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) {
-      finish((first_row + r) * kLanes<T> + v * kWidth<T>, acc[r][v]);
+      for (int v = 0; v < kVectors; ++v) {
+        finish((row + r) * kLanes<T> + v * kWidth<T>, acc[r][v]);
+      }
     }
   }
 }
@@ -131,10 +131,8 @@ inline void MultiplySparseRows(const Product<T>& product, const T* bias, ptrdiff
 template <class T, class Finish>
 inline void MultiplySparse(const Product<T>& product, const T* bias, const Finish& finish) {
   ptrdiff_t row = 0;
-  for (; row + kSparseRows <= product.rows; row += kSparseRows) {
-    MultiplySparseRows<T, kSparseRows>(product, bias, row, finish);
-  }
-  for (; row < product.rows; ++row) MultiplySparseRows<T, 1>(product, bias, row, finish);
+  MultiplySparseRows < T, kVectors<4 ? 4 : 2>(product, bias, row, finish);
+  MultiplySparseRows<T, 1>(product, bias, row, finish);
 }
 
 template <class T, class Finish>
