@@ -28,10 +28,10 @@ namespace sobolev::nn {
 
 using RowMajorMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-// A matrix with no larger share of weights other than 0 is multiplied without its zeros. With
-// AVX-512 both ways take the same time at 0.55, with AVX2 at more than 0.6
-// (tests/bench/sparse_bench.cc).
-inline constexpr double kSparseDensity = 0.5;
+// A matrix with no larger share of weights other than 0 is multiplied without its zeros. Both ways
+// take the same time at 0.55 of 64 columns and 0.4 of 256, whose chunk no longer fits the
+// first-level cache (tests/bench/sparse_bench.cc).
+inline constexpr double kSparseDensity = 0.3;
 
 // A matrix in the order in which products with chunks read it.
 class PackedMatrix {

@@ -25,7 +25,7 @@ namespace {
 
 constexpr int kTurns = 15;
 constexpr Index kPoints = 1024;
-constexpr double kShares[] = {0.25, 0.5, 0.8, 0.9, 0.95};
+constexpr double kShares[] = {0.5, 0.7, 0.8, 0.9, 0.95};
 
 // Every weight is 0, or `zero`, with that probability.
 nn::NetworkSurrogate Network(const nn::Architecture& architecture, double share, double zero) {
@@ -116,7 +116,7 @@ void Run() {
   std::printf("time of the dense network, times that of the sparse one\n");
   Measure(8, 1, {64, 64});
   Measure(8, 8, {64, 64, 64});
-  Measure(64, 64, {64});
+  Measure(32, 32, {64, 64, 64});
   Measure(16, 16, {128, 128, 128});
   Measure(32, 32, {256, 256});
 }

@@ -123,7 +123,7 @@ std::vector<CountingFactor> Factors(const nn::NetworkSurrogate& network, const M
 // layers are dense or sparse.
 TEST(ModelChainTest, PlansOfPrunedNetworksTakeWhatTheyPredict) {
   for (const std::vector<double>& shares :
-       {std::vector<double>{0, 0, 0, 0}, {0.5, 0.5, 0.5, 0.5}, {0.9, 0, 0.8, 0.95}}) {
+       {std::vector<double>{0, 0, 0, 0}, {0.75, 0.75, 0.75, 0.75}, {0.9, 0, 0.8, 0.95}}) {
     const nn::NetworkSurrogate network = Network(shares);
     std::vector<ChainFactor> sizes;
     for (const ModelFactor& factor : FactorsOf(network)) sizes.push_back(factor.factor);
@@ -152,11 +152,11 @@ TEST(ModelChainTest, PlansOfPrunedNetworksTakeWhatTheyPredict) {
 }
 
 TEST(ModelChainTest, EdgesOfSparseLayersAreTheirWeights) {
-  const std::vector<ModelFactor> factors = FactorsOf(Network({0.5, 0, 0.9, 0.2}));
+  const std::vector<ModelFactor> factors = FactorsOf(Network({0.75, 0, 0.9, 0.2}));
   std::vector<std::uint64_t> edges;
   for (const ModelFactor& factor : factors) edges.push_back(factor.factor.edges);
   // Of 12·9, 9·2, 2·11 and 11·10 weights; a fifth of zeros does not make a layer sparse.
-  EXPECT_EQ(edges, (std::vector<std::uint64_t>{54, 9, 18, 2, 3, 11, 110}));
+  EXPECT_EQ(edges, (std::vector<std::uint64_t>{27, 9, 18, 2, 3, 11, 110}));
 }
 
 }  // namespace

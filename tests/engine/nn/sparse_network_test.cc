@@ -184,12 +184,12 @@ TEST_P(SparseNetworkTest, PointHasTheSameBitsAloneAndInABatch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Plain, SparseNetworkTest,
-                         testing::Values(Case{9, 3, {20, 33, 7}, reference::kPlain, 0.5},
+                         testing::Values(Case{9, 3, {20, 33, 7}, reference::kPlain, 0.75},
                                          Case{9, 3, {20, 33, 7}, reference::kPlain, 0.9},
                                          Case{3, 11, {17, 18}, reference::kPlain, 0.8},
-                                         Case{19, 14, {20, 2, 20}, reference::kPlain, 0.7},
+                                         Case{19, 14, {20, 2, 20}, reference::kPlain, 0.8},
                                          Case{8, 1, {64, 64}, reference::kPlain, 0.9},
-                                         Case{6, 5, {}, reference::kPlain, 0.6},
+                                         Case{6, 5, {}, reference::kPlain, 0.85},
                                          Case{6, 5, {12, 12}, reference::kPlain, 1.0}));
 INSTANTIATE_TEST_SUITE_P(EveryForm, SparseNetworkTest,
                          testing::Values(Case{7, 3, {14, 14, 9}, reference::kVariations[0], 0.8},
