@@ -54,6 +54,7 @@ Json ToJson(const client::Significance& significance, const Function& function) 
     json["layers"].push_back({{"min", VectorToJson(layer.value_min)},
                               {"max", VectorToJson(layer.value_max)},
                               {"sigma", ToJson(layer.sigma)},
+                              {"relaxed_sigma", ToJson(layer.relaxed_sigma)},
                               {"sampled", ToJson(layer.sampled)},
                               {"taylor", ToJson(layer.taylor)}});
   }
@@ -97,10 +98,11 @@ void PrintOutput(const client::Significance& significance, Index output) {
   }
   PrintTable(std::cout, rows);
   if (!significance.layers.empty()) {
-    Rows layers = {{"layer", "units", "largest sigma", "largest sampled"}};
+    Rows layers = {{"layer", "units", "largest sigma", "by relaxation", "largest sampled"}};
     for (const client::Significance::Layer& layer : significance.layers) {
       layers.push_back({std::to_string(layers.size()), std::to_string(layer.sigma.cols()),
-                        LargestOf(layer.sigma, output), LargestOf(layer.sampled, output)});
+                        LargestOf(layer.sigma, output), LargestOf(layer.relaxed_sigma, output),
+                        LargestOf(layer.sampled, output)});
     }
     std::cout << '\n';
     PrintTable(std::cout, layers);

@@ -71,7 +71,8 @@ Significance::Layer FromProto(const v1::AnalyzeSignificanceResponse::Layer& prot
           .value_max = ToVector(proto.value_max()),
           .sigma = ToMatrix(proto.sigma()),
           .sampled = ToMatrix(proto.sampled()),
-          .taylor = ToMatrix(proto.taylor())};
+          .taylor = ToMatrix(proto.taylor()),
+          .relaxed_sigma = ToMatrix(proto.relaxed_sigma())};
 }
 
 Significance::Vertex FromProto(const v1::AnalyzeSignificanceResponse::Vertex& proto) {

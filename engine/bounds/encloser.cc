@@ -97,7 +97,7 @@ std::unique_ptr<const Encloser> MakeEncloser(const Surrogate& surrogate, Effort 
                                                 effort);
     case SurrogateKind::kLocalTaylor:
       return std::make_unique<LocalTaylorEncloser>(
-          dynamic_cast<const LocalTaylorSurrogate&>(surrogate));
+          dynamic_cast<const LocalTaylorSurrogate&>(surrogate), effort);
   }
   throw FailedPrecondition("NO_BOUNDS", "model",
                            "there are no proven bounds for this kind of model yet");

@@ -17,10 +17,10 @@ namespace sobolev::bounds {
 
 class LocalTaylorEncloser : public CentredEncloser {
  public:
-  explicit LocalTaylorEncloser(const LocalTaylorSurrogate& surrogate)
+  LocalTaylorEncloser(const LocalTaylorSurrogate& surrogate, Effort effort)
       : CentredEncloser(surrogate),
         patches_(surrogate.patches()),
-        base_(MakeEncloser(surrogate.base())) {}
+        base_(MakeEncloser(surrogate.base(), effort)) {}
 
   bool IsSmooth() const override { return base_->IsSmooth(); }
 

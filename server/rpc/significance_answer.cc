@@ -17,6 +17,7 @@
 #include "engine/bounds/bound.h"
 #include "engine/bounds/encloser.h"
 #include "engine/bounds/input_significance.h"
+#include "engine/bounds/unit_significance.h"
 #include "engine/chain/program_surrogate.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/program/definition.h"
@@ -199,6 +200,14 @@ class Analysis {
     AddValues(significance.y.lo, significance.y.hi, response_);
     for (const std::vector<Matrix>& of_outputs : significance.edges) {
       AddEdges(of_outputs, *response_.add_edges());
+    }
+    if (!WhyNotEnclosable(function_, true)) {
+      const std::vector<Matrix> relaxed =
+          bounds::UnitSignificance(network, function_.box, options_.max_boxes, stop_);
+      for (std::size_t l = 0; l < relaxed.size(); ++l) {
+        v1::Tensor& sigma = *response_.mutable_layers(static_cast<int>(l))->mutable_relaxed_sigma();
+        SetRows(relaxed[l], sigma);
+      }
     }
     if (options_.num_points == 0) return;
     const prune::SampledSignificance sampled = prune::SampleSignificance(

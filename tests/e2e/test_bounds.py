@@ -257,6 +257,8 @@ def test_what_is_proved_of_a_network_is_never_below_what_is_sampled(models):
     assert [layer.sigma.shape for layer in found.layers] == [(16, 2), (16, 2)]
     for layer in found.layers:
         assert (layer.sampled <= layer.sigma).all()
+        assert (layer.sampled <= layer.relaxed_sigma).all()
+        assert layer.relaxed_sigma.sum() < 0.8 * layer.sigma.sum()
         assert (layer.value_min <= layer.value_max).all()
     assert [edges.shape for edges in found.edges] == [(2, 16, 3), (2, 16, 16), (2, 2, 16)]
 

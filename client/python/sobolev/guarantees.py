@@ -146,6 +146,8 @@ class LayerSignificance:
       sigma: [width, m], proved.
       sampled: [width, m], root mean square of (value - mean) dy/dvalue; None if not sampled.
       taylor: [width, m], mean |value dy/dvalue|; None likewise.
+      relaxed_sigma: [width, m], proved: as sigma, by linear relaxations and subdivision; None where
+        that takes too long.
     """
 
     value_min: FloatArray
@@ -153,6 +155,7 @@ class LayerSignificance:
     sigma: FloatArray
     sampled: FloatArray | None
     taylor: FloatArray | None
+    relaxed_sigma: FloatArray | None
 
 
 @dataclass(frozen=True)
@@ -462,6 +465,7 @@ def _layer(message: Any) -> LayerSignificance:
         sigma=array("sigma"),
         sampled=array("sampled"),
         taylor=array("taylor"),
+        relaxed_sigma=array("relaxed_sigma"),
     )
 
 

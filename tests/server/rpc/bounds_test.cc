@@ -142,7 +142,13 @@ TEST_F(BoundServiceTest, UnitsAndInputsHaveSignificance) {
   EXPECT_THAT(response.layers(0).sigma().shape(), testing::ElementsAre(16, 1));
   const std::vector<double> sigma = Values(response.layers(1).sigma());
   const std::vector<double> sampled = Values(response.layers(1).sampled());
-  for (std::size_t k = 0; k < sigma.size(); ++k) EXPECT_LE(sampled[k], sigma[k]);
+  const std::vector<double> relaxed = Values(response.layers(1).relaxed_sigma());
+  ASSERT_EQ(relaxed.size(), sigma.size());
+  for (std::size_t k = 0; k < sigma.size(); ++k) {
+    EXPECT_LE(sampled[k], sigma[k]);
+    EXPECT_LE(sampled[k], relaxed[k]);
+    EXPECT_LE(relaxed[k], sigma[k]);
+  }
   ASSERT_EQ(response.edges_size(), 3);
   EXPECT_THAT(response.edges(0).shape(), testing::ElementsAre(1, 16, 2));
 }

@@ -125,9 +125,10 @@ struct Significance {
   struct Layer {
     Vector value_min;  // width
     Vector value_max;
-    Matrix sigma;    // m×width
-    Matrix sampled;  // m×width
-    Matrix taylor;   // m×width: mean |a ∂y/∂a|
+    Matrix sigma;          // m×width
+    Matrix sampled;        // m×width
+    Matrix taylor;         // m×width: mean |a ∂y/∂a|
+    Matrix relaxed_sigma;  // m×width: as sigma, by linear relaxations and subdivision.
   };
   // An operation of a program.
   struct Vertex {

@@ -61,18 +61,20 @@ class AnalyzeSignificanceResponse(_message.Message):
         total_sobol_bound: _containers.RepeatedScalarFieldContainer[float]
         def __init__(self, name: _Optional[str] = ..., sigma: _Optional[_Iterable[float]] = ..., sliced_sigma: _Optional[_Iterable[float]] = ..., relaxed_sigma: _Optional[_Iterable[float]] = ..., sampled: _Optional[_Iterable[float]] = ..., total_sobol_bound: _Optional[_Iterable[float]] = ...) -> None: ...
     class Layer(_message.Message):
-        __slots__ = ["sampled", "sigma", "taylor", "value_max", "value_min"]
+        __slots__ = ["relaxed_sigma", "sampled", "sigma", "taylor", "value_max", "value_min"]
+        RELAXED_SIGMA_FIELD_NUMBER: _ClassVar[int]
         SAMPLED_FIELD_NUMBER: _ClassVar[int]
         SIGMA_FIELD_NUMBER: _ClassVar[int]
         TAYLOR_FIELD_NUMBER: _ClassVar[int]
         VALUE_MAX_FIELD_NUMBER: _ClassVar[int]
         VALUE_MIN_FIELD_NUMBER: _ClassVar[int]
+        relaxed_sigma: _tensor_pb2.Tensor
         sampled: _tensor_pb2.Tensor
         sigma: _tensor_pb2.Tensor
         taylor: _tensor_pb2.Tensor
         value_max: _tensor_pb2.Tensor
         value_min: _tensor_pb2.Tensor
-        def __init__(self, value_min: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., value_max: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., sigma: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., sampled: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., taylor: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
+        def __init__(self, value_min: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., value_max: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., sigma: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., sampled: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., taylor: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., relaxed_sigma: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
     class Vertex(_message.Message):
         __slots__ = ["name", "operation", "range", "sampled", "sigma", "stage"]
         NAME_FIELD_NUMBER: _ClassVar[int]
