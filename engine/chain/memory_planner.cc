@@ -16,8 +16,10 @@
 namespace sobolev::chain {
 namespace {
 
-// Longer chains are left to the dynamic programme and to repairs.
+// Longer chains are left to the dynamic programme and to repairs, and still longer ones, where a
+// repair takes O(D⁴), to the dynamic programme alone.
 constexpr int kMaxBeamFactors = 32;
+constexpr int kMaxRepairFactors = 80;
 static_assert(kMaxBeamFactors <= MemorySearch::kMaxFactors);
 static_assert(kMaxExactFactors <= kMaxBeamFactors);
 // States that exact searches may visit before they give up: for the least memory, and for the
@@ -133,7 +135,7 @@ class Descent {
     const auto consider = [&best](std::optional<PlannedMoves> plan) {
       if (plan && (!best || plan->cost < best->cost)) best = std::move(plan);
     };
-    consider(RepairPlan(sizes_, memory, stop_));
+    if (sizes_.size() <= kMaxRepairFactors) consider(RepairPlan(sizes_, memory, stop_));
     if (searches()) consider(search_.Beam(memory, Width(), best ? best->cost : UINT64_MAX));
     return best;
   }

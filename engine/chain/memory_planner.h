@@ -2,8 +2,8 @@
 //
 // Where values cannot all be kept they are evaluated again, so that DAG reversal on chains, which
 // is NP-hard (Naumann 2008), is a part of it. Short chains are planned exactly (memory_search.h).
-// For longer ones the dynamic programme of memory_fronts.h finds a plan for each memory; repairs of
-// the plan without a limit (memory_repair.h) and, for chains that are not too long, beam searches
+// For longer ones the dynamic programme of memory_fronts.h finds a plan for each memory; where
+// chains are not too long, repairs of the plan without a limit (memory_repair.h) and beam searches
 // find others: first without a limit, and then each time within less than what the best before
 // took, down to the memory where none is found. There a search for the least memory goes on, which
 // gives up on long chains. The plan for a memory is the cheapest of all these that fit into it, so
