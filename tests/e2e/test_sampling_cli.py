@@ -206,16 +206,17 @@ def test_the_script_that_draws_boxes(server, tmp_path):
     assert result.returncode == 0, result.stderr
     for name in ("bump", "front", "wave"):
         picture = xml.etree.ElementTree.parse(tmp_path / f"{name}.svg").getroot()
-        fills = [element.get("fill") for element in picture.iter() if element.tag.endswith("rect")]
-        assert len(fills) > 60 and "#d3dde8" in fills  # Linear boxes.
+        fills = {element.get("fill") for element in picture.iter() if element.tag.endswith("rect")}
+        assert "#ecf1f6" in fills  # Quadratic boxes.
         page = (tmp_path / f"{name}.html").read_text()
         assert page.count("<svg") == page.count("</svg>") == 1
-        assert "linear boxes" in page and "of x" in page
+        assert "quadratic boxes" in page and "of x" in page
         assert "http-equiv" not in page and "src=" not in page
 
 
 def test_a_job_is_updated_and_reports_its_boxes(cli, workers):
-    job, _ = start(cli, "--budget", "20", "--max-boxes", "64", "--box-tolerance", "0.2")
+    boxes = ("--max-boxes", "64", "--box-tolerance", "0.2")
+    job, _ = start(cli, "--budget", "20", "--round", "1", *boxes)
     workers.finish(workers.start(job, workers.simulate(), "--parallel", "2"))
     assert cli.json("sample", "status", job)["spec"]["stop_rules"] == [{"evaluations": 20}]
     cli.ok(

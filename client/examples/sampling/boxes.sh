@@ -3,7 +3,7 @@
 draw() {
   printf 'input x in [0, 1]\ninput y in [0, 1]\noutput u = %s\n' "$2" | sobolev program create "$1" -
   job=$(sobolev sample start --dataset "$1" --model "$1" --program "$1" --budget 80 --round 1 \
-    --effort 0.1)
+    --kind gaussian-process)
   sobolev sample watch "$job"
   sobolev sample report "$job" --svg "$1.svg" --html "$1.html"
 }
