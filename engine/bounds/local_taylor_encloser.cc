@@ -226,7 +226,7 @@ Interval Blend(const Bumps& bumps, const Part& part) {
 }  // namespace
 
 Enclosure LocalTaylorEncloser::EncloseNaturally(const Box& box, bool jacobian) const {
-  const Enclosure base = base_->Enclose(box, jacobian);
+  Enclosure base = base_->Enclose(box, jacobian);
   const Index n = this->n();
   const Index m = this->m();
   IntervalVector u = IntervalsOf(box);
