@@ -33,7 +33,8 @@ def new_dataset(client):
 
 
 def start(client, dataset=None, **options):
-    return client.start_sampling(dataset or new_dataset(client), training=FAST, **options)
+    dataset = new_dataset(client) if dataset is None else dataset
+    return client.start_sampling(dataset, training=FAST, **options)
 
 
 def serve(client, job, function):
@@ -110,7 +111,8 @@ def test_a_job_names_wrong_derivatives_that_workers_tell(client):
         return y, jacobian * [-1, 1]
 
     job = start(client, stop=rule, initial_points=24)
-    serve(client, job, wrong)
+    with pytest.warns(sobolev.SuspectLabelsWarning, match="du/da have the wrong sign"):
+        serve(client, job, wrong)
     found = job.status().warnings
     assert [(w.input, w.output, w.kind) for w in found] == [("a", "u", "sign")]
     job = start(client, stop=rule, initial_points=24)

@@ -292,7 +292,7 @@ class _Upload:
 
     def run(self) -> datasets_pb2.AppendSamplesResponse.Committed:
         """Uploads everything; returns the answer to the commit. Raises SobolevError."""
-        committed = None
+        committed: datasets_pb2.AppendSamplesResponse.Committed | None = None
         try:
             stream = self._connection.stream(
                 self._open, is_progress=lambda response: not response.HasField("opened")

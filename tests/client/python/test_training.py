@@ -271,7 +271,8 @@ def test_large_batches_of_hessians_and_spreads_are_cut_and_put_together(process)
 def test_labels_that_contradict_the_values_are_warned_of_once(client):
     x, y, jacobian = wave_samples(200)
     dataset = client.create_dataset(unique("signs"), ["a", "b"], ["u"])
-    dataset.append(x, y, jacobian * [1, -1])
+    with pytest.warns(sobolev.SuspectLabelsWarning, match="du/db have the wrong sign"):
+        dataset.append(x, y, jacobian * [1, -1])
     job = dataset.train(kind="polynomial", model="signs")
     with pytest.warns(sobolev.SuspectLabelsWarning, match="du/db have the wrong sign") as issued:
         model = job.wait(progress=False)

@@ -44,7 +44,7 @@ TEST(NoiseTest, NoiseOfEachOutputIsMeasured) {
     EXPECT_NEAR(noise(0), 0.05, 0.02) << seed;
     EXPECT_EQ(noise(1), 0) << seed;
   }
-  EXPECT_GT(EstimateNoise(Sample(40, 0.2, 0.2))(1), 0.08);
+  EXPECT_NEAR(EstimateNoise(Sample(40, 0.06, 0.06))(1), 0.06, 0.03);
 }
 
 // A step of height 1 is between few neighbours.
