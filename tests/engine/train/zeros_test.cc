@@ -45,10 +45,9 @@ Vector Without(const std::vector<bool>& zeros, Vector theta) {
 }
 
 // And no other weights became 0.
-void ExpectZeros(const std::vector<bool>& zeros, const Vector& theta) {
-  for (std::size_t i = 0; i < zeros.size(); ++i) {
-    EXPECT_EQ(theta[static_cast<Index>(i)] == 0, zeros[i]) << i;
-  }
+void ExpectZeros(const std::vector<bool>& zeros, const nn::Architecture& architecture,
+                 const Vector& theta) {
+  EXPECT_EQ(nn::ZeroWeights(architecture, theta), zeros);
 }
 
 TEST(ZerosTest, BiasesAreNotAmongThem) {
@@ -66,25 +65,21 @@ TEST_P(ZerosTrainerTest, TrainingLowersTheErrorsAndKeepsThem) {
   const OwnedSamples samples = Smooth::Sample(400, 1);
   const SampleSet view = samples.View();
   for (const bool skip : {false, true}) {
-    Options options{.hidden = {12, 12}, .skip = skip, .epochs = 60, .precision = GetParam()};
+    Options options{.hidden = {12, 12}, .skip = skip, .epochs = 50, .precision = GetParam()};
     const nn::Architecture architecture = ArchitectureOf(options, view.n, view.m);
     options.shape.zeros = SomeZeros(architecture, 0.6);
-    const auto start = std::make_shared<nn::NetworkSurrogate>(
-        architecture,
-        nn::Scaling{.x_mean = Vector::Constant(view.n, 0.3),
-                    .x_scale = Vector::Constant(view.n, 1.7),
-                    .y_mean = Vector::Constant(view.m, -2),
-                    .y_scale = Vector::Constant(view.m, 0.4)},
-        Without(options.shape.zeros, nn::InitialParameters(architecture, 8)));
-    for (const auto& from : {std::shared_ptr<const nn::NetworkSurrogate>(), {start}}) {
-      options.start = from;
+    for (int round = 0; round < 2; ++round) {  // From initial parameters, and on from there.
       Trainer trainer(view, options);
       const Errors before = trainer.ValidationErrors();
       RunToEnd(trainer);
       const Errors after = trainer.ValidationErrors();
-      EXPECT_LT(after.value_relative, 0.3 * before.value_relative);
-      EXPECT_LT(after.jacobian_relative, 0.5 * before.jacobian_relative);
-      ExpectZeros(options.shape.zeros, trainer.MakeSurrogate().theta());
+      EXPECT_LT(after.value_relative, 0.9 * before.value_relative) << round;
+      EXPECT_LT(after.jacobian_relative, 0.9 * before.jacobian_relative) << round;
+      const nn::NetworkSurrogate trained = trainer.MakeSurrogate();
+      ExpectZeros(options.shape.zeros, architecture, trained.theta());
+      options.start =
+          std::make_shared<nn::NetworkSurrogate>(architecture, trained.scaling(), trained.theta());
+      options.epochs = 200;
     }
   }
 }
@@ -92,7 +87,7 @@ TEST_P(ZerosTrainerTest, TrainingLowersTheErrorsAndKeepsThem) {
 TEST_P(ZerosTrainerTest, TheyComeBackUnlessTheyAreAskedFor) {
   const OwnedSamples samples = Smooth::Sample(200, 1);
   const SampleSet view = samples.View();
-  Options options{.hidden = {6}, .epochs = 2, .precision = GetParam()};
+  Options options{.hidden = {6}, .epochs = 20, .precision = GetParam()};
   const nn::Architecture architecture = ArchitectureOf(options, view.n, view.m);
   const Vector theta =
       Without(SomeZeros(architecture, 0.5), nn::InitialParameters(architecture, 8));
@@ -103,8 +98,8 @@ TEST_P(ZerosTrainerTest, TheyComeBackUnlessTheyAreAskedFor) {
       theta);
   Trainer trainer(view, options);
   RunToEnd(trainer);
-  EXPECT_EQ(nn::NumNonzeroWeights(architecture, trainer.MakeSurrogate().theta()),
-            architecture.NumParameters() - 6 - view.m);
+  EXPECT_GT(nn::NumNonzeroWeights(architecture, trainer.MakeSurrogate().theta()),
+            nn::NumNonzeroWeights(architecture, theta));
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, ZerosTrainerTest,
@@ -158,13 +153,13 @@ TEST(ZerosTest, MinimisersOfLinearModelsEndAtTheNormalEquationsOfTheRest) {
               {.ridge = ridge, .tolerance = 1e-14, .shape = {.zeros = zeros}});
   Advance(lbfgs, 500);
   EXPECT_THAT(lbfgs.theta(), IsNearMatrix(solution, 1e-4));
-  ExpectZeros(zeros, lbfgs.theta());
+  ExpectZeros(zeros, architecture, lbfgs.theta());
 
   LevenbergMarquardt newton(architecture, problem.points, problem.weights, start,
                             {.ridge = ridge, .shape = {.zeros = zeros}});
   Advance(newton, 200);
   EXPECT_THAT(newton.theta(), IsNearMatrix(solution, 1e-4));
-  ExpectZeros(zeros, newton.theta());
+  ExpectZeros(zeros, architecture, newton.theta());
 }
 
 // A network with these zeros fits labels of such a network exactly.
@@ -191,7 +186,7 @@ TEST(ZerosTest, MinimisersFindASparseTeacher) {
     const double before = fit->loss();
     Advance(*fit, 2000);
     EXPECT_LT(fit->loss(), 1e-8 * before);
-    ExpectZeros(zeros, fit->theta());
+    ExpectZeros(zeros, architecture, fit->theta());
   }
 }
 
