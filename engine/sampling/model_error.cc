@@ -9,7 +9,7 @@
 #include "engine/base/matrix.h"
 #include "engine/sampling/error_estimate.h"
 #include "engine/sampling/evidence.h"
-#include "engine/train/selection.h"
+#include "engine/surrogate/held_out_sample.h"
 
 namespace sobolev::sampling {
 
@@ -19,12 +19,12 @@ constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-RelativeErrors JudgeByHeldOut(const std::vector<train::HeldOutSample>& held_out,
-                              const Evidence& evidence, const std::vector<Index>& columns,
-                              const ErrorOptions& options, const std::stop_token& stop) {
+RelativeErrors JudgeByHeldOut(const std::vector<HeldOutSample>& held_out, const Evidence& evidence,
+                              const std::vector<Index>& columns, const ErrorOptions& options,
+                              const std::stop_token& stop) {
   std::vector<Index> samples;
-  std::vector<const train::HeldOutSample*> inside;
-  for (const train::HeldOutSample& sample : held_out) {
+  std::vector<const HeldOutSample*> inside;
+  for (const HeldOutSample& sample : held_out) {
     const Index column = columns[static_cast<std::size_t>(sample.number)];
     if (column < 0) continue;
     samples.push_back(column);
@@ -39,7 +39,7 @@ RelativeErrors JudgeByHeldOut(const std::vector<train::HeldOutSample>& held_out,
   double num_labels = 0;
   for (Index k = 0; k < count; ++k) {
     const Index s = samples[static_cast<std::size_t>(k)];
-    const train::HeldOutSample& sample = *inside[static_cast<std::size_t>(k)];
+    const HeldOutSample& sample = *inside[static_cast<std::size_t>(k)];
     const auto num_values = static_cast<double>(m - evidence.Y.col(s).array().isNaN().count());
     squares.value(k) = num_values > 0 ? sample.value / num_values : kUnknown;
     if (std::isnan(sample.labels)) continue;

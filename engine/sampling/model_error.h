@@ -15,7 +15,7 @@
 #include "engine/base/matrix.h"
 #include "engine/sampling/error_estimate.h"
 #include "engine/sampling/evidence.h"
-#include "engine/train/selection.h"
+#include "engine/surrogate/held_out_sample.h"
 
 namespace sobolev::sampling {
 
@@ -29,9 +29,9 @@ struct RelativeErrors {
 
 // columns: for each sample of the selection its column in the evidence, or -1 outside the cube.
 // Throws as EstimateError.
-RelativeErrors JudgeByHeldOut(const std::vector<train::HeldOutSample>& held_out,
-                              const Evidence& evidence, const std::vector<Index>& columns,
-                              const ErrorOptions& options, const std::stop_token& stop = {});
+RelativeErrors JudgeByHeldOut(const std::vector<HeldOutSample>& held_out, const Evidence& evidence,
+                              const std::vector<Index>& columns, const ErrorOptions& options,
+                              const std::stop_token& stop = {});
 
 }  // namespace sobolev::sampling
 

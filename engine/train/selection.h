@@ -20,6 +20,7 @@
 
 #include "engine/base/matrix.h"
 #include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/held_out_sample.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/label_checks.h"

@@ -11,6 +11,7 @@
 
 #include "engine/base/matrix.h"
 #include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/held_out_sample.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/train/coordinates.h"
 #include "engine/train/errors.h"
@@ -21,16 +22,6 @@
 #include "engine/train/selection_options.h"
 
 namespace sobolev::train {
-
-// What a fit made of a sample that it had not seen.
-struct HeldOutSample {
-  Index number = 0;  // Of the sample.
-  // Its squared errors, standardised and weighted: summed over the outputs and over the entries of
-  // the Jacobian; 0 where there is no label.
-  double value = 0;
-  double jacobian = 0;
-  double labels = 0;  // Squares of the entries that are labelled, likewise; NaN: none is.
-};
 
 class SelectionData {
  public:

@@ -16,7 +16,7 @@
 #include "engine/chain/program_surrogate.h"
 #include "engine/sampling/model_error.h"
 #include "engine/sampling/placement.h"
-#include "engine/train/selection_data.h"
+#include "engine/surrogate/held_out_sample.h"
 #include "engine/train/surrogate_codec.h"
 #include "proto/sobolev/v1/sampling.pb.h"
 #include "server/base/log.h"
@@ -339,7 +339,7 @@ class SamplingWork : public JobWork {
   }
 
   Status FinishRound(const std::stop_token& stop) {
-    const std::vector<train::HeldOutSample> held_out = run_->HeldOutSamples();
+    const std::vector<HeldOutSample> held_out = run_->HeldOutSamples();
     result_ = DescribeTraining(context_, *run_, *snapshot_, schema_);
     const std::optional<v1::SamplingBest> best =
         BestOf(snapshot_->samples(), placer_->domain(), spec_.goal(),

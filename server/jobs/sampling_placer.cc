@@ -67,7 +67,7 @@ sampling::Feasible SamplingPlacer::Feasibility(const std::stop_token& stop) cons
   };
 }
 
-sampling::RelativeErrors SamplingPlacer::Judge(const std::vector<train::HeldOutSample>& held_out,
+sampling::RelativeErrors SamplingPlacer::Judge(const std::vector<HeldOutSample>& held_out,
                                                const std::vector<SamplingPointRecord>& points,
                                                const std::stop_token& stop) const {
   sampling::Evidence evidence = known_;

@@ -13,9 +13,9 @@
 #include "engine/sampling/evidence.h"
 #include "engine/sampling/model_error.h"
 #include "engine/sampling/placement.h"
+#include "engine/surrogate/held_out_sample.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/samples.h"
-#include "engine/train/selection_data.h"
 #include "proto/sobolev/v1/datasets.pb.h"
 #include "proto/sobolev/v1/sampling.pb.h"
 #include "server/storage/store.h"
@@ -41,7 +41,7 @@ class SamplingPlacer {
 
   // Errors over the feasible part of the domain of the model that was chosen by these. `points` are
   // all of the job. Throws Error(kCancelled).
-  sampling::RelativeErrors Judge(const std::vector<train::HeldOutSample>& held_out,
+  sampling::RelativeErrors Judge(const std::vector<HeldOutSample>& held_out,
                                  const std::vector<SamplingPointRecord>& points,
                                  const std::stop_token& stop) const;
 

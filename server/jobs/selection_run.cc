@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/base/error.h"
+#include "engine/surrogate/held_out_sample.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/selection.h"
 #include "server/convert/report.h"
@@ -85,9 +86,7 @@ class SelectionRun : public TrainingRun {
     return selection_.MakeSurrogate();
   }
 
-  std::vector<train::HeldOutSample> HeldOutSamples() const override {
-    return selection_.HeldOutSamples();
-  }
+  std::vector<HeldOutSample> HeldOutSamples() const override { return selection_.HeldOutSamples(); }
 
   void Report(v1::TrainingReport& report) const override {
     report.set_training_samples(selection_.NumTrainingSamples());

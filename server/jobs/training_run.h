@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/surrogate/held_out_sample.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/samples.h"
-#include "engine/train/selection_data.h"
 #include "proto/sobolev/v1/jobs.pb.h"
 #include "proto/sobolev/v1/models.pb.h"
 #include "proto/sobolev/v1/training.pb.h"
@@ -44,7 +44,7 @@ class TrainingRun {
   // Once finished.
   virtual std::shared_ptr<const Surrogate> MakeSurrogate() const = 0;
   // What fits made of samples that they had not seen, where that is known sample by sample.
-  virtual std::vector<train::HeldOutSample> HeldOutSamples() const { return {}; }
+  virtual std::vector<HeldOutSample> HeldOutSamples() const { return {}; }
   // What the run knows: sizes, losses, errors, history, why it stopped.
   virtual void Report(v1::TrainingReport& report) const = 0;
 };

@@ -300,7 +300,8 @@ double ErrorOfFit(const Problem& problem, const Samples& samples, const Samples&
 
 void PrintErrors(const std::vector<Problem>& problems, Index num_seeds) {
   std::printf(
-      "\nerrors of fits to 20 n samples: with exact derivatives, with 5 %% noise in them, and with 30 "
+      "\nerrors of fits to 20 n samples: with exact derivatives, with 5 %% noise in them, and with "
+      "30 "
       "%% of the entries missing; geometric means, and over the first (R3: 1.5x)\n%-14s %9s %20s "
       "%20s\n",
       "function", "exact", "noisy", "missing");

@@ -4,9 +4,9 @@
 //     rounds_bench [--seeds=2] [--functions=bump2,borehole8] [--ways=sobol,adaptive]
 //
 // "held-out" is the mean over the samples of a cross-validation, "estimate" that over the domain
-// (model_error.h), which jobs report, and "with news" the larger of the first and of the errors that
-// the model before made at new points that fill the space. A stop is a round where such an error is
-// at most 1e-1, 3e-2, ... for the first time, from LeastSamplesToJudge samples on.
+// (model_error.h), which jobs report, and "with news" the larger of the first and of the errors
+// that the model before made at new points that fill the space. A stop is a round where such an
+// error is at most 1e-1, 3e-2, ... for the first time, from LeastSamplesToJudge samples on.
 
 #include <algorithm>
 #include <chrono>

@@ -133,7 +133,7 @@ def test_what_the_server_chooses_is_at_least_as_good(client, dataset, bump, mode
 
 
 @pytest.mark.parametrize("kind", ["network", "polynomial", "constant", "composed"])
-def test_no_sampled_point_is_outside_of_the_bounds(models, kind):
+def test_no_sampled_point_is_outside_of_its_bounds(models, kind):
     box = {"a": (0.3, 0.42), "b": (12.2, 12.9)}
     found = models[kind].bound(box, jacobian=True, max_boxes=200)
     side = found.box[:, 1] - found.box[:, 0]

@@ -64,8 +64,9 @@ TEST(TrainOptionsTest, AWordThatIsNoneOfTheAllowedOnesIsRefusedWithThese) {
   EXPECT_EQ(SpecOf({"--taylor-base", "constant"}).taylor_base, client::TaylorBase::kConstant);
   EXPECT_EQ(SpecOf({"--taylor-order", "2"}).taylor_order, 2);
   EXPECT_EQ(SpecOf({"--optimizer", "lbfgs"}).optimizer, client::Optimizer::kLbfgs);
-  EXPECT_EQ(RefusalOf({"--kind", "gp"}),
-            "--kind: expected auto, gaussian-process, local-taylor, network or polynomial, got \"gp\"");
+  EXPECT_EQ(
+      RefusalOf({"--kind", "gp"}),
+      "--kind: expected auto, gaussian-process, local-taylor, network or polynomial, got \"gp\"");
   EXPECT_EQ(RefusalOf({"--precision", "0"}), "--precision: expected float32 or float64, got \"0\"");
 }
 

@@ -8,7 +8,7 @@
 
 #include "engine/base/matrix.h"
 #include "engine/sampling/evidence.h"
-#include "engine/train/selection_data.h"
+#include "engine/surrogate/held_out_sample.h"
 
 namespace sobolev::sampling {
 namespace {
@@ -32,7 +32,7 @@ std::vector<Index> Columns(Index count) {
 // Half of the cube is nearest to the lone sample, whose squared error of 4 is over two outputs, and
 // half to one without error.
 TEST(ModelErrorTest, SamplesCountForThePartOfTheCubeTheySpeakFor) {
-  std::vector<train::HeldOutSample> held_out;
+  std::vector<HeldOutSample> held_out;
   for (Index s = 0; s < 10; ++s) {
     held_out.push_back(
         {.number = s, .value = s == 9 ? 4.0 : 0, .jacobian = s == 9 ? 8.0 : 0, .labels = 9});
@@ -47,7 +47,7 @@ TEST(ModelErrorTest, MissingLabelsAndSamplesOutsideDoNotCount) {
   evidence.Y(0, 9) = kNaN;  // One output left.
   std::vector<Index> columns = Columns(11);
   columns[10] = -1;
-  const std::vector<train::HeldOutSample> held_out = {
+  const std::vector<HeldOutSample> held_out = {
       {.number = 9, .value = 4, .jacobian = 0, .labels = kNaN},
       {.number = 10, .value = 100, .jacobian = 100, .labels = 1}};
   const RelativeErrors errors = JudgeByHeldOut(held_out, evidence, columns, {});
@@ -58,7 +58,7 @@ TEST(ModelErrorTest, MissingLabelsAndSamplesOutsideDoNotCount) {
 
 // A constant function is known as soon as it is predicted.
 TEST(ModelErrorTest, WithoutSlopesErrorsOfGradientsAreAbsolute) {
-  const std::vector<train::HeldOutSample> held_out = {{.number = 0}, {.number = 9}};
+  const std::vector<HeldOutSample> held_out = {{.number = 0}, {.number = 9}};
   EXPECT_EQ(JudgeByHeldOut(held_out, Crowd(), Columns(10), {}).gradient, 0);
 }
 
