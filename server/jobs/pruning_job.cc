@@ -66,6 +66,8 @@ std::string Name(Stage stage) {
   return "";
 }
 
+bool Trains(Stage stage) { return stage == Stage::kRetraining || stage == Stage::kScratch; }
+
 void WriteString(const std::string& text, ByteWriter& writer) {
   writer.Write(text.size());
   writer.WriteAll(std::span(text));
@@ -189,10 +191,8 @@ class PruningWork : public JobWork {
     saved.scratch_score = reader.Read<double>();
     const std::string of_trainer = ReadString(reader);
     Training training;
-    if (!of_trainer.empty()) {
-      training = MakeTraining(saved, context_.stop);
-      training.trainer->LoadState(of_trainer);
-    }
+    if (Trains(saved.stage)) training = MakeTraining(saved, context_.stop);
+    if (!of_trainer.empty()) training.trainer->LoadState(of_trainer);
     progress_ = std::move(saved);
     samples_ = std::move(training.samples);
     trainer_ = std::move(training.trainer);
@@ -414,8 +414,7 @@ class PruningWork : public JobWork {
     trainer_.reset();
     samples_.reset();
     ++news_count_;
-    if (progress_.stage != Stage::kRetraining && progress_.stage != Stage::kScratch) return;
-    EnterTraining(stop);
+    if (Trains(progress_.stage)) EnterTraining(stop);
   }
 
   void EnterTraining(const std::stop_token& stop) {

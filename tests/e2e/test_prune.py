@@ -141,9 +141,10 @@ def test_retraining_is_compared_with_training_from_scratch(client, large):
     report = small.pruning
     retraining = report.retraining
     assert abs(retraining.steps - 400) <= 4 and retraining.kept
-    # Default of that width and two shares of it.
     assert retraining.learning_rate == pytest.approx(0.02)
-    assert retraining.scratch_learning_rate in pytest.approx((0.05, 0.02, 0.01))
+    # The default of that width, or a share of it.
+    tried = (0.05, 0.02, 0.01)
+    assert any(retraining.scratch_learning_rate == pytest.approx(rate) for rate in tried)
     held_out = {
         name: getattr(report, f"{name}_errors").value_relative
         for name in ("source", "pruned", "result", "scratch")
