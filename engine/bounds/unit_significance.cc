@@ -97,11 +97,12 @@ Units Enclose(const NetworkLayers& network, const Box& box, const Box& root, int
   if (sweep) enclosure.influence = sweep->influence;
   const Index input = InputToSplit(box, enclosure, root);
   if (input < 0) return Enclose(network, box, root, 0, stop);
-  const auto [low, high] = Split(box, input);
+  const std::pair<Box, Box> halves = Split(box, input);
   Units units;
   Units others;
-  oneapi::tbb::parallel_invoke([&] { units = Enclose(network, low, root, depth - 1, stop); },
-                               [&] { others = Enclose(network, high, root, depth - 1, stop); });
+  oneapi::tbb::parallel_invoke(
+      [&] { units = Enclose(network, halves.first, root, depth - 1, stop); },
+      [&] { others = Enclose(network, halves.second, root, depth - 1, stop); });
   HullWith(others, units);
   return units;
 }
