@@ -119,7 +119,8 @@ TEST(PlanExecutionTest, MultipliesPointByPoint) {
             const Matrix B = later.middleCols(s * m, m);
             const Matrix at_point = product.middleCols(s * m, m);
             // Each element is a sum of `inner` terms below 1.
-            EXPECT_LE((at_point - A * B).cwiseAbs().maxCoeff(), 1e-16 * double(inner * inner));
+            EXPECT_LE((at_point - A * B).cwiseAbs().maxCoeff(),
+                      1e-16 * static_cast<double>(inner * inner));
             EXPECT_EQ(at_point, MultiplyJacobians(B, A, 1, isa)) << n << " " << inner << " " << m;
           }
         }
