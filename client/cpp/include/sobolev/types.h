@@ -146,7 +146,7 @@ struct SamplingRound {
   double gradient_error = 0;  // Relative to the root mean square; NaN where unknown.
   double cost = 0;
   Time time;
-  double value_noise = 0;  // Part of value_error, on the same scale.
+  double value_noise = 0;                  // Part of value_error, on the same scale.
   int revision = 0;                        // Of Sampling::revisions.
   std::optional<ClosedShare> closed = {};  // Of jobs with boxes.
   std::optional<SamplingBest> best = {};   // Of jobs that look for a least or greatest value.
