@@ -128,7 +128,7 @@ struct Selection::Impl {
   bool StartTrial(const std::stop_token& stop) {
     const FoldedData& plain = data.CoordinatesOf(Logarithms::kNone, stop).data();
     const auto work = [&](const Recipe& recipe) {
-      const double num_folds = static_cast<double>(plain.folds.size());
+      const auto num_folds = static_cast<double>(plain.folds.size());
       return bases.Suit(recipe)
                  ? num_folds * EstimateTaylorWork(recipe, plain.folds.front().training)
                  : WorkOnFolds(recipe, plain);
