@@ -48,6 +48,9 @@ struct Weighted {
   chain::ChainWeights weights;
   chain::ChainPlan plan;
   std::optional<chain::ScheduledPlan> scheduled;
+  std::optional<chain::MemoryPlan> within;
+
+  chain::Cost cost() const { return within ? within->cost : plan.cost; }
 };
 
 // A plan for a chain, what to compare it with, for several workers when it ends, and within a
@@ -76,9 +79,6 @@ void RequireFitting(const ChainFile& file, const SolveOptions& options) {
   }
   if (options.tape_memory && !generalized) {
     throw UsageError("--tape-memory: only with --kind=generalized");
-  }
-  if (!options.weights.empty() && options.memory) {
-    throw UsageError("--weights: not with --memory");
   }
   if (!options.memory) return;
   if (!generalized || !file.patterns.empty()) {
@@ -127,7 +127,13 @@ Answer Solve(const ChainFile& file, const SolveOptions& options) {
     answer.weighted->weights = ParseWeights(options.weights);
     chain::ChainRules weighted = rules;
     weighted.weights = answer.weighted->weights;
-    answer.weighted->plan = plan_by(weighted, answer.weighted->scheduled);
+    if (options.memory) {
+      answer.weighted->within =
+          chain::PlanWithinMemory(file.chain, *options.memory, {.weights = weighted.weights});
+      answer.weighted->plan = answer.weighted->within->plan;
+    } else {
+      answer.weighted->plan = plan_by(weighted, answer.weighted->scheduled);
+    }
   }
   if (rules.given_factors) {
     answer.homogeneous = chain::AccumulationCosts(file.chain);
@@ -203,17 +209,32 @@ Json MovesToJson(const chain::MemoryPlan& plan) {
   return moves;
 }
 
+// Of a plan without weights, evaluations included.
+chain::Cost CostOfOptimum(const Answer& answer) {
+  const chain::ChainWeights& weights = answer.weighted->weights;
+  const chain::Cost cost = CostWith(answer.plan, {}, weights);
+  return answer.within ? cost + answer.within->evaluation * chain::Cost(weights.tangent) : cost;
+}
+
 // What the best plan with weights costs with them, and what the one without does.
 Json WeightedToJson(const Answer& answer) {
   const Weighted& weighted = *answer.weighted;
+  chain::Cost multiply_adds = CostWith(weighted.plan, weighted.weights, {});
+  if (weighted.within) {
+    multiply_adds += weighted.within->evaluation / chain::Cost(weighted.weights.tangent);
+  }
   Json json = {
       {"weights", {weighted.weights.tangent, weighted.weights.adjoint, weighted.weights.product}},
-      {"cost", CostToJson(weighted.plan.cost)},
-      {"cost_of_optimum", CostToJson(CostWith(answer.plan, {}, weighted.weights))},
-      {"multiply_adds", CostToJson(CostWith(weighted.plan, weighted.weights, {}))},
+      {"cost", CostToJson(weighted.cost())},
+      {"cost_of_optimum", CostToJson(CostOfOptimum(answer))},
+      {"multiply_adds", CostToJson(multiply_adds)},
       {"plan", ToText(weighted.plan)},
       {"steps", StepsToJson(weighted.plan, weighted.scheduled)}};
   if (weighted.scheduled) json["makespan"] = CostToJson(weighted.scheduled->schedule.makespan);
+  if (weighted.within) {
+    json["memory"] = CostToJson(weighted.within->memory);
+    json["moves"] = MovesToJson(*weighted.within);
+  }
   return json;
 }
 
@@ -236,7 +257,7 @@ Json AnswerToJson(const Answer& answer) {
   }
   json["saturated"] = answer.optimum().saturated() || costs.tangent.saturated() ||
                       costs.adjoint.saturated() || costs.preaccumulation.saturated() ||
-                      (answer.weighted && answer.weighted->plan.cost.saturated());
+                      (answer.weighted && answer.weighted->cost().saturated());
   json["plan"] = ToText(answer.plan);
   json["steps"] = StepsToJson(answer.plan, answer.scheduled);
   if (answer.weighted) json["weighted"] = WeightedToJson(answer);
@@ -270,12 +291,12 @@ void Print(const Answer& answer) {
   const Weighted& weighted = *answer.weighted;
   std::cout << "\nWith weights " << weighted.weights.tangent << " for tangents, "
             << weighted.weights.adjoint << " for adjoints and " << weighted.weights.product
-            << " for products it costs " << CostText(CostWith(answer.plan, {}, weighted.weights))
-            << ". The best then";
+            << " for products it costs " << CostText(CostOfOptimum(answer)) << ". The best then";
   if (weighted.scheduled) {
     std::cout << " ends at " << weighted.scheduled->schedule.makespan << " and";
   }
-  std::cout << " costs " << CostText(weighted.plan.cost) << ":\n\n" << ToTree(weighted.plan);
+  std::cout << " costs " << CostText(weighted.cost()) << ":\n\n" << ToTree(weighted.plan);
+  if (weighted.within) std::cout << '\n' << ToText(*weighted.within);
 }
 
 // Runs engine code, whose complaints are about what the user gave.
@@ -317,7 +338,7 @@ void AddSolve(CLI::App& group, Context& context) {
   solve
       ->add_option("--weights", options->weights,
                    "Also find the plan that is best if multiply-adds of tangents, adjoints and "
-                   "products cost that much")
+                   "products cost that much; evaluations within a memory cost as tangents do")
       ->type_name("T,A,P");
   solve->add_flag("--compress", options->compress,
                   "Carry columns (rows) of a result together that share no row (column), as the "

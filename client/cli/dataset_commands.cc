@@ -143,13 +143,17 @@ void Append(const AppendArguments& arguments, const Context& context) {
                       {"tangents", csv.num_tangents()},
                       {"adjoints", csv.num_adjoints()},
                       {"hvps", csv.num_hvps()},
-                      {"upload_id", uploader.upload_id()}}
+                      {"upload_id", uploader.upload_id()},
+                      {"warnings", ToJson(uploader.warnings())}}
                      .dump(2)
               << '\n';
   } else {
     std::cout << "appended " << uploader.sample_count() << " samples "
               << (csv.has_jacobian() ? "with" : "without") << " Jacobian" << DescribeDirections(csv)
               << " to " << dataset.name << ", now at version " << version << '\n';
+    for (const client::LabelWarning& warning : uploader.warnings()) {
+      std::cout << "warning: " << warning.message << '\n';
+    }
   }
 }
 

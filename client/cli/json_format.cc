@@ -69,11 +69,13 @@ Json ToJson(const client::ComparisonPoint& point) {
 }
 
 Json ToJson(const client::LabelWarning& warning) {
-  return {{"input", warning.input},
-          {"output", warning.output},
-          {"kind", Name(warning.kind)},
-          {"factor", warning.factor},
-          {"message", warning.message}};
+  Json json = {{"input", warning.input},
+               {"output", warning.output},
+               {"kind", Name(warning.kind)},
+               {"factor", warning.factor},
+               {"message", warning.message}};
+  if (!warning.other_input.empty()) json["other_input"] = warning.other_input;
+  return json;
 }
 
 Json ToJson(const client::InputMap& map) {
@@ -261,6 +263,8 @@ std::string_view Name(client::ModelKind kind) {
       return "composed";
     case client::ModelKind::kPipeline:
       return "pipeline";
+    case client::ModelKind::kLocalTaylor:
+      return "local_taylor";
   }
   return "unknown";
 }
@@ -291,9 +295,13 @@ std::string_view Name(client::LabelWarning::Kind kind) {
       return "scale";
     case client::LabelWarning::Kind::kBias:
       return "bias";
+    case client::LabelWarning::Kind::kSwapped:
+      return "swapped";
   }
   return "unknown";
 }
+
+Json ToJson(const std::vector<client::LabelWarning>& warnings) { return ListToJson(warnings); }
 
 Json ToJson(const client::Dataset& dataset) {
   const client::DatasetStatistics& statistics = dataset.statistics;
@@ -351,6 +359,12 @@ Json ToJson(const client::JobStatus& job) {
   return json;
 }
 
+Json ToJson(const client::LocalTaylor& local) {
+  return {{"base_kind", Name(local.base_kind)}, {"order", local.order},
+          {"centre_count", local.centre_count}, {"constant_share", local.constant_share},
+          {"linear_share", local.linear_share}, {"quadratic_share", local.quadratic_share}};
+}
+
 Json ToJson(const client::ModelVersion& version) {
   Json json = {{"name", version.name}, {"kind", Name(version.kind)}};
   json["core_kind"] = Name(version.core_kind);
@@ -364,6 +378,9 @@ Json ToJson(const client::ModelVersion& version) {
   json["schema"] = ToJson(version.schema);
   json["domain"] = ListToJson(version.domain);
   json["parameter_count"] = version.parameter_count;
+  if (version.kind == client::ModelKind::kNetwork) {
+    json["nonzero_weights"] = version.nonzero_weights;
+  }
   json["weights_sha256"] = version.weights_sha256;
   if (version.kind == client::ModelKind::kPipeline) {
     json["pipeline"] = ToJson(version.pipeline);
@@ -371,6 +388,7 @@ Json ToJson(const client::ModelVersion& version) {
     json["report"] = ToJson(version.report);
   }
   if (version.pruning) json["pruning"] = ToJson(*version.pruning);
+  if (version.local_taylor) json["local_taylor"] = ToJson(*version.local_taylor);
   json["create_time"] = TimeToJson(version.create_time);
   return json;
 }

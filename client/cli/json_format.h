@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 #include <sobolev/programs.h>
@@ -28,6 +29,7 @@ std::string_view Name(client::ModelKind kind);
 std::string_view Name(client::Trial::State state);
 std::string_view Name(client::LabelWarning::Kind kind);
 
+Json ToJson(const std::vector<client::LabelWarning>& warnings);
 Json ToJson(const client::Dataset& dataset);
 Json ToJson(const client::JobStatus& job);
 Json ToJson(const client::ModelVersion& version);

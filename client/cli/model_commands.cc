@@ -25,6 +25,9 @@ std::string Kind(const client::ModelVersion& version) {
     const bool ensemble = version.kind == client::ModelKind::kEnsemble;
     text.append(ensemble ? ", members " : " around ").append(WithSpaces(Name(version.core_kind)));
   }
+  if (version.local_taylor) {
+    text.append(" on ").append(WithSpaces(Name(version.local_taylor->base_kind)));
+  }
   if (!version.hidden.empty()) {
     std::vector<std::string> sizes;
     for (const int units : version.hidden) sizes.push_back(std::to_string(units));
@@ -38,6 +41,14 @@ std::string Kind(const client::ModelVersion& version) {
     if (version.residual) text += " residual";
   }
   return text + ", " + std::to_string(version.parameter_count) + " parameters";
+}
+
+// "order 2 around 256 centres; constant in 3%, linear in 41%, quadratic in 52% of the box".
+std::string Text(const client::LocalTaylor& local) {
+  return "order " + std::to_string(local.order) + " around " + std::to_string(local.centre_count) +
+         " centres; constant in " + FormatPercent(local.constant_share) + ", linear in " +
+         FormatPercent(local.linear_share) + ", quadratic in " +
+         FormatPercent(local.quadratic_share) + " of the box";
 }
 
 // What was run until what stopped it: epochs, or trials.
@@ -170,6 +181,7 @@ void PrintModelVersion(const client::ModelVersion& version) {
     PrintFields(std::cout, fields);
     return;
   }
+  if (version.local_taylor) fields.emplace_back("local Taylor", Text(*version.local_taylor));
   for (auto& field : FormFields(version)) fields.push_back(std::move(field));
   if (version.pruning) {
     for (auto& field : PruningFields(*version.pruning)) fields.push_back(std::move(field));

@@ -110,14 +110,15 @@ void AddRuleOptions(CLI::App& prune, PruneArguments& arguments) {
       ->type_name("BOX");
   prune.add_option("--points", options.num_points, "To rank and fit with; default 2048");
   prune.add_option("--certificate-boxes", options.certificate_boxes,
-                   "How much to spend on proved bounds of the difference; 0: none; default 1000");
+                   "How much to spend on proved bounds of the difference; 0: none; default 5000");
   prune.add_option("--seed", options.seed, "Of points and the order of samples")->check(IsUint64);
 }
 
 void AddRetrainingOptions(CLI::App& prune, client::PruneOptions& options) {
   prune.option_defaults()->group("Retraining, which any of these asks for");
   prune.add_flag("--retrain", options.retrain,
-                 "Retrain what is left, and a network of the same size from scratch to compare");
+                 "Retrain what is left (removed weights stay 0), and a network of the same size "
+                 "from scratch to compare");
   prune.add_option("--dataset", options.dataset, "Default: what the model was trained on");
   prune.add_option("--dataset-version", options.dataset_version, "This version of the dataset");
   prune.add_option("--steps", options.steps, "Of the optimiser; default 1000");

@@ -223,11 +223,14 @@ std::vector<std::pair<std::string, std::string>> PruningFields(const PruningRepo
     fields.emplace_back("fixed", input.input + " at " + FormatShort(input.value));
   }
   if (report.retraining) {
-    fields.emplace_back("retrained", std::to_string(report.retraining->steps) + " steps" +
-                                         (report.retraining->kept
-                                              ? std::string()
-                                              : std::string(", not taken: the pruned network was "
-                                                            "better or alone in the budget")));
+    fields.emplace_back(
+        "retrained",
+        std::to_string(report.retraining->steps) + " steps at " +
+            FormatShort(report.retraining->learning_rate) + ", from scratch best at " +
+            FormatShort(report.retraining->scratch_learning_rate) +
+            (report.retraining->kept ? std::string()
+                                     : std::string(", not taken: the pruned network was "
+                                                   "better or alone in the budget")));
   }
   return fields;
 }

@@ -22,7 +22,9 @@
 #include "client/cli/option_values.h"
 #include "client/cli/program_box.h"
 #include "client/cli/sampling_format.h"
+#include "client/cli/sampling_page.h"
 #include "client/cli/sampling_picture.h"
+#include "client/cli/sampling_spending.h"
 #include "client/cli/schema_text.h"
 #include "client/cli/train_options.h"
 #include "client/cli/usage_error.h"
@@ -32,15 +34,29 @@ namespace {
 
 using client::Index;
 
-struct StartArguments {
-  client::SamplingSpec spec;
+struct StopArguments {
   client::StopRule budget;  // One condition each of these.
   client::StopRule cost;
   client::StopRule value_error;
   client::StopRule gradient_error;
   client::StopRule time;
   client::StopRule stale;
+  client::StopRule closed;
   std::vector<std::string> stops;
+};
+
+// What may also change later.
+struct AimArguments {
+  std::optional<client::SamplingStrategy> strategy;
+  std::string goal;
+  client::SamplingBoxSpec boxes;
+  std::optional<double> round_fraction;
+};
+
+struct StartArguments {
+  client::SamplingSpec spec;
+  StopArguments stop;
+  AimArguments aim;
   client::TrainingSpec training;
   std::string inputs;
   std::string outputs;
@@ -79,10 +95,12 @@ client::StopRule ParseRule(const std::string& text) {
       valid = ReadCondition(value, rule.seconds);
     } else if (name == "stale_rounds") {
       valid = ReadCondition(value, rule.stale_rounds);
+    } else if (name == "closed_share") {
+      valid = ReadCondition(value, rule.closed_share);
     } else {
       throw UsageError(
-          "--stop: expected evaluations, cost, value_error, gradient_error, seconds or "
-          "stale_rounds with = and a number, got " +
+          "--stop: expected evaluations, cost, value_error, gradient_error, seconds, "
+          "stale_rounds or closed_share with = and a number, got " +
           Quoted(item));
     }
     if (!valid) throw UsageError("--stop: expected a number after =, got " + Quoted(item));
@@ -90,7 +108,7 @@ client::StopRule ParseRule(const std::string& text) {
   return rule;
 }
 
-std::vector<client::StopRule> ReadRules(const StartArguments& arguments) {
+std::vector<client::StopRule> ReadRules(const StopArguments& arguments) {
   std::vector<client::StopRule> rules;
   if (arguments.budget.evaluations) rules.push_back(arguments.budget);
   if (arguments.cost.cost) rules.push_back(arguments.cost);
@@ -98,13 +116,44 @@ std::vector<client::StopRule> ReadRules(const StartArguments& arguments) {
   if (arguments.gradient_error.gradient_error) rules.push_back(arguments.gradient_error);
   if (arguments.time.seconds) rules.push_back(arguments.time);
   if (arguments.stale.stale_rounds) rules.push_back(arguments.stale);
+  if (arguments.closed.closed_share) rules.push_back(arguments.closed);
   for (const std::string& stop : arguments.stops) rules.push_back(ParseRule(stop));
   return rules;
+}
+
+// "minimum:u", "level:u=0.5" or "surrogate"; nothing of "".
+std::optional<client::SamplingGoal> ParseGoal(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const std::string kind = text.substr(0, colon);
+  client::SamplingGoal goal{.output = text.substr(std::min(colon + 1, text.size()))};
+  if (kind == "surrogate") {
+    goal.kind = client::SamplingGoalKind::kSurrogate;
+  } else if (kind == "minimum") {
+    goal.kind = client::SamplingGoalKind::kMinimum;
+  } else if (kind == "maximum") {
+    goal.kind = client::SamplingGoalKind::kMaximum;
+  } else if (kind == "level") {
+    goal.kind = client::SamplingGoalKind::kLevel;
+    const std::size_t equals = std::min(goal.output.find('='), goal.output.size());
+    const std::string level = goal.output.substr(std::min(equals + 1, goal.output.size()));
+    goal.output.resize(equals);
+    if (!ReadCondition(level, goal.level)) {
+      throw UsageError("--goal: expected level:OUTPUT=NUMBER, got " + Quoted(text));
+    }
+  } else {
+    throw UsageError(
+        "--goal: expected surrogate, minimum:OUTPUT, maximum:OUTPUT or level:OUTPUT=NUMBER, got " +
+        Quoted(text));
+  }
+  return goal;
 }
 
 bool IsGiven(const client::TrainingSpec& training) {
   return training.kind || training.effort || training.time_limit_seconds || training.ensemble_size;
 }
+
+bool IsGiven(const client::SamplingBoxSpec& boxes) { return boxes.tolerance || boxes.max_boxes; }
 
 // The bounds of the schema, but for those that --bounds gives.
 std::vector<client::Range> ReadDomain(const client::Schema& schema, const std::string& bounds) {
@@ -151,7 +200,11 @@ void PrepareDataset(const client::Client& client, const StartArguments& argument
 
 void Start(const StartArguments& arguments, const Context& context) {
   client::SamplingSpec spec = arguments.spec;
-  spec.stop_rules = ReadRules(arguments);
+  spec.stop_rules = ReadRules(arguments.stop);
+  spec.strategy = arguments.aim.strategy;
+  spec.goal = ParseGoal(arguments.aim.goal);
+  if (IsGiven(arguments.aim.boxes)) spec.boxes = arguments.aim.boxes;
+  spec.round_fraction = arguments.aim.round_fraction;
   if (IsGiven(arguments.training)) spec.training = arguments.training;
   const client::Client client = context.Connect();
   std::optional<client::Program> program;
@@ -178,6 +231,29 @@ void Print(const client::Sampling& sampling, const Context& context) {
   } else {
     PrintSampling(std::cout, sampling);
   }
+}
+
+struct UpdateArguments {
+  std::string job;
+  StopArguments stop;
+  bool keep_rules = false;
+  AimArguments aim;
+};
+
+void Update(const UpdateArguments& arguments, const Context& context) {
+  const client::Client client = context.Connect();
+  client::SamplingChange change{.strategy = arguments.aim.strategy,
+                                .goal = ParseGoal(arguments.aim.goal),
+                                .round_fraction = arguments.aim.round_fraction};
+  if (std::vector<client::StopRule> rules = ReadRules(arguments.stop); !rules.empty()) {
+    if (arguments.keep_rules) {
+      const client::Sampling now = client.GetSampling(arguments.job);
+      rules.insert(rules.begin(), now.spec.stop_rules.begin(), now.spec.stop_rules.end());
+    }
+    change.stop_rules = std::move(rules);
+  }
+  if (IsGiven(arguments.aim.boxes)) change.boxes = arguments.aim.boxes;
+  Print(client.UpdateSampling(arguments.job, change), context);
 }
 
 // A line for each change.
@@ -376,9 +452,21 @@ void ListPoints(const std::string& job, const Context& context) {
   std::cout << list.dump(2) << '\n';
 }
 
+void ListBoxes(const std::string& job, const Context& context) {
+  const client::Client client = context.Connect();
+  const client::Schema schema = SchemaOf(client, job);
+  const client::SamplingBoxes boxes = client.GetSamplingBoxes(job);
+  if (context.json) {
+    std::cout << ToJson(boxes, schema).dump(2) << '\n';
+  } else {
+    PrintBoxes(std::cout, boxes, schema);
+  }
+}
+
 struct ReportArguments {
   std::string job;
   std::string svg;
+  std::string html;
   std::vector<std::string> axes;
 };
 
@@ -407,25 +495,49 @@ void Report(const ReportArguments& arguments, const Context& context) {
   const client::Schema schema = client.GetDataset(sampling.spec.dataset).schema;
   const auto [first, second] = ReadAxes(arguments, schema);
   const std::vector<client::SamplingPoint> points = client.ListSamplingPoints(arguments.job);
-  if (!arguments.svg.empty()) {
-    OutputFile file(arguments.svg);
-    file.stream() << DrawSampling(sampling, points, schema, first, second);
+  const client::SamplingBoxes boxes = client.GetSamplingBoxes(arguments.job);
+  const auto write = [](const std::string& name, const std::string& text) {
+    if (name.empty()) return;
+    OutputFile file(name);
+    file.stream() << text;
     file.Commit();
-  }
+  };
+  write(arguments.svg, DrawSampling(sampling, points, boxes, schema, first, second));
+  write(arguments.html, MakePage(sampling, points, boxes, schema));
+  const std::vector<Portion> by_order = SpendingByOrder(sampling, points, boxes);
+  const std::vector<Portion> by_slice = SpendingBySlice(sampling, points, schema);
   if (context.json) {
     Json list = Json::array();
     for (const client::SamplingPoint& point : points) list.push_back(ToJson(point, schema));
-    std::cout << Json{{"sampling", ToJson(sampling)}, {"points", std::move(list)}}.dump(2) << '\n';
+    Json even = Json::array();
+    for (const client::SamplingRound& round : sampling.rounds) {
+      even.push_back(NumberToJson(ErrorOfEvenPoints(sampling, round)));
+    }
+    std::cout << Json{{"sampling", ToJson(sampling)},
+                      {"error_of_even_points", std::move(even)},
+                      {"points", std::move(list)},
+                      {"boxes", ToJson(boxes, schema)},
+                      {"spending",
+                       {{"by_order", ToJson(by_order)}, {"by_slice", ToJson(by_slice)}}}}
+                     .dump(2)
+              << '\n';
     return;
   }
   PrintSampling(std::cout, sampling);
   std::cout << '\n';
-  PrintRounds(std::cout, sampling);
-  std::cout << '\n';
+  PrintTable(std::cout, RoundTable(sampling));
+  std::cout << "\neven points: a prediction of the value error with as many evenly spread points, "
+               "the largest\nthat follows from the rounds so far by the rate N^(-3/n) of piecewise "
+               "quadratic models\n\n";
   PrintSpending(std::cout, points);
+  for (const std::vector<Portion>& portions : {by_order, by_slice}) {
+    if (portions.empty()) continue;
+    std::cout << '\n';
+    PrintTable(std::cout, ToTable(portions, points));
+  }
 }
 
-void AddStopOptions(CLI::App& start, StartArguments& arguments) {
+void AddStopOptions(CLI::App& start, StopArguments& arguments) {
   start.option_defaults()->group("When to stop: as soon as one of these holds");
   start.add_option("--budget", arguments.budget.evaluations, "So many points are evaluated");
   start.add_option("--cost", arguments.cost.cost, "So much is spent, in the unit of the costs");
@@ -436,20 +548,45 @@ void AddStopOptions(CLI::App& start, StartArguments& arguments) {
                    "Likewise of the Jacobian, relative to its root mean square");
   start.add_option("--time", arguments.time.seconds, "So many seconds have passed");
   start.add_option("--stale", arguments.stale.stale_rounds,
-                   "So many rounds in a row did not lower the best error by a tenth");
+                   "So many rounds in a row did not lower the best error by a tenth, or did not "
+                   "find a better value if that is the goal");
+  start.add_option("--closed", arguments.closed.closed_share,
+                   "Boxes in which the function is simple have this share of the volume");
   start
       .add_option("--stop", arguments.stops,
                   "All of these hold, as in evaluations=100,value_error=1e-3; of evaluations, "
-                  "cost, value_error, gradient_error, seconds and stale_rounds. Once or more")
+                  "cost, value_error, gradient_error, seconds, stale_rounds and closed_share. "
+                  "Once or more")
       ->type_name("CONDITION,...")
       ->allow_extra_args(false);
   start.option_defaults()->group("Options");
 }
 
-void AddStartCommand(CLI::App& group, Context& context) {
+void AddAimOptions(CLI::App& command, AimArguments& arguments) {
   const std::map<std::string, client::SamplingStrategy> strategies = {
       {"adaptive", client::SamplingStrategy::kAdaptive},
-      {"space-filling", client::SamplingStrategy::kSpaceFilling}};
+      {"space-filling", client::SamplingStrategy::kSpaceFilling},
+      {"lola-voronoi", client::SamplingStrategy::kLolaVoronoi}};
+  command
+      .add_option("--strategy", arguments.strategy,
+                  "adaptive (default), space-filling or lola-voronoi: how points are chosen")
+      ->transform(OneOf(strategies));
+  command
+      .add_option(
+          "--goal", arguments.goal,
+          "surrogate (default), minimum:OUTPUT, maximum:OUTPUT or level:OUTPUT=NUMBER: what "
+          "they are for")
+      ->type_name("GOAL");
+  command.add_option("--box-tolerance", arguments.boxes.tolerance,
+                     "How wrong a Taylor polynomial may be in the box that it closes, relative to "
+                     "the standard deviation; default 0.01");
+  command.add_option("--max-boxes", arguments.boxes.max_boxes,
+                     "Boxes at most; 0: none. Default 1000 in up to 3 inputs");
+  command.add_option("--round", arguments.round_fraction,
+                     "Points of a round, as a share of the samples known");
+}
+
+void AddStartCommand(CLI::App& group, Context& context) {
   CLI::App* start = group.add_subcommand("start", "Start a sampling job.")->fallthrough();
   const auto arguments = std::make_shared<StartArguments>();
   client::SamplingSpec& spec = arguments->spec;
@@ -464,15 +601,10 @@ void AddStartCommand(CLI::App& group, Context& context) {
   start->add_option("--bounds", arguments->bounds,
                     "Where to sample, instead of the bounds of the dataset or the program: "
                     "NAME=LOWER:UPPER,...");
-  AddStopOptions(*start, *arguments);
-  start
-      ->add_option("--strategy", spec.strategy,
-                   "adaptive (default) or space-filling: how points are chosen")
-      ->transform(OneOf(strategies));
+  AddStopOptions(*start, arguments->stop);
+  AddAimOptions(*start, arguments->aim);
   start->add_option("--initial", spec.initial_points,
                     "Points that are spread evenly before the first model");
-  start->add_option("--round", spec.round_fraction,
-                    "Points of a round, as a share of the samples known");
   start->add_flag_function(
       "--jacobian,!--no-jacobian", [&spec](std::int64_t count) { spec.jacobian = count > 0; },
       "Whether workers are to tell the Jacobian; default true");
@@ -496,6 +628,24 @@ void AddStartCommand(CLI::App& group, Context& context) {
       "  sobolev sample start --dataset cone --program cone --stop "
       "evaluations=100,value_error=1e-3");
   start->callback([arguments, &context] { Start(*arguments, context); });
+}
+
+void AddUpdateCommand(CLI::App& group, Context& context) {
+  CLI::App* update =
+      group.add_subcommand("update", "Change what a job does, or have one that ended go on.")
+          ->fallthrough();
+  const auto arguments = std::make_shared<UpdateArguments>();
+  update->add_option("JOB", arguments->job, "Sampling job")->required();
+  AddStopOptions(*update, arguments->stop);
+  update->add_flag("--keep", arguments->keep_rules,
+                   "Add the new rules to those that there are; default: they replace these");
+  AddAimOptions(*update, arguments->aim);
+  update->footer(
+      "What is not named stays as it is. A job that has succeeded goes on if its stop rules "
+      "change.\n\n"
+      "Example:\n"
+      "  sobolev sample update JOB --budget 400 --goal minimum:drag");
+  update->callback([arguments, &context] { Update(*arguments, context); });
 }
 
 void AddWorkCommands(CLI::App& group, Context& context) {
@@ -533,6 +683,11 @@ void AddReportCommand(CLI::App& group, Context& context) {
                    "Draw the points over two inputs, and the errors of the rounds, into this "
                    "file")
       ->type_name("FILE");
+  report
+      ->add_option("--html", arguments->html,
+                   "Write the report with pictures over all pairs of the first six inputs into "
+                   "this file")
+      ->type_name("FILE");
   AddList(*report, "--axes", arguments->axes, "NAME,NAME",
           "The two inputs; default: the first ones");
   report->callback([arguments, &context] { Report(*arguments, context); });
@@ -560,6 +715,7 @@ void AddSampleCommands(CLI::App& app, Context& context) {
           "Exit code 0 if the job succeeds, 4 if it fails or is cancelled, 130 after Ctrl-C, "
           "which\n"
           "leaves the job running.");
+  AddUpdateCommand(*group, context);
   AddWorkCommands(*group, context);
   add("pause", "Hand out no more points; what is leased may still be told.",
       [](const std::string& job, const Context& shared) {
@@ -573,6 +729,7 @@ void AddSampleCommands(CLI::App& app, Context& context) {
         Print(shared.Connect().StopSampling(job), shared);
       });
   add("points", "List the points of a job.", ListPoints);
+  add("boxes", "List the boxes of the domain, with how simple the function is in each.", ListBoxes);
   AddReportCommand(*group, context);
 }
 

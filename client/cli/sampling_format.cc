@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -29,14 +30,36 @@ Json ToJson(const client::SamplingCounts& counts) {
           {"failed", counts.failed}};
 }
 
+Json ToJson(const client::Vector& values) {
+  Json json = Json::array();
+  for (const double value : values) json.push_back(NumberToJson(value));
+  return json;
+}
+
+Json ToJson(const client::ClosedShare& closed) {
+  return {{"constant", closed.constant},
+          {"linear", closed.linear},
+          {"quadratic", closed.quadratic},
+          {"proved", closed.proved}};
+}
+
+Json ToJson(const client::SamplingBest& best) {
+  return {{"x", ToJson(best.x)}, {"value", NumberToJson(best.value)}};
+}
+
 Json ToJson(const client::SamplingRound& round) {
-  return {{"number", round.number},
-          {"evaluations", round.evaluations},
-          {"model_version", round.model_version},
-          {"value_error", NumberToJson(round.value_error)},
-          {"gradient_error", NumberToJson(round.gradient_error)},
-          {"cost", round.cost},
-          {"time", FormatTime(round.time)}};
+  Json json = {{"number", round.number},
+               {"evaluations", round.evaluations},
+               {"model_version", round.model_version},
+               {"value_error", NumberToJson(round.value_error)},
+               {"gradient_error", NumberToJson(round.gradient_error)},
+               {"cost", round.cost},
+               {"time", FormatTime(round.time)},
+               {"revision", round.revision},
+               {"value_noise", round.value_noise}};
+  if (round.closed) json["closed"] = ToJson(*round.closed);
+  if (round.best) json["best"] = ToJson(*round.best);
+  return json;
 }
 
 Json ToJson(const client::StopRule& rule) {
@@ -47,6 +70,39 @@ Json ToJson(const client::StopRule& rule) {
   if (rule.gradient_error) json["gradient_error"] = *rule.gradient_error;
   if (rule.seconds) json["seconds"] = *rule.seconds;
   if (rule.stale_rounds) json["stale_rounds"] = *rule.stale_rounds;
+  if (rule.closed_share) json["closed_share"] = *rule.closed_share;
+  return json;
+}
+
+Json ToJson(const std::vector<client::StopRule>& rules) {
+  Json json = Json::array();
+  for (const client::StopRule& rule : rules) json.push_back(ToJson(rule));
+  return json;
+}
+
+Json ToJson(const client::SamplingGoal& goal) {
+  Json json = {{"kind", Name(goal.kind)}};
+  if (!goal.output.empty()) json["output"] = goal.output;
+  if (goal.level) json["level"] = *goal.level;
+  return json;
+}
+
+// What of a spec may change, on top of what is there.
+template <class Spec>
+void AddChangeable(const Spec& spec, Json& json) {
+  json["strategy"] = Name(spec.strategy.value_or(client::SamplingStrategy::kAdaptive));
+  json["goal"] = ToJson(spec.goal.value_or(client::SamplingGoal()));
+  if (spec.boxes) {
+    json["boxes"] = {{"tolerance", spec.boxes->tolerance.value_or(0)},
+                     {"max_boxes", spec.boxes->max_boxes.value_or(0)}};
+  }
+  if (spec.round_fraction) json["round_fraction"] = *spec.round_fraction;
+}
+
+Json ToJson(const client::SamplingRevision& revision) {
+  Json json = {{"time", FormatTime(revision.time)}};
+  AddChangeable(revision.spec, json);
+  json["stop_rules"] = ToJson(revision.spec.stop_rules.value_or(std::vector<client::StopRule>()));
   return json;
 }
 
@@ -55,21 +111,18 @@ Json ToJson(const client::SamplingSpec& spec) {
   for (const client::Range& range : spec.domain) {
     domain.push_back({{"min", range.min}, {"max", range.max}});
   }
-  Json rules = Json::array();
-  for (const client::StopRule& rule : spec.stop_rules) rules.push_back(ToJson(rule));
   Json json = {{"dataset", spec.dataset}, {"model_id", spec.model}};
   if (!spec.program.empty()) json["program"] = spec.program;
   json["domain"] = std::move(domain);
-  json["strategy"] = Name(spec.strategy.value_or(client::SamplingStrategy::kAdaptive));
+  AddChangeable(spec, json);
   const auto add = [&](const char* name, const auto& value) {
     if (value) json[name] = *value;
   };
   add("initial_points", spec.initial_points);
-  add("round_fraction", spec.round_fraction);
   add("jacobian", spec.jacobian);
   add("value_cost", spec.value_cost);
   add("jacobian_cost", spec.jacobian_cost);
-  json["stop_rules"] = std::move(rules);
+  json["stop_rules"] = ToJson(spec.stop_rules);
   add("lease_seconds", spec.lease_seconds);
   add("max_attempts", spec.max_attempts);
   add("seed", spec.seed);
@@ -80,8 +133,12 @@ Json ToJson(const client::SamplingSpec& spec) {
 std::string DescribeStop(const client::Sampling& sampling) {
   const auto rule = static_cast<std::size_t>(sampling.stop_rule);
   if (sampling.stop == client::SamplingStop::kStopped) return "stopped";
-  if (sampling.stop == client::SamplingStop::kRule && rule < sampling.spec.stop_rules.size()) {
-    return Describe(sampling.spec.stop_rules[rule]);
+  if (sampling.stop == client::SamplingStop::kExhausted) return "every point is known";
+  if (rule >= sampling.spec.stop_rules.size()) return "";
+  const client::StopRule& held = sampling.spec.stop_rules[rule];
+  if (sampling.stop == client::SamplingStop::kRule) return Describe(held);
+  if (sampling.stop == client::SamplingStop::kNoise) {
+    return Describe(held) + " is below the noise of the function";
   }
   return "";
 }
@@ -106,7 +163,45 @@ struct Spending {
 }  // namespace
 
 std::string_view Name(client::SamplingStrategy strategy) {
-  return strategy == client::SamplingStrategy::kAdaptive ? "adaptive" : "space-filling";
+  switch (strategy) {
+    case client::SamplingStrategy::kAdaptive:
+      return "adaptive";
+    case client::SamplingStrategy::kSpaceFilling:
+      return "space-filling";
+    case client::SamplingStrategy::kLolaVoronoi:
+      return "lola-voronoi";
+  }
+  return "unknown";
+}
+
+std::string_view Name(client::SamplingGoalKind goal) {
+  switch (goal) {
+    case client::SamplingGoalKind::kSurrogate:
+      return "surrogate";
+    case client::SamplingGoalKind::kMinimum:
+      return "minimum";
+    case client::SamplingGoalKind::kMaximum:
+      return "maximum";
+    case client::SamplingGoalKind::kLevel:
+      return "level";
+  }
+  return "unknown";
+}
+
+std::string_view Name(client::BoxOrder order) {
+  switch (order) {
+    case client::BoxOrder::kUnknown:
+      return "unknown";
+    case client::BoxOrder::kOpen:
+      return "open";
+    case client::BoxOrder::kConstant:
+      return "constant";
+    case client::BoxOrder::kLinear:
+      return "linear";
+    case client::BoxOrder::kQuadratic:
+      return "quadratic";
+  }
+  return "unknown";
 }
 
 std::string_view Name(client::SamplingPhase phase) {
@@ -169,7 +264,14 @@ Json ToJson(const client::Sampling& sampling) {
   Json json = {{"job", sampling.job},           {"spec", ToJson(sampling.spec)},
                {"phase", Name(sampling.phase)}, {"counts", ToJson(sampling.counts)},
                {"cost", sampling.cost},         {"rounds", std::move(rounds)}};
+  if (sampling.best) json["best"] = ToJson(*sampling.best);
+  Json revisions = Json::array();
+  for (const client::SamplingRevision& revision : sampling.revisions) {
+    revisions.push_back(ToJson(revision));
+  }
+  json["revisions"] = std::move(revisions);
   if (sampling.stop == client::SamplingStop::kStopped) json["stop_reason"] = "stopped";
+  if (sampling.stop == client::SamplingStop::kExhausted) json["stop_reason"] = "exhausted";
   if (sampling.stop == client::SamplingStop::kRule) {
     json["stop_reason"] = "rule";
     json["stop_rule"] = sampling.stop_rule;
@@ -198,6 +300,33 @@ Json ToJson(const client::SamplingPoint& point, const client::Schema& schema) {
   return json;
 }
 
+Json ToJson(const client::SamplingBoxes& boxes, const client::Schema& schema) {
+  Json list = Json::array();
+  for (const client::SamplingBox& box : boxes.boxes) {
+    Json inputs = Json::object();
+    for (std::size_t j = 0; j < schema.inputs.size(); ++j) {
+      const auto place = static_cast<client::Index>(j);
+      inputs[schema.inputs[j].name] = {box.min[place], box.max[place]};
+    }
+    list.push_back(
+        {{"order", Name(box.order)}, {"volume", box.volume}, {"inputs", std::move(inputs)}});
+  }
+  return {{"round", boxes.round}, {"closed", ToJson(boxes.closed)}, {"boxes", std::move(list)}};
+}
+
+std::string Describe(const client::SamplingGoal& goal) {
+  std::string text(Name(goal.kind));
+  if (goal.level) text.append(" ").append(FormatShort(*goal.level));
+  if (!goal.output.empty()) text.append(" of ").append(goal.output);
+  return text;
+}
+
+std::string Describe(const client::ClosedShare& closed) {
+  return FormatPercent(closed.constant) + " constant, " + FormatPercent(closed.linear) +
+         " linear, " + FormatPercent(closed.quadratic) + " quadratic" +
+         (closed.proved ? " (proved)" : "");
+}
+
 std::string Describe(const client::StopRule& rule) {
   std::vector<std::string> parts;
   if (rule.evaluations) parts.push_back("evaluations >= " + std::to_string(*rule.evaluations));
@@ -209,6 +338,9 @@ std::string Describe(const client::StopRule& rule) {
   if (rule.seconds) parts.push_back("seconds >= " + FormatShort(*rule.seconds));
   if (rule.stale_rounds) {
     parts.push_back("rounds without a gain >= " + std::to_string(*rule.stale_rounds));
+  }
+  if (rule.closed_share) {
+    parts.push_back("closed share >= " + FormatPercent(*rule.closed_share));
   }
   return Join(parts, " and ");
 }
@@ -229,8 +361,24 @@ std::string Describe(const client::SamplingProgress& progress) {
         .append(Error(progress.round->value_error))
         .append(", gradient error ")
         .append(Error(progress.round->gradient_error));
+    if (progress.round->closed) text.append(", closed ").append(Describe(*progress.round->closed));
+    if (progress.round->best) {
+      text.append(", best value ").append(FormatShort(progress.round->best->value));
+    }
   }
   return text;
+}
+
+double ErrorOfEvenPoints(const client::Sampling& sampling, const client::SamplingRound& round) {
+  double largest = std::numeric_limits<double>::quiet_NaN();
+  for (const client::SamplingRound& before : sampling.rounds) {
+    if (before.number > round.number || round.evaluations == 0) continue;
+    const double share =
+        static_cast<double>(before.evaluations) / static_cast<double>(round.evaluations);
+    const double rate = 3 / static_cast<double>(sampling.spec.domain.size());
+    largest = std::fmax(largest, before.value_error * std::pow(share, rate));
+  }
+  return largest;
 }
 
 void PrintSampling(std::ostream& out, const client::Sampling& sampling) {
@@ -240,6 +388,10 @@ void PrintSampling(std::ostream& out, const client::Sampling& sampling) {
       {"dataset", sampling.spec.dataset},
       {"model", "models/" + sampling.spec.model}};
   if (!sampling.spec.program.empty()) fields.emplace_back("program", sampling.spec.program);
+  const auto goal = sampling.spec.goal.value_or(client::SamplingGoal());
+  fields.emplace_back("goal", Describe(goal));
+  fields.emplace_back("strategy",
+                      Name(sampling.spec.strategy.value_or(client::SamplingStrategy::kAdaptive)));
   fields.emplace_back("evaluated", std::to_string(sampling.counts.done));
   fields.emplace_back("other points", DescribeWaiting(sampling.counts));
   fields.emplace_back("cost", FormatShort(sampling.cost));
@@ -251,23 +403,51 @@ void PrintSampling(std::ostream& out, const client::Sampling& sampling) {
     fields.emplace_back("rounds", std::to_string(round.number));
     fields.emplace_back("value error", Error(round.value_error));
     fields.emplace_back("gradient error", Error(round.gradient_error));
+    if (round.closed) fields.emplace_back("closed", Describe(*round.closed));
+    if (round.value_noise > 0) fields.emplace_back("noise of values", Error(round.value_noise));
     fields.emplace_back("newest version", round.model_version);
+  }
+  if (sampling.best) {
+    std::vector<std::string> x;
+    x.reserve(static_cast<std::size_t>(sampling.best->x.size()));
+    for (const double each : sampling.best->x) x.push_back(FormatShort(each));
+    fields.emplace_back("best value", FormatShort(sampling.best->value) + " at " + Join(x, ", "));
   }
   if (const std::string stop = DescribeStop(sampling); !stop.empty()) {
     fields.emplace_back("ended because", stop);
   }
   PrintFields(out, fields);
+  for (const client::LabelWarning& warning : sampling.warnings) {
+    out << "warning: " << warning.message << '\n';
+  }
 }
 
-void PrintRounds(std::ostream& out, const client::Sampling& sampling) {
-  Rows rows = {{"round", "evaluations", "cost", "value error", "gradient error", "model version"}};
+std::vector<std::vector<std::string>> RoundTable(const client::Sampling& sampling) {
+  const bool has_closed = std::ranges::any_of(
+      sampling.rounds, [](const client::SamplingRound& round) { return round.closed.has_value(); });
+  const bool has_best = std::ranges::any_of(
+      sampling.rounds, [](const client::SamplingRound& round) { return round.best.has_value(); });
+  Rows rows = {
+      {"round", "revision", "evaluations", "cost", "value error", "even points", "gradient error"}};
+  if (has_closed) rows[0].insert(rows[0].end(), {"constant", "linear", "quadratic"});
+  if (has_best) rows[0].emplace_back("best");
+  rows[0].emplace_back("model version");
   rows.reserve(sampling.rounds.size() + 1);
   for (const client::SamplingRound& round : sampling.rounds) {
-    rows.push_back({std::to_string(round.number), std::to_string(round.evaluations),
-                    FormatShort(round.cost), Error(round.value_error), Error(round.gradient_error),
-                    round.model_version});
+    std::vector<std::string>& row = rows.emplace_back(std::vector<std::string>{
+        std::to_string(round.number), std::to_string(round.revision),
+        std::to_string(round.evaluations), FormatShort(round.cost), Error(round.value_error),
+        Error(ErrorOfEvenPoints(sampling, round)), Error(round.gradient_error)});
+    if (has_closed) {
+      const client::ClosedShare closed = round.closed.value_or(client::ClosedShare());
+      for (const double share : {closed.constant, closed.linear, closed.quadratic}) {
+        row.push_back(round.closed ? FormatPercent(share) : "-");
+      }
+    }
+    if (has_best) row.push_back(round.best ? FormatShort(round.best->value) : "-");
+    row.push_back(round.model_version);
   }
-  PrintTable(out, rows);
+  return rows;
 }
 
 void PrintPoints(std::ostream& out, const std::vector<client::SamplingPoint>& points,
@@ -326,6 +506,22 @@ void PrintSpending(std::ostream& out, const std::vector<client::SamplingPoint>& 
   }
   out << '\n';
   PrintTable(out, table);
+}
+
+void PrintBoxes(std::ostream& out, const client::SamplingBoxes& boxes,
+                const client::Schema& schema) {
+  Rows rows = {{"order", "volume"}};
+  const std::vector<std::string> inputs = Names(schema.inputs);
+  rows[0].insert(rows[0].end(), inputs.begin(), inputs.end());
+  rows.reserve(boxes.boxes.size() + 1);
+  for (const client::SamplingBox& box : boxes.boxes) {
+    std::vector<std::string>& row = rows.emplace_back(
+        std::vector<std::string>{std::string(Name(box.order)), FormatPercent(box.volume)});
+    for (client::Index j = 0; j < box.min.size(); ++j) {
+      row.push_back(FormatShort(box.min[j]) + " to " + FormatShort(box.max[j]));
+    }
+  }
+  PrintTable(out, rows);
 }
 
 }  // namespace sobolev::cli

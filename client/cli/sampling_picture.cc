@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "client/cli/format.h"
+#include "client/cli/sampling_format.h"
 
 namespace sobolev::cli {
 namespace {
@@ -17,6 +18,7 @@ constexpr double kSide = 480;
 constexpr double kTop = 50;
 constexpr double kPointsLeft = 80;
 constexpr double kErrorsLeft = 700;
+constexpr double kPlaneWidth = 640;
 constexpr double kWidth = 1220;
 constexpr double kHeight = 600;
 constexpr double kTick = 5;
@@ -90,9 +92,9 @@ std::string Colour(double share) {
 
 class Canvas {
  public:
-  Canvas() {
+  explicit Canvas(double width) {
     svg_.append("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"")
-        .append(Number(kWidth))
+        .append(Number(width))
         .append("\" height=\"")
         .append(Number(kHeight))
         .append("\" font-family=\"sans-serif\" font-size=\"13\">\n")
@@ -204,14 +206,56 @@ class Frame {
   const Axis up_;
 };
 
+// Simple ones are dark.
+std::string_view Fill(client::BoxOrder order) {
+  switch (order) {
+    case client::BoxOrder::kConstant:
+      return "#b5c4d6";
+    case client::BoxOrder::kLinear:
+      return "#d3dde8";
+    case client::BoxOrder::kQuadratic:
+      return "#ecf1f6";
+    default:
+      return "white";
+  }
+}
+
+void DrawBoxes(Canvas& canvas, const Frame& frame, const client::Sampling& sampling,
+               const client::SamplingBoxes& boxes, std::size_t first, std::size_t second) {
+  const auto holds_middle = [&](const client::SamplingBox& box) {
+    for (std::size_t j = 0; j < sampling.spec.domain.size(); ++j) {
+      if (j == first || j == second) continue;
+      const auto place = static_cast<client::Index>(j);
+      const double middle = (sampling.spec.domain[j].min + sampling.spec.domain[j].max) / 2;
+      // Of two boxes that meet there, one.
+      const bool is_fixed = box.min[place] == box.max[place];
+      if (!is_fixed && (middle < box.min[place] || middle >= box.max[place])) return false;
+    }
+    return true;
+  };
+  for (const client::SamplingBox& box : boxes.boxes) {
+    if (!holds_middle(box)) continue;
+    const auto across = static_cast<client::Index>(first);
+    const auto up = static_cast<client::Index>(second);
+    const double left = frame.X(box.min[across]);
+    const double top = frame.Y(box.max[up]);
+    canvas.Rectangle(left, top, frame.X(box.max[across]) - left, frame.Y(box.min[up]) - top,
+                     Fill(box.order), "#8a94a0");
+  }
+}
+
 void DrawPoints(Canvas& canvas, const client::Sampling& sampling,
-                const std::vector<client::SamplingPoint>& points, const client::Schema& schema,
-                std::size_t first, std::size_t second) {
+                const std::vector<client::SamplingPoint>& points,
+                const client::SamplingBoxes& boxes, const client::Schema& schema, std::size_t first,
+                std::size_t second) {
   const client::Range& across = sampling.spec.domain[first];
   const client::Range& up = sampling.spec.domain[second];
   const Frame frame(canvas, kPointsLeft, {across.min, across.max}, {up.min, up.max});
-  frame.Draw("Points by round; crosses: no value", schema.inputs[first].name,
-             schema.inputs[second].name);
+  DrawBoxes(canvas, frame, sampling, boxes, first, second);
+  frame.Draw(boxes.boxes.empty()
+                 ? "Points by round; crosses: no value"
+                 : "Points by round; crosses: no value; boxes, the simplest darkest",
+             schema.inputs[first].name, schema.inputs[second].name);
   int last = 1;
   for (const client::SamplingPoint& point : points) last = std::max(last, point.round);
   for (const client::SamplingPoint& point : points) {
@@ -244,11 +288,12 @@ void DrawPoints(Canvas& canvas, const client::Sampling& sampling,
 double Drawn(double error) { return std::max(error, kLeastError); }
 
 // The axis from a power of ten to another one around all errors that are known.
-Axis ErrorAxis(const std::vector<client::SamplingRound>& rounds) {
+Axis ErrorAxis(const client::Sampling& sampling) {
   double least = std::numeric_limits<double>::infinity();
   double most = 0;
-  for (const client::SamplingRound& round : rounds) {
-    for (const double error : {round.value_error, round.gradient_error}) {
+  for (const client::SamplingRound& round : sampling.rounds) {
+    for (const double error :
+         {round.value_error, round.gradient_error, ErrorOfEvenPoints(sampling, round)}) {
       if (!std::isfinite(error)) continue;
       least = std::min(least, Drawn(error));
       most = std::max(most, Drawn(error));
@@ -260,36 +305,52 @@ Axis ErrorAxis(const std::vector<client::SamplingRound>& rounds) {
   return {.min = std::pow(10, bottom), .max = std::pow(10, top), .is_logarithmic = true};
 }
 
-void DrawErrors(Canvas& canvas, const std::vector<client::SamplingRound>& rounds) {
+void DrawErrors(Canvas& canvas, const client::Sampling& sampling) {
+  const std::vector<client::SamplingRound>& rounds = sampling.rounds;
   const double last = rounds.empty() ? 1 : static_cast<double>(rounds.back().evaluations);
-  const Frame frame(canvas, kErrorsLeft, {0, std::max(last, 1.0)}, ErrorAxis(rounds));
-  frame.Draw("Reported errors: values (blue), gradients (orange)", "evaluations", "relative error");
-  const auto draw = [&](double client::SamplingRound::*error, std::string_view colour) {
-    const client::SamplingRound* before = nullptr;
+  const Frame frame(canvas, kErrorsLeft, {0, std::max(last, 1.0)}, ErrorAxis(sampling));
+  frame.Draw("Reported errors: values (blue), gradients (orange); grey: even points, by N^(-3/n)",
+             "evaluations", "relative error");
+  const auto draw = [&](const auto& error_of, std::string_view colour, bool has_dots) {
+    double x_before = 0;
+    double y_before = 0;
+    bool is_first = true;
     for (const client::SamplingRound& round : rounds) {
-      if (!std::isfinite(round.*error)) continue;
+      const double error = error_of(round);
+      if (!std::isfinite(error)) continue;
       const double x = frame.X(static_cast<double>(round.evaluations));
-      const double y = frame.Y(Drawn(round.*error));
-      if (before != nullptr) {
-        canvas.Line(frame.X(static_cast<double>(before->evaluations)),
-                    frame.Y(Drawn(before->*error)), x, y, colour);
-      }
-      canvas.Dot(x, y, colour, FormatPercent(round.*error));
-      before = &round;
+      const double y = frame.Y(Drawn(error));
+      if (!is_first) canvas.Line(x_before, y_before, x, y, colour);
+      if (has_dots) canvas.Dot(x, y, colour, FormatPercent(error));
+      x_before = x;
+      y_before = y;
+      is_first = false;
     }
   };
-  draw(&client::SamplingRound::value_error, "#1f6fb4");
-  draw(&client::SamplingRound::gradient_error, "#e08214");
+  using Round = client::SamplingRound;
+  draw([&](const Round& round) { return ErrorOfEvenPoints(sampling, round); }, "#b0b0b0", false);
+  draw([](const Round& round) { return round.value_error; }, "#1f6fb4", true);
+  draw([](const Round& round) { return round.gradient_error; }, "#e08214", true);
 }
 
 }  // namespace
 
+std::string DrawPlane(const client::Sampling& sampling,
+                      const std::vector<client::SamplingPoint>& points,
+                      const client::SamplingBoxes& boxes, const client::Schema& schema,
+                      std::size_t first, std::size_t second) {
+  Canvas canvas(kPlaneWidth);
+  DrawPoints(canvas, sampling, points, boxes, schema, first, second);
+  return std::move(canvas).Take();
+}
+
 std::string DrawSampling(const client::Sampling& sampling,
                          const std::vector<client::SamplingPoint>& points,
-                         const client::Schema& schema, std::size_t first, std::size_t second) {
-  Canvas canvas;
-  DrawPoints(canvas, sampling, points, schema, first, second);
-  DrawErrors(canvas, sampling.rounds);
+                         const client::SamplingBoxes& boxes, const client::Schema& schema,
+                         std::size_t first, std::size_t second) {
+  Canvas canvas(kWidth);
+  DrawPoints(canvas, sampling, points, boxes, schema, first, second);
+  DrawErrors(canvas, sampling);
   return std::move(canvas).Take();
 }
 

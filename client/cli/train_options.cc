@@ -144,11 +144,24 @@ void AddKindOptions(CLI::App& train, client::TrainingSpec& spec) {
       {"network", client::TrainingKind::kNetwork},
       {"polynomial", client::TrainingKind::kPolynomial},
       {"gaussian-process", client::TrainingKind::kGaussianProcess},
+      {"local-taylor", client::TrainingKind::kLocalTaylor},
+  };
+  const std::map<std::string, client::TaylorBase> bases = {
+      {"network", client::TaylorBase::kNetwork},
+      {"polynomial", client::TaylorBase::kPolynomial},
+      {"constant", client::TaylorBase::kConstant},
   };
   train
       .add_option("--kind", spec.kind,
-                  "auto (default), network, polynomial or gaussian-process: what to fit")
+                  "auto (default), network, polynomial, gaussian-process or local-taylor: what to "
+                  "fit")
       ->transform(OneOf(kinds));
+  train
+      .add_option("--taylor-base", spec.taylor_base,
+                  "network (default), polynomial or constant: what local Taylor models are put on")
+      ->transform(OneOf(bases));
+  train.add_option("--taylor-order", spec.taylor_order,
+                   "Degree of local Taylor models, 1 to 3; default by held-out samples");
   train.add_option("--effort", spec.effort,
                    "Of --kind auto: work to spend, about in seconds of one core");
   train.add_option(

@@ -211,6 +211,15 @@ Pipeline FromProto(const v1::Pipeline& proto) {
   return pipeline;
 }
 
+LocalTaylor FromProto(const v1::LocalTaylor& proto) {
+  return {.base_kind = FromProto(proto.base_kind()),
+          .order = proto.order(),
+          .centre_count = proto.centre_count(),
+          .constant_share = proto.constant_share(),
+          .linear_share = proto.linear_share(),
+          .quadratic_share = proto.quadratic_share()};
+}
+
 ModelVersion FromProto(const v1::ModelVersion& proto) {
   ModelVersion version{.name = proto.name(),
                        .kind = FromProto(proto.kind()),
@@ -228,12 +237,15 @@ ModelVersion FromProto(const v1::ModelVersion& proto) {
                        .schema = FromProto(proto.schema()),
                        .domain = FromProto(proto.domain()),
                        .parameter_count = proto.parameter_count(),
+                       .nonzero_weights = proto.nonzero_weights(),
                        .weights_sha256 = proto.weights_sha256(),
                        .report = FromProto(proto.report()),
                        .pruning = {},
                        .pipeline = FromProto(proto.pipeline()),
+                       .local_taylor = {},
                        .create_time = FromProto(proto.create_time())};
   if (proto.has_pruning()) version.pruning = FromProto(proto.pruning());
+  if (proto.has_local_taylor()) version.local_taylor = FromProto(proto.local_taylor());
   for (const auto& [input, slope] : proto.monotone()) {
     version.monotone[input] =
         slope == v1::ModelVersion::SLOPE_INCREASING ? Slope::kIncreasing : Slope::kDecreasing;

@@ -29,7 +29,82 @@ v1::StopRule ToProto(const StopRule& rule) {
   if (rule.gradient_error) proto.set_gradient_error(*rule.gradient_error);
   if (rule.seconds) proto.set_seconds(*rule.seconds);
   if (rule.stale_rounds) proto.set_stale_rounds(*rule.stale_rounds);
+  if (rule.closed_share) proto.set_closed_share(*rule.closed_share);
   return proto;
+}
+
+v1::SamplingSpec::Strategy ToProto(SamplingStrategy strategy) {
+  switch (strategy) {
+    case SamplingStrategy::kAdaptive:
+      return v1::SamplingSpec::STRATEGY_ADAPTIVE;
+    case SamplingStrategy::kSpaceFilling:
+      return v1::SamplingSpec::STRATEGY_SPACE_FILLING;
+    case SamplingStrategy::kLolaVoronoi:
+      return v1::SamplingSpec::STRATEGY_LOLA_VORONOI;
+  }
+  return v1::SamplingSpec::STRATEGY_UNSPECIFIED;
+}
+
+SamplingStrategy FromProto(v1::SamplingSpec::Strategy strategy) {
+  switch (strategy) {
+    case v1::SamplingSpec::STRATEGY_SPACE_FILLING:
+      return SamplingStrategy::kSpaceFilling;
+    case v1::SamplingSpec::STRATEGY_LOLA_VORONOI:
+      return SamplingStrategy::kLolaVoronoi;
+    default:
+      return SamplingStrategy::kAdaptive;
+  }
+}
+
+v1::SamplingGoal ToProto(const SamplingGoal& goal) {
+  v1::SamplingGoal proto;
+  switch (goal.kind) {
+    case SamplingGoalKind::kSurrogate:
+      proto.set_kind(v1::SamplingGoal::KIND_SURROGATE);
+      break;
+    case SamplingGoalKind::kMinimum:
+      proto.set_kind(v1::SamplingGoal::KIND_MINIMUM);
+      break;
+    case SamplingGoalKind::kMaximum:
+      proto.set_kind(v1::SamplingGoal::KIND_MAXIMUM);
+      break;
+    case SamplingGoalKind::kLevel:
+      proto.set_kind(v1::SamplingGoal::KIND_LEVEL);
+      break;
+  }
+  proto.set_output(goal.output);
+  if (goal.level) proto.set_level(*goal.level);
+  return proto;
+}
+
+SamplingGoal FromProto(const v1::SamplingGoal& proto) {
+  SamplingGoal goal{.output = proto.output()};
+  switch (proto.kind()) {
+    case v1::SamplingGoal::KIND_MINIMUM:
+      goal.kind = SamplingGoalKind::kMinimum;
+      break;
+    case v1::SamplingGoal::KIND_MAXIMUM:
+      goal.kind = SamplingGoalKind::kMaximum;
+      break;
+    case v1::SamplingGoal::KIND_LEVEL:
+      goal.kind = SamplingGoalKind::kLevel;
+      break;
+    default:
+      break;
+  }
+  if (proto.has_level()) goal.level = proto.level();
+  return goal;
+}
+
+v1::SamplingBoxSpec ToProto(const SamplingBoxSpec& boxes) {
+  v1::SamplingBoxSpec proto;
+  if (boxes.tolerance) proto.set_tolerance(*boxes.tolerance);
+  if (boxes.max_boxes) proto.set_max_boxes(*boxes.max_boxes);
+  return proto;
+}
+
+SamplingBoxSpec FromProto(const v1::SamplingBoxSpec& proto) {
+  return {.tolerance = proto.tolerance(), .max_boxes = proto.max_boxes()};
 }
 
 StopRule FromProto(const v1::StopRule& proto) {
@@ -40,6 +115,7 @@ StopRule FromProto(const v1::StopRule& proto) {
   if (proto.has_gradient_error()) rule.gradient_error = proto.gradient_error();
   if (proto.has_seconds()) rule.seconds = proto.seconds();
   if (proto.has_stale_rounds()) rule.stale_rounds = proto.stale_rounds();
+  if (proto.has_closed_share()) rule.closed_share = proto.closed_share();
   return rule;
 }
 
@@ -53,11 +129,9 @@ v1::SamplingSpec ToProto(const SamplingSpec& spec) {
     added.set_min(range.min);
     added.set_max(range.max);
   }
-  if (spec.strategy) {
-    proto.set_strategy(*spec.strategy == SamplingStrategy::kAdaptive
-                           ? v1::SamplingSpec::STRATEGY_ADAPTIVE
-                           : v1::SamplingSpec::STRATEGY_SPACE_FILLING);
-  }
+  if (spec.strategy) proto.set_strategy(ToProto(*spec.strategy));
+  if (spec.goal) *proto.mutable_goal() = ToProto(*spec.goal);
+  if (spec.boxes) *proto.mutable_boxes() = ToProto(*spec.boxes);
   if (spec.initial_points) proto.set_initial_points(*spec.initial_points);
   if (spec.round_fraction) proto.set_round_fraction(*spec.round_fraction);
   if (spec.jacobian) proto.set_jacobian(*spec.jacobian);
@@ -76,9 +150,7 @@ SamplingSpec FromProto(const v1::SamplingSpec& proto) {
                     .model = proto.model_id(),
                     .program = proto.program(),
                     .domain = {},
-                    .strategy = proto.strategy() == v1::SamplingSpec::STRATEGY_SPACE_FILLING
-                                    ? SamplingStrategy::kSpaceFilling
-                                    : SamplingStrategy::kAdaptive,
+                    .strategy = FromProto(proto.strategy()),
                     .initial_points = proto.initial_points(),
                     .round_fraction = proto.round_fraction(),
                     .jacobian = proto.jacobian(),
@@ -88,7 +160,10 @@ SamplingSpec FromProto(const v1::SamplingSpec& proto) {
                     .training = {},
                     .lease_seconds = proto.lease_seconds(),
                     .max_attempts = proto.max_attempts(),
-                    .seed = proto.seed()};
+                    .seed = proto.seed(),
+                    .goal = FromProto(proto.goal()),
+                    .boxes = {}};
+  if (proto.has_boxes()) spec.boxes = FromProto(proto.boxes());
   spec.domain.reserve(static_cast<std::size_t>(proto.domain_size()));
   for (const v1::Range& range : proto.domain()) spec.domain.push_back({range.min(), range.max()});
   for (const v1::StopRule& rule : proto.stop_rules()) spec.stop_rules.push_back(FromProto(rule));
@@ -103,14 +178,49 @@ SamplingCounts FromProto(const v1::SamplingCounts& proto) {
           .failed = proto.failed()};
 }
 
+Vector ToVector(const google::protobuf::RepeatedField<double>& numbers) {
+  return Eigen::Map<const Vector>(numbers.data(), numbers.size());
+}
+
+ClosedShare FromProto(const v1::ClosedShare& proto) {
+  return {.constant = proto.constant(),
+          .linear = proto.linear(),
+          .quadratic = proto.quadratic(),
+          .proved = proto.proved()};
+}
+
+SamplingBest FromProto(const v1::SamplingBest& proto) {
+  return {.x = ToVector(proto.x()), .value = proto.value()};
+}
+
 SamplingRound FromProto(const v1::SamplingRound& proto) {
-  return {.number = proto.number(),
-          .evaluations = proto.evaluations(),
-          .model_version = proto.model_version(),
-          .value_error = proto.value_error(),
-          .gradient_error = proto.gradient_error(),
-          .cost = proto.cost(),
-          .time = client::FromProto(proto.time())};
+  SamplingRound round{.number = proto.number(),
+                      .evaluations = proto.evaluations(),
+                      .model_version = proto.model_version(),
+                      .value_error = proto.value_error(),
+                      .gradient_error = proto.gradient_error(),
+                      .cost = proto.cost(),
+                      .time = client::FromProto(proto.time()),
+                      .value_noise = proto.value_noise(),
+                      .revision = proto.revision()};
+  if (proto.has_closed()) round.closed = FromProto(proto.closed());
+  if (proto.has_best()) round.best = FromProto(proto.best());
+  return round;
+}
+
+SamplingRevision FromProto(const v1::SamplingRevision& proto) {
+  const v1::SamplingChange& spec = proto.spec();
+  SamplingRevision revision{.spec = {.stop_rules = std::vector<StopRule>(),
+                                     .strategy = FromProto(spec.strategy()),
+                                     .goal = FromProto(spec.goal()),
+                                     .boxes = {},
+                                     .round_fraction = spec.round_fraction()},
+                            .time = client::FromProto(proto.time())};
+  for (const v1::StopRule& rule : spec.stop_rules()) {
+    revision.spec.stop_rules->push_back(FromProto(rule));
+  }
+  if (spec.has_boxes()) revision.spec.boxes = FromProto(spec.boxes());
+  return revision;
 }
 
 SamplingPhase FromProto(v1::Sampling::Phase phase) {
@@ -132,6 +242,10 @@ SamplingStop FromProto(v1::Sampling::StopReason reason) {
       return SamplingStop::kRule;
     case v1::Sampling::STOP_REASON_STOPPED:
       return SamplingStop::kStopped;
+    case v1::Sampling::STOP_REASON_EXHAUSTED:
+      return SamplingStop::kExhausted;
+    case v1::Sampling::STOP_REASON_NOISE:
+      return SamplingStop::kNoise;
     default:
       return SamplingStop::kNone;
   }
@@ -145,8 +259,16 @@ Sampling FromProto(const v1::Sampling& proto) {
                     .cost = proto.cost(),
                     .rounds = {},
                     .stop = FromProto(proto.stop_reason()),
-                    .stop_rule = proto.stop_rule()};
+                    .stop_rule = proto.stop_rule(),
+                    .warnings = {}};
   for (const v1::SamplingRound& round : proto.rounds()) sampling.rounds.push_back(FromProto(round));
+  if (proto.has_best()) sampling.best = FromProto(proto.best());
+  for (const v1::SamplingRevision& revision : proto.revisions()) {
+    sampling.revisions.push_back(FromProto(revision));
+  }
+  for (const v1::LabelWarning& warning : proto.warnings()) {
+    sampling.warnings.push_back(client::FromProto(warning));
+  }
   return sampling;
 }
 
@@ -167,8 +289,19 @@ SamplingPointState FromProto(v1::SamplingPoint::State state) {
   }
 }
 
-Vector ToVector(const google::protobuf::RepeatedField<double>& numbers) {
-  return Eigen::Map<const Vector>(numbers.data(), numbers.size());
+BoxOrder FromProto(v1::SamplingBox::Order order) {
+  switch (order) {
+    case v1::SamplingBox::ORDER_OPEN:
+      return BoxOrder::kOpen;
+    case v1::SamplingBox::ORDER_CONSTANT:
+      return BoxOrder::kConstant;
+    case v1::SamplingBox::ORDER_LINEAR:
+      return BoxOrder::kLinear;
+    case v1::SamplingBox::ORDER_QUADRATIC:
+      return BoxOrder::kQuadratic;
+    default:
+      return BoxOrder::kUnknown;
+  }
 }
 
 SamplingPoint FromProto(const v1::SamplingPoint& proto) {
@@ -237,6 +370,51 @@ Sampling Client::GetSampling(const std::string& job) const {
   v1::GetSamplingRequest request;
   request.set_name(ResourceName("jobs", job));
   return FromProto(connection_->Call(connection_->sampling(), &SamplingStub::GetSampling, request));
+}
+
+Sampling Client::UpdateSampling(const std::string& job, const SamplingChange& change) const {
+  v1::UpdateSamplingRequest request;
+  request.set_name(ResourceName("jobs", job));
+  v1::SamplingChange& spec = *request.mutable_spec();
+  google::protobuf::FieldMask& mask = *request.mutable_update_mask();
+  if (change.stop_rules) {
+    mask.add_paths("stop_rules");
+    for (const StopRule& rule : *change.stop_rules) *spec.add_stop_rules() = ToProto(rule);
+  }
+  if (change.strategy) {
+    mask.add_paths("strategy");
+    spec.set_strategy(ToProto(*change.strategy));
+  }
+  if (change.goal) {
+    mask.add_paths("goal");
+    *spec.mutable_goal() = ToProto(*change.goal);
+  }
+  if (change.boxes) {
+    mask.add_paths("boxes");
+    *spec.mutable_boxes() = ToProto(*change.boxes);
+  }
+  if (change.round_fraction) {
+    mask.add_paths("round_fraction");
+    spec.set_round_fraction(*change.round_fraction);
+  }
+  return FromProto(
+      connection_->Call(connection_->sampling(), &SamplingStub::UpdateSampling, request));
+}
+
+SamplingBoxes Client::GetSamplingBoxes(const std::string& job) const {
+  v1::GetSamplingBoxesRequest request;
+  request.set_name(ResourceName("jobs", job));
+  const v1::SamplingBoxes proto =
+      connection_->Call(connection_->sampling(), &SamplingStub::GetSamplingBoxes, request);
+  SamplingBoxes boxes{.round = proto.round(), .boxes = {}, .closed = FromProto(proto.closed())};
+  boxes.boxes.reserve(static_cast<std::size_t>(proto.boxes_size()));
+  for (const v1::SamplingBox& box : proto.boxes()) {
+    boxes.boxes.push_back({.min = ToVector(box.min()),
+                           .max = ToVector(box.max()),
+                           .order = FromProto(box.order()),
+                           .volume = box.volume()});
+  }
+  return boxes;
 }
 
 std::vector<SamplingPoint> Client::ListSamplingPoints(const std::string& job,

@@ -51,8 +51,22 @@ v1::TrainingSpec::Kind ToProto(TrainingKind kind) {
       return v1::TrainingSpec::KIND_POLYNOMIAL;
     case TrainingKind::kGaussianProcess:
       return v1::TrainingSpec::KIND_GAUSSIAN_PROCESS;
+    case TrainingKind::kLocalTaylor:
+      return v1::TrainingSpec::KIND_LOCAL_TAYLOR;
   }
   return v1::TrainingSpec::KIND_UNSPECIFIED;
+}
+
+v1::LocalTaylorOptions::Base ToProto(TaylorBase base) {
+  switch (base) {
+    case TaylorBase::kNetwork:
+      return v1::LocalTaylorOptions::BASE_NETWORK;
+    case TaylorBase::kPolynomial:
+      return v1::LocalTaylorOptions::BASE_POLYNOMIAL;
+    case TaylorBase::kConstant:
+      return v1::LocalTaylorOptions::BASE_CONSTANT;
+  }
+  return v1::LocalTaylorOptions::BASE_UNSPECIFIED;
 }
 
 v1::TrainingSpec::Optimizer ToProto(Optimizer optimizer) {
@@ -135,6 +149,8 @@ LabelWarning::Kind FromProto(v1::LabelWarning::Kind kind) {
       return LabelWarning::Kind::kScale;
     case v1::LabelWarning::KIND_BIAS:
       return LabelWarning::Kind::kBias;
+    case v1::LabelWarning::KIND_SWAPPED:
+      return LabelWarning::Kind::kSwapped;
     default:
       return LabelWarning::Kind::kUnknown;
   }
@@ -169,15 +185,16 @@ ComparisonPoint FromProto(const v1::ComparisonPoint& proto) {
           .validation = client::FromProto(proto.validation())};
 }
 
+}  // namespace
+
 LabelWarning FromProto(const v1::LabelWarning& proto) {
   return {.input = proto.input(),
           .output = proto.output(),
           .kind = FromProto(proto.kind()),
           .factor = proto.factor(),
-          .message = proto.message()};
+          .message = proto.message(),
+          .other_input = proto.other_input()};
 }
-
-}  // namespace
 
 ErrorReport FromProto(const v1::ErrorReport& proto) {
   return {.value_rmse = {proto.value_rmse().begin(), proto.value_rmse().end()},
@@ -240,6 +257,8 @@ v1::TrainingSpec ToProto(const TrainingSpec& spec) {
   if (spec.feature_degree) proto.set_feature_degree(*spec.feature_degree);
   for (const OutputMap& map : spec.output_maps) ToProto(map, *proto.add_output_maps());
   if (spec.extrapolation) proto.set_extrapolation(ToProto(*spec.extrapolation));
+  if (spec.taylor_base) proto.mutable_local_taylor()->set_base(ToProto(*spec.taylor_base));
+  if (spec.taylor_order) proto.mutable_local_taylor()->set_order(*spec.taylor_order);
   return proto;
 }
 
@@ -272,6 +291,8 @@ ModelKind FromProto(v1::ModelVersion::Kind kind) {
       return ModelKind::kComposed;
     case v1::ModelVersion::KIND_PIPELINE:
       return ModelKind::kPipeline;
+    case v1::ModelVersion::KIND_LOCAL_TAYLOR:
+      return ModelKind::kLocalTaylor;
     default:
       return ModelKind::kUnknown;
   }
@@ -344,7 +365,7 @@ TrainingReport FromProto(const v1::TrainingReport& proto) {
   }
   if (proto.has_value_only()) report.value_only = FromProto(proto.value_only());
   for (const v1::LabelWarning& warning : proto.warnings()) {
-    report.warnings.push_back(FromProto(warning));
+    report.warnings.push_back(client::FromProto(warning));
   }
   return report;
 }

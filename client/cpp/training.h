@@ -18,6 +18,7 @@ ModelKind FromProto(v1::ModelVersion::Kind kind);
 Extrapolation FromProto(v1::ModelVersion::Extrapolation extrapolation);
 InputMap FromProto(const v1::InputMap& map);
 OutputMap FromProto(const v1::OutputMap& map);
+LabelWarning FromProto(const v1::LabelWarning& warning);
 ErrorReport FromProto(const v1::ErrorReport& errors);
 TrainingProgress FromProto(const v1::TrainingProgress& progress);
 TrainingReport FromProto(const v1::TrainingReport& report);

@@ -32,6 +32,7 @@ struct Uploader::Impl {
               const ConstVectorRef& weight, const Samples& others);
   std::int64_t Commit();
 
+  const std::vector<LabelWarning>& warnings() const { return warnings_; }
   const std::string& upload_id() const { return upload_id_; }
   std::int64_t sample_count() const { return sample_count_; }
 
@@ -75,6 +76,7 @@ struct Uploader::Impl {
   std::size_t unacked_bytes_ = 0;
   std::vector<std::pair<std::int64_t, std::int64_t>> stored_;  // Closed ranges, as last opened.
   std::optional<v1::AppendSamplesResponse::Committed> committed_;
+  std::vector<LabelWarning> warnings_;
 };
 
 }  // namespace sobolev::client

@@ -5,6 +5,7 @@
 #include <sobolev/uploader.h>
 
 #include "client/cpp/convert.h"
+#include "client/cpp/training.h"
 #include "client/cpp/upload.h"
 #include "proto/wire/crc32c.h"
 
@@ -168,6 +169,10 @@ std::int64_t Uploader::Impl::Commit() {
                        std::to_string(committed_->sample_count()) + " samples, expected " +
                        std::to_string(sample_count_) + "; choose another id for other samples");
   }
+  warnings_.clear();
+  for (const v1::LabelWarning& warning : committed_->warnings()) {
+    warnings_.push_back(FromProto(warning));
+  }
   return committed_->dataset_version();
 }
 
@@ -186,6 +191,7 @@ void Uploader::Append(const Samples& samples) {
 }
 
 std::int64_t Uploader::Commit() { return impl_->Commit(); }
+const std::vector<LabelWarning>& Uploader::warnings() const { return impl_->warnings(); }
 const std::string& Uploader::upload_id() const { return impl_->upload_id(); }
 std::int64_t Uploader::sample_count() const { return impl_->sample_count(); }
 

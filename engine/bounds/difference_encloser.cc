@@ -6,12 +6,15 @@
 
 #include "engine/base/matrix.h"
 #include "engine/bounds/box.h"
+#include "engine/bounds/chebyshev.h"
+#include "engine/bounds/cubic_sweep.h"
 #include "engine/bounds/encloser.h"
 #include "engine/bounds/natural_network.h"
 #include "engine/bounds/network_alignment.h"
 #include "engine/bounds/network_change.h"
 #include "engine/bounds/network_forms.h"
 #include "engine/bounds/network_sweep.h"
+#include "engine/nn/network_surrogate.h"
 
 namespace sobolev::bounds {
 
@@ -63,15 +66,53 @@ void NetworkDifferenceEncloser::Evaluate(const Matrix& X, Matrix* Y, Matrix* J) 
 
 NetworkDifferenceEncloser::NetworkDifferenceEncloser(const nn::NetworkSurrogate& f,
                                                      const nn::NetworkSurrogate& g)
-    : f_(f),
-      g_(g),
+    : f_(f, Effort::kThorough),
+      g_(g, Effort::kThorough),
       f_layers_(AlignTo(g_.layers(), f_.layers())),
       g_layers_(AlignTo(f_.layers(), g_.layers())) {
-  if (NetworkChange::Applies(f_layers_, g_layers_)) change_.emplace(f_layers_, g_layers_);
+  if (!NetworkChange::Applies(f_layers_, g_layers_)) return;
+  change_.emplace(f_layers_, g_layers_);
+  // How much the networks have in common decides which of the two is tighter, and where.
+  const nn::Scaling& scaling = f.scaling();
+  const auto width = [](const Enclosure& enclosure) {
+    return (enclosure.y_hi - enclosure.y_lo).sum();
+  };
+  for (const double radius : {1.0, 0.25, 0.0625}) {
+    const Box box{scaling.x_mean - radius * scaling.x_scale,
+                  scaling.x_mean + radius * scaling.x_scale};
+    bool converges = false;
+    const std::optional<Enclosure> cubics = EncloseByCubics(box, false, &converges);
+    cubics_suffice_ =
+        cubics_suffice_ && cubics && width(*cubics) < width(EncloseByLines(box, false));
+  }
+}
+
+Enclosure NetworkDifferenceEncloser::EncloseBox(const Box& box, bool jacobian) const {
+  bool converges = false;
+  const std::optional<Enclosure> cubics = EncloseByCubics(box, jacobian, &converges);
+  if (cubics && converges && cubics_suffice_) return *cubics;
+  Enclosure enclosure = EncloseByLines(box, jacobian);
+  if (cubics) {
+    IntersectWith(*cubics, enclosure);
+    if (cubics_suffice_) enclosure.influence = cubics->influence;
+  }
+  return enclosure;
+}
+
+std::optional<Enclosure> NetworkDifferenceEncloser::EncloseByCubics(const Box& box, bool jacobian,
+                                                                    bool* converges) const {
+  if (!f_.basis() || !g_.basis()) return std::nullopt;
+  const ChebyshevBasis& basis = *f_.basis();
+  std::optional<CubicForms> f = CubicFormsOf(f_.layers(), basis, box, jacobian);
+  const std::optional<CubicForms> g = CubicFormsOf(g_.layers(), basis, box, jacobian);
+  if (!f || !g) return std::nullopt;
+  CubicForms difference = Difference(*std::move(f), *g);
+  *converges = difference.converges;
+  return EnclosureOf(basis, std::move(difference));
 }
 
 // Derivatives are always followed, because the forms of values get to third order by them.
-Enclosure NetworkDifferenceEncloser::EncloseBox(const Box& box, bool jacobian) const {
+Enclosure NetworkDifferenceEncloser::EncloseByLines(const Box& box, bool jacobian) const {
   const SweepKeeps keeps = change_ ? SweepKeeps::kUnits : SweepKeeps::kSlopes;
   const std::optional<NetworkSweep> f_sweep = SweepValues(f_layers_, box, keeps);
   const std::optional<NetworkSweep> g_sweep = SweepValues(g_layers_, box, keeps);

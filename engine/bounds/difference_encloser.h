@@ -33,9 +33,9 @@ class DifferenceEncloser : public Encloser {
   std::unique_ptr<const Encloser> g_;
 };
 
-// Two networks, bounded as one function of shared inputs: what is linear or quadratic in these
-// cancels, and of networks of the same shape,
-// or of which one is a part of the other, all that they have in common does.
+// Two networks, bounded as one function of shared inputs: what is a polynomial of low degree in
+// these cancels, and of networks of the same shape, or of which one is a part of the other, all
+// that they have in common does.
 class NetworkDifferenceEncloser : public Encloser {
  public:
   NetworkDifferenceEncloser(const nn::NetworkSurrogate& f, const nn::NetworkSurrogate& g);
@@ -50,11 +50,15 @@ class NetworkDifferenceEncloser : public Encloser {
   Enclosure EncloseBox(const Box& box, bool jacobian) const override;
 
  private:
+  Enclosure EncloseByLines(const Box& box, bool jacobian) const;
+  std::optional<Enclosure> EncloseByCubics(const Box& box, bool jacobian, bool* converges) const;
+
   NetworkEncloser f_;
   NetworkEncloser g_;
   NetworkLayers f_layers_;  // In the shape of g, if f is a part of it, and the reverse.
   NetworkLayers g_layers_;
   std::optional<NetworkChange> change_;  // If the networks are alike.
+  bool cubics_suffice_ = true;           // In boxes where they converge.
 };
 
 }  // namespace sobolev::bounds

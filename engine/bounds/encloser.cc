@@ -11,6 +11,7 @@
 #include "engine/bounds/difference_encloser.h"
 #include "engine/bounds/holder_enclosers.h"
 #include "engine/bounds/intervals.h"
+#include "engine/bounds/local_taylor_encloser.h"
 #include "engine/bounds/network_encloser.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/surrogate.h"
@@ -71,11 +72,11 @@ Enclosure CentredEncloser::EncloseBox(const Box& box, bool jacobian) const {
   return enclosure;
 }
 
-std::unique_ptr<const Encloser> MakeEncloser(const Surrogate& surrogate) {
+std::unique_ptr<const Encloser> MakeEncloser(const Surrogate& surrogate, Effort effort) {
   switch (surrogate.kind()) {
     case SurrogateKind::kNetwork:
-      return std::make_unique<NetworkEncloser>(
-          dynamic_cast<const nn::NetworkSurrogate&>(surrogate));
+      return std::make_unique<NetworkEncloser>(dynamic_cast<const nn::NetworkSurrogate&>(surrogate),
+                                               effort);
     case SurrogateKind::kPolynomial:
       return std::make_unique<PolynomialEncloser>(
           dynamic_cast<const regression::PolynomialSurrogate&>(surrogate));
@@ -83,16 +84,20 @@ std::unique_ptr<const Encloser> MakeEncloser(const Surrogate& surrogate) {
       return std::make_unique<GaussianProcessEncloser>(
           dynamic_cast<const regression::GaussianProcess&>(surrogate));
     case SurrogateKind::kEnsemble:
-      return std::make_unique<EnsembleEncloser>(dynamic_cast<const EnsembleSurrogate&>(surrogate));
+      return std::make_unique<EnsembleEncloser>(dynamic_cast<const EnsembleSurrogate&>(surrogate),
+                                                effort);
     case SurrogateKind::kComposed:
-      return std::make_unique<ComposedEncloser>(dynamic_cast<const ComposedSurrogate&>(surrogate));
+      return std::make_unique<ComposedEncloser>(dynamic_cast<const ComposedSurrogate&>(surrogate),
+                                                effort);
     case SurrogateKind::kProgram:
       return std::make_unique<ProgramEncloser>(
           dynamic_cast<const chain::ProgramSurrogate&>(surrogate));
     case SurrogateKind::kPipeline:
-      return std::make_unique<PipelineEncloser>(dynamic_cast<const chain::Pipeline&>(surrogate));
+      return std::make_unique<PipelineEncloser>(dynamic_cast<const chain::Pipeline&>(surrogate),
+                                                effort);
     case SurrogateKind::kLocalTaylor:
-      break;
+      return std::make_unique<LocalTaylorEncloser>(
+          dynamic_cast<const LocalTaylorSurrogate&>(surrogate));
   }
   throw FailedPrecondition("NO_BOUNDS", "model",
                            "there are no proven bounds for this kind of model yet");
@@ -107,7 +112,8 @@ std::unique_ptr<const Encloser> MakeDifferenceEncloser(const Surrogate& f, const
     return std::make_unique<NetworkDifferenceEncloser>(
         dynamic_cast<const nn::NetworkSurrogate&>(f), dynamic_cast<const nn::NetworkSurrogate&>(g));
   }
-  return std::make_unique<DifferenceEncloser>(MakeEncloser(f), MakeEncloser(g));
+  return std::make_unique<DifferenceEncloser>(MakeEncloser(f, Effort::kThorough),
+                                              MakeEncloser(g, Effort::kThorough));
 }
 
 }  // namespace sobolev::bounds

@@ -63,11 +63,18 @@ class CentredEncloser : public SurrogateEncloser {
   virtual Enclosure EncloseNaturally(const Box& box, bool jacobian) const = 0;
 };
 
-// The surrogate must outlive what comes back.
-std::unique_ptr<const Encloser> MakeEncloser(const Surrogate& surrogate);
+// How much to do for one box.
+enum class Effort {
+  kQuick,
+  kThorough,  // For subdivision: twice the time for bounds that are of higher order in small boxes.
+};
 
-// Of f − g, of the same n and m, else throws Error(kInvalidArgument) naming "model". Two networks
-// are bounded together, so that what they have in common cancels.
+// The surrogate must outlive what comes back.
+std::unique_ptr<const Encloser> MakeEncloser(const Surrogate& surrogate,
+                                             Effort effort = Effort::kQuick);
+
+// Of f − g, of the same n and m, else throws Error(kInvalidArgument) naming "model". Thorough. Two
+// networks are bounded together, so that what they have in common cancels.
 std::unique_ptr<const Encloser> MakeDifferenceEncloser(const Surrogate& f, const Surrogate& g);
 
 }  // namespace sobolev::bounds

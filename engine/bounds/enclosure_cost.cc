@@ -7,6 +7,7 @@
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/composed_surrogate.h"
 #include "engine/surrogate/ensemble.h"
+#include "engine/surrogate/local_taylor.h"
 #include "engine/surrogate/surrogate.h"
 
 namespace sobolev::bounds {
@@ -64,8 +65,14 @@ EnclosureCost CostOfEnclosure(const Surrogate& surrogate) {
     case SurrogateKind::kPolynomial:
     case SurrogateKind::kGaussianProcess:
     case SurrogateKind::kProgram:
-    case SurrogateKind::kLocalTaylor:  // Has no enclosures.
       break;
+    case SurrogateKind::kLocalTaylor: {
+      // On a large box every patch counts, with its derivatives.
+      const auto& local = dynamic_cast<const LocalTaylorSurrogate&>(surrogate);
+      cost.multiply_adds += 4 * Count(local.patches().derivatives.size());
+      add(local.base());
+      break;
+    }
   }
   return cost;
 }

@@ -25,10 +25,10 @@ Enclosure ProgramEncloser::EncloseBox(const Box& box, bool jacobian) const {
   return enclosure;
 }
 
-EnsembleEncloser::EnsembleEncloser(const EnsembleSurrogate& ensemble)
+EnsembleEncloser::EnsembleEncloser(const EnsembleSurrogate& ensemble, Effort effort)
     : SurrogateEncloser(ensemble) {
   members_.reserve(ensemble.members().size());
-  for (const auto& member : ensemble.members()) members_.push_back(MakeEncloser(*member));
+  for (const auto& member : ensemble.members()) members_.push_back(MakeEncloser(*member, effort));
 }
 
 bool EnsembleEncloser::IsSmooth() const {
@@ -87,10 +87,10 @@ Enclosure ComposedEncloser::EncloseNaturally(const Box& box, bool jacobian) cons
   return EnclosureOf(u, J);
 }
 
-PipelineEncloser::PipelineEncloser(const chain::Pipeline& pipeline)
+PipelineEncloser::PipelineEncloser(const chain::Pipeline& pipeline, Effort effort)
     : CentredEncloser(pipeline), pipeline_(pipeline) {
   for (const auto& stage : pipeline.stages()) {
-    stages_.push_back(stage.needed ? MakeEncloser(*stage.function) : nullptr);
+    stages_.push_back(stage.needed ? MakeEncloser(*stage.function, effort) : nullptr);
   }
 }
 

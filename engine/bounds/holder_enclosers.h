@@ -34,7 +34,7 @@ class ProgramEncloser : public SurrogateEncloser {
 // The mean of what is proven of the members.
 class EnsembleEncloser : public SurrogateEncloser {
  public:
-  explicit EnsembleEncloser(const EnsembleSurrogate& ensemble);
+  EnsembleEncloser(const EnsembleSurrogate& ensemble, Effort effort);
 
   bool IsSmooth() const override;
 
@@ -48,8 +48,10 @@ class EnsembleEncloser : public SurrogateEncloser {
 // The core on the box of the features, by the chain rule.
 class ComposedEncloser : public CentredEncloser {
  public:
-  explicit ComposedEncloser(const ComposedSurrogate& composed)
-      : CentredEncloser(composed), composed_(composed), core_(MakeEncloser(composed.core())) {}
+  ComposedEncloser(const ComposedSurrogate& composed, Effort effort)
+      : CentredEncloser(composed),
+        composed_(composed),
+        core_(MakeEncloser(composed.core(), effort)) {}
 
   bool IsSmooth() const override { return core_->IsSmooth(); }
 
@@ -64,7 +66,7 @@ class ComposedEncloser : public CentredEncloser {
 // Every stage on the box of its inputs, by the chain rule.
 class PipelineEncloser : public CentredEncloser {
  public:
-  explicit PipelineEncloser(const chain::Pipeline& pipeline);
+  PipelineEncloser(const chain::Pipeline& pipeline, Effort effort);
 
   bool IsSmooth() const override;
 

@@ -101,9 +101,10 @@ Front MemoryFronts::Kept(int j, int i) const {
   const std::uint64_t result = s.Jacobian(j, i);
   Collector collector;
   if (i == j) {
-    collector.Add({.memory = result, .cost = s.n(i) * s.edges(i), .rule = Rule::kTangents});
-    collector.Add(
-        {.memory = result + s.edges(i), .cost = s.m(i) * s.edges(i), .rule = Rule::kAdjoints});
+    collector.Add({.memory = result, .cost = s.AccumulateByTangents(i), .rule = Rule::kTangents});
+    collector.Add({.memory = result + s.edges(i),
+                   .cost = s.AccumulateByAdjoints(i),
+                   .rule = Rule::kAdjoints});
     return collector.Take();
   }
   for (int k = i; k < j; ++k) {
@@ -116,9 +117,11 @@ Front MemoryFronts::Kept(int j, int i) const {
                      s.Values(k + 1, j), least, s.Product(j, k, i), Rule::kEarlierFirst, k);
   }
   collector.AddOne(At(Start::kKept, j, i + 1), s.Value(i + 1),
-                   s.Jacobian(j, i + 1) + result + s.edges(i), s.m(j) * s.edges(i), Rule::kAdjoint);
+                   s.Jacobian(j, i + 1) + result + s.edges(i), s.m(j) * s.Adjoint(i),
+                   Rule::kAdjoint);
   collector.AddOne(At(Start::kKept, j - 1, i), s.Value(j),
-                   s.Jacobian(j - 1, i) + s.Value(j) + result, s.n(i) * s.edges(j), Rule::kTangent);
+                   s.Jacobian(j - 1, i) + s.Value(j) + result, s.n(i) * s.Tangent(j),
+                   Rule::kTangent);
   return collector.Take();
 }
 
@@ -142,10 +145,10 @@ Front MemoryFronts::Alone(int j, int i) const {
                      At(Start::kPassing, k, i), 0, least, cost, Rule::kEarlierFirst, k);
   }
   collector.AddOne(At(Start::kAlone, j, i + 1), s.Value(i + 1),
-                   s.Jacobian(j, i + 1) + result + s.edges(i), (s.m(j) + 1) * s.edges(i),
-                   Rule::kAdjoint);
+                   s.Jacobian(j, i + 1) + result + s.edges(i),
+                   s.m(j) * s.Adjoint(i) + s.Evaluation(i, i), Rule::kAdjoint);
   collector.AddOne(At(Start::kPassing, j - 1, i), 0, s.Jacobian(j - 1, i) + s.Value(j) + result,
-                   s.n(i) * s.edges(j), Rule::kTangent);
+                   s.n(i) * s.Tangent(j), Rule::kTangent);
   return collector.Take();
 }
 
@@ -168,11 +171,11 @@ Front MemoryFronts::Passing(int j, int i) const {
                      s.Product(j, k, i), Rule::kEarlierFirst, k);
   }
   collector.AddOne(At(Start::kPassing, j, i + 1), s.Value(i + 1),
-                   s.Jacobian(j, i + 1) + result + s.edges(i) + passed, (s.m(j) + 1) * s.edges(i),
-                   Rule::kAdjoint);
+                   s.Jacobian(j, i + 1) + result + s.edges(i) + passed,
+                   s.m(j) * s.Adjoint(i) + s.Evaluation(i, i), Rule::kAdjoint);
   collector.AddOne(At(Start::kPassing, j - 1, i), 0,
                    s.Value(j) + result + std::max(s.Jacobian(j - 1, i), passed),
-                   (s.n(i) + 1) * s.edges(j), Rule::kTangent);
+                   s.n(i) * s.Tangent(j) + s.Evaluation(j, j), Rule::kTangent);
   return collector.Take();
 }
 

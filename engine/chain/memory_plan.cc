@@ -10,13 +10,13 @@ namespace {
 // Takes moves one after the other and keeps account of what is held.
 class Recorder {
  public:
-  explicit Recorder(const JacobianChain& chain)
-      : chain_(chain), made_(static_cast<std::size_t>(chain.size()), -1) {}
+  Recorder(const JacobianChain& chain, const ChainWeights& weights)
+      : chain_(chain), weights_(weights), made_(static_cast<std::size_t>(chain.size()), -1) {}
 
   void Add(const PlannedMove& move) {
     switch (move.kind) {
       case MemoryMove::Kind::kEvaluate: {
-        const Cost cost = chain_[move.factor].edges;
+        const Cost cost = Cost(chain_[move.factor].edges) * Cost(weights_.tangent);
         held_ += chain_[move.factor].m;
         plan_.evaluation += cost;
         Append({.kind = move.kind, .index = move.factor, .cost = cost, .memory = held_});
@@ -75,6 +75,7 @@ class Recorder {
         step.cost = Cost(chain_[move.last].m) * chain_[move.split].m * chain_[move.first].n;
         break;
     }
+    step.cost = step.cost * Cost(weights_.Of(step.kind));
     held_ += JacobianSize(move.last, move.first);
     plan_.plan.cost += step.cost;
     Append({.kind = move.kind,
@@ -96,6 +97,7 @@ class Recorder {
   }
 
   const JacobianChain& chain_;
+  const ChainWeights& weights_;
   std::vector<int> made_;  // By its first factor, the step with a Jacobian that is held.
   Cost held_;
   MemoryPlan plan_;
@@ -138,8 +140,9 @@ std::string Describe(const MemoryPlan& plan, const MemoryMove& move) {
 
 }  // namespace
 
-MemoryPlan RecordMoves(const JacobianChain& chain, const std::vector<PlannedMove>& moves) {
-  Recorder recorder(chain);
+MemoryPlan RecordMoves(const JacobianChain& chain, const std::vector<PlannedMove>& moves,
+                       const ChainWeights& weights) {
+  Recorder recorder(chain, weights);
   for (const PlannedMove& move : moves) recorder.Add(move);
   return recorder.Take();
 }

@@ -8,6 +8,7 @@
 #ifndef SOBOLEV_ENGINE_CHAIN_MEMORY_PLAN_H_
 #define SOBOLEV_ENGINE_CHAIN_MEMORY_PLAN_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ namespace sobolev::chain {
 
 struct MemoryMove {
   enum class Kind {
-    kEvaluate,  // z_{i+1} from z_i, in E_i multiply-adds.
+    kEvaluate,  // z_{i+1} from z_i, in E_i multiply-adds of the weight of tangents.
     kDrop,      // z_i is forgotten.
     kStep,      // A step of the plan; its operands are forgotten.
   };
@@ -56,9 +57,17 @@ struct PlannedMove {
   int split = 0;
 };
 
+// Moves from the first to the last, what they cost, and the most that one of them holds.
+struct PlannedMoves {
+  std::vector<PlannedMove> moves;
+  std::uint64_t cost = 0;
+  std::uint64_t memory = 0;
+};
+
 // The plan with these moves, which find their operands and end with the Jacobian of the chain
 // alone; optimal is false.
-MemoryPlan RecordMoves(const JacobianChain& chain, const std::vector<PlannedMove>& moves);
+MemoryPlan RecordMoves(const JacobianChain& chain, const std::vector<PlannedMove>& moves,
+                       const ChainWeights& weights = {});
 
 }  // namespace sobolev::chain
 

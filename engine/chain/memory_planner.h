@@ -2,11 +2,12 @@
 //
 // Where values cannot all be kept they are evaluated again, so that DAG reversal on chains, which
 // is NP-hard (Naumann 2008), is a part of it. Short chains are planned exactly (memory_search.h).
-// For longer ones the dynamic programme of memory_fronts.h finds a plan for each memory, and beam
-// searches, for chains that are not too long, better ones: the first without a limit, and each
-// further one within less than what the one before took, down to the memory where none is found.
-// The plan for a memory is the cheapest of all these that fit into it, so that more memory never
-// makes a plan dearer.
+// For longer ones the dynamic programme of memory_fronts.h finds a plan for each memory; repairs of
+// the plan without a limit (memory_repair.h) and, for chains that are not too long, beam searches
+// find others: first without a limit, and then each time within less than what the best before
+// took, down to the memory where none is found. There a search for the least memory goes on, which
+// gives up on long chains. The plan for a memory is the cheapest of all these that fit into it, so
+// that more memory never makes a plan dearer.
 
 #ifndef SOBOLEV_ENGINE_CHAIN_MEMORY_PLANNER_H_
 #define SOBOLEV_ENGINE_CHAIN_MEMORY_PLANNER_H_
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <stop_token>
 
+#include "engine/chain/chain_plan.h"
 #include "engine/chain/jacobian_chain.h"
 #include "engine/chain/memory_plan.h"
 
@@ -28,14 +30,18 @@ inline constexpr int kMaxExactFactors = 8;
 struct MemoryEffort {
   // Longer chains are planned by heuristics.
   int max_exact_factors = kMaxExactFactors;
+  // What is least: the sum of multiply-adds, each times its weight. Evaluations have that of
+  // tangents.
+  ChainWeights weights = {};
 };
 
 // A plan that never holds more than `memory` numbers. Deterministic.
 //
-// Throws Error(kInvalidArgument) naming "factors" if there are more than kMaxMemoryFactors or a
-// step could take 2⁴³ multiply-adds; kFailedPrecondition naming "memory" if there is no plan, or,
-// of chains that are not planned exactly, none is found, with the least memory for which there is
-// one; kCancelled once `stop` fires.
+// Throws Error(kInvalidArgument) as ChainWeights::Check does, and naming "factors" if there are
+// more than kMaxMemoryFactors or a step could take 2⁴³ multiply-adds, times weights;
+// kFailedPrecondition naming "memory" if there is no plan, or, of chains that are not planned
+// exactly, none is found, with the least memory for which there is one; kCancelled once `stop`
+// fires.
 MemoryPlan PlanWithinMemory(const JacobianChain& chain, std::uint64_t memory,
                             const MemoryEffort& effort = {}, const std::stop_token& stop = {});
 

@@ -41,55 +41,22 @@ std::uint64_t MemorySearch::Bound(const State& state) {
   bool needed = false;
   for (int i = sizes_.size() - 1; i > 0; --i) {
     needed = (needed || !Has(state.covered, i)) && !HasValue(state, i);
-    if (needed) evaluation += sizes_.edges(i - 1);
+    if (needed) evaluation += sizes_.Evaluation(i - 1, i - 1);
   }
   const std::uint64_t key = std::uint64_t{state.covered} << 32 | state.starts;
   const auto [known, is_new] = jacobian_bounds_.try_emplace(key);
-  if (is_new) known->second = JacobianBound(state);
+  if (is_new) known->second = MemoryRemainder(sizes_, BlocksOf(state)).cost();
   return evaluation + known->second;
 }
 
-std::uint64_t MemorySearch::JacobianBound(const State& state) const {
-  struct Item {
-    int first;
-    int last;
-    bool made;
-  };
-  std::vector<Item> items;
+std::vector<MemoryRemainder::Block> MemorySearch::BlocksOf(const State& state) const {
+  std::vector<MemoryRemainder::Block> blocks;
   for (int i = 0; i < sizes_.size(); ++i) {
     const bool made = Has(state.covered, i);
-    items.push_back({i, made ? LastOf(state, i) : i, made});
-    i = items.back().last;
+    blocks.push_back({i, made ? LastOf(state, i) : i, made});
+    i = blocks.back().last;
   }
-  const std::size_t count = items.size();
-  std::vector<std::uint64_t> costs(count * count);
-  const auto cost = [&](std::size_t last, std::size_t first) -> std::uint64_t& {
-    return costs[last * count + first];
-  };
-  for (std::size_t last = 0; last < count; ++last) {
-    for (std::size_t first = last + 1; first-- > 0;) {
-      const int i = items[first].first;
-      const int j = items[last].last;
-      if (first == last) {
-        cost(last, first) =
-            items[first].made ? 0 : sizes_.edges(i) * std::min(sizes_.n(i), sizes_.m(i));
-        continue;
-      }
-      std::uint64_t best = UINT64_MAX;
-      const std::uint64_t scale = sizes_.Jacobian(j, i);
-      for (std::size_t k = first; k < last; ++k) {
-        best = std::min(best, cost(last, k + 1) + cost(k, first) + scale * sizes_.m(items[k].last));
-      }
-      if (!items[last].made) {
-        best = std::min(best, cost(last - 1, first) + sizes_.n(i) * sizes_.edges(j));
-      }
-      if (!items[first].made) {
-        best = std::min(best, cost(last, first + 1) + sizes_.m(j) * sizes_.edges(i));
-      }
-      cost(last, first) = best;
-    }
-  }
-  return cost(count - 1, 0);
+  return blocks;
 }
 
 template <class Visit>
@@ -112,16 +79,17 @@ void MemorySearch::ForEachMove(const State& state, const Visit& visit) const {
     if (!HasValue(state, i) || HasValue(state, i + 1)) continue;
     State next = state;
     next.values |= Bit(i + 1);
-    visit(PlannedMove{.kind = Kind::kEvaluate, .factor = i}, next, s.edges(i), s.Value(i + 1), 0);
+    visit(PlannedMove{.kind = Kind::kEvaluate, .factor = i}, next, s.Evaluation(i, i),
+          s.Value(i + 1), 0);
   }
   for (int i = 0; i < s.size(); ++i) {
     if (!Has(state.covered, i)) {
       if (!HasValue(state, i)) continue;
       const State next = covers(i, true, -1);
       const std::uint64_t result = s.Jacobian(i, i);
-      visit(step(StepKind::kAccumulateTangent, i, i), next, s.n(i) * s.edges(i), result, 0);
-      if (s.m(i) < s.n(i)) {
-        visit(step(StepKind::kAccumulateAdjoint, i, i), next, s.m(i) * s.edges(i), result,
+      visit(step(StepKind::kAccumulateTangent, i, i), next, s.AccumulateByTangents(i), result, 0);
+      if (s.AccumulateByAdjoints(i) < s.AccumulateByTangents(i)) {
+        visit(step(StepKind::kAccumulateAdjoint, i, i), next, s.AccumulateByAdjoints(i), result,
               s.edges(i));
       }
       continue;
@@ -134,11 +102,11 @@ void MemorySearch::ForEachMove(const State& state, const Visit& visit) const {
       visit(step(StepKind::kProduct, last, i, j), next, s.Product(last, j, i), s.Jacobian(last, i),
             0);
     } else if (j + 1 < s.size() && HasValue(state, j + 1)) {
-      visit(step(StepKind::kTangent, j + 1, i), covers(j + 1, false, -1), s.n(i) * s.edges(j + 1),
+      visit(step(StepKind::kTangent, j + 1, i), covers(j + 1, false, -1), s.n(i) * s.Tangent(j + 1),
             s.Jacobian(j + 1, i), 0);
     }
     if (i > 0 && !Has(state.covered, i - 1) && HasValue(state, i - 1)) {
-      visit(step(StepKind::kAdjoint, j, i - 1), covers(i - 1, true, i), s.m(j) * s.edges(i - 1),
+      visit(step(StepKind::kAdjoint, j, i - 1), covers(i - 1, true, i), s.m(j) * s.Adjoint(i - 1),
             s.Jacobian(j, i - 1), s.edges(i - 1));
     }
     i = j;
@@ -164,8 +132,8 @@ int MemorySearch::LastOpen(const State& state) const {
   return 31 - std::countl_zero(~state.covered & (Bit(sizes_.size() - 1) * 2 - 1));
 }
 
-MemorySearch::Found MemorySearch::Trace(const std::vector<Node>& nodes, std::size_t last) const {
-  Found found{.cost = nodes[last].cost, .memory = nodes[last].memory};
+PlannedMoves MemorySearch::Trace(const std::vector<Node>& nodes, std::size_t last) const {
+  PlannedMoves found{.cost = nodes[last].cost, .memory = nodes[last].memory};
   const auto drop = [&found](std::uint32_t values) {
     for (; values != 0; values &= values - 1) {
       found.moves.push_back({.kind = MemoryMove::Kind::kDrop, .factor = std::countr_zero(values)});
@@ -187,41 +155,57 @@ MemorySearch::Found MemorySearch::Trace(const std::vector<Node>& nodes, std::siz
 // One search: states by the number of steps to them, or all together.
 class MemorySearch::Run {
  public:
-  Run(MemorySearch& search, std::uint64_t memory, std::size_t width, std::uint64_t limit,
-      Order order)
-      : search_(search),
-        memory_(memory),
-        width_(width),
-        limit_(limit),
-        order_(order),
-        layers_(width == kAllStates ? 1 : static_cast<std::size_t>(2 * search.sizes_.size())) {
-    Add({});
-  }
+  struct Limits {
+    std::uint64_t memory = UINT64_MAX;
+    std::uint64_t cost = UINT64_MAX;    // Of the plan, not reached.
+    std::size_t max_states = SIZE_MAX;  // Of all that are visited.
+  };
 
-  std::optional<Found> Go() {
+  // All states together.
+  Run(MemorySearch& search, const Limits& limits, Order order)
+      : Run(search, limits, order, 1, SIZE_MAX) {}
+  // At most `width` after each number of steps.
+  Run(MemorySearch& search, const Limits& limits, Order order, std::size_t width)
+      : Run(search, limits, order, static_cast<std::size_t>(2 * search.sizes_.size()), width) {}
+
+  Answer Go() {
+    std::size_t visited = 0;
     for (Layer& layer : layers_) {
-      std::size_t visited = 0;
-      while (!layer.open.empty() && visited < width_) {
+      std::size_t of_layer = 0;
+      while (!layer.open.empty() && of_layer < width_) {
         const std::size_t place = std::get<3>(layer.open.top());
         layer.open.pop();
-        if (layer.costs.at(nodes_[place].state) < nodes_[place].cost) continue;
-        if (search_.IsDone(nodes_[place].state)) return search_.Trace(nodes_, place);
+        if (layer.least.at(nodes_[place].state) < Measure(nodes_[place])) continue;
+        if (search_.IsDone(nodes_[place].state)) {
+          return {.plan = search_.Trace(nodes_, place), .proven = true};
+        }
+        if (visited++ == limits_.max_states) return {};
         ThrowIfStopped(search_.stop_);
         Expand(place);
-        ++visited;
+        ++of_layer;
       }
     }
-    return std::nullopt;
+    return {.plan = std::nullopt, .proven = true};
   }
 
  private:
-  // Bound and memory in that order or the other, cost (most first), and place of nodes: what to
-  // visit first.
+  // What to visit first: by bound, memory and cost (most first), or by memory, number of steps
+  // (most first) and cost. The last is the place of the node.
   using Entry = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::size_t>;
   struct Layer {
     std::priority_queue<Entry, std::vector<Entry>, std::greater<>> open;
-    std::unordered_map<State, std::uint64_t, Hash> costs;
+    std::unordered_map<State, std::uint64_t, Hash> least;  // Of what is measured.
   };
+
+  Run(MemorySearch& search, const Limits& limits, Order order, std::size_t num_layers,
+      std::size_t width)
+      : search_(search), limits_(limits), order_(order), width_(width), layers_(num_layers) {
+    Add({});
+  }
+
+  std::uint64_t Measure(const Node& node) const {
+    return order_ == Order::kCost ? node.cost : node.memory;
+  }
 
   void Expand(std::size_t place) {
     const Node node = nodes_[place];
@@ -230,10 +214,12 @@ class MemorySearch::Run {
                         [&](const PlannedMove& move, const State& next, std::uint64_t cost,
                             std::uint64_t result, std::uint64_t tape) {
                           const std::uint64_t memory = node.held + result + tape;
-                          if (memory > memory_) {
+                          if (memory > limits_.memory) {
                             blocked = true;
                             return;
                           }
+                          // For the least memory, room is made wherever more would be held.
+                          blocked |= order_ == Order::kMemory && memory > node.memory;
                           Add({.state = search_.WithoutUseless(next),
                                .cost = node.cost + cost,
                                .memory = std::max(node.memory, memory),
@@ -252,17 +238,19 @@ class MemorySearch::Run {
 
   void Add(Node node) {
     Layer& layer = layers_[layers_.size() == 1 ? 0 : StepsTo(node.state)];
-    const auto [known, is_new] = layer.costs.try_emplace(node.state, node.cost);
+    const auto [known, is_new] = layer.least.try_emplace(node.state, Measure(node));
     if (!is_new) {
-      if (known->second <= node.cost) return;
-      known->second = node.cost;
+      if (known->second <= Measure(node)) return;
+      known->second = Measure(node);
     }
-    const std::uint64_t bound = node.cost + search_.Bound(node.state);
-    if (bound >= limit_) return;
     node.held = search_.Held(node.state);
-    const auto [first, second] =
-        order_ == Order::kCost ? std::pair(bound, node.memory) : std::pair(node.memory, bound);
-    layer.open.emplace(first, second, UINT64_MAX - node.cost, nodes_.size());
+    if (order_ == Order::kCost) {
+      const std::uint64_t bound = node.cost + search_.Bound(node.state);
+      if (bound >= limits_.cost) return;
+      layer.open.emplace(bound, node.memory, UINT64_MAX - node.cost, nodes_.size());
+    } else {
+      layer.open.emplace(node.memory, UINT64_MAX - StepsTo(node.state), node.cost, nodes_.size());
+    }
     nodes_.push_back(node);
   }
 
@@ -272,54 +260,25 @@ class MemorySearch::Run {
   }
 
   MemorySearch& search_;
-  const std::uint64_t memory_;
-  const std::size_t width_;
-  const std::uint64_t limit_;
+  const Limits limits_;
   const Order order_;
+  const std::size_t width_;
   std::vector<Layer> layers_;
   std::vector<Node> nodes_;
 };
 
-std::optional<MemorySearch::Found> MemorySearch::Exact(std::uint64_t memory) {
-  return Run(*this, memory, kAllStates, UINT64_MAX, Order::kCost).Go();
+MemorySearch::Answer MemorySearch::Exact(std::uint64_t memory, std::uint64_t limit,
+                                         std::size_t max_states) {
+  return Run(*this, {.memory = memory, .cost = limit, .max_states = max_states}, Order::kCost).Go();
 }
 
-std::optional<MemorySearch::Found> MemorySearch::Beam(std::uint64_t memory, std::size_t width,
-                                                      std::uint64_t limit, Order order) {
-  return Run(*this, memory, width, limit, order).Go();
+std::optional<PlannedMoves> MemorySearch::Beam(std::uint64_t memory, std::size_t width,
+                                               std::uint64_t limit, Order order) {
+  return Run(*this, {.memory = memory, .cost = limit}, order, width).Go().plan;
 }
 
-std::uint64_t MemorySearch::LeastMemory() {
-  using Entry = std::pair<std::uint64_t, std::size_t>;
-  std::priority_queue<Entry, std::vector<Entry>, std::greater<>> open;
-  std::unordered_map<State, std::uint64_t, Hash> least;
-  std::vector<State> states;
-  const auto add = [&](const State& state, std::uint64_t memory) {
-    const auto [known, is_new] = least.try_emplace(state, memory);
-    if (!is_new && known->second <= memory) return;
-    known->second = memory;
-    open.emplace(memory, states.size());
-    states.push_back(state);
-  };
-  add({}, 0);
-  while (true) {
-    const std::uint64_t memory = open.top().first;
-    const State state = states[open.top().second];
-    open.pop();
-    if (IsDone(state)) return memory;
-    if (least.at(state) < memory) continue;
-    ThrowIfStopped(stop_);
-    const std::uint64_t held = Held(state);
-    ForEachMove(state, [&](const PlannedMove&, const State& next, std::uint64_t /*cost*/,
-                           std::uint64_t result, std::uint64_t tape) {
-      add(WithoutUseless(next), std::max(memory, held + result + tape));
-    });
-    for (std::uint32_t left = state.values; left != 0; left &= left - 1) {
-      State next = state;
-      next.values &= ~(left & -left);
-      add(next, memory);
-    }
-  }
+MemorySearch::Answer MemorySearch::Leanest(std::uint64_t memory, std::size_t max_states) {
+  return Run(*this, {.memory = memory, .max_states = max_states}, Order::kMemory).Go();
 }
 
 }  // namespace sobolev::chain

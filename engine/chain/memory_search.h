@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "engine/chain/memory_plan.h"
+#include "engine/chain/memory_remainder.h"
 #include "engine/chain/memory_sizes.h"
 
 namespace sobolev::chain {
@@ -29,28 +30,29 @@ class MemorySearch {
   // Bits of a state.
   static constexpr int kMaxFactors = 32;
 
-  struct Found {
-    std::vector<PlannedMove> moves;
-    std::uint64_t cost = 0;
-    std::uint64_t memory = 0;  // The most that is held.
+  struct Answer {
+    std::optional<PlannedMoves> plan;
+    // Whether the search ended by itself: the plan is the best, or there is none.
+    bool proven = false;
   };
 
-  // Which states a beam visits first: those that promise the least cost, or the least memory.
+  // Which states a search visits first: those that promise the least cost, or the least memory.
   enum class Order { kCost, kMemory };
 
   MemorySearch(const MemorySizes& sizes, const std::stop_token& stop);
 
-  // The cheapest plan within the memory, if there is one. All states count in the worst case, which
-  // are 2·10⁵ for 8 factors.
-  std::optional<Found> Exact(std::uint64_t memory);
+  // The cheapest plan within the memory, of those that cost less than `limit`, by visiting at most
+  // so many states. All count in the worst case, which are 2·10⁵ for 8 factors.
+  Answer Exact(std::uint64_t memory, std::uint64_t limit = UINT64_MAX,
+               std::size_t max_states = SIZE_MAX);
 
-  // Likewise, if it is found by visiting at most `width` states after each number of steps. Plans
-  // that cost `limit` or more do not count.
-  std::optional<Found> Beam(std::uint64_t memory, std::size_t width, std::uint64_t limit,
-                            Order order = Order::kCost);
+  // A plan within the memory, if one is found by visiting at most `width` states after each number
+  // of steps. Only in the order of cost `limit` counts.
+  std::optional<PlannedMoves> Beam(std::uint64_t memory, std::size_t width, std::uint64_t limit,
+                                   Order order = Order::kCost);
 
-  // The least memory with which there is a plan; as slow as Exact.
-  std::uint64_t LeastMemory();
+  // The plan with the least memory, of those within `memory`, by visiting at most so many states.
+  Answer Leanest(std::uint64_t memory = UINT64_MAX, std::size_t max_states = SIZE_MAX);
 
  private:
   // Bit i of `values` is z_i, 0 < i < D; bit i of `covered` says that factor i is in a Jacobian
@@ -74,14 +76,13 @@ class MemorySearch {
     PlannedMove move;  // From the parent; what is of no use any more is dropped after it.
   };
   class Run;
-  static constexpr std::size_t kAllStates = SIZE_MAX;
 
   bool HasValue(const State& state, int i) const { return i == 0 || (state.values >> i & 1) != 0; }
   // The last factor of the Jacobian that starts there.
   static int LastOf(const State& state, int first);
   // The bound of what is left.
   std::uint64_t Bound(const State& state);
-  std::uint64_t JacobianBound(const State& state) const;
+  std::vector<MemoryRemainder::Block> BlocksOf(const State& state) const;
   // Calls visit(move, next state, its cost, what is newly held, what is held only meanwhile) for
   // all moves but drops.
   template <class Visit>
@@ -93,7 +94,7 @@ class MemorySearch {
   // Values that no factor needs any more are dropped.
   State WithoutUseless(State state) const;
   bool IsDone(const State& state) const { return LastOpen(state) < 0 && state.starts == 1; }
-  Found Trace(const std::vector<Node>& nodes, std::size_t last) const;
+  PlannedMoves Trace(const std::vector<Node>& nodes, std::size_t last) const;
 
   const MemorySizes& sizes_;
   const std::stop_token stop_;

@@ -1,4 +1,4 @@
-// The sizes of a chain, and what steps within a memory cost, in 64 bits.
+// The sizes of a chain, and what steps within a memory cost, in 64 bits and times their weights.
 
 #ifndef SOBOLEV_ENGINE_CHAIN_MEMORY_SIZES_H_
 #define SOBOLEV_ENGINE_CHAIN_MEMORY_SIZES_H_
@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/chain/chain_plan.h"
 #include "engine/chain/jacobian_chain.h"
 
 namespace sobolev::chain {
@@ -15,12 +16,13 @@ namespace sobolev::chain {
 // No cost and no memory of a plan within 2²⁰ steps may reach 2⁶³.
 class MemorySizes {
  public:
-  explicit MemorySizes(const JacobianChain& chain) : evaluations_{0}, values_{0} {
+  explicit MemorySizes(const JacobianChain& chain, const ChainWeights& weights = {})
+      : weights_(weights), evaluations_{0}, values_{0} {
     for (const ChainFactor& factor : chain.factors()) {
       n_.push_back(factor.n);
       m_.push_back(factor.m);
       edges_.push_back(factor.edges);
-      evaluations_.push_back(evaluations_.back() + factor.edges);
+      evaluations_.push_back(evaluations_.back() + factor.edges * weights.tangent);
       values_.push_back(values_.back() + factor.n);
     }
   }
@@ -45,7 +47,12 @@ class MemorySizes {
     }
     return most;
   }
-  std::uint64_t Product(int j, int k, int i) const { return m(j) * m(k) * n(i); }
+  // Of one direction through factor i.
+  std::uint64_t Tangent(int i) const { return edges(i) * weights_.tangent; }
+  std::uint64_t Adjoint(int i) const { return edges(i) * weights_.adjoint; }
+  std::uint64_t AccumulateByTangents(int i) const { return n(i) * Tangent(i); }
+  std::uint64_t AccumulateByAdjoints(int i) const { return m(i) * Adjoint(i); }
+  std::uint64_t Product(int j, int k, int i) const { return m(j) * m(k) * n(i) * weights_.product; }
 
  private:
   static std::uint64_t Between(const std::vector<std::uint64_t>& sums, int first, int last) {
@@ -53,6 +60,7 @@ class MemorySizes {
     return sums[static_cast<std::size_t>(last) + 1] - sums[static_cast<std::size_t>(first)];
   }
 
+  ChainWeights weights_;
   std::vector<std::uint64_t> n_;
   std::vector<std::uint64_t> m_;
   std::vector<std::uint64_t> edges_;

@@ -39,12 +39,13 @@ const char* KindName(SurrogateKind kind) {
   return "";
 }
 
-std::vector<ModelFactor> LayersOf(const nn::Architecture& architecture) {
+std::vector<ModelFactor> LayersOf(const nn::NetworkSurrogate& network) {
+  const nn::Architecture& architecture = network.architecture();
   std::vector<ModelFactor> factors;
   for (Index l = 1; l <= architecture.Depth(); ++l) {
     const std::uint64_t rows = Size(architecture.Rows(l));
     const std::uint64_t cols = Size(architecture.Cols(l));
-    factors.push_back({"affine " + std::to_string(l), {cols, rows, rows * cols}});
+    factors.push_back({"affine " + std::to_string(l), {cols, rows, Size(network.NumEdges(l))}});
     if (l == architecture.Depth()) continue;
     factors.push_back({std::string(nn::Name(architecture.activation)) + " " + std::to_string(l),
                        {rows, rows, rows}});
@@ -56,9 +57,9 @@ std::vector<ModelFactor> LayersOf(const nn::Architecture& architecture) {
 
 std::vector<ModelFactor> FactorsOf(const Surrogate& surrogate) {
   if (surrogate.kind() == SurrogateKind::kNetwork) {
-    const nn::Architecture& architecture =
-        static_cast<const nn::NetworkSurrogate&>(surrogate).architecture();
-    if (!architecture.skip && !architecture.residual) return LayersOf(architecture);
+    const auto& network = static_cast<const nn::NetworkSurrogate&>(surrogate);
+    const nn::Architecture& architecture = network.architecture();
+    if (!architecture.skip && !architecture.residual) return LayersOf(network);
   }
   if (surrogate.kind() == SurrogateKind::kPipeline) {
     const auto& pipeline = static_cast<const Pipeline&>(surrogate);

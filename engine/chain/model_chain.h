@@ -21,7 +21,8 @@ struct ModelFactor {
 inline constexpr std::size_t kMaxModelFactors = 1024;
 
 // The finest chain that a surrogate is: the affine maps and activations of a network, in which E_i
-// is the number of weights or of features, and those of all stages of a pipeline that is a chain.
+// is the number of weights (nn::NetworkSurrogate::NumEdges, so that of a sparse layer only those
+// that are not 0 count) or of features, and those of all stages of a pipeline that is a chain.
 // Whatever else is one factor, with E_i the multiply-adds of one more direction, which leaves out
 // what all directions share.
 std::vector<ModelFactor> FactorsOf(const Surrogate& surrogate);

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <oneapi/tbb/task_arena.h>
+
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
@@ -26,6 +28,8 @@ namespace {
 
 // Points of a block, unless their directions need more than so many doubles.
 constexpr Index kBlockPoints = 256;
+// Of a batch that would leave threads without a block; fewer fill the lanes of stages badly.
+constexpr Index kLeastBlockPoints = 32;
 // Points for which the ways to a Jacobian are compared.
 constexpr Index kTypicalPoints = 64;
 
@@ -52,6 +56,14 @@ Index DepthOf(const Surrogate& function) {
   return function.kind() == SurrogateKind::kPipeline
              ? static_cast<const Pipeline&>(function).depth()
              : 0;
+}
+
+// Points have the same bits in blocks of any size, so that threads may divide a batch among them:
+// that is done sooner than what one plan lets several of them do for a point.
+Index BlockPoints(Index num_points, double cost) {
+  if (cost < kParallelCost) return kBlockPoints;
+  const auto threads = static_cast<Index>(oneapi::tbb::this_task_arena::max_concurrency());
+  return std::clamp((num_points + threads - 1) / threads, kLeastBlockPoints, kBlockPoints);
 }
 
 void WritePositions(ByteWriter& writer, const std::vector<Index>& positions) {
@@ -211,13 +223,15 @@ void Pipeline::Predict(const ConstMatrixMap& X, const std::optional<Directions>&
     of_point = std::max(of_point, width_ * (1 + sweep.ColumnsPerPoint()));
   }
   if (request.J_by_plan != nullptr) of_point = std::max(of_point, width_ * (1 + n() + m()));
-  const Index block_points = std::clamp<Index>(kSweepDoubles / of_point, 1, kBlockPoints);
+  const double cost = Cost(SizeOf(num_points, tangents, adjoints, out));
+  const Index block_points =
+      std::clamp<Index>(kSweepDoubles / of_point, 1, BlockPoints(num_points, cost));
   const Index num_blocks = (num_points + block_points - 1) / block_points;
   const auto predict_block = [&](Index block) {
     const Index first = block * block_points;
     PipelineBlock(request, first, std::min(block_points, num_points - first)).Predict();
   };
-  ForEachBlock(Cost(SizeOf(num_points, tangents, adjoints, out)), num_blocks, predict_block);
+  ForEachBlock(cost, num_blocks, predict_block);
 }
 
 void Pipeline::Save(ByteWriter& writer) const {

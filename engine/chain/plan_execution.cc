@@ -8,11 +8,25 @@
 #include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_group.h>
 
+#include "engine/base/isa.h"
 #include "engine/base/stop.h"
 #include "engine/chain/cost.h"
+#include "engine/chain/product_kernels.h"
 
 namespace sobolev::chain {
 namespace {
+
+const ProductKernels& KernelsFor(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx512:
+      return kAvx512ProductKernels;
+    case Isa::kAvx2:
+      return kAvx2ProductKernels;
+    case Isa::kSse2:
+      return kSse2ProductKernels;
+  }
+  return kSse2ProductKernels;
+}
 
 ConstMatrixMap View(const Matrix& matrix) { return {matrix.data(), matrix.rows(), matrix.cols()}; }
 
@@ -164,19 +178,14 @@ class Execution {
 
 }  // namespace
 
-Matrix MultiplyJacobians(const Matrix& later, const Matrix& earlier, Index num_points) {
+Matrix MultiplyJacobians(const Matrix& later, const Matrix& earlier, Index num_points, Isa isa) {
+  const ProductKernels& kernels = KernelsFor(isa);
   const Index inner = later.rows();
   const Index m = later.cols() / num_points;
   Matrix rows(earlier.rows(), later.cols());
-  // Column by column, so that a point has the same bits wherever it lies in the batch.
-  for (Index s = 0; s < num_points; ++s) {
-    for (Index column = s * m; column < (s + 1) * m; ++column) {
-      rows.col(column) = earlier.col(s * inner) * later(0, column);
-      for (Index k = 1; k < inner; ++k) {
-        rows.col(column) += earlier.col(s * inner + k) * later(k, column);
-      }
-    }
-  }
+  Eigen::VectorXd strip(kernels.rows * inner);
+  kernels.multiply(earlier.rows(), inner, m, num_points, earlier.data(), later.data(), rows.data(),
+                   strip.data());
   return rows;
 }
 

@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "engine/base/isa.h"
 #include "engine/base/matrix.h"
 #include "engine/chain/chain_plan.h"
 
@@ -24,8 +25,10 @@ struct LinearisedFactor {
 };
 
 // F'_{j,i} = F'_{j,k+1} F'_{k,i} at N points, n_i×(m_j·N), of m_k×(m_j·N) and n_i×(m_k·N): rows
-// are columns, as in all Jacobians of batches.
-Matrix MultiplyJacobians(const Matrix& later, const Matrix& earlier, Index num_points);
+// are columns, as in all Jacobians of batches. The bits of a point do not depend on the others. The
+// processor supports `isa`.
+Matrix MultiplyJacobians(const Matrix& later, const Matrix& earlier, Index num_points,
+                         Isa isa = BestIsa());
 
 // The Jacobian of the chain, n×(m·N), by a plan whose steps carry no zeros and no given factors.
 // Factors are accumulated by unit vectors. What is done is what the plan says, so that it takes

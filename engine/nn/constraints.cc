@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
@@ -66,7 +67,33 @@ bool ShapeConstraints::IsMonotone() const {
   return std::ranges::any_of(slopes, [](Slope slope) { return slope != Slope::kFree; });
 }
 
+std::vector<bool> ZeroWeights(const Architecture& architecture, const Vector& theta) {
+  RequireSize("theta", theta.size(), architecture.NumParameters());
+  std::vector<bool> zeros;
+  zeros.reserve(static_cast<std::size_t>(theta.size()));
+  for (Index l = 1; l <= architecture.Depth(); ++l) {
+    const Index num_weights = architecture.Rows(l) * architecture.Cols(l);
+    for (Index k = 0; k < num_weights; ++k) zeros.push_back(theta[std::ssize(zeros)] == 0);
+    zeros.insert(zeros.end(), static_cast<std::size_t>(architecture.Rows(l)), false);
+  }
+  return zeros;
+}
+
+Index NumNonzeroWeights(const Architecture& architecture, const Vector& theta) {
+  Index count = 0;
+  Index next = 0;
+  for (Index l = 1; l <= architecture.Depth(); ++l) {
+    const Index num_weights = architecture.Rows(l) * architecture.Cols(l);
+    count += (theta.segment(next, num_weights).array() != 0).count();
+    next += num_weights + architecture.Rows(l);
+  }
+  return count;
+}
+
 void CheckConstraints(const Architecture& architecture, const ShapeConstraints& constraints) {
+  if (!constraints.zeros.empty()) {
+    RequireSize("zeros", std::ssize(constraints.zeros), architecture.NumParameters());
+  }
   if (!constraints.slopes.empty()) {
     RequireSize("spec.monotone", static_cast<Index>(constraints.slopes.size()), architecture.n);
   }
@@ -82,10 +109,22 @@ void CheckConstraints(const Architecture& architecture, const ShapeConstraints& 
 WeightMap::WeightMap(const Architecture& architecture, const ShapeConstraints& constraints) {
   CheckConstraints(architecture, constraints);
   if (constraints.IsFree()) return;
+  Constrain(architecture, constraints);
+  for (std::size_t i = 0; i < constraints.zeros.size(); ++i) {
+    if (constraints.zeros[i]) kinds_[i] = Kind::kRemoved;
+  }
+}
+
+void WeightMap::Constrain(const Architecture& architecture, const ShapeConstraints& constraints) {
+  const auto num_parameters = static_cast<std::size_t>(architecture.NumParameters());
+  if (!constraints.IsMonotone() && constraints.convexity == Convexity::kFree) {
+    kinds_.assign(num_parameters, Kind::kFree);
+    return;
+  }
   const Units units(architecture, constraints);
   const Index depth = architecture.Depth();
   const int output_sign = constraints.convexity == Convexity::kConcave ? -1 : 1;
-  kinds_.reserve(static_cast<std::size_t>(architecture.NumParameters()));
+  kinds_.reserve(num_parameters);
   for (Index l = 1; l <= depth; ++l) {
     const Index num_inputs = l == 1 ? architecture.n : architecture.SkipCols(l);
     const Index num_units = architecture.Cols(l) - num_inputs;
@@ -122,6 +161,7 @@ void WeightMap::Weights(std::span<const T> theta, std::span<T> weights) const {
         weights[i] = theta[i];
         break;
       case Kind::kZero:
+      case Kind::kRemoved:
         weights[i] = 0;
         break;
       case Kind::kPositive:
@@ -144,6 +184,7 @@ void WeightMap::Slopes(std::span<const T> theta, std::span<T> slopes) const {
         slopes[i] = 1;
         break;
       case Kind::kZero:
+      case Kind::kRemoved:
         slopes[i] = 0;
         break;
       case Kind::kPositive:
@@ -168,7 +209,7 @@ Vector WeightMap::Parameters(const Vector& weights) const {
   Vector theta = weights;
   for (std::size_t i = 0; i < kinds_.size(); ++i) {
     double& entry = theta[static_cast<Index>(i)];
-    if (kinds_[i] == Kind::kZero) entry = 0;
+    if (kinds_[i] == Kind::kZero || kinds_[i] == Kind::kRemoved) entry = 0;
     if (kinds_[i] != Kind::kPositive && kinds_[i] != Kind::kNegative) continue;
     const double size = std::max(kLeastWeight, kinds_[i] == Kind::kPositive ? entry : -entry);
     entry = size - kRounding * kRounding / (4 * size);
@@ -187,6 +228,12 @@ Vector WeightMap::InitialParameters(const Architecture& architecture, Vector wei
     const double shrink = kInitialGain / 0.8 * std::sqrt(static_cast<double>(cols)) /
                           static_cast<double>(std::max<Index>(1, num_units));
     for (Index row = 0; row < architecture.Rows(l); ++row) {
+      const auto first = kinds_.begin() + next;
+      const Index left = cols - std::count(first, first + cols, Kind::kRemoved);
+      if (left > 0 && left < cols) {
+        weights.segment(next, cols) *=
+            std::sqrt(static_cast<double>(cols) / static_cast<double>(left));
+      }
       for (Index col = 0; col < cols; ++col, ++next) {
         const Kind kind = kinds_[static_cast<std::size_t>(next)];
         if (kind != Kind::kPositive && kind != Kind::kNegative) continue;

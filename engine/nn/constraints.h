@@ -1,5 +1,5 @@
 // Networks whose shape is constrained by construction: monotone in inputs, convex or concave in all
-// of them.
+// of them, or without some of their weights.
 //
 // With an activation that increases (tanh, softplus) a network is monotone in an input if all
 // weights on the paths of that input have the right sign: those of the input itself the sign of the
@@ -32,13 +32,20 @@ enum class Convexity : std::int8_t { kConcave = -1, kFree = 0, kConvex = 1 };
 struct ShapeConstraints {
   std::vector<Slope> slopes;               // Per input; empty: all free.
   Convexity convexity = Convexity::kFree;  // In all inputs together.
+  std::vector<bool> zeros;                 // Per weight or bias, whether it is 0; empty: none is.
 
   bool IsMonotone() const;
-  bool IsFree() const { return !IsMonotone() && convexity == Convexity::kFree; }
+  bool IsFree() const { return !IsMonotone() && convexity == Convexity::kFree && zeros.empty(); }
 };
 
+// Which weights of a network are 0, for ShapeConstraints::zeros. Biases are not among them.
+std::vector<bool> ZeroWeights(const Architecture& architecture, const Vector& theta);
+// How many weights are not 0, of biases none.
+Index NumNonzeroWeights(const Architecture& architecture, const Vector& theta);
+
 // Throws Error(kInvalidArgument) naming "spec.monotone" unless there is a slope for each input or
-// none at all, and "spec.network.activation" if the activation cannot obey.
+// none at all, "zeros" unless they are as many as parameters or none at all, and
+// "spec.network.activation" if the activation cannot obey.
 void CheckConstraints(const Architecture& architecture, const ShapeConstraints& constraints);
 
 // From free parameters to weights. Immutable.
@@ -63,13 +70,17 @@ class WeightMap {
   // ones of the right sign.
   Vector Parameters(const Vector& weights) const;
   // A θ to start from, made from unconstrained initial weights of that architecture: weights that
-  // cannot cancel are smaller, so that sums over units keep their size.
+  // cannot cancel are smaller, and those of rows with given zeros larger, so that sums over units
+  // keep their size.
   Vector InitialParameters(const Architecture& architecture, Vector weights) const;
 
  private:
-  enum class Kind : std::int8_t { kNegative = -1, kFree = 0, kPositive = 1, kZero = 2 };
+  // Removed: 0 as given, not by its place.
+  enum class Kind : std::int8_t { kNegative = -1, kFree = 0, kPositive = 1, kZero = 2, kRemoved };
 
   static Kind KindOf(int sign) { return static_cast<Kind>(sign); }
+
+  void Constrain(const Architecture& architecture, const ShapeConstraints& constraints);
 
   std::vector<Kind> kinds_;  // Of each entry of θ; empty for the identity.
 };

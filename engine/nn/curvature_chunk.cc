@@ -38,13 +38,11 @@ CurvatureChunk::CurvatureChunk(const PackedNetwork& network, const Evaluation& e
       hessians_(tangents_ + 2 * network.n * size_) {}
 
 Product<double> CurvatureChunk::Times(Index l, const double* in) const {
-  const PackedLayer& layer = network_.Layer(l);
-  return {layer.packed.data(), layer.rows, layer.cols, in};
+  return network_.Layer(l).weights.Times(in);
 }
 
 Product<double> CurvatureChunk::TransposedTimes(Index l, const double* in) const {
-  const PackedLayer& layer = network_.Layer(l);
-  return {layer.transposed.data(), layer.inner, layer.rows, in};
+  return network_.Layer(l).transposed.Times(in);
 }
 
 void CurvatureChunk::LoadDirection(const Directions& directions, Index i, Index size,
@@ -164,7 +162,7 @@ const double* CurvatureChunk::ReverseSweep(Index slot) {
     ThrowIfStopped(evaluation_.stop);
     const PackedLayer& layer = network_.Layer(l);
     if (network_.skip) {
-      kernels_.accumulate({layer.skip_transposed.data(), network_.n, layer.rows, current_}, x_bar);
+      kernels_.accumulate(layer.skip_transposed.Times(current_), x_bar);
     }
     kernels_.blend(Bend(slot, l - 1), ZDot(l - 1), nullptr, LayerSize(l - 1), next_);
     if (network_.residual) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
 #include "engine/base/matrix.h"
 #include "engine/nn/aligned_buffer.h"
@@ -16,10 +17,9 @@ namespace sobolev::nn {
 
 namespace {
 
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
 // The last `skip_cols` columns of W are those of x.
-PackedLayer Pack(const RowMajor& W, const Vector& b, Index skip_cols, bool residual, Index width) {
+PackedLayer Pack(const RowMajorMatrix& W, const Vector& b, Index skip_cols, bool residual,
+                 Index width) {
   const Index inner = W.cols() - skip_cols;
   PackedLayer layer{.rows = W.rows(),
                     .cols = W.cols(),
@@ -27,15 +27,12 @@ PackedLayer Pack(const RowMajor& W, const Vector& b, Index skip_cols, bool resid
                     .residual = residual,
                     .padded_rows = RoundUp(W.rows(), width),
                     .padded_cols = RoundUp(W.cols(), width),
-                    .packed = AlignedBuffer<double>(W.size()),
-                    .transposed = AlignedBuffer<double>(W.rows() * inner),
-                    .skip_transposed = AlignedBuffer<double>(W.rows() * skip_cols),
+                    .weights = PackedMatrix(W),
+                    .transposed = PackedMatrix(W.leftCols(inner).transpose()),
+                    .skip_transposed = PackedMatrix(W.rightCols(skip_cols).transpose()),
                     .columns = AlignedBuffer<double>(RoundUp(W.rows(), width) * W.cols()),
                     .lines = AlignedBuffer<double>(RoundUp(W.cols(), width) * W.rows()),
                     .bias = AlignedBuffer<double>(RoundUp(W.rows(), width))};
-  PackWeights(W.data(), W.rows(), W.cols(), layer.packed.data());
-  PackTransposed(W.data(), W.cols(), W.rows(), inner, layer.transposed.data());
-  PackTransposed(W.data() + inner, W.cols(), W.rows(), skip_cols, layer.skip_transposed.data());
   for (Index i = 0; i < W.rows(); ++i) {
     for (Index j = 0; j < W.cols(); ++j) {
       layer.columns.data()[j * layer.padded_rows + i] = W(i, j);
@@ -46,7 +43,48 @@ PackedLayer Pack(const RowMajor& W, const Vector& b, Index skip_cols, bool resid
   return layer;
 }
 
+// Points one by one are evaluated with the zeros of sparse layers. The rest is what activations
+// take in chunks.
+Index MaxPointsOneByOne(const std::vector<PackedLayer>& layers, Index lanes) {
+  constexpr Index kOfDense = 18;
+  constexpr double kOfActivations = 0.35;
+  double multiply_adds = 0;
+  double all = 0;
+  for (const PackedLayer& layer : layers) {
+    multiply_adds += static_cast<double>(layer.weights.MultiplyAdds());
+    all += static_cast<double>(layer.rows * layer.cols);
+  }
+  const double share = kOfActivations + (1 - kOfActivations) * multiply_adds / all;
+  return static_cast<Index>(static_cast<double>(std::min(kOfDense, lanes)) * share);
+}
+
 }  // namespace
+
+PackedMatrix::PackedMatrix(const RowMajorMatrix& W) : rows_(W.rows()), cols_(W.cols()) {
+  const Index count = (W.array() != 0).count();
+  if (static_cast<double>(count) > kSparseDensity * static_cast<double>(W.size())) {
+    weights_ = AlignedBuffer<double>(W.size());
+    PackWeights(W.data(), rows_, cols_, weights_.data());
+    return;
+  }
+  weights_ = AlignedBuffer<double>(count);
+  starts_.reserve(static_cast<std::size_t>(rows_ + 1));
+  columns_.reserve(static_cast<std::size_t>(count));
+  for (Index i = 0; i < rows_; ++i) {
+    starts_.push_back(static_cast<std::uint32_t>(columns_.size()));
+    for (Index j = 0; j < cols_; ++j) {
+      if (W(i, j) == 0) continue;
+      weights_.data()[columns_.size()] = W(i, j);
+      columns_.push_back(static_cast<std::uint32_t>(j));
+    }
+  }
+  starts_.push_back(static_cast<std::uint32_t>(columns_.size()));
+}
+
+std::size_t PackedMatrix::SizeBytes() const {
+  return static_cast<std::size_t>(weights_.size()) * sizeof(double) +
+         (starts_.size() + columns_.size()) * sizeof(std::uint32_t);
+}
 
 PackedNetwork::PackedNetwork(const Architecture& architecture, const Scaling& scaling,
                              const Vector& theta, const Kernels<double>& table)
@@ -63,7 +101,7 @@ PackedNetwork::PackedNetwork(const Architecture& architecture, const Scaling& sc
   for (Index l = 1; l <= depth; ++l) {
     const Index rows = architecture.Rows(l);
     const Index cols = architecture.Cols(l);
-    RowMajor W = Eigen::Map<const RowMajor>(theta.data() + next, rows, cols);
+    RowMajorMatrix W = Eigen::Map<const RowMajorMatrix>(theta.data() + next, rows, cols);
     Vector b = theta.segment(next + rows * cols, rows);
     next += rows * (cols + 1);
     const Index input_cols = l == 1 ? cols : architecture.SkipCols(l);
@@ -79,6 +117,7 @@ PackedNetwork::PackedNetwork(const Architecture& architecture, const Scaling& sc
     widest = std::max(widest, cols);
   }
   widest = RoundUp(widest, kernels.width);
+  max_points_one_by_one = MaxPointsOneByOne(layers, kernels.lanes);
 }
 
 }  // namespace sobolev::nn

@@ -11,6 +11,8 @@
 #ifndef SOBOLEV_ENGINE_NN_EVALUATOR_H_
 #define SOBOLEV_ENGINE_NN_EVALUATOR_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -24,20 +26,49 @@
 
 namespace sobolev::nn {
 
+using RowMajorMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+// A matrix with no larger share of weights other than 0 is multiplied without its zeros. Both ways
+// take the same time at 0.55 of 64 columns and 0.4 of 256, whose chunk no longer fits the
+// first-level cache (tests/bench/sparse_bench.cc).
+inline constexpr double kSparseDensity = 0.3;
+
+// A matrix in the order in which products with chunks read it.
+class PackedMatrix {
+ public:
+  explicit PackedMatrix(const RowMajorMatrix& W);
+
+  // W in, where in is [cols][lane].
+  Product<double> Times(const double* in) const {
+    return {weights_.data(), rows_, cols_, in, starts_.empty() ? nullptr : starts_.data(),
+            columns_.data()};
+  }
+  // That a product takes for each point.
+  Index MultiplyAdds() const { return weights_.size(); }
+  std::size_t SizeBytes() const;
+
+ private:
+  Index rows_;
+  Index cols_;
+  AlignedBuffer<double> weights_;
+  std::vector<std::uint32_t> starts_;  // As in Product; empty for a dense matrix.
+  std::vector<std::uint32_t> columns_;
+};
+
 // The scaled layer l in all the orders that kernels read.
 struct PackedLayer {
   Index rows;
   Index cols;
-  Index inner;                   // Columns that belong to a_{l−1}; those of x by a skip follow.
-  bool residual;                 // Whether a_l = a_{l−1} + φ(z_l).
-  Index padded_rows;             // To a multiple of the vector width.
-  Index padded_cols;             // Likewise.
-  AlignedBuffer<double> packed;  // W as Product::weights.
-  AlignedBuffer<double> transposed;       // Wᵀ, of the inner columns, as Product::weights.
-  AlignedBuffer<double> skip_transposed;  // Likewise of the columns of x.
-  AlignedBuffer<double> columns;          // [cols][padded_rows]: column j of W is contiguous.
-  AlignedBuffer<double> lines;            // [rows][padded_cols]: row i of W is contiguous.
-  AlignedBuffer<double> bias;             // padded_rows
+  Index inner;                    // Columns that belong to a_{l−1}; those of x by a skip follow.
+  bool residual;                  // Whether a_l = a_{l−1} + φ(z_l).
+  Index padded_rows;              // To a multiple of the vector width.
+  Index padded_cols;              // Likewise.
+  PackedMatrix weights;           // W
+  PackedMatrix transposed;        // Wᵀ, of the inner columns.
+  PackedMatrix skip_transposed;   // Likewise of the columns of x.
+  AlignedBuffer<double> columns;  // [cols][padded_rows]: column j of W is contiguous.
+  AlignedBuffer<double> lines;    // [rows][padded_cols]: row i of W is contiguous.
+  AlignedBuffer<double> bias;     // padded_rows
 };
 
 struct PackedNetwork {
@@ -53,7 +84,8 @@ struct PackedNetwork {
   Index depth;
   bool skip;
   bool residual;
-  Index widest;  // max(m, columns of all layers), padded to the vector width.
+  Index widest;                 // max(m, columns of all layers), padded to the vector width.
+  Index max_points_one_by_one;  // So many points are cheaper one by one than as a padded chunk.
   Vector x_mean;
   std::vector<PackedLayer> layers;
 };
@@ -72,9 +104,6 @@ struct Evaluation {
     return out.J != nullptr || out.Y_dot != nullptr || out.X_bar != nullptr;
   }
 };
-
-// Up to this many points a block is cheaper point by point than as a padded chunk.
-inline constexpr Index kMaxPointsOneByOne = 18;
 
 // Elements of workspace that the functions below need, aligned to kAlignment.
 Index ChunkWorkspace(const PackedNetwork& network, const JacobianPlan& jacobian);

@@ -23,6 +23,9 @@ void StreamCopy(const double* from, Index count, double* to) {
   for (Index k = 0; k < count; k += kStreamed) _mm_stream_pd(to + k, _mm_loadu_pd(from + k));
 }
 
+// Columns of Jacobians that are written together: a cache line.
+constexpr Index kColumnsAtATime = 8;
+
 // One chunk: [feature][lane] arrays in the workspace.
 class ChunkSweep {
  public:
@@ -40,7 +43,8 @@ class ChunkSweep {
         slopes_(workspace + 4 * network.widest * kernels_.lanes),
         waist_rows_(slopes_ + (network.depth - 1) * network.widest * kernels_.lanes),
         waist_columns_(waist_rows_ + evaluation.jacobian.waist *
-                                         RoundUp(network.n, kernels_.width) * kernels_.lanes) {}
+                                         RoundUp(network.n, kernels_.width) * kernels_.lanes),
+        columns_(waist_rows_) {}
 
   void Value() {
     const Index n = network_.n;
@@ -65,23 +69,20 @@ class ChunkSweep {
                      network_.m);
   }
 
-  // Column j of every Jacobian.
-  void JacobianByTangent(Index j) {
+  // Columns first … first + count − 1 of every Jacobian, count <= kColumnsAtATime.
+  void JacobianByTangents(Index first, Index count) {
     const Index n = network_.n;
     const Index m = network_.m;
-    const PackedLayer& input = network_.Layer(1);
-    Start(input.columns.data() + j * input.padded_rows, input.rows, 1);
-    if (network_.depth > 1) {
-      if (network_.skip) {
-        std::fill_n(inputs_, n * kernels_.lanes, 0.0);
-        std::fill_n(inputs_ + j * kernels_.lanes, kernels_.lanes, 1.0);
-        std::copy_n(inputs_, n * kernels_.lanes, current_ + input.rows * kernels_.lanes);
+    const Index lanes = kernels_.lanes;
+    for (Index k = 0; k < count; ++k) {
+      UnitTangent(first + k);
+      for (Index i = 0; i < m; ++i) {
+        std::copy_n(current_ + i * lanes, lanes, columns_ + (i * count + k) * lanes);
       }
-      Push(2);
     }
-    double* const to = evaluation_.out.J + first_ * m * n + j;
-    for (Index lane = 0; lane < count_; ++lane) {
-      for (Index i = 0; i < m; ++i) to[(lane * m + i) * n] = current_[i * kernels_.lanes + lane];
+    for (Index i = 0; i < m; ++i) {
+      kernels_.scatter(columns_ + i * count * lanes, count, count_,
+                       evaluation_.out.J + (first_ * m + i) * n + first, m * n);
     }
   }
 
@@ -159,13 +160,22 @@ class ChunkSweep {
     return slopes_ + (l - 1) * network_.widest * kernels_.lanes;
   }
 
-  Product<double> Times(Index l) const {
-    const PackedLayer& layer = network_.Layer(l);
-    return {layer.packed.data(), layer.rows, layer.cols, current_};
-  }
+  Product<double> Times(Index l) const { return network_.Layer(l).weights.Times(current_); }
   Product<double> TransposedTimes(Index l) const {
-    const PackedLayer& layer = network_.Layer(l);
-    return {layer.transposed.data(), layer.inner, layer.rows, current_};
+    return network_.Layer(l).transposed.Times(current_);
+  }
+
+  // current = ẏ of ẋ = e_j.
+  void UnitTangent(Index j) {
+    const PackedLayer& input = network_.Layer(1);
+    Start(input.columns.data() + j * input.padded_rows, input.rows, 1);
+    if (network_.depth == 1) return;
+    if (network_.skip) {
+      std::fill_n(inputs_, network_.n * kernels_.lanes, 0.0);
+      std::fill_n(inputs_ + j * kernels_.lanes, kernels_.lanes, 1.0);
+      std::copy_n(inputs_, network_.n * kernels_.lanes, current_ + input.rows * kernels_.lanes);
+    }
+    Push(2);
   }
 
   // J = (∂y/∂z_l) (∂z_l/∂x), as PointSweep does it.
@@ -258,8 +268,7 @@ class ChunkSweep {
   // next = z̄_{l−1} from current = z̄_l.
   void PullThrough(const PackedLayer& layer, Index l) {
     if (network_.skip) {
-      kernels_.accumulate({layer.skip_transposed.data(), network_.n, layer.rows, current_},
-                          inputs_);
+      kernels_.accumulate(layer.skip_transposed.Times(current_), inputs_);
     }
     if (!network_.residual) {
       kernels_.scaled(TransposedTimes(l), Slope(l - 1), next_);
@@ -295,6 +304,7 @@ class ChunkSweep {
   double* slopes_;  // φ′(z_l), l = 1 … D − 1.
   double* waist_rows_;     // ∂z_l/∂x at a waist: [lane][r][padded n].
   double* waist_columns_;  // ∂y/∂z_l: [m][r][lane], and what MultiplyAtWaist needs.
+  double* columns_;        // Some columns of J without a waist: [m][columns][lane].
 };
 
 }  // namespace
@@ -302,7 +312,9 @@ class ChunkSweep {
 Index ChunkWorkspace(const PackedNetwork& network, const JacobianPlan& jacobian) {
   const Index padded = RoundUp(network.n, network.kernels.width);
   const Index at_waist = jacobian.waist * (padded + 2 * network.m);
-  return ((network.depth + 3) * network.widest + at_waist) * network.kernels.lanes +
+  const Index of_columns = std::min(kColumnsAtATime, network.n) * network.m;
+  const Index more = jacobian.mode == JacobianPlan::Mode::kTangents ? of_columns : at_waist;
+  return ((network.depth + 3) * network.widest + more) * network.kernels.lanes +
          kMaxRightSides * padded;
 }
 
@@ -313,7 +325,9 @@ void EvaluateChunk(const PackedNetwork& network, const Evaluation& evaluation, I
   if (evaluation.out.J != nullptr) {
     switch (evaluation.jacobian.mode) {
       case JacobianPlan::Mode::kTangents:
-        for (Index j = 0; j < network.n; ++j) sweep.JacobianByTangent(j);
+        for (Index j = 0; j < network.n; j += kColumnsAtATime) {
+          sweep.JacobianByTangents(j, std::min(kColumnsAtATime, network.n - j));
+        }
         break;
       case JacobianPlan::Mode::kAdjoints:
         for (Index i = 0; i < network.m; ++i) sweep.JacobianByAdjoint(i);

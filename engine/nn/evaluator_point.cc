@@ -59,8 +59,8 @@ class PointSweep {
         std::copy_n(Inputs(s), n, Side(s) + input.rows);
       }
       if (network_.depth > 1) Push(2, sides);
-      for (Index s = 0; s < sides; ++s) {
-        for (Index i = 0; i < m; ++i) to[i * n + first + s] = Side(s)[i];
+      for (Index i = 0; i < m; ++i) {
+        for (Index s = 0; s < sides; ++s) to[i * n + first + s] = Side(s)[i];
       }
     });
   }

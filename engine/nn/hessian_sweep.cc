@@ -25,7 +25,7 @@ CurvaturePlan Cheapest(const PackedNetwork& network, const CurvaturePlan& given)
   double sweep = 0;
   double units = 0;
   for (const PackedLayer& layer : network.layers) {
-    sweep += static_cast<double>(layer.rows * layer.cols);
+    sweep += static_cast<double>(layer.weights.MultiplyAdds());
     units += static_cast<double>(layer.rows);
   }
   units -= static_cast<double>(network.m);
@@ -115,7 +115,7 @@ void EvaluateCurvature(const PackedNetwork& network, const Evaluation& evaluatio
   const Index size = plan.num_adjoints * plan.num_tangents * network.n;
   if (network.depth == 1) {
     std::fill_n(to + first * size, count * size, 0.0);
-  } else if (count > kMaxPointsOneByOne) {
+  } else if (count > network.max_points_one_by_one) {
     EvaluateChunkOf(network, evaluation, plan, first, count, workspace, to);
   } else {
     for (Index s = first; s < first + count; ++s) {

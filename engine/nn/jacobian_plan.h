@@ -3,6 +3,8 @@
 #ifndef SOBOLEV_ENGINE_NN_JACOBIAN_PLAN_H_
 #define SOBOLEV_ENGINE_NN_JACOBIAN_PLAN_H_
 
+#include <span>
+
 #include "engine/base/matrix.h"
 #include "engine/nn/network.h"
 
@@ -23,8 +25,9 @@ struct JacobianPlan {
   double cost = 0;  // Multiply-adds for each point.
 };
 
-// The first step of a direction needs no product: it is a row or a column of weights.
-JacobianPlan PlanJacobian(const Architecture& architecture);
+// For layers of which a product takes edges[l − 1] multiply-adds. The first step of a direction
+// needs no product: it is a row or a column of weights.
+JacobianPlan PlanJacobian(const Architecture& architecture, std::span<const Index> edges);
 
 }  // namespace sobolev::nn
 

@@ -30,13 +30,16 @@ inline constexpr ptrdiff_t kAlignment = 64;
 inline constexpr ptrdiff_t kMaxRightSides = 4;
 inline constexpr int kNumActivations = 5;
 
-// acc = W in, where W is packed, rows×cols, and in is [cols][lane].
+// acc = W in, where W is packed, rows×cols, and in is [cols][lane]. A sparse W has `starts`; then
+// row i has weights[k] in column columns[k] for starts[i] <= k < starts[i + 1], and else zeros.
 template <class T>
 struct Product {
   const T* weights;
   ptrdiff_t rows;
   ptrdiff_t cols;
   const T* in;
+  const uint32_t* starts = nullptr;
+  const uint32_t* columns = nullptr;
 };
 
 // One term Σ_samples left·rightᵀ over the chunks of a shard; strides lead from chunk to chunk.

@@ -89,8 +89,58 @@ inline void MultiplyTile(const T* weights, const T* in, ptrdiff_t cols, const T*
   }
 }
 
+// Whole groups of kRows rows from `row` on, which are summed up side by side, since few sums would
+// wait for each other. Adds up in the order of a dense product, so that leaving out zeros leaves
+// the bits of finite sums.
+template <class T, int kRows, class Finish>
+inline void MultiplySparseRows(const Product<T>& product, const T* bias, ptrdiff_t& row,
+                               const Finish& finish) {
+  for (; row + kRows <= product.rows; row += kRows) {
+    Vec<T> acc[kRows][kVectors];
+    const uint32_t* const starts = product.starts + row;
+    uint32_t common = starts[1] - starts[0];
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const Vec<T> start = bias == nullptr ? Vec<T>{} : Broadcast(bias[row + r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = start;
+      const uint32_t size = starts[r + 1] - starts[r];
+      common = size < common ? size : common;
+    }
+    const auto add = [&](int r, uint32_t k) {
+      const T* const x = product.in + product.columns[k] * kLanes<T>;
+      const Vec<T> w = product.weights[k] - Vec<T>{};
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) acc[r][v] += w * Load(x + v * kWidth<T>);
+    };
+    for (uint32_t i = 0; i < common; ++i) {
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) add(r, starts[r] + i);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      for (uint32_t k = starts[r] + common; kRows > 1 && k < starts[r + 1]; ++k) add(r, k);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) {
+        finish((row + r) * kLanes<T> + v * kWidth<T>, acc[r][v]);
+      }
+    }
+  }
+}
+
+template <class T, class Finish>
+inline void MultiplySparse(const Product<T>& product, const T* bias, const Finish& finish) {
+  ptrdiff_t row = 0;
+  MultiplySparseRows < T, kVectors<4 ? 4 : 2>(product, bias, row, finish);
+  MultiplySparseRows<T, 1>(product, bias, row, finish);
+}
+
 template <class T, class Finish>
 inline void Multiply(const Product<T>& product, const T* bias, const Finish& finish) {
+  if (product.starts != nullptr) {
+    MultiplySparse<T>(product, bias, finish);
+    return;
+  }
   const ptrdiff_t num_tiles = (product.rows + kMaxTileRows - 1) / kMaxTileRows;
   const ptrdiff_t rows_each = product.rows / num_tiles;
   const ptrdiff_t num_larger = product.rows % num_tiles;

@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
@@ -61,18 +63,24 @@ struct NetworkSurrogate::Impl {
         scaling(std::move(scaling_in)),
         theta(std::move(theta_in)),
         network(architecture, scaling, theta, KernelsFor<double>(BestIsa())),
-        jacobian(PlanJacobian(architecture)) {
-    for (Index l = 1; l <= architecture.Depth(); ++l) {
-      sweep_cost += static_cast<double>(architecture.Rows(l) * architecture.Cols(l));
-    }
+        edges(EdgesOf(network)),
+        jacobian(PlanJacobian(architecture, edges)),
+        sweep_cost(static_cast<double>(std::reduce(edges.begin(), edges.end()))) {}
+
+  static std::vector<Index> EdgesOf(const PackedNetwork& network) {
+    std::vector<Index> edges;
+    edges.reserve(network.layers.size());
+    for (const PackedLayer& layer : network.layers) edges.push_back(layer.weights.MultiplyAdds());
+    return edges;
   }
 
   Architecture architecture;
   Scaling scaling;
   Vector theta;
   PackedNetwork network;
+  std::vector<Index> edges;  // NumEdges(l) at [l − 1].
   JacobianPlan jacobian;
-  double sweep_cost = 0;  // Multiply-adds per point and sweep.
+  double sweep_cost;  // Multiply-adds per point and sweep.
 };
 
 NetworkSurrogate::NetworkSurrogate(Architecture architecture, Scaling scaling, Vector theta) {
@@ -99,14 +107,20 @@ const Scaling& NetworkSurrogate::scaling() const { return impl_->scaling; }
 const Vector& NetworkSurrogate::theta() const { return impl_->theta; }
 const JacobianPlan& NetworkSurrogate::jacobian_plan() const { return impl_->jacobian; }
 
+Index NetworkSurrogate::NumEdges(Index l) const {
+  return impl_->edges[static_cast<std::size_t>(l - 1)];
+}
+
 std::size_t NetworkSurrogate::SizeBytes() const {
   Index elements = impl_->theta.size();
+  std::size_t packed = 0;
   for (const PackedLayer& layer : impl_->network.layers) {
-    elements += layer.packed.size() + layer.transposed.size() + layer.skip_transposed.size() +
-                layer.columns.size() + layer.lines.size() + layer.bias.size();
+    elements += layer.columns.size() + layer.lines.size() + layer.bias.size();
+    packed += layer.weights.SizeBytes() + layer.transposed.SizeBytes() +
+              layer.skip_transposed.SizeBytes();
   }
   elements += 3 * impl_->architecture.n + 2 * impl_->architecture.m;
-  return sizeof(NetworkSurrogate) + sizeof(Impl) +
+  return sizeof(NetworkSurrogate) + sizeof(Impl) + packed +
          static_cast<std::size_t>(elements) * sizeof(double);
 }
 
@@ -154,7 +168,7 @@ void NetworkSurrogate::Predict(const ConstMatrixMap& X, const std::optional<Dire
                         Workspace(CurvatureWorkspace(network, *plan)));
     }
     if (out.Y == nullptr && !evaluation.HasDerivatives()) return;
-    if (count > kMaxPointsOneByOne) {
+    if (count > network.max_points_one_by_one) {
       EvaluateChunk(network, evaluation, first, count,
                     Workspace(ChunkWorkspace(network, jacobian)));
       return;

@@ -40,6 +40,9 @@ class NetworkSurrogate : public Surrogate {
   const Vector& theta() const;
 
   const JacobianPlan& jacobian_plan() const;
+  // Multiply-adds of a product with W_l, l = 1 … D, or W_lᵀ: all weights, or those that are not 0
+  // if these are few enough to be multiplied alone.
+  Index NumEdges(Index l) const;
 
   SurrogateKind kind() const override { return SurrogateKind::kNetwork; }
   Index n() const override { return architecture().n; }

@@ -85,6 +85,27 @@ std::optional<Entries> JacobianByColumns(Graph& graph, const Stage& stage, std::
   return entries;
 }
 
+// Whether what the outputs are made of includes steps.
+bool MayJump(const Graph& graph, std::span<const NodeId> outputs) {
+  const std::vector<bool> reachable = graph.Reachable(outputs);
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    if (!reachable[id]) continue;
+    switch (graph.node(id).op) {
+      case Op::kSign:
+      case Op::kFloor:
+      case Op::kAtan2:
+      case Op::kLess:
+      case Op::kLessEqual:
+      case Op::kEqual:
+      case Op::kSelect:
+        return true;
+      default:
+        break;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<Entries> AppendJacobian(Graph& graph, const Stage& stage, Mode mode,
@@ -124,6 +145,32 @@ std::optional<Entries> AppendHessian(Graph& graph, const Stage& stage,
   }
   SortByPlace(entries);
   return entries;
+}
+
+bool MayJump(const Definition& definition) {
+  return std::ranges::any_of(
+      definition.stages, [](const Stage& stage) { return MayJump(stage.graph, stage.outputs); });
+}
+
+std::optional<Definition> JacobianDefinition(const Definition& definition, std::size_t max_size) {
+  const Stage& stage = definition.stages.front();
+  if (definition.stages.size() > 1 || stage.repeat > 1 || stage.has_counter) return std::nullopt;
+  Graph graph = stage.graph;
+  graph.LiftLimit();
+  const Mode mode = OutputSize(stage) > stage.state_size ? Mode::kForward : Mode::kReverse;
+  const std::optional<Entries> entries = AppendJacobian(graph, stage, mode, max_size);
+  const Index m = OutputSize(stage);
+  const Index n = stage.state_size;
+  if (!entries || static_cast<std::size_t>(m * n) > max_size) return std::nullopt;
+  std::vector<NodeId> outputs(static_cast<std::size_t>(m * n), graph.Constant(0));
+  for (const SymbolicEntry& entry : *entries) {
+    outputs[static_cast<std::size_t>(entry.place.row * n + entry.place.column)] = entry.node;
+  }
+  if (MayJump(graph, stage.outputs) || MayJump(graph, outputs)) return std::nullopt;
+  return Definition{
+      .inputs = definition.inputs,
+      .outputs = {{.name = "J", .shape = {m, n}, .size = m * n, .bounds = {}, .description = {}}},
+      .stages = {{.graph = std::move(graph), .outputs = std::move(outputs), .state_size = n}}};
 }
 
 Index CountHessianNonzeros(std::span<const SymbolicEntry> hessian, Index n) {

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "engine/ad/sparsity.h"
+#include "engine/base/matrix.h"
 #include "engine/program/definition.h"
 #include "engine/program/routine.h"
 
@@ -62,6 +63,15 @@ struct JacobianPlan {
   ad::SparsityPattern pattern;
 };
 std::optional<JacobianPlan> PlanJacobian(const Stage& stage, std::size_t max_size);
+
+// Whether values of F may jump, where bounds of its derivatives say nothing of how far. Poles are
+// no jumps: bounds are infinite there.
+bool MayJump(const Definition& definition);
+
+// The program x ↦ F′(x) of a program F, with one output J (m×n): bounds of its derivatives are
+// bounds of second derivatives of F. Nothing if F has loops that were marked, if the entries are
+// beyond max_size, or if F or F′ may jump: then the mean value theorem does not hold for F′.
+std::optional<Definition> JacobianDefinition(const Definition& definition, std::size_t max_size);
 
 // The structural nonzeros of Σᵢ ∇²Φᵢ, from the entries that AppendHessian gives for n inputs: each
 // place counts once, whatever the number of outputs, and so does its mirror image.

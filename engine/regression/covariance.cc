@@ -17,8 +17,6 @@
 
 namespace sobolev::regression {
 
-namespace {}  // namespace
-
 Functionals Functionals::Head(Index num_points) const {
   const Index num_labels = First(num_points);
   Functionals head{.X = X.leftCols(num_points),

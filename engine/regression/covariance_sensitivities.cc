@@ -19,8 +19,6 @@
 
 namespace sobolev::regression {
 
-namespace {}  // namespace
-
 void Covariance::AddSensitivities(Index s, Index t, const dense::ConstMatrixRef& W, double* memory,
                                   double* sums) const {
   const Index n = points_z_.rows();

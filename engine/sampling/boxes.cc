@@ -58,8 +58,9 @@ struct Piece {
 
 struct Verdict {
   std::optional<Quasi> quasi;
-  Vector unevenness;      // n: how much there is to gain by cutting across each axis.
-  bool worth_cut = true;  // Whether smaller boxes may pass.
+  Vector unevenness;            // n: how much there is to gain by cutting across each axis.
+  std::vector<bool> linear_in;  // As TaylorBox has it.
+  bool worth_cut = true;        // Whether smaller boxes may pass.
 };
 
 std::optional<Quasi> LeastOrder(const std::vector<double>& excess) {
@@ -67,6 +68,26 @@ std::optional<Quasi> LeastOrder(const std::vector<double>& excess) {
     if (excess[order] <= 1) return static_cast<Quasi>(order);
   }
   return std::nullopt;
+}
+
+// |y − T₂| <= ½ Σ_jk max|∂_jk y − ∂_jk y(c)| h_j h_k by Taylor's theorem, over the tolerance.
+double ProveQuadratic(const Piece& piece, const BoxOptions& options, Index m) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const Vector half = piece.HalfWidths();
+  const Index n = half.size();
+  Matrix lo(n, n * m);
+  Matrix hi(n, n * m);
+  options.curvature_bounds(piece.box.lo, piece.box.hi, lo, hi);
+  Matrix centre_lo(n, n * m);
+  Matrix centre_hi(n, n * m);
+  options.curvature_bounds(piece.Centre(), piece.Centre(), centre_lo, centre_hi);
+  double excess = 0;
+  for (Index i = 0; i < m; ++i) {
+    const Matrix change = (hi - centre_lo).cwiseMax(centre_hi - lo).middleCols(i * n, n);
+    const double error = half.dot(change * half) / 2 / options.tolerance(i);
+    excess = std::max(excess, std::isnan(error) ? kInfinity : error);
+  }
+  return excess;
 }
 
 // By the mean value theorem, |y − T₀| <= Σ_i max|∂_i y| h_i and
@@ -80,7 +101,8 @@ Verdict Prove(const Piece& piece, const BoxOptions& options, Index m) {
   Matrix centre_lo(n, m);
   Matrix centre_hi(n, m);
   options.bounds(piece.Centre(), piece.Centre(), centre_lo, centre_hi);
-  Verdict verdict{.unevenness = Vector::Zero(n)};
+  Verdict verdict{.unevenness = Vector::Zero(n),
+                  .linear_in = std::vector<bool>(static_cast<std::size_t>(n), true)};
   std::vector<double> excess(2, 0);
   for (Index i = 0; i < m; ++i) {
     const Vector size = lo.col(i).cwiseAbs().cwiseMax(hi.col(i).cwiseAbs());
@@ -95,6 +117,13 @@ Verdict Prove(const Piece& piece, const BoxOptions& options, Index m) {
     excess[1] = std::max(excess[1], sum(change));
     verdict.unevenness =
         verdict.unevenness.cwiseMax(change.cwiseProduct(half).cwiseAbs() / tolerance);
+    for (Index j = 0; j < n; ++j) {
+      if (!(change(j) * half(j) <= tolerance))
+        verdict.linear_in[static_cast<std::size_t>(j)] = false;
+    }
+  }
+  if (options.curvature_bounds != nullptr && !LeastOrder(excess)) {
+    excess.push_back(ProveQuadratic(piece, options, m));
   }
   verdict.quasi = LeastOrder(excess);
   return verdict;
@@ -192,6 +221,10 @@ class SampledTests {
       }
     }
     if (confirmed) verdict.quasi = LeastOrder(excess);
+    verdict.linear_in.reserve(static_cast<std::size_t>(evidence_.n()));
+    for (const double uneven : verdict.unevenness) {
+      verdict.linear_in.push_back(confirmed && kSafety * uneven <= 1);
+    }
     verdict.worth_cut = std::ranges::any_of(piece.samples, [&](Index s) { return Predictable(s); });
     return verdict;
   }
@@ -332,6 +365,7 @@ Decomposition Decompose(const Evidence& evidence, const BoxOptions& options,
         continue;
       }
       pieces[k].box.quasi = verdicts[k].quasi;
+      pieces[k].box.linear_in = std::move(verdicts[k].linear_in);
       const double volume = pieces[k].box.Volume();
       double& share = verdicts[k].quasi
                           ? result.closed[static_cast<std::size_t>(*verdicts[k].quasi)]

@@ -25,6 +25,11 @@ namespace sobolev::sampling {
 using DerivativeBounds =
     std::function<void(const Vector& lo, const Vector& hi, Matrix& J_lo, Matrix& J_hi)>;
 
+// Bounds of ∂²y_i/∂x_j∂x_k likewise: entry (j, i·n + k), n×(n·m). They hold for functions whose
+// gradients are continuous.
+using CurvatureBounds =
+    std::function<void(const Vector& lo, const Vector& hi, Matrix& H_lo, Matrix& H_hi)>;
+
 // The least order of a Taylor polynomial that is good enough.
 enum class Quasi { kConstant = 0, kLinear = 1, kQuadratic = 2 };
 
@@ -35,6 +40,9 @@ struct TaylorBox {
   Vector lo;                   // n
   Vector hi;                   // n
   std::optional<Quasi> quasi;  // None: the box is open.
+  // n: whether the function is quasi-linear with respect to the input: along it alone the tangent
+  // at the centre is good enough.
+  std::vector<bool> linear_in;
 
   double Volume() const { return (hi - lo).prod(); }
 };
@@ -42,14 +50,17 @@ struct TaylorBox {
 struct BoxOptions {
   Vector tolerance;        // m numbers > 0: how wrong a polynomial may be anywhere in its box.
   Index max_boxes = 1000;  // At least 1.
-  DerivativeBounds bounds = nullptr;  // If the function is known as a program.
+  // If the function is known as a program. Without bounds of curvatures, no box is proven to be
+  // quasi-quadratic.
+  DerivativeBounds bounds = nullptr;
+  CurvatureBounds curvature_bounds = nullptr;
 };
 
 struct Decomposition {
   std::vector<TaylorBox> boxes;       // They fill the cube and overlap in their faces at most.
   std::array<double, 3> closed = {};  // Parts of the volume, by Quasi.
   double open = 0;
-  bool proved = false;  // By bounds; then no box is quasi-quadratic.
+  bool proved = false;  // By bounds.
 };
 
 // Decomposes by the bounds, if there are any, and else by the evidence. Uses oneTBB's current

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -28,23 +29,16 @@ constexpr double kValueExcess = 1.75;
 constexpr double kGradientExcess = 1.3;
 constexpr double kLikelyFailure = 0.5;
 constexpr Index kMaxHeldOut = 4000;
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-void Require(const Evidence& evidence, const std::vector<Index>& samples,
-             const TaylorPrediction& held_out, const ErrorOptions& options) {
+void RequireSamples(const Evidence& evidence, const std::vector<Index>& samples) {
   RequireEvidence(evidence);
-  const auto count = static_cast<Index>(samples.size());
-  if (count == 0) {
+  if (samples.empty()) {
     throw InvalidArgument("REQUIRED", "samples", "expected at least one held-out sample");
   }
   for (const Index s : samples) {
     if (s >= 0 && s < evidence.NumSamples()) continue;
     throw InvalidArgument("OUT_OF_RANGE", "samples", "there is no sample " + std::to_string(s));
-  }
-  RequireSize("held_out values", held_out.Y.size(), evidence.m() * count);
-  RequireSize("held_out derivatives", held_out.J.size(), evidence.n() * evidence.m() * count);
-  RequireSize("held_out distances", held_out.distance.size(), count);
-  if (options.num_points < 1) {
-    throw InvalidArgument("OUT_OF_RANGE", "num_points", "expected at least one point");
   }
 }
 
@@ -62,9 +56,38 @@ Index LeastSamplesToJudge(Index n) { return std::min<Index>(100, 20 + 10 * n); }
 ErrorEstimate EstimateError(const Evidence& evidence, const std::vector<Index>& samples,
                             const TaylorPrediction& held_out, const ErrorOptions& options,
                             const std::stop_token& stop) {
-  Require(evidence, samples, held_out, options);
+  RequireSamples(evidence, samples);
+  const auto count = static_cast<Index>(samples.size());
   const Index m = evidence.m();
+  RequireSize("held_out values", held_out.Y.size(), m * count);
+  RequireSize("held_out derivatives", held_out.J.size(), evidence.n() * m * count);
+  HeldOutSquares squares{.value = Matrix(m, count),
+                         .gradient = Matrix::Constant(m, count, kUnknown),
+                         .distance = held_out.distance};
+  for (Index k = 0; k < count; ++k) {
+    const Index s = samples[static_cast<std::size_t>(k)];
+    squares.value.col(k) = (held_out.Y.col(k) - evidence.Y.col(s)).cwiseAbs2();
+    for (Index i = 0; i < m && evidence.HasDerivatives(); ++i) {
+      squares.gradient(i, k) =
+          (held_out.J.col(k * m + i) - evidence.J.col(s * m + i)).squaredNorm();
+    }
+  }
+  return EstimateError(evidence, samples, squares, options, stop);
+}
+
+ErrorEstimate EstimateError(const Evidence& evidence, const std::vector<Index>& samples,
+                            const HeldOutSquares& held_out, const ErrorOptions& options,
+                            const std::stop_token& stop) {
+  RequireSamples(evidence, samples);
+  const Index m = held_out.value.rows();
   Matrix X(evidence.n(), static_cast<Index>(samples.size()));
+  RequireSize("held_out values", held_out.value.cols(), X.cols());
+  RequireSize("held_out derivatives", held_out.gradient.size(), held_out.value.size());
+  const bool is_scaled = held_out.distance.size() > 0;
+  if (is_scaled) RequireSize("held_out distances", held_out.distance.size(), X.cols());
+  if (options.num_points < 1) {
+    throw InvalidArgument("OUT_OF_RANGE", "num_points", "expected at least one point");
+  }
   for (std::size_t k = 0; k < samples.size(); ++k) {
     X.col(static_cast<Index>(k)) = evidence.X.col(samples[k]);
   }
@@ -82,31 +105,32 @@ ErrorEstimate EstimateError(const Evidence& evidence, const std::vector<Index>& 
   ErrorEstimate estimate{.value = Vector::Zero(m), .gradient = Vector::Zero(m)};
   Vector num_values = Vector::Zero(m);
   Vector num_gradients = Vector::Zero(m);
+  const auto add = [](double square, double& sum, double& number) {
+    if (std::isnan(square)) return;
+    sum += square;
+    number += 1;
+  };
   for (Index q = 0; q < points.cols(); ++q) {
     if (failure(q) > kLikelyFailure) continue;
     const Index k = nearest[static_cast<std::size_t>(q)];
-    const Index s = samples[static_cast<std::size_t>(k)];
-    const double held_out_distance = held_out.distance(k);
-    if (std::isnan(held_out_distance)) continue;
-    const double ratio = distance(q) < held_out_distance ? distance(q) / held_out_distance : 1;
+    double square = 1;  // Of the ratio of distances.
+    if (is_scaled) {
+      const double held_out_distance = held_out.distance(k);
+      if (std::isnan(held_out_distance)) continue;
+      if (distance(q) < held_out_distance) square = std::pow(distance(q) / held_out_distance, 2);
+    }
     for (Index i = 0; i < m; ++i) {
-      const double miss = (held_out.Y(i, k) - evidence.Y(i, s)) * ratio * ratio;
-      if (!std::isnan(miss)) {
-        estimate.value(i) += miss * miss;
-        num_values(i) += 1;
-      }
-      if (!evidence.HasDerivatives()) continue;
-      const double square =
-          (held_out.J.col(k * m + i) - evidence.J.col(s * m + i)).squaredNorm() * ratio * ratio;
-      if (!std::isnan(square)) {
-        estimate.gradient(i) += square;
-        num_gradients(i) += 1;
-      }
+      add(held_out.value(i, k) * square * square, estimate.value(i), num_values(i));
+      add(held_out.gradient(i, k) * square, estimate.gradient(i), num_gradients(i));
     }
   }
   // 0/0 is the NaN of what is not known.
-  estimate.value = (estimate.value.array() / num_values.array()).sqrt() / kValueExcess;
-  estimate.gradient = (estimate.gradient.array() / num_gradients.array()).sqrt() / kGradientExcess;
+  estimate.value = (estimate.value.array() / num_values.array()).sqrt();
+  estimate.gradient = (estimate.gradient.array() / num_gradients.array()).sqrt();
+  if (is_scaled) {
+    estimate.value /= kValueExcess;
+    estimate.gradient /= kGradientExcess;
+  }
   return estimate;
 }
 

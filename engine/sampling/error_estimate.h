@@ -31,6 +31,15 @@ struct ErrorEstimate {
   Vector gradient;  // m: of the norm of the gradient's error, by coordinates of the unit cube.
 };
 
+// Squared errors of predictions at K samples by models that had not seen them.
+struct HeldOutSquares {
+  Matrix value;     // m×K; NaN where no label tells.
+  Matrix gradient;  // m×K: of norms over the inputs; likewise.
+  // K: from the sample to the nearest that the model had seen; NaN: none. Empty: every point is
+  // given the error at its nearest sample as it is.
+  Vector distance;
+};
+
 // Of samples that are spread over the cube so many have met features of common widths.
 Index LeastSamplesToJudge(Index n);
 
@@ -41,6 +50,11 @@ Index LeastSamplesToJudge(Index n);
 // Error(kFailedPrecondition) if no point is feasible; Error(kCancelled) soon after `stop` fires.
 ErrorEstimate EstimateError(const Evidence& evidence, const std::vector<Index>& samples,
                             const TaylorPrediction& held_out, const ErrorOptions& options,
+                            const std::stop_token& stop = {});
+
+// The same, as far as it depends on squares alone.
+ErrorEstimate EstimateError(const Evidence& evidence, const std::vector<Index>& samples,
+                            const HeldOutSquares& held_out, const ErrorOptions& options,
                             const std::stop_token& stop = {});
 
 // Of the local Taylor model of the highest order, 2 in more than kMaxTaylorInputs inputs, from

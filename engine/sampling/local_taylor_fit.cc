@@ -150,11 +150,10 @@ TaylorPatches MakePatches(const Evidence& residuals, int order, const Cube& cube
 
 int MostOrder(const Evidence& evidence) {
   const auto is_too_much = [&](int order) {
-    const Index terms = TaylorPatches::NumTerms(evidence.n(), order);
-    return terms > kMostTerms ||
-           static_cast<double>(terms) * static_cast<double>(evidence.Y.size()) > kMostNumbers;
+    const auto terms = static_cast<double>(TaylorPatches::NumTerms(evidence.n(), order));
+    return terms * static_cast<double>(evidence.Y.size()) > kMostNumbers;
   };
-  int order = TaylorModel(evidence).Order(TaylorPatches::kMaxOrder);
+  int order = TaylorModel(evidence).Order(MostLocalTaylorOrder(evidence.n()));
   while (order > 1 && is_too_much(order)) --order;
   return std::max(1, order);
 }
@@ -244,6 +243,16 @@ Vector Means(const Evidence& evidence) {
 
 }  // namespace
 
+int MostLocalTaylorOrder(Index n) {
+  int order = TaylorPatches::kMaxOrder;
+  while (order > 1 && TaylorPatches::NumTerms(n, order) > kMostTerms) --order;
+  return order;
+}
+
+std::shared_ptr<const Surrogate> MeanSurrogate(const Evidence& evidence) {
+  return Constant(evidence.n(), Means(evidence));
+}
+
 LocalTaylorFit FitLocalTaylor(std::shared_ptr<const Surrogate> base, const Evidence& evidence,
                               const Vector& lo, const Vector& hi, const LocalTaylorOptions& options,
                               const std::stop_token& stop) {
@@ -270,7 +279,7 @@ LocalTaylorFit FitLocalTaylor(std::shared_ptr<const Surrogate> base, const Evide
     };
     try_orders(residuals, false);
     if (options.alone) {
-      const auto constant = Constant(evidence.n(), Means(evidence));
+      const auto constant = MeanSurrogate(evidence);
       Evidence deviations = Residuals(*constant, evidence, cube, stop);
       try_orders(deviations, true);
       if (fit.alone) {

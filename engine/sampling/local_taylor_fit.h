@@ -51,6 +51,12 @@ LocalTaylorFit FitLocalTaylor(std::shared_ptr<const Surrogate> base, const Evide
                               const LocalTaylorOptions& options = {},
                               const std::stop_token& stop = {});
 
+// The highest order in so many inputs, whatever the samples.
+int MostLocalTaylorOrder(Index n);
+
+// The means of the known values of the outputs, everywhere.
+std::shared_ptr<const Surrogate> MeanSurrogate(const Evidence& evidence);
+
 }  // namespace sobolev::sampling
 
 #endif  // SOBOLEV_ENGINE_SAMPLING_LOCAL_TAYLOR_FIT_H_

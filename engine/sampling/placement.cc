@@ -38,10 +38,12 @@ constexpr Index kCandidatesPerPoint = 4;
 // in at most so many steps.
 constexpr Index kPointsToBelieve = 16;
 constexpr Index kBeliefs = 16;
-// For the search of a minimum, near the best sample.
+// For the search of a minimum or maximum, near the best sample.
 constexpr Index kCandidatesNearBest = 256;
 // Beside an ensemble, the part that local Taylor models have in a score.
 constexpr double kTaylorShare = 0.25;
+// The noise of a difference of models, in multiples of that of the values they are fitted to.
+constexpr double kNoiseOfModels = 2;
 // Not even deep in a region of failures is all hope lost.
 constexpr double kLeastHope = 1e-3;
 constexpr double kLikely = 0.9;
@@ -69,6 +71,7 @@ void RequireOptions(const Evidence& evidence, const PlacementOptions& options, I
   if (options.goal == Goal::kLevel && !std::isfinite(options.level)) {
     throw InvalidArgument("NOT_FINITE", "level", "expected a finite number");
   }
+  if (options.noise.size() > 0) RequireSize("noise", options.noise.size(), evidence.m());
   const Vector& weights = options.output_weights;
   if (weights.size() == 0) return;
   RequireSize("output_weights", weights.size(), evidence.m());
@@ -104,6 +107,7 @@ class Round {
         options_(options),
         taylor_(taylor),
         stop_(stop),
+        sign_(options.goal == Goal::kMaximum ? -1 : 1),
         scales_(OutputScales(evidence)),
         weights_(options.output_weights.size() > 0 ? options.output_weights
                                                    : Vector::Ones(evidence.m())) {}
@@ -148,7 +152,7 @@ class Round {
         std::max(n <= kFewInputs ? kCandidatesInFewInputs : kCandidatesInManyInputs,
                  kCandidatesPerPoint * count);
     Matrix X = FreshPoints(evidence_, options_.feasible, 0, num_candidates, rng.Next(), stop_);
-    if (options_.goal != Goal::kMinimum) return X;
+    if (!Optimises()) return X;
     const std::optional<Index> best = BestSample();
     if (!best) return X;
     const Matrix near = FreshColumns(evidence_, options_.feasible,
@@ -159,20 +163,26 @@ class Round {
     return X;
   }
 
-  // The sample with the least value of the output.
+  bool Optimises() const {
+    return options_.goal == Goal::kMinimum || options_.goal == Goal::kMaximum;
+  }
+
+  // What is to be least, at a sample.
+  double ValueAt(Index sample) const { return sign_ * evidence_.Y(options_.output, sample); }
+
+  // The sample with the least value.
   std::optional<Index> BestSample() const {
     std::optional<Index> best;
     for (Index s = 0; s < evidence_.NumSamples(); ++s) {
-      const double y = evidence_.Y(options_.output, s);
-      if (std::isnan(y)) continue;
-      if (!best || y < evidence_.Y(options_.output, *best)) best = s;
+      if (std::isnan(ValueAt(s))) continue;
+      if (!best || ValueAt(s) < ValueAt(*best)) best = s;
     }
     return best;
   }
 
   Vector SlopeAt(Index sample) const {
     if (!evidence_.HasDerivatives()) return Vector::Zero(evidence_.n());
-    const Vector slope = evidence_.J.col(sample * evidence_.m() + options_.output);
+    const Vector slope = sign_ * evidence_.J.col(sample * evidence_.m() + options_.output);
     return slope.allFinite() ? slope : Vector::Zero(evidence_.n());
   }
 
@@ -254,7 +264,16 @@ class Round {
           errors.norm() > 0 ? kTaylorShare * of_ensemble.norm() / errors.norm() : 0;
       errors = share > 0 ? Vector(of_ensemble + share * errors) : of_ensemble;
     }
+    const double noise = kNoiseOfModels * Noise();
+    if (noise > 0) errors = (errors.array().square() - noise * noise).max(0).sqrt();
     return errors.array() * Reach();
+  }
+
+  // Of the values, in multiples of their spread: the root of the weighted mean square over outputs.
+  double Noise() const {
+    if (options_.noise.size() == 0) return 0;
+    const Vector shares = options_.noise.cwiseQuotient(scales_);
+    return std::sqrt(weights_.dot(shares.cwiseAbs2()) / weights_.sum());
   }
 
   Vector GoalScores() {
@@ -266,14 +285,13 @@ class Round {
     const Vector only = Vector::Unit(evidence_.m(), i);
     const Vector errors = scales_(i) * ExpectedErrors(opinion, candidates_.distance, scales_, only);
     const std::optional<Index> best = BestSample();
-    const double least = best ? evidence_.Y(i, *best) : 0;
+    const double least = best ? ValueAt(*best) : 0;
     Vector scores(errors.size());
     for (Index q = 0; q < scores.size(); ++q) {
       const double spread =
           std::max(errors(q), kLeastSpread * scales_(i) * candidates_.distance(q));
-      scores(q) = options_.goal == Goal::kMinimum
-                      ? ExpectedImprovement(opinion.Y(i, q), spread, least)
-                      : LevelDoubt(opinion.Y(i, q), spread, options_.level);
+      scores(q) = Optimises() ? ExpectedImprovement(sign_ * opinion.Y(i, q), spread, least)
+                              : LevelDoubt(opinion.Y(i, q), spread, options_.level);
     }
     if (options_.goal == Goal::kLevel) scores.array() *= Reach();
     return scores;
@@ -306,6 +324,7 @@ class Round {
   const PlacementOptions& options_;
   const TaylorModel& taylor_;
   const std::stop_token& stop_;
+  const double sign_;  // Of what is to be least.
   Vector scales_;
   Vector weights_;
   Candidates candidates_;

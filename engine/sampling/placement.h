@@ -28,13 +28,14 @@ enum class Strategy {
 enum class Goal {
   kFit,      // A surrogate that is good everywhere.
   kMinimum,  // The least value of an output.
+  kMaximum,  // The greatest.
   kLevel,    // Where an output takes a value.
 };
 
 struct PlacementOptions {
   Strategy strategy = Strategy::kDisagreement;
   Goal goal = Goal::kFit;
-  Index output = 0;  // Of kMinimum and kLevel.
+  Index output = 0;  // Of the other goals.
   double level = 0;  // Of kLevel.
   // m numbers >= 0, for kFit: how much errors of the outputs weigh, by their spreads. Empty:
   // equally.
@@ -42,6 +43,9 @@ struct PlacementOptions {
   // The surrogates whose disagreement counts, two or more, such as members of the ensemble that is
   // served. Without them there are local Taylor models in up to 4 inputs, and space filling beyond.
   std::vector<Model> ensemble;
+  // m standard deviations of the noise in the values (noise.h), for kFit: what models contradict
+  // each other by because of it counts for nothing. Empty: none.
+  Vector noise;
   Feasible feasible;
   std::uint64_t seed = 0;
   // How many points were proposed before, over all calls: the columns of the answer have the

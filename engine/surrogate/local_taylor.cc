@@ -26,10 +26,8 @@ namespace {
 constexpr Index kBlockPoints = 64;
 // So that damaged sizes do not allocate the machine away.
 constexpr Index kMaxSize = 1 << 20;
-// How much a bump weighs at its centre: the reciprocal.
-constexpr double kBlunt = 0.02;
-// Sums of weights from which on a point is covered well.
-constexpr double kCovered = 0.05;
+constexpr double kBlunt = TaylorPatches::kBlunt;
+constexpr double kCovered = TaylorPatches::kCovered;
 
 // A value and its first two derivatives.
 struct Jet {

@@ -3,8 +3,8 @@
 //
 // T_k is a polynomial around the centre u_k, and w_k a smooth bump around it (a partition of unity,
 // as modified Shepard's method is: Renka 1988):
-//   w_k = (1 − s)³/(s + 0.02),  s = |u − u_k|²/R_k² < 1, else 0.
-// D(S) = S where the bumps cover a point well, and is bounded away from 0 elsewhere, so that f goes
+//   w_k = (1 − s)³/(s + δ),  s = |u − u_k|²/R_k² < 1, else 0.
+// D(S) = S where the bumps cover a point well, and S + σ (1 − S/σ)³ where S < σ, so that f goes
 // over to the base where there are no bumps. Everything is twice continuously differentiable, and
 // derivatives are those of f as it is served.
 
@@ -26,6 +26,10 @@ namespace sobolev {
 // The local models of n inputs and m outputs.
 struct TaylorPatches {
   static constexpr int kMaxOrder = 3;
+  // δ: how much a bump weighs at its centre, the reciprocal.
+  static constexpr double kBlunt = 0.02;
+  // σ: sums of weights from which on a point is covered well.
+  static constexpr double kCovered = 0.05;
 
   Vector origin;   // n
   Vector scale;    // n, > 0
@@ -56,6 +60,7 @@ class LocalTaylorSurrogate : public Surrogate {
   LocalTaylorSurrogate(std::shared_ptr<const Surrogate> base, TaylorPatches patches);
 
   const Surrogate& base() const { return *base_; }
+  const std::shared_ptr<const Surrogate>& shared_base() const { return base_; }
   const TaylorPatches& patches() const { return patches_; }
 
   SurrogateKind kind() const override { return SurrogateKind::kLocalTaylor; }

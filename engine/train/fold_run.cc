@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "engine/base/byte_codec.h"
@@ -14,18 +15,24 @@
 #include "engine/train/fit.h"
 #include "engine/train/folds.h"
 #include "engine/train/recipe.h"
+#include "engine/train/taylor_fit.h"
 #include "engine/train/trial_codec.h"
 
 namespace sobolev::train {
 
 FoldRun::FoldRun(const FoldedData& user, const Coordinates& coordinates, const Recipe& recipe,
-                 std::optional<double> share)
-    : user_(user), coordinates_(coordinates), recipe_(recipe), share_(share) {}
+                 std::optional<double> share, std::vector<FittedBase> bases)
+    : user_(user),
+      coordinates_(coordinates),
+      recipe_(recipe),
+      share_(share),
+      bases_(std::move(bases)) {}
 
 void FoldRun::StartFit() {
   const FitData& data = coordinates_.data().folds[fold()];
   if (share_) part_ = FirstPart(data, *share_);
-  fit_ = MakeFit(recipe_, share_ ? part_ : data);
+  fit_ = bases_.empty() ? MakeFit(recipe_, share_ ? part_ : data)
+                        : MakeTaylorFit(recipe_, data, bases_[fold()]);
 }
 
 bool FoldRun::Advance(const std::stop_token& stop) {
@@ -52,6 +59,9 @@ void FoldRun::Add(const Result& result) {
   errors_.push_back(result.errors);
   iterations_.push_back(result.iterations);
   Append(result.by_point, by_point_);
+  if (recipe_.family == Family::kNetwork || recipe_.family == Family::kPolynomial) {
+    new_bases_.push_back({WithoutTaylor(fit_->MakeSurrogate()), result.iterations});
+  }
   work_ += fit_->Work();
   fit_.reset();
 }
@@ -67,6 +77,7 @@ void FoldRun::Save(ByteWriter& writer) const {
   writer.Write(iterations_.size());
   writer.WriteAll(std::span<const Index>(iterations_));
   Write(writer, by_point_);
+  WriteEach(writer, new_bases_);
   Write(writer, first_);
   writer.Write(work_);
   writer.Write(fit_ != nullptr);
@@ -77,6 +88,7 @@ void FoldRun::Load(ByteReader& reader) {
   errors_ = ReadEach(reader, ReadErrors);
   iterations_ = reader.ReadAll<Index>(reader.Read<std::size_t>());
   by_point_ = ReadPointErrors(reader);
+  new_bases_ = ReadEach(reader, ReadFittedBase);
   first_ = ReadSurrogate(reader);
   work_ = reader.Read<double>();
   fit_.reset();

@@ -17,6 +17,7 @@
 #include "engine/train/fit.h"
 #include "engine/train/folds.h"
 #include "engine/train/recipe.h"
+#include "engine/train/taylor_fit.h"
 
 namespace sobolev::train {
 
@@ -33,9 +34,10 @@ class FoldRun {
   };
 
   // Fits in `coordinates`, judges in those of `user`, whose folds have the same points; both must
-  // outlive the run. With a share, fits go to that part of the training points (FirstPart).
+  // outlive the run. With a share, fits go to that part of the training points (FirstPart). With
+  // bases, one per fold, a recipe of local Taylor models fits only these.
   FoldRun(const FoldedData& user, const Coordinates& coordinates, const Recipe& recipe,
-          std::optional<double> share = std::nullopt);
+          std::optional<double> share = std::nullopt, std::vector<FittedBase> bases = {});
 
   // Works for a while on a fold. Returns whether the fit of this fold has more to do; if not, it
   // is to be judged and added. Throws as Fit::Advance.
@@ -55,6 +57,9 @@ class FoldRun {
   Errors MeanErrors() const { return MeanOf(errors_); }
   const PointErrors& by_point() const { return by_point_; }
   Index MedianIterations() const;
+  // Of the fits that are added, what local Taylor models may be put on: without those that they
+  // have. None of Gaussian processes, which pass through the labels themselves.
+  const std::vector<FittedBase>& bases() const { return new_bases_; }
   // The fit of the first fold.
   const std::shared_ptr<const Surrogate>& first() const { return first_; }
 
@@ -69,10 +74,12 @@ class FoldRun {
   const Coordinates& coordinates_;
   const Recipe recipe_;
   const std::optional<double> share_;
+  const std::vector<FittedBase> bases_;
 
   std::vector<Errors> errors_;     // One per fold.
   std::vector<Index> iterations_;  // Likewise.
   PointErrors by_point_;
+  std::vector<FittedBase> new_bases_;
   std::shared_ptr<const Surrogate> first_;
   double work_ = 0;           // Of the fits that are added.
   FitData part_;              // What is fitted if there is a share.

@@ -18,14 +18,16 @@ namespace sobolev::train {
 // ∂y_i/∂x_j as labelled contradicts the values of y_i.
 struct SuspectLabel {
   enum class Kind {
-    kSign,   // About the negative of what the values say.
-    kScale,  // About a multiple of it.
-    kBias,   // On average something else: another column's, or a discontinuity was differentiated.
+    kSign,     // About the negative of what the values say.
+    kScale,    // About a multiple of it.
+    kSwapped,  // The derivative by another input.
+    kBias,     // On average something else; maybe a discontinuity was differentiated.
   };
 
   Index output = 0;
   Index input = 0;
   Kind kind = Kind::kBias;
+  Index other = 0;      // With kSwapped: the input whose derivative the labels are.
   double factor = 0;    // What the labels would have to be multiplied by.
   double disputed = 0;  // The change of y_i between neighbours that labels get wrong: RMS, in σ_y.
 };
@@ -35,8 +37,10 @@ struct SuspectLabel {
 // and flags an input whose c_j is far from 1 by many standard errors. The gradient of a third
 // neighbour is the instrument of the estimate, so that neither noise in the values nor in the
 // derivatives moves c_j; both widen its standard error, which holds for errors of any size per
-// pair.
+// pair. If the derivatives agree with the values once they are exchanged among inputs, in the
+// user's units, they are said to be swapped.
 std::vector<SuspectLabel> CompareWithNeighbours(const LabelledPoints& points,
+                                                const nn::Scaling& scaling,
                                                 const std::stop_token& stop = {});
 
 // From each point to the nearest of `others`, n×N of n×N standardised points; of many points only

@@ -82,6 +82,8 @@ Recipe Hybrid(Index rank = 0) {
           .newton_iterations = kPolishIterations};
 }
 
+Recipe LocalTaylor(Index order) { return {.family = Family::kConstant, .taylor_order = order}; }
+
 bool IsNewton(const Recipe& recipe) { return recipe.newton_iterations > 0; }
 
 Recipe InLogarithms(Recipe recipe, Logarithms logarithms) {
@@ -107,6 +109,7 @@ std::vector<Recipe> FirstRound(const PortfolioFacts& facts) {
   recipes.push_back(NewtonRecipe());
   recipes.push_back(GaussianProcess());
   recipes.push_back(Adam());
+  if (facts.taylor_order > 0) recipes.push_back(LocalTaylor(facts.taylor_order));
   return recipes;
 }
 
@@ -163,9 +166,32 @@ std::vector<Recipe> WithLocalVariances(const std::vector<TriedRecipe>& tried, do
   std::vector<Recipe> recipes;
   for (const TriedRecipe& trial : tried) {
     if (!IsNewton(trial.recipe) || trial.recipe.local_variance) continue;
+    if (trial.recipe.taylor_order > 0) continue;
     if (trial.score > (1 + kNoise) * best) continue;
     recipes.push_back(trial.recipe);
     recipes.back().local_variance = true;
+  }
+  return recipes;
+}
+
+// Local models of what the best without them misses, and alone of all orders if that is no better.
+std::vector<Recipe> WithLocalTaylor(const PortfolioFacts& facts,
+                                    const std::vector<TriedRecipe>& tried, double best) {
+  const TriedRecipe* base = nullptr;
+  bool alone = false;
+  for (const TriedRecipe& trial : tried) {
+    const Family family = trial.recipe.family;
+    if (family == Family::kConstant) alone = alone || trial.score <= kClose * best;
+    if (trial.recipe.taylor_order > 0 || family == Family::kGaussianProcess) continue;
+    if (!(trial.score <= kClose * best)) continue;
+    if (base == nullptr || trial.score < base->score) base = &trial;
+  }
+  std::vector<Recipe> recipes;
+  for (Index order = facts.taylor_order; order > 0; --order) {
+    if (alone) recipes.push_back(LocalTaylor(order));
+    if (base == nullptr) continue;
+    recipes.push_back(base->recipe);
+    recipes.back().taylor_order = order;
   }
   return recipes;
 }
@@ -244,12 +270,14 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
   }
   for (const TriedRecipe& trial : tried) {
     if (trial.recipe.family != Family::kPolynomial || trial.score > kClose * best) continue;
+    if (trial.recipe.taylor_order > 0) continue;
     recipes.push_back(trial.recipe);
     recipes.back().search = kLongSearch;
   }
   std::vector<TriedRecipe> networks;
   for (const TriedRecipe& trial : tried) {
-    if (trial.recipe.family == Family::kNetwork && trial.score <= kReachable * best) {
+    if (trial.recipe.family == Family::kNetwork && trial.recipe.taylor_order == 0 &&
+        trial.score <= kReachable * best) {
       networks.push_back(trial);
     }
   }
@@ -267,6 +295,7 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
   }
   std::ranges::stable_sort(variations, {}, work);
   recipes.insert(recipes.end(), variations.begin(), variations.end());
+  for (Recipe& recipe : WithLocalTaylor(facts, tried, best)) recipes.push_back(std::move(recipe));
   return untried(recipes);
 }
 

@@ -19,6 +19,7 @@ struct PortfolioFacts {
   std::vector<Recipe> recipes;   // If any, only these are tried.
   nn::ShapeConstraints shape;    // Else recipes are made to obey these.
   Index num_points = 0;          // To fit.
+  Index taylor_order = 0;        // The highest of local Taylor models; 0: none.
   double search = kShortSearch;  // Of the first polynomials.
   bool balance = false;          // Whether the recipe chooses the weight of derivatives.
   // What the signs of the samples allow; of products of powers logarithms make sums.

@@ -54,6 +54,9 @@ std::string Name(const Recipe& recipe) {
     case Family::kNetwork:
       name = NetworkName(recipe);
       break;
+    case Family::kConstant:
+      name = "constant";
+      break;
   }
   if (recipe.rank > 0) {
     name += ", " + std::to_string(recipe.rank) + (recipe.rank == 1 ? " direction" : " directions");
@@ -65,6 +68,10 @@ std::string Name(const Recipe& recipe) {
   }
   if (recipe.logarithms == Logarithms::kOutputs) name += ", log outputs";
   if (recipe.logarithms == Logarithms::kInputsAndOutputs) name += ", log inputs and outputs";
+  if (recipe.taylor_order > 0) {
+    const std::string models = "local taylor " + std::to_string(recipe.taylor_order);
+    name = recipe.family == Family::kConstant ? models : name + ", " + models;
+  }
   if (!recipe.derivatives) name += ", values only";
   return name;
 }

@@ -12,7 +12,12 @@
 
 namespace sobolev::train {
 
-enum class Family { kPolynomial, kGaussianProcess, kNetwork };
+enum class Family {
+  kPolynomial,
+  kGaussianProcess,
+  kNetwork,
+  kConstant,  // The means of the outputs, with local Taylor models around them.
+};
 
 // What is replaced by its logarithm before the fit (train/composition.h): outputs that are positive
 // throughout, also inputs that are.
@@ -32,6 +37,10 @@ struct Recipe {
   // options say neither (loss_weights.h).
   double balance = 1;
   Logarithms logarithms = Logarithms::kNone;
+
+  // Of local Taylor models of what the family misses at the samples, 1 to 3; 0: none. The order is
+  // less where the samples do not determine it (sampling/local_taylor_fit.h).
+  Index taylor_order = 0;
 
   // Of polynomials: multiply-adds of the search for terms.
   double search = kShortSearch;
@@ -62,7 +71,7 @@ nn::Architecture ArchitectureOf(const Recipe& recipe, Index n, Index m);
 // In words, different for different recipes: "polynomial", "gaussian process, 2 directions",
 // "network 16-16 tanh, lbfgs 200 + lm 100" (at most so many iterations), "…, adam 1600" (steps),
 // "…, adam 800 + lm 40", "network 16-16 tanh skip residual, …", "…, derivatives x10",
-// "…, local variances", "polynomial, log outputs".
+// "…, local variances", "polynomial, log outputs", "…, local taylor 2"; "local taylor 2" alone.
 std::string Name(const Recipe& recipe);
 
 }  // namespace sobolev::train

@@ -32,6 +32,7 @@
 #include "engine/train/samples.h"
 #include "engine/train/selection_data.h"
 #include "engine/train/selection_options.h"
+#include "engine/train/taylor_fit.h"
 #include "engine/train/trial.h"
 #include "engine/train/trial_board.h"
 #include "engine/train/trial_codec.h"
@@ -41,7 +42,7 @@ namespace sobolev::train {
 namespace {
 
 // Changes with everything that makes old states continue to other bits.
-constexpr std::uint64_t kStateVersion = 7;
+constexpr std::uint64_t kStateVersion = 8;
 
 // Multiply-adds that are done in about a second.
 constexpr double kShortWork = 1e10;
@@ -49,6 +50,20 @@ constexpr double kShortWork = 1e10;
 constexpr double kCurveShares[] = {0.25, 0.5};
 // Of the budget, on top of it, that a comparison for the report may take.
 constexpr double kComparisonShare = 0.2;
+// Likewise, that local Taylor models of what the best misses may take.
+constexpr double kTaylorShare = 0.1;
+
+// The fits of a trial to all folds.
+struct FittedBases {
+  Recipe recipe;  // Without local Taylor models.
+  double score = std::numeric_limits<double>::infinity();
+  double work = 0;                // Multiply-adds of all of them.
+  std::vector<FittedBase> folds;  // One each; none if no recipe led to any.
+
+  bool Suit(const Recipe& other) const {
+    return !folds.empty() && other.taylor_order > 0 && WithoutTaylor(other) == recipe;
+  }
+};
 
 }  // namespace
 
@@ -60,7 +75,7 @@ struct Selection::Impl {
        const std::stop_token& stop)
       : data(samples, selection_options, stop),
         options(data.options()),
-        suspects(CompareWithNeighbours(data.user().all.training, stop)),
+        suspects(CompareWithNeighbours(data.user().all.training, data.scaling(), stop)),
         fingerprint(data.Fingerprint()) {}
 
   SelectionStatus Advance(const std::stop_token& stop) {
@@ -112,9 +127,15 @@ struct Selection::Impl {
   // Of the next recipe that fits the budget, if any.
   bool StartTrial(const std::stop_token& stop) {
     const FoldedData& plain = data.CoordinatesOf(Logarithms::kNone, stop).data();
-    const auto work = [&](const Recipe& recipe) { return WorkOnFolds(recipe, plain); };
+    const auto work = [&](const Recipe& recipe) {
+      const double num_folds = static_cast<double>(plain.folds.size());
+      return bases.Suit(recipe)
+                 ? num_folds * EstimateTaylorWork(recipe, plain.folds.front().training)
+                 : WorkOnFolds(recipe, plain);
+    };
     for (const Recipe& recipe : NextRecipes(data.facts(), board.Tried(), work)) {
-      if (board.HasBest() && board.Work() + work(recipe) > options.budget) continue;
+      const double budget = options.budget * (bases.Suit(recipe) ? 1 + kTaylorShare : 1);
+      if (board.HasBest() && board.Work() + work(recipe) > budget) continue;
       board.Begin(recipe);
       StartRun(stop);
       return true;
@@ -150,6 +171,7 @@ struct Selection::Impl {
     if (!std::isfinite(trial.score)) {
       trial.state = Trial::State::kFailed;
     } else if (run->Done() || hurried) {
+      KeepBases(trial);
       if (board.Finish(run->by_point())) {
         best_surrogate = run->first();
         best_errors = HeldOutErrorsOf(*best_surrogate, data.user().folds.front().validation,
@@ -160,9 +182,20 @@ struct Selection::Impl {
     }
   }
 
+  // What local Taylor models may be put on.
+  void KeepBases(const Trial& trial) {
+    if (run->bases().empty() || !run->Done() || trial.score >= bases.score) return;
+    if (bases.Suit(trial.recipe)) return;
+    bases = {.recipe = WithoutTaylor(trial.recipe),
+             .score = trial.score,
+             .work = run->Work(),
+             .folds = run->bases()};
+  }
+
   // Whether the fits to all samples take about as long as may be added to a time limit.
   bool FinalFitIsShort() const {
-    return static_cast<double>(options.ensemble_size) * FinalTrial().work <=
+    const double work = FinalTrial().work + (bases.Suit(FinalTrial().recipe) ? bases.work : 0);
+    return static_cast<double>(options.ensemble_size) * work <=
            kShortWork * static_cast<double>(data.user().folds.size());
   }
 
@@ -327,7 +360,9 @@ struct Selection::Impl {
   void StartRun(const std::stop_token& stop) {
     const Recipe recipe = RunRecipe();
     const std::optional<double> share = CurveShare();
-    run.emplace(data.user(), data.CoordinatesOf(recipe.logarithms, stop), recipe, share);
+    const bool suit = phase == Phase::kTrials && bases.Suit(recipe);
+    run.emplace(data.user(), data.CoordinatesOf(recipe.logarithms, stop), recipe, share,
+                suit ? bases.folds : std::vector<FittedBase>());
   }
 
   // ---- State ----
@@ -341,6 +376,10 @@ struct Selection::Impl {
     board.Save(writer);
     Write(writer, best_surrogate);
     Write(writer, best_errors);
+    Write(writer, bases.recipe);
+    writer.Write(bases.score);
+    writer.Write(bases.work);
+    WriteEach(writer, bases.folds);
     WriteEach(writer, suspects);
     WriteEach(writer, members);
     WriteEach(writer, curve);
@@ -368,6 +407,10 @@ struct Selection::Impl {
     board.Load(reader);
     best_surrogate = ReadSurrogate(reader);
     best_errors = ReadHeldOutErrors(reader);
+    bases.recipe = ReadRecipe(reader);
+    bases.score = reader.Read<double>();
+    bases.work = reader.Read<double>();
+    bases.folds = ReadEach(reader, ReadFittedBase);
     suspects = ReadEach(reader, ReadSuspectLabel);
     members = ReadEach(reader, ReadSurrogate);
     curve = ReadEach(reader, ReadCurvePoint);
@@ -395,6 +438,7 @@ struct Selection::Impl {
   TrialBoard board;
   std::shared_ptr<const Surrogate> best_surrogate;
   HeldOutErrors best_errors;                              // Of the best trial, on the first fold.
+  FittedBases bases;                                      // Of the best trial that has some.
   std::map<std::size_t, Matrix> steps;                    // By fold; derived, so not saved.
   std::vector<std::shared_ptr<const Surrogate>> members;  // Of the ensemble so far.
   std::vector<CurvePoint> curve;
@@ -422,6 +466,11 @@ std::vector<Trial> Selection::Leaderboard() const { return impl_->board.Sorted()
 
 const Trial* Selection::Best() const {
   return impl_->board.HasBest() ? &impl_->FinalTrial() : nullptr;
+}
+
+std::vector<HeldOutSample> Selection::HeldOutSamples() const {
+  if (!impl_->board.HasBest() || &impl_->FinalTrial() != &impl_->board.Best()) return {};
+  return impl_->data.HeldOutSamples(impl_->board.BestByPoint());
 }
 
 double Selection::Progress() const {

@@ -24,6 +24,7 @@
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/samples.h"
+#include "engine/train/selection_data.h"
 #include "engine/train/selection_options.h"
 #include "engine/train/trial.h"
 
@@ -62,6 +63,8 @@ class Selection {
   // The best trial so far, of a network if there shall be an ensemble; null before the first is
   // finished.
   const Trial* Best() const;
+  // Of that trial, fold by fold. None if its errors are not known point by point.
+  std::vector<HeldOutSample> HeldOutSamples() const;
   // The share of the budget that is spent, 0 to 1.
   double Progress() const;
   // Once finished: the winning recipe without derivative labels, and on fewer samples. Empty if the

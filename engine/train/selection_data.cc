@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <stop_token>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "engine/train/composition.h"
 #include "engine/train/coordinates.h"
 #include "engine/train/differential_pca.h"
+#include "engine/train/errors.h"
 #include "engine/train/fit.h"
 #include "engine/train/folds.h"
 #include "engine/train/loss_weights.h"
@@ -27,6 +29,7 @@
 #include "engine/train/samples.h"
 #include "engine/train/scaling.h"
 #include "engine/train/selection_options.h"
+#include "engine/train/taylor_fit.h"
 
 namespace sobolev::train {
 
@@ -105,6 +108,9 @@ SelectionData::SelectionData(const SampleSet& samples, const SelectionOptions& o
   if (facts_.recipes.empty() && AllowsLogarithms(options_.shape)) {
     facts_.logarithms = UsableLogarithms(stop);
   }
+  if (!options_.loss.huber && options_.shape.IsFree() && loss_.alpha > 0 && loss_.beta > 0) {
+    facts_.taylor_order = PromisingTaylorOrder(plain.data().folds.front().training);
+  }
   if (plain.Diagonal()) {
     facts_.ranks = PromisingRanks(AnalyseGradients(plain.data().folds.front().training));
   }
@@ -126,6 +132,31 @@ Index SelectionData::NumHeldOut() const {
   Index count = 0;
   for (const FitData& fold : user_.folds) count += fold.validation.NumPoints();
   return count;
+}
+
+std::vector<HeldOutSample> SelectionData::HeldOutSamples(const PointErrors& by_point) const {
+  std::vector<HeldOutSample> samples;
+  if (JudgedByItself()) return samples;
+  const auto count = static_cast<std::size_t>(by_point.value.size());
+  const LabelledPoints& points = user_.all.training;
+  const auto labels = [&](std::size_t s) {
+    constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+    if (points.J.cols() == 0) return kUnknown;
+    const auto J = points.J.middleCols(static_cast<Index>(s) * points.m(), points.m()).array();
+    return J.isNaN().all() ? kUnknown : J.isNaN().select(0, J).square().sum();
+  };
+  samples.reserve(count);
+  for (Index fold = 0; fold < deal_.num_folds; ++fold) {
+    for (std::size_t k = 0; k < deal_.numbers.size() && samples.size() < count; ++k) {
+      if (deal_.fold_of[k] != fold) continue;
+      const auto at = static_cast<Index>(samples.size());
+      samples.push_back({.number = static_cast<Index>(deal_.numbers[k]),
+                         .value = by_point.value[at],
+                         .jacobian = by_point.jacobian[at],
+                         .labels = labels(k)});
+    }
+  }
+  return samples;
 }
 
 Index SelectionData::NumJacobians() const {

@@ -7,11 +7,13 @@
 #include <map>
 #include <memory>
 #include <stop_token>
+#include <vector>
 
 #include "engine/base/matrix.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/train/coordinates.h"
+#include "engine/train/errors.h"
 #include "engine/train/folds.h"
 #include "engine/train/portfolio.h"
 #include "engine/train/recipe.h"
@@ -19,6 +21,16 @@
 #include "engine/train/selection_options.h"
 
 namespace sobolev::train {
+
+// What a fit made of a sample that it had not seen.
+struct HeldOutSample {
+  Index number = 0;  // Of the sample.
+  // Its squared errors, standardised and weighted: summed over the outputs and over the entries of
+  // the Jacobian; 0 where there is no label.
+  double value = 0;
+  double jacobian = 0;
+  double labels = 0;  // Squares of the entries that are labelled, likewise; NaN: none is.
+};
 
 class SelectionData {
  public:
@@ -45,6 +57,8 @@ class SelectionData {
   bool JudgedByItself() const { return user_.all.training.NumPoints() == 1; }
   // Over all folds.
   Index NumHeldOut() const;
+  // Errors of a trial, which are given fold by fold, with their samples.
+  std::vector<HeldOutSample> HeldOutSamples(const PointErrors& by_point) const;
 
   // Points with a Jacobian of which an entry is fitted: of outputs with bounds or logarithms those
   // with a value.

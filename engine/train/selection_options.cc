@@ -43,13 +43,15 @@ void CheckSelection(const SelectionOptions& options, Index n, Index m, Index num
   nn::CheckConstraints({.n = n, .m = m}, options.shape);
   CheckMappedShape(options.shape, options.composition);
   for (const Recipe& recipe : options.recipes) {
-    if (recipe.family == Family::kNetwork) {
+    const bool network = recipe.family == Family::kNetwork;
+    if (network) {
       const nn::Architecture architecture = ArchitectureOf(recipe, n, m);
       nn::Validate(architecture);
       nn::CheckResidual(architecture);
       CheckNewton(recipe, architecture);
       nn::CheckConstraints(architecture, options.shape);
-    } else if (!options.shape.IsFree()) {
+    }
+    if ((!network || recipe.taylor_order > 0) && !options.shape.IsFree()) {
       throw InvalidArgument("NOT_APPLICABLE", "spec.kind",
                             "expected auto or network, because only networks can be monotone, "
                             "convex or concave by construction, got " +

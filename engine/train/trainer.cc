@@ -228,6 +228,7 @@ struct Trainer::Impl {
     hasher.Add(options.residual);
     for (const nn::Slope slope : options.shape.slopes) hasher.Add(slope);
     hasher.Add(options.shape.convexity);
+    for (const bool is_zero : options.shape.zeros) hasher.Add(is_zero);
     hasher.Add(*options.alpha);
     hasher.Add(*options.beta);
     if (options.gamma > 0) hasher.Add(options.gamma);

@@ -22,17 +22,26 @@ namespace {
 constexpr double kHopeless = 2;
 // A later recipe that is better by this share is better whatever the noise.
 constexpr double kWorthwhile = 0.05;
+// Local Taylor models must improve what is without them by this share: they take memory and time.
+constexpr double kWorthMemory = 0.2;
 
 }  // namespace
 
 bool TrialBoard::IsHopeless() const { return best_ && Current().score > kHopeless * Best().score; }
 
+bool TrialBoard::IsBetter(const PointErrors& by_point) const {
+  if (!best_) return true;
+  const Trial& trial = Current();
+  if (trial.recipe.taylor_order > 0 && Best().recipe.taylor_order == 0) {
+    return trial.score < (1 - kWorthMemory) * Best().score;
+  }
+  return trial.score < Best().score &&
+         (trial.score < (1 - kWorthwhile) * Best().score || ClearlyLower(by_point, best_by_point_));
+}
+
 bool TrialBoard::Finish(PointErrors by_point) {
-  Trial& trial = Current();
-  trial.state = Trial::State::kFinished;
-  const bool better =
-      !best_ || (trial.score < Best().score && (trial.score < (1 - kWorthwhile) * Best().score ||
-                                                ClearlyLower(by_point, best_by_point_)));
+  Current().state = Trial::State::kFinished;
+  const bool better = IsBetter(by_point);
   if (better) {
     best_ = trials_.size() - 1;
     best_by_point_ = std::move(by_point);
@@ -44,6 +53,7 @@ const Trial& TrialBoard::BestNetwork() const {
   const Trial* network = nullptr;
   for (const Trial& trial : trials_) {
     if (trial.recipe.family != Family::kNetwork || !std::isfinite(trial.score)) continue;
+    if (trial.recipe.taylor_order > 0 && &trial != &Best()) continue;
     if (network == nullptr || trial.score < network->score) network = &trial;
   }
   return network == nullptr ? Best() : *network;

@@ -31,6 +31,8 @@ class TrialBoard {
 
   bool HasBest() const { return best_.has_value(); }
   const Trial& Best() const { return trials_[*best_]; }
+  // Its held-out errors, fold by fold.
+  const PointErrors& BestByPoint() const { return best_by_point_; }
   // The network with the lowest score, also if it was abandoned; else the best.
   const Trial& BestNetwork() const;
 
@@ -46,6 +48,9 @@ class TrialBoard {
   void Load(ByteReader& reader);
 
  private:
+  // Whether the current trial, with these errors, is better than the best.
+  bool IsBetter(const PointErrors& by_point) const;
+
   std::vector<Trial> trials_;        // In the order in which they began.
   std::optional<std::size_t> best_;  // Of them.
   PointErrors best_by_point_;

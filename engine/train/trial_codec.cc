@@ -15,11 +15,23 @@
 #include "engine/train/label_checks.h"
 #include "engine/train/recipe.h"
 #include "engine/train/surrogate_codec.h"
+#include "engine/train/taylor_fit.h"
 #include "engine/train/trial.h"
 
 namespace sobolev::train {
 
 namespace {
+
+void Write(ByteWriter& writer, const Vector& numbers) {
+  writer.Write(static_cast<std::int64_t>(numbers.size()));
+  writer.WriteVector(numbers);
+}
+
+Vector ReadSizedVector(ByteReader& reader) {
+  return reader.ReadVector(reader.ReadInt(0, std::numeric_limits<std::int32_t>::max()));
+}
+
+}  // namespace
 
 void Write(ByteWriter& writer, const Recipe& recipe) {
   writer.Write(recipe.family);
@@ -27,6 +39,7 @@ void Write(ByteWriter& writer, const Recipe& recipe) {
   writer.Write(recipe.derivatives);
   writer.Write(recipe.balance);
   writer.Write(recipe.logarithms);
+  writer.Write(recipe.taylor_order);
   writer.Write(recipe.search);
   writer.Write(recipe.hidden.size());
   writer.WriteAll(std::span<const Index>(recipe.hidden));
@@ -47,6 +60,7 @@ Recipe ReadRecipe(ByteReader& reader) {
   recipe.derivatives = reader.Read<bool>();
   recipe.balance = reader.Read<double>();
   recipe.logarithms = reader.Read<Logarithms>();
+  recipe.taylor_order = reader.Read<Index>();
   recipe.search = reader.Read<double>();
   recipe.hidden = reader.ReadAll<Index>(reader.Read<std::size_t>());
   recipe.activation = reader.Read<nn::Activation>();
@@ -60,16 +74,16 @@ Recipe ReadRecipe(ByteReader& reader) {
   return recipe;
 }
 
-void Write(ByteWriter& writer, const Vector& numbers) {
-  writer.Write(static_cast<std::int64_t>(numbers.size()));
-  writer.WriteVector(numbers);
+void Write(ByteWriter& writer, const FittedBase& base) {
+  Write(writer, base.surrogate);
+  writer.Write(base.iterations);
 }
 
-Vector ReadSizedVector(ByteReader& reader) {
-  return reader.ReadVector(reader.ReadInt(0, std::numeric_limits<std::int32_t>::max()));
+FittedBase ReadFittedBase(ByteReader& reader) {
+  FittedBase base{.surrogate = ReadSurrogate(reader), .iterations = 0};
+  base.iterations = reader.Read<Index>();
+  return base;
 }
-
-}  // namespace
 
 // None is no bytes.
 void Write(ByteWriter& writer, const std::shared_ptr<const Surrogate>& surrogate) {
@@ -122,6 +136,7 @@ void Write(ByteWriter& writer, const SuspectLabel& suspect) {
   writer.Write(suspect.output);
   writer.Write(suspect.input);
   writer.Write(suspect.kind);
+  writer.Write(suspect.other);
   writer.Write(suspect.factor);
   writer.Write(suspect.disputed);
 }
@@ -131,6 +146,7 @@ SuspectLabel ReadSuspectLabel(ByteReader& reader) {
   suspect.output = reader.Read<Index>();
   suspect.input = reader.Read<Index>();
   suspect.kind = reader.Read<SuspectLabel::Kind>();
+  suspect.other = reader.Read<Index>();
   suspect.factor = reader.Read<double>();
   suspect.disputed = reader.Read<double>();
   return suspect;

@@ -11,6 +11,8 @@
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/errors.h"
 #include "engine/train/label_checks.h"
+#include "engine/train/recipe.h"
+#include "engine/train/taylor_fit.h"
 #include "engine/train/trial.h"
 
 namespace sobolev::train {
@@ -21,6 +23,8 @@ void Write(ByteWriter& writer, const HeldOutErrors& errors);
 void Write(ByteWriter& writer, const SuspectLabel& suspect);
 void Write(ByteWriter& writer, const Trial& trial);
 void Write(ByteWriter& writer, const CurvePoint& point);
+void Write(ByteWriter& writer, const Recipe& recipe);
+void Write(ByteWriter& writer, const FittedBase& base);
 // May be null.
 void Write(ByteWriter& writer, const std::shared_ptr<const Surrogate>& surrogate);
 
@@ -30,6 +34,8 @@ HeldOutErrors ReadHeldOutErrors(ByteReader& reader);
 SuspectLabel ReadSuspectLabel(ByteReader& reader);
 Trial ReadTrial(ByteReader& reader);
 CurvePoint ReadCurvePoint(ByteReader& reader);
+Recipe ReadRecipe(ByteReader& reader);
+FittedBase ReadFittedBase(ByteReader& reader);
 std::shared_ptr<const Surrogate> ReadSurrogate(ByteReader& reader);
 
 template <class T>

@@ -51,6 +51,7 @@ constexpr std::array kRules = {
     Rule{"/sobolev.v1.ProgramService/ListPrograms", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.SamplingService/Ask", Permission::kUpload, Lane::kControl},
     Rule{"/sobolev.v1.SamplingService/GetSampling", Permission::kRead, Lane::kControl},
+    Rule{"/sobolev.v1.SamplingService/GetSamplingBoxes", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.SamplingService/Heartbeat", Permission::kUpload, Lane::kHealth},
     Rule{"/sobolev.v1.SamplingService/ListSamplingPoints", Permission::kRead, Lane::kControl},
     Rule{"/sobolev.v1.SamplingService/PauseSampling", Permission::kWrite, Lane::kControl},
@@ -58,6 +59,7 @@ constexpr std::array kRules = {
     Rule{"/sobolev.v1.SamplingService/StartSampling", Permission::kWrite, Lane::kControl},
     Rule{"/sobolev.v1.SamplingService/StopSampling", Permission::kWrite, Lane::kControl},
     Rule{"/sobolev.v1.SamplingService/Tell", Permission::kUpload, Lane::kTransfer},
+    Rule{"/sobolev.v1.SamplingService/UpdateSampling", Permission::kWrite, Lane::kControl},
     Rule{"/sobolev.v1.TrainingService/Train", Permission::kWrite, Lane::kControl},
 };
 static_assert(std::ranges::is_sorted(kRules, {}, &Rule::method));

@@ -15,6 +15,7 @@
 #include "engine/surrogate/composed_surrogate.h"
 #include "engine/surrogate/ensemble.h"
 #include "engine/surrogate/feature_map.h"
+#include "engine/surrogate/local_taylor.h"
 #include "engine/surrogate/output_map.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/surrogate_shape.h"
@@ -63,8 +64,9 @@ Version::Kind ToProto(SurrogateKind kind) {
       return Version::KIND_COMPOSED;
     case SurrogateKind::kPipeline:
       return Version::KIND_PIPELINE;
-    case SurrogateKind::kProgram:      // Only served within a pipeline.
-    case SurrogateKind::kLocalTaylor:  // Made by no service.
+    case SurrogateKind::kLocalTaylor:
+      return Version::KIND_LOCAL_TAYLOR;
+    case SurrogateKind::kProgram:  // Only served within a pipeline.
       break;
   }
   return Version::KIND_UNSPECIFIED;
@@ -145,6 +147,15 @@ void DescribeCore(const Surrogate& surrogate, Version& version) {
       DescribeCore(composed.core(), version);
       return;
     }
+    case SurrogateKind::kLocalTaylor: {
+      const auto& local = static_cast<const LocalTaylorSurrogate&>(surrogate);
+      v1::LocalTaylor& proto = *version.mutable_local_taylor();
+      proto.set_base_kind(ToProto(local.base().kind()));
+      proto.set_order(local.patches().order);
+      proto.set_centre_count(local.patches().Count());
+      DescribeCore(local.base(), version);
+      break;
+    }
     case SurrogateKind::kNetwork:
       *version.mutable_network() =
           ToProto(static_cast<const nn::NetworkSurrogate&>(surrogate).architecture());
@@ -153,7 +164,6 @@ void DescribeCore(const Surrogate& surrogate, Version& version) {
     case SurrogateKind::kGaussianProcess:
     case SurrogateKind::kProgram:
     case SurrogateKind::kPipeline:
-    case SurrogateKind::kLocalTaylor:
       break;
   }
   version.set_core_kind(ToProto(surrogate.kind()));
@@ -163,6 +173,10 @@ void DescribeCore(const Surrogate& surrogate, Version& version) {
 
 void Describe(const Surrogate& surrogate, Version& version) {
   version.set_parameter_count(surrogate.NumParameters());
+  if (surrogate.kind() == SurrogateKind::kNetwork) {
+    const auto& network = static_cast<const nn::NetworkSurrogate&>(surrogate);
+    version.set_nonzero_weights(nn::NumNonzeroWeights(network.architecture(), network.theta()));
+  }
   version.set_kind(ToProto(surrogate.kind()));
   version.set_feature_degree(1);
   version.set_extrapolation(Version::EXTRAPOLATION_OWN);

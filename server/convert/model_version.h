@@ -8,8 +8,9 @@
 
 namespace sobolev::server {
 
-// Fills all that follows from the surrogate alone: kind, network, parameter_count, and what it
-// obeys by construction. The schema of the version, which names the variables, is there already.
+// Fills all that follows from the surrogate alone: kind, network, parameter_count, nonzero_weights,
+// and what it obeys by construction. The schema of the version, which names the variables, is there
+// already.
 void Describe(const Surrogate& surrogate, v1::ModelVersion& version);
 
 }  // namespace sobolev::server

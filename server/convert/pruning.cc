@@ -31,9 +31,9 @@ constexpr double kMaxLossWeight = 1e6;
 constexpr double kRetrainingShare = 0.4;
 
 constexpr std::int64_t kMaxBoxes = 1'000'000;
-constexpr double kDefaultBoxes = 1000;
+constexpr double kDefaultBoxes = 5000;
 // Networks of more parameters get fewer boxes unless told otherwise.
-constexpr double kSmallNetwork = 50'000;
+constexpr double kSmallNetwork = 10'000;
 // Entries of the Jacobian that a report has room for.
 constexpr Index kMaxEntries = 4096;
 
@@ -213,11 +213,6 @@ prune::NetworkPruningOptions ToPruningOptions(const Request& request) {
   prune::NetworkPruningOptions options;
   if (PrunesWeights(request)) {
     options.score = ToEdgeScore(request.rule());
-    if (request.has_retraining()) {
-      ThrowNotApplicable("retraining",
-                         "expected none with parts weights, because training would bring removed "
-                         "weights back; prune vertices or leave it unset");
-    }
   } else {
     options.score = ToVertexScore(request.rule());
   }
@@ -266,7 +261,7 @@ Index CertificateBoxes(const Request& request, const nn::Architecture& architect
   }
   const std::int64_t boxes = request.certificate_boxes();
   RequireRange("certificate_boxes", static_cast<double>(boxes), boxes >= 0 && boxes <= kMaxBoxes,
-               "0 to " + std::to_string(kMaxBoxes), "1000 is usual, and 0 means no certificate");
+               "0 to " + std::to_string(kMaxBoxes), "5000 is usual, and 0 means no certificate");
   if (boxes > 0 && entries > kMaxEntries) {
     ThrowNotApplicable("certificate_boxes", "expected 0 for a model whose Jacobian has more than " +
                                                 std::to_string(kMaxEntries) + " entries, got " +

@@ -55,6 +55,8 @@ train::Options ToRetrainingOptions(const v1::PruneRequest& request,
 
 // Of the retraining itself.
 double RetrainingRate(const v1::PruneRequest& request, const train::Options& from_scratch);
+// What training from scratch takes instead of its default rate, each a share of that.
+inline constexpr double kScratchShares[] = {1, 0.4, 0.2};
 
 v1::PruningReport::Size SizeOf(const nn::NetworkSurrogate& network, const std::stop_token& stop);
 v1::PruningReport::Deviation ToProto(const prune::Deviation& deviation);

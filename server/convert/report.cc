@@ -77,14 +77,25 @@ v1::LabelWarning ToProto(const train::SuspectLabel& suspect, const v1::Schema& s
   proto.set_output(schema.outputs(static_cast<int>(suspect.output)).name());
   proto.set_factor(suspect.factor);
   std::string finding;
+  std::string advice =
+      "check the order of the columns, their units, and whether the function is "
+      "continuous";
   switch (suspect.kind) {
     case train::SuspectLabel::Kind::kSign:
       proto.set_kind(v1::LabelWarning::KIND_SIGN);
       finding = "have the wrong sign";
+      advice = "multiply them by -1";
       break;
     case train::SuspectLabel::Kind::kScale:
       proto.set_kind(v1::LabelWarning::KIND_SCALE);
       finding = "are off by a factor of about " + Text(1 / suspect.factor);
+      advice = "check their units, and the order of the columns";
+      break;
+    case train::SuspectLabel::Kind::kSwapped:
+      proto.set_kind(v1::LabelWarning::KIND_SWAPPED);
+      proto.set_other_input(schema.inputs(static_cast<int>(suspect.other)).name());
+      finding = "are the derivative by " + proto.other_input();
+      advice = "put the columns in the order of the inputs";
       break;
     case train::SuspectLabel::Kind::kBias:
       proto.set_kind(v1::LabelWarning::KIND_BIAS);
@@ -92,8 +103,7 @@ v1::LabelWarning ToProto(const train::SuspectLabel& suspect, const v1::Schema& s
       break;
   }
   proto.set_message("the labels of d" + proto.output() + "/d" + proto.input() + " " + finding +
-                    "; check the order of the columns, their units, and whether the function is "
-                    "continuous");
+                    "; " + advice);
   return proto;
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <absl/strings/str_split.h>
 
 #include "engine/base/error.h"
+#include "engine/sampling/boxes.h"
 #include "engine/sampling/sobol.h"
 #include "engine/train/selection_options.h"
 #include "server/convert/field_error.h"
@@ -35,6 +37,10 @@ constexpr int kMaxConstraints = 1024;
 constexpr double kDefaultRoundFraction = 0.125;
 constexpr double kDefaultLeaseSeconds = 600;
 constexpr int kDefaultAttempts = 3;
+constexpr Index kDefaultBoxInputs = 3;
+constexpr double kDefaultBoxTolerance = 0.01;
+constexpr int kDefaultBoxes = 1000;
+constexpr int kMaxBoxes = 10000;
 
 [[noreturn]] void ThrowOutOfRange(const std::string& field, const std::string& expected,
                                   const std::string& got) {
@@ -68,8 +74,13 @@ void CheckRule(const v1::StopRule& rule, const std::string& field) {
   if (rule.has_stale_rounds() && rule.stale_rounds() < 1) {
     ThrowOutOfRange(field + ".stale_rounds", "1 or more", std::to_string(rule.stale_rounds()));
   }
+  if (rule.has_closed_share() && !(rule.closed_share() > 0 && rule.closed_share() <= 1)) {
+    ThrowOutOfRange(field + ".closed_share", "more than 0 and at most 1",
+                    Text(rule.closed_share()));
+  }
   const bool has_any = rule.has_evaluations() || rule.has_cost() || rule.has_value_error() ||
-                       rule.has_gradient_error() || rule.has_seconds() || rule.has_stale_rounds();
+                       rule.has_gradient_error() || rule.has_seconds() || rule.has_stale_rounds() ||
+                       rule.has_closed_share();
   if (!has_any) {
     throw InvalidArgument("REQUIRED", field, "expected at least one condition, got none; set one");
   }
@@ -128,6 +139,126 @@ void FillDomain(const v1::Schema& schema, v1::SamplingSpec& spec) {
   }
 }
 
+std::string RuleField(int rule) { return "spec.stop_rules[" + std::to_string(rule) + "]"; }
+
+void FillStrategy(v1::SamplingSpec& spec) {
+  switch (spec.strategy()) {
+    case v1::SamplingSpec::STRATEGY_UNSPECIFIED:
+      spec.set_strategy(v1::SamplingSpec::STRATEGY_ADAPTIVE);
+      return;
+    case v1::SamplingSpec::STRATEGY_ADAPTIVE:
+    case v1::SamplingSpec::STRATEGY_SPACE_FILLING:
+    case v1::SamplingSpec::STRATEGY_LOLA_VORONOI:
+      return;
+    default:
+      throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.strategy",
+                            "expected adaptive, space-filling or lola-voronoi, got number " +
+                                std::to_string(static_cast<int>(spec.strategy())));
+  }
+}
+
+void FillGoal(const v1::Schema& schema, v1::SamplingSpec& spec) {
+  v1::SamplingGoal& goal = *spec.mutable_goal();
+  switch (goal.kind()) {
+    case v1::SamplingGoal::KIND_UNSPECIFIED:
+    case v1::SamplingGoal::KIND_SURROGATE:
+      goal.set_kind(v1::SamplingGoal::KIND_SURROGATE);
+      if (!goal.output().empty()) {
+        throw InvalidArgument("NOT_APPLICABLE", "spec.goal.output",
+                              "expected unset, because a surrogate is of all outputs; set "
+                              "spec.goal.kind to another goal");
+      }
+      break;
+    case v1::SamplingGoal::KIND_MINIMUM:
+    case v1::SamplingGoal::KIND_MAXIMUM:
+    case v1::SamplingGoal::KIND_LEVEL: {
+      const bool is_known = std::ranges::any_of(
+          schema.outputs(), [&](const v1::Variable& v) { return v.name() == goal.output(); });
+      if (!is_known) {
+        throw InvalidArgument(
+            "UNKNOWN_NAME", "spec.goal.output",
+            "expected the name of an output of the dataset, got \"" + goal.output() + "\"");
+      }
+      if (spec.strategy() != v1::SamplingSpec::STRATEGY_ADAPTIVE) {
+        throw InvalidArgument("NOT_APPLICABLE", "spec.goal.kind",
+                              "expected a surrogate, because other strategies than adaptive have "
+                              "no other goal; set spec.strategy to adaptive");
+      }
+      break;
+    }
+    default:
+      throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.goal.kind",
+                            "expected surrogate, minimum, maximum or level, got number " +
+                                std::to_string(static_cast<int>(goal.kind())));
+  }
+  const bool is_level = goal.kind() == v1::SamplingGoal::KIND_LEVEL;
+  if (is_level && !goal.has_level()) {
+    throw InvalidArgument("REQUIRED", "spec.goal.level",
+                          "expected the value that the output is to have, got none");
+  }
+  if (!is_level && goal.has_level()) {
+    throw InvalidArgument("NOT_APPLICABLE", "spec.goal.level",
+                          "expected unset, because the goal is not a level");
+  }
+  if (!std::isfinite(goal.level())) {
+    throw InvalidArgument("NON_FINITE", "spec.goal.level", "expected a finite number");
+  }
+}
+
+Index NumVarying(const v1::SamplingSpec& spec) {
+  std::set<std::string> fixed;
+  for (const v1::SamplingInput& input : spec.inputs()) {
+    if (input.has_fixed()) fixed.insert(input.input());
+  }
+  return spec.domain_size() - std::ssize(fixed);
+}
+
+void FillBoxes(v1::SamplingSpec& spec) {
+  const Index varying = NumVarying(spec);
+  const std::string most = std::to_string(sampling::kMaxBoxInputs);
+  int rule = 0;
+  while (rule < spec.stop_rules_size() && !spec.stop_rules(rule).has_closed_share()) ++rule;
+  const bool is_needed = rule < spec.stop_rules_size();
+  if (is_needed && varying > sampling::kMaxBoxInputs) {
+    throw InvalidArgument("NOT_APPLICABLE", RuleField(rule) + ".closed_share",
+                          "expected unset, because boxes are for at most " + most +
+                              " inputs that vary, and " + std::to_string(varying) + " do");
+  }
+  if (!spec.has_boxes() && !is_needed && varying > kDefaultBoxInputs) return;
+  v1::SamplingBoxSpec& boxes = *spec.mutable_boxes();
+  if (!boxes.has_tolerance()) boxes.set_tolerance(kDefaultBoxTolerance);
+  if (!boxes.has_max_boxes()) {
+    boxes.set_max_boxes(varying > sampling::kMaxBoxInputs ? 0 : kDefaultBoxes);
+  }
+  RequirePositive("spec.boxes.tolerance", boxes.tolerance());
+  RequireBetween("spec.boxes.max_boxes", boxes.max_boxes(), 0, kMaxBoxes);
+  if (boxes.max_boxes() > 0 && varying > sampling::kMaxBoxInputs) {
+    ThrowOutOfRange("spec.boxes.max_boxes", "0, because more than " + most + " inputs vary",
+                    std::to_string(boxes.max_boxes()));
+  }
+  if (is_needed && boxes.max_boxes() == 0) {
+    throw InvalidArgument("NOT_APPLICABLE", RuleField(rule) + ".closed_share",
+                          "expected unset, because spec.boxes.max_boxes is 0; allow some boxes");
+  }
+}
+
+// The part of a spec that may change later, too.
+void FillChangeable(const v1::Schema& schema, v1::SamplingSpec& spec) {
+  FillStrategy(spec);
+  FillGoal(schema, spec);
+  if (!spec.has_round_fraction()) spec.set_round_fraction(kDefaultRoundFraction);
+  if (!(spec.round_fraction() > 0 && spec.round_fraction() <= 1)) {
+    ThrowOutOfRange("spec.round_fraction", "more than 0 and at most 1",
+                    Text(spec.round_fraction()));
+  }
+  if (spec.stop_rules_size() > kMaxStopRules) {
+    ThrowOutOfRange("spec.stop_rules", "at most " + std::to_string(kMaxStopRules) + " rules",
+                    std::to_string(spec.stop_rules_size()));
+  }
+  for (int i = 0; i < spec.stop_rules_size(); ++i) CheckRule(spec.stop_rules(i), RuleField(i));
+  FillBoxes(spec);
+}
+
 void FillUmBridge(const std::string& allowed_hosts, v1::SamplingSpec& spec) {
   if (!spec.has_um_bridge()) return;
   if (!spec.program().empty()) {
@@ -144,9 +275,13 @@ void FillUmBridge(const std::string& allowed_hosts, v1::SamplingSpec& spec) {
   RequireAllowedHosts(um_bridge, allowed_hosts);
 }
 
-// The checks of training, whose fields are one level deeper here.
-void CheckTraining(const v1::SamplingSpec& spec, const v1::Schema& schema) {
+// With the checks of training, whose fields are one level deeper here.
+void FillTraining(const v1::Schema& schema, v1::SamplingSpec& spec) {
   try {
+    if (IsAutomatic(spec.training())) {
+      spec.mutable_training()->set_kind(v1::TrainingSpec::KIND_AUTO);
+      if (!spec.training().has_effort()) spec.mutable_training()->set_effort(kDefaultEffort);
+    }
     if (!IsSelection(spec.training())) {
       throw InvalidArgument("NOT_APPLICABLE", "spec.optimizer",
                             "expected levenberg-marquardt, lbfgs or hybrid, because Adam alone is "
@@ -180,54 +315,72 @@ v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& given, const v1::Schema& s
   v1::SamplingSpec spec = given;
   FillUmBridge(um_bridge_hosts, spec);
   FillDomain(schema, spec);
-  switch (spec.strategy()) {
-    case v1::SamplingSpec::STRATEGY_UNSPECIFIED:
-      spec.set_strategy(v1::SamplingSpec::STRATEGY_ADAPTIVE);
-      break;
-    case v1::SamplingSpec::STRATEGY_ADAPTIVE:
-    case v1::SamplingSpec::STRATEGY_SPACE_FILLING:
-      break;
-    default:
-      throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.strategy",
-                            "expected adaptive or space-filling, got number " +
-                                std::to_string(static_cast<int>(spec.strategy())));
-  }
+  FillChangeable(schema, spec);
   if (!spec.has_initial_points()) spec.set_initial_points(4 + 4 * schema.inputs_size());
-  if (!spec.has_round_fraction()) spec.set_round_fraction(kDefaultRoundFraction);
   if (!spec.has_jacobian()) spec.set_jacobian(true);
   if (!spec.has_value_cost()) spec.set_value_cost(1);
   if (!spec.has_jacobian_cost()) spec.set_jacobian_cost(1);
   if (!spec.has_lease_seconds()) spec.set_lease_seconds(kDefaultLeaseSeconds);
   if (!spec.has_max_attempts()) spec.set_max_attempts(kDefaultAttempts);
   if (!spec.has_seed()) spec.set_seed(1);
-  if (!spec.has_training()) {
-    spec.mutable_training()->set_kind(v1::TrainingSpec::KIND_AUTO);
-  }
-  if (spec.training().kind() == v1::TrainingSpec::KIND_AUTO && !spec.training().has_effort()) {
-    spec.mutable_training()->set_effort(kDefaultEffort);
-  }
   RequireBetween("spec.initial_points", spec.initial_points(), 1, 1e6);
-  if (!(spec.round_fraction() > 0 && spec.round_fraction() <= 1)) {
-    ThrowOutOfRange("spec.round_fraction", "more than 0 and at most 1",
-                    Text(spec.round_fraction()));
-  }
   RequireNotNegative("spec.value_cost", spec.value_cost());
   RequireNotNegative("spec.jacobian_cost", spec.jacobian_cost());
   RequireBetween("spec.lease_seconds", spec.lease_seconds(), 1, 604800);
   RequireBetween("spec.max_attempts", spec.max_attempts(), 1, 100);
-  if (spec.stop_rules_size() > kMaxStopRules) {
-    ThrowOutOfRange("spec.stop_rules", "at most " + std::to_string(kMaxStopRules) + " rules",
-                    std::to_string(spec.stop_rules_size()));
-  }
   if (spec.constraints_size() > kMaxConstraints) {
     ThrowOutOfRange("spec.constraints", "at most " + std::to_string(kMaxConstraints) + " of them",
                     std::to_string(spec.constraints_size()));
   }
-  for (int i = 0; i < spec.stop_rules_size(); ++i) {
-    CheckRule(spec.stop_rules(i), "spec.stop_rules[" + std::to_string(i) + "]");
-  }
-  CheckTraining(spec, schema);
+  FillTraining(schema, spec);
   return spec;
+}
+
+v1::SamplingSpec ChangeSpec(const v1::SamplingSpec& spec, const v1::SamplingChange& change,
+                            const google::protobuf::FieldMask& mask, const v1::Schema& schema) {
+  std::set<std::string> paths(mask.paths().begin(), mask.paths().end());
+  if (paths.empty()) {
+    if (change.stop_rules_size() > 0) paths.insert("stop_rules");
+    if (change.strategy() != v1::SamplingSpec::STRATEGY_UNSPECIFIED) paths.insert("strategy");
+    if (change.has_goal()) paths.insert("goal");
+    if (change.has_boxes()) paths.insert("boxes");
+    if (change.has_round_fraction()) paths.insert("round_fraction");
+  }
+  if (paths.empty()) {
+    throw InvalidArgument("REQUIRED", "spec", "expected something to change, got nothing");
+  }
+  v1::SamplingSpec changed = spec;
+  for (const std::string& path : paths) {
+    if (path == "stop_rules") {
+      *changed.mutable_stop_rules() = change.stop_rules();
+    } else if (path == "strategy") {
+      changed.set_strategy(change.strategy());
+    } else if (path == "goal") {
+      *changed.mutable_goal() = change.goal();
+    } else if (path == "boxes") {
+      changed.clear_boxes();
+      if (change.has_boxes()) *changed.mutable_boxes() = change.boxes();
+    } else if (path == "round_fraction") {
+      changed.clear_round_fraction();
+      if (change.has_round_fraction()) changed.set_round_fraction(change.round_fraction());
+    } else {
+      throw InvalidArgument("UNKNOWN_FIELD", "update_mask",
+                            "expected stop_rules, strategy, goal, boxes or round_fraction, got \"" +
+                                path + "\"; start another job to change more");
+    }
+  }
+  FillChangeable(schema, changed);
+  return changed;
+}
+
+v1::SamplingChange ChangeableOf(const v1::SamplingSpec& spec) {
+  v1::SamplingChange change;
+  *change.mutable_stop_rules() = spec.stop_rules();
+  change.set_strategy(spec.strategy());
+  *change.mutable_goal() = spec.goal();
+  if (spec.has_boxes()) *change.mutable_boxes() = spec.boxes();
+  change.set_round_fraction(spec.round_fraction());
+  return change;
 }
 
 double EvaluationCost(const v1::SamplingSpec& spec) {

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include <google/protobuf/field_mask.pb.h>
+
 #include "engine/base/matrix.h"
 #include "proto/sobolev/v1/datasets.pb.h"
 #include "proto/sobolev/v1/jobs.pb.h"
@@ -18,6 +20,15 @@ namespace sobolev::server {
 // `um_bridge_hosts`, "host:port" separated by commas.
 v1::SamplingSpec CompleteSpec(const v1::SamplingSpec& spec, const v1::Schema& schema,
                               const std::string& um_bridge_hosts);
+
+// A complete spec with what `change` says of the fields that `mask` names; of all that are set, if
+// it names none. Throws Error(kInvalidArgument) naming "update_mask" or "spec.stop_rules[0].cost"
+// and the like.
+v1::SamplingSpec ChangeSpec(const v1::SamplingSpec& spec, const v1::SamplingChange& change,
+                            const google::protobuf::FieldMask& mask, const v1::Schema& schema);
+
+// The part of a complete spec that may change.
+v1::SamplingChange ChangeableOf(const v1::SamplingSpec& spec);
 
 // Throws Error(kFailedPrecondition HOST_NOT_ALLOWED) naming the first that is not allowed.
 void RequireAllowedHosts(const v1::UmBridge& um_bridge, const std::string& um_bridge_hosts);

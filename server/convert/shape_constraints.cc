@@ -61,7 +61,7 @@ nn::ShapeConstraints ToShape(const Spec& spec, const v1::Schema& schema) {
     const std::string field = "spec.monotone[" + name + "]";
     const auto found = std::ranges::find(names, name);
     if (found == names.end()) {
-      throw InvalidArgument("UNKNOWN_INPUT", field,
+      throw InvalidArgument("UNKNOWN_NAME", field,
                             "expected an input of the dataset, got \"" + name +
                                 "\"; the inputs are " + absl::StrJoin(names, ", "));
     }

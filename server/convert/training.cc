@@ -2,10 +2,14 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/base/error.h"
+#include "engine/base/matrix.h"
 #include "engine/nn/constraints.h"
 #include "engine/nn/network.h"
+#include "engine/sampling/local_taylor_fit.h"
+#include "engine/surrogate/local_taylor.h"
 #include "engine/train/loss_weights.h"
 #include "engine/train/options.h"
 #include "engine/train/portfolio.h"
@@ -84,14 +88,17 @@ Spec::Kind KindOf(const Spec& spec) {
     case Spec::KIND_NETWORK:
     case Spec::KIND_POLYNOMIAL:
     case Spec::KIND_GAUSSIAN_PROCESS:
+    case Spec::KIND_LOCAL_TAYLOR:
       return spec.kind();
     case Spec::KIND_UNSPECIFIED:
       break;
     default:
       throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.kind",
-                            "expected auto, network, polynomial or gaussian-process, got number " +
+                            "expected auto, network, polynomial, gaussian-process or "
+                            "local-taylor, got number " +
                                 std::to_string(static_cast<int>(spec.kind())));
   }
+  if (spec.has_local_taylor()) return Spec::KIND_LOCAL_TAYLOR;
   const bool network = spec.has_network() || spec.has_epochs() || spec.has_batch_size() ||
                        spec.has_learning_rate() || spec.has_patience() ||
                        spec.has_derivative_sketch() ||
@@ -199,7 +206,71 @@ train::Recipe NetworkRecipe(const Spec& spec, const nn::ShapeConstraints& shape)
   return recipe;
 }
 
+void RequireLocalTaylorFits(const Spec& spec) {
+  const int base = spec.local_taylor().base();
+  if (!v1::LocalTaylorOptions::Base_IsValid(base)) {
+    throw InvalidArgument(
+        "UNKNOWN_ENUM_VALUE", "spec.local_taylor.base",
+        "expected network, polynomial or constant, got number " + std::to_string(base));
+  }
+  RequireUnset(spec.has_local_taylor() && KindOf(spec) != Spec::KIND_LOCAL_TAYLOR,
+               "spec.local_taylor", "KIND_LOCAL_TAYLOR");
+}
+
+[[noreturn]] void ThrowUnknownOptimizer(const Spec& spec) {
+  throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.optimizer",
+                        "expected adam, levenberg-marquardt, hybrid or lbfgs, got number " +
+                            std::to_string(static_cast<int>(spec.optimizer())));
+}
+
+// What local Taylor models are put on, as a recipe.
+train::Recipe BaseRecipe(const Spec& spec, const nn::ShapeConstraints& shape) {
+  if (!Spec::Optimizer_IsValid(spec.optimizer())) ThrowUnknownOptimizer(spec);
+  const v1::LocalTaylorOptions::Base base = spec.local_taylor().base();
+  switch (base) {
+    case v1::LocalTaylorOptions::BASE_UNSPECIFIED:
+    case v1::LocalTaylorOptions::BASE_NETWORK:
+      if (spec.optimizer() == Spec::OPTIMIZER_ADAM) {
+        throw InvalidArgument("NOT_APPLICABLE", "spec.optimizer",
+                              "expected levenberg-marquardt, hybrid or lbfgs for the network under "
+                              "local Taylor models, got adam; unset it or choose one of these");
+      }
+      return NetworkRecipe(spec, shape);
+    default:
+      break;
+  }
+  RequireUnset(spec.has_network(), "spec.network", "BASE_NETWORK");
+  RequireUnset(spec.optimizer() != Spec::OPTIMIZER_UNSPECIFIED, "spec.optimizer", "BASE_NETWORK");
+  return {.family = base == v1::LocalTaylorOptions::BASE_POLYNOMIAL ? train::Family::kPolynomial
+                                                                    : train::Family::kConstant};
+}
+
+// One for each order that may be best.
+std::vector<train::Recipe> LocalTaylorRecipes(const Spec& spec, Index n,
+                                              const nn::ShapeConstraints& shape) {
+  train::Recipe recipe = BaseRecipe(spec, shape);
+  const v1::LocalTaylorOptions& options = spec.local_taylor();
+  if (options.has_order()) {
+    if (options.order() < 1 || options.order() > TaylorPatches::kMaxOrder) {
+      throw InvalidArgument("OUT_OF_RANGE", "spec.local_taylor.order",
+                            "expected 1 to " + std::to_string(TaylorPatches::kMaxOrder) + ", got " +
+                                std::to_string(options.order()) +
+                                "; leave it unset for the one with the lowest held-out error");
+    }
+    recipe.taylor_order = options.order();
+    return {recipe};
+  }
+  std::vector<train::Recipe> recipes;
+  for (int order = 1; order <= sampling::MostLocalTaylorOrder(n); ++order) {
+    recipe.taylor_order = order;
+    recipes.push_back(recipe);
+  }
+  return recipes;
+}
+
 }  // namespace
+
+bool IsAutomatic(const v1::TrainingSpec& spec) { return KindOf(spec) == Spec::KIND_AUTO; }
 
 bool IsSelection(const Spec& spec) {
   if (KindOf(spec) != Spec::KIND_NETWORK) return true;
@@ -212,9 +283,7 @@ bool IsSelection(const Spec& spec) {
     case Spec::OPTIMIZER_LBFGS:
       return true;
     default:
-      throw InvalidArgument("UNKNOWN_ENUM_VALUE", "spec.optimizer",
-                            "expected adam, levenberg-marquardt, hybrid or lbfgs, got number " +
-                                std::to_string(static_cast<int>(spec.optimizer())));
+      ThrowUnknownOptimizer(spec);
   }
 }
 
@@ -228,6 +297,7 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& s
   if (spec.has_ensemble_size()) options.ensemble_size = spec.ensemble_size();
   RequireTimeLimit(spec);
   const Spec::Kind kind = KindOf(spec);
+  RequireLocalTaylorFits(spec);
   if (spec.has_effort()) {
     RequireUnset(kind != Spec::KIND_AUTO, "spec.effort", "KIND_AUTO");
     RequireInRange("spec.effort", spec.effort(), kMaxEffort, "leave it unset for 30");
@@ -235,6 +305,13 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& s
   }
   if (kind == Spec::KIND_NETWORK) {
     options.recipes = {NetworkRecipe(spec, options.shape)};
+    return options;
+  }
+  if (kind == Spec::KIND_LOCAL_TAYLOR) {
+    RequireUnset(spec.has_huber(), "spec.huber",
+                 "KIND_AUTO, KIND_NETWORK, KIND_POLYNOMIAL and KIND_GAUSSIAN_PROCESS");
+    RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size", "KIND_AUTO and KIND_NETWORK");
+    options.recipes = LocalTaylorRecipes(spec, schema.inputs_size(), options.shape);
     return options;
   }
   RequireUnset(spec.has_network(), "spec.network", "KIND_NETWORK");
@@ -252,6 +329,7 @@ train::SelectionOptions ToSelectionOptions(const Spec& spec, const v1::Schema& s
 
 train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema) {
   RequireUnset(spec.has_effort(), "spec.effort", "KIND_AUTO");
+  RequireLocalTaylorFits(spec);
   RequireTimeLimit(spec);
   RequireUnset(spec.has_ensemble_size(), "spec.ensemble_size",
                "KIND_AUTO, and KIND_NETWORK with another optimizer than OPTIMIZER_ADAM");

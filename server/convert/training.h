@@ -15,6 +15,9 @@ namespace sobolev::server {
 // Error(kInvalidArgument UNKNOWN_ENUM_VALUE) naming "spec.kind" or "spec.optimizer".
 bool IsSelection(const v1::TrainingSpec& spec);
 
+// Whether that is KIND_AUTO, by name or by default. Throws likewise.
+bool IsAutomatic(const v1::TrainingSpec& spec);
+
 // Throws Error(kInvalidArgument UNKNOWN_ENUM_VALUE) naming "spec.<field>", or UNKNOWN_INPUT if
 // `schema` does not name an input; ranges are the engine's to check (train::ResolveOptions).
 train::Options ToOptions(const v1::TrainingSpec& spec, const v1::Schema& schema);

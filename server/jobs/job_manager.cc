@@ -31,20 +31,25 @@ JobManager::~JobManager() { Drain(); }
 
 JobRecord JobManager::Submit(const JobRecord& job) {
   JobRecord submitted = environment_.store.CreateJob(job);
+  Wake(submitted.id);
+  return submitted;
+}
+
+void JobManager::Wake(const std::string& job_id) {
   {
     const std::lock_guard lock(mutex_);
     ++submissions_;
   }
   wake_.notify_all();  // Which of the threads may have it is for the store to say.
-  return submitted;
+  watchers_.Notify(job_id);
 }
 
 JobRecord JobManager::Cancel(const std::string& job_id) {
   JobRecord job = environment_.store.RequestCancel(job_id);
   {
     const std::lock_guard lock(mutex_);
-    const auto running = running_.find(job_id);
-    if (running != running_.end()) running->second.request_stop();
+    const auto [first, last] = running_.equal_range(job_id);
+    for (auto running = first; running != last; ++running) running->second.request_stop();
   }
   watchers_.Notify(job_id);
   return job;
@@ -105,9 +110,10 @@ void JobManager::ReleaseStubbornly(const Lease& lease) {
 void JobManager::RunOne(const JobRecord& job) {
   std::stop_source stop;
   const Lease lease{.job_id = job.id, .epoch = job.lease_epoch};
+  std::multimap<std::string, std::stop_source>::iterator running;
   {
     const std::lock_guard lock(mutex_);
-    running_.emplace(job.id, stop);
+    running = running_.emplace(job.id, stop);
     if (draining_) stop.request_stop();
   }
   const auto on_news = [&] { watchers_.Notify(job.id); };
@@ -133,7 +139,7 @@ void JobManager::RunOne(const JobRecord& job) {
   }
   {
     const std::lock_guard lock(mutex_);
-    running_.erase(job.id);
+    running_.erase(running);
   }
   on_news();
   if (failure) std::rethrow_exception(failure);

@@ -32,6 +32,9 @@ class JobManager {
   // Queues the job durably, or returns the one that had the same request_id.
   JobRecord Submit(const JobRecord& job);
 
+  // A job was queued by other means: it is taken up.
+  void Wake(const std::string& job_id);
+
   // Durable at once; a running job frees its processors within a fraction of a second.
   JobRecord Cancel(const std::string& job_id);
 
@@ -49,9 +52,10 @@ class JobManager {
   JobWatchers watchers_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool draining_ = false;                            // Guarded by mutex_.
-  std::uint64_t submissions_ = 0;                    // Guarded by mutex_.
-  std::map<std::string, std::stop_source> running_;  // Guarded by mutex_.
+  bool draining_ = false;          // Guarded by mutex_.
+  std::uint64_t submissions_ = 0;  // Guarded by mutex_.
+  // Guarded by mutex_. A job that was queued again may be there twice for a moment.
+  std::multimap<std::string, std::stop_source> running_;
   std::vector<std::thread> threads_;
 };
 

@@ -144,6 +144,10 @@ class Attempt {
 
   void Publish() {
     const JobResult result = work_->Result();
+    if (result.known_version > 0) {
+      environment_.store.CompleteJobWith(lease_, result.known_version);
+      return;
+    }
     const ModelVersionRecord record =
         environment_.store.CompleteJob(lease_, train::EncodeSurrogate(*result.surrogate),
                                        [&](std::int64_t, const ModelVersionRecord* newest) {

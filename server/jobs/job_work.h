@@ -48,7 +48,8 @@ struct JobContext {
 // The model version that a job made.
 struct JobResult {
   std::shared_ptr<const Surrogate> surrogate;
-  v1::ModelVersion version;  // All but what the store assigns.
+  v1::ModelVersion version;        // All but what the store assigns.
+  std::int64_t known_version = 0;  // > 0: instead, the number of one that is published already.
 };
 
 // Everything is called inside the job's arena, by one thread. Methods throw Error if the job failed

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,6 +21,7 @@
 #include "engine/bounds/bound.h"
 #include "engine/bounds/box.h"
 #include "engine/bounds/encloser.h"
+#include "engine/nn/constraints.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/prune/box.h"
 #include "engine/prune/network_pruning.h"
@@ -39,8 +42,9 @@
 namespace sobolev::server {
 namespace {
 
-constexpr std::uint64_t kStateVersion = 1;
+constexpr std::uint64_t kStateVersion = 2;
 constexpr Index kSliceSamples = 16'384;  // Of one Advance of a trainer.
+constexpr std::size_t kScratchTrials = std::size(kScratchShares);
 // Of what was sampled: bounds that are wider by less are good enough.
 constexpr double kCertificateTolerance = 0.1;
 
@@ -141,8 +145,11 @@ class PruningWork : public JobWork {
       if (!trainer_->History().empty()) {
         *progress.mutable_epoch() = ToProto(trainer_->History().back());
       }
-      done += static_cast<double>(trainer_->SamplesSeen()) /
-              static_cast<double>(trainer_->SamplesTotal());
+      const double share = static_cast<double>(trainer_->SamplesSeen()) /
+                           static_cast<double>(trainer_->SamplesTotal());
+      done += progress_.stage == Stage::kScratch
+                  ? (static_cast<double>(progress_.scratch_trial) + share) / kScratchTrials
+                  : share;
     }
     progress.set_fraction(done / static_cast<double>(stages_.size() - 1));
     return progress;
@@ -158,6 +165,8 @@ class PruningWork : public JobWork {
     writer.WriteAll(std::span<const Index>(progress_.inputs));
     WriteString(Encode(progress_.pruned), writer);
     WriteString(Encode(progress_.result), writer);
+    writer.Write(progress_.scratch_trial);
+    writer.Write(progress_.scratch_score);
     WriteString(trainer_ == nullptr ? "" : trainer_->SaveState(), writer);
     return std::move(writer).Finish();
   }
@@ -176,6 +185,8 @@ class PruningWork : public JobWork {
     saved.inputs = reader.ReadAll<Index>(reader.Read<std::size_t>());
     saved.pruned = Decode(ReadString(reader));
     saved.result = Decode(ReadString(reader));
+    saved.scratch_trial = reader.Read<std::size_t>();
+    saved.scratch_score = reader.Read<double>();
     const std::string of_trainer = ReadString(reader);
     Training training;
     if (!of_trainer.empty()) {
@@ -228,6 +239,9 @@ class PruningWork : public JobWork {
     std::vector<Index> inputs;    // Of the source, those that are left.
     Network pruned;
     Network result;
+    std::size_t scratch_trial = 0;  // Which of kScratchShares is at work.
+    // Of the best trial before.
+    double scratch_score = std::numeric_limits<double>::infinity();
   };
   struct Training {
     std::unique_ptr<const train::SelectedSamples> samples;  // Of the trainer.
@@ -321,12 +335,26 @@ class PruningWork : public JobWork {
     const auto trained = std::make_shared<const nn::NetworkSurrogate>(trainer_->MakeSurrogate());
     const train::Errors errors = ErrorsOf(*trained, stop);
     if (progress_.stage == Stage::kScratch) {
-      *progress_.report.mutable_scratch_errors() = ToProto(errors);
+      JudgeScratch(errors);
+      if (++progress_.scratch_trial < kScratchTrials) {
+        EnterTraining(stop);
+        return Status::kRunning;
+      }
     } else {
       Judge(trained, errors, status, stop);
     }
     EnterNextStage(stop);
     return Status::kRunning;
+  }
+
+  // Keeps what is best from scratch.
+  void JudgeScratch(const train::Errors& errors) {
+    const double score = train::Score(errors);
+    if (progress_.report.has_scratch_errors() && !(score < progress_.scratch_score)) return;
+    progress_.scratch_score = score;
+    *progress_.report.mutable_scratch_errors() = ToProto(errors);
+    progress_.report.mutable_retraining()->set_scratch_learning_rate(
+        *trainer_->options().learning_rate);
   }
 
   // Whether the retrained network becomes the result.
@@ -387,13 +415,14 @@ class PruningWork : public JobWork {
     samples_.reset();
     ++news_count_;
     if (progress_.stage != Stage::kRetraining && progress_.stage != Stage::kScratch) return;
+    EnterTraining(stop);
+  }
+
+  void EnterTraining(const std::stop_token& stop) {
+    trainer_.reset();
     Training training = MakeTraining(progress_, stop);
     samples_ = std::move(training.samples);
     trainer_ = std::move(training.trainer);
-    if (progress_.stage == Stage::kScratch) {
-      progress_.report.mutable_retraining()->set_scratch_learning_rate(
-          *trainer_->options().learning_rate);
-    }
   }
 
   // Of the stage at which `saved` is.
@@ -406,6 +435,11 @@ class PruningWork : public JobWork {
     if (saved.stage == Stage::kRetraining) {
       options.start = saved.pruned;
       options.learning_rate = RetrainingRate(request_, options);
+    } else {
+      options.learning_rate = kScratchShares[saved.scratch_trial] * *options.learning_rate;
+    }
+    if (request_.parts() == v1::PruneRequest::PARTS_WEIGHTS) {
+      options.shape.zeros = nn::ZeroWeights(saved.pruned->architecture(), saved.pruned->theta());
     }
     training.trainer = std::make_unique<train::Trainer>(samples, options, data_->split(), stop);
     return training;

@@ -14,15 +14,6 @@ namespace sobolev::server {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-// Samples of others may be anywhere.
-bool IsInside(const sampling::Domain& domain, const double* x) {
-  for (Index j = 0; j < domain.n(); ++j) {
-    const sampling::Input& input = domain.inputs()[static_cast<std::size_t>(j)];
-    if (input.fixed ? x[j] != *input.fixed : x[j] < input.min || x[j] > input.max) return false;
-    if (input.kind != sampling::InputKind::kContinuous && x[j] != std::floor(x[j])) return false;
-  }
-  return true;
-}
 
 // Grows column by column.
 class Columns {
@@ -101,6 +92,15 @@ sampling::Model InUnits(const std::shared_ptr<const Surrogate>& surrogate,
 
 }  // namespace
 
+bool IsInside(const sampling::Domain& domain, const double* x) {
+  for (Index j = 0; j < domain.n(); ++j) {
+    const sampling::Input& input = domain.inputs()[static_cast<std::size_t>(j)];
+    if (input.fixed ? x[j] != *input.fixed : x[j] < input.min || x[j] > input.max) return false;
+    if (input.kind != sampling::InputKind::kContinuous && x[j] != std::floor(x[j])) return false;
+  }
+  return true;
+}
+
 sampling::Evidence EvidenceOf(const train::SampleSet& samples, const sampling::Domain& domain) {
   sampling::Evidence evidence{.X = Matrix(domain.num_free(), 0), .Y = Matrix(samples.m, 0)};
   Columns columns(domain, samples.m);
@@ -111,11 +111,32 @@ sampling::Evidence EvidenceOf(const train::SampleSet& samples, const sampling::D
   return evidence;
 }
 
+std::vector<Index> ColumnsOf(const train::SampleSet& samples, const sampling::Domain& domain) {
+  std::vector<Index> columns;
+  columns.reserve(static_cast<std::size_t>(samples.NumSamples()));
+  Index next = 0;
+  train::ForEachSample(samples, {}, [&](Index, const train::Sample& sample) {
+    columns.push_back(IsInside(domain, sample.x) ? next++ : -1);
+  });
+  return columns;
+}
+
+Matrix FailedPoints(const std::vector<SamplingPointRecord>& points,
+                    const sampling::Domain& domain) {
+  std::vector<const SamplingPointRecord*> failed;
+  for (const SamplingPointRecord& point : points) {
+    if (point.state == SamplingPointState::kInfeasible ||
+        point.state == SamplingPointState::kFailed) {
+      failed.push_back(&point);
+    }
+  }
+  return ToUnit(failed, domain);
+}
+
 void AddPoints(const std::vector<SamplingPointRecord>& points, std::int64_t uploads,
                const sampling::Domain& domain, sampling::Evidence& evidence) {
   Columns columns(domain, evidence.m());
   std::vector<const SamplingPointRecord*> pending;
-  std::vector<const SamplingPointRecord*> failed;
   for (const SamplingPointRecord& point : points) {
     switch (point.state) {
       case SamplingPointState::kQueued:
@@ -124,7 +145,6 @@ void AddPoints(const std::vector<SamplingPointRecord>& points, std::int64_t uplo
         break;
       case SamplingPointState::kInfeasible:
       case SamplingPointState::kFailed:
-        failed.push_back(&point);
         break;
       case SamplingPointState::kDone:
         if (point.upload == 0 || point.upload > uploads) {
@@ -137,7 +157,7 @@ void AddPoints(const std::vector<SamplingPointRecord>& points, std::int64_t uplo
   }
   columns.AppendTo(evidence);
   evidence.pending = ToUnit(pending, domain);
-  evidence.failed = ToUnit(failed, domain);
+  evidence.failed = FailedPoints(points, domain);
 }
 
 std::vector<sampling::Model> OpinionsOf(const std::shared_ptr<const Surrogate>& model,

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/base/matrix.h"
 #include "engine/sampling/disagreement.h"
 #include "engine/sampling/domain.h"
 #include "engine/sampling/evidence.h"
@@ -17,8 +18,18 @@
 
 namespace sobolev::server {
 
+// Whether a point with these n inputs is in the box of the domain; samples of others may be
+// anywhere.
+bool IsInside(const sampling::Domain& domain, const double* x);
+
 // The samples inside the domain, of whatever feasibility.
 sampling::Evidence EvidenceOf(const train::SampleSet& samples, const sampling::Domain& domain);
+
+// For each sample its column there; -1: outside the domain.
+std::vector<Index> ColumnsOf(const train::SampleSet& samples, const sampling::Domain& domain);
+
+// Those where the evaluation failed or there is no value (d×F).
+Matrix FailedPoints(const std::vector<SamplingPointRecord>& points, const sampling::Domain& domain);
 
 // Adds points of the job: results that are in none of the first `uploads` uploads, points that are
 // being evaluated, and those where the evaluation failed.

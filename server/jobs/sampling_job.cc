@@ -14,7 +14,9 @@
 
 #include "engine/base/error.h"
 #include "engine/chain/program_surrogate.h"
+#include "engine/sampling/model_error.h"
 #include "engine/sampling/placement.h"
+#include "engine/train/selection_data.h"
 #include "engine/train/surrogate_codec.h"
 #include "proto/sobolev/v1/sampling.pb.h"
 #include "server/base/log.h"
@@ -23,8 +25,9 @@
 #include "server/convert/resources.h"
 #include "server/convert/sampling.h"
 #include "server/convert/sampling_domain.h"
+#include "server/jobs/sampling_boxes.h"
 #include "server/jobs/sampling_desk.h"
-#include "server/jobs/sampling_errors.h"
+#include "server/jobs/sampling_goal.h"
 #include "server/jobs/sampling_placer.h"
 #include "server/jobs/sampling_program.h"
 #include "server/jobs/sampling_pull.h"
@@ -53,11 +56,13 @@ class SamplingWork : public JobWork {
     v1::StartSamplingRequest request;
     request.ParseFromString(context.job.spec);
     spec_ = request.spec();
+    known_spec_ = store_.GetSampling(context.job.id).spec;
+    if (!known_spec_.empty()) spec_.ParseFromString(known_spec_);
     schema_.ParseFromString(store_.GetDataset(context.job.dataset_id).schema);
     if (!spec_.program().empty()) program_ = LoadProgram(store_, spec_.program(), "spec.program");
-    placer_.emplace(spec_, ToDomain(spec_, schema_, LoadConstraints(), context.stop),
-                    schema_.outputs_size());
+    placer_.emplace(spec_, ToDomain(spec_, schema_, LoadConstraints(), context.stop), schema_);
     Resume();
+    Revise();
     if (spec_.has_um_bridge()) {
       RequireAllowedHosts(spec_.um_bridge(), context.environment.um_bridge_hosts);
       pull_.emplace(context_, spec_, schema_.inputs_size(), schema_.outputs_size());
@@ -68,6 +73,7 @@ class SamplingWork : public JobWork {
     if (stop.stop_requested()) return Status::kCancelled;
     if (pull_) pull_->RequireSound();
     const SamplingRecord record = store_.GetSampling(context_.job.id);
+    TakeUp(record);
     Count();
     if (!record.paused && !record.stop_requested && !final_rule_) KeepSampling(stop);
     if (run_) {
@@ -75,6 +81,9 @@ class SamplingWork : public JobWork {
       return AdvanceTraining(stop);
     }
     ChooseEnd(record);
+    if (IsLast(record) && HasRounds() && counts_.done == Evaluations()) {
+      return End(record) ? Status::kFinished : Status::kRunning;
+    }
     if (IsRoundDue(record)) {
       StartRound();
     } else {
@@ -124,13 +133,13 @@ class SamplingWork : public JobWork {
     return {surrogate, &surrogate->program()};
   }
 
-  // What an earlier attempt left: its last round, if that was to be the end, is made again.
+  // What an earlier attempt left: its last round, if that was to be the end and has no version, is
+  // made again.
   void Resume() {
     state_.ParseFromString(store_.GetSampling(context_.job.id).state);
     if (state_.stop_reason() != v1::Sampling::STOP_REASON_UNSPECIFIED) {
-      state_.clear_stop_reason();
-      state_.clear_stop_rule();
-      state_.mutable_rounds()->RemoveLast();
+      if (state_.rounds().rbegin()->model_version().empty()) state_.mutable_rounds()->RemoveLast();
+      GoOn();
     }
     counts_ = store_.CountSamplingPoints(context_.job.id);
     if (counts_.uploads > 0) Upload(counts_.uploads);
@@ -142,10 +151,42 @@ class SamplingWork : public JobWork {
     if (counts_.uploads + seeds_ > 0) {
       placer_->Learn(OpenVerifiedSnapshot(context_, 0)->samples(), counts_.uploads);
     }
+    if (HasRounds()) placer_->MeasureNoise(!state_.warnings().empty(), context_.stop);
     const int rounds = state_.rounds_size();
     for (int i = std::max(0, rounds - 2); i < rounds; ++i) {
       placer_->Trust(ModelOf(state_.rounds(i)));
     }
+  }
+
+  // Not the end, after all.
+  void GoOn() {
+    state_.clear_stop_reason();
+    state_.clear_stop_rule();
+    SaveRounds();
+  }
+
+  // What UpdateSampling has said since the last call.
+  void TakeUp(const SamplingRecord& record) {
+    if (record.spec == known_spec_) return;
+    known_spec_ = record.spec;
+    spec_.ParseFromString(record.spec);
+    Revise();
+  }
+
+  // Notes what the spec says now, if that is new, and whether its rules hold already.
+  void Revise() {
+    const v1::SamplingChange now = ChangeableOf(spec_);
+    const auto& revisions = state_.revisions();
+    if (!revisions.empty() &&
+        SerializeDeterministic(revisions.rbegin()->spec()) == SerializeDeterministic(now)) {
+      return;
+    }
+    v1::SamplingRevision& revision = *state_.add_revisions();
+    *revision.mutable_spec() = now;
+    *revision.mutable_time() = ToTimestamp(context_.environment.clock.WallMicros());
+    final_rule_.reset();
+    if (HasRounds()) ChooseEndAfterRound(Evaluations());
+    SaveRounds();
   }
 
   std::shared_ptr<const Surrogate> ModelOf(const v1::SamplingRound& round) const {
@@ -153,8 +194,13 @@ class SamplingWork : public JobWork {
     return context_.environment.models.Get(context_.job.model_id, model.version)->surrogate;
   }
 
-  // What is new shows in the progress.
+  // What is new shows in the progress. Points of workers that vanished go back to the queue.
   void Count() {
+    if (counts_.leased > 0) {
+      store_.ExpireSamplingLeases(context_.job.id,
+                                  {.now_micros = context_.environment.clock.WallMicros(),
+                                   .max_attempts = spec_.max_attempts()});
+    }
     const SamplingPointCounts before =
         std::exchange(counts_, store_.CountSamplingPoints(context_.job.id));
     if (counts_ != before) ++news_;
@@ -225,6 +271,17 @@ class SamplingWork : public JobWork {
     final_rule_ = HoldingRule(spec_.stop_rules(), StatusNow(), {});
   }
 
+  // By the rule that holds after a round of so many evaluations, if any.
+  void ChooseEndAfterRound(std::int64_t evaluations) {
+    SamplingStatus status = StatusNow();
+    status.evaluations = evaluations;
+    final_rule_ = HoldingRule(spec_.stop_rules(), status, state_.rounds());
+    ends_by_noise_ = false;
+    if (final_rule_) return;
+    final_rule_ = RuleAtNoise(spec_.stop_rules(), status, state_.rounds());
+    ends_by_noise_ = final_rule_.has_value();
+  }
+
   bool IsRoundDue(const SamplingRecord& record) const {
     const bool ends = IsLast(record);
     const bool is_idle = Outstanding() == 0 && Shortage() == 0 && !record.paused;
@@ -234,7 +291,7 @@ class SamplingWork : public JobWork {
       return is_due;
     }
     if (Dead() > kEffort * (spec_.initial_points() + counts_.done)) ThrowNothing();
-    if (counts_.done == Evaluations()) return ends;
+    if (counts_.done == Evaluations()) return false;
     return ends || is_idle || counts_.done >= Evaluations() + RoundSize(Evaluations());
   }
 
@@ -263,13 +320,10 @@ class SamplingWork : public JobWork {
   }
 
   void StartRound() {
-    const std::vector<SamplingPointRecord> added = Upload(counts_.uploads + 1);
+    const bool has_news = !Upload(counts_.uploads + 1).empty();
     evaluations_ = counts_.done;
     snapshot_ = OpenVerifiedSnapshot(context_, 0);
-    surprise_ = placer_->model()
-                    ? JudgeByNews(*placer_->model(), added, snapshot_->samples(), placer_->domain())
-                    : ModelErrors();
-    placer_->Learn(snapshot_->samples(), counts_.uploads + (added.empty() ? 0 : 1));
+    placer_->Learn(snapshot_->samples(), counts_.uploads + (has_news ? 1 : 0));
     run_ = MakeTrainingRun(context_, snapshot_->samples(), spec_.training(), schema_);
   }
 
@@ -280,43 +334,77 @@ class SamplingWork : public JobWork {
   Status AdvanceTraining(const std::stop_token& stop) {
     const TrainingRun::Status status = run_->Advance(stop);
     if (status == TrainingRun::Status::kCancelled) return Status::kCancelled;
-    if (status == TrainingRun::Status::kFinished) return FinishRound();
+    if (status == TrainingRun::Status::kFinished) return FinishRound(stop);
     return Status::kRunning;
   }
 
-  Status FinishRound() {
+  Status FinishRound(const std::stop_token& stop) {
+    const std::vector<train::HeldOutSample> held_out = run_->HeldOutSamples();
     result_ = DescribeTraining(context_, *run_, *snapshot_, schema_);
+    const std::optional<v1::SamplingBest> best =
+        BestOf(snapshot_->samples(), placer_->domain(), spec_.goal(),
+               OutputOf(spec_.goal(), schema_), context_.stop);
     run_.reset();
     snapshot_.reset();
+    *state_.mutable_warnings() = result_.version.report().warnings();
     result_.version.mutable_domain()->Clear();
     *result_.version.mutable_domain() = spec_.domain();
-    v1::SamplingRound& round = *state_.add_rounds();
-    const v1::ErrorReport& held_out = result_.version.report().validation();
-    round.set_number(state_.rounds_size());
+    const double noise = placer_->MeasureNoise(!state_.warnings().empty(), stop);
+    sampling::RelativeErrors errors =
+        placer_->Judge(held_out, store_.ListSamplingPoints(context_.job.id, 0, kAllPoints), stop);
+    if (held_out.empty()) {
+      const v1::ErrorReport& report = result_.version.report().validation();
+      errors = {.value = report.value_relative(), .gradient = report.jacobian_relative()};
+    }
+    v1::SamplingRound round;
+    round.set_number(state_.rounds_size() + 1);
     round.set_evaluations(evaluations_);
-    // The larger one; fmax ignores what is not known.
-    round.set_value_error(std::fmax(surprise_.value, held_out.value_relative()));
-    round.set_gradient_error(std::fmax(surprise_.gradient, held_out.jacobian_relative()));
+    round.set_value_error(errors.value);
+    round.set_gradient_error(errors.gradient);
+    round.set_value_noise(noise);
     round.set_cost(Cost());
     *round.mutable_time() = ToTimestamp(context_.environment.clock.WallMicros());
-    if (!final_rule_) {
-      SamplingStatus status = StatusNow();
-      status.evaluations = evaluations_;
-      final_rule_ = HoldingRule(spec_.stop_rules(), status, state_.rounds());
-    }
+    round.set_revision(state_.revisions_size() - 1);
+    if (best) *round.mutable_best() = *best;
+    CutIntoBoxes(round);
+    *state_.add_rounds() = round;
+    if (!final_rule_) ChooseEndAfterRound(evaluations_);
     const SamplingRecord record = store_.GetSampling(context_.job.id);
-    if (final_rule_ || (IsLast(record) && evaluations_ == counts_.done)) {
-      state_.set_stop_reason(final_rule_             ? v1::Sampling::STOP_REASON_RULE
-                             : record.stop_requested ? v1::Sampling::STOP_REASON_STOPPED
-                                                     : v1::Sampling::STOP_REASON_EXHAUSTED);
-      state_.set_stop_rule(final_rule_.value_or(0));
-      SaveRounds();
-      return Status::kFinished;
-    }
-    Publish(round);
+    const bool ends = final_rule_ || (IsLast(record) && evaluations_ == counts_.done);
+    if (ends && End(record)) return Status::kFinished;
+    Publish(*state_.mutable_rounds()->rbegin());
     SaveRounds();
     placer_->Trust(result_.surrogate);
     return Status::kRunning;
+  }
+
+  void CutIntoBoxes(v1::SamplingRound& round) {
+    std::optional<v1::SamplingBoxes> boxes = MakeBoxes(
+        placer_->known(), placer_->domain(), spec_.boxes(), program_.get(), context_.stop);
+    if (!boxes) return;
+    boxes->set_round(round.number());
+    *round.mutable_closed() = boxes->closed();
+    store_.SetSamplingBoxes(OwnLease(), boxes->SerializeAsString());
+  }
+
+  // Writes down why the job ends after its last round, whose version, if it has one, is that of the
+  // job. Not if an update came before that: those that come later find the end.
+  bool End(const SamplingRecord& record) {
+    state_.set_stop_reason(ends_by_noise_          ? v1::Sampling::STOP_REASON_NOISE
+                           : final_rule_           ? v1::Sampling::STOP_REASON_RULE
+                           : record.stop_requested ? v1::Sampling::STOP_REASON_STOPPED
+                                                   : v1::Sampling::STOP_REASON_EXHAUSTED);
+    state_.set_stop_rule(final_rule_.value_or(0));
+    SaveRounds();
+    if (store_.GetSampling(context_.job.id).spec != known_spec_) {
+      GoOn();
+      return false;
+    }
+    const v1::SamplingRound& last = *state_.rounds().rbegin();
+    if (last.model_version().empty()) return true;
+    result_.known_version = ParseModelName(last.model_version(), "model").version;
+    store_.GetModelVersion(context_.job.model_id, result_.known_version);  // Not deleted since.
+    return true;
   }
 
   void SaveRounds() {
@@ -347,23 +435,24 @@ class SamplingWork : public JobWork {
   Store& store_;
   const std::string tenant_;
   v1::SamplingSpec spec_;
+  std::string known_spec_;  // The update that it is from; empty: none.
   v1::Schema schema_;
   std::optional<SamplingPlacer> placer_;
   std::shared_ptr<const chain::ProgramSurrogate> program_;
 
-  v1::Sampling state_;  // Rounds, and why it ended.
+  v1::Sampling state_;  // Rounds, revisions, and why it ended.
   SamplingPointCounts counts_;
   Index seeds_ = 0;            // Samples that the dataset had before.
   bool is_exhausted_ = false;  // No point of the domain is left to be placed.
   std::int64_t missing_ = 0;   // Points that workers asked for in vain.
   std::optional<int> final_rule_;
+  bool ends_by_noise_ = false;  // That rule asks for errors that noise hides.
   std::size_t news_ = 0;
 
   // Of the round in training.
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<TrainingRun> run_;
   std::int64_t evaluations_ = 0;
-  ModelErrors surprise_;  // Of the model before, by what is new.
   JobResult result_;
 
   std::optional<SamplingPull> pull_;  // Last: its threads use the others.

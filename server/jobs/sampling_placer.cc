@@ -1,11 +1,14 @@
 #include "server/jobs/sampling_placer.h"
 
+#include <cmath>
 #include <cstddef>
 #include <set>
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/sampling/noise.h"
 #include "server/jobs/sampling_evidence.h"
+#include "server/jobs/sampling_goal.h"
 
 namespace sobolev::server {
 namespace {
@@ -17,17 +20,66 @@ bool HasDiscreteInputs(const sampling::Domain& domain) {
   return false;
 }
 
+sampling::Strategy ToStrategy(v1::SamplingSpec::Strategy strategy) {
+  switch (strategy) {
+    case v1::SamplingSpec::STRATEGY_SPACE_FILLING:
+      return sampling::Strategy::kSpaceFilling;
+    case v1::SamplingSpec::STRATEGY_LOLA_VORONOI:
+      return sampling::Strategy::kLolaVoronoi;
+    default:
+      return sampling::Strategy::kDisagreement;
+  }
+}
+
+sampling::Goal ToGoal(v1::SamplingGoal::Kind kind) {
+  switch (kind) {
+    case v1::SamplingGoal::KIND_MINIMUM:
+      return sampling::Goal::kMinimum;
+    case v1::SamplingGoal::KIND_MAXIMUM:
+      return sampling::Goal::kMaximum;
+    case v1::SamplingGoal::KIND_LEVEL:
+      return sampling::Goal::kLevel;
+    default:
+      return sampling::Goal::kFit;
+  }
+}
+
 }  // namespace
 
-SamplingPlacer::SamplingPlacer(const v1::SamplingSpec& spec, sampling::Domain domain, Index m)
+SamplingPlacer::SamplingPlacer(const v1::SamplingSpec& spec, sampling::Domain domain,
+                               const v1::Schema& schema)
     : spec_(spec),
+      schema_(schema),
       domain_(std::move(domain)),
       has_discrete_inputs_(HasDiscreteInputs(domain_)),
-      known_{.X = Matrix(domain_.num_free(), 0), .Y = Matrix(m, 0)} {}
+      known_{.X = Matrix(domain_.num_free(), 0), .Y = Matrix(schema.outputs_size(), 0)} {}
 
 void SamplingPlacer::Learn(const train::SampleSet& samples, std::int64_t uploads) {
   known_ = EvidenceOf(samples, domain_);
+  columns_ = ColumnsOf(samples, domain_);
   uploads_ = uploads;
+}
+
+sampling::Feasible SamplingPlacer::Feasibility(const std::stop_token& stop) const {
+  if (!domain_.HasConstraints()) return nullptr;
+  return [this, stop](const Vector& u) {
+    return domain_.Feasible(domain_.ToUser(u), stop).front() != 0;
+  };
+}
+
+sampling::RelativeErrors SamplingPlacer::Judge(const std::vector<train::HeldOutSample>& held_out,
+                                               const std::vector<SamplingPointRecord>& points,
+                                               const std::stop_token& stop) const {
+  sampling::Evidence evidence = known_;
+  evidence.failed = FailedPoints(points, domain_);
+  return sampling::JudgeByHeldOut(held_out, evidence, columns_,
+                                  {.feasible = Feasibility(stop), .seed = spec_.seed()}, stop);
+}
+
+double SamplingPlacer::MeasureNoise(bool has_suspects, const std::stop_token& stop) {
+  noise_ = has_suspects ? Vector::Zero(known_.m()) : sampling::EstimateNoise(known_, stop);
+  const Vector shares = noise_.cwiseQuotient(sampling::OutputScales(known_));
+  return std::sqrt(shares.squaredNorm() / static_cast<double>(shares.size()));
 }
 
 void SamplingPlacer::Trust(std::shared_ptr<const Surrogate> model) {
@@ -35,10 +87,12 @@ void SamplingPlacer::Trust(std::shared_ptr<const Surrogate> model) {
 }
 
 sampling::PlacementOptions SamplingPlacer::Options(std::int64_t num_points) const {
-  return {.strategy = spec_.strategy() == v1::SamplingSpec::STRATEGY_SPACE_FILLING
-                          ? sampling::Strategy::kSpaceFilling
-                          : sampling::Strategy::kDisagreement,
+  return {.strategy = ToStrategy(spec_.strategy()),
+          .goal = ToGoal(spec_.goal().kind()),
+          .output = OutputOf(spec_.goal(), schema_),
+          .level = spec_.goal().level(),
           .ensemble = OpinionsOf(model_, model_before_, domain_),
+          .noise = noise_,
           .seed = spec_.seed(),
           .num_proposed = num_points};
 }
@@ -73,9 +127,12 @@ std::vector<NewSamplingPoint> SamplingPlacer::Place(const std::vector<SamplingPo
     if (error.code() == ErrorCode::kFailedPrecondition && !points.empty()) return {};
     throw;
   }
-  const bool is_even = options.strategy == sampling::Strategy::kSpaceFilling ||
-                       evidence.NumSamples() < sampling::LeastSamples(evidence.n()) ||
-                       (options.ensemble.empty() && evidence.n() > sampling::kMaxTaylorInputs);
+  const bool needs_opinions =
+      options.strategy == sampling::Strategy::kDisagreement && options.goal == sampling::Goal::kFit;
+  const bool is_even =
+      options.strategy == sampling::Strategy::kSpaceFilling ||
+      evidence.NumSamples() < sampling::LeastSamples(evidence.n()) ||
+      (needs_opinions && options.ensemble.empty() && evidence.n() > sampling::kMaxTaylorInputs);
   const Matrix X = domain_.ToUser(U);
   std::vector<NewSamplingPoint> placed;
   placed.reserve(static_cast<std::size_t>(X.cols()));

@@ -22,7 +22,7 @@ namespace sobolev::server {
 // answer. They end with this object, and stop what is under way.
 class SamplingPull {
  public:
-  // `context` and `spec` outlive this.
+  // `context` outlives this.
   SamplingPull(const JobContext& context, const v1::SamplingSpec& spec, Index n, Index m);
 
   // Throws what makes the whole job fail: a simulator of the wrong size.
@@ -35,7 +35,7 @@ class SamplingPull {
                     const std::stop_token& stop) const;
 
   const JobContext& context_;
-  const v1::SamplingSpec& spec_;
+  const v1::SamplingSpec spec_;  // Its own: the job's may change.
   const Index n_;
   const Index m_;
   mutable std::mutex mutex_;

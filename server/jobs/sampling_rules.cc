@@ -12,16 +12,28 @@ using Rounds = google::protobuf::RepeatedPtrField<v1::SamplingRound>;
 
 // A round is a gain if it lowers the best error by this share.
 constexpr double kGain = 0.1;
+// A better value is a gain if it is better by this share of all that was gained before.
+constexpr double kValueGain = 0.01;
+// Errors are those of noise if they are at most so many times as large.
+constexpr double kAtNoise = 1.25;
+// Rounds without a lower error of gradients, whose noise is not known.
+constexpr std::int64_t kStaleGradients = 3;
 // More is as good as no limit.
 constexpr double kManyEvaluations = 1e15;
 
-// Rounds since the last gain.
-std::int64_t StaleRounds(const Rounds& rounds) {
-  double best = std::numeric_limits<double>::infinity();
+// Rounds since the last gain of a least or greatest value, under the last revision.
+std::int64_t RoundsWithoutBetter(const Rounds& rounds) {
+  const std::int32_t revision = rounds[rounds.size() - 1].revision();
   std::int64_t stale = 0;
+  std::optional<double> first;
+  double last_gain = 0;
   for (const v1::SamplingRound& round : rounds) {
-    if (round.value_error() <= best * (1 - kGain)) {
-      best = round.value_error();
+    if (round.revision() != revision || !round.has_best()) continue;
+    const double value = round.best().value();
+    if (!first) {
+      first = last_gain = value;
+    } else if (std::abs(value - last_gain) > kValueGain * std::abs(last_gain - *first)) {
+      last_gain = value;
       stale = 0;
     } else {
       ++stale;
@@ -30,12 +42,40 @@ std::int64_t StaleRounds(const Rounds& rounds) {
   return stale;
 }
 
+// Rounds since the last gain.
+std::int64_t StaleRounds(const Rounds& rounds, double (v1::SamplingRound::*error)() const) {
+  double best = std::numeric_limits<double>::infinity();
+  std::int64_t stale = 0;
+  for (const v1::SamplingRound& round : rounds) {
+    if ((round.*error)() <= best * (1 - kGain)) {
+      best = (round.*error)();
+      stale = 0;
+    } else {
+      ++stale;
+    }
+  }
+  return stale;
+}
+
+std::int64_t StaleValues(const Rounds& rounds) {
+  if (!rounds.empty() && rounds[rounds.size() - 1].has_best()) return RoundsWithoutBetter(rounds);
+  return StaleRounds(rounds, &v1::SamplingRound::value_error);
+}
+
+double ClosedShare(const v1::SamplingRound& round) {
+  const v1::ClosedShare& closed = round.closed();
+  return closed.constant() + closed.linear() + closed.quadratic();
+}
+
 bool Holds(const v1::StopRule& rule, const SamplingStatus& status, const Rounds& rounds) {
   const v1::SamplingRound* last = rounds.empty() ? nullptr : &rounds[rounds.size() - 1];
   if (rule.has_evaluations() && status.evaluations < rule.evaluations()) return false;
   if (rule.has_cost() && status.cost < rule.cost()) return false;
   if (rule.has_seconds() && status.seconds < rule.seconds()) return false;
-  if (rule.has_stale_rounds() && StaleRounds(rounds) < rule.stale_rounds()) return false;
+  if (rule.has_stale_rounds() && StaleValues(rounds) < rule.stale_rounds()) return false;
+  if (rule.has_closed_share() && (last == nullptr || ClosedShare(*last) < rule.closed_share())) {
+    return false;
+  }
   // NaN, an unknown error, is not small.
   if (rule.has_value_error() && (last == nullptr || !(last->value_error() <= rule.value_error()))) {
     return false;
@@ -54,12 +94,31 @@ std::optional<int> HoldingRule(const Rules& rules, const SamplingStatus& status,
   return std::nullopt;
 }
 
+std::optional<int> RuleAtNoise(const Rules& rules, const SamplingStatus& status,
+                               const Rounds& rounds) {
+  if (rounds.empty()) return std::nullopt;
+  const v1::SamplingRound& last = rounds[rounds.size() - 1];
+  if (!(last.value_noise() > 0 && last.value_error() <= kAtNoise * last.value_noise())) {
+    return std::nullopt;
+  }
+  const bool gradients_are_stale =
+      StaleRounds(rounds, &v1::SamplingRound::gradient_error) >= kStaleGradients;
+  for (int i = 0; i < rules.size(); ++i) {
+    if (!rules[i].has_value_error() && !rules[i].has_gradient_error()) continue;
+    v1::StopRule rest = rules[i];
+    rest.clear_value_error();
+    if (gradients_are_stale) rest.clear_gradient_error();
+    if (Holds(rest, status, rounds)) return i;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::int64_t> EvaluationsLeft(const Rules& rules, const SamplingStatus& status,
                                             double evaluation_cost) {
   std::optional<std::int64_t> least;
   for (const v1::StopRule& rule : rules) {
     if (rule.has_seconds() || rule.has_value_error() || rule.has_gradient_error() ||
-        rule.has_stale_rounds()) {
+        rule.has_stale_rounds() || rule.has_closed_share()) {
       continue;
     }
     std::int64_t left = 0;

@@ -22,6 +22,13 @@ std::optional<int> HoldingRule(const google::protobuf::RepeatedPtrField<v1::Stop
                                const SamplingStatus& status,
                                const google::protobuf::RepeatedPtrField<v1::SamplingRound>& rounds);
 
+// The first of the rules that would hold but for errors that it asks for and noise hides: those of
+// the last round have come down to the noise of the values, and gradients were not better in the
+// last rounds.
+std::optional<int> RuleAtNoise(const google::protobuf::RepeatedPtrField<v1::StopRule>& rules,
+                               const SamplingStatus& status,
+                               const google::protobuf::RepeatedPtrField<v1::SamplingRound>& rounds);
+
 // How many evaluations more, at this price, until a rule of counts and costs alone holds; nothing
 // if none can.
 std::optional<std::int64_t> EvaluationsLeft(

@@ -3,6 +3,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/error.h"
 #include "engine/surrogate/surrogate.h"
@@ -82,6 +83,10 @@ class SelectionRun : public TrainingRun {
 
   std::shared_ptr<const Surrogate> MakeSurrogate() const override {
     return selection_.MakeSurrogate();
+  }
+
+  std::vector<train::HeldOutSample> HeldOutSamples() const override {
+    return selection_.HeldOutSamples();
   }
 
   void Report(v1::TrainingReport& report) const override {

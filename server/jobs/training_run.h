@@ -10,9 +10,11 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/samples.h"
+#include "engine/train/selection_data.h"
 #include "proto/sobolev/v1/jobs.pb.h"
 #include "proto/sobolev/v1/models.pb.h"
 #include "proto/sobolev/v1/training.pb.h"
@@ -41,6 +43,8 @@ class TrainingRun {
 
   // Once finished.
   virtual std::shared_ptr<const Surrogate> MakeSurrogate() const = 0;
+  // What fits made of samples that they had not seen, where that is known sample by sample.
+  virtual std::vector<train::HeldOutSample> HeldOutSamples() const { return {}; }
   // What the run knows: sizes, losses, errors, history, why it stopped.
   virtual void Report(v1::TrainingReport& report) const = 0;
 };

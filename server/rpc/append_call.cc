@@ -1,15 +1,26 @@
 #include "server/rpc/append_call.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/train/label_checks.h"
+#include "engine/train/sample_checks.h"
+#include "server/base/log.h"
 #include "server/convert/grpc_status.h"
 #include "server/convert/message_codec.h"
 #include "server/convert/names.h"
+#include "server/convert/report.h"
 #include "server/convert/sample_block.h"
 
 namespace sobolev::server {
+namespace {
+
+// Of a smaller upload labels are checked together with those of the samples before it.
+constexpr std::int64_t kLeastChecked = 200;
+
+}  // namespace
 
 AppendCall* AppendCall::Start(Store& store, Metrics& metrics, MethodMetrics* method_metrics,
                               ThreadPool& pool, const ServerConfig& config,
@@ -112,14 +123,12 @@ void AppendCall::Open(const v1::AppendSamplesRequest::Open& open) {
   schema_.ParseFromString(dataset_->schema);
   const UploadState upload = store_.OpenUpload(dataset_id, open.upload_id());
   upload_token_ = upload.token;
-  v1::AppendSamplesResponse response;
   if (upload.committed_version > 0) {
-    response.mutable_committed()->set_dataset_version(upload.committed_version);
-    response.mutable_committed()->set_sample_count(upload.sample_count);
-    Reply(response);
+    Reply(Committed(upload.committed_version, upload.sample_count));
     EndWith(grpc::Status::OK);
     return;
   }
+  v1::AppendSamplesResponse response;
   response.mutable_opened()->set_sample_count(upload.sample_count);
   for (const BlockIdRange& range : upload.stored_blocks) {
     auto* stored = response.mutable_opened()->add_stored_blocks();
@@ -202,13 +211,30 @@ void AppendCall::Commit(const v1::AppendSamplesRequest::Commit& commit) {
 
 void AppendCall::CommitNow() {
   const grpc::Status status = Guard([this] {
-    v1::AppendSamplesResponse response;
-    response.mutable_committed()->set_dataset_version(store_.CommitUpload(
-        upload_token_, commit_->block_count(), commit_->sample_count(), commit_->crc32c()));
-    response.mutable_committed()->set_sample_count(commit_->sample_count());
-    Reply(response);
+    const std::int64_t version = store_.CommitUpload(upload_token_, commit_->block_count(),
+                                                     commit_->sample_count(), commit_->crc32c());
+    Reply(Committed(version, commit_->sample_count()));
   });
   EndWith(status);
+}
+
+v1::AppendSamplesResponse AppendCall::Committed(std::int64_t version,
+                                                std::int64_t sample_count) const {
+  v1::AppendSamplesResponse response;
+  v1::AppendSamplesResponse::Committed& committed = *response.mutable_committed();
+  committed.set_dataset_version(version);
+  committed.set_sample_count(sample_count);
+  try {
+    const auto snapshot = store_.OpenSnapshot(dataset_->id, version);
+    for (const train::SuspectLabel& suspect :
+         train::CheckLabels(snapshot->samples(), std::max(sample_count, kLeastChecked))) {
+      *committed.add_warnings() = ToProto(suspect, schema_);
+    }
+  } catch (const Error& error) {
+    // The upload is committed whatever becomes of the check: the dataset may be gone already.
+    LogInfo("labels not checked", {{"dataset", dataset_->id}, {"reason", error.what()}});
+  }
+  return response;
 }
 
 void AppendCall::OnWriteDone(bool ok) {

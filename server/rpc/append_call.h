@@ -57,6 +57,8 @@ class AppendCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
   void Commit(const v1::AppendSamplesRequest::Commit& commit);
   // Once every block is durable.
   void CommitNow();
+  // The answer, with what the labels look like.
+  v1::AppendSamplesResponse Committed(std::int64_t version, std::int64_t sample_count) const;
 
   // What OnReadDone hands to the pool.
   void HandleMessage(const std::shared_ptr<Received>& received);

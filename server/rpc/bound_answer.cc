@@ -241,7 +241,9 @@ void AnswerBound(const v1::BoundRequest& request, ModelRegistry& models, Store& 
   std::unique_ptr<const bounds::Encloser> encloser;
   BoxedFunction reference;
   if (request.compare_to().empty()) {
-    encloser = bounds::MakeEncloser(function.surrogate());
+    encloser =
+        bounds::MakeEncloser(function.surrogate(), options.max_boxes > 1 ? bounds::Effort::kThorough
+                                                                         : bounds::Effort::kQuick);
   } else {
     reference = {.part = FindReference(request.compare_to(), function, models, store),
                  .field = "compare_to",
@@ -267,7 +269,7 @@ void AnswerCertify(const v1::CertifyRequest& request, ModelRegistry& models, Sto
   const bounds::CertifyOptions options = ToOptions(request, function.surrogate(), jacobian);
   RequireEnclosable(function, jacobian);
   const std::unique_ptr<const bounds::Encloser> encloser =
-      bounds::MakeEncloser(function.surrogate());
+      bounds::MakeEncloser(function.surrogate(), bounds::Effort::kThorough);
   const bounds::CertifyResult result = InBackground(
       [&] { return bounds::Certify(*encloser, function.box, conditions, options, stop); });
   ThrowIfStopped(stop);

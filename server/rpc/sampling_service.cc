@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <stop_token>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,6 +20,7 @@
 #include "server/convert/sample_rows.h"
 #include "server/convert/sampling.h"
 #include "server/convert/sampling_domain.h"
+#include "server/jobs/sampling_goal.h"
 #include "server/programs/stored_program.h"
 #include "server/rpc/own_records.h"
 #include "server/rpc/unary_call.h"
@@ -38,6 +42,28 @@ v1::SamplingSpec SpecOf(const JobRecord& job) {
   v1::StartSamplingRequest request;
   request.ParseFromString(job.spec);
   return request.spec();
+}
+
+// As last changed.
+v1::SamplingSpec SpecOf(const JobRecord& job, const SamplingRecord& record) {
+  if (record.spec.empty()) return SpecOf(job);
+  v1::SamplingSpec spec;
+  spec.ParseFromString(record.spec);
+  return spec;
+}
+
+// Puts a job that has succeeded where it would be if no rule had held: its last round has the
+// version that the job ended with.
+void Reopen(const JobRecord& job, SamplingRecord& record) {
+  v1::Sampling state;
+  state.ParseFromString(record.state);
+  state.mutable_rounds()->rbegin()->set_model_version(
+      ModelVersionName(job.model_id, job.model_version));
+  state.clear_stop_reason();
+  state.clear_stop_rule();
+  record.state = state.SerializeAsString();
+  record.paused = false;
+  record.stop_requested = false;
 }
 
 v1::Schema SchemaOf(Store& store, const JobRecord& job) {
@@ -121,6 +147,8 @@ SamplingService::SamplingService(Store& store, JobManager& jobs, SamplingDesk& d
       config_(config),
       start_metrics_(metrics.Method(RpcType::kUnary, kService, "StartSampling")),
       get_metrics_(metrics.Method(RpcType::kUnary, kService, "GetSampling")),
+      update_metrics_(metrics.Method(RpcType::kUnary, kService, "UpdateSampling")),
+      boxes_metrics_(metrics.Method(RpcType::kUnary, kService, "GetSamplingBoxes")),
       list_metrics_(metrics.Method(RpcType::kUnary, kService, "ListSamplingPoints")),
       ask_metrics_(metrics.Method(RpcType::kUnary, kService, "Ask")),
       tell_metrics_(metrics.Method(RpcType::kUnary, kService, "Tell")),
@@ -147,6 +175,25 @@ grpc::ServerUnaryReactor* SamplingService::GetSampling(grpc::CallbackServerConte
       [this](const v1::GetSamplingRequest& parsed, v1::Sampling& reply, const std::stop_token&) {
         reply = Describe(parsed.name());
       });
+}
+
+grpc::ServerUnaryReactor* SamplingService::UpdateSampling(grpc::CallbackServerContext* context,
+                                                          const grpc::ByteBuffer* request,
+                                                          grpc::ByteBuffer* response) {
+  return UnaryCall<v1::UpdateSamplingRequest, v1::Sampling>::Start(
+      update_metrics_, pool_, context, request, response,
+      [this](const v1::UpdateSamplingRequest& parsed, v1::Sampling& reply, const std::stop_token&) {
+        reply = Update(parsed);
+      });
+}
+
+grpc::ServerUnaryReactor* SamplingService::GetSamplingBoxes(grpc::CallbackServerContext* context,
+                                                            const grpc::ByteBuffer* request,
+                                                            grpc::ByteBuffer* response) {
+  return UnaryCall<v1::GetSamplingBoxesRequest, v1::SamplingBoxes>::Start(
+      boxes_metrics_, pool_, context, request, response,
+      [this](const v1::GetSamplingBoxesRequest& parsed, v1::SamplingBoxes& reply,
+             const std::stop_token&) { reply = Boxes(parsed.name()); });
 }
 
 grpc::ServerUnaryReactor* SamplingService::ListSamplingPoints(grpc::CallbackServerContext* context,
@@ -283,7 +330,7 @@ v1::Sampling SamplingService::Describe(const std::string& name) const {
   v1::Sampling sampling;
   sampling.ParseFromString(record.state);
   sampling.set_job(JobName(job.id));
-  *sampling.mutable_spec() = SpecOf(job);
+  *sampling.mutable_spec() = SpecOf(job, record);
   sampling.mutable_spec()->set_model_id(LocalId(job.model_id));
   *sampling.mutable_counts() = ToProto(counts);
   sampling.set_cost(static_cast<double>(counts.attempts) * EvaluationCost(sampling.spec()));
@@ -299,7 +346,73 @@ v1::Sampling SamplingService::Describe(const std::string& name) const {
     sampling.mutable_rounds()->rbegin()->set_model_version(
         ModelVersionName(job.model_id, job.model_version));
   }
+  AddBest(job, sampling);
   return sampling;
+}
+
+// Of the samples known after the last round, and of what was told since.
+void SamplingService::AddBest(const JobRecord& job, v1::Sampling& sampling) const {
+  const v1::SamplingGoal& goal = sampling.spec().goal();
+  if (!HasBest(goal)) return;
+  std::optional<v1::SamplingBest> best;
+  if (!sampling.rounds().empty() && sampling.rounds().rbegin()->has_best()) {
+    const v1::SamplingRound& last = *sampling.rounds().rbegin();
+    const v1::SamplingGoal& then = sampling.revisions(last.revision()).spec().goal();
+    if (then.kind() == goal.kind() && then.output() == goal.output()) best = last.best();
+  }
+  const v1::Schema schema = SchemaOf(store_, job);
+  const auto output = static_cast<int>(OutputOf(goal, schema));
+  for (const SamplingPointRecord& point :
+       store_.ListSamplingPoints(job.id, 0, std::numeric_limits<std::int64_t>::max())) {
+    const v1::SamplingPoint known = ToProto(point, schema.outputs_size());
+    if (known.y().empty() || !IsBetter(goal, known.y(output), best)) continue;
+    best = MakeBest(point.x, known.y(output));
+  }
+  if (best) *sampling.mutable_best() = *best;
+}
+
+v1::Sampling SamplingService::Update(const v1::UpdateSamplingRequest& request) const {
+  const JobRecord job = GetSamplingJob(request.name());
+  const v1::Schema schema = SchemaOf(store_, job);
+  bool is_reopened = false;
+  store_.UpdateSampling(job.id, [&](const JobRecord& now, SamplingRecord& record) {
+    const v1::SamplingSpec before = SpecOf(now, record);
+    const v1::SamplingSpec after =
+        ChangeSpec(before, request.spec(), request.update_mask(), schema);
+    if (now.state == JobState::kFailed || now.state == JobState::kCancelled) {
+      throw FailedPrecondition("JOB_ENDED", "name",
+                               "the job failed or was cancelled; start another one");
+    }
+    const std::string bytes = SerializeDeterministic(after);
+    if (bytes == SerializeDeterministic(before)) return false;
+    record.spec = bytes;
+    v1::Sampling state;
+    state.ParseFromString(record.state);
+    if (state.stop_reason() == v1::Sampling::STOP_REASON_UNSPECIFIED) return false;
+    if (now.state != JobState::kSucceeded) {
+      throw Error(ErrorCode::kUnavailable, "JOB_ENDING", "name",
+                  "the job is about to end; try again, to reopen it");
+    }
+    v1::SamplingSpec same_rules = after;
+    *same_rules.mutable_stop_rules() = before.stop_rules();
+    if (SerializeDeterministic(same_rules) == bytes) {
+      throw FailedPrecondition(
+          "JOB_ENDED", "name",
+          "the job has ended and would end again; change stop_rules as well to reopen it");
+    }
+    Reopen(now, record);
+    is_reopened = true;
+    return true;
+  });
+  if (is_reopened) jobs_.Wake(job.id);
+  desk_.Ring(job.id);
+  return Describe(request.name());
+}
+
+v1::SamplingBoxes SamplingService::Boxes(const std::string& name) const {
+  v1::SamplingBoxes boxes;
+  boxes.ParseFromString(store_.GetSamplingBoxes(GetSamplingJob(name).id));
+  return boxes;
 }
 
 v1::AskResponse SamplingService::Answer(const v1::AskRequest& request) const {

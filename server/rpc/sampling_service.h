@@ -20,14 +20,16 @@ namespace sobolev::server {
 // The service with every method raw.
 using RawSamplingService = v1::SamplingService::WithRawCallbackMethod_StartSampling<
     v1::SamplingService::WithRawCallbackMethod_GetSampling<
-        v1::SamplingService::WithRawCallbackMethod_ListSamplingPoints<
-            v1::SamplingService::WithRawCallbackMethod_Ask<
-                v1::SamplingService::WithRawCallbackMethod_Tell<
-                    v1::SamplingService::WithRawCallbackMethod_Heartbeat<
-                        v1::SamplingService::WithRawCallbackMethod_PauseSampling<
-                            v1::SamplingService::WithRawCallbackMethod_ResumeSampling<
-                                v1::SamplingService::WithRawCallbackMethod_StopSampling<
-                                    v1::SamplingService::Service>>>>>>>>>;
+        v1::SamplingService::WithRawCallbackMethod_UpdateSampling<
+            v1::SamplingService::WithRawCallbackMethod_GetSamplingBoxes<
+                v1::SamplingService::WithRawCallbackMethod_ListSamplingPoints<
+                    v1::SamplingService::WithRawCallbackMethod_Ask<
+                        v1::SamplingService::WithRawCallbackMethod_Tell<
+                            v1::SamplingService::WithRawCallbackMethod_Heartbeat<
+                                v1::SamplingService::WithRawCallbackMethod_PauseSampling<
+                                    v1::SamplingService::WithRawCallbackMethod_ResumeSampling<
+                                        v1::SamplingService::WithRawCallbackMethod_StopSampling<
+                                            v1::SamplingService::Service>>>>>>>>>>>;
 
 class SamplingService final : public RawSamplingService {
  public:
@@ -41,6 +43,12 @@ class SamplingService final : public RawSamplingService {
   grpc::ServerUnaryReactor* GetSampling(grpc::CallbackServerContext* context,
                                         const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* UpdateSampling(grpc::CallbackServerContext* context,
+                                           const grpc::ByteBuffer* request,
+                                           grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetSamplingBoxes(grpc::CallbackServerContext* context,
+                                             const grpc::ByteBuffer* request,
+                                             grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ListSamplingPoints(grpc::CallbackServerContext* context,
                                                const grpc::ByteBuffer* request,
                                                grpc::ByteBuffer* response) override;
@@ -66,6 +74,9 @@ class SamplingService final : public RawSamplingService {
  private:
   v1::Job Start(const v1::StartSamplingRequest& request, const std::stop_token& stop) const;
   v1::Sampling Describe(const std::string& name) const;
+  void AddBest(const JobRecord& job, v1::Sampling& sampling) const;
+  v1::Sampling Update(const v1::UpdateSamplingRequest& request) const;
+  v1::SamplingBoxes Boxes(const std::string& name) const;
   v1::AskResponse Answer(const v1::AskRequest& request) const;
   v1::TellResponse Answer(const v1::TellRequest& request) const;
   v1::HeartbeatResponse Answer(const v1::HeartbeatRequest& request) const;
@@ -86,6 +97,8 @@ class SamplingService final : public RawSamplingService {
   const ServerConfig& config_;
   MethodMetrics* const start_metrics_;
   MethodMetrics* const get_metrics_;
+  MethodMetrics* const update_metrics_;
+  MethodMetrics* const boxes_metrics_;
   MethodMetrics* const list_metrics_;
   MethodMetrics* const ask_metrics_;
   MethodMetrics* const tell_metrics_;

@@ -277,7 +277,8 @@ class Analysis {
   // By relaxations, of every kind; and by one enclosure where there are no natural intervals.
   void AnalyzeInputs() {
     if (WhyNotEnclosable(function_, true)) return;
-    const std::unique_ptr<const bounds::Encloser> encloser = bounds::MakeEncloser(surrogate_);
+    const std::unique_ptr<const bounds::Encloser> encloser =
+        bounds::MakeEncloser(surrogate_, bounds::Effort::kThorough);
     if (!HasNaturalIntervals()) {
       const bounds::Enclosure whole = encloser->Enclose(function_.box, true);
       SetInputs(bounds::InputSignificance(function_.box, whole), &Response::Input::mutable_sigma);

@@ -85,7 +85,11 @@ void WatchCall::Fetch() {
     for (const JobEventRecord& event : events) {
       v1::WatchJobResponse& response = fetched.emplace_back();
       *response.mutable_event() = ToProto(event);
-      if (IsTerminal(event.state)) *response.mutable_job() = ToProto(store_.GetJob(job_id_));
+      // A job that was reopened is not over, although it was.
+      if (IsTerminal(event.state)) {
+        const JobRecord now = store_.GetJob(job_id_);
+        if (IsTerminal(now.state)) *response.mutable_job() = ToProto(now);
+      }
       after = event.number;
     }
     const bool all = static_cast<std::int64_t>(events.size()) < kEventsPerFetch;

@@ -196,7 +196,29 @@ ModelVersionRecord JobStore::Complete(const Lease& lease, std::string_view weigh
   return version;
 }
 
-void JobStore::EndLease(const Lease& lease, const Change& change) {
+void JobStore::CompleteWith(const Lease& lease, std::int64_t model_version) {
+  EndLease(lease, [&](Database&, JobRow& job) {
+    job.record.state = JobState::kSucceeded;
+    job.record.model_version = model_version;
+  });
+}
+
+JobRecord JobStore::Change(const std::string& id,
+                           const std::function<bool(Database& db, const JobRow& job)>& change) {
+  const std::vector<JobEventRecord> buffered = events_.Events(id);
+  StoreCore::Writer writer(core_);
+  JobRow job = LoadJob(writer.db(), id);
+  if (change(writer.db(), job)) {
+    job.record.state = JobState::kQueued;
+    job.record.model_version = 0;
+    job.record.end_micros = 0;
+    EnterState(writer.db(), job);
+  }
+  writer.Commit();
+  return WithBufferedProgress(std::move(job.record), buffered);
+}
+
+void JobStore::EndLease(const Lease& lease, const EndOfLease& change) {
   std::string checkpoint;
   {
     StoreCore::Writer writer(core_);

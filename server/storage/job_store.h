@@ -44,15 +44,20 @@ class JobStore {
                                          std::int64_t limit);
   ModelVersionRecord Complete(const Lease& lease, std::string_view weights,
                               const DescribeVersion& describe);
+  void CompleteWith(const Lease& lease, std::int64_t model_version);
   void Fail(const Lease& lease, const JobFailure& failure);
   void FinishCancelled(const Lease& lease);
+  // Calls `change` in a write transaction, and queues the job, which has succeeded, again if that
+  // returns true.
+  JobRecord Change(const std::string& id,
+                   const std::function<bool(Database& db, const JobRow& job)>& change);
 
  private:
-  using Change = std::function<void(Database& db, JobRow& job)>;
+  using EndOfLease = std::function<void(Database& db, JobRow& job)>;
 
   void Recover();
   // `change` leads a running job to another state, in one transaction with the event.
-  void EndLease(const Lease& lease, const Change& change);
+  void EndLease(const Lease& lease, const EndOfLease& change);
   // The rest works inside a write transaction.
   // Writes the job with an event of its present state; if that is terminal, with the end, and
   // without a checkpoint.

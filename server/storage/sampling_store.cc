@@ -152,6 +152,16 @@ TellOutcome TakeFailure(Database& db, std::int64_t job, SamplingPointRecord poin
   return point.state == kFailed ? TellOutcome::kTaken : TellOutcome::kRetry;
 }
 
+SamplingRecord LoadSampling(Database& db, std::int64_t job) {
+  Rows rows = db.Query(
+      "SELECT paused, stop_requested, state, spec FROM samplings WHERE job_number = ?1", job);
+  if (!rows.Next()) return {};
+  return {.paused = rows.Int(0) != 0,
+          .stop_requested = rows.Int(1) != 0,
+          .state = rows.Text(2),
+          .spec = rows.Text(3)};
+}
+
 void Change(StoreCore& core, const std::string& job_id, const char* column, bool value) {
   StoreCore::Writer writer(core);
   const std::int64_t job = LoadJob(writer.db(), job_id).number;
@@ -165,11 +175,7 @@ void Change(StoreCore& core, const std::string& job_id, const char* column, bool
 
 SamplingRecord SamplingStore::Get(const std::string& job_id) {
   StoreCore::Reader reader(core_);
-  const std::int64_t job = LoadJob(reader.db(), job_id).number;
-  Rows rows = reader.db().Query(
-      "SELECT paused, stop_requested, state FROM samplings WHERE job_number = ?1", job);
-  if (!rows.Next()) return {};
-  return {.paused = rows.Int(0) != 0, .stop_requested = rows.Int(1) != 0, .state = rows.Text(2)};
+  return LoadSampling(reader.db(), LoadJob(reader.db(), job_id).number);
 }
 
 void SamplingStore::SetPaused(const std::string& job_id, bool paused) {
@@ -201,6 +207,21 @@ void SamplingStore::AddPoints(const Lease& lease, const std::vector<NewSamplingP
   db.Run("INSERT OR IGNORE INTO samplings (job_number) VALUES (?1)", job);
   db.Run("UPDATE samplings SET state = ?2 WHERE job_number = ?1", job, Blob{state});
   writer.Commit();
+}
+
+void SamplingStore::SetBoxes(const Lease& lease, const std::string& boxes) {
+  StoreCore::Writer writer(core_);
+  const std::int64_t job = LoadLeasedJob(writer.db(), lease).number;
+  writer.db().Run("INSERT OR IGNORE INTO samplings (job_number) VALUES (?1)", job);
+  writer.db().Run("UPDATE samplings SET boxes = ?2 WHERE job_number = ?1", job, Blob{boxes});
+  writer.Commit();
+}
+
+std::string SamplingStore::GetBoxes(const std::string& job_id) {
+  StoreCore::Reader reader(core_);
+  const std::int64_t job = LoadJob(reader.db(), job_id).number;
+  Rows rows = reader.db().Query("SELECT boxes FROM samplings WHERE job_number = ?1", job);
+  return rows.Next() ? rows.Text(0) : "";
 }
 
 SamplingPointCounts SamplingStore::Count(const std::string& job_id) {
@@ -241,6 +262,19 @@ std::vector<SamplingPointRecord> SamplingStore::List(const std::string& job_id, 
   const std::int64_t job = LoadJob(reader.db(), job_id).number;
   return ReadAll(
       reader.db().Query(SelectPoints("AND id > ?2 ORDER BY id LIMIT ?3"), job, after, limit));
+}
+
+void SamplingStore::Expire(const std::string& job_id, const SamplingLeaseTerms& terms) {
+  {
+    StoreCore::Reader reader(core_);
+    Rows rows = reader.db().Query(SelectPoints("AND state = ?2 AND expire_micros <= ?3 LIMIT 1"),
+                                  LoadJob(reader.db(), job_id).number,
+                                  Number(SamplingPointState::kLeased), terms.now_micros);
+    if (!rows.Next()) return;
+  }
+  StoreCore::Writer writer(core_);
+  ExpireLeases(writer.db(), LoadJob(writer.db(), job_id).number, terms);
+  writer.Commit();
 }
 
 std::vector<SamplingPointRecord> SamplingStore::Ask(const std::string& job_id,
@@ -334,6 +368,19 @@ std::vector<SamplingPointRecord> SamplingStore::TakeForUpload(const Lease& lease
   points = load();
   writer.Commit();
   return points;
+}
+
+bool ChangeSamplingOf(Database& db, const JobRow& job, const ChangeSampling& change) {
+  SamplingRecord record = LoadSampling(db, job.number);
+  const bool goes_on = change(job.record, record);
+  db.Run("INSERT OR IGNORE INTO samplings (job_number) VALUES (?1)", job.number);
+  db.Run("UPDATE samplings SET spec = ?2 WHERE job_number = ?1", job.number, Blob{record.spec});
+  if (goes_on) {
+    db.Run(
+        "UPDATE samplings SET paused = ?2, stop_requested = ?3, state = ?4 WHERE job_number = ?1",
+        job.number, record.paused, record.stop_requested, Blob{record.state});
+  }
+  return goes_on;
 }
 
 }  // namespace sobolev::server

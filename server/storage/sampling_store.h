@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "server/storage/job_table.h"
 #include "server/storage/store_core.h"
 
 namespace sobolev::server {
@@ -22,9 +23,12 @@ class SamplingStore {
   void RequestStop(const std::string& job_id);
   void AddPoints(const Lease& lease, const std::vector<NewSamplingPoint>& points,
                  const std::string& state);
+  void SetBoxes(const Lease& lease, const std::string& boxes);
+  std::string GetBoxes(const std::string& job_id);
   SamplingPointCounts Count(const std::string& job_id);
   std::vector<SamplingPointRecord> List(const std::string& job_id, std::int64_t after,
                                         std::int64_t limit);
+  void Expire(const std::string& job_id, const SamplingLeaseTerms& terms);
   std::vector<SamplingPointRecord> Ask(const std::string& job_id, const std::string& worker,
                                        std::int64_t count, const SamplingLeaseTerms& terms);
   std::vector<std::int64_t> Renew(const std::string& job_id, const std::string& worker,
@@ -38,6 +42,9 @@ class SamplingStore {
  private:
   StoreCore& core_;
 };
+
+// Store::UpdateSampling inside a write transaction: whether the job is to be queued again.
+bool ChangeSamplingOf(Database& db, const JobRow& job, const ChangeSampling& change);
 
 }  // namespace sobolev::server
 

@@ -187,6 +187,10 @@ CREATE TABLE sampling_points (
 CREATE INDEX sampling_points_by_state ON sampling_points (job_number, state, id);
 CREATE INDEX sampling_points_by_upload ON sampling_points (job_number, upload, id);
 )sql",
+    R"sql(
+ALTER TABLE samplings ADD COLUMN spec BLOB NOT NULL DEFAULT x'';   -- empty: that of the job
+ALTER TABLE samplings ADD COLUMN boxes BLOB NOT NULL DEFAULT x'';
+)sql",
 };
 
 std::int64_t FoundVersion(Database& db) {

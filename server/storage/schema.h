@@ -8,7 +8,7 @@
 namespace sobolev::server {
 
 // The version that this program writes; kept in SQLite's user_version.
-inline constexpr int kSchemaVersion = 5;
+inline constexpr int kSchemaVersion = 6;
 
 // Brings the tables from whatever version they have (0: an empty file) to version `target`, each
 // step in a transaction of its own; tests make old stores with older targets. Throws

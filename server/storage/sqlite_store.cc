@@ -88,6 +88,9 @@ class SqliteStore final : public Store {
                                  const DescribeVersion& describe) override {
     return TranslateIoErrors([&] { return jobs_.Complete(lease, weights, describe); });
   }
+  void CompleteJobWith(const Lease& lease, std::int64_t model_version) override {
+    jobs_.CompleteWith(lease, model_version);
+  }
   void FailJob(const Lease& lease, const JobFailure& failure) override {
     jobs_.Fail(lease, failure);
   }
@@ -133,9 +136,22 @@ class SqliteStore final : public Store {
     samplings_.SetPaused(job_id, paused);
   }
   void RequestSamplingStop(const std::string& job_id) override { samplings_.RequestStop(job_id); }
+  JobRecord UpdateSampling(const std::string& job_id, const ChangeSampling& change) override {
+    return TranslateIoErrors([&] {
+      return jobs_.Change(job_id, [&](Database& db, const JobRow& job) {
+        return ChangeSamplingOf(db, job, change);
+      });
+    });
+  }
   void AddSamplingPoints(const Lease& lease, const std::vector<NewSamplingPoint>& points,
                          const std::string& state) override {
     TranslateIoErrors([&] { samplings_.AddPoints(lease, points, state); });
+  }
+  void SetSamplingBoxes(const Lease& lease, const std::string& boxes) override {
+    TranslateIoErrors([&] { samplings_.SetBoxes(lease, boxes); });
+  }
+  std::string GetSamplingBoxes(const std::string& job_id) override {
+    return samplings_.GetBoxes(job_id);
   }
   SamplingPointCounts CountSamplingPoints(const std::string& job_id) override {
     return samplings_.Count(job_id);
@@ -143,6 +159,9 @@ class SqliteStore final : public Store {
   std::vector<SamplingPointRecord> ListSamplingPoints(const std::string& job_id, std::int64_t after,
                                                       std::int64_t limit) override {
     return samplings_.List(job_id, after, limit);
+  }
+  void ExpireSamplingLeases(const std::string& job_id, const SamplingLeaseTerms& terms) override {
+    samplings_.Expire(job_id, terms);
   }
   std::vector<SamplingPointRecord> AskSamplingPoints(const std::string& job_id,
                                                      const std::string& worker, std::int64_t count,

@@ -191,7 +191,12 @@ struct SamplingRecord {
   bool paused = false;
   bool stop_requested = false;
   std::string state;  // Opaque; as of the last AddSamplingPoints.
+  std::string spec;   // Opaque; as of the last UpdateSampling, empty before.
 };
+
+// Told a sampling job and what of it may change, in a transaction: changes the spec, and of a job
+// that has ended the rest as well; returns whether that one is to go on, or throws to refuse.
+using ChangeSampling = std::function<bool(const JobRecord& job, SamplingRecord& record)>;
 
 // The numbers are stored.
 enum class SamplingPointState {
@@ -321,6 +326,8 @@ class Store {
   // model if missing.
   virtual ModelVersionRecord CompleteJob(const Lease& lease, std::string_view weights,
                                          const DescribeVersion& describe) = 0;
+  // Ends the job as succeeded with a version of its model that is there already.
+  virtual void CompleteJobWith(const Lease& lease, std::int64_t model_version) = 0;
   virtual void FailJob(const Lease& lease, const JobFailure& failure) = 0;
   // Ends the job as cancelled.
   virtual void FinishCancelledJob(const Lease& lease) = 0;
@@ -355,17 +362,23 @@ class Store {
   virtual SamplingRecord GetSampling(const std::string& job_id) = 0;
   virtual void SetSamplingPaused(const std::string& job_id, bool paused) = 0;
   virtual void RequestSamplingStop(const std::string& job_id) = 0;
+  // The job after the change: one that was to go on is queued again.
+  virtual JobRecord UpdateSampling(const std::string& job_id, const ChangeSampling& change) = 0;
   // Appends points to the queue and replaces the state, in one transaction.
   virtual void AddSamplingPoints(const Lease& lease, const std::vector<NewSamplingPoint>& points,
                                  const std::string& state) = 0;
+  // Opaque; empty until they are set.
+  virtual void SetSamplingBoxes(const Lease& lease, const std::string& boxes) = 0;
+  virtual std::string GetSamplingBoxes(const std::string& job_id) = 0;
   virtual SamplingPointCounts CountSamplingPoints(const std::string& job_id) = 0;
   // Points with id > after, ascending, at most `limit`.
   virtual std::vector<SamplingPointRecord> ListSamplingPoints(const std::string& job_id,
                                                               std::int64_t after,
                                                               std::int64_t limit) = 0;
   // Points whose lease has run out go back to the queue, or are failed after their last attempt.
-  // Then the worker gets, up to `count`, those that it holds, their leases renewed, and the first
-  // of the queue.
+  virtual void ExpireSamplingLeases(const std::string& job_id, const SamplingLeaseTerms& terms) = 0;
+  // As ExpireSamplingLeases. Then the worker gets, up to `count`, those that it holds, their leases
+  // renewed, and the first of the queue.
   virtual std::vector<SamplingPointRecord> AskSamplingPoints(const std::string& job_id,
                                                              const std::string& worker,
                                                              std::int64_t count,

@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +29,7 @@
 #include "engine/chain/memory_planner.h"
 #include "engine/chain/memory_search.h"
 #include "engine/chain/memory_sizes.h"
+#include "engine/chain/pipeline.h"
 #include "engine/chain/plan_execution.h"
 #include "engine/chain/scheduled_planner.h"
 #include "engine/nn/network.h"
@@ -197,6 +200,50 @@ void PlanForWorkers(benchmark::State& state) {
   state.counters["proven_optimal_%"] = 100.0 * proven / kChains;
 }
 
+// Products of n×n Jacobians at 256 points; the time of a multiply-add is 1 over the rate.
+void MultiplyJacobians(benchmark::State& state) {
+  constexpr Index kNumPoints = 256;
+  const Index n = state.range(0);
+  const Matrix later = Matrix::Constant(n, n * kNumPoints, 0.5);
+  const Matrix earlier = Matrix::Constant(n, n * kNumPoints, 0.25);
+  for ([[maybe_unused]] auto iteration : state) {
+    benchmark::DoNotOptimize(chain::MultiplyJacobians(later, earlier, kNumPoints).data());
+  }
+  state.SetItemsProcessed(state.iterations() * kNumPoints * n * n * n);
+}
+
+// Jacobians of a chain of three networks through two waists, of a batch of so many points, on all
+// threads.
+void PipelineJacobians(benchmark::State& state) {
+  const auto network = [](Index n, Index m) {
+    const nn::Architecture architecture{.n = n, .m = m, .hidden = {64}};
+    return std::make_shared<nn::NetworkSurrogate>(architecture,
+                                                  nn::Scaling{.x_mean = Vector::Zero(n),
+                                                              .x_scale = Vector::Ones(n),
+                                                              .y_mean = Vector::Zero(m),
+                                                              .y_scale = Vector::Ones(m)},
+                                                  nn::InitialParameters(architecture, 1));
+  };
+  const auto range = [](Index first, Index count) {
+    std::vector<Index> positions(static_cast<std::size_t>(count));
+    std::iota(positions.begin(), positions.end(), first);
+    return positions;
+  };
+  const chain::Pipeline pipeline(48,
+                                 {{network(48, 8), range(0, 48)},
+                                  {network(8, 8), range(48, 8)},
+                                  {network(8, 48), range(56, 8)}},
+                                 range(64, 48));
+  const Index num_points = state.range(0);
+  const Matrix X = Matrix::Constant(48, num_points, 0.3);
+  Matrix J(48, 48 * num_points);
+  for ([[maybe_unused]] auto iteration : state) {
+    pipeline.Predict({X.data(), 48, num_points}, {}, {}, {.J = J.data()});
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * num_points);
+}
+
 // How far plans of the heuristics for long chains are above the optimum within the same memory, for
 // memories between the least and that of the cheapest plan. Up to 6 factors their beam is about as
 // wide as all states that there are; beyond 8 factors no optimum is asked for otherwise.
@@ -212,11 +259,11 @@ void PlanWithinMemory(benchmark::State& state) {
     const chain::JacobianChain chain = chain::RandomChain(length, 10, 1000 + seed);
     const chain::MemorySizes sizes(chain);
     chain::MemorySearch search(sizes, {});
-    const std::uint64_t least = search.LeastMemory();
-    const std::uint64_t most = search.Exact(UINT64_MAX)->memory;
+    const std::uint64_t least = search.Leanest().plan->memory;
+    const std::uint64_t most = search.Exact(UINT64_MAX).plan->memory;
     for (std::uint64_t part = 0; part <= 5; ++part) {
       const std::uint64_t memory = least + (most - least) * part / 5;
-      cases.push_back({chain, memory, search.Exact(memory)->cost});
+      cases.push_back({chain, memory, search.Exact(memory).plan->cost});
     }
   }
   double sum = 0;
@@ -256,6 +303,19 @@ int Main(int argc, char** argv) {
   benchmark::RegisterBenchmark("PlanScheduled", PlanForWorkers)
       ->ArgsProduct({{4, 6, 8}, {2, 3, 4, 5}})
       ->Unit(benchmark::kMillisecond);
+  benchmark::RegisterBenchmark("PipelineJacobians", PipelineJacobians)
+      ->Arg(1)
+      ->Arg(64)
+      ->Arg(256)
+      ->Arg(1024)
+      ->UseRealTime();
+  benchmark::RegisterBenchmark("MultiplyJacobians", MultiplyJacobians)
+      ->Arg(2)
+      ->Arg(4)
+      ->Arg(8)
+      ->Arg(16)
+      ->Arg(32)
+      ->Arg(64);
   benchmark::RegisterBenchmark("PlanWithinMemory", PlanWithinMemory)
       ->Args({4, 120})
       ->Args({6, 120})

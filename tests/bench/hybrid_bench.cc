@@ -1,6 +1,10 @@
 // How much local Taylor models of what a network misses improve it, and what they cost.
 //
-//     hybrid_bench [--functions=bump2,circle2] [--samples=256,512]
+//     hybrid_bench [--functions=bump2,circle2] [--samples=256,512] [--effort=30]
+//
+// With an effort, in units of 1e10 multiply-adds as KIND_AUTO counts it, errors are those of what a
+// selection chooses (train/selection.h) and of the best that it tried without local models, fitted
+// to all samples; times are those of the selection, and of its trials of local models.
 //
 // Errors are RMS over 2,048 points by the standard deviation of the function, "value/gradient",
 // those of gradients by their root mean square. The samples are a Sobol sequence or, in up to 4
@@ -16,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +38,10 @@
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/fit.h"
 #include "engine/train/recipe.h"
+#include "engine/train/samples.h"
+#include "engine/train/selection.h"
+#include "engine/train/selection_options.h"
+#include "engine/train/trial.h"
 
 namespace sobolev::sampling {
 namespace {
@@ -239,14 +248,89 @@ void Print(const std::string& name, const Problem& problem, Index count, bool pl
   std::fflush(stdout);
 }
 
+struct Choice {
+  std::shared_ptr<const Surrogate> surrogate;
+  train::Recipe recipe;
+  train::Recipe without;  // The best without local models.
+  double seconds = 0;
+  double taylor_seconds = 0;  // Of the trials of local models.
+};
+
+Choice Select(const Problem& problem, const Evidence& evidence,
+              const train::SelectionOptions& options) {
+  const Vector side = problem.hi() - problem.lo();
+  const Matrix X = (side.asDiagonal() * evidence.X).colwise() + problem.lo();
+  const Matrix J = side.cwiseInverse().asDiagonal() * evidence.J;
+  const train::SampleSet samples{
+      .n = problem.n(),
+      .m = 1,
+      .blocks = {{.rows = X.cols(), .x = X.data(), .y = evidence.Y.data(), .jacobian = J.data()}}};
+  Choice choice;
+  const auto start = std::chrono::steady_clock::now();
+  auto trial_start = start;
+  const auto since = [](std::chrono::steady_clock::time_point before) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+  };
+  train::Selection selection(samples, options);
+  double num_taylor = 0;
+  const auto count_taylor = [&] {
+    double count = 0;
+    for (const train::Trial& trial : selection.Leaderboard()) {
+      if (trial.recipe.taylor_order > 0) ++count;
+    }
+    return count;
+  };
+  for (auto status = train::SelectionStatus::kRunning;
+       status != train::SelectionStatus::kFinished && status != train::SelectionStatus::kFailed;) {
+    status = selection.Advance({});
+    if (status != train::SelectionStatus::kTrialDone) continue;
+    if (count_taylor() > num_taylor) choice.taylor_seconds += since(trial_start);
+    num_taylor = count_taylor();
+    trial_start = std::chrono::steady_clock::now();
+  }
+  choice.seconds = since(start);
+  choice.surrogate = selection.MakeSurrogate();
+  choice.recipe = selection.Best()->recipe;
+  for (const train::Trial& trial : selection.Leaderboard()) {
+    choice.without = trial.recipe;
+    if (trial.recipe.taylor_order == 0) break;
+  }
+  return choice;
+}
+
+void PrintChoice(const std::string& name, const Problem& problem, Index count, bool placed,
+                 double effort, Ratios& ratios) {
+  const Evidence evidence = problem.Samples(count, placed);
+  const Choice chosen = Select(problem, evidence, {.budget = 1e10 * effort});
+  const bool same = chosen.recipe == chosen.without;
+  const Choice without = same ? chosen : Select(problem, evidence, {.recipes = {chosen.without}});
+  const Problem::Errors errors = problem.ErrorsOf(*chosen.surrogate);
+  const Problem::Errors errors_without = problem.ErrorsOf(*without.surrogate);
+  const double ratio = errors.value / errors_without.value;
+  ratios.logs += std::log(ratio);
+  ratios.largest = std::max(ratios.largest, ratio);
+  ratios.count += 1;
+  std::printf("%-10s %-6s %5d | %.1e/%.1e | %.1e/%.1e | %6.2f | %6.2f %6.2f | %s\n", name.c_str(),
+              placed ? "placed" : "Sobol", static_cast<int>(count), errors_without.value,
+              errors_without.gradient, errors.value, errors.gradient, ratio, chosen.seconds,
+              chosen.taylor_seconds, train::Name(chosen.recipe).c_str());
+  std::fflush(stdout);
+}
+
 bool Lists(const std::string& list, const std::string& name) {
   return list.empty() || ("," + list + ",").find("," + name + ",") != std::string::npos;
 }
 
 int Run(std::map<std::string, std::string> flags) {
-  std::printf("%-10s %-6s %5s | %-15s | %-18s | %-23s | %5s | %8s %6s %6s\n", "function", "design",
-              "N", "network", "order: Taylor", "order: both", "ratio", "fit ms", "net us",
-              "both us");
+  const double effort = std::atof(flags["effort"].c_str());
+  if (effort > 0) {
+    std::printf("%-10s %-6s %5s | %-15s | %-15s | %6s | %6s %6s | %s\n", "function", "design", "N",
+                "without", "chosen", "ratio", "s", "Taylor", "recipe");
+  } else {
+    std::printf("%-10s %-6s %5s | %-15s | %-18s | %-23s | %5s | %8s %6s %6s\n", "function",
+                "design", "N", "network", "order: Taylor", "order: both", "ratio", "fit ms",
+                "net us", "both us");
+  }
   Ratios ratios;
   for (const Function& function : Functions()) {
     if (!Lists(flags["functions"], function.name)) continue;
@@ -255,7 +339,11 @@ int Run(std::map<std::string, std::string> flags) {
       if (!Lists(flags["samples"], std::to_string(count))) continue;
       for (const bool placed : {false, true}) {
         if (placed && problem.n() > kMostPlacedInputs) continue;
-        Print(function.name, problem, count, placed, ratios);
+        if (effort > 0) {
+          PrintChoice(function.name, problem, count, placed, effort, ratios);
+        } else {
+          Print(function.name, problem, count, placed, ratios);
+        }
       }
     }
   }

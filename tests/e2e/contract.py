@@ -94,7 +94,8 @@ SAMPLING = """dataset: "datasets/bad-input" model_id: "{unique}"
   constraint_program: "programs/bad-input" strategy: STRATEGY_ADAPTIVE initial_points: 9
   round_fraction: 0.5 jacobian: true value_cost: 2 jacobian_cost: 3 lease_seconds: 60
   max_attempts: 2 seed: 7 stop_rules { evaluations: 20 cost: 90 value_error: 0.1
-  gradient_error: 0.1 seconds: 60 stale_rounds: 3 } training { kind: KIND_NETWORK
+  gradient_error: 0.1 seconds: 60 stale_rounds: 3 closed_share: 0.9 }
+  goal { kind: KIND_LEVEL output: "u" level: 0.5 } boxes { tolerance: 0.1 max_boxes: 50 } training { kind: KIND_NETWORK
   optimizer: OPTIMIZER_LEVENBERG_MARQUARDT network { hidden: 2 }
   input_maps { input: "a" period: 9 } output_maps { output: "u" lower: -9 } }"""
 
@@ -153,6 +154,15 @@ GOOD: dict[str, list[str]] = {
     "SamplingService.StartSampling": [
         f'spec {{ {SAMPLING} }} request_id: "{{unique}}" validate_only: true'
     ],
+    "SamplingService.UpdateSampling": [
+        'name: "jobs/{sampling}" spec { stop_rules { evaluations: 1000000 cost: 9e9 '
+        "value_error: 1e-9 gradient_error: 1e-9 seconds: 9e9 stale_rounds: 1000 closed_share: 1 } "
+        'strategy: STRATEGY_ADAPTIVE goal { kind: KIND_LEVEL output: "u" level: 0.5 } '
+        "boxes { tolerance: 0.1 max_boxes: 50 } round_fraction: 0.5 } "
+        'update_mask { paths: "stop_rules" paths: "strategy" paths: "goal" paths: "boxes" '
+        'paths: "round_fraction" }'
+    ],
+    "SamplingService.GetSamplingBoxes": ['name: "jobs/{sampling}"'],
     "SamplingService.GetSampling": ['name: "jobs/{sampling}"'],
     "SamplingService.ListSamplingPoints": ['name: "jobs/{sampling}" page_size: 1'],
     "SamplingService.Ask": ['name: "jobs/{sampling}" worker: "{unique}" count: 1'],

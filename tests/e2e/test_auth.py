@@ -42,6 +42,7 @@ ALLOWED = {
         *("GetDataset", "ListDatasets", "ReadSamples", "GetJob", "ListJobs", "WatchJob"),
         *("GetModel", "ListModels", "GetModelVersion", "ListModelVersions"),
         *("GetProgram", "ListPrograms", "GetSampling", "ListSamplingPoints"),
+        "GetSamplingBoxes",
     },
     "predictor": {
         "Predict",
@@ -56,7 +57,7 @@ ALLOWED = {
     "writer": {
         *("CreateDataset", "DeleteDataset", "Train", "CancelJob", "DeleteModel", "CreatePipeline"),
         *("Prune", "CreateProgram", "DeleteProgram"),
-        *("StartSampling", "PauseSampling", "ResumeSampling", "StopSampling"),
+        *("StartSampling", "PauseSampling", "ResumeSampling", "StopSampling", "UpdateSampling"),
     },
     "admin": set(),
 }

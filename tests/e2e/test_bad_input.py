@@ -87,6 +87,8 @@ STRINGS: dict[str, tuple[list[str], str]] = {
             "JobService.WatchJob name",
             "JobService.CancelJob name",
             "SamplingService.GetSampling name",
+            "SamplingService.UpdateSampling name",
+            "SamplingService.GetSamplingBoxes name",
             "SamplingService.ListSamplingPoints name",
             "SamplingService.Ask name",
             "SamplingService.Tell name",
@@ -136,6 +138,17 @@ STRINGS: dict[str, tuple[list[str], str]] = {
         ["", "c", "../x"],
         "UNKNOWN_NAME",
     ),
+    **dict.fromkeys(
+        [
+            "SamplingService.StartSampling spec.goal.output",
+            "SamplingService.UpdateSampling spec.goal.output",
+        ],
+        (["", "a", "../x"], "UNKNOWN_NAME"),
+    ),
+    "SamplingService.UpdateSampling update_mask.paths": (
+        ["", "seed", "stop_rules.cost", "spec.strategy", "*"],
+        "UNKNOWN_FIELD",
+    ),
     "SamplingService.StartSampling request_id": (BAD_TOKENS, "INVALID_NAME"),
     **dict.fromkeys(
         [
@@ -172,7 +185,7 @@ STRINGS: dict[str, tuple[list[str], str]] = {
         text: bad
         for spec in ("TrainingService.Train spec", "SamplingService.StartSampling spec.training")
         for text, bad in {
-            f"{spec}.monotone.key": (["", "c", "../x"], "UNKNOWN_INPUT"),
+            f"{spec}.monotone.key": (["", "c", "../x"], "UNKNOWN_NAME"),
             f"{spec}.input_maps.input": (["", "c", "../x"], "UNKNOWN_NAME"),
             f"{spec}.output_maps.output": (["", "c", "../x"], "UNKNOWN_NAME"),
         }.items()
@@ -234,8 +247,14 @@ ODD_NUMBERS = {
         for point in ("points", "failures.point")
         for number in (-1, -(2**63), 2**63 - 1)
     },
-    f"SamplingService.StartSampling spec.stop_rules.evaluations = {2**63 - 1}": "OK",
-    f"SamplingService.StartSampling spec.stop_rules.stale_rounds = {2**31 - 1}": "OK",
+    **{
+        f"SamplingService.{call} spec.{field}": "OK"
+        for call in ("StartSampling", "UpdateSampling")
+        for field in (
+            f"stop_rules.evaluations = {2**63 - 1}",
+            f"stop_rules.stale_rounds = {2**31 - 1}",
+        )
+    },
     f"SamplingService.ListSamplingPoints page_size = {2**31 - 1}": "OK",
     f"SamplingService.ListSamplingPoints after_point = {2**63 - 1}": "OK",
     f"SamplingService.Tell failures.attempt = {2**31 - 1}": "OK",

@@ -230,4 +230,4 @@ def test_long_names_in_errors_are_cut_and_stay_readable(wire, text):
     request = train.request()
     request.spec.monotone[text] = 1
     found = refusal(lambda: train.send(wire.channel, request))
-    found.require("INVALID_ARGUMENT", "UNKNOWN_INPUT", says="got ")
+    found.require("INVALID_ARGUMENT", "UNKNOWN_NAME", says="got ")

@@ -66,6 +66,10 @@ def network(*hidden: int, activation: int = 0) -> dict[str, Any]:
     return {"network": models_pb2.Network(hidden=hidden, activation=activation)}
 
 
+def local_taylor(**options: int) -> dict[str, Any]:
+    return {"local_taylor": training_pb2.LocalTaylorOptions(**options)}
+
+
 ADAM = {"optimizer": Spec.OPTIMIZER_ADAM}
 HYBRID = {"optimizer": Spec.OPTIMIZER_HYBRID}
 POLYNOMIAL = {"kind": Spec.KIND_POLYNOMIAL}
@@ -92,7 +96,7 @@ BAD_SPECS = {
     ),
     "monotone in nobody": (
         {"monotone": {"nobody": Spec.SLOPE_INCREASING}},
-        "UNKNOWN_INPUT",
+        "UNKNOWN_NAME",
         "spec.monotone[nobody]",
         "the inputs are",
     ),
@@ -182,7 +186,69 @@ BAD_SPECS = {
         "OPTIMIZER_ADAM alone; unset it",
     ),
     "negative patience": ({"patience": -1}, "OUT_OF_RANGE", "spec.patience", "got -1"),
-    "unknown kind": ({"kind": 9}, "UNKNOWN_ENUM_VALUE", "spec.kind", "gaussian-process, got"),
+    "unknown kind": ({"kind": 9}, "UNKNOWN_ENUM_VALUE", "spec.kind", "local-taylor, got"),
+    "unknown base": (
+        local_taylor(base=9),
+        "UNKNOWN_ENUM_VALUE",
+        "spec.local_taylor.base",
+        "network, polynomial or constant, got number 9",
+    ),
+    "no order": (local_taylor(order=0), "OUT_OF_RANGE", "spec.local_taylor.order", "1 to 3, got 0"),
+    "order 4": (local_taylor(order=4), "OUT_OF_RANGE", "spec.local_taylor.order", "leave it unset"),
+    "local models of a polynomial": (
+        {**POLYNOMIAL, **local_taylor(order=2)},
+        "NOT_APPLICABLE",
+        "spec.local_taylor",
+        "KIND_LOCAL_TAYLOR alone; unset it",
+    ),
+    "local models of a network": (
+        {**NETWORK, **local_taylor()},
+        "NOT_APPLICABLE",
+        "spec.local_taylor",
+        "KIND_LOCAL_TAYLOR alone; unset it",
+    ),
+    "network under a constant": (
+        {**network(4), **local_taylor(base=3)},
+        "NOT_APPLICABLE",
+        "spec.network",
+        "BASE_NETWORK alone; unset it",
+    ),
+    "local models on Adam": (
+        {**ADAM, **local_taylor()},
+        "NOT_APPLICABLE",
+        "spec.optimizer",
+        "hybrid or lbfgs for the network",
+    ),
+    "local models on nothing known": (
+        {**local_taylor(), "optimizer": 9},
+        "UNKNOWN_ENUM_VALUE",
+        "spec.optimizer",
+        "hybrid or lbfgs, got number 9",
+    ),
+    "outliers in local models": (
+        {**local_taylor(), "huber": 1.3},
+        "NOT_APPLICABLE",
+        "spec.huber",
+        "unset it or choose",
+    ),
+    "ensemble of local models": (
+        {**local_taylor(), "ensemble_size": 3},
+        "NOT_APPLICABLE",
+        "spec.ensemble_size",
+        "unset it or choose",
+    ),
+    "effort of local models": (
+        {**local_taylor(), "effort": 3},
+        "NOT_APPLICABLE",
+        "spec.effort",
+        "KIND_AUTO alone; unset it",
+    ),
+    "monotone local models": (
+        {**local_taylor(), "monotone": {"a": Spec.SLOPE_INCREASING}},
+        "NOT_APPLICABLE",
+        "spec.kind",
+        "local taylor 1; change the kind",
+    ),
     "unknown optimizer": (
         {"optimizer": 9},
         "UNKNOWN_ENUM_VALUE",

@@ -157,7 +157,7 @@ def test_the_difference_of_two_versions_is_bounded(models):
 
 
 def test_a_model_is_compared_to_the_function_it_stands_for(models, waves):
-    found = models["polynomial"].bound(compare_to=waves.name, max_boxes=2000)
+    found = models["polynomial"].bound(compare_to=waves, max_boxes=2000)
     assert found.compared_to == waves.name
     x = points(found.box)
     error = np.abs(models["polynomial"].predict(x) - waves(x)).max(axis=0)

@@ -137,8 +137,9 @@ def test_weights_change_the_plan_or_not(offline):
     )
 
 
-def replay(factors: list[dict], answer: dict) -> tuple[int, int]:
+def replay(factors: list[dict], answer: dict, weights=(1, 1, 1)) -> tuple[int, int]:
     """What the moves of a plan cost and hold, by carrying them out."""
+    of_tangents, of_adjoints, of_products = weights
     values, jacobians, cost, most = {}, {}, 0, 0
     for move in answer["moves"]:
         held = sum(values.values()) + sum(size for _, size in jacobians.values())
@@ -148,7 +149,7 @@ def replay(factors: list[dict], answer: dict) -> tuple[int, int]:
             assert value == 1 or value - 1 in values
             values[value] = factors[value - 1]["m"]
             held += values[value]
-            spent = factors[value - 1]["edges"]
+            spent = factors[value - 1]["edges"] * of_tangents
         elif move["kind"] == "drop":
             del values[move["value"]]
         else:
@@ -160,12 +161,12 @@ def replay(factors: list[dict], answer: dict) -> tuple[int, int]:
             if kind == "product":
                 middle, _ = jacobians[first]
                 assert jacobians.pop(middle + 1)[0] == last
-                spent = m * factors[middle - 1]["m"] * n
+                spent = m * factors[middle - 1]["m"] * n * of_products
             else:
                 through = last if by_tangents else first
                 assert through == 1 or through - 1 in values
                 edges = factors[through - 1]["edges"]
-                spent = (n if by_tangents else m) * edges
+                spent = (n * of_tangents if by_tangents else m * of_adjoints) * edges
                 held += 0 if by_tangents else edges
             if kind == "tangent":
                 assert jacobians[first][0] == last - 1
@@ -200,6 +201,20 @@ def test_plans_keep_within_a_memory(offline, length):
         assert answer["optimum"] >= before
         before = answer["optimum"]
     assert f"got {least - 1}" in refusal(offline, text, f"--memory={least - 1}")
+
+
+@pytest.mark.parametrize("length", [4, 7, 9])
+def test_weights_within_a_memory(offline, length):
+    text = offline.ok("--json", "chain", "random", f"--length={length}", "--max-size=9")
+    factors = json.loads(text)["factors"]
+    most = offline.json("chain", "solve", "-", "--memory", str(2**63), stdin=text)["memory"]
+    answer = offline.json("chain", "solve", "-", f"--memory={most}", "--weights=3,1,2", stdin=text)
+    weighted = answer["weighted"]
+    cost, memory = replay(factors, weighted, (3, 1, 2))
+    assert (cost, memory) == (weighted["cost"], weighted["memory"])
+    assert memory <= most
+    assert weighted["multiply_adds"] >= answer["optimum"]
+    assert cost <= weighted["cost_of_optimum"]
 
 
 def test_moves_are_printed(offline):
@@ -285,9 +300,6 @@ def test_bad_options_are_refused(offline):
     assert "--weights: expected whole numbers" in refusal(offline, chain, "--weights=1,2,x")
     assert refusal(offline, chain, "--weights=1,0,1") == (
         "weights.adjoint: expected 1 to 1048576, got 0"
-    )
-    assert refusal(offline, chain, "--weights=1,1,1", "--memory=9") == (
-        "--weights: not with --memory"
     )
     assert offline.run("chain", "solve", "nowhere.json").returncode == 2
     assert offline.run("chain", "random", "--length", "0").returncode == 2

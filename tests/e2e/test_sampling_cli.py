@@ -188,6 +188,69 @@ def test_the_readme_example_samples_with_a_shell_script(server, tmp_path):
     assert abs(jacobian[0, 0, 1] - 1.5 * math.cos(0.5)) < 0.05
 
 
+def test_the_script_that_draws_boxes(server, tmp_path):
+    environment = {
+        **os.environ,
+        "SOBOLEV_SERVER": server.grpc,
+        "PATH": f"{CLI.parent.resolve()}:{os.environ['PATH']}",
+    }
+    script = (EXAMPLES / "boxes.sh").read_text()
+    result = subprocess.run(
+        ["sh", "-euc", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stderr
+    for name in ("bump", "front", "wave"):
+        picture = xml.etree.ElementTree.parse(tmp_path / f"{name}.svg").getroot()
+        fills = [element.get("fill") for element in picture.iter() if element.tag.endswith("rect")]
+        assert len(fills) > 60 and "#d3dde8" in fills  # Linear boxes.
+        page = (tmp_path / f"{name}.html").read_text()
+        assert page.count("<svg") == page.count("</svg>") == 1
+        assert "linear boxes" in page and "of x" in page
+        assert "http-equiv" not in page and "src=" not in page
+
+
+def test_a_job_is_updated_and_reports_its_boxes(cli, workers):
+    job, _ = start(cli, "--budget", "20", "--max-boxes", "64", "--box-tolerance", "0.2")
+    workers.finish(workers.start(job, workers.simulate(), "--parallel", "2"))
+    assert cli.json("sample", "status", job)["spec"]["stop_rules"] == [{"evaluations": 20}]
+    cli.ok(
+        *("sample", "update", job, "--budget", "30", "--keep", "--goal", "maximum:u"),
+        *("--stop", "evaluations=25,value_error=10"),
+    )
+    workers.finish(workers.start(job, workers.simulate(), "--parallel", "2"))
+    status = cli.json("sample", "status", job)
+    # The rule that had held is kept, and holds at once.
+    assert status["stop_rule"] == 0 and status["counts"]["done"] == 20
+    assert status["spec"]["goal"] == {"kind": "maximum", "output": "u"}
+    cli.json("sample", "update", job, "--budget", "30")
+    workers.finish(workers.start(job, workers.simulate(), "--parallel", "2"))
+    report = cli.json("sample", "report", job)
+    sampling = report["sampling"]
+    assert sampling["counts"]["done"] == 30
+    assert len(sampling["revisions"]) == 3
+    assert [each["revision"] for each in sampling["rounds"]][-1] == 2
+    told = [point["outputs"]["u"] for point in report["points"] if point["state"] == "done"]
+    assert sampling["best"]["value"] == max(told)
+    boxes = cli.json("sample", "boxes", job)
+    assert boxes == report["boxes"]
+    assert math.isclose(sum(box["volume"] for box in boxes["boxes"]), 1)
+    assert set(boxes["boxes"][0]["inputs"]) == {"a", "b"}
+    by_order, by_slice = report["spending"]["by_order"], report["spending"]["by_slice"]
+    assert sum(each["points"] for each in by_order) == len(report["points"])
+    assert sum(each["points"] for each in by_slice) == 2 * len(report["points"])
+    cost = 2 * sum(point["attempt"] for point in report["points"])
+    assert math.isclose(sum(each["cost"] for each in by_order), cost)
+    first = sampling["rounds"][0]
+    assert report["error_of_even_points"][0] == first["value_error"]
+    text = cli.ok("sample", "report", job)
+    assert "even points" in text and "best value" in text and "0.25 to 0.5 of a" in text
+
+
 def test_points_without_a_value_and_flaky_runs_do_not_stop_a_job(server, cli, workers):
     job, name = start(cli, "--budget", "40", "--attempts", "4")
     command = workers.simulate(
@@ -444,9 +507,18 @@ def test_bad_arguments_are_refused_by_name(cli, client):
         ((*begin, *variables, "--stop", "cost=x"), 2, "--stop: expected a number after ="),
         ((*begin, *variables, "--bounds", "b=0:1"), 2, "--bounds: expected inputs of the dataset"),
         ((*begin, *variables, "--bounds", "a=0:"), 2, "--bounds: expected a=LOWER:UPPER"),
-        ((*begin, *variables, "--strategy", "best"), 2, "expected adaptive or space-filling"),
+        ((*begin, *variables, "--strategy", "best"), 2, "expected adaptive, lola-voronoi or"),
+        (
+            (*begin, *variables, "--goal", "least:u"),
+            2,
+            "--goal: expected surrogate, minimum:OUTPUT",
+        ),
+        ((*begin, *variables, "--goal", "level:u"), 2, "--goal: expected level:OUTPUT=NUMBER"),
+        ((*begin, *variables, "--goal", "minimum:v"), 1, "spec.goal.output"),
+        ((*begin, *variables, "--closed", "2"), 1, "spec.stop_rules[0].closed_share"),
         ((*begin, *variables, "--program", unique("none")), 1, "NOT_FOUND"),
         (("sample", "status", "none"), 1, "NOT_FOUND"),
+        (("sample", "update", "none", "--budget", "9"), 1, "NOT_FOUND"),
         (("worker", "none", "--exec", "true"), 1, "NOT_FOUND"),
         (("worker", "none", "--exec", "true", "--parallel", "0"), 2, "--parallel"),
         (("worker", "none", "--exec", "true", "--timeout", "0"), 2, "--timeout"),

@@ -44,6 +44,7 @@ OURS = {
         "engine/dense",
         "engine/nn",
         "engine/regression",
+        "engine/sampling",
         "engine/surrogate",
     ],
     "engine/sampling": [

@@ -44,6 +44,8 @@ _RETRIED = {
     "SamplingService": [
         "StartSampling",
         "GetSampling",
+        "UpdateSampling",
+        "GetSamplingBoxes",
         "ListSamplingPoints",
         "Ask",
         "Tell",

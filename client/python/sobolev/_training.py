@@ -76,6 +76,8 @@ def to_spec(
     lower: Mapping[str, float] | None = None,
     upper: Mapping[str, float] | None = None,
     log_outputs: Iterable[str] | None = None,
+    taylor_base: str | None = None,
+    taylor_order: int | None = None,
     **options: Any,
 ) -> training_pb2.TrainingSpec:
     """The spec of the options that are given, those of Client.train; None is not given.
@@ -101,6 +103,13 @@ def to_spec(
         network["skip"] = skip
     if residual is not None:
         network["residual"] = residual
+    local_taylor: dict[str, Any] = {}
+    if taylor_base is not None:
+        local_taylor["base"] = records.enum_number(
+            training_pb2.LocalTaylorOptions.Base, taylor_base, "taylor_base"
+        )
+    if taylor_order is not None:
+        local_taylor["order"] = taylor_order
     try:
         given["input_maps"] = _maps(
             models_pb2.InputMap, "input", log_inputs, period=periods, harmonics=harmonics
@@ -111,6 +120,8 @@ def to_spec(
         if network:
             # A network, be it empty, asks for a network.
             given["network"] = models_pb2.Network(**network)
+        if local_taylor:
+            given["local_taylor"] = training_pb2.LocalTaylorOptions(**local_taylor)
         if derivative_weights is not None:
             given["derivative_weights"] = np.asarray(derivative_weights, dtype=float).ravel()
         return training_pb2.TrainingSpec(time_limit_seconds=time_limit, **given)

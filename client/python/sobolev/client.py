@@ -20,7 +20,15 @@ from sobolev.errors import NotFoundError, invalid_argument
 from sobolev.job import Job
 from sobolev.model import Model
 from sobolev.program import Program
-from sobolev.sampling import DomainLike, LinearConstraint, Sampling, SamplingInput, StopRule
+from sobolev.sampling import (
+    DomainLike,
+    LinearConstraint,
+    Sampling,
+    SamplingBoxSpec,
+    SamplingGoal,
+    SamplingInput,
+    StopRule,
+)
 from sobolev.worker import Function, Worker, WorkSummary
 
 
@@ -153,6 +161,8 @@ class Client:
         upper: Mapping[str, float] | None = None,
         log_outputs: Iterable[str] | None = None,
         extrapolation: str | None = None,
+        taylor_base: str | None = None,
+        taylor_order: int | None = None,
         request_id: str | None = None,
     ) -> Job:
         """Starts training a new version of a model; Job.wait gives the model.
@@ -173,10 +183,11 @@ class Client:
           dataset: Instead of x and y: a dataset that is on the server.
           dataset_version: The snapshot of `dataset` to train on; 0 for the current one.
           model: The model that gets the new version, made if missing. Empty: the server chooses.
-          kind: "auto", "network", "polynomial" or "gaussian_process". Default "network" if an
-            option of networks is given (hidden, activation, skip, residual, optimizer,
-            derivative_scale, derivative_sketch, epochs, batch_size, learning_rate, patience,
-            precision), else "auto".
+          kind: "auto", "network", "polynomial", "gaussian_process" or "local_taylor". Default
+            "local_taylor" if an option of that is given (taylor_base, taylor_order), else
+            "network" if an option of networks is given (hidden, activation, skip, residual,
+            optimizer, derivative_scale, derivative_sketch, epochs, batch_size, learning_rate,
+            patience, precision), else "auto".
           optimizer: Of a network: "adam" (default), "levenberg_marquardt" (far more accurate on
             smooth functions, for up to some thousand weights, at most 100000), "hybrid", one after
             the other, or "lbfgs" (as "levenberg_marquardt", slower, for more weights). All but
@@ -244,6 +255,10 @@ class Client:
           extrapolation: "own" (default), "constant" or "linear": how the model goes on outside the
             box of the samples. Linear is what is fitted: outputs among log_outputs go on
             exponentially, and bounds are kept.
+          taylor_base: Of "local_taylor": "network" (default; with options of networks, but not
+            "adam"), "polynomial", or "constant" for local Taylor models alone.
+          taylor_order: Of "local_taylor": degree, 1 to 3, of the Taylor polynomials, around every
+            sample, of what the base misses there. Default: by held-out error.
           request_id: Repeating a call with the same id returns the first call's job. Default: a
             new one.
 
@@ -286,6 +301,8 @@ class Client:
             upper=upper,
             log_outputs=log_outputs,
             extrapolation=extrapolation,
+            taylor_base=taylor_base,
+            taylor_order=taylor_order,
         )
         if dataset is None:
             if x is None or y is None:
@@ -449,14 +466,14 @@ class Client:
             "midpoint" or "zero".
           box: [n, 2], where the network is to stay what it is. Default: its domain.
           retrain: Whether to retrain what is left on samples, and a network of the same size from
-            scratch for comparison; so do the next six. Not with "weights".
+            scratch for comparison; so do the next six. Removed weights stay 0.
           dataset: Default: what the model was trained on.
           dataset_version: Default: the one of the training, or of another dataset the current one.
           steps: Of the optimiser. Default 1000.
           learning_rate: Peak of the schedule.
           alpha: Weight of the value loss, as in train.
           beta: Weight of the gradient loss, as in train.
-          certificate_boxes: How much to spend on the certificate; 0: none. Default 1000.
+          certificate_boxes: How much to spend on the certificate; 0: none. Default 5000.
           num_points: To rank and fit with. Default 2048.
           seed: The same arguments give the same weights. Default 1.
           into: The model that gets the new version, made if missing. Default: the same.
@@ -515,6 +532,8 @@ class Client:
         constraint_program: Program | str | None = None,
         stop: StopRule | Iterable[StopRule] = (),
         strategy: str | None = None,
+        goal: SamplingGoal | None = None,
+        boxes: SamplingBoxSpec | None = None,
         initial_points: int | None = None,
         round_fraction: float | None = None,
         jacobian: bool | None = None,
@@ -547,7 +566,11 @@ class Client:
           constraints: All points meet all of these.
           constraint_program: Points are feasible where all of its outputs are <= 0.
           stop: The job ends as soon as one of these rules holds. None: stop() or cancel() ends it.
-          strategy: "adaptive" (default) or "space_filling".
+          strategy: "adaptive" (default), "space_filling" or "lola_voronoi": in cells of samples
+            that are large or around which the function is far from its tangent.
+          goal: What points are for. Default: a surrogate that is good everywhere.
+          boxes: How the domain is cut into boxes in which the function is simple. Default: by the
+            defaults, if at most 3 inputs vary.
           initial_points: Spread evenly before the first model. Default 4 + 4 n.
           round_fraction: Points of a round as a share of the samples known. Default 1 / 8.
           jacobian: Whether workers are to tell the Jacobian. Default True.
@@ -582,6 +605,8 @@ class Client:
                 else constraint_program or ""
             ),
             strategy=strategy,
+            goal=goal,
+            boxes=boxes,
             stop=stop,
             training=training,
             request_id=request_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import uuid
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from sobolev import _arrays, _labels, _training, records
 from sobolev._connection import Connection
 from sobolev._labels import Samples as Samples
 from sobolev._stubs import datasets_pb2
-from sobolev.errors import InternalError, from_rpc_error
+from sobolev.errors import InternalError, SuspectLabelsWarning, from_rpc_error
 from sobolev.job import Job
 
 _BLOCK_BYTES = 1 << 20
@@ -171,6 +172,9 @@ class Dataset:
         Returns:
           The dataset version that the upload made.
 
+        Warns with SuspectLabelsWarning of each partial derivative whose labels contradict the
+        differences of values between neighbours: wrong signs, units or orders of columns.
+
         Raises:
           InvalidArgumentError: Wrong shape, infinity, NaN that may not be missing, directions
             without results, values outside the schema's bounds, a sample without any label.
@@ -195,9 +199,11 @@ class Dataset:
             },
         )
         upload = _Upload(self._connection, self.name, upload_id or str(uuid.uuid4()), parts)
-        version = upload.run()
+        committed = upload.run()
+        for warning in committed.warnings:
+            warnings.warn(warning.message, SuspectLabelsWarning, stacklevel=2)
         self.refresh()
-        return version
+        return committed.dataset_version
 
     def read(self, version: int = 0, *, dtype: npt.DTypeLike = np.float64) -> Samples:
         """Downloads the samples of a version, 0 for the current one, in the order of upload."""
@@ -284,9 +290,9 @@ class _Upload:
         self._crcs = np.zeros(self._num_blocks, "<u4")
         self._opened: queue.Queue[set[int] | None] = queue.Queue()
 
-    def run(self) -> int:
-        """Uploads everything; returns the dataset version. Raises SobolevError."""
-        version = 0
+    def run(self) -> datasets_pb2.AppendSamplesResponse.Committed:
+        """Uploads everything; returns the answer to the commit. Raises SobolevError."""
+        committed = None
         try:
             stream = self._connection.stream(
                 self._open, is_progress=lambda response: not response.HasField("opened")
@@ -302,12 +308,12 @@ class _Upload:
                         }
                     )
                 elif kind == "committed":
-                    version = response.committed.dataset_version
+                    committed = response.committed
         finally:
             self._opened.put(None)
-        if version == 0:
+        if committed is None:
             raise InternalError("the upload ended without the answer to its commit")
-        return version
+        return committed
 
     def _open(self) -> Any:
         self._opened.put(None)  # The requests of the stream before, if they still wait.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -204,39 +205,61 @@ class Significance:
     invalid_samples: int
 
 
-class Subject:
-    """A model or a program that guarantees are asked of."""
+class Guaranteed(abc.ABC):
+    """A model or a program, of which guarantees may be asked."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        function: Mapping[str, str],
-        inputs: Sequence[ProgramVariable | _sampling.Scalar],
-    ) -> None:
-        """`function` is {"model": name} or {"program": name}."""
-        self._connection = connection
-        self._function = dict(function)
-        self._inputs = inputs
+    _connection: Connection
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """Its resource name."""
+
+    @abc.abstractmethod
+    def _request_fields(self) -> dict[str, str]:
+        """{"model": name} or {"program": name}."""
+
+    @abc.abstractmethod
+    def _ranged_inputs(self) -> Sequence[ProgramVariable | _sampling.Scalar]:
+        """The inputs with the ranges that they have if none is given."""
 
     def bound(
         self,
-        bounds: Mapping[str, tuple[float, float]] | None,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
         *,
-        jacobian: bool,
-        compare_to: str,
-        **options: Any,
+        jacobian: bool = False,
+        compare_to: Guaranteed | str = "",
+        max_boxes: int | None = None,
+        tolerance: float | None = None,
+        samples: int | None = None,
+        seed: int | None = None,
     ) -> Bounds:
-        """As Model.bound."""
+        """Ranges that no value, and no derivative if asked for, leaves anywhere in a box: proved.
+
+        Args:
+          bounds: Ranges (low, high) of inputs by name; the others have their domain.
+          jacobian: Whether to bound dy_i/dx_j as well.
+          compare_to: Bounds are of the difference to this instead: a version, a model or a program,
+            or the name of one, "models/{model}", "programs/{program}".
+          max_boxes: Into how many boxes the search may cut; default 1000.
+          tolerance: It ends when bounds are wider than samples show by less than this part of it;
+            default 0.01.
+          samples: Points for comparison; default 1000.
+          seed: Of the points; default 1.
+        """
         quantities = [derivatives_pb2.QUANTITY_VALUE]
         if jacobian:
             quantities.append(derivatives_pb2.QUANTITY_JACOBIAN)
         request = _make(
             prediction_pb2.BoundRequest,
-            **self._function,
+            **self._request_fields(),
             box=self._box(bounds),
             quantities=quantities,
-            compare_to=compare_to,
-            **options,
+            compare_to=compare_to.name if isinstance(compare_to, Guaranteed) else compare_to,
+            max_boxes=max_boxes,
+            tolerance=tolerance,
+            sample_count=samples,
+            seed=seed,
         )
         reply = self._connection.call(self._connection.prediction.Bound, request)
 
@@ -261,19 +284,30 @@ class Subject:
 
     def certify(
         self,
-        values: Mapping[str, tuple[float | None, float | None]] | None,
-        derivatives: Mapping[tuple[str, str], float] | float | None,
-        bounds: Mapping[str, tuple[float, float]] | None,
-        **options: Any,
+        values: Mapping[str, tuple[float | None, float | None]] | None = None,
+        derivatives: Mapping[tuple[str, str], float] | float | None = None,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        *,
+        max_boxes: int | None = None,
+        max_pieces: int | None = None,
     ) -> Certificate:
-        """As Model.certify."""
+        """On which part of a box conditions provably hold, all of them.
+
+        Args:
+          values: (low, high) of outputs by name, "*" for all; None on one side is no bound.
+          derivatives: The largest |dy/dx| by (output, input), "*" for all; or one number for all.
+          bounds: The box, as in bound.
+          max_boxes: Into how many boxes the search may cut; default 1000.
+          max_pieces: Of each verdict that are listed; default 100.
+        """
         request = _make(
             prediction_pb2.CertifyRequest,
-            **self._function,
+            **self._request_fields(),
             box=self._box(bounds),
             values=_value_conditions(values),
             derivatives=_derivative_conditions(derivatives),
-            **options,
+            max_boxes=max_boxes,
+            max_pieces=max_pieces,
         )
         reply = self._connection.call(self._connection.prediction.Certify, request)
         return Certificate(
@@ -289,23 +323,43 @@ class Subject:
 
     def significance(
         self,
-        bounds: Mapping[str, tuple[float, float]] | None,
-        cuts: Mapping[str, int] | None,
-        geometric_cuts: Mapping[str, int] | None,
-        **options: Any,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        *,
+        cuts: Mapping[str, int] | None = None,
+        geometric_cuts: Mapping[str, int] | None = None,
+        edges: bool = False,
+        max_boxes: int | None = None,
+        samples: int | None = None,
+        seed: int | None = None,
+        max_vertices: int | None = None,
     ) -> Significance:
-        """As Model.significance."""
+        """Which inputs matter, and which units and weights of a network or operations of a program.
+
+        Args:
+          bounds: The box, as in bound.
+          cuts: Into how many pieces of equal length the ranges of inputs are cut, by name.
+          geometric_cuts: Likewise, of equal ratio.
+          edges: Whether to answer the weights of a network.
+          max_boxes: Boxes for what is proved by relaxation; default 100.
+          samples: Points that are sampled; default 1024.
+          seed: Of the points; default 1.
+          max_vertices: Operations of a program that are listed; default 1000.
+        """
         cut = models_pb2.AnalyzeSignificanceRequest.Cut
         request = _make(
             models_pb2.AnalyzeSignificanceRequest,
-            **self._function,
+            **self._request_fields(),
             box=self._box(bounds),
             cuts=[
                 _make(cut, input=name, pieces=pieces, geometric=geometric)
                 for geometric, each in ((False, cuts), (True, geometric_cuts))
                 for name, pieces in (each or {}).items()
             ],
-            **options,
+            edges=edges,
+            max_boxes=max_boxes,
+            sample_count=samples,
+            seed=seed,
+            max_vertices=max_vertices,
         )
         reply = self._connection.call(self._connection.models.AnalyzeSignificance, request)
         return Significance(
@@ -325,7 +379,7 @@ class Subject:
         """None without bounds: the server knows the domain."""
         if bounds is None:
             return []
-        low, high = _sampling.box(self._inputs, bounds)
+        low, high = _sampling.box(self._ranged_inputs(), bounds)
         return [datasets_pb2.Range(min=a, max=b) for a, b in zip(low, high)]
 
 

@@ -199,6 +199,10 @@ def _describe_sampling(sampling: reports.SamplingProgress) -> str:
     if sampling.round is not None:
         last = sampling.round
         text += f", round {last.number}: value error {last.value_error:.3%}"
+        if last.closed is not None:
+            text += f", closed {last.closed.total:.1%}"
+        if last.best is not None:
+            text += f", best value {last.best.value:.6g}"
     return text
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ class Evaluation:
     in_domain: Any
 
 
-class Model:
+class Model(guarantees.Guaranteed):
     """One immutable version of a model.
 
     x is [N, n], a DataFrame with the inputs as columns, or a single point [n]; with a single input
@@ -110,8 +110,10 @@ class Model:
 
     @property
     def kind(self) -> str:
-        """One of "network", "polynomial", "gaussian_process", "ensemble", "composed", "pipeline".
+        """What it is.
 
+        One of "network", "polynomial", "gaussian_process", "ensemble", "composed", "pipeline" and
+        "local_taylor", which is one of the first three and local Taylor models around samples.
         Composed is one of the others with maps around it: of inputs, outputs, or outside the box.
         """
         return records.enum_name(models_pb2.ModelVersion.Kind, self._message.kind)
@@ -209,6 +211,11 @@ class Model:
         return self._message.parameter_count
 
     @property
+    def nonzero_weights(self) -> int:
+        """Weights, without biases, of a plain network that are not 0; 0 for other kinds."""
+        return self._message.nonzero_weights
+
+    @property
     def weights_sha256(self) -> str:
         """Of everything that predictions depend on, in hex."""
         return self._message.weights_sha256
@@ -217,6 +224,13 @@ class Model:
     def pruning(self) -> pruning.PruningReport | None:
         """What was removed and what that cost; None of versions that pruning has not made."""
         return pruning.from_version(self._message)
+
+    @property
+    def local_taylor(self) -> reports.LocalTaylor | None:
+        """The local Taylor models of kind "local_taylor", also within; None of others."""
+        if not self._message.HasField("local_taylor"):
+            return None
+        return reports.from_local_taylor(self._message.local_taylor)
 
     @property
     def pipeline(self) -> pipelines.Pipeline | None:
@@ -333,97 +347,11 @@ class Model:
         message = self._connection.call(self._connection.models.PlanDerivatives, request)
         return plans.from_message(message)
 
-    def bound(
-        self,
-        bounds: Mapping[str, tuple[float, float]] | None = None,
-        *,
-        jacobian: bool = False,
-        compare_to: Model | str = "",
-        max_boxes: int | None = None,
-        tolerance: float | None = None,
-        samples: int | None = None,
-        seed: int | None = None,
-    ) -> guarantees.Bounds:
-        """Ranges that no value, and no derivative if asked for, leaves anywhere in a box: proved.
+    def _request_fields(self) -> dict[str, str]:
+        return {"model": self.name}
 
-        Args:
-          bounds: Ranges (low, high) of inputs by name; the others have their domain.
-          jacobian: Whether to bound dy_i/dx_j as well.
-          compare_to: Bounds are of the difference to this instead: another
-            version or model, or the name of a program, "programs/{program}".
-          max_boxes: Into how many boxes the search may cut; default 1000.
-          tolerance: It ends when bounds are wider than samples show by less than this part of it;
-            default 0.01.
-          samples: Points for comparison; default 1000.
-          seed: Of the points; default 1.
-        """
-        return self._subject().bound(
-            bounds,
-            jacobian=jacobian,
-            compare_to=compare_to.name if isinstance(compare_to, Model) else compare_to,
-            max_boxes=max_boxes,
-            tolerance=tolerance,
-            sample_count=samples,
-            seed=seed,
-        )
-
-    def certify(
-        self,
-        values: Mapping[str, tuple[float | None, float | None]] | None = None,
-        derivatives: Mapping[tuple[str, str], float] | float | None = None,
-        bounds: Mapping[str, tuple[float, float]] | None = None,
-        *,
-        max_boxes: int | None = None,
-        max_pieces: int | None = None,
-    ) -> guarantees.Certificate:
-        """On which part of a box conditions provably hold, all of them.
-
-        Args:
-          values: (low, high) of outputs by name, "*" for all; None on one side is no bound.
-          derivatives: The largest |dy/dx| by (output, input), "*" for all; or one number for all.
-          bounds: The box, as in bound.
-          max_boxes: Into how many boxes the search may cut; default 1000.
-          max_pieces: Of each verdict that are listed; default 100.
-        """
-        return self._subject().certify(
-            values, derivatives, bounds, max_boxes=max_boxes, max_pieces=max_pieces
-        )
-
-    def significance(
-        self,
-        bounds: Mapping[str, tuple[float, float]] | None = None,
-        *,
-        cuts: Mapping[str, int] | None = None,
-        geometric_cuts: Mapping[str, int] | None = None,
-        edges: bool = False,
-        max_boxes: int | None = None,
-        samples: int | None = None,
-        seed: int | None = None,
-    ) -> guarantees.Significance:
-        """Which inputs matter, and which units and weights of a network.
-
-        Args:
-          bounds: The box, as in bound.
-          cuts: Into how many pieces of equal length the ranges of inputs are cut, by name.
-          geometric_cuts: Likewise, of equal ratio.
-          edges: Whether to answer the weights of a network.
-          max_boxes: Boxes for what is proved by relaxation; default 100.
-          samples: Points that are sampled; default 1024.
-          seed: Of the points; default 1.
-        """
-        return self._subject().significance(
-            bounds,
-            cuts,
-            geometric_cuts,
-            edges=edges,
-            max_boxes=max_boxes,
-            sample_count=samples,
-            seed=seed,
-        )
-
-    def _subject(self) -> guarantees.Subject:
-        inputs = _sampling.scalars(self._input_names, self.domain)
-        return guarantees.Subject(self._connection, {"model": self.name}, inputs)
+    def _ranged_inputs(self) -> list[_sampling.Scalar]:
+        return _sampling.scalars(self._input_names, self.domain)
 
     def evaluate(
         self,

@@ -175,7 +175,7 @@ class Curvature:
     valid: Any
 
 
-class Program:
+class Program(guarantees.Guaranteed):
     """An immutable target function y = F(x) on the server.
 
     x is [N, n], a DataFrame with the elements of the inputs as columns, or a single point [n]; n
@@ -459,96 +459,11 @@ class Program:
             valid=bool(valid[0]) if is_point else valid,
         )
 
-    def bound(
-        self,
-        bounds: Mapping[str, tuple[float, float]] | None = None,
-        *,
-        jacobian: bool = False,
-        compare_to: str = "",
-        max_boxes: int | None = None,
-        tolerance: float | None = None,
-        samples: int | None = None,
-        seed: int | None = None,
-    ) -> guarantees.Bounds:
-        """Ranges that no value, and no derivative if asked for, leaves anywhere in a box: proved.
+    def _request_fields(self) -> dict[str, str]:
+        return {"program": self.name}
 
-        Args:
-          bounds: Ranges (low, high) of inputs by name; the others have those that they declare.
-          jacobian: Whether to bound dy_i/dx_j as well.
-          compare_to: Bounds are of the difference to this instead: the name of a
-            model, or of another program, "programs/{program}".
-          max_boxes: Into how many boxes the search may cut; default 1000.
-          tolerance: It ends when bounds are wider than samples show by less than this part of it;
-            default 0.01.
-          samples: Points for comparison; default 1000.
-          seed: Of the points; default 1.
-        """
-        return self._subject().bound(
-            bounds,
-            jacobian=jacobian,
-            compare_to=compare_to,
-            max_boxes=max_boxes,
-            tolerance=tolerance,
-            sample_count=samples,
-            seed=seed,
-        )
-
-    def certify(
-        self,
-        values: Mapping[str, tuple[float | None, float | None]] | None = None,
-        derivatives: Mapping[tuple[str, str], float] | float | None = None,
-        bounds: Mapping[str, tuple[float, float]] | None = None,
-        *,
-        max_boxes: int | None = None,
-        max_pieces: int | None = None,
-    ) -> guarantees.Certificate:
-        """On which part of a box conditions provably hold, all of them.
-
-        Args:
-          values: (low, high) of outputs by name, "*" for all; None on one side is no bound.
-          derivatives: The largest |dy/dx| by (output, input), "*" for all; or one number for all.
-          bounds: The box, as in bound.
-          max_boxes: Into how many boxes the search may cut; default 1000.
-          max_pieces: Of each verdict that are listed; default 100.
-        """
-        return self._subject().certify(
-            values, derivatives, bounds, max_boxes=max_boxes, max_pieces=max_pieces
-        )
-
-    def significance(
-        self,
-        bounds: Mapping[str, tuple[float, float]] | None = None,
-        *,
-        cuts: Mapping[str, int] | None = None,
-        geometric_cuts: Mapping[str, int] | None = None,
-        max_boxes: int | None = None,
-        samples: int | None = None,
-        seed: int | None = None,
-        max_vertices: int | None = None,
-    ) -> guarantees.Significance:
-        """Which inputs and operations matter.
-
-        Args:
-          bounds: The box, as in bound.
-          cuts: Into how many pieces of equal length the ranges of inputs are cut, by name.
-          geometric_cuts: Likewise, of equal ratio.
-          max_boxes: Boxes for what is proved by relaxation; default 100.
-          samples: Points that are sampled; default 1024.
-          seed: Of the points; default 1.
-          max_vertices: Operations that are listed; default 1000.
-        """
-        return self._subject().significance(
-            bounds,
-            cuts,
-            geometric_cuts,
-            max_boxes=max_boxes,
-            sample_count=samples,
-            seed=seed,
-            max_vertices=max_vertices,
-        )
-
-    def _subject(self) -> guarantees.Subject:
-        return guarantees.Subject(self._connection, {"program": self.name}, self.inputs)
+    def _ranged_inputs(self) -> tuple[ProgramVariable, ...]:
+        return self.inputs
 
     def sample(
         self,

@@ -94,7 +94,8 @@ class Retraining:
       steps: Of the optimiser.
       epochs: Passes over the samples.
       learning_rate: Peak of the schedule.
-      scratch_learning_rate: The same from scratch.
+      scratch_learning_rate: The same from scratch, of the rates tried the one with the lowest
+        errors.
       kept: Whether the version is the retrained network, and not the pruned one.
     """
 
@@ -129,8 +130,8 @@ class PruningReport:
       source_errors: Held-out errors of the source; None without a dataset, like those below.
       pruned_errors: As pruned.
       result_errors: Of the version.
-      scratch_errors: Of a network of the same size trained from scratch for as many steps; None
-        without retraining.
+      scratch_errors: Of a network of the same size trained from scratch for as many steps at the
+        best of several rates; None without retraining.
       certificate: None if it was not asked for.
     """
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sobolev._stubs import jobs_pb2, models_pb2, progress_pb2
+from sobolev._stubs import datasets_pb2, jobs_pb2, models_pb2, progress_pb2
 from sobolev.records import enum_name
 
 
@@ -93,9 +93,10 @@ class LabelWarning:
       input: Name of the input.
       output: Name of the output.
       kind: "sign": the negative of what the values say; "scale": a multiple of it, as with a wrong
-        unit; "bias": something else on average.
+        unit; "swapped": the derivative by other_input; "bias": something else on average.
       factor: What the labels would have to be multiplied by to agree with the values best.
       message: In words.
+      other_input: With "swapped": the name of the other input; else empty.
     """
 
     input: str
@@ -103,6 +104,31 @@ class LabelWarning:
     kind: str
     factor: float
     message: str
+    other_input: str = ""
+
+
+@dataclass(frozen=True)
+class LocalTaylor:
+    """Local Taylor models of what a surrogate misses at its samples.
+
+    The shares are of the box of the samples, by the lowest order of a Taylor polynomial of the
+    model around the nearest sample that is within 1% of the spread of every output.
+
+    Attributes:
+      base_kind: Kind of the surrogate; "polynomial" if the models are alone, around the means.
+      order: The degree of the polynomials.
+      centre_count: How many there are.
+      constant_share: Of order 0, 0 to 1.
+      linear_share: Of order 1.
+      quadratic_share: Of order 2. What is left takes the whole model.
+    """
+
+    base_kind: str
+    order: int
+    centre_count: int
+    constant_share: float
+    linear_share: float
+    quadratic_share: float
 
 
 @dataclass(frozen=True)
@@ -194,6 +220,36 @@ class SamplingCounts:
 
 
 @dataclass(frozen=True)
+class ClosedShare:
+    """Shares of the domain in boxes in which a function is simple.
+
+    Attributes:
+      constant: Where it is quasi-constant.
+      linear: Quasi-linear.
+      quadratic: Quasi-quadratic.
+      proved: By interval arithmetic, not by samples.
+    """
+
+    constant: float
+    linear: float
+    quadratic: float
+    proved: bool
+
+    @property
+    def total(self) -> float:
+        """The share of all closed boxes."""
+        return self.constant + self.linear + self.quadratic
+
+
+@dataclass(frozen=True)
+class SamplingBest:
+    """Where an output is least or greatest, as far as is known."""
+
+    x: tuple[float, ...]
+    value: float
+
+
+@dataclass(frozen=True)
 class SamplingRound:
     """A model version of a sampling job, and what was known when it was made.
 
@@ -206,6 +262,11 @@ class SamplingRound:
       gradient_error: Likewise of the Jacobian, relative to its root mean square.
       cost: Spent when it was trained.
       time: When it was published.
+      value_noise: Standard deviation of the noise in the values, on the scale of value_error, of
+        which it is a part; 0 where they show none.
+      revision: Which of the revisions of its job it had, from 0.
+      closed: Of jobs with boxes.
+      best: Of jobs that look for a least or greatest value.
     """
 
     number: int
@@ -215,6 +276,10 @@ class SamplingRound:
     gradient_error: float
     cost: float
     time: datetime.datetime
+    value_noise: float = 0
+    revision: int = 0
+    closed: ClosedShare | None = None
+    best: SamplingBest | None = None
 
 
 @dataclass(frozen=True)
@@ -311,14 +376,27 @@ def from_comparison(point: models_pb2.ComparisonPoint) -> ComparisonPoint:
     return ComparisonPoint(point.sample_count, _judged(point.validation))
 
 
-def from_warning(warning: models_pb2.LabelWarning) -> LabelWarning:
+def from_warning(warning: datasets_pb2.LabelWarning) -> LabelWarning:
     """LabelWarning of a message."""
     return LabelWarning(
         input=warning.input,
         output=warning.output,
-        kind=enum_name(models_pb2.LabelWarning.Kind, warning.kind),
+        kind=enum_name(datasets_pb2.LabelWarning.Kind, warning.kind),
         factor=warning.factor,
         message=warning.message,
+        other_input=warning.other_input,
+    )
+
+
+def from_local_taylor(message: models_pb2.LocalTaylor) -> LocalTaylor:
+    """LocalTaylor of a message."""
+    return LocalTaylor(
+        base_kind=enum_name(models_pb2.ModelVersion.Kind, message.base_kind),
+        order=message.order,
+        centre_count=message.centre_count,
+        constant_share=message.constant_share,
+        linear_share=message.linear_share,
+        quadratic_share=message.quadratic_share,
     )
 
 
@@ -370,6 +448,16 @@ def from_counts(counts: jobs_pb2.SamplingCounts) -> SamplingCounts:
     )
 
 
+def from_closed(message: jobs_pb2.ClosedShare) -> ClosedShare:
+    """ClosedShare of a message."""
+    return ClosedShare(message.constant, message.linear, message.quadratic, message.proved)
+
+
+def from_best(message: jobs_pb2.SamplingBest) -> SamplingBest:
+    """SamplingBest of a message."""
+    return SamplingBest(tuple(message.x), message.value)
+
+
 def from_round(message: jobs_pb2.SamplingRound) -> SamplingRound:
     """SamplingRound of a message."""
     return SamplingRound(
@@ -380,6 +468,10 @@ def from_round(message: jobs_pb2.SamplingRound) -> SamplingRound:
         gradient_error=message.gradient_error,
         cost=message.cost,
         time=from_time(message.time),
+        value_noise=message.value_noise,
+        revision=message.revision,
+        closed=from_closed(message.closed) if message.HasField("closed") else None,
+        best=from_best(message.best) if message.HasField("best") else None,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
+from google.protobuf import field_mask_pb2
 
 from sobolev import _labels, _training, records, reports
 from sobolev._connection import Connection, full_name
@@ -37,7 +38,10 @@ class StopRule:
       gradient_error: The reported error of the Jacobian is at most this, relative to its root mean
         square.
       seconds: So many have passed since the start.
-      stale_rounds: So many rounds in a row did not lower the best error of values by a tenth.
+      stale_rounds: So many rounds in a row did not lower the best error of values by a tenth; with
+        the goal "minimum" or "maximum", did not find a value that is better by a hundredth of what
+        was gained before.
+      closed_share: Boxes in which the function is simple have this share of the volume.
     """
 
     evaluations: int | None = None
@@ -46,6 +50,90 @@ class StopRule:
     gradient_error: float | None = None
     seconds: float | None = None
     stale_rounds: int | None = None
+    closed_share: float | None = None
+
+
+@dataclass(frozen=True)
+class SamplingGoal:
+    """What points are placed for.
+
+    Attributes:
+      kind: "surrogate" (good everywhere), "minimum" or "maximum" (of the output), or "level" (where
+        the output has this value).
+      output: Its name; empty for "surrogate".
+      level: With "level".
+    """
+
+    kind: str = "surrogate"
+    output: str = ""
+    level: float | None = None
+
+
+@dataclass(frozen=True)
+class SamplingBoxSpec:
+    """How the domain is cut into boxes in which the function is simple, and others.
+
+    Attributes:
+      tolerance: How wrong a Taylor polynomial may be in the box that it closes, relative to the
+        standard deviation of the output. Default 0.01.
+      max_boxes: 0: none. Default 1000.
+    """
+
+    tolerance: float | None = None
+    max_boxes: int | None = None
+
+
+@dataclass(frozen=True)
+class SamplingBox:
+    """A part of the domain.
+
+    Attributes:
+      min: [n], in the units of the dataset.
+      max: [n].
+      order: How simple the function is: "constant", "linear" or "quadratic", or "open".
+      volume: Share of the domain.
+    """
+
+    min: npt.NDArray[np.float64]
+    max: npt.NDArray[np.float64]
+    order: str
+    volume: float
+
+
+@dataclass(frozen=True)
+class SamplingBoxes:
+    """The domain in boxes, which overlap in their faces at most.
+
+    Attributes:
+      round: Whose they are; 0 before the first.
+      boxes: All of them.
+      closed: Their volumes by order.
+    """
+
+    round: int
+    boxes: tuple[SamplingBox, ...]
+    closed: reports.ClosedShare
+
+
+@dataclass(frozen=True)
+class SamplingRevision:
+    """What of the spec may change, and since when it held; rounds name theirs.
+
+    Attributes:
+      stop: The rules.
+      strategy: "adaptive", "space_filling" or "lola_voronoi".
+      goal: What points are for.
+      boxes: None: none.
+      round_fraction: Points of a round as a share of the samples known.
+      time: When the job took it up.
+    """
+
+    stop: tuple[StopRule, ...]
+    strategy: str
+    goal: SamplingGoal
+    boxes: SamplingBoxSpec | None
+    round_fraction: float
+    time: datetime.datetime
 
 
 @dataclass(frozen=True)
@@ -92,8 +180,13 @@ class SamplingStatus:
       counts: Points by state.
       cost: What the evaluations cost so far, failed ones included.
       rounds: All of them, in order.
-      stop_reason: "rule", "stopped", or "unspecified" while it goes on and after it failed.
-      stop_rule: With "rule": which of the rules held, from 0; else None.
+      stop_reason: "rule", "stopped", "exhausted": every point of a domain of whole numbers is
+        known, "noise": a rule asks for errors below the noise of the function, which those that are
+        reported have come down to, or "unspecified" while it goes on and after it failed.
+      stop_rule: With "rule" and "noise": which of the rules, from 0; else None.
+      warnings: Derivatives among the samples of the latest round that contradict the values.
+      best: With the goal "minimum" or "maximum" the best sample known.
+      revisions: What was to be done when, in order; the last one holds, or was what ended.
     """
 
     phase: str
@@ -102,6 +195,9 @@ class SamplingStatus:
     rounds: tuple[reports.SamplingRound, ...]
     stop_reason: str
     stop_rule: int | None
+    best: reports.SamplingBest | None
+    revisions: tuple[SamplingRevision, ...]
+    warnings: tuple[reports.LabelWarning, ...]
 
 
 @dataclass(frozen=True)
@@ -209,6 +305,70 @@ class Sampling:
     def rounds(self) -> tuple[reports.SamplingRound, ...]:
         """The history: each version of the model with its errors and what it had cost."""
         return self.status().rounds
+
+    def boxes(self) -> SamplingBoxes:
+        """The domain in boxes, as of the latest round."""
+        request = sampling_pb2.GetSamplingBoxesRequest(name=self.name)
+        reply = self._connection.call(self._connection.sampling.GetSamplingBoxes, request)
+        orders = sampling_pb2.SamplingBox.Order
+        return SamplingBoxes(
+            round=reply.round,
+            boxes=tuple(
+                SamplingBox(
+                    min=np.array(box.min),
+                    max=np.array(box.max),
+                    order=records.enum_name(orders, box.order),
+                    volume=box.volume,
+                )
+                for box in reply.boxes
+            ),
+            closed=reports.from_closed(reply.closed),
+        )
+
+    def update(
+        self,
+        *,
+        stop: StopRule | Iterable[StopRule] | None = None,
+        strategy: str | None = None,
+        goal: SamplingGoal | None = None,
+        boxes: SamplingBoxSpec | None = None,
+        round_fraction: float | None = None,
+    ) -> SamplingStatus:
+        """Changes what the job does from now on; what is None stays as it is.
+
+        A job that has succeeded goes on if its stop rules change: wait() then gives its next model.
+
+        Args:
+          stop: Rules that replace those that there are; [] for none.
+          strategy: As in Client.start_sampling, as the others.
+          goal: What points are for.
+          boxes: Their tolerance and number.
+          round_fraction: Points of a round as a share of the samples known.
+
+        Raises:
+          InvalidArgumentError: Nothing to change, or options out of range.
+          FailedPreconditionError: The job failed or was cancelled, or has ended and would end again
+            at once.
+        """
+        given: dict[str, Any] = {}
+        if stop is not None:
+            given["stop_rules"] = _to_rules(stop)
+        if strategy is not None:
+            given["strategy"] = _to_strategy(strategy)
+        if goal is not None:
+            given["goal"] = _to_goal(goal)
+        if boxes is not None:
+            given["boxes"] = sampling_pb2.SamplingBoxSpec(**vars(boxes))
+        if round_fraction is not None:
+            given["round_fraction"] = round_fraction
+        request = sampling_pb2.UpdateSamplingRequest(
+            name=self.name,
+            spec=sampling_pb2.SamplingChange(**given),
+            update_mask=field_mask_pb2.FieldMask(paths=sorted(given)),
+        )
+        reply = self._connection.call(self._connection.sampling.UpdateSampling, request)
+        self.job.refresh()
+        return _from_sampling(reply)
 
     def pause(self) -> SamplingStatus:
         """Hands out no more points; those that are out may still be told."""
@@ -359,6 +519,8 @@ def start(
     constraints: Iterable[LinearConstraint],
     constraint_program: str,
     strategy: str | None,
+    goal: SamplingGoal | None,
+    boxes: SamplingBoxSpec | None,
     stop: StopRule | Iterable[StopRule],
     training: Mapping[str, Any] | None,
     request_id: str | None,
@@ -367,19 +529,20 @@ def start(
     """What Client.start_sampling answers; `options` are fields of the spec."""
     given = {name: value for name, value in options.items() if value is not None}
     if strategy is not None:
-        given["strategy"] = records.enum_number(
-            sampling_pb2.SamplingSpec.Strategy, strategy, "strategy"
-        )
+        given["strategy"] = _to_strategy(strategy)
+    if goal is not None:
+        given["goal"] = _to_goal(goal)
     if training is not None:
         given["training"] = _training.to_spec(**training)
     if domain is not None:
         given["domain"] = _to_ranges(connection, dataset, domain)
-    rules = [stop] if isinstance(stop, StopRule) else stop
     if isinstance(um_bridge, str):
         raise invalid_argument("INVALID_OPTION", "um_bridge", f"expected a list, got {um_bridge!r}")
     try:
         if um_bridge is not None:
             given["um_bridge"] = sampling_pb2.UmBridge(urls=um_bridge, model=um_bridge_model)
+        if boxes is not None:
+            given["boxes"] = sampling_pb2.SamplingBoxSpec(**vars(boxes))
         spec = sampling_pb2.SamplingSpec(
             dataset=dataset.name
             if isinstance(dataset, Dataset)
@@ -392,7 +555,7 @@ def start(
                 for each in constraints
             ],
             constraint_program=constraint_program and full_name("programs", constraint_program),
-            stop_rules=[sampling_pb2.StopRule(**vars(rule)) for rule in rules],
+            stop_rules=_to_rules(stop),
             **given,
         )
     except InvalidArgumentError:
@@ -425,7 +588,7 @@ def _to_ranges(
     unknown = domain.keys() - {variable.name for variable in dataset.inputs}
     if unknown:
         raise invalid_argument(
-            "UNKNOWN_INPUT",
+            "UNKNOWN_NAME",
             f"domain[{min(unknown)}]",
             f"expected names of inputs of {dataset.name}, got {min(unknown)!r}",
         )
@@ -440,6 +603,23 @@ def _to_ranges(
             )
         ranges.append(datasets_pb2.Range(min=low, max=high))
     return ranges
+
+
+def _to_rules(stop: StopRule | Iterable[StopRule]) -> list[sampling_pb2.StopRule]:
+    rules = [stop] if isinstance(stop, StopRule) else stop
+    return [sampling_pb2.StopRule(**vars(rule)) for rule in rules]
+
+
+def _to_strategy(strategy: str) -> Any:
+    return records.enum_number(sampling_pb2.SamplingSpec.Strategy, strategy, "strategy")
+
+
+def _to_goal(goal: SamplingGoal) -> sampling_pb2.SamplingGoal:
+    return sampling_pb2.SamplingGoal(
+        kind=records.enum_number(sampling_pb2.SamplingGoal.Kind, goal.kind, "goal.kind"),
+        output=goal.output,
+        level=goal.level,
+    )
 
 
 def _to_input(given: SamplingInput) -> sampling_pb2.SamplingInput:
@@ -471,7 +651,10 @@ def _to_input(given: SamplingInput) -> sampling_pb2.SamplingInput:
 
 
 def _from_sampling(message: sampling_pb2.Sampling) -> SamplingStatus:
-    by_rule = message.stop_reason == sampling_pb2.Sampling.STOP_REASON_RULE
+    by_rule = message.stop_reason in (
+        sampling_pb2.Sampling.STOP_REASON_RULE,
+        sampling_pb2.Sampling.STOP_REASON_NOISE,
+    )
     return SamplingStatus(
         phase=records.enum_name(sampling_pb2.Sampling.Phase, message.phase),
         counts=reports.from_counts(message.counts),
@@ -479,6 +662,30 @@ def _from_sampling(message: sampling_pb2.Sampling) -> SamplingStatus:
         rounds=tuple(map(reports.from_round, message.rounds)),
         stop_reason=records.enum_name(sampling_pb2.Sampling.StopReason, message.stop_reason),
         stop_rule=message.stop_rule if by_rule else None,
+        best=reports.from_best(message.best) if message.HasField("best") else None,
+        revisions=tuple(map(_from_revision, message.revisions)),
+        warnings=tuple(map(reports.from_warning, message.warnings)),
+    )
+
+
+def _from_rule(rule: sampling_pb2.StopRule) -> StopRule:
+    return StopRule(**{field.name: value for field, value in rule.ListFields()})
+
+
+def _from_revision(revision: sampling_pb2.SamplingRevision) -> SamplingRevision:
+    spec = revision.spec
+    boxes = SamplingBoxSpec(spec.boxes.tolerance, spec.boxes.max_boxes)
+    return SamplingRevision(
+        stop=tuple(map(_from_rule, spec.stop_rules)),
+        strategy=records.enum_name(sampling_pb2.SamplingSpec.Strategy, spec.strategy),
+        goal=SamplingGoal(
+            kind=records.enum_name(sampling_pb2.SamplingGoal.Kind, spec.goal.kind),
+            output=spec.goal.output,
+            level=spec.goal.level if spec.goal.HasField("level") else None,
+        ),
+        boxes=boxes if spec.HasField("boxes") else None,
+        round_fraction=spec.round_fraction,
+        time=reports.from_time(revision.time),
     )
 
 

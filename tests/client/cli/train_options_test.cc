@@ -60,9 +60,12 @@ TEST(TrainOptionsTest, AFlagCanBeTurnedOff) {
 
 TEST(TrainOptionsTest, AWordThatIsNoneOfTheAllowedOnesIsRefusedWithThese) {
   EXPECT_EQ(SpecOf({"--kind", "gaussian-process"}).kind, client::TrainingKind::kGaussianProcess);
+  EXPECT_EQ(SpecOf({"--kind", "local-taylor"}).kind, client::TrainingKind::kLocalTaylor);
+  EXPECT_EQ(SpecOf({"--taylor-base", "constant"}).taylor_base, client::TaylorBase::kConstant);
+  EXPECT_EQ(SpecOf({"--taylor-order", "2"}).taylor_order, 2);
   EXPECT_EQ(SpecOf({"--optimizer", "lbfgs"}).optimizer, client::Optimizer::kLbfgs);
   EXPECT_EQ(RefusalOf({"--kind", "gp"}),
-            "--kind: expected auto, gaussian-process, network or polynomial, got \"gp\"");
+            "--kind: expected auto, gaussian-process, local-taylor, network or polynomial, got \"gp\"");
   EXPECT_EQ(RefusalOf({"--precision", "0"}), "--precision: expected float32 or float64, got \"0\"");
 }
 

@@ -45,7 +45,7 @@ def test_the_server_chooses_what_to_fit_and_says_what_it_tried(client):
     assert progress[-1].epochs == 0
     model = job.wait(progress=False)
     report = model.report
-    assert model.kind in ("network", "polynomial", "gaussian_process", "ensemble")
+    assert model.kind in ("network", "polynomial", "gaussian_process", "ensemble", "local_taylor")
     assert report.stop_reason == "selection_done"
     assert report.leaderboard == progress[-1].leaderboard
     assert report.winner in report.leaderboard
@@ -328,7 +328,9 @@ def test_a_cancelled_selection_raises(client):
 @pytest.mark.parametrize(
     ("options", "field", "says"),
     [
-        ({"kind": "forest"}, "kind", "auto, network, polynomial, gaussian_process, got 'forest'"),
+        ({"kind": "forest"}, "kind", "gaussian_process, local_taylor, got 'forest'"),
+        ({"taylor_base": "sand"}, "taylor_base", "network, polynomial, constant, got 'sand'"),
+        ({"taylor_order": 9}, "spec.local_taylor.order", "1 to 3, got 9"),
         ({"optimizer": "sgd"}, "optimizer", "adam, levenberg_marquardt, hybrid, lbfgs, got 'sgd'"),
         ({"precision": "float16"}, "precision", "float32, float64"),
         ({"monotone": {"x0": "up"}}, "monotone[x0]", "increasing, decreasing, got 'up'"),

@@ -1,4 +1,5 @@
-// Networks trained on the borehole function (Harper and Gupta 1983), values and gradients.
+// Networks trained on the borehole function (Harper and Gupta 1983) and others, values and
+// gradients.
 
 #ifndef SOBOLEV_TESTS_ENGINE_BOUNDS_BOREHOLE_H_
 #define SOBOLEV_TESTS_ENGINE_BOUNDS_BOREHOLE_H_
@@ -59,18 +60,19 @@ inline Box RandomBox(const Box& domain, double fraction, Rng& rng) {
   return box;
 }
 
-inline nn::NetworkSurrogate TrainBorehole(const std::vector<Index>& hidden,
-                                          nn::Activation activation, Index num_samples,
-                                          Index epochs) {
-  const program::Program program(kBorehole);
+// On values and gradients of a program of one output.
+inline nn::NetworkSurrogate TrainOn(const char* source, const Box& domain,
+                                    const std::vector<Index>& hidden, nn::Activation activation,
+                                    Index num_samples, Index epochs) {
+  const program::Program program(source);
   Rng rng(7);
-  const Matrix X = RandomPoints(BoreholeDomain(), num_samples, rng);
+  const Matrix X = RandomPoints(domain, num_samples, rng);
   Matrix Y(1, num_samples);
-  Matrix J(8, num_samples);
-  program.Evaluate({X.data(), 8, num_samples}, std::nullopt, std::nullopt,
+  Matrix J(domain.n(), num_samples);
+  program.Evaluate({X.data(), domain.n(), num_samples}, std::nullopt, std::nullopt,
                    {.Y = Y.data(), .J = J.data()}, nullptr, {}, {});
   const train::SampleSet samples{
-      .n = 8,
+      .n = domain.n(),
       .m = 1,
       .blocks = {{.rows = num_samples, .x = X.data(), .y = Y.data(), .jacobian = J.data()}}};
   train::Trainer trainer(samples, {.hidden = hidden,
@@ -83,6 +85,12 @@ inline nn::NetworkSurrogate TrainBorehole(const std::vector<Index>& hidden,
     if (status != train::Status::kRunning && status != train::Status::kEpochDone) break;
   }
   return trainer.MakeSurrogate();
+}
+
+inline nn::NetworkSurrogate TrainBorehole(const std::vector<Index>& hidden,
+                                          nn::Activation activation, Index num_samples,
+                                          Index epochs) {
+  return TrainOn(kBorehole, BoreholeDomain(), hidden, activation, num_samples, epochs);
 }
 
 }  // namespace sobolev::bounds

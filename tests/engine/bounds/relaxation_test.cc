@@ -11,38 +11,12 @@
 #include "engine/base/rng.h"
 #include "engine/bounds/activation_jet.h"
 #include "engine/nn/network.h"
+#include "tests/engine/bounds/activation_truth.h"
 
 namespace sobolev::bounds {
 namespace {
 
 using nn::Activation;
-
-struct Truth {
-  long double value;
-  long double first;
-  long double second;
-};
-
-Truth TruthOf(Activation activation, long double z) {
-  const long double s = 1 / (1 + std::exp(-z));
-  const long double bend = s / (1 + std::exp(z));
-  const long double t = std::tanh(z);
-  const long double cdf = 0.5L * std::erfc(-z / std::sqrt(2.0L));
-  const long double density = std::exp(-0.5L * z * z) / std::sqrt(2 * std::acos(-1.0L));
-  switch (activation) {
-    case Activation::kSoftplus:
-      return {z > 0 ? z + std::log1p(std::exp(-z)) : std::log1p(std::exp(z)), s, bend};
-    case Activation::kTanh:
-      return {t, 1 - t * t, -2 * t * (1 - t * t)};
-    case Activation::kSilu:
-      return {z * s, s + z * bend, bend * (2 + z * (1 - 2 * s))};
-    case Activation::kGelu:
-      return {z * cdf, cdf + z * density, density * (2 - z * z)};
-    case Activation::kSin:
-      break;
-  }
-  return {std::sin(z), std::cos(z), -std::sin(z)};
-}
 
 class RelaxationTest : public testing::TestWithParam<Activation> {};
 

@@ -17,6 +17,9 @@
 
 #include "engine/base/error.h"
 #include "engine/chain/chain_planner.h"
+#include "engine/chain/memory_plan.h"
+#include "engine/chain/memory_repair.h"
+#include "engine/chain/memory_sizes.h"
 
 namespace sobolev::chain {
 namespace {
@@ -31,7 +34,8 @@ std::uint64_t JacobianSize(const JacobianChain& chain, int j, int i) {
 }
 
 // Carries out the moves on what is held, and counts.
-void ExpectSound(const JacobianChain& chain, const MemoryPlan& plan, std::uint64_t limit) {
+void ExpectSound(const JacobianChain& chain, const MemoryPlan& plan, std::uint64_t limit,
+                 const ChainWeights& weights = {}) {
   std::set<int> values{0};
   std::map<int, int> jacobians;  // Last factors by first ones.
   std::uint64_t cost = 0;
@@ -49,7 +53,7 @@ void ExpectSound(const JacobianChain& chain, const MemoryPlan& plan, std::uint64
     if (move.kind == MemoryMove::Kind::kEvaluate) {
       ASSERT_TRUE(values.contains(move.index));
       ASSERT_TRUE(values.insert(move.index + 1).second);
-      step_cost = chain[move.index].edges;
+      step_cost = chain[move.index].edges * weights.tangent;
       memory = held();
     } else if (move.kind == MemoryMove::Kind::kDrop) {
       ASSERT_NE(move.index, 0);
@@ -94,6 +98,7 @@ void ExpectSound(const JacobianChain& chain, const MemoryPlan& plan, std::uint64
           FAIL() << "factors are neither without entries nor given";
       }
       jacobians[i] = j;
+      step_cost *= weights.Of(step.kind);
     }
     EXPECT_EQ(move.cost, Cost(step_cost));
     EXPECT_EQ(move.memory, Cost(memory));
@@ -112,7 +117,8 @@ void ExpectSound(const JacobianChain& chain, const MemoryPlan& plan, std::uint64
 // when: the least cost within a memory, or the least memory.
 class BruteForce {
  public:
-  explicit BruteForce(const JacobianChain& chain) : chain_(chain) {}
+  explicit BruteForce(const JacobianChain& chain, const ChainWeights& weights = {})
+      : chain_(chain), weights_(weights) {}
 
   std::optional<std::uint64_t> Cost(std::uint64_t memory) {
     return Search([memory](std::uint64_t so_far, std::uint64_t cost, std::uint64_t held) {
@@ -185,25 +191,28 @@ class BruteForce {
       if (v + 1 < chain_.size() && !has(v + 1)) {
         State next = state;
         next.first.insert(v + 1);
-        visit(next, f.edges, f.m);
+        visit(next, weights_.tangent * f.edges, f.m);
       }
       if (!is_free(v)) continue;
-      jacobian(v, v, v, f.n * f.edges, 0);
-      jacobian(v, v, v, f.m * f.edges, f.edges);
+      jacobian(v, v, v, weights_.tangent * f.n * f.edges, 0);
+      jacobian(v, v, v, weights_.adjoint * f.m * f.edges, f.edges);
       for (const auto& [i, j] : jacobians) {
-        if (j + 1 == v) jacobian(i, v, i, chain_[i].n * f.edges, 0);
-        if (i == v + 1) jacobian(v, j, i, chain_[j].m * f.edges, f.edges);
+        if (j + 1 == v) jacobian(i, v, i, weights_.tangent * chain_[i].n * f.edges, 0);
+        if (i == v + 1) {
+          jacobian(v, j, i, weights_.adjoint * chain_[j].m * f.edges, f.edges);
+        }
       }
     }
     for (const auto& [i, k] : jacobians) {
       const auto later = jacobians.find(k + 1);
       if (later == jacobians.end()) continue;
       const int j = later->second;
-      jacobian(i, j, k + 1, chain_[j].m * chain_[k].m * chain_[i].n, 0);
+      jacobian(i, j, k + 1, weights_.product * chain_[j].m * chain_[k].m * chain_[i].n, 0);
     }
   }
 
   const JacobianChain& chain_;
+  const ChainWeights weights_;
 };
 
 std::uint64_t LeastMemory(const JacobianChain& chain, const MemoryEffort& effort = {}) {
@@ -263,8 +272,26 @@ TEST(MemoryPlannerTest, WithoutALimitEveryValueIsEvaluatedOnce) {
   }
 }
 
-// How far above the optimum heuristics come out. Up to 6 factors a beam is nearly as wide as all
-// there is; 7 and 8 have up to 2·10⁵ states.
+TEST(MemoryPlannerTest, IsExactWithWeights) {
+  for (std::uint64_t seed = 0; seed < 24; ++seed) {
+    const int length = 2 + static_cast<int>(seed % 3);
+    const JacobianChain chain = RandomChain(length, 6, 50 + seed);
+    const ChainWeights weights{.tangent = 1 + seed % 4, .adjoint = 1 + seed % 7, .product = 2};
+    BruteForce truth(chain, weights);
+    for (const std::uint64_t memory : Memories(chain, 4)) {
+      const MemoryPlan plan = PlanWithinMemory(chain, memory, {.weights = weights});
+      ExpectSound(chain, plan, memory, weights);
+      ASSERT_EQ(plan.cost, Cost(*truth.Cost(memory))) << "seed " << seed << ", " << memory;
+      const MemoryPlan found =
+          PlanWithinMemory(chain, memory, {.max_exact_factors = 0, .weights = weights});
+      ExpectSound(chain, found, memory, weights);
+      EXPECT_LE(found.cost.ToDouble(), 1.15 * plan.cost.ToDouble());
+    }
+  }
+}
+
+// How far above the optimum heuristics come out, for every memory with which there is a plan. Up to
+// 6 factors a beam is nearly as wide as all there is; 7 and 8 have up to 2·10⁵ states.
 TEST(MemoryPlannerTest, HeuristicsAreCloseToTheOptimum) {
   double sum = 0;
   double worst = 1;
@@ -272,9 +299,8 @@ TEST(MemoryPlannerTest, HeuristicsAreCloseToTheOptimum) {
   for (std::uint64_t seed = 0; seed < 90; ++seed) {
     const int length = 2 + static_cast<int>(seed % 7);
     const JacobianChain chain = RandomChain(length, 10, 1000 + seed);
-    const std::uint64_t found = LeastMemory(chain, kNoSearch);
+    EXPECT_EQ(LeastMemory(chain, kNoSearch), LeastMemory(chain)) << "seed " << seed;
     for (const std::uint64_t memory : Memories(chain, 5)) {
-      if (length > 6 && memory < found) continue;
       const MemoryPlan plan = PlanWithinMemory(chain, memory, kNoSearch);
       ExpectSound(chain, plan, memory);
       const double ratio = plan.cost.ToDouble() / PlanWithinMemory(chain, memory).cost.ToDouble();
@@ -292,7 +318,7 @@ TEST(MemoryPlannerTest, MoreMemoryNeverCostsMore) {
   for (const int length : {4, 8, 9, 12, 20, 40}) {
     const JacobianChain chain = RandomChain(length, 8, static_cast<std::uint64_t>(length));
     Cost before = Cost::Saturated();
-    for (const std::uint64_t memory : Memories(chain, length < 10 ? 12 : 6)) {
+    for (const std::uint64_t memory : Memories(chain, length < 9 ? 12 : 3)) {
       const MemoryPlan plan = PlanWithinMemory(chain, memory);
       ExpectSound(chain, plan, memory);
       EXPECT_EQ(plan.optimal, length <= kMaxExactFactors);
@@ -300,6 +326,39 @@ TEST(MemoryPlannerTest, MoreMemoryNeverCostsMore) {
       before = plan.cost;
     }
   }
+}
+
+// Repairs alone: sound, never below the optimum, and the optimum without a limit.
+TEST(MemoryRepairTest, StaysWithinTheMemory) {
+  int found = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const int length = 2 + static_cast<int>(seed % 6);
+    const JacobianChain chain = RandomChain(length, 10, 300 + seed);
+    const MemorySizes sizes(chain);
+    EXPECT_EQ(Cost(RepairPlan(sizes, kUnlimited, {})->cost),
+              PlanWithinMemory(chain, kUnlimited).cost);
+    for (const std::uint64_t memory : Memories(chain, 5)) {
+      const std::optional<PlannedMoves> repaired = RepairPlan(sizes, memory, {});
+      if (!repaired) continue;
+      const MemoryPlan plan = RecordMoves(chain, repaired->moves);
+      ExpectSound(chain, plan, memory);
+      EXPECT_EQ(plan.cost, Cost(repaired->cost));
+      EXPECT_EQ(plan.memory, Cost(repaired->memory));
+      EXPECT_GE(plan.cost, PlanWithinMemory(chain, memory).cost);
+      ++found;
+    }
+    EXPECT_FALSE(RepairPlan(sizes, LeastMemory(chain) - 1, {}).has_value());
+  }
+  EXPECT_GE(found, 150);
+}
+
+// Where what a long chain needs is known: n unit tangents roll through equal factors of n = m = 4
+// with a value and two Jacobians held, for which no plan can do with less.
+TEST(MemoryPlannerTest, KnowsTheLeastOfALongChain) {
+  const JacobianChain chain(std::vector<ChainFactor>(40, {4, 4, 16}));
+  EXPECT_EQ(LeastMemory(chain), 4 + 2 * 16U);
+  const MemoryPlan plan = PlanWithinMemory(chain, 4 + 2 * 16);
+  ExpectSound(chain, plan, 4 + 2 * 16);
 }
 
 TEST(MemoryPlanTest, WritesDownItsMoves) {
@@ -331,8 +390,9 @@ TEST(MemoryPlannerTest, RefusesWhatItCannotPlan) {
             "memory: expected at least 3, without which there is no plan, got 2");
   EXPECT_EQ(MessageOf(RandomChain(161, 5, 1), kUnlimited),
             "factors: expected at most 160 within a memory, got 161");
-  EXPECT_EQ(MessageOf(JacobianChain({{1 << 22, 1 << 22, 1}}), kUnlimited),
-            "factors: expected sizes and edges with which no step takes 2^43 multiply-adds");
+  EXPECT_EQ(
+      MessageOf(JacobianChain({{1 << 22, 1 << 22, 1}}), kUnlimited),
+      "factors: expected sizes, edges and weights with which no step takes 2^43 multiply-adds");
   const std::string message = MessageOf(RandomChain(12, 5, 1), 1);
   EXPECT_NE(message.find("the least for which a plan was found, got 1"), std::string::npos);
 }

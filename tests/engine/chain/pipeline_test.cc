@@ -17,6 +17,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <oneapi/tbb/task_arena.h>
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
@@ -323,6 +324,29 @@ TEST(PipelineOfNetworksTest, AChainMakesItsJacobianByTheOptimalPlan) {
   Matrix H(9, 9 * 8);
   pipeline->Predict({request.X.data(), 9, 1}, {}, {}, {.J = J.data(), .H = H.data()});
   EXPECT_THAT(J, IsNearMatrix(answer.J.leftCols(8), 1e-12));
+}
+
+TEST(PipelineOfNetworksTest, ThreadsDivideABatchAndChangeNoBits) {
+  const Shared down = Network({.n = 24, .m = 2, .hidden = {64, 64}}, 1);
+  const Shared up = Network({.n = 2, .m = 24, .hidden = {64, 64}}, 2);
+  std::vector<Index> positions(26 + 24);
+  std::iota(positions.begin(), positions.end(), 0);
+  const auto pipeline =
+      Make(24, {{down, {positions.begin(), positions.begin() + 24}}, {up, {24, 25}}},
+           {positions.begin() + 26, positions.end()});
+  ASSERT_TRUE(pipeline->jacobian_plan().has_value());
+  for (const Index N : {45, 130, 600}) {
+    ASSERT_GT(pipeline->Cost({.num_points = N, .jacobian = true}), 2e6) << "worth several threads";
+    const Matrix X = Points(24, N);
+    const auto jacobian = [&](int threads) {
+      Matrix J(24, 24 * N);
+      oneapi::tbb::task_arena(threads).execute(
+          [&] { pipeline->Predict(View(X), {}, {}, {.J = J.data()}); });
+      return J;
+    };
+    const Matrix alone = jacobian(1);
+    for (const int threads : {2, 3, 7}) EXPECT_EQ(jacobian(threads), alone) << N;
+  }
 }
 
 TEST(PipelineOfNetworksTest, OnlyChainsHavePlans) {

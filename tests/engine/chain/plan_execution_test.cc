@@ -100,6 +100,34 @@ std::uint64_t CountProducts(const JacobianChain& chain, const ChainPlan& plan) {
   return count;
 }
 
+TEST(PlanExecutionTest, MultipliesPointByPoint) {
+  constexpr Index kPoints = 3;
+  Rng rng(5);
+  const auto random = [&rng](Index rows, Index cols) {
+    return Matrix(Matrix::NullaryExpr(rows, cols, [&rng] { return 2 * rng.Uniform() - 1; }));
+  };
+  for (const Isa isa : {Isa::kSse2, Isa::kAvx2, Isa::kAvx512}) {
+    if (isa > BestIsa()) continue;
+    for (const Index n : {1, 2, 3, 5, 8, 13, 24, 31, 49}) {
+      for (const Index inner : {1, 2, 7, 40}) {
+        for (const Index m : {1, 3, 4, 9, 17}) {
+          const Matrix later = random(inner, m * kPoints);
+          const Matrix earlier = random(n, inner * kPoints);
+          const Matrix product = MultiplyJacobians(later, earlier, kPoints, isa);
+          for (Index s = 0; s < kPoints; ++s) {
+            const Matrix A = earlier.middleCols(s * inner, inner);
+            const Matrix B = later.middleCols(s * m, m);
+            const Matrix at_point = product.middleCols(s * m, m);
+            // Each element is a sum of `inner` terms below 1.
+            EXPECT_LE((at_point - A * B).cwiseAbs().maxCoeff(), 1e-16 * double(inner * inner));
+            EXPECT_EQ(at_point, MultiplyJacobians(B, A, 1, isa)) << n << " " << inner << " " << m;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(PlanExecutionTest, AllPlansAgreeAndCostWhatTheySay) {
   constexpr Index kPoints = 3;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {

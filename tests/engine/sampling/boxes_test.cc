@@ -16,6 +16,9 @@
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
+#include "engine/program/definition.h"
+#include "engine/program/derivation.h"
+#include "engine/program/program.h"
 #include "engine/sampling/evidence.h"
 #include "engine/sampling/placement.h"
 #include "engine/sampling/sobol.h"
@@ -143,6 +146,66 @@ TEST(BoxesTest, ProofsHold) {
   EXPECT_GT(result.closed[1], 0.9);
   Rng rng(3);
   for (const TaylorBox& box : result.boxes) EXPECT_LE(LargestError(f, box, rng), tolerance);
+}
+
+// Bounds of a program over boxes of the unit cube, which are those of its inputs.
+DerivativeBounds BoundsOf(const program::Program& program) {
+  return [&program](const Vector& lo, const Vector& hi, Matrix& J_lo, Matrix& J_hi) {
+    program.Enclose({lo.data(), lo.size(), 1}, {hi.data(), hi.size(), 1},
+                    {.J_min = J_lo.data(), .J_max = J_hi.data()}, nullptr, {});
+  };
+}
+
+TEST(BoxesTest, QuadraticBoxesAreProvedByBoundsOfCurvatures) {
+  const std::string source =
+      "input a\ninput b\ninput c\noutput y = exp(a) * sin(2 * b) + a * b + c\n";
+  const program::Program f(source);
+  const auto derived = program::JacobianDefinition(program::Parse(source), 1 << 20);
+  ASSERT_TRUE(derived);
+  const program::Program slopes(*derived);
+  const Expensive truth = [](const Vector& x, Vector& gradient) {
+    const double growth = std::exp(x(0));
+    gradient << growth * std::sin(2 * x(1)) + x(1), 2 * growth * std::cos(2 * x(1)) + x(0), 1;
+    return growth * std::sin(2 * x(1)) + x(0) * x(1) + x(2);
+  };
+  const Evidence nothing{.X = Matrix(3, 0), .Y = Matrix(1, 0)};
+  BoxOptions options{
+      .tolerance = Vector::Constant(1, 1e-2), .max_boxes = 4000, .bounds = BoundsOf(f)};
+  const Decomposition linear = Decompose(nothing, options);
+  options.curvature_bounds = BoundsOf(slopes);
+  const Decomposition quadratic = Decompose(nothing, options);
+  EXPECT_TRUE(quadratic.proved);
+  EXPECT_EQ(quadratic.open, 0);
+  EXPECT_GT(quadratic.closed[2], 0.9);
+  EXPECT_LT(4 * quadratic.boxes.size(), linear.boxes.size());
+  Rng rng(3);
+  for (const TaylorBox& box : quadratic.boxes) {
+    EXPECT_LE(LargestError(truth, box, rng), 1.001e-2);
+    EXPECT_TRUE(box.linear_in[2]) << "c enters linearly";
+  }
+}
+
+// It is about one input alone: a·b is linear in each.
+TEST(BoxesTest, InputsThatEnterLinearlyAreTold) {
+  const program::Program f("input a\ninput b\noutput y = a * b + 4 * b^2\n");
+  const Evidence nothing{.X = Matrix(2, 0), .Y = Matrix(1, 0)};
+  const Decomposition whole = Decompose(
+      nothing, {.tolerance = Vector::Constant(1, 0.3), .max_boxes = 1, .bounds = BoundsOf(f)});
+  ASSERT_EQ(whole.boxes.size(), 1U);
+  EXPECT_FALSE(whole.boxes.front().quasi);
+  EXPECT_TRUE(whole.boxes.front().linear_in[0]);
+  EXPECT_FALSE(whole.boxes.front().linear_in[1]);
+}
+
+TEST(BoxesTest, FunctionsThatMayJumpHaveNoCurvatureBounds) {
+  const auto has_bounds = [](const std::string& output) {
+    return program::JacobianDefinition(program::Parse("input a\noutput y = " + output + "\n"), 1000)
+        .has_value();
+  };
+  EXPECT_TRUE(has_bounds("exp(a) / (1 + a^2)"));
+  EXPECT_FALSE(has_bounds("abs(a)"));
+  EXPECT_FALSE(has_bounds("floor(a) + a"));
+  EXPECT_FALSE(has_bounds("max(a, 0.5)"));
 }
 
 TEST(BoxesTest, WithoutBoundsOfDerivativesNothingIsProved) {

@@ -242,6 +242,14 @@ TEST(PlacementTest, FindsAMinimum) {
   EXPECT_GT(SobolSamples(f, 2, 48, 1).Y.minCoeff(), least + 1e-3);
 }
 
+TEST(PlacementTest, AMaximumIsTheMinimumOfTheOpposite) {
+  Evidence evidence = SobolSamples(Waves, 2, 40);
+  const Matrix X = NextPoints(evidence, {.goal = Goal::kMaximum, .seed = 3}, 8);
+  evidence.Y *= -1;
+  evidence.J *= -1;
+  EXPECT_EQ(X, NextPoints(evidence, {.goal = Goal::kMinimum, .seed = 3}, 8));
+}
+
 TEST(PlacementTest, FindsAMinimumAmongManyInputs) {
   const Expensive f = [](const Vector& x, Vector& gradient) {
     gradient = 2 * (x.array() - 0.3);
@@ -307,6 +315,20 @@ TEST(PlacementTest, ConstantsAreFilledEvenly) {
     const PlacementOptions options{.goal = goal, .level = 3};
     EXPECT_EQ(NextPoints(evidence, options, 10).cols(), 10);
   }
+}
+
+// What models contradict each other by because of noise counts for nothing: as if they agreed.
+TEST(PlacementTest, BelowTheNoiseSpaceIsFilled) {
+  Evidence noisy = SobolSamples(Bump(2, 0.1), 2, 60, 3);
+  Evidence constant = noisy;
+  constant.Y.setConstant(2);
+  constant.J.setZero();
+  PlacementOptions options{.seed = 8};
+  const Matrix even = NextPoints(constant, options, 10);
+  options.noise = Vector::Constant(1, 10);
+  EXPECT_EQ(NextPoints(noisy, options, 10), even);
+  options.noise = Vector::Constant(1, 1e-9);
+  EXPECT_NE(NextPoints(noisy, options, 10), even);
 }
 
 TEST(PlacementTest, DuplicatesContradictionsAndGapsDoNoHarm) {

@@ -1,6 +1,7 @@
 #include "engine/train/label_checks.h"
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -13,8 +14,9 @@
 namespace sobolev::train {
 namespace {
 
+using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::Not;
+using testing::Pair;
 
 // y = sin x₁ + x₁ x₂ + x₃²/2, with noise on y and J.
 LabelledPoints Sample(Index count, double noise = 0, double reach = 1) {
@@ -33,15 +35,25 @@ LabelledPoints Sample(Index count, double noise = 0, double reach = 1) {
   return points;
 }
 
+// The points are as the user has them.
+std::vector<SuspectLabel> Suspects(const LabelledPoints& points) {
+  const Index n = points.n();
+  const Index m = points.m();
+  return CompareWithNeighbours(points, {.x_mean = Vector::Zero(n),
+                                        .x_scale = Vector::Ones(n),
+                                        .y_mean = Vector::Zero(m),
+                                        .y_scale = Vector::Ones(m)});
+}
+
 TEST(LabelChecksTest, RightLabelsAreNotSuspect) {
   for (const Index count : {2, 5, 20, 100, 1000}) {
-    EXPECT_THAT(CompareWithNeighbours(Sample(count)), IsEmpty()) << count;
+    EXPECT_THAT(Suspects(Sample(count)), IsEmpty()) << count;
   }
 }
 
 TEST(LabelChecksTest, NoisyLabelsAreNotSuspect) {
   for (const double noise : {0.1, 1.0, 10.0}) {
-    EXPECT_THAT(CompareWithNeighbours(Sample(2000, noise)), IsEmpty()) << noise;
+    EXPECT_THAT(Suspects(Sample(2000, noise)), IsEmpty()) << noise;
   }
 }
 
@@ -50,14 +62,14 @@ TEST(LabelChecksTest, AWrongSignAndAWrongUnitAreNamedWithTheirInput) {
   for (const Index count : {20, 200}) {
     LabelledPoints points = Sample(count);
     points.J.row(1) *= -1;
-    std::vector<SuspectLabel> suspects = CompareWithNeighbours(points);
+    std::vector<SuspectLabel> suspects = Suspects(points);
     ASSERT_EQ(suspects.size(), 1U) << count;
     EXPECT_EQ(suspects[0].input, 1);
     EXPECT_EQ(suspects[0].kind, SuspectLabel::Kind::kSign);
 
     points.J.row(1) *= -1;
     points.J.row(0) *= 100;
-    suspects = CompareWithNeighbours(points);
+    suspects = Suspects(points);
     ASSERT_EQ(suspects.size(), 1U) << count;
     EXPECT_EQ(suspects[0].input, 0);
     EXPECT_EQ(suspects[0].kind, SuspectLabel::Kind::kScale);
@@ -65,12 +77,56 @@ TEST(LabelChecksTest, AWrongSignAndAWrongUnitAreNamedWithTheirInput) {
   }
 }
 
-TEST(LabelChecksTest, SwappedColumnsAreSuspect) {
-  LabelledPoints points = Sample(200);
-  points.J.row(0).swap(points.J.row(1));
-  const std::vector<SuspectLabel> suspects = CompareWithNeighbours(points);
-  EXPECT_THAT(suspects, Not(IsEmpty()));
-  for (const SuspectLabel& suspect : suspects) EXPECT_LT(suspect.input, 2);
+// At 20 points already; and each column of a rotation of all three.
+TEST(LabelChecksTest, ColumnsInTheWrongOrderAreNamedWithTheirInputs) {
+  const auto order = [](const LabelledPoints& points) {
+    std::vector<std::pair<Index, Index>> found;
+    for (const SuspectLabel& suspect : Suspects(points)) {
+      EXPECT_EQ(suspect.kind, SuspectLabel::Kind::kSwapped);
+      found.emplace_back(suspect.input, suspect.other);
+    }
+    return found;
+  };
+  for (const Index count : {20, 200}) {
+    LabelledPoints points = Sample(count);
+    points.J.row(0).swap(points.J.row(1));
+    EXPECT_THAT(order(points), ElementsAre(Pair(0, 1), Pair(1, 0))) << count;
+    points.J.row(1).swap(points.J.row(2));
+    EXPECT_THAT(order(points), ElementsAre(Pair(0, 1), Pair(1, 2), Pair(2, 0))) << count;
+  }
+}
+
+// The columns are in the wrong order in the user's units: x₁ is in thousandths.
+TEST(LabelChecksTest, SwappedColumnsOfInputsWithOtherUnitsAreFound) {
+  LabelledPoints points = Sample(40);
+  const double unit = 1000;
+  // In units of x₁/1000 and x₂ the labels are ∂₂ and ∂₁/1000.
+  const Matrix first = points.J.row(0);
+  points.J.row(0) = unit * points.J.row(1);
+  points.J.row(1) = first / unit;
+  const std::vector<SuspectLabel> suspects =
+      CompareWithNeighbours(points, {.x_mean = Vector::Zero(3),
+                                     .x_scale = Vector{{unit, 1, 1}},
+                                     .y_mean = Vector::Zero(1),
+                                     .y_scale = Vector::Ones(1)});
+  ASSERT_EQ(suspects.size(), 2U);
+  EXPECT_EQ(suspects[0].kind, SuspectLabel::Kind::kSwapped);
+  EXPECT_EQ(suspects[0].other, 1);
+}
+
+// Opposite slopes: a wrong sign of both looks as if they were swapped, but is said as it is.
+TEST(LabelChecksTest, WrongSignsAreNotTakenForSwappedColumns) {
+  LabelledPoints points = Sample(40);
+  for (Index s = 0; s < 40; ++s) {
+    const double t = points.X(0, s) - points.X(1, s);
+    points.Y(0, s) = std::sin(t);
+    points.J.col(s) << -std::cos(t), std::cos(t), 0;
+  }
+  const std::vector<SuspectLabel> suspects = Suspects(points);
+  ASSERT_EQ(suspects.size(), 2U);
+  for (const SuspectLabel& suspect : suspects) {
+    EXPECT_EQ(suspect.kind, SuspectLabel::Kind::kSign);
+  }
 }
 
 TEST(LabelChecksTest, DuplicatesAndConstantsAreNoTrouble) {
@@ -78,9 +134,9 @@ TEST(LabelChecksTest, DuplicatesAndConstantsAreNoTrouble) {
   points.X.rightCols(20) = points.X.leftCols(20);
   points.Y.rightCols(20) = points.Y.leftCols(20);
   points.J.rightCols(20) = points.J.leftCols(20);
-  EXPECT_THAT(CompareWithNeighbours(points), IsEmpty());
+  EXPECT_THAT(Suspects(points), IsEmpty());
   points.X.setZero();
-  EXPECT_THAT(CompareWithNeighbours(points), IsEmpty());
+  EXPECT_THAT(Suspects(points), IsEmpty());
 }
 
 }  // namespace

@@ -60,7 +60,8 @@ SelectionOptions SmallOptions() {
                       {.family = Family::kGaussianProcess},
                       newton,
                       hybrid,
-                      lbfgs}};
+                      lbfgs,
+                      {.family = Family::kConstant, .taylor_order = 2}}};
 }
 
 Matrix Predict(const Surrogate& surrogate, const Matrix& X) {

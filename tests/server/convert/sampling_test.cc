@@ -101,12 +101,106 @@ TEST(SamplingSpecTest, WhatIsGivenStays) {
   given.set_seed(0);
   given.mutable_training()->set_kind(v1::TrainingSpec::KIND_POLYNOMIAL);
   given.add_stop_rules()->set_evaluations(5);
+  given.mutable_goal()->set_kind(v1::SamplingGoal::KIND_SURROGATE);
+  given.mutable_boxes()->set_tolerance(0.5);
+  given.mutable_boxes()->set_max_boxes(7);
   EXPECT_EQ(Complete(given).SerializeAsString(), given.SerializeAsString());
+}
+
+// The default effort is that of sampling, whether the kind has its name or not.
+TEST(SamplingSpecTest, TheEffortOfAnAutomaticChoiceIsSmall) {
+  v1::SamplingSpec given;
+  given.mutable_training()->set_huber(1.345);
+  EXPECT_EQ(Complete(given).training().effort(), 0.5);
+  EXPECT_EQ(Complete(given).training().kind(), v1::TrainingSpec::KIND_AUTO);
+  given.mutable_training()->set_effort(2);
+  EXPECT_EQ(Complete(given).training().effort(), 2);
+  given.mutable_training()->clear_effort();
+  given.mutable_training()->set_kind(v1::TrainingSpec::KIND_GAUSSIAN_PROCESS);
+  EXPECT_FALSE(Complete(given).training().has_effort());
 }
 
 TEST(SamplingSpecTest, CompletingACompleteSpecChangesNothing) {
   const v1::SamplingSpec spec = Complete();
   EXPECT_EQ(Complete(spec).SerializeAsString(), spec.SerializeAsString());
+}
+
+TEST(SamplingSpecTest, BoxesAreForFewInputsUnlessARuleNeedsThem) {
+  const auto complete = [](int inputs, bool has_rule, int fixed) {
+    v1::SamplingSpec spec;
+    for (int j = 0; j < inputs; ++j) AddRange(0, 1, spec);
+    for (int j = 0; j < fixed; ++j) {
+      v1::SamplingInput& input = *spec.add_inputs();
+      input.set_input("x" + std::to_string(j));
+      input.set_fixed(0.5);
+    }
+    if (has_rule) spec.add_stop_rules()->set_closed_share(1);
+    return Complete(spec, OpenSchema(inputs));
+  };
+  EXPECT_EQ(complete(3, false, 0).boxes().tolerance(), 0.01);
+  EXPECT_EQ(complete(3, false, 0).boxes().max_boxes(), 1000);
+  EXPECT_FALSE(complete(4, false, 0).has_boxes());
+  EXPECT_TRUE(complete(4, false, 1).has_boxes());
+  EXPECT_EQ(complete(10, true, 0).boxes().max_boxes(), 1000);
+}
+
+// ---- Changes -----------------------------------------------------------------------------------
+
+TEST(ChangeSpecTest, WhatTheMaskNamesIsReplacedAndNothingElse) {
+  v1::SamplingSpec given;
+  given.add_stop_rules()->set_evaluations(5);
+  given.set_strategy(v1::SamplingSpec::STRATEGY_SPACE_FILLING);
+  given.set_round_fraction(0.5);
+  const v1::SamplingSpec spec = Complete(given);
+  v1::SamplingChange change;
+  change.add_stop_rules()->set_cost(7);
+  change.set_round_fraction(0.25);
+  google::protobuf::FieldMask mask;
+  mask.add_paths("stop_rules");
+  mask.add_paths("strategy");
+  v1::SamplingSpec wanted = spec;
+  *wanted.mutable_stop_rules() = change.stop_rules();
+  wanted.set_strategy(v1::SamplingSpec::STRATEGY_ADAPTIVE);  // The default.
+  EXPECT_EQ(ChangeSpec(spec, change, mask, MakeSchema()).SerializeAsString(),
+            wanted.SerializeAsString());
+}
+
+TEST(ChangeSpecTest, WithoutAMaskWhatIsSetIsReplaced) {
+  v1::SamplingSpec spec = Complete();
+  v1::SamplingChange change;
+  change.mutable_goal()->set_kind(v1::SamplingGoal::KIND_MAXIMUM);
+  change.mutable_goal()->set_output("v");
+  change.mutable_boxes()->set_max_boxes(0);
+  const v1::SamplingSpec changed = ChangeSpec(spec, change, {}, MakeSchema());
+  *spec.mutable_goal() = change.goal();
+  spec.mutable_boxes()->set_max_boxes(0);
+  EXPECT_EQ(changed.SerializeAsString(), spec.SerializeAsString());
+}
+
+TEST(ChangeSpecTest, ChangesAreCheckedAsSpecsAre) {
+  v1::SamplingSpec given;
+  given.mutable_goal()->set_kind(v1::SamplingGoal::KIND_MINIMUM);
+  given.mutable_goal()->set_output("u");
+  const v1::SamplingSpec spec = Complete(given);
+  const auto field = [&](const v1::SamplingChange& change, const char* path) -> std::string {
+    google::protobuf::FieldMask mask;
+    if (path != nullptr) mask.add_paths(path);
+    try {
+      ChangeSpec(spec, change, mask, MakeSchema());
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+      return error.field();
+    }
+    return "none";
+  };
+  v1::SamplingChange change;
+  EXPECT_EQ(field(change, nullptr), "spec");
+  EXPECT_EQ(field(change, "seed"), "update_mask");
+  change.add_stop_rules();
+  EXPECT_EQ(field(change, nullptr), "spec.stop_rules[0]");
+  EXPECT_EQ(field(change, "goal"), "none");
+  change.set_strategy(v1::SamplingSpec::STRATEGY_LOLA_VORONOI);
+  EXPECT_EQ(field(change, "strategy"), "spec.goal.kind");
 }
 
 TEST(SamplingSpecTest, AnInputWithOneBoundTakesTheOtherFromTheDomain) {
@@ -230,17 +324,90 @@ std::vector<BadSpec> BadRules() {
       BadRule(".evaluations", [](Rule& rule) { rule.set_evaluations(-1); }),
       BadRule(".stale_rounds", [](Rule& rule) { rule.set_stale_rounds(0); }),
       BadRule(".stale_rounds", [](Rule& rule) { rule.set_stale_rounds(-1); }),
+      BadRule(".closed_share", [](Rule& rule) { rule.set_closed_share(1.001); }),
   };
   for (const double number : {0.0, -1.0, kNan, kInf, -kInf}) {
     bad.push_back(BadRule(".cost", [=](Rule& rule) { rule.set_cost(number); }));
     bad.push_back(BadRule(".value_error", [=](Rule& rule) { rule.set_value_error(number); }));
     bad.push_back(BadRule(".gradient_error", [=](Rule& rule) { rule.set_gradient_error(number); }));
     bad.push_back(BadRule(".seconds", [=](Rule& rule) { rule.set_seconds(number); }));
+    bad.push_back(BadRule(".closed_share", [=](Rule& rule) { rule.set_closed_share(number); }));
   }
   bad.push_back({"spec.stop_rules", "at most 16 rules, got 17", [](v1::SamplingSpec& spec) {
                    for (int i = 0; i < 17; ++i) spec.add_stop_rules()->set_evaluations(1);
                  }});
   return bad;
+}
+
+std::vector<BadSpec> BadGoalsAndBoxes() {
+  using Goal = v1::SamplingGoal;
+  const auto goal = [](const std::string& field, const std::string& says,
+                       const std::function<void(v1::SamplingSpec&)>& set) {
+    return BadSpec{"spec.goal." + field, says, set};
+  };
+  const auto least_u = [](v1::SamplingSpec& spec) -> Goal& {
+    spec.mutable_goal()->set_kind(Goal::KIND_MINIMUM);
+    spec.mutable_goal()->set_output("u");
+    return *spec.mutable_goal();
+  };
+  return {
+      goal("kind", "got number 9",
+           [](v1::SamplingSpec& spec) {
+             spec.mutable_goal()->set_kind(static_cast<Goal::Kind>(9));
+           }),
+      goal("kind", "set spec.strategy to adaptive",
+           [=](v1::SamplingSpec& spec) {
+             least_u(spec);
+             spec.set_strategy(v1::SamplingSpec::STRATEGY_SPACE_FILLING);
+           }),
+      goal("output", "a surrogate is of all outputs",
+           [](v1::SamplingSpec& spec) { spec.mutable_goal()->set_output("u"); }),
+      goal("output", "got \"w\"", [=](v1::SamplingSpec& spec) { least_u(spec).set_output("w"); }),
+      goal("level", "not a level", [=](v1::SamplingSpec& spec) { least_u(spec).set_level(1); }),
+      goal("level", "got none",
+           [=](v1::SamplingSpec& spec) { least_u(spec).set_kind(Goal::KIND_LEVEL); }),
+      goal("level", "finite",
+           [=](v1::SamplingSpec& spec) {
+             least_u(spec).set_kind(Goal::KIND_LEVEL);
+             spec.mutable_goal()->set_level(kNan);
+           }),
+      {"spec.boxes.tolerance", "above 0",
+       [](v1::SamplingSpec& spec) { spec.mutable_boxes()->set_tolerance(0); }},
+      {"spec.boxes.tolerance", "above 0",
+       [](v1::SamplingSpec& spec) { spec.mutable_boxes()->set_tolerance(kNan); }},
+      {"spec.boxes.max_boxes", "0 to 10000",
+       [](v1::SamplingSpec& spec) { spec.mutable_boxes()->set_max_boxes(10001); }},
+      {"spec.boxes.max_boxes", "0 to 10000",
+       [](v1::SamplingSpec& spec) { spec.mutable_boxes()->set_max_boxes(-1); }},
+      {"spec.stop_rules[0].closed_share", "allow some boxes",
+       [](v1::SamplingSpec& spec) {
+         spec.mutable_boxes()->set_max_boxes(0);
+         spec.add_stop_rules()->set_closed_share(0.5);
+       }},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(GoalsAndBoxes, BadSpecTest, testing::ValuesIn(BadGoalsAndBoxes()));
+
+TEST(SamplingSpecTest, BoxesInManyInputsAreRefused) {
+  v1::SamplingSpec spec;
+  for (int j = 0; j < 11; ++j) AddRange(0, 1, spec);
+  const auto field = [&] {
+    try {
+      Complete(spec, OpenSchema(11));
+    } catch (const Error& error) {
+      return error.field();
+    }
+    return std::string("none");
+  };
+  EXPECT_EQ(field(), "none");
+  spec.mutable_boxes()->set_max_boxes(0);
+  EXPECT_EQ(field(), "none");
+  spec.mutable_boxes()->set_max_boxes(10);
+  EXPECT_EQ(field(), "spec.boxes.max_boxes");
+  spec.clear_boxes();
+  spec.add_stop_rules()->set_closed_share(0.5);
+  EXPECT_EQ(field(), "spec.stop_rules[0].closed_share");
 }
 
 INSTANTIATE_TEST_SUITE_P(Rules, BadSpecTest, testing::ValuesIn(BadRules()));

@@ -52,6 +52,47 @@ TEST(HoldingRuleTest, CountsCostsAndTimesAreReached) {
   EXPECT_EQ(HoldingRule(rules, {.evaluations = 9, .cost = 3, .seconds = 61}, {}), 1);
 }
 
+TEST(HoldingRuleTest, ClosedBoxesAreThoseOfTheLastRound) {
+  const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_closed_share(0.75); }});
+  EXPECT_EQ(HoldingRule(rules, {}, {}), std::nullopt);
+  Rounds rounds = MakeRounds({0.1, 0.1});
+  EXPECT_EQ(HoldingRule(rules, {}, rounds), std::nullopt);
+  v1::ClosedShare& closed = *rounds[1].mutable_closed();
+  closed.set_constant(0.25);
+  closed.set_linear(0.125);
+  closed.set_quadratic(0.25);
+  EXPECT_EQ(HoldingRule(rules, {}, rounds), std::nullopt);
+  closed.set_quadratic(0.375);
+  EXPECT_EQ(HoldingRule(rules, {}, rounds), 0);
+  EXPECT_EQ(EvaluationsLeft(rules, {}, 1), std::nullopt);
+}
+
+TEST(HoldingRuleTest, RoundsWithoutABetterValueAreStale) {
+  const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_stale_rounds(2); }});
+  const auto holds = [&](std::initializer_list<double> values, std::int32_t changed_at) {
+    // Errors that would be stale themselves.
+    Rounds rounds;
+    for (const double value : values) {
+      v1::SamplingRound& round = *rounds.Add();
+      round.set_value_error(1);
+      round.set_revision(rounds.size() > changed_at ? 1 : 0);
+      round.mutable_best()->set_value(value);
+    }
+    return HoldingRule(rules, {}, rounds).has_value();
+  };
+  constexpr std::int32_t kNever = 100;
+  EXPECT_FALSE(holds({5}, kNever));
+  EXPECT_FALSE(holds({5, 5}, kNever));
+  EXPECT_TRUE(holds({5, 5, 5}, kNever));
+  EXPECT_FALSE(holds({5, 4, 3, 2}, kNever));
+  EXPECT_FALSE(holds({5, 4, 3.9, 3.8}, kNever));
+  EXPECT_TRUE(holds({5, 4, 3.999, 3.998}, kNever));
+  EXPECT_FALSE(holds({5, 4, 3.999, 3.998, 3.98}, kNever));  // By little each, but in all.
+  EXPECT_TRUE(holds({-5, -4, -4, -4}, kNever));             // A maximum.
+  EXPECT_FALSE(holds({5, 5, 5}, 1));
+  EXPECT_TRUE(holds({9, 5, 5, 5}, 1));
+}
+
 TEST(HoldingRuleTest, ErrorsAreThoseOfTheLastRound) {
   const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_value_error(0.1); },
                                  [](v1::StopRule& rule) { rule.set_gradient_error(0.1); }});
@@ -117,6 +158,34 @@ TEST(HoldingRuleTest, ARoundWithAnUnknownErrorIsNoGain) {
 }
 
 // ---- What is left ------------------------------------------------------------------------------
+
+// Errors below the noise cannot be asked for; those above it, budgets and other rules can.
+TEST(RuleAtNoiseTest, ErrorsBelowTheNoiseEndTheJobOnceTheNoiseIsReached) {
+  const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_evaluations(10); },
+                                 [](v1::StopRule& rule) {
+                                   rule.set_value_error(0.01);
+                                   rule.set_seconds(60);
+                                 }});
+  Rounds rounds = MakeRounds({0.3, 0.11});
+  EXPECT_EQ(RuleAtNoise(rules, {.seconds = 60}, rounds), std::nullopt);
+  rounds[1].set_value_noise(0.1);
+  EXPECT_EQ(RuleAtNoise(rules, {.seconds = 60}, rounds), 1);
+  EXPECT_EQ(RuleAtNoise(rules, {.seconds = 59}, rounds), std::nullopt);
+  EXPECT_EQ(RuleAtNoise(rules, {.seconds = 60}, {}), std::nullopt);
+  rounds[1].set_value_noise(0.05);
+  EXPECT_EQ(RuleAtNoise(rules, {.seconds = 60}, rounds), std::nullopt);
+}
+
+// The noise of gradients is not known: they are at it when they do not become better.
+TEST(RuleAtNoiseTest, GradientsAreAtTheirNoiseWhenTheyStay) {
+  const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_gradient_error(0.01); }});
+  Rounds rounds = MakeRounds({0.1, 0.1, 0.1});
+  rounds[2].set_value_noise(0.1);
+  EXPECT_EQ(RuleAtNoise(rules, {}, rounds), std::nullopt);
+  rounds = MakeRounds({0.1, 0.1, 0.1, 0.1});
+  rounds[3].set_value_noise(0.1);
+  EXPECT_EQ(RuleAtNoise(rules, {}, rounds), 0);
+}
 
 TEST(EvaluationsLeftTest, OnlyRulesOfCountsAndCostsTell) {
   EXPECT_EQ(EvaluationsLeft({}, {}, 1), std::nullopt);

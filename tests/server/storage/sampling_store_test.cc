@@ -132,6 +132,98 @@ TEST_F(SamplingStoreTest, PausingAndStoppingAreDurable) {
   EXPECT_TRUE(store().GetSampling(job()).stop_requested);
 }
 
+TEST_F(SamplingStoreTest, UpdatesOfARunningJobChangeTheSpecAlone) {
+  Add(1, "state");
+  const JobRecord after =
+      store().UpdateSampling(job(), [](const JobRecord& record, SamplingRecord& sampling) {
+        EXPECT_EQ(record.state, JobState::kRunning);
+        EXPECT_EQ(sampling.state, "state");
+        EXPECT_EQ(sampling.spec, "");
+        sampling = {.paused = true, .stop_requested = true, .state = "mine", .spec = "new"};
+        return false;
+      });
+  EXPECT_EQ(after.state, JobState::kRunning);
+  ReopenAfterCrash();
+  const SamplingRecord record = store().GetSampling(job());
+  EXPECT_EQ(record.spec, "new");
+  EXPECT_EQ(record.state, "state");
+  EXPECT_FALSE(record.paused);
+  EXPECT_FALSE(record.stop_requested);
+}
+
+TEST_F(SamplingStoreTest, AnUpdateThatThrowsChangesNothing) {
+  EXPECT_THROW(store().UpdateSampling(job(),
+                                      [](const JobRecord&, SamplingRecord& sampling) -> bool {
+                                        sampling.spec = "new";
+                                        throw InvalidArgument("BAD", "spec", "expected another");
+                                      }),
+               Error);
+  EXPECT_EQ(store().GetSampling(job()).spec, "");
+}
+
+TEST_F(SamplingStoreTest, AJobThatSucceededIsQueuedAgain) {
+  Add(1, "over");
+  store().RequestSamplingStop(job());
+  store().CompleteJob(lease_, "weights",
+                      [](std::int64_t, const ModelVersionRecord*) { return std::string("v"); });
+  EXPECT_GT(store().GetJob(job()).end_micros, 0);
+  const JobRecord after =
+      store().UpdateSampling(job(), [](const JobRecord& record, SamplingRecord& sampling) {
+        EXPECT_EQ(record.state, JobState::kSucceeded);
+        EXPECT_EQ(record.model_version, 1);
+        sampling = {.state = "goes on", .spec = "new"};
+        return true;
+      });
+  EXPECT_EQ(after.state, JobState::kQueued);
+  EXPECT_EQ(after.model_version, 0);
+  EXPECT_EQ(after.end_micros, 0);
+  CrashAndOpen();
+  const Lease before = lease_;
+  lease_ = Claim();
+  EXPECT_EQ(lease_.job_id, before.job_id);
+  EXPECT_EQ(lease_.epoch, before.epoch + 1);
+  EXPECT_THROW(store().AddSamplingPoints(before, {}, ""), Error);
+  EXPECT_EQ(store().GetSampling(job()).state, "goes on");
+  EXPECT_FALSE(store().GetSampling(job()).stop_requested);
+  EXPECT_EQ(store().CountSamplingPoints(job()).queued, 1);
+  // Events go on from those before.
+  std::vector<JobState> states;
+  for (const JobEventRecord& event : store().ListEvents(job(), 0, 100)) {
+    states.push_back(event.state);
+  }
+  EXPECT_THAT(states, ElementsAre(JobState::kQueued, JobState::kRunning, JobState::kSucceeded,
+                                  JobState::kQueued, JobState::kRunning));
+}
+
+TEST_F(SamplingStoreTest, AJobCompletesWithAVersionThatIsThere) {
+  store().CompleteJobWith(lease_, 3);
+  EXPECT_EQ(store().GetJob(job()).state, JobState::kSucceeded);
+  EXPECT_EQ(store().GetJob(job()).model_version, 3);
+  EXPECT_THROW(store().CompleteJobWith(lease_, 3), Error);
+}
+
+TEST_F(SamplingStoreTest, BoxesAreKept) {
+  EXPECT_EQ(store().GetSamplingBoxes(job()), "");
+  store().SetSamplingBoxes(lease_, std::string("b\0x", 3));
+  Add(1, "state");
+  const Lease stale = lease_;
+  ReopenAfterCrash();
+  EXPECT_EQ(store().GetSamplingBoxes(job()), std::string("b\0x", 3));
+  EXPECT_EQ(store().GetSampling(job()).state, "state");
+  EXPECT_THROW(store().SetSamplingBoxes(stale, "late"), Error);
+}
+
+TEST_F(SamplingStoreTest, LeasesExpireWithoutAnAsk) {
+  Add(2);
+  Ask("w", 2, 0);
+  const SamplingLeaseTerms before = At(0);
+  store().ExpireSamplingLeases(job(), before);
+  EXPECT_EQ(store().CountSamplingPoints(job()).leased, 2);
+  store().ExpireSamplingLeases(job(), At(before.expire_micros));
+  EXPECT_EQ(store().CountSamplingPoints(job()).queued, 2);
+  EXPECT_THAT(Point(1).reason, HasSubstr("\"w\" ran out"));
+}
+
 TEST_F(SamplingStoreTest, PointsAreNumberedAndKeptWithTheState) {
   Add(2, std::string("st\0te", 5));
   Add(1, "later");

@@ -126,6 +126,10 @@ class Client {
   // Starts a job that decides where a function is evaluated next, and returns at once.
   Job StartSampling(const SamplingSpec& spec, const std::string& request_id = {}) const;
   Sampling GetSampling(const std::string& job) const;
+  // Changes what a job does from now on. One that has succeeded goes on if its stop rules change.
+  Sampling UpdateSampling(const std::string& job, const SamplingChange& change) const;
+  // The domain in boxes, as of the latest round.
+  SamplingBoxes GetSamplingBoxes(const std::string& job) const;
   // Up to `count` points of a job with ids > `after_point`, in order.
   std::vector<SamplingPoint> ListSamplingPoints(
       const std::string& job, std::int64_t after_point = 0,

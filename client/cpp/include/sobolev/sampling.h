@@ -14,8 +14,30 @@
 namespace sobolev::client {
 
 enum class SamplingStrategy {
-  kAdaptive,     // Where surrogates disagree, with a share that fills the space.
-  kSpaceFilling  // Evenly over the domain.
+  kAdaptive,      // Where surrogates disagree, with a share that fills the space.
+  kSpaceFilling,  // Evenly over the domain.
+  kLolaVoronoi    // In cells that are large or where F is far from tangents, with such a share.
+};
+
+enum class SamplingGoalKind {
+  kSurrogate,  // That is good everywhere.
+  kMinimum,    // The least value of an output.
+  kMaximum,    // The greatest.
+  kLevel       // Where an output has a value.
+};
+
+// What points are placed for.
+struct SamplingGoal {
+  SamplingGoalKind kind = SamplingGoalKind::kSurrogate;
+  std::string output = {};           // Its name; none for kSurrogate.
+  std::optional<double> level = {};  // Of kLevel.
+};
+
+// How the domain is cut into boxes where the function is simple, and others.
+struct SamplingBoxSpec {
+  // How wrong a Taylor polynomial may be in its box, relative to the standard deviation.
+  std::optional<double> tolerance = {};
+  std::optional<int> max_boxes = {};  // 0: none.
 };
 
 // Holds when all that is set holds; at least one is.
@@ -25,7 +47,9 @@ struct StopRule {
   std::optional<double> value_error = {};     // Relative to the standard deviation.
   std::optional<double> gradient_error = {};  // Relative to the root mean square.
   std::optional<double> seconds = {};         // Since the start.
-  std::optional<int> stale_rounds = {};       // That did not lower the best error by a tenth.
+  // That did not lower the best error by a tenth, or find a better value if that is the goal.
+  std::optional<int> stale_rounds = {};
+  std::optional<double> closed_share = {};  // Of the volume, in boxes where F is simple.
 };
 
 // What to sample, how, and until when; unset fields get the server's defaults
@@ -46,14 +70,33 @@ struct SamplingSpec {
   std::optional<double> lease_seconds = {};   // Without a sign of life of the worker.
   std::optional<int> max_attempts = {};       // Then a point is given up.
   std::optional<std::uint64_t> seed = {};
+  std::optional<SamplingGoal> goal = {};
+  std::optional<SamplingBoxSpec> boxes = {};
+};
+
+// The part of a spec that may change while the job goes on; what is unset stays as it is.
+struct SamplingChange {
+  std::optional<std::vector<StopRule>> stop_rules = {};
+  std::optional<SamplingStrategy> strategy = {};
+  std::optional<SamplingGoal> goal = {};
+  std::optional<SamplingBoxSpec> boxes = {};
+  std::optional<double> round_fraction = {};
+};
+
+// What the spec said since then.
+struct SamplingRevision {
+  SamplingChange spec;
+  Time time;
 };
 
 enum class SamplingPhase { kUnknown, kSampling, kPaused, kEnded };
 
 enum class SamplingStop {
   kNone,
-  kRule,    // Of the spec, see Sampling::stop_rule.
-  kStopped  // StopSampling was called.
+  kRule,       // Of the spec, see Sampling::stop_rule.
+  kStopped,    // StopSampling was called.
+  kExhausted,  // Every point of a domain of whole numbers is known.
+  kNoise,      // The errors that Sampling::stop_rule asks for are below the noise of the function.
 };
 
 // The state of a sampling job.
@@ -65,7 +108,34 @@ struct Sampling {
   double cost = 0;
   std::vector<SamplingRound> rounds;
   SamplingStop stop = SamplingStop::kNone;
-  int stop_rule = 0;  // With kRule: its place in the spec.
+  int stop_rule = 0;  // With kRule and kNoise: its place in the spec.
+  // Of a goal of a least or greatest value: the best sample known.
+  std::optional<SamplingBest> best = {};
+  std::vector<SamplingRevision> revisions = {};  // In order; rounds name theirs.
+  std::vector<LabelWarning> warnings = {};       // Jacobians that contradict the values.
+};
+
+enum class BoxOrder {
+  kUnknown,
+  kOpen,      // None of the others, as far as is known.
+  kConstant,  // A constant is good enough.
+  kLinear,    // A tangent is.
+  kQuadratic  // A Taylor polynomial of degree 2 is.
+};
+
+// A part of the domain.
+struct SamplingBox {
+  Vector min;  // n
+  Vector max;  // n
+  BoxOrder order = BoxOrder::kUnknown;
+  double volume = 0;  // Its share of the domain.
+};
+
+// The domain in boxes, which overlap in their faces at most.
+struct SamplingBoxes {
+  int round = 0;  // Whose they are; 0 before the first.
+  std::vector<SamplingBox> boxes;
+  ClosedShare closed;
 };
 
 enum class SamplingPointState { kUnknown, kQueued, kLeased, kDone, kInfeasible, kFailed };

@@ -28,6 +28,14 @@ enum class TrainingKind {
   kNetwork,          // The network and optimizer of the spec.
   kPolynomial,       // Sparse; degree and terms chosen by leave-one-out errors.
   kGaussianProcess,  // Knows its own uncertainty; for up to some thousand labels.
+  kLocalTaylor,      // A base and local Taylor models of what it misses at the samples.
+};
+
+// What local Taylor models are put on.
+enum class TaylorBase {
+  kNetwork,     // The network and optimizer of the spec.
+  kPolynomial,  // Sparse.
+  kConstant,    // The means of the outputs: local models alone.
 };
 
 // How the weights of a network are found.
@@ -71,8 +79,9 @@ enum class Convexity { kConvex, kConcave };
 // empty spec lets the server choose. The loss is alpha · value loss + beta · gradient loss
 // + gamma · loss of Hessian-vector labels.
 struct TrainingSpec {
-  std::optional<TrainingKind> kind = {};  // Unset: kNetwork if an option of networks is set.
-  std::vector<int> hidden = {};           // Units of each hidden layer.
+  // Unset: kLocalTaylor if an option of that is set, else kNetwork if one of networks is.
+  std::optional<TrainingKind> kind = {};
+  std::vector<int> hidden = {};  // Units of each hidden layer.
   std::optional<Activation> activation = {};
   std::optional<bool> skip = {};      // Layers after the first see the inputs, too.
   std::optional<bool> residual = {};  // Hidden layers are added to those before, if as wide.
@@ -104,6 +113,9 @@ struct TrainingSpec {
   std::optional<int> feature_degree = {};   // Products of inputs up to it are inputs too; 1 to 4.
   std::vector<OutputMap> output_maps = {};  // At most one for each output.
   std::optional<Extrapolation> extrapolation = {};
+  std::optional<TaylorBase> taylor_base = {};  // Of kLocalTaylor; unset: kNetwork.
+  // Of kLocalTaylor, 1 to 3; unset: the one with the lowest held-out error.
+  std::optional<int> taylor_order = {};
 };
 
 struct TrainOptions {
@@ -172,9 +184,10 @@ struct ComparisonPoint {
 struct LabelWarning {
   enum class Kind {
     kUnknown,
-    kSign,   // The negative of what the values say.
-    kScale,  // A multiple of it.
-    kBias,   // Something else on average.
+    kSign,     // The negative of what the values say.
+    kScale,    // A multiple of it.
+    kBias,     // Something else on average.
+    kSwapped,  // The derivative by other_input.
   };
 
   std::string input;
@@ -182,6 +195,7 @@ struct LabelWarning {
   Kind kind = Kind::kUnknown;
   double factor = 0;  // What they would have to be multiplied by.
   std::string message;
+  std::string other_input;  // Of kSwapped.
 };
 
 struct TrainingReport {

@@ -121,6 +121,22 @@ struct SamplingCounts {
   bool operator==(const SamplingCounts&) const = default;
 };
 
+// Shares of the domain in which the function is simple.
+struct ClosedShare {
+  double constant = 0;
+  double linear = 0;
+  double quadratic = 0;
+  bool proved = false;  // By interval arithmetic, not by samples.
+
+  double Total() const { return constant + linear + quadratic; }
+};
+
+// Where an output is least or greatest.
+struct SamplingBest {
+  Vector x;  // n
+  double value = 0;
+};
+
 // A model version of a sampling job and what was known when it was made.
 struct SamplingRound {
   int number = 0;  // From 1.
@@ -130,6 +146,10 @@ struct SamplingRound {
   double gradient_error = 0;  // Relative to the root mean square; NaN where unknown.
   double cost = 0;
   Time time;
+  double value_noise = 0;  // Part of value_error, on the same scale.
+  int revision = 0;                        // Of Sampling::revisions.
+  std::optional<ClosedShare> closed = {};  // Of jobs with boxes.
+  std::optional<SamplingBest> best = {};   // Of jobs that look for a least or greatest value.
 };
 
 struct SamplingProgress {
@@ -175,7 +195,20 @@ enum class ModelKind {
   kGaussianProcess,
   kEnsemble,
   kComposed,
-  kPipeline
+  kPipeline,
+  kLocalTaylor
+};
+
+// Local Taylor models of what a surrogate misses at its samples, and that surrogate.
+struct LocalTaylor {
+  ModelKind base_kind = ModelKind::kUnknown;  // kPolynomial if the models are alone, on the means.
+  int order = 0;
+  std::int64_t centre_count = 0;
+  // Of the box of the samples, where a Taylor polynomial of order 0, 1 or 2 around the nearest
+  // sample is, and none of lower order, within 1% of the spread of every output of the model.
+  double constant_share = 0;
+  double linear_share = 0;
+  double quadratic_share = 0;
 };
 
 // A model or a program within a pipeline. The inputs and outputs of a program are the elements of
@@ -221,10 +254,12 @@ struct ModelVersion {
   // none says anything.
   std::vector<Range> domain;
   std::int64_t parameter_count = 0;  // Weights, biases or coefficients.
+  std::int64_t nonzero_weights = 0;  // With kNetwork: weights that are not 0, without biases.
   std::string weights_sha256;
   TrainingReport report;                 // Empty with kPipeline.
   std::optional<PruningReport> pruning;  // Of versions that pruning made.
   Pipeline pipeline;  // With kPipeline, all defaults filled in and versions pinned.
+  std::optional<LocalTaylor> local_taylor;  // With kLocalTaylor, also within.
   Time create_time;
 };
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <sobolev/types.h>
 
@@ -38,6 +39,8 @@ class Uploader {
   // Makes all samples visible and returns the dataset version with them. Once; Append no more.
   std::int64_t Commit();
 
+  // After Commit: Jacobians that contradict the values of neighbours.
+  const std::vector<LabelWarning>& warnings() const;
   const std::string& upload_id() const;
   std::int64_t sample_count() const;  // Appended so far.
 

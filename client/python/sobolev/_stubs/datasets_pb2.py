@@ -15,7 +15,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from . import tensor_pb2 as sobolev_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sobolev/v1/datasets.proto\x12\nsobolev.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sobolev/v1/tensor.proto\"\xed\x02\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\"\n\x06schema\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Schema\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.sobolev.v1.Dataset.State\x12\x0e\n\x06\x64\x61mage\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\x03\x12\x31\n\nstatistics\x18\x07 \x01(\x0b\x32\x1d.sobolev.v1.DatasetStatistics\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x11\n\rSTATE_DAMAGED\x10\x02\"x\n\x06Schema\x12$\n\x06inputs\x18\x01 \x03(\x0b\x32\x14.sobolev.v1.Variable\x12%\n\x07outputs\x18\x02 \x03(\x0b\x32\x14.sobolev.v1.Variable\x12!\n\x19\x61llow_missing_derivatives\x18\x03 \x01(\x08\"y\n\x08Variable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x12\n\x05lower\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05upper\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\rallow_missing\x18\x05 \x01(\x08\x42\x08\n\x06_lowerB\x08\n\x06_upper\"\x82\x03\n\x11\x44\x61tasetStatistics\x12\x14\n\x0csample_count\x18\x01 \x01(\x03\x12\x16\n\x0ejacobian_count\x18\x02 \x01(\x03\x12\x14\n\x0cweight_count\x18\x03 \x01(\x03\x12!\n\x06inputs\x18\x04 \x03(\x0b\x32\x11.sobolev.v1.Range\x12\"\n\x07outputs\x18\x05 \x03(\x0b\x32\x11.sobolev.v1.Range\x12\x13\n\x0b\x66ingerprint\x18\x06 \x01(\t\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12\x1b\n\x13missing_value_count\x18\x08 \x01(\x03\x12 \n\x18missing_derivative_count\x18\t \x01(\x03\x12\x15\n\rtangent_count\x18\n \x01(\x03\x12\x15\n\radjoint_count\x18\x0b \x01(\x03\x12\x11\n\thvp_count\x18\x0c \x01(\x03\x12\x18\n\x10y_variance_count\x18\r \x01(\x03\x12\x1f\n\x17jacobian_variance_count\x18\x0e \x01(\x03\"!\n\x05Range\x12\x0b\n\x03min\x18\x01 \x01(\x01\x12\x0b\n\x03max\x18\x02 \x01(\x01\"P\n\x14\x43reateDatasetRequest\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12$\n\x07\x64\x61taset\x18\x02 \x01(\x0b\x32\x13.sobolev.v1.Dataset\"!\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"<\n\x13ListDatasetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"V\n\x14ListDatasetsResponse\x12%\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x13.sobolev.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14\x44\x65leteDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteDatasetResponse\"\x91\x04\n\x0bSampleBlock\x12\x10\n\x08\x62lock_id\x18\x01 \x01(\x03\x12\x1d\n\x01x\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1d\n\x01y\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08jacobian\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\"\n\x06weight\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x0e\n\x06\x63rc32c\x18\x06 \x01(\x07\x12$\n\x08tangents\x18\x07 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03jvp\x18\x08 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08\x61\x64joints\x18\t \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03vjp\x18\n \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12(\n\x0chvp_adjoints\x18\x0b \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12(\n\x0chvp_tangents\x18\x0c \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03hvp\x18\r \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12&\n\ny_variance\x18\x0e \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12-\n\x11jacobian_variance\x18\x0f \x01(\x0b\x32\x12.sobolev.v1.Tensor\"\xae\x02\n\x14\x41ppendSamplesRequest\x12\x35\n\x04open\x18\x01 \x01(\x0b\x32%.sobolev.v1.AppendSamplesRequest.OpenH\x00\x12(\n\x05\x62lock\x18\x02 \x01(\x0b\x32\x17.sobolev.v1.SampleBlockH\x00\x12\x39\n\x06\x63ommit\x18\x03 \x01(\x0b\x32\'.sobolev.v1.AppendSamplesRequest.CommitH\x00\x1a*\n\x04Open\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x11\n\tupload_id\x18\x02 \x01(\t\x1a\x43\n\x06\x43ommit\x12\x13\n\x0b\x62lock_count\x18\x01 \x01(\x03\x12\x14\n\x0csample_count\x18\x02 \x01(\x03\x12\x0e\n\x06\x63rc32c\x18\x03 \x01(\x07\x42\t\n\x07message\"\xdc\x03\n\x15\x41ppendSamplesResponse\x12:\n\x06opened\x18\x01 \x01(\x0b\x32(.sobolev.v1.AppendSamplesResponse.OpenedH\x00\x12:\n\x06stored\x18\x02 \x01(\x0b\x32(.sobolev.v1.AppendSamplesResponse.StoredH\x00\x12@\n\tcommitted\x18\x03 \x01(\x0b\x32+.sobolev.v1.AppendSamplesResponse.CommittedH\x00\x1a)\n\nBlockRange\x12\r\n\x05\x66irst\x18\x01 \x01(\x03\x12\x0c\n\x04last\x18\x02 \x01(\x03\x1a\x63\n\x06Opened\x12\x43\n\rstored_blocks\x18\x01 \x03(\x0b\x32,.sobolev.v1.AppendSamplesResponse.BlockRange\x12\x14\n\x0csample_count\x18\x02 \x01(\x03\x1a\x32\n\x06Stored\x12\x10\n\x08\x62lock_id\x18\x01 \x01(\x03\x12\x16\n\x0e\x61lready_stored\x18\x02 \x01(\x08\x1a:\n\tCommitted\x12\x17\n\x0f\x64\x61taset_version\x18\x01 \x01(\x03\x12\x14\n\x0csample_count\x18\x02 \x01(\x03\x42\t\n\x07message\"c\n\x12ReadSamplesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12.\n\tdata_type\x18\x03 \x01(\x0e\x32\x1b.sobolev.v1.Tensor.DataType\"=\n\x13ReadSamplesResponse\x12&\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x17.sobolev.v1.SampleBlock2\xef\x03\n\x0e\x44\x61tasetService\x12\x46\n\rCreateDataset\x12 .sobolev.v1.CreateDatasetRequest\x1a\x13.sobolev.v1.Dataset\x12@\n\nGetDataset\x12\x1d.sobolev.v1.GetDatasetRequest\x1a\x13.sobolev.v1.Dataset\x12Q\n\x0cListDatasets\x12\x1f.sobolev.v1.ListDatasetsRequest\x1a .sobolev.v1.ListDatasetsResponse\x12T\n\rDeleteDataset\x12 .sobolev.v1.DeleteDatasetRequest\x1a!.sobolev.v1.DeleteDatasetResponse\x12X\n\rAppendSamples\x12 .sobolev.v1.AppendSamplesRequest\x1a!.sobolev.v1.AppendSamplesResponse(\x01\x30\x01\x12P\n\x0bReadSamples\x12\x1e.sobolev.v1.ReadSamplesRequest\x1a\x1f.sobolev.v1.ReadSamplesResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sobolev/v1/datasets.proto\x12\nsobolev.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sobolev/v1/tensor.proto\"\xed\x02\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\"\n\x06schema\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Schema\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.sobolev.v1.Dataset.State\x12\x0e\n\x06\x64\x61mage\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\x03\x12\x31\n\nstatistics\x18\x07 \x01(\x0b\x32\x1d.sobolev.v1.DatasetStatistics\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x11\n\rSTATE_DAMAGED\x10\x02\"x\n\x06Schema\x12$\n\x06inputs\x18\x01 \x03(\x0b\x32\x14.sobolev.v1.Variable\x12%\n\x07outputs\x18\x02 \x03(\x0b\x32\x14.sobolev.v1.Variable\x12!\n\x19\x61llow_missing_derivatives\x18\x03 \x01(\x08\"y\n\x08Variable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x12\n\x05lower\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05upper\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\rallow_missing\x18\x05 \x01(\x08\x42\x08\n\x06_lowerB\x08\n\x06_upper\"\x82\x03\n\x11\x44\x61tasetStatistics\x12\x14\n\x0csample_count\x18\x01 \x01(\x03\x12\x16\n\x0ejacobian_count\x18\x02 \x01(\x03\x12\x14\n\x0cweight_count\x18\x03 \x01(\x03\x12!\n\x06inputs\x18\x04 \x03(\x0b\x32\x11.sobolev.v1.Range\x12\"\n\x07outputs\x18\x05 \x03(\x0b\x32\x11.sobolev.v1.Range\x12\x13\n\x0b\x66ingerprint\x18\x06 \x01(\t\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12\x1b\n\x13missing_value_count\x18\x08 \x01(\x03\x12 \n\x18missing_derivative_count\x18\t \x01(\x03\x12\x15\n\rtangent_count\x18\n \x01(\x03\x12\x15\n\radjoint_count\x18\x0b \x01(\x03\x12\x11\n\thvp_count\x18\x0c \x01(\x03\x12\x18\n\x10y_variance_count\x18\r \x01(\x03\x12\x1f\n\x17jacobian_variance_count\x18\x0e \x01(\x03\"!\n\x05Range\x12\x0b\n\x03min\x18\x01 \x01(\x01\x12\x0b\n\x03max\x18\x02 \x01(\x01\"\xee\x01\n\x0cLabelWarning\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\x12+\n\x04kind\x18\x03 \x01(\x0e\x32\x1d.sobolev.v1.LabelWarning.Kind\x12\x0e\n\x06\x66\x61\x63tor\x18\x04 \x01(\x01\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x13\n\x0bother_input\x18\x06 \x01(\t\"\\\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_SIGN\x10\x01\x12\x0e\n\nKIND_SCALE\x10\x02\x12\r\n\tKIND_BIAS\x10\x03\x12\x10\n\x0cKIND_SWAPPED\x10\x04\"P\n\x14\x43reateDatasetRequest\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12$\n\x07\x64\x61taset\x18\x02 \x01(\x0b\x32\x13.sobolev.v1.Dataset\"!\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"<\n\x13ListDatasetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"V\n\x14ListDatasetsResponse\x12%\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x13.sobolev.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14\x44\x65leteDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteDatasetResponse\"\x91\x04\n\x0bSampleBlock\x12\x10\n\x08\x62lock_id\x18\x01 \x01(\x03\x12\x1d\n\x01x\x18\x02 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1d\n\x01y\x18\x03 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08jacobian\x18\x04 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\"\n\x06weight\x18\x05 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x0e\n\x06\x63rc32c\x18\x06 \x01(\x07\x12$\n\x08tangents\x18\x07 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03jvp\x18\x08 \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12$\n\x08\x61\x64joints\x18\t \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03vjp\x18\n \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12(\n\x0chvp_adjoints\x18\x0b \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12(\n\x0chvp_tangents\x18\x0c \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12\x1f\n\x03hvp\x18\r \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12&\n\ny_variance\x18\x0e \x01(\x0b\x32\x12.sobolev.v1.Tensor\x12-\n\x11jacobian_variance\x18\x0f \x01(\x0b\x32\x12.sobolev.v1.Tensor\"\xae\x02\n\x14\x41ppendSamplesRequest\x12\x35\n\x04open\x18\x01 \x01(\x0b\x32%.sobolev.v1.AppendSamplesRequest.OpenH\x00\x12(\n\x05\x62lock\x18\x02 \x01(\x0b\x32\x17.sobolev.v1.SampleBlockH\x00\x12\x39\n\x06\x63ommit\x18\x03 \x01(\x0b\x32\'.sobolev.v1.AppendSamplesRequest.CommitH\x00\x1a*\n\x04Open\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x11\n\tupload_id\x18\x02 \x01(\t\x1a\x43\n\x06\x43ommit\x12\x13\n\x0b\x62lock_count\x18\x01 \x01(\x03\x12\x14\n\x0csample_count\x18\x02 \x01(\x03\x12\x0e\n\x06\x63rc32c\x18\x03 \x01(\x07\x42\t\n\x07message\"\x88\x04\n\x15\x41ppendSamplesResponse\x12:\n\x06opened\x18\x01 \x01(\x0b\x32(.sobolev.v1.AppendSamplesResponse.OpenedH\x00\x12:\n\x06stored\x18\x02 \x01(\x0b\x32(.sobolev.v1.AppendSamplesResponse.StoredH\x00\x12@\n\tcommitted\x18\x03 \x01(\x0b\x32+.sobolev.v1.AppendSamplesResponse.CommittedH\x00\x1a)\n\nBlockRange\x12\r\n\x05\x66irst\x18\x01 \x01(\x03\x12\x0c\n\x04last\x18\x02 \x01(\x03\x1a\x63\n\x06Opened\x12\x43\n\rstored_blocks\x18\x01 \x03(\x0b\x32,.sobolev.v1.AppendSamplesResponse.BlockRange\x12\x14\n\x0csample_count\x18\x02 \x01(\x03\x1a\x32\n\x06Stored\x12\x10\n\x08\x62lock_id\x18\x01 \x01(\x03\x12\x16\n\x0e\x61lready_stored\x18\x02 \x01(\x08\x1a\x66\n\tCommitted\x12\x17\n\x0f\x64\x61taset_version\x18\x01 \x01(\x03\x12\x14\n\x0csample_count\x18\x02 \x01(\x03\x12*\n\x08warnings\x18\x03 \x03(\x0b\x32\x18.sobolev.v1.LabelWarningB\t\n\x07message\"c\n\x12ReadSamplesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12.\n\tdata_type\x18\x03 \x01(\x0e\x32\x1b.sobolev.v1.Tensor.DataType\"=\n\x13ReadSamplesResponse\x12&\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x17.sobolev.v1.SampleBlock2\xef\x03\n\x0e\x44\x61tasetService\x12\x46\n\rCreateDataset\x12 .sobolev.v1.CreateDatasetRequest\x1a\x13.sobolev.v1.Dataset\x12@\n\nGetDataset\x12\x1d.sobolev.v1.GetDatasetRequest\x1a\x13.sobolev.v1.Dataset\x12Q\n\x0cListDatasets\x12\x1f.sobolev.v1.ListDatasetsRequest\x1a .sobolev.v1.ListDatasetsResponse\x12T\n\rDeleteDataset\x12 .sobolev.v1.DeleteDatasetRequest\x1a!.sobolev.v1.DeleteDatasetResponse\x12X\n\rAppendSamples\x12 .sobolev.v1.AppendSamplesRequest\x1a!.sobolev.v1.AppendSamplesResponse(\x01\x30\x01\x12P\n\x0bReadSamples\x12\x1e.sobolev.v1.ReadSamplesRequest\x1a\x1f.sobolev.v1.ReadSamplesResponse0\x01\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sobolev.v1.datasets_pb2', globals())
@@ -34,40 +34,44 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _DATASETSTATISTICS._serialized_end=1099
   _RANGE._serialized_start=1101
   _RANGE._serialized_end=1134
-  _CREATEDATASETREQUEST._serialized_start=1136
-  _CREATEDATASETREQUEST._serialized_end=1216
-  _GETDATASETREQUEST._serialized_start=1218
-  _GETDATASETREQUEST._serialized_end=1251
-  _LISTDATASETSREQUEST._serialized_start=1253
-  _LISTDATASETSREQUEST._serialized_end=1313
-  _LISTDATASETSRESPONSE._serialized_start=1315
-  _LISTDATASETSRESPONSE._serialized_end=1401
-  _DELETEDATASETREQUEST._serialized_start=1403
-  _DELETEDATASETREQUEST._serialized_end=1439
-  _DELETEDATASETRESPONSE._serialized_start=1441
-  _DELETEDATASETRESPONSE._serialized_end=1464
-  _SAMPLEBLOCK._serialized_start=1467
-  _SAMPLEBLOCK._serialized_end=1996
-  _APPENDSAMPLESREQUEST._serialized_start=1999
-  _APPENDSAMPLESREQUEST._serialized_end=2301
-  _APPENDSAMPLESREQUEST_OPEN._serialized_start=2179
-  _APPENDSAMPLESREQUEST_OPEN._serialized_end=2221
-  _APPENDSAMPLESREQUEST_COMMIT._serialized_start=2223
-  _APPENDSAMPLESREQUEST_COMMIT._serialized_end=2290
-  _APPENDSAMPLESRESPONSE._serialized_start=2304
-  _APPENDSAMPLESRESPONSE._serialized_end=2780
-  _APPENDSAMPLESRESPONSE_BLOCKRANGE._serialized_start=2515
-  _APPENDSAMPLESRESPONSE_BLOCKRANGE._serialized_end=2556
-  _APPENDSAMPLESRESPONSE_OPENED._serialized_start=2558
-  _APPENDSAMPLESRESPONSE_OPENED._serialized_end=2657
-  _APPENDSAMPLESRESPONSE_STORED._serialized_start=2659
-  _APPENDSAMPLESRESPONSE_STORED._serialized_end=2709
-  _APPENDSAMPLESRESPONSE_COMMITTED._serialized_start=2711
-  _APPENDSAMPLESRESPONSE_COMMITTED._serialized_end=2769
-  _READSAMPLESREQUEST._serialized_start=2782
-  _READSAMPLESREQUEST._serialized_end=2881
-  _READSAMPLESRESPONSE._serialized_start=2883
-  _READSAMPLESRESPONSE._serialized_end=2944
-  _DATASETSERVICE._serialized_start=2947
-  _DATASETSERVICE._serialized_end=3442
+  _LABELWARNING._serialized_start=1137
+  _LABELWARNING._serialized_end=1375
+  _LABELWARNING_KIND._serialized_start=1283
+  _LABELWARNING_KIND._serialized_end=1375
+  _CREATEDATASETREQUEST._serialized_start=1377
+  _CREATEDATASETREQUEST._serialized_end=1457
+  _GETDATASETREQUEST._serialized_start=1459
+  _GETDATASETREQUEST._serialized_end=1492
+  _LISTDATASETSREQUEST._serialized_start=1494
+  _LISTDATASETSREQUEST._serialized_end=1554
+  _LISTDATASETSRESPONSE._serialized_start=1556
+  _LISTDATASETSRESPONSE._serialized_end=1642
+  _DELETEDATASETREQUEST._serialized_start=1644
+  _DELETEDATASETREQUEST._serialized_end=1680
+  _DELETEDATASETRESPONSE._serialized_start=1682
+  _DELETEDATASETRESPONSE._serialized_end=1705
+  _SAMPLEBLOCK._serialized_start=1708
+  _SAMPLEBLOCK._serialized_end=2237
+  _APPENDSAMPLESREQUEST._serialized_start=2240
+  _APPENDSAMPLESREQUEST._serialized_end=2542
+  _APPENDSAMPLESREQUEST_OPEN._serialized_start=2420
+  _APPENDSAMPLESREQUEST_OPEN._serialized_end=2462
+  _APPENDSAMPLESREQUEST_COMMIT._serialized_start=2464
+  _APPENDSAMPLESREQUEST_COMMIT._serialized_end=2531
+  _APPENDSAMPLESRESPONSE._serialized_start=2545
+  _APPENDSAMPLESRESPONSE._serialized_end=3065
+  _APPENDSAMPLESRESPONSE_BLOCKRANGE._serialized_start=2756
+  _APPENDSAMPLESRESPONSE_BLOCKRANGE._serialized_end=2797
+  _APPENDSAMPLESRESPONSE_OPENED._serialized_start=2799
+  _APPENDSAMPLESRESPONSE_OPENED._serialized_end=2898
+  _APPENDSAMPLESRESPONSE_STORED._serialized_start=2900
+  _APPENDSAMPLESRESPONSE_STORED._serialized_end=2950
+  _APPENDSAMPLESRESPONSE_COMMITTED._serialized_start=2952
+  _APPENDSAMPLESRESPONSE_COMMITTED._serialized_end=3054
+  _READSAMPLESREQUEST._serialized_start=3067
+  _READSAMPLESREQUEST._serialized_end=3166
+  _READSAMPLESRESPONSE._serialized_start=3168
+  _READSAMPLESRESPONSE._serialized_end=3229
+  _DATASETSERVICE._serialized_start=3232
+  _DATASETSERVICE._serialized_end=3727
 # @@protoc_insertion_point(module_scope)

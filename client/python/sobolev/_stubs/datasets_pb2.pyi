@@ -44,12 +44,14 @@ class AppendSamplesResponse(_message.Message):
         last: int
         def __init__(self, first: _Optional[int] = ..., last: _Optional[int] = ...) -> None: ...
     class Committed(_message.Message):
-        __slots__ = ["dataset_version", "sample_count"]
+        __slots__ = ["dataset_version", "sample_count", "warnings"]
         DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
         SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+        WARNINGS_FIELD_NUMBER: _ClassVar[int]
         dataset_version: int
         sample_count: int
-        def __init__(self, dataset_version: _Optional[int] = ..., sample_count: _Optional[int] = ...) -> None: ...
+        warnings: _containers.RepeatedCompositeFieldContainer[LabelWarning]
+        def __init__(self, dataset_version: _Optional[int] = ..., sample_count: _Optional[int] = ..., warnings: _Optional[_Iterable[_Union[LabelWarning, _Mapping]]] = ...) -> None: ...
     class Opened(_message.Message):
         __slots__ = ["sample_count", "stored_blocks"]
         SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +156,29 @@ class GetDatasetRequest(_message.Message):
     NAME_FIELD_NUMBER: _ClassVar[int]
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class LabelWarning(_message.Message):
+    __slots__ = ["factor", "input", "kind", "message", "other_input", "output"]
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    KIND_BIAS: LabelWarning.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KIND_SCALE: LabelWarning.Kind
+    KIND_SIGN: LabelWarning.Kind
+    KIND_SWAPPED: LabelWarning.Kind
+    KIND_UNSPECIFIED: LabelWarning.Kind
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    OTHER_INPUT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    factor: float
+    input: str
+    kind: LabelWarning.Kind
+    message: str
+    other_input: str
+    output: str
+    def __init__(self, input: _Optional[str] = ..., output: _Optional[str] = ..., kind: _Optional[_Union[LabelWarning.Kind, str]] = ..., factor: _Optional[float] = ..., message: _Optional[str] = ..., other_input: _Optional[str] = ...) -> None: ...
 
 class ListDatasetsRequest(_message.Message):
     __slots__ = ["page_size", "page_token"]

@@ -14,6 +14,18 @@ class CancelJobRequest(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class ClosedShare(_message.Message):
+    __slots__ = ["constant", "linear", "proved", "quadratic"]
+    CONSTANT_FIELD_NUMBER: _ClassVar[int]
+    LINEAR_FIELD_NUMBER: _ClassVar[int]
+    PROVED_FIELD_NUMBER: _ClassVar[int]
+    QUADRATIC_FIELD_NUMBER: _ClassVar[int]
+    constant: float
+    linear: float
+    proved: bool
+    quadratic: float
+    def __init__(self, constant: _Optional[float] = ..., linear: _Optional[float] = ..., quadratic: _Optional[float] = ..., proved: bool = ...) -> None: ...
+
 class GetJobRequest(_message.Message):
     __slots__ = ["name"]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -104,6 +116,14 @@ class ListJobsResponse(_message.Message):
     next_page_token: str
     def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class SamplingBest(_message.Message):
+    __slots__ = ["value", "x"]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    X_FIELD_NUMBER: _ClassVar[int]
+    value: float
+    x: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, x: _Optional[_Iterable[float]] = ..., value: _Optional[float] = ...) -> None: ...
+
 class SamplingCounts(_message.Message):
     __slots__ = ["done", "failed", "infeasible", "leased", "queued"]
     DONE_FIELD_NUMBER: _ClassVar[int]
@@ -129,22 +149,30 @@ class SamplingProgress(_message.Message):
     def __init__(self, counts: _Optional[_Union[SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., round: _Optional[_Union[SamplingRound, _Mapping]] = ...) -> None: ...
 
 class SamplingRound(_message.Message):
-    __slots__ = ["cost", "evaluations", "gradient_error", "model_version", "number", "time", "value_error"]
+    __slots__ = ["best", "closed", "cost", "evaluations", "gradient_error", "model_version", "number", "revision", "time", "value_error", "value_noise"]
+    BEST_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
     EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_ERROR_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     VALUE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    VALUE_NOISE_FIELD_NUMBER: _ClassVar[int]
+    best: SamplingBest
+    closed: ClosedShare
     cost: float
     evaluations: int
     gradient_error: float
     model_version: str
     number: int
+    revision: int
     time: _timestamp_pb2.Timestamp
     value_error: float
-    def __init__(self, number: _Optional[int] = ..., evaluations: _Optional[int] = ..., model_version: _Optional[str] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., cost: _Optional[float] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    value_noise: float
+    def __init__(self, number: _Optional[int] = ..., evaluations: _Optional[int] = ..., model_version: _Optional[str] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., cost: _Optional[float] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., value_noise: _Optional[float] = ..., revision: _Optional[int] = ..., closed: _Optional[_Union[ClosedShare, _Mapping]] = ..., best: _Optional[_Union[SamplingBest, _Mapping]] = ...) -> None: ...
 
 class TrainingProgress(_message.Message):
     __slots__ = ["epoch", "epochs", "fraction", "leaderboard", "remaining_seconds", "samples_per_second", "sampling", "stage"]

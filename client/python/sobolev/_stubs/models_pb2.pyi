@@ -287,26 +287,6 @@ class InputMap(_message.Message):
     period: float
     def __init__(self, input: _Optional[str] = ..., period: _Optional[float] = ..., harmonics: _Optional[int] = ..., logarithmic: bool = ...) -> None: ...
 
-class LabelWarning(_message.Message):
-    __slots__ = ["factor", "input", "kind", "message", "output"]
-    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-        __slots__ = []
-    FACTOR_FIELD_NUMBER: _ClassVar[int]
-    INPUT_FIELD_NUMBER: _ClassVar[int]
-    KIND_BIAS: LabelWarning.Kind
-    KIND_FIELD_NUMBER: _ClassVar[int]
-    KIND_SCALE: LabelWarning.Kind
-    KIND_SIGN: LabelWarning.Kind
-    KIND_UNSPECIFIED: LabelWarning.Kind
-    MESSAGE_FIELD_NUMBER: _ClassVar[int]
-    OUTPUT_FIELD_NUMBER: _ClassVar[int]
-    factor: float
-    input: str
-    kind: LabelWarning.Kind
-    message: str
-    output: str
-    def __init__(self, input: _Optional[str] = ..., output: _Optional[str] = ..., kind: _Optional[_Union[LabelWarning.Kind, str]] = ..., factor: _Optional[float] = ..., message: _Optional[str] = ...) -> None: ...
-
 class ListModelVersionsRequest(_message.Message):
     __slots__ = ["page_size", "page_token", "parent"]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -341,6 +321,22 @@ class ListModelsResponse(_message.Message):
     next_page_token: str
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class LocalTaylor(_message.Message):
+    __slots__ = ["base_kind", "centre_count", "constant_share", "linear_share", "order", "quadratic_share"]
+    BASE_KIND_FIELD_NUMBER: _ClassVar[int]
+    CENTRE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CONSTANT_SHARE_FIELD_NUMBER: _ClassVar[int]
+    LINEAR_SHARE_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    QUADRATIC_SHARE_FIELD_NUMBER: _ClassVar[int]
+    base_kind: ModelVersion.Kind
+    centre_count: int
+    constant_share: float
+    linear_share: float
+    order: int
+    quadratic_share: float
+    def __init__(self, base_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., order: _Optional[int] = ..., centre_count: _Optional[int] = ..., constant_share: _Optional[float] = ..., linear_share: _Optional[float] = ..., quadratic_share: _Optional[float] = ...) -> None: ...
+
 class Model(_message.Message):
     __slots__ = ["create_time", "latest_version", "name", "update_time", "version_count"]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -356,7 +352,7 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., latest_version: _Optional[_Union[ModelVersion, _Mapping]] = ..., version_count: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelVersion(_message.Message):
-    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "monotone", "name", "network", "output_maps", "parameter_count", "pipeline", "pruning", "report", "schema", "weights_sha256"]
+    __slots__ = ["convexity", "core_kind", "create_time", "domain", "extrapolation", "feature_degree", "input_maps", "kind", "local_taylor", "monotone", "name", "network", "nonzero_weights", "output_maps", "parameter_count", "pipeline", "pruning", "report", "schema", "weights_sha256"]
     class Convexity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class Extrapolation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -390,13 +386,16 @@ class ModelVersion(_message.Message):
     KIND_ENSEMBLE: ModelVersion.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     KIND_GAUSSIAN_PROCESS: ModelVersion.Kind
+    KIND_LOCAL_TAYLOR: ModelVersion.Kind
     KIND_NETWORK: ModelVersion.Kind
     KIND_PIPELINE: ModelVersion.Kind
     KIND_POLYNOMIAL: ModelVersion.Kind
     KIND_UNSPECIFIED: ModelVersion.Kind
+    LOCAL_TAYLOR_FIELD_NUMBER: _ClassVar[int]
     MONOTONE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
+    NONZERO_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_MAPS_FIELD_NUMBER: _ClassVar[int]
     PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
     PIPELINE_FIELD_NUMBER: _ClassVar[int]
@@ -415,9 +414,11 @@ class ModelVersion(_message.Message):
     feature_degree: int
     input_maps: _containers.RepeatedCompositeFieldContainer[InputMap]
     kind: ModelVersion.Kind
+    local_taylor: LocalTaylor
     monotone: _containers.ScalarMap[str, ModelVersion.Slope]
     name: str
     network: Network
+    nonzero_weights: int
     output_maps: _containers.RepeatedCompositeFieldContainer[OutputMap]
     parameter_count: int
     pipeline: Pipeline
@@ -425,7 +426,7 @@ class ModelVersion(_message.Message):
     report: TrainingReport
     schema: _datasets_pb2.Schema
     weights_sha256: str
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ..., pipeline: _Optional[_Union[Pipeline, _Mapping]] = ..., pruning: _Optional[_Union[_pruning_pb2.PruningReport, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., network: _Optional[_Union[Network, _Mapping]] = ..., schema: _Optional[_Union[_datasets_pb2.Schema, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., nonzero_weights: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., report: _Optional[_Union[TrainingReport, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., core_kind: _Optional[_Union[ModelVersion.Kind, str]] = ..., monotone: _Optional[_Mapping[str, ModelVersion.Slope]] = ..., convexity: _Optional[_Union[ModelVersion.Convexity, str]] = ..., input_maps: _Optional[_Iterable[_Union[InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[ModelVersion.Extrapolation, str]] = ..., pipeline: _Optional[_Union[Pipeline, _Mapping]] = ..., pruning: _Optional[_Union[_pruning_pb2.PruningReport, _Mapping]] = ..., local_taylor: _Optional[_Union[LocalTaylor, _Mapping]] = ...) -> None: ...
 
 class Network(_message.Message):
     __slots__ = ["activation", "hidden", "residual", "skip"]
@@ -559,5 +560,5 @@ class TrainingReport(_message.Message):
     validation: _progress_pb2.ErrorReport
     validation_samples: int
     value_only: ComparisonPoint
-    warnings: _containers.RepeatedCompositeFieldContainer[LabelWarning]
-    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[_progress_pb2.EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[_progress_pb2.Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[LabelWarning, _Mapping]]] = ..., gamma: _Optional[float] = ..., rollbacks: _Optional[int] = ..., learning_rate: _Optional[float] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.LabelWarning]
+    def __init__(self, job: _Optional[str] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., dataset_fingerprint: _Optional[str] = ..., training_samples: _Optional[int] = ..., validation_samples: _Optional[int] = ..., jacobian_samples: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., seed: _Optional[int] = ..., epochs: _Optional[int] = ..., best_epoch: _Optional[int] = ..., stop_reason: _Optional[_Union[TrainingReport.StopReason, str]] = ..., train_seconds: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., validation: _Optional[_Union[_progress_pb2.ErrorReport, _Mapping]] = ..., history: _Optional[_Iterable[_Union[_progress_pb2.EpochRecord, _Mapping]]] = ..., instruction_set: _Optional[str] = ..., leaderboard: _Optional[_Iterable[_Union[_progress_pb2.Trial, _Mapping]]] = ..., learning_curve: _Optional[_Iterable[_Union[ComparisonPoint, _Mapping]]] = ..., value_only: _Optional[_Union[ComparisonPoint, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_datasets_pb2.LabelWarning, _Mapping]]] = ..., gamma: _Optional[float] = ..., rollbacks: _Optional[int] = ..., learning_rate: _Optional[float] = ...) -> None: ...

@@ -1,3 +1,4 @@
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from . import datasets_pb2 as _datasets_pb2
 from . import jobs_pb2 as _jobs_pb2
@@ -33,6 +34,12 @@ class AskResponse(_message.Message):
     points: _containers.RepeatedCompositeFieldContainer[SamplingPoint]
     retry_after_seconds: float
     def __init__(self, points: _Optional[_Iterable[_Union[SamplingPoint, _Mapping]]] = ..., jacobian: bool = ..., retry_after_seconds: _Optional[float] = ..., finished: bool = ..., heartbeat_seconds: _Optional[float] = ...) -> None: ...
+
+class GetSamplingBoxesRequest(_message.Message):
+    __slots__ = ["name"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class GetSamplingRequest(_message.Message):
     __slots__ = ["name"]
@@ -100,11 +107,12 @@ class ResumeSamplingRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class Sampling(_message.Message):
-    __slots__ = ["cost", "counts", "job", "phase", "rounds", "spec", "stop_reason", "stop_rule"]
+    __slots__ = ["best", "cost", "counts", "job", "phase", "revisions", "rounds", "spec", "stop_reason", "stop_rule", "warnings"]
     class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class StopReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
+    BEST_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
@@ -113,23 +121,97 @@ class Sampling(_message.Message):
     PHASE_PAUSED: Sampling.Phase
     PHASE_SAMPLING: Sampling.Phase
     PHASE_UNSPECIFIED: Sampling.Phase
+    REVISIONS_FIELD_NUMBER: _ClassVar[int]
     ROUNDS_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STOP_REASON_EXHAUSTED: Sampling.StopReason
     STOP_REASON_FIELD_NUMBER: _ClassVar[int]
+    STOP_REASON_NOISE: Sampling.StopReason
     STOP_REASON_RULE: Sampling.StopReason
     STOP_REASON_STOPPED: Sampling.StopReason
     STOP_REASON_UNSPECIFIED: Sampling.StopReason
     STOP_RULE_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    best: _jobs_pb2.SamplingBest
     cost: float
     counts: _jobs_pb2.SamplingCounts
     job: str
     phase: Sampling.Phase
+    revisions: _containers.RepeatedCompositeFieldContainer[SamplingRevision]
     rounds: _containers.RepeatedCompositeFieldContainer[_jobs_pb2.SamplingRound]
     spec: SamplingSpec
     stop_reason: Sampling.StopReason
     stop_rule: int
-    def __init__(self, job: _Optional[str] = ..., spec: _Optional[_Union[SamplingSpec, _Mapping]] = ..., phase: _Optional[_Union[Sampling.Phase, str]] = ..., counts: _Optional[_Union[_jobs_pb2.SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., rounds: _Optional[_Iterable[_Union[_jobs_pb2.SamplingRound, _Mapping]]] = ..., stop_reason: _Optional[_Union[Sampling.StopReason, str]] = ..., stop_rule: _Optional[int] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.LabelWarning]
+    def __init__(self, job: _Optional[str] = ..., spec: _Optional[_Union[SamplingSpec, _Mapping]] = ..., phase: _Optional[_Union[Sampling.Phase, str]] = ..., counts: _Optional[_Union[_jobs_pb2.SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., rounds: _Optional[_Iterable[_Union[_jobs_pb2.SamplingRound, _Mapping]]] = ..., stop_reason: _Optional[_Union[Sampling.StopReason, str]] = ..., stop_rule: _Optional[int] = ..., warnings: _Optional[_Iterable[_Union[_datasets_pb2.LabelWarning, _Mapping]]] = ..., best: _Optional[_Union[_jobs_pb2.SamplingBest, _Mapping]] = ..., revisions: _Optional[_Iterable[_Union[SamplingRevision, _Mapping]]] = ...) -> None: ...
+
+class SamplingBox(_message.Message):
+    __slots__ = ["max", "min", "order", "volume"]
+    class Order(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    MAX_FIELD_NUMBER: _ClassVar[int]
+    MIN_FIELD_NUMBER: _ClassVar[int]
+    ORDER_CONSTANT: SamplingBox.Order
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    ORDER_LINEAR: SamplingBox.Order
+    ORDER_OPEN: SamplingBox.Order
+    ORDER_QUADRATIC: SamplingBox.Order
+    ORDER_UNSPECIFIED: SamplingBox.Order
+    VOLUME_FIELD_NUMBER: _ClassVar[int]
+    max: _containers.RepeatedScalarFieldContainer[float]
+    min: _containers.RepeatedScalarFieldContainer[float]
+    order: SamplingBox.Order
+    volume: float
+    def __init__(self, min: _Optional[_Iterable[float]] = ..., max: _Optional[_Iterable[float]] = ..., order: _Optional[_Union[SamplingBox.Order, str]] = ..., volume: _Optional[float] = ...) -> None: ...
+
+class SamplingBoxSpec(_message.Message):
+    __slots__ = ["max_boxes", "tolerance"]
+    MAX_BOXES_FIELD_NUMBER: _ClassVar[int]
+    TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    max_boxes: int
+    tolerance: float
+    def __init__(self, tolerance: _Optional[float] = ..., max_boxes: _Optional[int] = ...) -> None: ...
+
+class SamplingBoxes(_message.Message):
+    __slots__ = ["boxes", "closed", "round"]
+    BOXES_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    boxes: _containers.RepeatedCompositeFieldContainer[SamplingBox]
+    closed: _jobs_pb2.ClosedShare
+    round: int
+    def __init__(self, round: _Optional[int] = ..., boxes: _Optional[_Iterable[_Union[SamplingBox, _Mapping]]] = ..., closed: _Optional[_Union[_jobs_pb2.ClosedShare, _Mapping]] = ...) -> None: ...
+
+class SamplingChange(_message.Message):
+    __slots__ = ["boxes", "goal", "round_fraction", "stop_rules", "strategy"]
+    BOXES_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    STOP_RULES_FIELD_NUMBER: _ClassVar[int]
+    STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    boxes: SamplingBoxSpec
+    goal: SamplingGoal
+    round_fraction: float
+    stop_rules: _containers.RepeatedCompositeFieldContainer[StopRule]
+    strategy: SamplingSpec.Strategy
+    def __init__(self, stop_rules: _Optional[_Iterable[_Union[StopRule, _Mapping]]] = ..., strategy: _Optional[_Union[SamplingSpec.Strategy, str]] = ..., goal: _Optional[_Union[SamplingGoal, _Mapping]] = ..., boxes: _Optional[_Union[SamplingBoxSpec, _Mapping]] = ..., round_fraction: _Optional[float] = ...) -> None: ...
+
+class SamplingGoal(_message.Message):
+    __slots__ = ["kind", "level", "output"]
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KIND_LEVEL: SamplingGoal.Kind
+    KIND_MAXIMUM: SamplingGoal.Kind
+    KIND_MINIMUM: SamplingGoal.Kind
+    KIND_SURROGATE: SamplingGoal.Kind
+    KIND_UNSPECIFIED: SamplingGoal.Kind
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    kind: SamplingGoal.Kind
+    level: float
+    output: str
+    def __init__(self, kind: _Optional[_Union[SamplingGoal.Kind, str]] = ..., output: _Optional[str] = ..., level: _Optional[float] = ...) -> None: ...
 
 class SamplingInput(_message.Message):
     __slots__ = ["beta", "fixed", "input", "integer", "normal", "piecewise_linear", "scale", "triangular"]
@@ -214,14 +296,24 @@ class SamplingPoint(_message.Message):
     y: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, id: _Optional[int] = ..., x: _Optional[_Iterable[float]] = ..., state: _Optional[_Union[SamplingPoint.State, str]] = ..., space_filling: bool = ..., round: _Optional[int] = ..., worker: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., y: _Optional[_Iterable[float]] = ...) -> None: ...
 
+class SamplingRevision(_message.Message):
+    __slots__ = ["spec", "time"]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    spec: SamplingChange
+    time: _timestamp_pb2.Timestamp
+    def __init__(self, spec: _Optional[_Union[SamplingChange, _Mapping]] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class SamplingSpec(_message.Message):
-    __slots__ = ["constraint_program", "constraints", "dataset", "domain", "initial_points", "inputs", "jacobian", "jacobian_cost", "lease_seconds", "max_attempts", "model_id", "program", "round_fraction", "seed", "stop_rules", "strategy", "training", "um_bridge", "value_cost"]
+    __slots__ = ["boxes", "constraint_program", "constraints", "dataset", "domain", "goal", "initial_points", "inputs", "jacobian", "jacobian_cost", "lease_seconds", "max_attempts", "model_id", "program", "round_fraction", "seed", "stop_rules", "strategy", "training", "um_bridge", "value_cost"]
     class Strategy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
+    BOXES_FIELD_NUMBER: _ClassVar[int]
     CONSTRAINTS_FIELD_NUMBER: _ClassVar[int]
     CONSTRAINT_PROGRAM_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    GOAL_FIELD_NUMBER: _ClassVar[int]
     INITIAL_POINTS_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     JACOBIAN_COST_FIELD_NUMBER: _ClassVar[int]
@@ -235,15 +327,18 @@ class SamplingSpec(_message.Message):
     STOP_RULES_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_ADAPTIVE: SamplingSpec.Strategy
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    STRATEGY_LOLA_VORONOI: SamplingSpec.Strategy
     STRATEGY_SPACE_FILLING: SamplingSpec.Strategy
     STRATEGY_UNSPECIFIED: SamplingSpec.Strategy
     TRAINING_FIELD_NUMBER: _ClassVar[int]
     UM_BRIDGE_FIELD_NUMBER: _ClassVar[int]
     VALUE_COST_FIELD_NUMBER: _ClassVar[int]
+    boxes: SamplingBoxSpec
     constraint_program: str
     constraints: _containers.RepeatedCompositeFieldContainer[LinearConstraint]
     dataset: str
     domain: _containers.RepeatedCompositeFieldContainer[_datasets_pb2.Range]
+    goal: SamplingGoal
     initial_points: int
     inputs: _containers.RepeatedCompositeFieldContainer[SamplingInput]
     jacobian: bool
@@ -259,7 +354,7 @@ class SamplingSpec(_message.Message):
     training: _training_pb2.TrainingSpec
     um_bridge: UmBridge
     value_cost: float
-    def __init__(self, dataset: _Optional[str] = ..., model_id: _Optional[str] = ..., program: _Optional[str] = ..., um_bridge: _Optional[_Union[UmBridge, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., inputs: _Optional[_Iterable[_Union[SamplingInput, _Mapping]]] = ..., constraints: _Optional[_Iterable[_Union[LinearConstraint, _Mapping]]] = ..., constraint_program: _Optional[str] = ..., strategy: _Optional[_Union[SamplingSpec.Strategy, str]] = ..., initial_points: _Optional[int] = ..., round_fraction: _Optional[float] = ..., jacobian: bool = ..., value_cost: _Optional[float] = ..., jacobian_cost: _Optional[float] = ..., stop_rules: _Optional[_Iterable[_Union[StopRule, _Mapping]]] = ..., training: _Optional[_Union[_training_pb2.TrainingSpec, _Mapping]] = ..., lease_seconds: _Optional[float] = ..., max_attempts: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+    def __init__(self, dataset: _Optional[str] = ..., model_id: _Optional[str] = ..., program: _Optional[str] = ..., um_bridge: _Optional[_Union[UmBridge, _Mapping]] = ..., domain: _Optional[_Iterable[_Union[_datasets_pb2.Range, _Mapping]]] = ..., inputs: _Optional[_Iterable[_Union[SamplingInput, _Mapping]]] = ..., constraints: _Optional[_Iterable[_Union[LinearConstraint, _Mapping]]] = ..., constraint_program: _Optional[str] = ..., strategy: _Optional[_Union[SamplingSpec.Strategy, str]] = ..., goal: _Optional[_Union[SamplingGoal, _Mapping]] = ..., boxes: _Optional[_Union[SamplingBoxSpec, _Mapping]] = ..., initial_points: _Optional[int] = ..., round_fraction: _Optional[float] = ..., jacobian: bool = ..., value_cost: _Optional[float] = ..., jacobian_cost: _Optional[float] = ..., stop_rules: _Optional[_Iterable[_Union[StopRule, _Mapping]]] = ..., training: _Optional[_Union[_training_pb2.TrainingSpec, _Mapping]] = ..., lease_seconds: _Optional[float] = ..., max_attempts: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class StartSamplingRequest(_message.Message):
     __slots__ = ["request_id", "spec", "validate_only"]
@@ -272,20 +367,22 @@ class StartSamplingRequest(_message.Message):
     def __init__(self, spec: _Optional[_Union[SamplingSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class StopRule(_message.Message):
-    __slots__ = ["cost", "evaluations", "gradient_error", "seconds", "stale_rounds", "value_error"]
+    __slots__ = ["closed_share", "cost", "evaluations", "gradient_error", "seconds", "stale_rounds", "value_error"]
+    CLOSED_SHARE_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
     EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_ERROR_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
     STALE_ROUNDS_FIELD_NUMBER: _ClassVar[int]
     VALUE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    closed_share: float
     cost: float
     evaluations: int
     gradient_error: float
     seconds: float
     stale_rounds: int
     value_error: float
-    def __init__(self, evaluations: _Optional[int] = ..., cost: _Optional[float] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., seconds: _Optional[float] = ..., stale_rounds: _Optional[int] = ...) -> None: ...
+    def __init__(self, evaluations: _Optional[int] = ..., cost: _Optional[float] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., seconds: _Optional[float] = ..., stale_rounds: _Optional[int] = ..., closed_share: _Optional[float] = ...) -> None: ...
 
 class StopSamplingRequest(_message.Message):
     __slots__ = ["name"]
@@ -340,3 +437,13 @@ class UmBridge(_message.Message):
     model: str
     urls: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, urls: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ...) -> None: ...
+
+class UpdateSamplingRequest(_message.Message):
+    __slots__ = ["name", "spec", "update_mask"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    spec: SamplingChange
+    update_mask: _field_mask_pb2.FieldMask
+    def __init__(self, name: _Optional[str] = ..., spec: _Optional[_Union[SamplingChange, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...

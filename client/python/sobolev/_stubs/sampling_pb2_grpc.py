@@ -31,6 +31,16 @@ class SamplingServiceStub(object):
                 request_serializer=sobolev_dot_v1_dot_sampling__pb2.GetSamplingRequest.SerializeToString,
                 response_deserializer=sobolev_dot_v1_dot_sampling__pb2.Sampling.FromString,
                 )
+        self.UpdateSampling = channel.unary_unary(
+                '/sobolev.v1.SamplingService/UpdateSampling',
+                request_serializer=sobolev_dot_v1_dot_sampling__pb2.UpdateSamplingRequest.SerializeToString,
+                response_deserializer=sobolev_dot_v1_dot_sampling__pb2.Sampling.FromString,
+                )
+        self.GetSamplingBoxes = channel.unary_unary(
+                '/sobolev.v1.SamplingService/GetSamplingBoxes',
+                request_serializer=sobolev_dot_v1_dot_sampling__pb2.GetSamplingBoxesRequest.SerializeToString,
+                response_deserializer=sobolev_dot_v1_dot_sampling__pb2.SamplingBoxes.FromString,
+                )
         self.ListSamplingPoints = channel.unary_unary(
                 '/sobolev.v1.SamplingService/ListSamplingPoints',
                 request_serializer=sobolev_dot_v1_dot_sampling__pb2.ListSamplingPointsRequest.SerializeToString,
@@ -93,6 +103,24 @@ class SamplingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateSampling(self, request, context):
+        """Changes what a job is to do from now on: its stop rules, strategy, goal, boxes and size of
+        rounds. A job that has succeeded is reopened by stop rules that are new; it goes on from what
+        it knows, and ends with another version. Durable before the answer; repeating a call is
+        harmless. FAILED_PRECONDITION if the job failed or was cancelled, or has succeeded and would
+        end at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSamplingBoxes(self, request, context):
+        """The boxes of the latest round. Without any before the first round, and of jobs without boxes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSamplingPoints(self, request, context):
         """Lists the points of a job in order of their ids.
         """
@@ -111,7 +139,8 @@ class SamplingServiceServicer(object):
 
     def Tell(self, request, context):
         """Reports results. Repeating a call is harmless. A result is taken even if its lease has run out,
-        and even if the job has ended, as long as nobody told another one before.
+        and even if the job has ended, as long as nobody told another one before. What is told after
+        the end is kept with the points of the job and is not in its dataset.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,6 +187,16 @@ def add_SamplingServiceServicer_to_server(servicer, server):
                     servicer.GetSampling,
                     request_deserializer=sobolev_dot_v1_dot_sampling__pb2.GetSamplingRequest.FromString,
                     response_serializer=sobolev_dot_v1_dot_sampling__pb2.Sampling.SerializeToString,
+            ),
+            'UpdateSampling': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSampling,
+                    request_deserializer=sobolev_dot_v1_dot_sampling__pb2.UpdateSamplingRequest.FromString,
+                    response_serializer=sobolev_dot_v1_dot_sampling__pb2.Sampling.SerializeToString,
+            ),
+            'GetSamplingBoxes': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSamplingBoxes,
+                    request_deserializer=sobolev_dot_v1_dot_sampling__pb2.GetSamplingBoxesRequest.FromString,
+                    response_serializer=sobolev_dot_v1_dot_sampling__pb2.SamplingBoxes.SerializeToString,
             ),
             'ListSamplingPoints': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSamplingPoints,
@@ -241,6 +280,40 @@ class SamplingService(object):
         return grpc.experimental.unary_unary(request, target, '/sobolev.v1.SamplingService/GetSampling',
             sobolev_dot_v1_dot_sampling__pb2.GetSamplingRequest.SerializeToString,
             sobolev_dot_v1_dot_sampling__pb2.Sampling.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def UpdateSampling(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/sobolev.v1.SamplingService/UpdateSampling',
+            sobolev_dot_v1_dot_sampling__pb2.UpdateSamplingRequest.SerializeToString,
+            sobolev_dot_v1_dot_sampling__pb2.Sampling.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetSamplingBoxes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/sobolev.v1.SamplingService/GetSamplingBoxes',
+            sobolev_dot_v1_dot_sampling__pb2.GetSamplingBoxesRequest.SerializeToString,
+            sobolev_dot_v1_dot_sampling__pb2.SamplingBoxes.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -8,6 +8,20 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class LocalTaylorOptions(_message.Message):
+    __slots__ = ["base", "order"]
+    class Base(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    BASE_CONSTANT: LocalTaylorOptions.Base
+    BASE_FIELD_NUMBER: _ClassVar[int]
+    BASE_NETWORK: LocalTaylorOptions.Base
+    BASE_POLYNOMIAL: LocalTaylorOptions.Base
+    BASE_UNSPECIFIED: LocalTaylorOptions.Base
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    base: LocalTaylorOptions.Base
+    order: int
+    def __init__(self, base: _Optional[_Union[LocalTaylorOptions.Base, str]] = ..., order: _Optional[int] = ...) -> None: ...
+
 class TrainRequest(_message.Message):
     __slots__ = ["dataset", "dataset_version", "model_id", "request_id", "spec", "validate_only"]
     DATASET_FIELD_NUMBER: _ClassVar[int]
@@ -25,7 +39,7 @@ class TrainRequest(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model_id: _Optional[str] = ..., spec: _Optional[_Union[TrainingSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class TrainingSpec(_message.Message):
-    __slots__ = ["alpha", "batch_size", "beta", "convexity", "derivative_scale", "derivative_sketch", "derivative_weights", "effort", "ensemble_size", "epochs", "extrapolation", "feature_degree", "gamma", "huber", "input_maps", "kind", "learning_rate", "monotone", "network", "optimizer", "output_maps", "output_weights", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
+    __slots__ = ["alpha", "batch_size", "beta", "convexity", "derivative_scale", "derivative_sketch", "derivative_weights", "effort", "ensemble_size", "epochs", "extrapolation", "feature_degree", "gamma", "huber", "input_maps", "kind", "learning_rate", "local_taylor", "monotone", "network", "optimizer", "output_maps", "output_weights", "patience", "precision", "seed", "time_limit_seconds", "validation_fraction"]
     class Convexity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     class DerivativeScale(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -76,10 +90,12 @@ class TrainingSpec(_message.Message):
     KIND_AUTO: TrainingSpec.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     KIND_GAUSSIAN_PROCESS: TrainingSpec.Kind
+    KIND_LOCAL_TAYLOR: TrainingSpec.Kind
     KIND_NETWORK: TrainingSpec.Kind
     KIND_POLYNOMIAL: TrainingSpec.Kind
     KIND_UNSPECIFIED: TrainingSpec.Kind
     LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_TAYLOR_FIELD_NUMBER: _ClassVar[int]
     MONOTONE_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
     OPTIMIZER_ADAM: TrainingSpec.Optimizer
@@ -118,6 +134,7 @@ class TrainingSpec(_message.Message):
     input_maps: _containers.RepeatedCompositeFieldContainer[_models_pb2.InputMap]
     kind: TrainingSpec.Kind
     learning_rate: float
+    local_taylor: LocalTaylorOptions
     monotone: _containers.ScalarMap[str, TrainingSpec.Slope]
     network: _models_pb2.Network
     optimizer: TrainingSpec.Optimizer
@@ -128,4 +145,4 @@ class TrainingSpec(_message.Message):
     seed: int
     time_limit_seconds: float
     validation_fraction: float
-    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., gamma: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., output_weights: _Optional[_Iterable[float]] = ..., derivative_weights: _Optional[_Iterable[float]] = ..., huber: _Optional[float] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ..., monotone: _Optional[_Mapping[str, TrainingSpec.Slope]] = ..., convexity: _Optional[_Union[TrainingSpec.Convexity, str]] = ..., derivative_sketch: _Optional[int] = ..., input_maps: _Optional[_Iterable[_Union[_models_pb2.InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[_models_pb2.OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[TrainingSpec.Extrapolation, str]] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[TrainingSpec.Kind, str]] = ..., network: _Optional[_Union[_models_pb2.Network, _Mapping]] = ..., optimizer: _Optional[_Union[TrainingSpec.Optimizer, str]] = ..., effort: _Optional[float] = ..., time_limit_seconds: _Optional[float] = ..., ensemble_size: _Optional[int] = ..., alpha: _Optional[float] = ..., beta: _Optional[float] = ..., gamma: _Optional[float] = ..., derivative_scale: _Optional[_Union[TrainingSpec.DerivativeScale, str]] = ..., output_weights: _Optional[_Iterable[float]] = ..., derivative_weights: _Optional[_Iterable[float]] = ..., huber: _Optional[float] = ..., epochs: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., validation_fraction: _Optional[float] = ..., patience: _Optional[int] = ..., seed: _Optional[int] = ..., precision: _Optional[_Union[TrainingSpec.Precision, str]] = ..., monotone: _Optional[_Mapping[str, TrainingSpec.Slope]] = ..., convexity: _Optional[_Union[TrainingSpec.Convexity, str]] = ..., derivative_sketch: _Optional[int] = ..., input_maps: _Optional[_Iterable[_Union[_models_pb2.InputMap, _Mapping]]] = ..., feature_degree: _Optional[int] = ..., output_maps: _Optional[_Iterable[_Union[_models_pb2.OutputMap, _Mapping]]] = ..., extrapolation: _Optional[_Union[TrainingSpec.Extrapolation, str]] = ..., local_taylor: _Optional[_Union[LocalTaylorOptions, _Mapping]] = ...) -> None: ...

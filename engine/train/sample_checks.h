@@ -1,0 +1,23 @@
+// Tests of samples as they come, before anything is fitted to them.
+
+#ifndef SOBOLEV_ENGINE_TRAIN_SAMPLE_CHECKS_H_
+#define SOBOLEV_ENGINE_TRAIN_SAMPLE_CHECKS_H_
+
+#include <stop_token>
+#include <vector>
+
+#include "engine/base/matrix.h"
+#include "engine/train/label_checks.h"
+#include "engine/train/samples.h"
+
+namespace sobolev::train {
+
+// CompareWithNeighbours on the last `count` samples, in the user's units: on all of these, or on as
+// many as take about a second at most, spread evenly over them. Samples that cannot be scaled are
+// not judged. Throws Error(kCancelled) soon after `stop` fires.
+std::vector<SuspectLabel> CheckLabels(const SampleSet& samples, Index count,
+                                      const std::stop_token& stop = {});
+
+}  // namespace sobolev::train
+
+#endif  // SOBOLEV_ENGINE_TRAIN_SAMPLE_CHECKS_H_

@@ -1,0 +1,362 @@
+// What checks of labels find: how often they accuse labels that are right, and how often they find
+// a mistake; whether noise of values is seen; and what noise and gaps in derivatives do to a fit.
+//
+//     labels_bench [--seeds=20] [--functions=franke2,borehole8]
+//                  [--tables=clean,mistakes,noise,errors]
+//
+// Samples are those of Sobol sequences. A share is over seeds, and of mistakes over inputs that
+// matter: whose part of the variance of the gradient, in units of the ranges, is at least 1 %.
+// Noise is normal, as a share of the standard deviation of the values.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/matrix.h"
+#include "engine/base/rng.h"
+#include "engine/chain/program_surrogate.h"
+#include "engine/sampling/evidence.h"
+#include "engine/sampling/noise.h"
+#include "engine/sampling/sobol.h"
+#include "engine/train/sample_checks.h"
+#include "engine/train/samples.h"
+#include "engine/train/selection.h"
+
+namespace sobolev::train {
+namespace {
+
+struct Function {
+  std::string name;
+  Index n = 0;
+  std::string source;           // The inputs are a, b, c, …
+  std::vector<double> lo = {};  // Of the inputs; empty: the unit cube.
+  std::vector<double> hi = {};
+};
+
+std::vector<Function> Functions() {
+  return {
+      {"bump2", 2, "output y = exp(-((a - 0.35)^2 + (b - 0.65)^2) / (2 * 0.06^2)) + 0.2 * (a + b)"},
+      {"circle2", 2, "output y = tanh(20 * (a^2 + b^2 - 0.5))"},
+      {"step2", 2, "output y = 0.3 * sin(4 * a) + b + 0.5 * (a + b - 1) / abs(a + b - 1)"},
+      {"franke2", 2,
+       "output y = 0.75 * exp(-((9*a - 2)^2 + (9*b - 2)^2) / 4)"
+       " + 0.75 * exp(-(9*a + 1)^2 / 49 - (9*b + 1) / 10)"
+       " + 0.5 * exp(-((9*a - 7)^2 + (9*b - 3)^2) / 4)"
+       " - 0.2 * exp(-(9*a - 4)^2 - (9*b - 7)^2)"},
+      {"camel2",
+       2,
+       "output y = (4 - 2.1*a^2 + a^4/3) * a^2 + a*b + (4*b^2 - 4) * b^2",
+       {-3, -2},
+       {3, 2}},
+      {"rastrigin2", 2,
+       "output y = (10*a - 5)^2 - 10*cos(2*pi*(10*a - 5)) + (10*b - 5)^2 - 10*cos(2*pi*(10*b - "
+       "5))"},
+      {"decades2", 2, "output y = exp(6 * a) * exp(b)", {-1, 0}, {1, 1}},
+      {"root2", 2, "output y = sqrt(a) * exp(b)", {1e-6, 0}, {400, 1}},
+      {"sines4", 4,
+       "output y = sin(4*a) + sin(4*b + 1) + sin(4*c + 2) + sin(4*d + 3)"
+       " + cos(1.5*a) * cos(1.5*b) * cos(1.5*c) * cos(1.5*d)"},
+      {"linear6", 6, "output y = a + 2*b - 3*c + d - e + 0.5*f"},
+      {"borehole8",
+       8,
+       "let lg = log(b / a)\n"
+       "output y = 2 * pi * c * (d - f) / (lg * (1 + 2*g*c / (lg * a^2 * h) + c/e))",
+       {0.05, 100, 63070, 990, 63.1, 700, 1120, 9855},
+       {0.15, 50000, 115600, 1110, 116, 820, 1680, 12045}},
+      {"rosenbrock10", 10,
+       "output y = 100*((b - a^2)^2 + (c - b^2)^2 + (d - c^2)^2 + (e - d^2)^2 + (f - e^2)^2"
+       " + (g - f^2)^2 + (h - g^2)^2 + (i - h^2)^2 + (j - i^2)^2) + (1 - a)^2 + (1 - b)^2"
+       " + (1 - c)^2 + (1 - d)^2 + (1 - e)^2 + (1 - f)^2 + (1 - g)^2 + (1 - h)^2 + (1 - i)^2",
+       std::vector<double>(10, -2), std::vector<double>(10, 2)},
+      {"wing10",
+       10,
+       "output y = 0.036 * a^0.758 * b^0.0035 * (c / cos(d * pi / 180)^2)^0.6 * e^0.006 * f^0.04"
+       " * (100 * g / cos(d * pi / 180))^(-0.3) * (h * i)^0.49 + a * j",
+       {150, 220, 6, -10, 16, 0.5, 0.08, 2.5, 1700, 0.025},
+       {200, 300, 10, 10, 45, 1, 0.18, 6, 2500, 0.08}},
+      {"waves10", 10,
+       "output y = sin(6*a) * cos(5*b) + sin(7*c) + cos(6*d + e) + f*g + sin(5*h) * i + j^3"},
+  };
+}
+
+// Samples that own their numbers.
+struct Samples {
+  Matrix X;
+  Matrix Y;
+  Matrix J;
+
+  SampleSet View() const {
+    return {.n = X.rows(),
+            .m = 1,
+            .blocks = {{.rows = X.cols(), .x = X.data(), .y = Y.data(), .jacobian = J.data()}}};
+  }
+};
+
+class Problem {
+ public:
+  explicit Problem(Function function) : function_(std::move(function)), n_(function_.n) {
+    std::string source;
+    const std::string names = "abcdefghij";
+    for (Index i = 0; i < n_; ++i) {
+      source.append("input ").append(1, names[static_cast<std::size_t>(i)]).append("\n");
+    }
+    program_ = std::make_unique<chain::ProgramSurrogate>(source + function_.source);
+    const Samples truth = Draw(2048, 4242);
+    Vector sizes(n_);
+    for (Index j = 0; j < n_; ++j) sizes(j) = Side(j) * Side(j) * truth.J.row(j).squaredNorm();
+    for (Index j = 0; j < n_; ++j) {
+      if (sizes(j) >= 0.01 * sizes.sum()) matters_.push_back(j);
+    }
+    slopes_ = (truth.J.rowwise().squaredNorm() / 2048).cwiseSqrt();
+    spread_ = std::sqrt((truth.Y.array() - truth.Y.mean()).square().mean());
+  }
+
+  const std::string& name() const { return function_.name; }
+  Index n() const { return n_; }
+  const std::vector<Index>& matters() const { return matters_; }
+
+  Samples Draw(Index count, std::uint64_t seed) const {
+    Samples samples{.X = sampling::SobolPoints(n_, 0, count, seed),
+                    .Y = Matrix(1, count),
+                    .J = Matrix(n_, count)};
+    for (Index j = 0; j < n_; ++j) {
+      samples.X.row(j) = (Side(j) * samples.X.row(j)).array() + Low(j);
+    }
+    program_->Predict(ConstMatrixMap(samples.X.data(), n_, count), {}, {},
+                      {.Y = samples.Y.data(), .J = samples.J.data()});
+    return samples;
+  }
+
+  double spread() const { return spread_; }
+
+  sampling::Evidence InUnits(const Samples& samples) const {
+    sampling::Evidence evidence{.X = samples.X, .Y = samples.Y, .J = samples.J};
+    for (Index j = 0; j < n_; ++j) {
+      evidence.X.row(j) = (samples.X.row(j).array() - Low(j)).max(0.0) / Side(j);
+      evidence.J.row(j) *= Side(j);
+    }
+    evidence.X = evidence.X.cwiseMin(1.0);
+    return evidence;
+  }
+
+  // Normal, by shares of the spread of values and of the RMS of each partial derivative.
+  void AddNoise(double of_values, double of_slopes, std::uint64_t seed, Samples& samples) const {
+    Rng rng(seed, 77);
+    for (double& y : samples.Y.reshaped()) y += of_values * spread_ * rng.Normal();
+    for (Index s = 0; s < samples.J.cols(); ++s) {
+      for (Index j = 0; j < n_; ++j) samples.J(j, s) += of_slopes * slopes_(j) * rng.Normal();
+    }
+  }
+
+ private:
+  double Low(Index j) const {
+    return function_.lo.empty() ? 0 : function_.lo[static_cast<std::size_t>(j)];
+  }
+  double Side(Index j) const {
+    return function_.lo.empty() ? 1 : function_.hi[static_cast<std::size_t>(j)] - Low(j);
+  }
+
+  Function function_;
+  Index n_;
+  std::unique_ptr<chain::ProgramSurrogate> program_;
+  std::vector<Index> matters_;
+  Vector slopes_;
+  double spread_ = 1;
+};
+
+constexpr Index kSizes[] = {20, 50, 200, 1000};
+
+void PrintClean(const std::vector<Problem>& problems, Index num_seeds) {
+  std::printf("share of datasets with right labels that are accused, %%\n");
+  std::printf("%-14s %-14s", "function", "noise of y, J");
+  for (const Index count : kSizes) std::printf(" %7d", static_cast<int>(count));
+  std::printf("\n");
+  const std::vector<std::pair<double, double>> noises = {{0, 0},    {0.01, 0},  {0.1, 0},
+                                                         {0, 0.05}, {0.1, 0.3}, {1, 1}};
+  Index accused = 0;
+  Index judged = 0;
+  for (const Problem& problem : problems) {
+    for (const auto& [of_values, of_slopes] : noises) {
+      std::printf("%-14s %5.2f, %5.2f  ", problem.name().c_str(), of_values, of_slopes);
+      for (const Index count : kSizes) {
+        Index found = 0;
+        for (Index seed = 1; seed <= num_seeds; ++seed) {
+          Samples samples = problem.Draw(count, static_cast<std::uint64_t>(seed));
+          problem.AddNoise(of_values, of_slopes, static_cast<std::uint64_t>(seed), samples);
+          found += CheckLabels(samples.View(), count).empty() ? 0 : 1;
+        }
+        accused += found;
+        judged += num_seeds;
+        std::printf(" %7.1f", 100.0 * static_cast<double>(found) / static_cast<double>(num_seeds));
+      }
+      std::printf("\n");
+      std::fflush(stdout);
+    }
+  }
+  std::printf("in all: %d of %d\n", static_cast<int>(accused), static_cast<int>(judged));
+}
+
+void PrintMistakes(const std::vector<Problem>& problems, Index num_seeds) {
+  std::printf(
+      "\nshare of mistakes that are found and named, %% (and with another input or kind)\n%-14s "
+      "%-8s",
+      "function", "mistake");
+  for (const Index count : kSizes) std::printf(" %13d", static_cast<int>(count));
+  std::printf("\n");
+  struct Mistake {
+    std::string name;
+    SuspectLabel::Kind kind;
+    std::function<void(Matrix& J, Index j, Index k)> make;
+  };
+  const std::vector<Mistake> mistakes = {
+      {"sign", SuspectLabel::Kind::kSign, [](Matrix& J, Index j, Index) { J.row(j) *= -1; }},
+      {"unit", SuspectLabel::Kind::kScale, [](Matrix& J, Index j, Index) { J.row(j) *= 100; }},
+      {"swapped", SuspectLabel::Kind::kSwapped,
+       [](Matrix& J, Index j, Index k) { J.row(j).swap(J.row(k)); }},
+  };
+  for (const Problem& problem : problems) {
+    for (const Mistake& mistake : mistakes) {
+      std::printf("%-14s %-8s", problem.name().c_str(), mistake.name.c_str());
+      for (const Index count : kSizes) {
+        double named = 0;
+        double found = 0;
+        double all = 0;
+        for (Index seed = 1; seed <= num_seeds; ++seed) {
+          for (std::size_t i = 0; i < problem.matters().size(); ++i) {
+            const Index j = problem.matters()[i];
+            const Index k = problem.matters()[(i + 1) % problem.matters().size()];
+            if (mistake.kind == SuspectLabel::Kind::kSwapped && j == k) continue;
+            Samples samples = problem.Draw(count, static_cast<std::uint64_t>(seed));
+            mistake.make(samples.J, j, k);
+            const std::vector<SuspectLabel> suspects = CheckLabels(samples.View(), count);
+            all += 1;
+            found += suspects.empty() ? 0 : 1;
+            const bool right = std::ranges::any_of(suspects, [&](const SuspectLabel& suspect) {
+              return suspect.input == j && suspect.kind == mistake.kind;
+            });
+            named += right ? 1 : 0;
+          }
+        }
+        std::printf("   %3.0f (%3.0f)  ", 100 * named / all, 100 * (found - named) / all);
+      }
+      std::printf("\n");
+      std::fflush(stdout);
+    }
+  }
+}
+
+void PrintNoise(const std::vector<Problem>& problems, Index num_seeds) {
+  std::printf(
+      "\nshare of datasets found noisy, %% (median of estimated over true noise)\n%-14s %-8s",
+      "function", "noise");
+  for (const Index count : kSizes) std::printf(" %13d", static_cast<int>(count));
+  std::printf("\n");
+  for (const Problem& problem : problems) {
+    for (const double noise : {0.0, 0.001, 0.01, 0.1}) {
+      std::printf("%-14s %-8.3f", problem.name().c_str(), noise);
+      for (const Index count : kSizes) {
+        std::vector<double> ratios;
+        for (Index seed = 1; seed <= num_seeds; ++seed) {
+          Samples samples = problem.Draw(count, static_cast<std::uint64_t>(seed));
+          problem.AddNoise(noise, 0, static_cast<std::uint64_t>(seed), samples);
+          const double found = sampling::EstimateNoise(problem.InUnits(samples))(0);
+          if (found > 0) ratios.push_back(noise > 0 ? found / noise / problem.spread() : 1);
+        }
+        std::ranges::sort(ratios);
+        std::printf("   %3.0f (%4.2f) ",
+                    100.0 * static_cast<double>(ratios.size()) / static_cast<double>(num_seeds),
+                    ratios.empty() || noise == 0 ? 0 : ratios[ratios.size() / 2]);
+      }
+      std::printf("\n");
+      std::fflush(stdout);
+    }
+  }
+}
+
+// Of the choice of a sampling job, at other points, relative to the spread.
+double ErrorOfFit(const Problem& problem, const Samples& samples, const Samples& truth) {
+  SelectionOptions options;
+  options.budget = 0.5e10;
+  const SampleSet view = samples.View();
+  Selection selection(view, options);
+  for (auto status = SelectionStatus::kRunning; status != SelectionStatus::kFinished;) {
+    status = selection.Advance({});
+    if (status == SelectionStatus::kFailed) return std::numeric_limits<double>::infinity();
+  }
+  Matrix Y(1, truth.X.cols());
+  selection.MakeSurrogate()->Predict(ConstMatrixMap(truth.X.data(), problem.n(), truth.X.cols()),
+                                     {}, {}, {.Y = Y.data()});
+  return std::sqrt((Y - truth.Y).squaredNorm() / static_cast<double>(Y.cols())) / problem.spread();
+}
+
+void PrintErrors(const std::vector<Problem>& problems, Index num_seeds) {
+  std::printf(
+      "\nerrors of fits to 20 n samples: with exact derivatives, with 5 %% noise in them, and with 30 "
+      "%% of the entries missing; geometric means, and over the first (R3: 1.5x)\n%-14s %9s %20s "
+      "%20s\n",
+      "function", "exact", "noisy", "missing");
+  for (const Problem& problem : problems) {
+    const Samples truth = problem.Draw(2048, 4242);
+    double clean = 0;
+    double noisy = 0;
+    double missing = 0;
+    for (Index seed = 1; seed <= num_seeds; ++seed) {
+      const auto number = static_cast<std::uint64_t>(seed);
+      Samples samples = problem.Draw(20 * problem.n(), number);
+      clean += std::log(ErrorOfFit(problem, samples, truth));
+      Samples gaps = samples;
+      Rng rng(number, 5);
+      for (double& entry : gaps.J.reshaped()) {
+        if (rng.Uniform() < 0.3) entry = std::numeric_limits<double>::quiet_NaN();
+      }
+      missing += std::log(ErrorOfFit(problem, gaps, truth));
+      problem.AddNoise(0, 0.05, number, samples);
+      noisy += std::log(ErrorOfFit(problem, samples, truth));
+    }
+    const auto count = static_cast<double>(num_seeds);
+    const auto mean = [&](double logs) { return std::exp(logs / count); };
+    std::printf("%-14s %9.1e %9.1e %9.2gx %9.1e %9.2gx\n", problem.name().c_str(), mean(clean),
+                mean(noisy), mean(noisy - clean), mean(missing), mean(missing - clean));
+    std::fflush(stdout);
+  }
+}
+
+bool Lists(const std::string& list, const std::string& name) {
+  return list.empty() || ("," + list + ",").find("," + name + ",") != std::string::npos;
+}
+
+int Run(std::map<std::string, std::string> flags) {
+  const Index num_seeds = flags.contains("seeds") ? std::atoi(flags["seeds"].c_str()) : 20;
+  std::vector<Problem> problems;
+  for (const Function& function : Functions()) {
+    if (Lists(flags["functions"], function.name)) problems.emplace_back(function);
+  }
+  if (Lists(flags["tables"], "clean")) PrintClean(problems, num_seeds);
+  if (Lists(flags["tables"], "mistakes")) PrintMistakes(problems, num_seeds);
+  if (Lists(flags["tables"], "noise")) PrintNoise(problems, num_seeds);
+  if (Lists(flags["tables"], "errors")) PrintErrors(problems, num_seeds);
+  return 0;
+}
+
+}  // namespace
+}  // namespace sobolev::train
+
+int main(int argc, char** argv) {
+  std::map<std::string, std::string> flags;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const std::size_t equals = argument.find('=');
+    if (!argument.starts_with("--") || equals == std::string::npos) return 2;
+    flags[argument.substr(2, equals - 2)] = argument.substr(equals + 1);
+  }
+  return sobolev::train::Run(std::move(flags));
+}
