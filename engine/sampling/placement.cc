@@ -46,7 +46,7 @@ constexpr double kTaylorShare = 0.25;
 constexpr double kNoiseOfModels = 2;
 // Not even deep in a region of failures is all hope lost.
 constexpr double kLeastHope = 1e-3;
-constexpr double kLikely = 0.5;
+constexpr double kLikely = 0.9;
 // Of the spread of an output, over the whole cube: what a prediction may be wrong at least.
 constexpr double kLeastSpread = 1e-3;
 

@@ -407,6 +407,7 @@ struct Way {
   bool gradients = true;
   bool fails = false;  // In the corner of Problem::Fails.
   Judge judge = Judge::kTaylor;
+  Index at_first = 0;  // Samples; 0: as many as a placement by models needs.
 };
 
 // Calls visit(evidence) after every batch until it returns true.
@@ -414,10 +415,11 @@ template <class Visit>
 void Explore(const Problem& problem, const Way& way, std::uint64_t seed, const Visit& visit) {
   Evidence evidence = problem.Nothing();
   PlacementOptions options{.strategy = way.strategy, .seed = seed};
+  const Index first = way.at_first > 0 ? way.at_first : LeastSamples(problem.n());
   while (evidence.NumSamples() < problem.function().most) {
     const Index size = evidence.NumSamples();
     const Index batch = way.at_a_time > 0 ? way.at_a_time : std::max<Index>(1, size / 8);
-    const Matrix X = NextPoints(evidence, options, size == 0 ? LeastSamples(problem.n()) : batch);
+    const Matrix X = NextPoints(evidence, options, size == 0 ? first : batch);
     options.num_proposed += X.cols();
     std::vector<Index> good;
     std::vector<Index> bad;
@@ -509,11 +511,12 @@ void PrintValuesOnly(const std::vector<Problem>& problems, Index num_seeds) {
       "function", "inputs", "target", "values only", "with gradients", "ratio");
   std::map<Index, std::pair<double, double>> logs;  // Sum and number by inputs.
   for (const Problem& problem : problems) {
-    const Count with = OfWay(problem, {.judge = Judge::kBetter}, num_seeds);
+    const Count with = OfWay(problem, {.judge = Judge::kBetter, .at_first = 2}, num_seeds);
     Function longer = problem.function();
     longer.most *= 3;
     const Problem patient(longer);
-    const Count without = OfWay(patient, {.gradients = false, .judge = Judge::kBetter}, num_seeds);
+    const Count without =
+        OfWay(patient, {.gradients = false, .judge = Judge::kBetter, .at_first = 2}, num_seeds);
     const double ratio = without.evaluations / (3 * with.evaluations);
     logs[problem.n()].first += std::log(ratio);
     logs[problem.n()].second += 1;

@@ -3,8 +3,9 @@
   python tests/bench/sampling_peers.py --bench build/release/tests/bench/sampling_bench
 
 LearnerND is used with its curvature loss and judged by its own piecewise linear interpolant; it
-takes no gradients. Ours counts evaluations of value and gradient. Errors are RMS over points of
-the square by the standard deviation of the function. Needs adaptive, numpy and scipy.
+takes no gradients. Ours counts evaluations of value and gradient, placed where local Taylor models
+disagree and judged by these models, and by a Gaussian process. Errors are RMS over points of the
+square by the standard deviation of the function. Needs adaptive, numpy and scipy.
 """
 
 from __future__ import annotations
@@ -71,6 +72,24 @@ def learner_nd(function: Callable) -> float:
     return math.inf
 
 
+def placement(bench: str, seeds: int, table: str, column: int) -> dict[str, float]:
+    """Our evaluations of each function, from a column of a table that the benchmark prints."""
+    output = subprocess.run(
+        [
+            bench,
+            f"--seeds={seeds}",
+            f"--functions={','.join(FUNCTIONS)}",
+            f"--target={TARGET}",
+            f"--tables={table}",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    rows = [line.split() for line in output.splitlines()]
+    return {row[0]: float(row[column].lstrip(">")) for row in rows if row and row[0] in FUNCTIONS}
+
+
 def main() -> None:
     """Runs both and prints the table."""
     parser = argparse.ArgumentParser(
@@ -79,28 +98,22 @@ def main() -> None:
     parser.add_argument("--bench", required=True, help="sampling_bench")
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
-    output = subprocess.run(
-        [
-            arguments.bench,
-            f"--seeds={arguments.seeds}",
-            f"--functions={','.join(FUNCTIONS)}",
-            f"--target={TARGET}",
-            "--tables=evaluations",
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    rows = [line.split() for line in output.splitlines()]
-    ours = {row[0]: float(row[5].lstrip(">")) for row in rows if row and row[0] in FUNCTIONS}
+    taylor = placement(arguments.bench, arguments.seeds, "evaluations", 5)
+    process = placement(arguments.bench, arguments.seeds, "process", 2)
 
-    print("function    LearnerND  placement   ratio  (S4: 3x, geometric mean 6x)")
-    ratios = []
+    print("function    LearnerND  Taylor   ratio  process   ratio  (S4: 3x, geometric mean 6x)")
+    logs = np.zeros(2)
     for name, function in FUNCTIONS.items():
         theirs = learner_nd(function)
-        ratios.append(theirs / ours[name])
-        print(f"{name:10s} {theirs:10.0f} {ours[name]:10.0f} {ratios[-1]:6.1f}x", flush=True)
-    print(f"geometric mean {math.exp(sum(map(math.log, ratios)) / len(ratios)):.1f}x")
+        ratios = np.array([theirs / taylor[name], theirs / process[name]])
+        logs += np.log(ratios) / len(FUNCTIONS)
+        print(
+            f"{name:10s} {theirs:10.0f} {taylor[name]:7.0f} {ratios[0]:6.1f}x"
+            f" {process[name]:8.0f} {ratios[1]:6.1f}x",
+            flush=True,
+        )
+    means = np.exp(logs)
+    print(f"geometric mean {means[0]:21.1f}x {means[1]:15.1f}x")
 
 
 if __name__ == "__main__":

@@ -289,7 +289,6 @@ def test_no_result_is_lost_and_no_point_leased_twice_under_kills(make_server):
     num_points, num_workers = int(os.environ.get("SOBOLEV_TEST_TELLS", "2000")), 64
     server = make_server().start()
     ledger = Ledger()
-    resumed = []  # Seconds from the start of the server to its first answer about the job.
     rng = random.Random(1)
     with sobolev.Client(server.grpc) as client:
         job = start(
