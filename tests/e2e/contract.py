@@ -95,7 +95,8 @@ SAMPLING = """dataset: "datasets/bad-input" model_id: "{unique}"
   round_fraction: 0.5 jacobian: true value_cost: 2 jacobian_cost: 3 lease_seconds: 60
   max_attempts: 2 seed: 7 stop_rules { evaluations: 20 cost: 90 value_error: 0.1
   gradient_error: 0.1 seconds: 60 stale_rounds: 3 closed_share: 0.9 }
-  goal { kind: KIND_LEVEL output: "u" level: 0.5 } boxes { tolerance: 0.1 max_boxes: 50 } training { kind: KIND_NETWORK
+  goal { kind: KIND_LEVEL output: "u" level: 0.5 } boxes { tolerance: 0.1 max_boxes: 50 }
+  training { kind: KIND_NETWORK
   optimizer: OPTIMIZER_LEVENBERG_MARQUARDT network { hidden: 2 }
   input_maps { input: "a" period: 9 } output_maps { output: "u" lower: -9 } }"""
 
