@@ -58,6 +58,7 @@ struct StartArguments {
   StopArguments stop;
   AimArguments aim;
   client::TrainingSpec training;
+  bool jacobian = true;
   std::string inputs;
   std::string outputs;
   std::string bounds;
@@ -150,7 +151,8 @@ std::optional<client::SamplingGoal> ParseGoal(const std::string& text) {
 }
 
 bool IsGiven(const client::TrainingSpec& training) {
-  return training.kind || training.effort || training.time_limit_seconds || training.ensemble_size;
+  return training.kind || training.effort || training.time_limit_seconds ||
+         training.ensemble_size || training.taylor_base || training.taylor_order;
 }
 
 bool IsGiven(const client::SamplingBoxSpec& boxes) { return boxes.tolerance || boxes.max_boxes; }
@@ -178,7 +180,8 @@ std::vector<client::Range> ReadDomain(const client::Schema& schema, const std::s
 }
 
 // Makes the dataset if it is missing and --inputs and --outputs, or a program, say what it holds.
-void PrepareDataset(const client::Client& client, const StartArguments& arguments,
+// Returns whether it did.
+bool PrepareDataset(const client::Client& client, const StartArguments& arguments,
                     const std::optional<client::Program>& program) {
   const std::string& name = arguments.spec.dataset;
   if (arguments.inputs.empty() != arguments.outputs.empty()) {
@@ -187,14 +190,30 @@ void PrepareDataset(const client::Client& client, const StartArguments& argument
   if (!arguments.inputs.empty()) {
     client.CreateDataset(name, {.inputs = ParseVariables(arguments.inputs, "--inputs"),
                                 .outputs = ParseVariables(arguments.outputs, "--outputs")});
-    return;
+    return true;
   }
-  if (!program) return;
+  if (!program) return false;
   try {
     client.GetDataset(name);
   } catch (const client::RpcError& error) {
     if (error.code() != client::StatusCode::kNotFound) throw;
     client.CreateDataset(name, SchemaOf(*program));
+    return true;
+  }
+  return false;
+}
+
+// A dataset made for a job that is refused goes with it.
+client::Job StartOrForget(const client::Client& client, const client::SamplingSpec& spec,
+                          bool is_new) {
+  try {
+    return client.StartSampling(spec);
+  } catch (const client::RpcError& error) {
+    const bool is_refused = error.code() == client::StatusCode::kInvalidArgument ||
+                            error.code() == client::StatusCode::kFailedPrecondition ||
+                            error.code() == client::StatusCode::kNotFound;
+    if (is_new && is_refused) client.DeleteDataset(spec.dataset);
+    throw;
   }
 }
 
@@ -205,6 +224,7 @@ void Start(const StartArguments& arguments, const Context& context) {
   spec.goal = ParseGoal(arguments.aim.goal);
   if (IsGiven(arguments.aim.boxes)) spec.boxes = arguments.aim.boxes;
   spec.round_fraction = arguments.aim.round_fraction;
+  spec.jacobian = arguments.jacobian;
   if (IsGiven(arguments.training)) spec.training = arguments.training;
   const client::Client client = context.Connect();
   std::optional<client::Program> program;
@@ -213,11 +233,11 @@ void Start(const StartArguments& arguments, const Context& context) {
     const Box box = BoxOf(*program, arguments.bounds);
     for (Index j = 0; j < box.low.size(); ++j) spec.domain.push_back({box.low[j], box.high[j]});
   }
-  PrepareDataset(client, arguments, program);
+  const bool is_new = PrepareDataset(client, arguments, program);
   if (!program && !arguments.bounds.empty()) {
     spec.domain = ReadDomain(client.GetDataset(spec.dataset).schema, arguments.bounds);
   }
-  const client::Job job = client.StartSampling(spec);
+  const client::Job job = StartOrForget(client, spec, is_new);
   if (context.json) {
     std::cout << Json{{"job", ToJson(job.Get())}}.dump(2) << '\n';
   } else {
@@ -251,6 +271,8 @@ void Update(const UpdateArguments& arguments, const Context& context) {
       rules.insert(rules.begin(), now.spec.stop_rules.begin(), now.spec.stop_rules.end());
     }
     change.stop_rules = std::move(rules);
+  } else if (arguments.keep_rules) {
+    throw UsageError("--keep: expected a rule to add to those that the job has");
   }
   if (IsGiven(arguments.aim.boxes)) change.boxes = arguments.aim.boxes;
   Print(client.UpdateSampling(arguments.job, change), context);
@@ -497,13 +519,14 @@ void Report(const ReportArguments& arguments, const Context& context) {
   const std::vector<client::SamplingPoint> points = client.ListSamplingPoints(arguments.job);
   const client::SamplingBoxes boxes = client.GetSamplingBoxes(arguments.job);
   const auto write = [](const std::string& name, const std::string& text) {
-    if (name.empty()) return;
     OutputFile file(name);
     file.stream() << text;
     file.Commit();
   };
-  write(arguments.svg, DrawSampling(sampling, points, boxes, schema, first, second));
-  write(arguments.html, MakePage(sampling, points, boxes, schema));
+  if (!arguments.svg.empty()) {
+    write(arguments.svg, DrawSampling(sampling, points, boxes, schema, first, second));
+  }
+  if (!arguments.html.empty()) write(arguments.html, MakePage(sampling, points, boxes, schema));
   const std::vector<Portion> by_order = SpendingByOrder(sampling, points, boxes);
   const std::vector<Portion> by_slice = SpendingBySlice(sampling, points, schema);
   if (context.json) {
@@ -605,9 +628,8 @@ void AddStartCommand(CLI::App& group, Context& context) {
   AddAimOptions(*start, arguments->aim);
   start->add_option("--initial", spec.initial_points,
                     "Points that are spread evenly before the first model");
-  start->add_flag_function(
-      "--jacobian,!--no-jacobian", [&spec](std::int64_t count) { spec.jacobian = count > 0; },
-      "Whether workers are to tell the Jacobian; default true");
+  start->add_flag("--jacobian,!--no-jacobian", arguments->jacobian,
+                  "Whether workers are to tell the Jacobian; default true");
   start->add_option("--value-cost", spec.value_cost, "Of an evaluation; default 1");
   start->add_option("--jacobian-cost", spec.jacobian_cost,
                     "Of its Jacobian on top, in the same unit; default 1");

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "client/cli/format.h"
+#include "client/cli/json_format.h"
 
 namespace sobolev::cli {
 namespace {
@@ -270,11 +271,24 @@ Json ToJson(const client::Sampling& sampling) {
     revisions.push_back(ToJson(revision));
   }
   json["revisions"] = std::move(revisions);
-  if (sampling.stop == client::SamplingStop::kStopped) json["stop_reason"] = "stopped";
-  if (sampling.stop == client::SamplingStop::kExhausted) json["stop_reason"] = "exhausted";
-  if (sampling.stop == client::SamplingStop::kRule) {
-    json["stop_reason"] = "rule";
-    json["stop_rule"] = sampling.stop_rule;
+  json["warnings"] = ToJson(sampling.warnings);
+  switch (sampling.stop) {
+    case client::SamplingStop::kNone:
+      break;
+    case client::SamplingStop::kStopped:
+      json["stop_reason"] = "stopped";
+      break;
+    case client::SamplingStop::kExhausted:
+      json["stop_reason"] = "exhausted";
+      break;
+    case client::SamplingStop::kRule:
+      json["stop_reason"] = "rule";
+      json["stop_rule"] = sampling.stop_rule;
+      break;
+    case client::SamplingStop::kNoise:
+      json["stop_reason"] = "noise";
+      json["stop_rule"] = sampling.stop_rule;
+      break;
   }
   return json;
 }
@@ -308,8 +322,10 @@ Json ToJson(const client::SamplingBoxes& boxes, const client::Schema& schema) {
       const auto place = static_cast<client::Index>(j);
       inputs[schema.inputs[j].name] = {box.min[place], box.max[place]};
     }
-    list.push_back(
-        {{"order", Name(box.order)}, {"volume", box.volume}, {"inputs", std::move(inputs)}});
+    list.push_back({{"order", Name(box.order)},
+                    {"volume", box.volume},
+                    {"inputs", std::move(inputs)},
+                    {"linear_in", box.linear_in}});
   }
   return {{"round", boxes.round}, {"closed", ToJson(boxes.closed)}, {"boxes", std::move(list)}};
 }

@@ -43,7 +43,7 @@ std::string Describe(const client::SamplingProgress& progress);
 
 // A prediction of the error of values of a round with as many evenly spread points: the largest
 // that follows from the errors of the rounds so far, if it fell like N^(-3/n), the rate of
-// piecewise quadratic models in n inputs. NaN where it is unknown.
+// piecewise quadratic models in n inputs, fixed ones included. NaN where it is unknown.
 double ErrorOfEvenPoints(const client::Sampling& sampling, const client::SamplingRound& round);
 
 // Where a job stands.

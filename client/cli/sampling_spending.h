@@ -17,7 +17,7 @@ namespace sobolev::cli {
 // A part of the domain.
 struct Portion {
   std::string where;        // "linear boxes", or "0 to 0.25 of a".
-  double volume = 0;        // Its share of the domain.
+  double volume = 0;        // Its share of the domain; of slices, of the range.
   std::int64_t points = 0;  // In it.
   double cost = 0;          // Of the attempts to evaluate these.
 };

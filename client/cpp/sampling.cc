@@ -412,7 +412,8 @@ SamplingBoxes Client::GetSamplingBoxes(const std::string& job) const {
     boxes.boxes.push_back({.min = ToVector(box.min()),
                            .max = ToVector(box.max()),
                            .order = FromProto(box.order()),
-                           .volume = box.volume()});
+                           .volume = box.volume(),
+                           .linear_in = {box.linear_in().begin(), box.linear_in().end()}});
   }
   return boxes;
 }

@@ -99,8 +99,8 @@ std::unique_ptr<const Encloser> MakeEncloser(const Surrogate& surrogate, Effort 
       return std::make_unique<LocalTaylorEncloser>(
           dynamic_cast<const LocalTaylorSurrogate&>(surrogate), effort);
   }
-  throw FailedPrecondition("NO_BOUNDS", "model",
-                           "there are no proven bounds for this kind of model yet");
+  throw Error(ErrorCode::kInternal, "UNKNOWN_KIND", "model",
+              "expected a kind of surrogate that bounds know");
 }
 
 std::unique_ptr<const Encloser> MakeDifferenceEncloser(const Surrogate& f, const Surrogate& g) {

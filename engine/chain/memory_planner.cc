@@ -41,7 +41,7 @@ void Check(const JacobianChain& chain, const ChainWeights& weights) {
 }
 
 Error Infeasible(std::uint64_t memory, std::uint64_t least, bool proven) {
-  const std::string expected = "expected at least " + std::to_string(least);
+  const std::string expected = "expected at least " + std::to_string(least) + " numbers of 8 bytes";
   return FailedPrecondition("MEMORY_TOO_SMALL", "memory",
                             expected +
                                 (proven ? ", without which there is no plan, got "

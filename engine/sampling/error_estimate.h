@@ -52,7 +52,8 @@ ErrorEstimate EstimateError(const Evidence& evidence, const std::vector<Index>& 
                             const TaylorPrediction& held_out, const ErrorOptions& options,
                             const std::stop_token& stop = {});
 
-// The same, as far as it depends on squares alone.
+// Of squares alone. With distances they are scaled to that of each point and the estimate is
+// lowered as that above is; without, every point has the errors at the nearest sample.
 ErrorEstimate EstimateError(const Evidence& evidence, const std::vector<Index>& samples,
                             const HeldOutSquares& held_out, const ErrorOptions& options,
                             const std::stop_token& stop = {});

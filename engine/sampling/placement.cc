@@ -121,6 +121,10 @@ class Round {
     }
     Score();
     for (Index s = 0; s < evidence_.pending.cols(); ++s) Occupy(evidence_.pending.col(s));
+    if (options_.goal != Goal::kFit) {
+      // What is sought may lie where there is no value, and would be asked for again and again.
+      for (Index s = 0; s < evidence_.failed.cols(); ++s) Occupy(evidence_.failed.col(s));
+    }
     const bool learns = Learns();
     if (learns) {
       believed_ = evidence_;

@@ -282,6 +282,10 @@ void FillTraining(const v1::Schema& schema, v1::SamplingSpec& spec) {
       spec.mutable_training()->set_kind(v1::TrainingSpec::KIND_AUTO);
       if (!spec.training().has_effort()) spec.mutable_training()->set_effort(kDefaultEffort);
     }
+    if (spec.training().kind() == v1::TrainingSpec::KIND_NETWORK &&
+        spec.training().optimizer() == v1::TrainingSpec::OPTIMIZER_UNSPECIFIED) {
+      spec.mutable_training()->set_optimizer(v1::TrainingSpec::OPTIMIZER_LEVENBERG_MARQUARDT);
+    }
     if (!IsSelection(spec.training())) {
       throw InvalidArgument("NOT_APPLICABLE", "spec.optimizer",
                             "expected levenberg-marquardt, lbfgs or hybrid, because Adam alone is "

@@ -49,7 +49,6 @@ Vector Stretch(const sampling::Domain& domain, const Vector& x) {
   return domain.UnitJacobian(x, Vector::Ones(x.size()));
 }
 
-// Products of bounds of derivatives and of slopes of inputs, where these are monotonic.
 using Interval = ad::Interval<double>;
 
 Interval Between(double one, double other) {
@@ -64,8 +63,7 @@ struct Region {
     const Vector at_hi = Stretch(domain, x_hi);
     stretch.reserve(static_cast<std::size_t>(domain.num_free()));
     for (Index axis = 0; axis < domain.num_free(); ++axis) {
-      const Index j = domain.InputOf(axis);
-      stretch.push_back(Between(at_lo[j], at_hi[j]));
+      stretch.push_back(Between(at_lo[axis], at_hi[axis]));
     }
   }
 
@@ -198,6 +196,10 @@ std::optional<v1::SamplingBoxes> MakeBoxes(const sampling::Evidence& known,
     added.mutable_max()->Assign(hi.begin(), hi.end());
     added.set_order(OrderOf(box.quasi));
     added.set_volume(box.Volume());
+    for (Index axis = 0; axis < domain.num_free(); ++axis) {
+      if (!box.linear_in[static_cast<std::size_t>(axis)]) continue;
+      added.add_linear_in(domain.inputs()[static_cast<std::size_t>(domain.InputOf(axis))].name);
+    }
   }
   v1::ClosedShare& closed = *boxes.mutable_closed();
   closed.set_constant(made.closed[0]);

@@ -39,10 +39,13 @@
 namespace sobolev::server {
 namespace {
 
+using std::chrono::steady_clock;
+
 constexpr std::int64_t kLeastRound = 4;
 // Points that turn out to be infeasible or fail are replaced until there are so many times as many
 // of them as there should be others.
 constexpr std::int64_t kEffort = 20;
+// How often the job looks at its points and requests.
 constexpr std::chrono::milliseconds kWait{200};
 constexpr std::int64_t kAllPoints = std::numeric_limits<std::int64_t>::max();
 
@@ -71,6 +74,9 @@ class SamplingWork : public JobWork {
 
   Status Advance(const std::stop_token& stop) override {
     if (stop.stop_requested()) return Status::kCancelled;
+    const steady_clock::time_point now = context_.environment.clock.Steady();
+    if (run_ && now - last_look_ < kWait) return AdvanceTraining(stop);
+    last_look_ = now;
     if (pull_) pull_->RequireSound();
     const SamplingRecord record = store_.GetSampling(context_.job.id);
     TakeUp(record);
@@ -277,7 +283,7 @@ class SamplingWork : public JobWork {
     status.evaluations = evaluations;
     final_rule_ = HoldingRule(spec_.stop_rules(), status, state_.rounds());
     ends_by_noise_ = false;
-    if (final_rule_) return;
+    if (final_rule_ || HasBest(spec_.goal())) return;  // Noise is no reason to end a search.
     final_rule_ = RuleAtNoise(spec_.stop_rules(), status, state_.rounds());
     ends_by_noise_ = final_rule_.has_value();
   }
@@ -339,6 +345,7 @@ class SamplingWork : public JobWork {
   }
 
   Status FinishRound(const std::stop_token& stop) {
+    Count();
     const std::vector<HeldOutSample> held_out = run_->HeldOutSamples();
     result_ = DescribeTraining(context_, *run_, *snapshot_, schema_);
     const std::optional<v1::SamplingBest> best =
@@ -448,6 +455,7 @@ class SamplingWork : public JobWork {
   std::optional<int> final_rule_;
   bool ends_by_noise_ = false;  // That rule asks for errors that noise hides.
   std::size_t news_ = 0;
+  steady_clock::time_point last_look_;
 
   // Of the round in training.
   std::shared_ptr<const Snapshot> snapshot_;

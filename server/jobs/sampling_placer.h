@@ -37,7 +37,6 @@ class SamplingPlacer {
   // The model of the latest round. What it and the one before disagree on counts.
   void Trust(std::shared_ptr<const Surrogate> model);
   // Null before the first round.
-  const std::shared_ptr<const Surrogate>& model() const { return model_; }
 
   // Errors over the feasible part of the domain of the model that was chosen by these. `points` are
   // all of the job. Throws Error(kCancelled).

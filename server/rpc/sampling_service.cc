@@ -21,6 +21,7 @@
 #include "server/convert/sampling.h"
 #include "server/convert/sampling_domain.h"
 #include "server/jobs/sampling_goal.h"
+#include "server/jobs/sampling_rules.h"
 #include "server/programs/stored_program.h"
 #include "server/rpc/own_records.h"
 #include "server/rpc/unary_call.h"
@@ -374,6 +375,13 @@ void SamplingService::AddBest(const JobRecord& job, v1::Sampling& sampling) cons
 v1::Sampling SamplingService::Update(const v1::UpdateSamplingRequest& request) const {
   const JobRecord job = GetSamplingJob(request.name());
   const v1::Schema schema = SchemaOf(store_, job);
+  const SamplingPointCounts counts = store_.CountSamplingPoints(job.id);
+  const auto status = [&](const v1::SamplingSpec& spec) {
+    return SamplingStatus{
+        .evaluations = counts.done,
+        .cost = static_cast<double>(counts.attempts - counts.leased) * EvaluationCost(spec),
+        .seconds = static_cast<double>(clock_.WallMicros() - job.create_micros) * 1e-6};
+  };
   bool is_reopened = false;
   store_.UpdateSampling(job.id, [&](const JobRecord& now, SamplingRecord& record) {
     const v1::SamplingSpec before = SpecOf(now, record);
@@ -399,6 +407,11 @@ v1::Sampling SamplingService::Update(const v1::UpdateSamplingRequest& request) c
       throw FailedPrecondition(
           "JOB_ENDED", "name",
           "the job has ended and would end again; change stop_rules as well to reopen it");
+    }
+    if (const auto rule = HoldingRule(after.stop_rules(), status(after), state.rounds())) {
+      throw FailedPrecondition("JOB_ENDED", "spec.stop_rules[" + std::to_string(*rule) + "]",
+                               "expected a rule that does not hold yet, because the job has ended; "
+                               "ask for more than it has");
     }
     Reopen(now, record);
     is_reopened = true;

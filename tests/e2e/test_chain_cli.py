@@ -292,7 +292,7 @@ def test_bad_options_are_refused(offline):
         assert message == "--memory: not with --tape-memory or --workers"
     assert "--memory" in refusal(offline, chain, "--memory", "-1")
     assert refusal(offline, chain, "--memory=3") == (
-        "memory: expected at least 4, without which there is no plan, got 3"
+        "memory: expected at least 4 numbers of 8 bytes, without which there is no plan, got 3"
     )
     assert refusal(offline, chain, "--weights=1,2") == (
         "--weights: expected three whole numbers, of tangents, adjoints and products"

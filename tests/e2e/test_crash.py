@@ -174,7 +174,7 @@ def start_training(client: sobolev.Client) -> sobolev.Job:
         jacobian=jacobian,
         model="crash",
         hidden=(64, 64, 64),
-        epochs=150,
+        epochs=400,
         batch_size=256,
         patience=0,
         seed=5,

@@ -416,7 +416,7 @@ def test_ask_and_tell_from_the_command_line(server, cli):
     assert re.search(r"^ended because +stopped$", text, re.MULTILINE)
     assert re.search(r"^evaluated +4$", text, re.MULTILINE)
     report = cli.ok("sample", "report", job, "--svg", "out.svg", "--axes", "b,a")
-    assert re.search(r"^1 +4 ", report, re.MULTILINE)
+    assert re.search(r"^1 +0 +4 ", report, re.MULTILINE)
     assert (cli.directory / "out.svg").read_text().count("<circle") >= 4
 
 

@@ -35,7 +35,7 @@ def start(client, *, outputs=("u",), **options):
 
 
 def start_wave(client, **options):
-    program = client.create_program("wave", SOURCE)
+    program = client.create_program("sampled-wave", SOURCE)
     return start(client, outputs=("u", "v"), program=program, **options)
 
 
@@ -135,7 +135,7 @@ def test_samples_of_the_dataset_count_from_the_start(client):
     dataset = client.create_dataset(unique("sampled"), INPUTS, ["u", "v"])
     x = np.random.default_rng(1).uniform([-1, 0], [1, 2], (40, 2))
     dataset.append(x, *wave(x))
-    program = client.create_program("wave", SOURCE)
+    program = client.create_program("sampled-wave", SOURCE)
     rule = sobolev.StopRule(evaluations=4)
     job = client.start_sampling(dataset, program=program, training=FAST, stop=rule)
     model = job.wait(progress=False, timeout=120)

@@ -113,7 +113,7 @@ class Model(guarantees.Guaranteed):
         """What it is.
 
         One of "network", "polynomial", "gaussian_process", "ensemble", "composed", "pipeline" and
-        "local_taylor", which is one of the first three and local Taylor models around samples.
+        "local_taylor", which is a network or a polynomial and local Taylor models around samples.
         Composed is one of the others with maps around it: of inputs, outputs, or outside the box.
         """
         return records.enum_name(models_pb2.ModelVersion.Kind, self._message.kind)

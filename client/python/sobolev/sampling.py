@@ -92,12 +92,14 @@ class SamplingBox:
       max: [n].
       order: How simple the function is: "constant", "linear" or "quadratic", or "open".
       volume: Share of the domain.
+      linear_in: Names of inputs along which the function is quasi-linear.
     """
 
     min: npt.NDArray[np.float64]
     max: npt.NDArray[np.float64]
     order: str
     volume: float
+    linear_in: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -319,6 +321,7 @@ class Sampling:
                     max=np.array(box.max),
                     order=records.enum_name(orders, box.order),
                     volume=box.volume,
+                    linear_in=tuple(box.linear_in),
                 )
                 for box in reply.boxes
             ),

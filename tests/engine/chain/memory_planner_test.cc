@@ -386,8 +386,9 @@ std::string MessageOf(const JacobianChain& chain, std::uint64_t memory) {
 }
 
 TEST(MemoryPlannerTest, RefusesWhatItCannotPlan) {
-  EXPECT_EQ(MessageOf(JacobianChain({{1, 1, 2}, {1, 1, 3}}), 2),
-            "memory: expected at least 3, without which there is no plan, got 2");
+  EXPECT_EQ(
+      MessageOf(JacobianChain({{1, 1, 2}, {1, 1, 3}}), 2),
+      "memory: expected at least 3 numbers of 8 bytes, without which there is no plan, got 2");
   EXPECT_EQ(MessageOf(RandomChain(161, 5, 1), kUnlimited),
             "factors: expected at most 160 within a memory, got 161");
   EXPECT_EQ(

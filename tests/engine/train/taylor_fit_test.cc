@@ -26,7 +26,6 @@
 namespace sobolev::train {
 namespace {
 
-using testing::AllOf;
 using testing::Contains;
 using testing::Each;
 using testing::Field;

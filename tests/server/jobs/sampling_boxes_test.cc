@@ -37,14 +37,14 @@ Evidence Know(const chain::ProgramSurrogate& program, const Domain& domain, Inde
 
 // a in [1, 3], b in [0, 4], c = 2.
 Domain TwoOfThree(sampling::MeasureSpec measure = {}) {
-  return Domain({Input{.name = "a", .min = 1, .max = 3, .measure = std::move(measure)},
-                 Input{.name = "b", .min = 0, .max = 4},
-                 Input{.name = "c", .min = 0, .max = 9, .fixed = 2.0}});
+  return Domain({Input{.name = "c", .min = 0, .max = 9, .fixed = 2.0},
+                 Input{.name = "a", .min = 1, .max = 3, .measure = std::move(measure)},
+                 Input{.name = "b", .min = 0, .max = 4}});
 }
 
 const chain::ProgramSurrogate& Quadratic() {
   static const chain::ProgramSurrogate program(
-      "input a\ninput b\ninput c\noutput u = c * a * b + b^2 - 3 * a\n");
+      "input c\ninput a\ninput b\noutput u = c * a * b + b^2 - 3 * a\n");
   return program;
 }
 
@@ -57,11 +57,13 @@ TEST(SamplingBoxesTest, AQuadraticFunctionIsOneBoxInItsUnits) {
   ASSERT_EQ(boxes->boxes_size(), 1);
   const v1::SamplingBox& box = boxes->boxes(0);
   EXPECT_EQ(std::vector<double>(box.min().begin(), box.min().end()),
-            (std::vector<double>{1, 0, 2}));
+            (std::vector<double>{2, 1, 0}));
   EXPECT_EQ(std::vector<double>(box.max().begin(), box.max().end()),
-            (std::vector<double>{3, 4, 2}));
+            (std::vector<double>{2, 3, 4}));
   EXPECT_EQ(box.order(), v1::SamplingBox::ORDER_QUADRATIC);
   EXPECT_EQ(box.volume(), 1);
+  ASSERT_EQ(box.linear_in_size(), 1);
+  EXPECT_EQ(box.linear_in(0), "a");
 }
 
 TEST(SamplingBoxesTest, BoxesOfLogarithmicInputsHoldInTheirLogarithms) {

@@ -128,7 +128,8 @@ struct SamplingBox {
   Vector min;  // n
   Vector max;  // n
   BoxOrder order = BoxOrder::kUnknown;
-  double volume = 0;  // Its share of the domain.
+  double volume = 0;                        // Its share of the domain.
+  std::vector<std::string> linear_in = {};  // Inputs along which the function is quasi-linear.
 };
 
 // The domain in boxes, which overlap in their faces at most.

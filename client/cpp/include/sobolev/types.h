@@ -127,8 +127,6 @@ struct ClosedShare {
   double linear = 0;
   double quadratic = 0;
   bool proved = false;  // By interval arithmetic, not by samples.
-
-  double Total() const { return constant + linear + quadratic; }
 };
 
 // Where an output is least or greatest.

@@ -146,9 +146,10 @@ class Sampling(_message.Message):
     def __init__(self, job: _Optional[str] = ..., spec: _Optional[_Union[SamplingSpec, _Mapping]] = ..., phase: _Optional[_Union[Sampling.Phase, str]] = ..., counts: _Optional[_Union[_jobs_pb2.SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., rounds: _Optional[_Iterable[_Union[_jobs_pb2.SamplingRound, _Mapping]]] = ..., stop_reason: _Optional[_Union[Sampling.StopReason, str]] = ..., stop_rule: _Optional[int] = ..., warnings: _Optional[_Iterable[_Union[_datasets_pb2.LabelWarning, _Mapping]]] = ..., best: _Optional[_Union[_jobs_pb2.SamplingBest, _Mapping]] = ..., revisions: _Optional[_Iterable[_Union[SamplingRevision, _Mapping]]] = ...) -> None: ...
 
 class SamplingBox(_message.Message):
-    __slots__ = ["max", "min", "order", "volume"]
+    __slots__ = ["linear_in", "max", "min", "order", "volume"]
     class Order(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
+    LINEAR_IN_FIELD_NUMBER: _ClassVar[int]
     MAX_FIELD_NUMBER: _ClassVar[int]
     MIN_FIELD_NUMBER: _ClassVar[int]
     ORDER_CONSTANT: SamplingBox.Order
@@ -158,11 +159,12 @@ class SamplingBox(_message.Message):
     ORDER_QUADRATIC: SamplingBox.Order
     ORDER_UNSPECIFIED: SamplingBox.Order
     VOLUME_FIELD_NUMBER: _ClassVar[int]
+    linear_in: _containers.RepeatedScalarFieldContainer[str]
     max: _containers.RepeatedScalarFieldContainer[float]
     min: _containers.RepeatedScalarFieldContainer[float]
     order: SamplingBox.Order
     volume: float
-    def __init__(self, min: _Optional[_Iterable[float]] = ..., max: _Optional[_Iterable[float]] = ..., order: _Optional[_Union[SamplingBox.Order, str]] = ..., volume: _Optional[float] = ...) -> None: ...
+    def __init__(self, min: _Optional[_Iterable[float]] = ..., max: _Optional[_Iterable[float]] = ..., order: _Optional[_Union[SamplingBox.Order, str]] = ..., volume: _Optional[float] = ..., linear_in: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SamplingBoxSpec(_message.Message):
     __slots__ = ["max_boxes", "tolerance"]
