@@ -19,7 +19,13 @@ namespace {
 
 using nn::Activation;
 
-class CubicRelaxationTest : public testing::TestWithParam<Activation> {};
+class CubicRelaxationTest : public testing::TestWithParam<Activation> {
+ protected:
+  // Whether the fourth derivative is bounded by about its largest value anywhere.
+  static bool IsCrude() {
+    return GetParam() == Activation::kSilu || GetParam() == Activation::kSin;
+  }
+};
 
 long double At(const Cubic& cubic, long double t) {
   const auto [c0, c1, c2, c3] = cubic.c;
@@ -63,13 +69,15 @@ double LargestFourth(Activation activation, double l, double u) {
 // The best cubic is off by max |φ⁗| h⁴ / 192 where the fourth derivative is nearly constant.
 TEST_P(CubicRelaxationTest, IsNearlyTheClosestCubic) {
   Rng rng(4);
+  const double widest = LargestFourth(GetParam(), -5, 5);
   for (int k = 0; k < 300; ++k) {
     const double l = 2 * rng.Normal();
     const double u = l + 0.3;
     const double centre = 0.5 * (l + u);
     const Cubic cubic = RelaxToCubics(GetParam(), l, u, centre, false).value;
-    const double least = LargestFourth(GetParam(), l, u) * std::pow(0.15, 4) / 192;
-    ASSERT_LE(cubic.error, 1.5 * least + 1e-9) << l;
+    const double fourth =
+        IsCrude() ? widest : 1.5 * LargestFourth(GetParam(), l, u) + 0.1 * widest;
+    ASSERT_LE(cubic.error, 1.01 * fourth * std::pow(0.15, 4) / 192) << l;
   }
 }
 
@@ -83,7 +91,7 @@ TEST_P(CubicRelaxationTest, NoFourthDerivativeIsLargerThanTheBound) {
     const double largest = LargestFourth(GetParam(), l, u);
     ASSERT_GE(bound, largest - 1e-6) << l << " " << u;
     if (u - l > 0.3) continue;
-    ASSERT_LE(bound, largest + 0.3 * widest) << l << " " << u;
+    ASSERT_LE(bound, IsCrude() ? 1.01 * widest : largest + 0.3 * widest) << l << " " << u;
   }
 }
 

@@ -62,8 +62,6 @@ TEST(SamplingBoxesTest, AQuadraticFunctionIsOneBoxInItsUnits) {
             (std::vector<double>{2, 3, 4}));
   EXPECT_EQ(box.order(), v1::SamplingBox::ORDER_QUADRATIC);
   EXPECT_EQ(box.volume(), 1);
-  ASSERT_EQ(box.linear_in_size(), 1);
-  EXPECT_EQ(box.linear_in(0), "a");
 }
 
 TEST(SamplingBoxesTest, BoxesOfLogarithmicInputsHoldInTheirLogarithms) {
@@ -84,6 +82,8 @@ TEST(SamplingBoxesTest, BoxesOfLogarithmicInputsHoldInTheirLogarithms) {
     // The tangent of t² is wrong by the square of the half width at the ends.
     if (box.order() == v1::SamplingBox::ORDER_LINEAR) {
       EXPECT_LE((high - low) * (high - low) / 4, tolerance);
+      ASSERT_EQ(box.linear_in_size(), 1);
+      EXPECT_EQ(box.linear_in(0), "a");
     }
   }
 }
