@@ -191,7 +191,7 @@ def test_plans_keep_within_a_memory(offline, length):
     evaluation = sum(factor["edges"] for factor in factors[:-1])
     assert plenty["optimum"] == alone["optimum"] + evaluation
     message = refusal(offline, text, "--memory=0")
-    least = int(message.removeprefix("memory: expected at least ").split(",")[0])
+    least = int(message.removeprefix("memory: expected at least ").split()[0])
     before = plenty["optimum"]
     for memory in (plenty["memory"], (least + plenty["memory"]) // 2, least):
         answer = offline.json("chain", "solve", "-", f"--memory={memory}", stdin=text)

@@ -75,8 +75,7 @@ TEST_P(CubicRelaxationTest, IsNearlyTheClosestCubic) {
     const double u = l + 0.3;
     const double centre = 0.5 * (l + u);
     const Cubic cubic = RelaxToCubics(GetParam(), l, u, centre, false).value;
-    const double fourth =
-        IsCrude() ? widest : 1.5 * LargestFourth(GetParam(), l, u) + 0.1 * widest;
+    const double fourth = IsCrude() ? widest : 1.5 * LargestFourth(GetParam(), l, u) + 0.1 * widest;
     ASSERT_LE(cubic.error, 1.01 * fourth * std::pow(0.15, 4) / 192) << l;
   }
 }
