@@ -417,7 +417,12 @@ v1::Sampling SamplingService::Update(const v1::UpdateSamplingRequest& request) c
     is_reopened = true;
     return true;
   });
-  if (is_reopened) jobs_.Wake(job.id);
+  if (is_reopened) {
+    // Workers gave up what they had when they heard that the job was over.
+    store_.ExpireSamplingLeases(job.id, {.now_micros = std::numeric_limits<std::int64_t>::max(),
+                                         .max_attempts = std::numeric_limits<int>::max()});
+    jobs_.Wake(job.id);
+  }
   desk_.Ring(job.id);
   return Describe(request.name());
 }

@@ -228,11 +228,11 @@ def test_a_job_is_updated_and_reports_its_boxes(cli, workers):
     status = cli.json("sample", "status", job)
     assert status["stop_rule"] == 0 and 25 <= status["counts"]["done"] < 60
     assert status["spec"]["goal"] == {"kind": "maximum", "output": "u"}
-    cli.json("sample", "update", job, "--budget", "60")
+    cli.json("sample", "update", job, "--budget", "100")
     workers.finish(workers.start(job, workers.simulate(), "--parallel", "2"))
     report = cli.json("sample", "report", job)
     sampling = report["sampling"]
-    assert sampling["counts"]["done"] == 60
+    assert sampling["counts"]["done"] == 100
     assert len(sampling["revisions"]) == 3
     assert [each["revision"] for each in sampling["rounds"]][-1] == 2
     told = [point["outputs"]["u"] for point in report["points"] if point["state"] == "done"]
