@@ -120,6 +120,15 @@ TEST(SamplingSpecTest, TheEffortOfAnAutomaticChoiceIsSmall) {
   EXPECT_FALSE(Complete(given).training().has_effort());
 }
 
+TEST(SamplingSpecTest, NetworksAreTrainedByLevenbergAndMarquardtUnlessSaidOtherwise) {
+  v1::SamplingSpec given;
+  given.mutable_training()->set_kind(v1::TrainingSpec::KIND_NETWORK);
+  EXPECT_EQ(Complete(given).training().optimizer(),
+            v1::TrainingSpec::OPTIMIZER_LEVENBERG_MARQUARDT);
+  given.mutable_training()->set_optimizer(v1::TrainingSpec::OPTIMIZER_LBFGS);
+  EXPECT_EQ(Complete(given).training().optimizer(), v1::TrainingSpec::OPTIMIZER_LBFGS);
+}
+
 TEST(SamplingSpecTest, CompletingACompleteSpecChangesNothing) {
   const v1::SamplingSpec spec = Complete();
   EXPECT_EQ(Complete(spec).SerializeAsString(), spec.SerializeAsString());
@@ -434,7 +443,7 @@ INSTANTIATE_TEST_SUITE_P(
                     }),
         BadTraining("optimizer", "Adam alone is for many samples",
                     [](v1::TrainingSpec& training) {
-                      training.set_kind(v1::TrainingSpec::KIND_NETWORK);
+                      training.set_optimizer(v1::TrainingSpec::OPTIMIZER_ADAM);
                     }),
         BadTraining("optimizer", "got number 77",
                     [](v1::TrainingSpec& training) {
