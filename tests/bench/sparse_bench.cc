@@ -58,28 +58,29 @@ class Predictor {
  public:
   Predictor(const nn::NetworkSurrogate& network, Index num_points, bool jacobian)
       : network_(network),
-        X_(network.n(), num_points),
-        Y_(network.m(), num_points),
-        J_(network.n(), jacobian ? network.m() * num_points : 0) {
+        points_(network.n(), num_points),
+        values_(network.m(), num_points),
+        jacobian_(network.n(), jacobian ? network.m() * num_points : 0) {
     Rng rng(3);
-    for (double& entry : X_.reshaped()) entry = rng.Normal();
+    for (double& entry : points_.reshaped()) entry = rng.Normal();
   }
 
   double Seconds() {
-    const Index repetitions = std::max<Index>(1, 512 / X_.cols());
+    const Index repetitions = std::max<Index>(1, 512 / points_.cols());
     const double start = ThreadSeconds();
     for (Index i = 0; i < repetitions; ++i) {
-      network_.Predict({X_.data(), X_.rows(), X_.cols()}, {}, {},
-                       {.Y = Y_.data(), .J = J_.size() > 0 ? J_.data() : nullptr});
+      network_.Predict(
+          {points_.data(), points_.rows(), points_.cols()}, {}, {},
+          {.Y = values_.data(), .J = jacobian_.size() > 0 ? jacobian_.data() : nullptr});
     }
     return (ThreadSeconds() - start) / static_cast<double>(repetitions);
   }
 
  private:
   const nn::NetworkSurrogate& network_;
-  Matrix X_;
-  Matrix Y_;
-  Matrix J_;
+  Matrix points_;
+  Matrix values_;
+  Matrix jacobian_;
 };
 
 // How many times as long the dense network takes.

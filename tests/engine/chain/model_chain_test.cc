@@ -154,6 +154,7 @@ TEST(ModelChainTest, PlansOfPrunedNetworksTakeWhatTheyPredict) {
 TEST(ModelChainTest, EdgesOfSparseLayersAreTheirWeights) {
   const std::vector<ModelFactor> factors = FactorsOf(Network({0.75, 0, 0.9, 0.2}));
   std::vector<std::uint64_t> edges;
+  edges.reserve(factors.size());
   for (const ModelFactor& factor : factors) edges.push_back(factor.factor.edges);
   // Of 12·9, 9·2, 2·11 and 11·10 weights; a fifth of zeros does not make a layer sparse.
   EXPECT_EQ(edges, (std::vector<std::uint64_t>{27, 9, 18, 2, 3, 11, 110}));
