@@ -120,7 +120,7 @@ TEST(ZerosTest, AnotherNumberOfThemIsRefused) {
   Options options{.hidden = {6}};
   options.shape.zeros.assign(3, true);
   try {
-    Trainer(samples.View(), options);
+    const Trainer trainer(samples.View(), options);
     ADD_FAILURE() << "expected an error";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
