@@ -224,7 +224,7 @@ TEST(SparseNetworkCostTest, ZerosChangeThePlan) {
   EXPECT_EQ(WithZeros(architecture, 0).jacobian_plan().mode, JacobianPlan::Mode::kAdjoints);
   Vector theta = WithZeros(architecture, 0).theta();
   // But for W_1, all but a few weights go.
-  Index next = 64 * 65;
+  Index next = Index{64} * 65;
   for (Index l = 2; l <= 4; ++l) {
     const Index num_weights = architecture.Rows(l) * architecture.Cols(l);
     for (Index k = 0; k < num_weights; ++k) {
