@@ -51,6 +51,7 @@ struct Candidate {
   double ridge = 0;
   double score = kInfinity;  // Weighted squares of leave-one-out errors over those of the targets.
   Vector errors;             // Of all labels.
+  double work = 0;           // Multiply-adds of the search that found it.
 };
 
 double Unknowns(const Terms& terms, const LabelGroup& group) {
@@ -101,12 +102,14 @@ class Search {
   }
 
   Candidate Run() {
+    const double budget = budget_;
     TryFamilies();
     if (best_.score > kExact && std::isfinite(best_.score)) {
       GrowAndShed();
       ChooseRidge();
     }
     if (!std::isfinite(best_.score)) FallBack();
+    best_.work = budget - budget_;
     return std::move(best_);
   }
 
@@ -289,6 +292,7 @@ PolynomialFit FitPolynomial(const LabelledPoints& points, const LossWeights& wei
   std::vector<PolynomialSurrogate::Part> parts;
   parts.reserve(labels.groups.size());
   FitReport report;
+  double work = 0;
   Index most_terms = 0;
   Index most_degree = 0;
   const double budget = options.max_cost / static_cast<double>(labels.groups.size());
@@ -304,6 +308,7 @@ PolynomialFit FitPolynomial(const LabelledPoints& points, const LossWeights& wei
       validator.Add(searched, searched[k], best.errors(k));
     }
     parts.push_back(Solve(best, group, points.X, box, budget, stop));
+    work += best.work + std::min(budget, SolveCost(best.terms, group));
     report.num_labels += group.NumLabels();
     most_terms = std::max(most_terms, static_cast<Index>(best.terms.size()));
     for (const Term& term : best.terms) most_degree = std::max(most_degree, TotalDegree(term));
@@ -312,7 +317,8 @@ PolynomialFit FitPolynomial(const LabelledPoints& points, const LossWeights& wei
   report.description =
       "degree " + std::to_string(most_degree) + ", " + std::to_string(most_terms) + " terms";
   return {.surrogate = std::make_unique<PolynomialSurrogate>(maps, box, std::move(parts)),
-          .report = std::move(report)};
+          .report = std::move(report),
+          .work = work};
 }
 
 double PolynomialFitCost(const FitSizes& sizes, const PolynomialOptions& options) {

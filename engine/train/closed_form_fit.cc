@@ -85,7 +85,6 @@ class ClosedFormFit : public Fit {
       surrogate_ = nullptr;
       round_ = NumRounds();
     }
-    work_ = EstimateClosedFormWork(recipe_, data_.training) * round_;
     return !Done();
   }
 
@@ -105,17 +104,18 @@ class ClosedFormFit : public Fit {
   bool Done() const { return round_ == NumRounds(); }
 
   std::shared_ptr<const Surrogate> FitTo(const LabelledPoints& points, const LossWeights& weights,
-                                         const AffineMaps& maps,
-                                         const std::stop_token& stop) const {
+                                         const AffineMaps& maps, const std::stop_token& stop) {
     if (recipe_.family == Family::kGaussianProcess) {
       const bool last = round_ + 1 == NumRounds();
-      return regression::FitGaussianProcess(
-                 points, weights, maps, last ? regression::GaussianProcessOptions{} : kRoughProcess,
-                 stop)
-          .surrogate;
+      auto fit = regression::FitGaussianProcess(
+          points, weights, maps, last ? regression::GaussianProcessOptions{} : kRoughProcess, stop);
+      work_ += EstimateClosedFormWork(recipe_, data_.training);
+      return std::move(fit.surrogate);
     }
-    return regression::FitPolynomial(points, weights, maps, {.max_cost = recipe_.search}, stop)
-        .surrogate;
+    regression::PolynomialFit fit =
+        regression::FitPolynomial(points, weights, maps, {.max_cost = recipe_.search}, stop);
+    work_ += fit.work;
+    return std::move(fit.surrogate);
   }
 
   const Recipe recipe_;

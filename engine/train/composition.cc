@@ -21,6 +21,7 @@
 #include "engine/surrogate/feature_map.h"
 #include "engine/surrogate/output_map.h"
 #include "engine/surrogate/surrogate.h"
+#include "engine/train/logarithmic_inputs.h"
 #include "engine/train/recipe.h"
 #include "engine/train/samples.h"
 
@@ -231,12 +232,8 @@ Logarithms PromisingLogarithms(const CompositionOptions& options, const SampleSe
 CompositionOptions WithLogarithms(const CompositionOptions& options, Logarithms logarithms,
                                   const SampleSet& samples, const std::stop_token& stop) {
   if (logarithms == Logarithms::kNone) return options;
-  std::vector<bool> positive_inputs(static_cast<std::size_t>(samples.n), true);
   std::vector<bool> positive_outputs(static_cast<std::size_t>(samples.m), true);
   ForEachSample(samples, stop, [&](Index, const Sample& sample) {
-    for (std::size_t j = 0; j < positive_inputs.size(); ++j) {
-      if (!(sample.x[j] > 0)) positive_inputs[j] = false;
-    }
     for (std::size_t i = 0; i < positive_outputs.size(); ++i) {
       if (sample.y != nullptr && sample.y[i] <= 0) positive_outputs[i] = false;
     }
@@ -246,13 +243,16 @@ CompositionOptions WithLogarithms(const CompositionOptions& options, Logarithms 
   changed.outputs.resize(positive_outputs.size());
   for (std::size_t i = 0; i < positive_outputs.size(); ++i) {
     OutputMapping& output = changed.outputs[i];
-    if (positive_outputs[i] && output.IsIdentity()) output.logarithmic = true;
+    positive_outputs[i] = positive_outputs[i] && output.IsIdentity();
+    if (positive_outputs[i]) output.logarithmic = true;
   }
-  for (std::size_t j = 0; j < positive_inputs.size(); ++j) {
+  if (logarithms == Logarithms::kOutputs || std::ranges::count(positive_outputs, true) == 0) {
+    return changed;
+  }
+  const std::vector<bool> inputs = LogarithmicInputs(samples, positive_outputs, stop);
+  for (std::size_t j = 0; j < inputs.size(); ++j) {
     InputMapping& input = changed.inputs[j];
-    if (logarithms == Logarithms::kInputsAndOutputs && positive_inputs[j] && !input.period) {
-      input.logarithmic = true;
-    }
+    if (inputs[j] && !input.period) input.logarithmic = true;
   }
   return changed;
 }

@@ -73,8 +73,8 @@ Logarithms PromisingLogarithms(const CompositionOptions& options, const SampleSe
                                const std::stop_token& stop = {});
 
 // The options with the logarithm of every output that is positive throughout and has no other
-// constraint, and of every input that is and has no period, if so asked. Equal to them if there is
-// none.
+// constraint, and, if so asked, of those LogarithmicInputs that have no period. Equal to them if
+// there is no such output.
 CompositionOptions WithLogarithms(const CompositionOptions& options, Logarithms logarithms,
                                   const SampleSet& samples, const std::stop_token& stop = {});
 

@@ -30,7 +30,7 @@ constexpr Index kPolishIterations = 40;
 
 // Scores within this factor of the best are worth a second look.
 constexpr double kClose = 2;
-// Networks within this factor of the best may overtake it when varied.
+// Fits within this factor of the best may overtake it when varied.
 constexpr double kReachable = 100;
 // Nothing can be better than that.
 constexpr double kExact = 1e-12;
@@ -46,6 +46,11 @@ constexpr Index kFewOf = 4;
 
 // Weights of derivatives, in parts of the usual one, that now and then are better.
 constexpr double kBalances[] = {10, 0.1};
+// Of fits in closed form, step by step.
+constexpr double kBalanceStep = 1e-2;
+constexpr double kLeastBalance = 1e-12;
+// The search for terms need not start from nothing known, of the usual one.
+constexpr double kBalanceSearch = 0.25;
 
 Recipe Polynomial(const PortfolioFacts& facts, Index rank = 0) {
   return {.family = Family::kPolynomial, .rank = rank, .search = facts.search};
@@ -196,6 +201,26 @@ std::vector<Recipe> WithLocalTaylor(const PortfolioFacts& facts,
   return recipes;
 }
 
+// The best of each kind in closed form with derivatives that count less: where these are noisy and
+// values are not, each step leaves less of the noise.
+std::vector<Recipe> WithLessGradient(const PortfolioFacts& facts,
+                                     const std::vector<TriedRecipe>& tried, double best) {
+  std::vector<Recipe> recipes;
+  for (const Family family : {Family::kPolynomial, Family::kGaussianProcess}) {
+    const TriedRecipe* closest = nullptr;
+    for (const TriedRecipe& trial : tried) {
+      if (trial.recipe.family != family || trial.recipe.taylor_order > 0) continue;
+      if (closest == nullptr || trial.score < closest->score) closest = &trial;
+    }
+    if (closest == nullptr || closest->score > kReachable * best) continue;
+    if (closest->recipe.balance < kLeastBalance) continue;
+    recipes.push_back(closest->recipe);
+    recipes.back().balance *= kBalanceStep;
+    recipes.back().search = std::min(recipes.back().search, kBalanceSearch * facts.search);
+  }
+  return recipes;
+}
+
 // Makes a network of the recipe that can obey. Returns false if there is none. For slopes alone
 // tanh is right: softplus units with weights that are not negative make convex functions.
 bool Adapt(const nn::ShapeConstraints& shape, Recipe& recipe) {
@@ -245,6 +270,11 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
     });
   };
   std::vector<Recipe> recipes = FirstRound(facts);
+  if (facts.balance) {
+    for (Recipe& recipe : WithLessGradient(facts, tried, best)) {
+      recipes.push_back(std::move(recipe));
+    }
+  }
   for (const Index rank : facts.ranks) {
     if (!within(Scout(rank), kClose)) continue;
     for (Recipe& recipe : OnDirections(facts, rank)) recipes.push_back(std::move(recipe));

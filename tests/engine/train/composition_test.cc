@@ -351,6 +351,53 @@ TEST(CompositionTest, LogarithmsAreFoundWhereTheyHelp) {
   EXPECT_EQ(PromisingLogarithms({.outputs = {{.upper = 1e9}}}, view), Logarithms::kNone);
 }
 
+// Of x in (0, 1) logarithms are known where they are constant slopes only; of (10, 11) and of
+// numbers that are spread over decades, wherever such numbers lie.
+TEST(CompositionTest, LogarithmsOfInputsNearZeroAreTakenOfPowersOnly) {
+  constexpr Index kSamples = 64;
+  const auto is_logarithmic = [&](const auto& map, const auto& function) {
+    OwnedSamples samples{
+        .X = Matrix(1, kSamples), .Y = Matrix(1, kSamples), .J = {}, .weight = {}};
+    Rng rng(1);
+    for (Index s = 0; s < kSamples; ++s) {
+      samples.X(0, s) = map((static_cast<double>(s) + rng.Uniform()) / kSamples);
+      samples.Y(0, s) = function(samples.X(0, s));
+    }
+    return WithLogarithms({}, Logarithms::kInputsAndOutputs, samples.View())
+        .inputs.front()
+        .logarithmic;
+  };
+  const auto exponential = [](double x) { return std::exp(x); };
+  const auto power = [](double x) { return std::pow(x, 1.5); };
+  EXPECT_FALSE(is_logarithmic([](double u) { return u; }, exponential));
+  EXPECT_TRUE(is_logarithmic([](double u) { return u; }, power));
+  EXPECT_TRUE(is_logarithmic([](double u) { return 10 + u; }, exponential));
+  EXPECT_TRUE(is_logarithmic([](double u) { return std::pow(10, -8 * u); }, exponential));
+}
+
+// A polynomial in the logarithm of b is as exact at the samples as one in b, and off by any factor
+// near zero.
+TEST(CompositionTest, PredictionsBelowTheSmallestSampleAreSound) {
+  const Problem problem{
+      .value = [](double a, double b) { return std::sqrt(a) * std::exp(b); },
+      .gradient =
+          [](double a, double b) {
+            return Point{std::exp(b) / (2 * std::sqrt(a)), std::sqrt(a) * std::exp(b)};
+          },
+      .lower = {0, 0},
+      .upper = {400, 1}};
+  const OwnedSamples samples = problem.Sample(40, 1);
+  const SampleSet view = samples.View();
+  Selection selection(view, {.budget = 1e9});
+  const auto surrogate = Winner(selection);
+  Problem edge = problem;
+  edge.lower[0] = 1e-6;
+  edge.upper[0] = samples.X.row(0).minCoeff();
+  edge.upper[1] = samples.X.row(1).minCoeff();
+  const OwnedSamples low = edge.Sample(200, 2);
+  EXPECT_LT(RelativeError(Predict(*surrogate, low.X).Y, low.Y), 1e-6);
+}
+
 TEST(CompositionTest, BadOptionsAreRefusedByName) {
   const auto message = [](const CompositionOptions& options, Index n) -> std::string {
     try {

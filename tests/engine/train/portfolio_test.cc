@@ -125,6 +125,28 @@ TEST(PortfolioTest, LogarithmsAreFollowedUpWhereTheyDidWell) {
   EXPECT_THAT(NextRecipes({}, {}, Work), Not(Contains(is_logarithmic)));
 }
 
+// Step by step while each is better than the one before, and not of what is far behind.
+TEST(PortfolioTest, DerivativesCountLessWhereThatHelps) {
+  const PortfolioFacts facts{.balance = true};
+  const Recipe polynomial{.family = Family::kPolynomial, .search = facts.search};
+  const auto with_less = [&](const std::vector<TriedRecipe>& tried) {
+    std::vector<double> balances;
+    for (const Recipe& recipe : NextRecipes(facts, tried, Work)) {
+      if (recipe.balance < 1 && recipe.search < facts.search) balances.push_back(recipe.balance);
+    }
+    return balances;
+  };
+  Recipe less = polynomial;
+  less.balance = 1e-2;
+  less.search /= 4;
+  EXPECT_THAT(with_less({{polynomial, 0.1, 0}}), ElementsAre(1e-2));
+  EXPECT_THAT(with_less({{polynomial, 0.1, 0}, {less, 0.05, 0}}), ElementsAre(1e-4));
+  EXPECT_THAT(with_less({{polynomial, 0.1, 0}, {less, 0.1, 0}}), IsEmpty());
+  EXPECT_THAT(with_less({{polynomial, 0.1, 0}, {NewtonRecipe(), 1e-4, 0}}), IsEmpty());
+  EXPECT_THAT(NextRecipes({}, {{polynomial, 0.1, 0}}, Work),
+              Not(Contains(Field(&Recipe::balance, 1e-2))));
+}
+
 TEST(PortfolioTest, AnExactModelEndsTheSearch) {
   const PortfolioFacts facts{};
   EXPECT_THAT(NextRecipes(facts, {{{.family = Family::kPolynomial}, 1e-15, 0}}, Work), IsEmpty());

@@ -518,6 +518,33 @@ TEST(SelectionTest, ValuesAloneAreNotFittedWithOtherBalances) {
   EXPECT_TRUE(SelectionData(all, {}, {}).facts().balance);
 }
 
+// A cubic is known from its values alone, and derivatives that are off by a tenth do not change it.
+TEST(SelectionTest, NoisyDerivativesDoNotSpoilExactValues) {
+  Rng rng(5);
+  const auto draw = [&](Index num_samples) {
+    OwnedSamples samples{.X = Matrix(2, num_samples),
+                         .Y = Matrix(1, num_samples),
+                         .J = Matrix(2, num_samples),
+                         .weight = {}};
+    for (Index s = 0; s < num_samples; ++s) {
+      const double a = rng.Uniform() - 0.5;
+      const double b = rng.Uniform() - 0.5;
+      samples.X.col(s) << a, b;
+      samples.Y(0, s) = a * a * a + 2 * a * b - b * b;
+      samples.J.col(s) << 3 * a * a + 2 * b, 2 * a - 2 * b;
+    }
+    return samples;
+  };
+  OwnedSamples samples = draw(60);
+  for (double& entry : samples.J.reshaped()) entry += 0.1 * rng.Normal();
+  const SampleSet view = samples.View();
+  Selection selection(view, {.budget = 1e10});
+  ASSERT_EQ(RunToEnd(selection), SelectionStatus::kFinished);
+  const auto [value, jacobian] = RelativeErrors(*selection.MakeSurrogate(), draw(200));
+  EXPECT_LT(value, 1e-9);
+  EXPECT_LT(jacobian, 1e-9);
+}
+
 TEST(SelectionTest, NoSamplesAreRefused) {
   const SampleSet none{.n = 2, .m = 1, .blocks = {}};
   try {
