@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "engine/base/matrix.h"
-#include "engine/base/rng.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/regression/gaussian_process.h"
@@ -23,21 +22,11 @@
 #include "engine/surrogate/local_taylor.h"
 #include "engine/surrogate/output_map.h"
 #include "engine/surrogate/surrogate.h"
+#include "tests/support/random_matrix.h"
 
 namespace sobolev::every_kind {
 
 using Shared = std::shared_ptr<const Surrogate>;
-
-inline Matrix RandomMatrix(Index rows, Index cols, std::uint64_t seed) {
-  Rng rng(seed);
-  Matrix random(rows, cols);
-  for (double& entry : random.reshaped()) entry = rng.Normal();
-  return random;
-}
-
-inline ConstMatrixMap View(const Matrix& matrix) {
-  return {matrix.data(), matrix.rows(), matrix.cols()};
-}
 
 inline std::shared_ptr<const nn::NetworkSurrogate> Network(const nn::Architecture& architecture,
                                                            std::uint64_t seed = 1) {

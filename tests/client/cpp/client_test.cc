@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 #include <sobolev/client.h>
 
-#include "tests/client/cpp/server_process.h"
+#include "tests/client/cpp/client_testing.h"
 
 namespace sobolev::client {
 namespace {
@@ -59,22 +59,7 @@ Samples ReadAll(const Client& client, const std::string& dataset, std::int64_t v
   return all;
 }
 
-StatusCode CodeOf(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const RpcError& e) {
-    return e.code();
-  }
-  ADD_FAILURE() << "expected an RpcError";
-  return StatusCode::kUnknown;
-}
-
-// A server for each test: the process is up within milliseconds.
-class ClientTest : public testing::Test {
- protected:
-  tests::ServerProcess server_;
-  Client client_{server_.target()};
-};
+class ClientTest : public WithServer {};
 
 TEST_F(ClientTest, AServerThatIsUpServesAndOneThatIsDownIsUnavailable) {
   EXPECT_TRUE(client_.IsServing());

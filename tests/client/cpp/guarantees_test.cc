@@ -5,7 +5,7 @@
 #include <sobolev/client.h>
 #include <sobolev/guarantees.h>
 
-#include "tests/client/cpp/server_process.h"
+#include "tests/client/cpp/client_testing.h"
 
 namespace sobolev::client {
 namespace {
@@ -13,12 +13,9 @@ namespace {
 constexpr const char* kProduct =
     "input a in [-1, 2]\ninput b in [3, 4]\noutput y = a * b\noutput z = b\n";
 
-class GuaranteesTest : public testing::Test {
+class GuaranteesTest : public WithServer {
  protected:
   void SetUp() override { client_.CreateProgram("product", kProduct); }
-
-  tests::ServerProcess server_;
-  Client client_{server_.target()};
 };
 
 TEST_F(GuaranteesTest, BoundsAreThoseOfTheProduct) {

@@ -1,12 +1,11 @@
 #include <cmath>
-#include <functional>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sobolev/client.h>
 
-#include "tests/client/cpp/server_process.h"
+#include "tests/client/cpp/client_testing.h"
 
 namespace sobolev::client {
 namespace {
@@ -19,21 +18,7 @@ constexpr const char* kSource =
     "input a in [0, 1]  ## First.\ninput v[2]\n"
     "output f = a^2 * v[1] + v[0]\noutput g = exp(a) * v[0]\n";
 
-StatusCode CodeOf(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const RpcError& e) {
-    return e.code();
-  }
-  ADD_FAILURE() << "expected an RpcError";
-  return StatusCode::kUnknown;
-}
-
-class ProgramsTest : public testing::Test {
- protected:
-  tests::ServerProcess server_;
-  Client client_{server_.target()};
-};
+class ProgramsTest : public WithServer {};
 
 TEST_F(ProgramsTest, AProgramKeepsItsVariables) {
   const Program created = client_.CreateProgram("p", kSource);

@@ -1,7 +1,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <random>
@@ -12,7 +11,7 @@
 #include <gtest/gtest.h>
 #include <sobolev/client.h>
 
-#include "tests/client/cpp/server_process.h"
+#include "tests/client/cpp/client_testing.h"
 
 namespace sobolev::client {
 namespace {
@@ -35,17 +34,7 @@ Samples MakeSamples(Index num_samples, unsigned seed) {
   return samples;
 }
 
-StatusCode CodeOf(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const RpcError& e) {
-    return e.code();
-  }
-  ADD_FAILURE() << "expected an RpcError";
-  return StatusCode::kUnknown;
-}
-
-class TrainingTest : public testing::Test {
+class TrainingTest : public WithServer {
  protected:
   TrainingTest() { Upload("d", MakeSamples(60, 1)); }
 
@@ -53,9 +42,6 @@ class TrainingTest : public testing::Test {
     client_.CreateDataset(dataset, {.inputs = {{"a"}, {"b"}}, .outputs = {{"u"}, {"v"}}});
     client_.Append(dataset, samples);
   }
-
-  tests::ServerProcess server_;
-  Client client_{server_.target()};
 };
 
 TEST_F(TrainingTest, AnEmptySpecLetsTheServerChooseAndTheReportSaysWhatWasTried) {

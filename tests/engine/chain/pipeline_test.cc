@@ -21,7 +21,6 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
-#include "engine/base/rng.h"
 #include "engine/chain/chain_planner.h"
 #include "engine/chain/program_surrogate.h"
 #include "engine/nn/network.h"
@@ -29,28 +28,13 @@
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/surrogate_codec.h"
 #include "tests/support/matrix_matchers.h"
+#include "tests/support/random_matrix.h"
+#include "tests/support/random_request.h"
 
 namespace sobolev::chain {
 namespace {
 
 using Shared = std::shared_ptr<const Surrogate>;
-
-ConstMatrixMap View(const Matrix& matrix) { return {matrix.data(), matrix.rows(), matrix.cols()}; }
-
-Matrix RandomMatrix(Index rows, Index cols, std::uint64_t seed) {
-  Rng rng(seed);
-  Matrix random(rows, cols);
-  for (double& entry : random.reshaped()) entry = rng.Normal();
-  return random;
-}
-
-// Between 0.4 and 1.6.
-Matrix Points(Index n, Index count) {
-  Rng rng(20);
-  Matrix X(n, count);
-  for (double& entry : X.reshaped()) entry = 0.4 + 1.2 * rng.Uniform();
-  return X;
-}
 
 Shared Program(const std::string& source) { return std::make_shared<ProgramSurrogate>(source); }
 
@@ -68,26 +52,11 @@ Shared Network(const nn::Architecture& architecture, std::uint64_t seed) {
 
 // ---- Requests -----------------------------------------------------------------------------------
 
-struct Request {
-  Request(const Surrogate& surrogate, Index num_points, Index p, Index q, bool tangents_per_point,
-          bool adjoints_per_point)
-      : X(Points(surrogate.n(), num_points)),
-        X_dot(RandomMatrix(surrogate.n(), tangents_per_point ? p * num_points : p, 21)),
-        Y_bar(RandomMatrix(surrogate.m(), adjoints_per_point ? q * num_points : q, 22)),
-        tangents{View(X_dot), p, tangents_per_point},
-        adjoints{View(Y_bar), q, adjoints_per_point} {}
-  Request(const Request&) = delete;
-  Request& operator=(const Request&) = delete;
-
-  Matrix X, X_dot, Y_bar;
-  Directions tangents, adjoints;
-};
-
 struct Answer {
   Matrix Y, J, H, Y_dot, X_bar, X_bar_dot;
 };
 
-Answer Predict(const Surrogate& surrogate, const Request& request,
+Answer Predict(const Surrogate& surrogate, const RandomRequest& request,
                const std::stop_token& stop = {}) {
   const Index n = surrogate.n();
   const Index m = surrogate.m();
@@ -179,7 +148,8 @@ TEST_P(PipelineTest, ItIsTheSameFunctionAsOneProgram) {
   for (const Index num_points : {0, 1, 17, 300}) {
     for (const bool tangents_per_point : {false, true}) {
       for (const bool adjoints_per_point : {false, true}) {
-        const Request request(whole, num_points, 3, 2, tangents_per_point, adjoints_per_point);
+        const RandomRequest request(whole, num_points, 3, 2, tangents_per_point,
+                                    adjoints_per_point);
         const Answer answer = Predict(pipeline, request);
         const Answer expected = Predict(whole, request);
         EXPECT_THAT(answer.Y, IsNearMatrix(expected.Y, 1e-13));
@@ -194,7 +164,7 @@ TEST_P(PipelineTest, ItIsTheSameFunctionAsOneProgram) {
 }
 
 TEST_P(PipelineTest, EveryQuantityComesAloneToo) {
-  const Request request(whole, 5, 3, 2, true, true);
+  const RandomRequest request(whole, 5, 3, 2, true, true);
   const Answer expected = Predict(whole, request);
   const auto expect = [&](double* PredictionBuffers::*buffer, const Matrix& truth) {
     Matrix result(truth.rows(), truth.cols());
@@ -239,7 +209,7 @@ TEST(PipelineMemoryTest, ManyDirectionsAreSweptInSlices) {
     Index tangents, adjoints;
   };
   for (const Size& size : {Size{Cases()[1], 900, 300}, Size{wide, 400, 3}, Size{wide, 3, 400}}) {
-    const Request request(*size.c.whole, 2, size.tangents, size.adjoints, true, true);
+    const RandomRequest request(*size.c.whole, 2, size.tangents, size.adjoints, true, true);
     const Answer answer = Predict(*size.c.pipeline, request);
     const Answer expected = Predict(*size.c.whole, request);
     EXPECT_THAT(answer.Y_dot, IsNearMatrix(expected.Y_dot, 1e-12)) << size.c;
@@ -268,7 +238,7 @@ std::shared_ptr<const Pipeline> WithNetworks() {
 TEST(PipelineOfNetworksTest, JacobiansAreDifferencesOfValues) {
   constexpr double kStep = 1e-5;  // 1e-10 of third derivatives and 1e-11 of rounding.
   const auto pipeline = WithNetworks();
-  const Request request(*pipeline, 17, 2, 2, true, true);
+  const RandomRequest request(*pipeline, 17, 2, 2, true, true);
   const Answer answer = Predict(*pipeline, request);
   const auto values_at = [&](const Matrix& X) {
     Matrix Y(4, X.cols());
@@ -305,7 +275,7 @@ TEST(PipelineOfNetworksTest, AChainMakesItsJacobianByTheOptimalPlan) {
   EXPECT_LT(pipeline->jacobian_plan()->cost, AccumulationCosts(*chain).adjoint);
   // Unit tangents through all stages, in batches that need several blocks.
   const Index N = 700;
-  const Request request(*pipeline, N, 1, 1, true, false);
+  const RandomRequest request(*pipeline, N, 1, 1, true, false);
   const Answer answer = Predict(*pipeline, request);
   const Matrix units = Matrix::Identity(9, 9);
   Matrix Y_dot(8, 9 * N);
@@ -337,7 +307,7 @@ TEST(PipelineOfNetworksTest, ThreadsDivideABatchAndChangeNoBits) {
   ASSERT_TRUE(pipeline->jacobian_plan().has_value());
   for (const Index N : {45, 130, 600}) {
     ASSERT_GT(pipeline->Cost({.num_points = N, .jacobian = true}), 2e6) << "worth several threads";
-    const Matrix X = Points(24, N);
+    const Matrix X = RandomPoints(24, N);
     const auto jacobian = [&](int threads) {
       Matrix J(24, 24 * N);
       oneapi::tbb::task_arena(threads).execute(
@@ -356,7 +326,7 @@ TEST(PipelineOfNetworksTest, OnlyChainsHavePlans) {
 
 TEST(PipelineOfNetworksTest, ProductsAreThoseOfJacobianAndHessian) {
   const auto pipeline = WithNetworks();
-  const Request request(*pipeline, 300, 3, 2, true, false);
+  const RandomRequest request(*pipeline, 300, 3, 2, true, false);
   const Answer answer = Predict(*pipeline, request);
   for (Index s = 0; s < 300; ++s) {
     const Matrix J = answer.J.middleCols(4 * s, 4);
@@ -379,7 +349,7 @@ TEST(PipelineOfNetworksTest, ProductsAreThoseOfJacobianAndHessian) {
 // ⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩.
 TEST(PipelineOfNetworksTest, AdjointsAreTheTransposeOfTangents) {
   const auto pipeline = WithNetworks();
-  const Request request(*pipeline, 17, 1, 1, true, true);
+  const RandomRequest request(*pipeline, 17, 1, 1, true, true);
   const Answer answer = Predict(*pipeline, request);
   for (Index s = 0; s < 17; ++s) {
     const double forward = request.Y_bar.col(s).dot(answer.Y_dot.col(s));
@@ -391,7 +361,7 @@ TEST(PipelineOfNetworksTest, AdjointsAreTheTransposeOfTangents) {
 TEST(PipelineOfNetworksTest, SecondAdjointsAreDifferencesOfAdjoints) {
   constexpr double kStep = 1e-4;  // 1e-8 of third derivatives and 1e-12 of rounding.
   const auto pipeline = WithNetworks();
-  const Request request(*pipeline, 17, 1, 2, true, true);
+  const RandomRequest request(*pipeline, 17, 1, 2, true, true);
   const auto adjoints_at = [&](const Matrix& X) {
     Matrix X_bar(4, 2 * 17);
     pipeline->Predict(View(X), {}, request.adjoints, {.X_bar = X_bar.data()});
@@ -405,10 +375,10 @@ TEST(PipelineOfNetworksTest, SecondAdjointsAreDifferencesOfAdjoints) {
 
 TEST(PipelineOfNetworksTest, APointHasTheSameBitsAloneAndInABatch) {
   const auto pipeline = WithNetworks();
-  const Request request(*pipeline, 700, 2, 1, false, false);
+  const RandomRequest request(*pipeline, 700, 2, 1, false, false);
   const Answer batch = Predict(*pipeline, request);
   for (const Index s : {0, 63, 255, 256, 699}) {
-    Request single(*pipeline, 1, 2, 1, false, false);
+    RandomRequest single(*pipeline, 1, 2, 1, false, false);
     single.X = request.X.col(s);
     const Answer alone = Predict(*pipeline, single);
     EXPECT_EQ(alone.Y, batch.Y.col(s));
@@ -427,7 +397,7 @@ TEST(PipelineOfNetworksTest, ItComesBackFromItsBytesBitForBit) {
   ASSERT_EQ(copy->kind(), SurrogateKind::kPipeline);
   EXPECT_EQ(copy->NumParameters(), pipeline.NumParameters());
   EXPECT_EQ(copy->SizeBytes(), pipeline.SizeBytes());
-  const Request request(pipeline, 17, 2, 3, true, true);
+  const RandomRequest request(pipeline, 17, 2, 3, true, true);
   const Answer expected = Predict(pipeline, request);
   const Answer answer = Predict(*copy, request);
   EXPECT_EQ(answer.Y, expected.Y);
@@ -438,7 +408,7 @@ TEST(PipelineOfNetworksTest, ItComesBackFromItsBytesBitForBit) {
 
 TEST(PipelineOfNetworksTest, AFiredStopTokenCancels) {
   const auto pipeline = WithNetworks();
-  const Request request(*pipeline, 17, 2, 2, false, false);
+  const RandomRequest request(*pipeline, 17, 2, 2, false, false);
   std::stop_source source;
   source.request_stop();
   try {

@@ -13,6 +13,7 @@
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/surrogate_codec.h"
 #include "tests/support/matrix_matchers.h"
+#include "tests/support/random_matrix.h"
 
 namespace sobolev::chain {
 namespace {
@@ -22,8 +23,6 @@ const char* const kSource =
     "input b\n"
     "output p = a^2 * b\n"
     "output q = log(a) + b\n";
-
-ConstMatrixMap View(const Matrix& matrix) { return {matrix.data(), matrix.rows(), matrix.cols()}; }
 
 TEST(ProgramSurrogateTest, EveryQuantityIsThatOfTheFormula) {
   const ProgramSurrogate surrogate(kSource);

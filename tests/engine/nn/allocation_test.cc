@@ -1,10 +1,7 @@
 // Counts what passes through operator new: a program of its own, because it replaces it.
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <numeric>
 #include <span>
 #include <vector>
@@ -15,34 +12,7 @@
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/nn/twin_sweep.h"
-
-namespace {
-
-std::atomic<int> num_allocations = 0;
-std::atomic<std::size_t> num_bytes = 0;
-
-void* Allocate(std::size_t size, std::size_t alignment) {
-  ++num_allocations;
-  num_bytes += size;
-  const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
-  if (void* const memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded)) {
-    return memory;
-  }
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return Allocate(size, alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return Allocate(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t /*alignment*/) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
-  std::free(memory);
-}
+#include "tests/support/counting_new.h"
 
 namespace sobolev::nn {
 namespace {

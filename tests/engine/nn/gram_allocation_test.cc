@@ -1,10 +1,6 @@
 // Counts what passes through operator new: a program of its own, because it replaces it.
 
-#include <atomic>
-#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <span>
 #include <vector>
 
@@ -17,32 +13,7 @@
 #include "engine/nn/network.h"
 #include "engine/surrogate/labelled_points.h"
 #include "tests/engine/nn/gram_reference.h"
-
-namespace {
-
-std::atomic<int> num_allocations = 0;
-
-void* Allocate(std::size_t size, std::size_t alignment) {
-  ++num_allocations;
-  const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
-  if (void* const memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded)) {
-    return memory;
-  }
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return Allocate(size, alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return Allocate(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t /*alignment*/) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
-  std::free(memory);
-}
+#include "tests/support/counting_new.h"
 
 namespace sobolev::nn {
 namespace {

@@ -17,9 +17,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
-#include "engine/base/rng.h"
 #include "engine/nn/network.h"
 #include "tests/support/matrix_matchers.h"
+#include "tests/support/random_matrix.h"
 #include "tests/support/reference_network.h"
 
 namespace sobolev::nn {
@@ -27,15 +27,6 @@ namespace {
 
 constexpr Activation kActivations[] = {Activation::kSoftplus, Activation::kTanh, Activation::kSilu,
                                        Activation::kGelu, Activation::kSin};
-
-Matrix RandomMatrix(Index rows, Index cols, std::uint64_t seed) {
-  Rng rng(seed);
-  Matrix random(rows, cols);
-  for (double& entry : random.reshaped()) entry = rng.Normal();
-  return random;
-}
-
-ConstMatrixMap View(const Matrix& matrix) { return {matrix.data(), matrix.rows(), matrix.cols()}; }
 
 // Means far from 0 and scales far from 1, so that a forgotten factor shows.
 Scaling TestScaling(Index n, Index m) {

@@ -16,6 +16,7 @@
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
 #include "tests/support/matrix_matchers.h"
+#include "tests/support/random_matrix.h"
 #include "tests/support/reference_network.h"
 
 namespace sobolev::nn {
@@ -23,15 +24,6 @@ namespace {
 
 // What a dense network has instead of 0: too little to change a sum, and no sum is of these alone.
 constexpr double kTiny = 1e-200;
-
-Matrix RandomMatrix(Index rows, Index cols, std::uint64_t seed) {
-  Rng rng(seed);
-  Matrix random(rows, cols);
-  for (double& entry : random.reshaped()) entry = rng.Normal();
-  return random;
-}
-
-ConstMatrixMap View(const Matrix& matrix) { return {matrix.data(), matrix.rows(), matrix.cols()}; }
 
 Scaling TestScaling(Index n, Index m) {
   return {.x_mean = 10 * RandomMatrix(n, 1, 11),

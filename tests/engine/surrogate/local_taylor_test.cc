@@ -19,11 +19,11 @@
 #include "engine/ad/tangent.h"
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
-#include "engine/base/rng.h"
 #include "engine/surrogate/surrogate.h"
 #include "engine/train/surrogate_codec.h"
 #include "tests/support/every_kind.h"
 #include "tests/support/matrix_matchers.h"
+#include "tests/support/random_matrix.h"
 
 namespace sobolev {
 namespace {
@@ -31,14 +31,6 @@ namespace {
 using every_kind::Network;
 using every_kind::Patches;
 using every_kind::Shared;
-using every_kind::View;
-
-Matrix Points(Index n, Index count, std::uint64_t seed = 20) {
-  Rng rng(seed);
-  Matrix X(n, count);
-  for (double& entry : X.reshaped()) entry = 0.4 + 1.2 * rng.Uniform();
-  return X;
-}
 
 Matrix Values(const Surrogate& surrogate, const Matrix& X) {
   Matrix Y(surrogate.m(), X.cols());
@@ -112,7 +104,7 @@ TEST_P(LocalTaylorOrderTest, EveryDerivativeIsThatOfTheFormula) {
   const Shared base = Network({.n = kInputs, .m = kOutputs, .hidden = {5}});
   const TaylorPatches patches = Patches(kInputs, kOutputs, 30, GetParam());
   const LocalTaylorSurrogate surrogate(base, patches);
-  const Matrix X = Points(kInputs, kPoints);
+  const Matrix X = RandomPoints(kInputs, kPoints);
   const Prediction all = Predict(surrogate, X);
   Prediction expected = Predict(*base, X);
   for (Index s = 0; s < kPoints; ++s) {
@@ -158,7 +150,7 @@ TEST_P(LocalTaylorOrderTest, ReproducesPolynomialsOfItsOrder) {
       power = (direction * power.transpose()).reshaped().eval();
     }
   }
-  const Matrix X = Points(n, 50);
+  const Matrix X = RandomPoints(n, 50);
   const Matrix sum = Values(LocalTaylorSurrogate(base, patches), X) - Values(*base, X);
   const Matrix U = patches.scale.cwiseInverse().asDiagonal() * (X.colwise() - patches.origin);
   const Matrix expected = (1 + (direction.transpose() * U).array()).pow(order);
@@ -168,7 +160,7 @@ TEST_P(LocalTaylorOrderTest, ReproducesPolynomialsOfItsOrder) {
 TEST(LocalTaylorTest, FarFromAllCentresThereIsOnlyTheBase) {
   const Shared base = Network({.n = 3, .m = 2, .hidden = {5}});
   const LocalTaylorSurrogate surrogate(base, Patches(3, 2, 30, 2));
-  const Matrix X = Points(3, 20).array() + 50;
+  const Matrix X = RandomPoints(3, 20).array() + 50;
   EXPECT_EQ(Values(surrogate, X), Values(*base, X));
 }
 
@@ -197,7 +189,7 @@ TEST(LocalTaylorTest, SecondDerivativesAreContinuousWhereBumpsEnd) {
 TEST(LocalTaylorTest, TheSameBitsOnAnyNumberOfThreads) {
   const LocalTaylorSurrogate surrogate(Network({.n = 3, .m = 2, .hidden = {5}}),
                                        Patches(3, 2, 200, 2));
-  const Matrix X = Points(3, 20000);
+  const Matrix X = RandomPoints(3, 20000);
   const auto predict = [&](int threads) {
     oneapi::tbb::task_arena arena(threads);
     return arena.execute([&] { return Values(surrogate, X); });
@@ -212,7 +204,7 @@ TEST(LocalTaylorTest, ComesBackFromBytesBitForBit) {
   const Shared copy = train::DecodeSurrogate(bytes);
   ASSERT_EQ(copy->kind(), SurrogateKind::kLocalTaylor);
   EXPECT_EQ(copy->NumParameters(), surrogate.NumParameters());
-  const Matrix X = Points(3, 50);
+  const Matrix X = RandomPoints(3, 50);
   EXPECT_EQ(Values(*copy, X), Values(surrogate, X));
   EXPECT_EQ(train::EncodeSurrogate(*copy), bytes);
 }

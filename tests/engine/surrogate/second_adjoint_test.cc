@@ -34,6 +34,8 @@
 #include "engine/surrogate/surrogate.h"
 #include "tests/support/every_kind.h"
 #include "tests/support/matrix_matchers.h"
+#include "tests/support/random_matrix.h"
+#include "tests/support/random_request.h"
 #include "tests/support/reference_network.h"
 
 namespace sobolev {
@@ -42,34 +44,10 @@ namespace {
 using every_kind::Kind;
 using every_kind::Kinds;
 using every_kind::Network;
-using every_kind::RandomMatrix;
 using every_kind::Shared;
-using every_kind::View;
 // ---- Requests -----------------------------------------------------------------------------------
 
-Matrix Points(Index n, Index count, std::uint64_t seed = 20) {
-  Rng rng(seed);
-  Matrix X(n, count);
-  for (double& entry : X.reshaped()) entry = 0.4 + 1.2 * rng.Uniform();
-  return X;
-}
-
-struct Request {
-  Request(const Surrogate& surrogate, Index num_points, Index p, Index q, bool tangents_per_point,
-          bool adjoints_per_point)
-      : X(Points(surrogate.n(), num_points)),
-        X_dot(RandomMatrix(surrogate.n(), tangents_per_point ? p * num_points : p, 21)),
-        Y_bar(RandomMatrix(surrogate.m(), adjoints_per_point ? q * num_points : q, 22)),
-        tangents{View(X_dot), p, tangents_per_point},
-        adjoints{View(Y_bar), q, adjoints_per_point} {}
-  Request(const Request&) = delete;
-  Request& operator=(const Request&) = delete;
-
-  Matrix X, X_dot, Y_bar;
-  Directions tangents, adjoints;
-};
-
-Matrix SecondAdjoints(const Surrogate& surrogate, const Request& request,
+Matrix SecondAdjoints(const Surrogate& surrogate, const RandomRequest& request,
                       const std::stop_token& stop = {}) {
   Matrix X_bar_dot(surrogate.n(),
                    request.tangents.count * request.adjoints.count * request.X.cols());
@@ -97,8 +75,8 @@ TEST_P(SecondAdjointTest, ProductsAreThoseOfTheHessian) {
                            Size{17, n + 5, 1}, Size{17, n + 2, 6}, Size{300, 1, 1}}) {
     for (const bool tangents_per_point : {false, true}) {
       for (const bool adjoints_per_point : {false, true}) {
-        const Request request(surrogate, size.points, size.tangents, size.adjoints,
-                              tangents_per_point, adjoints_per_point);
+        const RandomRequest request(surrogate, size.points, size.tangents, size.adjoints,
+                                    tangents_per_point, adjoints_per_point);
         Matrix H(n, n * m * size.points);
         surrogate.Predict(View(request.X), {}, {}, {.H = H.data()});
         Matrix expected(n, size.tangents * size.adjoints * size.points);
@@ -125,7 +103,7 @@ TEST_P(SecondAdjointTest, ProductsAreThoseOfTheHessian) {
 // Central differences with a step of 1e-4: 1e-8 of third derivatives and 1e-12 of rounding.
 TEST_P(SecondAdjointTest, TheyAreDifferencesOfTheAdjointAlongTheTangent) {
   constexpr double kStep = 1e-4;
-  const Request request(surrogate, 17, 1, 2, true, true);
+  const RandomRequest request(surrogate, 17, 1, 2, true, true);
   const auto adjoints_at = [&](const Matrix& X) {
     Matrix X_bar(surrogate.n(), 2 * X.cols());
     surrogate.Predict(View(X), {}, request.adjoints, {.X_bar = X_bar.data()});
@@ -139,7 +117,7 @@ TEST_P(SecondAdjointTest, TheyAreDifferencesOfTheAdjointAlongTheTangent) {
 
 // ẋ₂ᵀ H ẋ₁ = ẋ₁ᵀ H ẋ₂.
 TEST_P(SecondAdjointTest, TheHessianIsSymmetric) {
-  const Request request(surrogate, 17, 2, 1, false, false);
+  const RandomRequest request(surrogate, 17, 2, 1, false, false);
   const Matrix products = SecondAdjoints(surrogate, request);
   const double scale = std::max(1.0, products.cwiseAbs().maxCoeff());
   for (Index s = 0; s < 17; ++s) {
@@ -152,7 +130,7 @@ TEST_P(SecondAdjointTest, TheHessianIsSymmetric) {
 TEST_P(SecondAdjointTest, APointHasTheSameBitsAloneAndInABatch) {
   const Index n = surrogate.n();
   for (const Index p : {Index{1}, n + 3}) {
-    const Request request(surrogate, 300, p, 2, false, false);
+    const RandomRequest request(surrogate, 300, p, 2, false, false);
     const Matrix batch = SecondAdjoints(surrogate, request);
     for (const Index s : {0, 5, 31, 150, 299}) {
       Matrix alone(n, 2 * p);
@@ -166,7 +144,7 @@ TEST_P(SecondAdjointTest, APointHasTheSameBitsAloneAndInABatch) {
 TEST_P(SecondAdjointTest, HessiansHaveTheSameBitsAloneAndInABatch) {
   const Index n = surrogate.n();
   const Index size = n * surrogate.m();
-  const Matrix X = Points(n, 300);
+  const Matrix X = RandomPoints(n, 300);
   Matrix batch(n, size * 300);
   surrogate.Predict(View(X), {}, {}, {.H = batch.data()});
   for (const Index s : {0, 5, 31, 150, 299}) {
@@ -179,7 +157,7 @@ TEST_P(SecondAdjointTest, HessiansHaveTheSameBitsAloneAndInABatch) {
 TEST_P(SecondAdjointTest, OtherQuantitiesChangeNoBits) {
   const Index n = surrogate.n();
   const Index m = surrogate.m();
-  const Request request(surrogate, 20, 2, 3, true, false);
+  const RandomRequest request(surrogate, 20, 2, 3, true, false);
   Matrix Y(m, 20);
   Matrix J(n, m * 20);
   Matrix H(n, n * m * 20);
@@ -203,7 +181,7 @@ TEST_P(SecondAdjointTest, OtherQuantitiesChangeNoBits) {
 }
 
 TEST_P(SecondAdjointTest, MissingDirectionsAreNamed) {
-  const Request request(surrogate, 2, 1, 1, false, false);
+  const RandomRequest request(surrogate, 2, 1, 1, false, false);
   Matrix X_bar_dot(surrogate.n(), 2);
   const auto predict = [&](const std::optional<Directions>& tangents,
                            const std::optional<Directions>& adjoints) {
@@ -221,7 +199,7 @@ TEST_P(SecondAdjointTest, AFiredStopTokenCancels) {
   std::stop_source source;
   source.request_stop();
   for (const Index p : {Index{1}, surrogate.n() + 3}) {
-    const Request request(surrogate, 40, p, 2, false, false);
+    const RandomRequest request(surrogate, 40, p, 2, false, false);
     try {
       SecondAdjoints(surrogate, request, source.get_token());
       ADD_FAILURE() << "the prediction ran to its end";
@@ -276,7 +254,7 @@ TEST(NetworkSecondAdjointTest, RandomArchitecturesAgreeWithTangentsOverAdjoints)
     const auto surrogate = Network(architecture, trial);
     // One tangent goes by products, more than there are inputs by squares.
     for (const Index p : {Index{1}, architecture.n + 2}) {
-      const Request request(*surrogate, 3, p, 2, true, true);
+      const RandomRequest request(*surrogate, 3, p, 2, true, true);
       const Matrix products = SecondAdjoints(*surrogate, request);
       Matrix expected(architecture.n, products.cols());
       for (Index column = 0; column < products.cols(); ++column) {
