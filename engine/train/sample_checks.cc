@@ -9,7 +9,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
+#include "engine/train/column_checks.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
@@ -45,6 +47,12 @@ SampleSet PartOf(const SampleSet& samples, Index from, Index count) {
 
 }  // namespace
 
+std::vector<SuspectLabel> FindSuspects(const LabelledPoints& points, const nn::Scaling& scaling,
+                                       const std::stop_token& stop) {
+  std::vector<SuspectLabel> suspects = CompareWithNeighbours(points, scaling, stop);
+  return suspects.empty() ? CompareWithFits(points, scaling, stop) : suspects;
+}
+
 std::vector<SuspectLabel> CheckLabels(const SampleSet& samples, Index count,
                                       const std::stop_token& stop) {
   const Index from = std::min(count, samples.NumSamples());
@@ -57,7 +65,7 @@ std::vector<SuspectLabel> CheckLabels(const SampleSet& samples, Index count,
     const nn::Scaling scaling = Standardise(part, all, DerivativeScale::kPerOutput, stop).scaling;
     std::vector<std::uint32_t> numbers(part.blocks.size());
     std::iota(numbers.begin(), numbers.end(), 0U);
-    return CompareWithNeighbours(StandardPoints(part, numbers, scaling, stop), scaling, stop);
+    return FindSuspects(StandardPoints(part, numbers, scaling, stop), scaling, stop);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kFailedPrecondition) throw;
     return {};

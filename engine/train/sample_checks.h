@@ -7,12 +7,18 @@
 #include <vector>
 
 #include "engine/base/matrix.h"
+#include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/labelled_points.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/samples.h"
 
 namespace sobolev::train {
 
-// CompareWithNeighbours on the last `count` samples, in the user's units: on all of these, or on as
+// Of CompareWithNeighbours, or of CompareWithFits if that finds nothing.
+std::vector<SuspectLabel> FindSuspects(const LabelledPoints& points, const nn::Scaling& scaling,
+                                       const std::stop_token& stop = {});
+
+// FindSuspects on the last `count` samples, in the user's units: on all of these, or on as
 // many as take about a second at most, spread evenly over them. Samples that cannot be scaled are
 // not judged. Throws Error(kCancelled) soon after `stop` fires.
 std::vector<SuspectLabel> CheckLabels(const SampleSet& samples, Index count,
