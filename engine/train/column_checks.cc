@@ -27,8 +27,7 @@ namespace {
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 constexpr Index kMostPoints = 200;
-// Multiply-adds of all fits, and the fewest that one needs to be worth while.
-constexpr double kWork = 4e9;
+// The fewest multiply-adds that make a fit worth while.
 constexpr double kLeastWork = 2e6;
 // Errors of left-out values must fall by this factor,
 constexpr double kGain = 2;
@@ -182,12 +181,12 @@ class Columns {
 }  // namespace
 
 std::vector<SuspectLabel> CompareWithFits(const LabelledPoints& points, const nn::Scaling& scaling,
-                                          const std::stop_token& stop) {
+                                          double work, const std::stop_token& stop) {
   std::vector<SuspectLabel> suspects;
-  const double work = kWork / static_cast<double>((2 * points.n() + 1) * points.m());
-  if (points.J.cols() == 0 || points.NumPoints() < 3 || work < kLeastWork) return suspects;
+  const double share = work / static_cast<double>((2 * points.n() + 1) * points.m());
+  if (points.J.cols() == 0 || points.NumPoints() < 3 || share < kLeastWork) return suspects;
   for (Index i = 0; i < points.m(); ++i) {
-    for (SuspectLabel& suspect : Columns(points, i, scaling.x_scale, work, stop).Suspects()) {
+    for (SuspectLabel& suspect : Columns(points, i, scaling.x_scale, share, stop).Suspects()) {
       suspect.output = i;
       suspects.push_back(suspect);
     }

@@ -17,10 +17,10 @@ namespace sobolev::train {
 // Output by output, leaves out the columns, one or two, without which left-out values are predicted
 // best, and flags them if that is by far better than with them and if what is then predicted of
 // them is a multiple of the labels, about −1 (a sign) or far from 1 (a unit), or the labels of the
-// other one (exchanged). About a second at most: of many points a part is looked at, and of
-// functions with very many inputs and outputs nothing.
+// other one (exchanged). Of many points a part is looked at. Takes at most about `work`
+// multiply-adds, and finds nothing where that is too little for the number of inputs and outputs.
 std::vector<SuspectLabel> CompareWithFits(const LabelledPoints& points, const nn::Scaling& scaling,
-                                          const std::stop_token& stop = {});
+                                          double work, const std::stop_token& stop = {});
 
 }  // namespace sobolev::train
 
