@@ -75,7 +75,7 @@ class SamplingWork : public JobWork {
   Status Advance(const std::stop_token& stop) override {
     if (stop.stop_requested()) return Status::kCancelled;
     const steady_clock::time_point now = context_.environment.clock.Steady();
-    if (run_ && now - last_look_ < kWait) return AdvanceTraining(stop);
+    if (run_ && now - last_look_ < kWait && HasSlot()) return AdvanceTraining(stop);
     last_look_ = now;
     if (pull_) pull_->RequireSound();
     const SamplingRecord record = store_.GetSampling(context_.job.id);
@@ -83,17 +83,21 @@ class SamplingWork : public JobWork {
     Count();
     if (!record.paused && !record.stop_requested && !final_rule_) KeepSampling(stop);
     if (run_) {
-      missing_ = context_.environment.desk.Wait(context_.job.id, {}, stop);
-      return AdvanceTraining(stop);
+      const bool may_train = HasSlot();
+      Wait(may_train ? std::chrono::milliseconds(0) : kWait, stop);
+      return may_train ? AdvanceTraining(stop) : Status::kRunning;
     }
     ChooseEnd(record);
     if (IsLast(record) && HasRounds() && counts_.done == Evaluations()) {
       return End(record) ? Status::kFinished : Status::kRunning;
     }
-    if (IsRoundDue(record)) {
+    if (!IsRoundDue(record)) {
+      place_.reset();
+      Wait(kWait, stop);
+    } else if (HasSlot()) {
       StartRound();
     } else {
-      missing_ = context_.environment.desk.Wait(context_.job.id, kWait, stop);
+      Wait(kWait, stop);
     }
     return Status::kRunning;
   }
@@ -117,6 +121,15 @@ class SamplingWork : public JobWork {
  private:
   Lease OwnLease() const { return {.job_id = context_.job.id, .epoch = context_.job.lease_epoch}; }
   double Cost() const { return static_cast<double>(counts_.attempts) * EvaluationCost(spec_); }
+  // Until the bell rings.
+  void Wait(std::chrono::milliseconds time, const std::stop_token& stop) {
+    missing_ = context_.environment.desk.Wait(context_.job.id, time, stop);
+  }
+  // Whether it may train now; takes its place in the line, if it has none.
+  bool HasSlot() {
+    if (!place_) place_.emplace(context_.environment.slots);
+    return place_->HasSlot();
+  }
   bool HasRounds() const { return !state_.rounds().empty(); }
   std::int64_t Evaluations() const {
     return HasRounds() ? state_.rounds().rbegin()->evaluations() : 0;
@@ -251,7 +264,7 @@ class SamplingWork : public JobWork {
   // A program waits for the model, because its points cost little more than nothing; workers do
   // not.
   void KeepSampling(const std::stop_token& stop) {
-    if (program_ && run_) return;
+    if (program_ && (run_ || place_)) return;
     if (const std::int64_t shortage = Shortage(); shortage > 0) {
       const std::vector<NewSamplingPoint> points = Place(shortage, stop);
       is_exhausted_ = points.empty();
@@ -382,6 +395,7 @@ class SamplingWork : public JobWork {
     Publish(*state_.mutable_rounds()->rbegin());
     SaveRounds();
     placer_->Trust(result_.surrogate);
+    place_.reset();
     return Status::kRunning;
   }
 
@@ -458,6 +472,7 @@ class SamplingWork : public JobWork {
   steady_clock::time_point last_look_;
 
   // Of the round in training.
+  std::optional<ComputeSlots::Place> place_;  // Also of one that is due.
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<TrainingRun> run_;
   std::int64_t evaluations_ = 0;
