@@ -8,10 +8,13 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/chain/program_surrogate.h"
 #include "engine/sampling/model_error.h"
@@ -47,6 +50,7 @@ constexpr std::int64_t kLeastRound = 4;
 constexpr std::int64_t kEffort = 20;
 // How often the job looks at its points and requests.
 constexpr std::chrono::milliseconds kWait{200};
+constexpr std::uint64_t kStateVersion = 1;
 constexpr std::int64_t kAllPoints = std::numeric_limits<std::int64_t>::max();
 
 class SamplingWork : public JobWork {
@@ -113,8 +117,39 @@ class SamplingWork : public JobWork {
     return progress;
   }
 
-  std::string SaveState() const override { return ""; }
-  void LoadState(std::string_view /*state*/) override {}
+  // The training of a round; all else is in the store.
+  std::string SaveState() const override {
+    if (!run_) return "";
+    ByteWriter writer;
+    writer.Write(kStateVersion);
+    writer.Write(static_cast<std::int64_t>(state_.rounds_size()));
+    writer.Write(evaluations_);
+    writer.Write(snapshot_->version());
+    const std::string of_run = run_->SaveState();
+    writer.Write(of_run.size());
+    writer.WriteAll(std::span<const char>(of_run));
+    return std::move(writer).Finish();
+  }
+
+  void LoadState(std::string_view state) override {
+    ByteReader reader(state);
+    if (reader.Read<std::uint64_t>() != kStateVersion) {
+      throw Error(ErrorCode::kDataLoss, "STATE_MISMATCH", "state",
+                  "expected the state of a round by this program, got one of another");
+    }
+    if (reader.Read<std::int64_t>() != state_.rounds_size()) return;  // That round is over.
+    const auto evaluations = reader.Read<std::int64_t>();
+    std::shared_ptr<const Snapshot> snapshot =
+        OpenVerifiedSnapshot(context_, reader.Read<std::int64_t>());
+    const std::vector<char> of_run = reader.ReadAll<char>(reader.Read<std::size_t>());
+    std::unique_ptr<TrainingRun> run =
+        MakeTrainingRun(context_, snapshot->samples(), spec_.training(), schema_);
+    run->LoadState({of_run.data(), of_run.size()});
+    placer_->Learn(snapshot->samples(), counts_.uploads);
+    evaluations_ = evaluations;
+    snapshot_ = std::move(snapshot);
+    run_ = std::move(run);
+  }
 
   JobResult Result() const override { return result_; }
 
