@@ -112,7 +112,9 @@ class SamplingWork : public JobWork {
     v1::TrainingProgress progress = run_ ? run_->Progress() : v1::TrainingProgress();
     v1::SamplingProgress& sampling = *progress.mutable_sampling();
     *sampling.mutable_counts() = ToProto(counts_);
-    sampling.set_cost(Cost());
+    sampling.set_cost(SpentCost(counts_, spec_));
+    progress.set_fraction(
+        HasEnded() ? 1 : StopFraction(spec_.stop_rules(), StatusNow(), state_.rounds()));
     if (!state_.rounds().empty()) *sampling.mutable_round() = *state_.rounds().rbegin();
     return progress;
   }
@@ -155,7 +157,7 @@ class SamplingWork : public JobWork {
 
  private:
   Lease OwnLease() const { return {.job_id = context_.job.id, .epoch = context_.job.lease_epoch}; }
-  double Cost() const { return static_cast<double>(counts_.attempts) * EvaluationCost(spec_); }
+  bool HasEnded() const { return state_.stop_reason() != v1::Sampling::STOP_REASON_UNSPECIFIED; }
   // Until the bell rings.
   void Wait(std::chrono::milliseconds time, const std::stop_token& stop) {
     missing_ = context_.environment.desk.Wait(context_.job.id, time, stop);
@@ -172,10 +174,8 @@ class SamplingWork : public JobWork {
   SamplingStatus StatusNow() const {
     const std::int64_t micros =
         context_.environment.clock.WallMicros() - context_.job.create_micros;
-    // What is with workers is paid for, but a rule that counts it would end the job without it.
-    const std::int64_t over = counts_.attempts - counts_.leased;
     return {.evaluations = counts_.done,
-            .cost = static_cast<double>(over) * EvaluationCost(spec_),
+            .cost = SpentCost(counts_, spec_),
             .seconds = static_cast<double>(micros) * 1e-6};
   }
 
@@ -191,7 +191,7 @@ class SamplingWork : public JobWork {
   // made again.
   void Resume() {
     state_.ParseFromString(store_.GetSampling(context_.job.id).state);
-    if (state_.stop_reason() != v1::Sampling::STOP_REASON_UNSPECIFIED) {
+    if (HasEnded()) {
       if (state_.rounds().rbegin()->model_version().empty()) state_.mutable_rounds()->RemoveLast();
       GoOn();
     }
@@ -417,7 +417,7 @@ class SamplingWork : public JobWork {
     round.set_value_error(errors.value);
     round.set_gradient_error(errors.gradient);
     round.set_value_noise(noise);
-    round.set_cost(Cost());
+    round.set_cost(SpentCost(counts_, spec_));
     *round.mutable_time() = ToTimestamp(context_.environment.clock.WallMicros());
     round.set_revision(state_.revisions_size() - 1);
     if (best) *round.mutable_best() = *best;

@@ -50,6 +50,15 @@ def hold(job, worker, count):
         time.sleep(0.02)
 
 
+def evaluate(job, worker="w", count=64):
+    """Tells a worker's points once: how many there were."""
+    asked = job.ask(worker, count)
+    if asked.points:
+        y, _ = wave(np.array([point.x for point in asked.points]))
+        job.tell(worker, asked.points, y[:, :1])
+    return len(asked.points)
+
+
 def eventually(condition):
     deadline = time.monotonic() + 120
     while not condition():
@@ -165,14 +174,38 @@ def test_points_of_a_worker_that_vanishes_go_to_another_one(client):
 def test_a_budget_is_spent_once_what_it_paid_for_is_told(client):
     job = start(client, initial_points=20, stop=sobolev.StopRule(cost=40))
     points = hold(job, "w", 20)
-    assert job.status().cost == 40
+    assert job.status().cost == 0
     job.tell("w", points[:5], [float(p.id) for p in points[:5]])
     time.sleep(1)
-    assert job.status().phase == "sampling"
+    status = job.status()
+    assert (status.phase, status.cost) == ("sampling", 10)
     job.tell("w", points[5:], [float(p.id) for p in points[5:]])
     job.wait(progress=False, timeout=120)
     status = job.status()
     assert (status.counts.done, status.cost, status.rounds[-1].evaluations) == (20, 40, 20)
+
+
+def test_progress_is_that_of_the_stop_rules(client):
+    job = start_wave(
+        client,
+        stop=[sobolev.StopRule(evaluations=60), sobolev.StopRule(value_error=1e-12)],
+        initial_points=10,
+    )
+    job.wait(progress=False, timeout=300)
+    events = [event.progress for event in job.job.watch() if event.progress is not None]
+    fractions = [event.fraction for event in events]
+    assert fractions == sorted(fractions)
+    assert fractions[0] < 0.5 and fractions[-1] == 1
+    assert job.job.refresh().progress.fraction == 1
+    # Evaluations are farther than the error is.
+    rounds = job.rounds()
+    known = [e for e in events if e.sampling.round is not None and e.fraction < 1]
+    assert known
+    for event in known:
+        best = min(r.value_error for r in rounds[: event.sampling.round.number])
+        decades = np.log(rounds[0].value_error / best) / np.log(rounds[0].value_error / 1e-12)
+        share = max(event.sampling.counts.done / 60, decades)
+        np.testing.assert_allclose(event.fraction, share, rtol=1e-9)
 
 
 def test_results_are_taken_after_the_end(client):
