@@ -85,6 +85,7 @@ class SamplingWork : public JobWork {
     const SamplingRecord record = store_.GetSampling(context_.job.id);
     TakeUp(record);
     Count();
+    TrimQueue();
     if (!record.paused && !record.stop_requested && !final_rule_) KeepSampling(stop);
     if (run_) {
       const bool may_train = HasSlot();
@@ -294,6 +295,15 @@ class SamplingWork : public JobWork {
       shortage = std::min(shortage, *left - Outstanding());
     }
     return std::clamp<std::int64_t>(shortage, 0, sampling::kMaxPointsAtOnce);
+  }
+
+  // A budget may have become smaller, or have been spent on points that have to be tried again.
+  void TrimQueue() {
+    const auto left = EvaluationsLeft(spec_.stop_rules(), StatusNow(), EvaluationCost(spec_));
+    if (!left || counts_.queued == 0 || Outstanding() <= *left) return;
+    store_.TrimSamplingQueue(OwnLease(), std::max<std::int64_t>(0, *left - counts_.leased));
+    is_exhausted_ = false;
+    Count();
   }
 
   // A program waits for the model, because its points cost little more than nothing; workers do

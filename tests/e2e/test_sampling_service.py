@@ -185,6 +185,25 @@ def test_a_budget_is_spent_once_what_it_paid_for_is_told(client):
     assert (status.counts.done, status.cost, status.rounds[-1].evaluations) == (20, 40, 20)
 
 
+def test_points_that_a_smaller_budget_has_no_room_for_are_dropped(client):
+    job = start(client, initial_points=20, stop=sobolev.StopRule(evaluations=20))
+    held = hold(job, "w", 3)
+    eventually(lambda: job.status().counts.queued == 17)
+    job.update(stop=sobolev.StopRule(evaluations=8))
+    eventually(lambda: job.status().counts.queued == 5)
+    assert [p.id for p in job.points()] == list(range(1, 9))
+    # A failure costs as much as a result: of 16 two are spent then.
+    job.update(stop=sobolev.StopRule(cost=16))
+    job.tell("w", [], failures=[sobolev.Failure(held[0].id, reason="disk full")])
+    eventually(lambda: [p.id for p in job.points()] == list(range(1, 8)))
+    assert (job.status().cost, job.status().counts.queued) == (2, 5)
+    job.tell("w", held[1:], [1.0, 2.0])
+    client.work(job, lambda x: x[0], name="v")
+    job.wait(progress=False, timeout=120)
+    status = job.status()
+    assert (status.cost, status.counts.done, status.counts.queued) == (16, 7, 0)
+
+
 def test_progress_is_that_of_the_stop_rules(client):
     job = start_wave(
         client,
