@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import os
 import random
@@ -430,3 +431,79 @@ def test_a_program_is_sampled_to_its_end_under_kills(make_server):
     assert [each.number for each in status.rounds] == list(range(1, len(status.rounds) + 1))
     assert status.rounds[-1].model_version == model.name
     np.testing.assert_allclose(samples.y, wave(samples.x)[0], rtol=1e-14, atol=1e-15)
+
+
+def trials(job):
+    """The recipes that the round in training has tried."""
+    progress = job.job.refresh().progress
+    return set() if progress is None else {trial.recipe for trial in progress.leaderboard}
+
+
+def last_event(job):
+    """The number of the latest."""
+    last = 0
+    with contextlib.suppress(sobolev.DeadlineExceededError):
+        for event in job.job.watch(timeout=0.5):
+            last = event.number
+    return last
+
+
+def test_the_training_of_a_round_goes_on_after_a_kill(make_server):
+    weights = []
+    for is_killed in (False, True):
+        server = make_server("--checkpoint-interval-seconds", "0.05").start()
+        with sobolev.Client(server.grpc, timeout=60) as client:
+            job = client.start_sampling(
+                client.create_dataset("sampled", INPUTS, ["u", "v"]),
+                program=client.create_program("sampled-wave", SOURCE),
+                stop=sobolev.StopRule(evaluations=200),
+                initial_points=200,
+                training={"effort": 3.0},
+            )
+            if is_killed:
+                eventually(lambda job=job: len(trials(job)) >= 2)
+                tried = trials(job)
+                last = last_event(job)
+                assert not job.rounds()
+                server.kill()
+                server.start()
+                progress = next(e.progress for e in job.job.watch(last) if e.progress is not None)
+                assert tried <= {trial.recipe for trial in progress.leaderboard}
+            weights.append(job.wait(progress=False, timeout=300).weights_sha256)
+        server.kill()
+    assert weights[0] == weights[1]
+
+
+# ---- One processor for all -----------------------------------------------------------------------
+
+
+def test_rounds_wait_until_other_jobs_have_computed(make_server):
+    server = make_server("--max-running-jobs", "1").start()
+    with sobolev.Client(server.grpc, timeout=60) as client:
+        job = start(client, initial_points=4, jacobian=False)
+        eventually(lambda: evaluate(job) and job.rounds())
+        x = np.random.default_rng(1).uniform(-1, 1, (4096, 4))
+        training = client.train(
+            x, x[:, 0], model="long", hidden=(64, 64), epochs=100_000, patience=0
+        )
+        eventually(lambda: training.refresh().state == "running")
+        rounds = len(job.rounds())
+        before = job.status().counts.done
+        # Workers go on meanwhile, beyond the points of a round.
+        eventually(lambda: evaluate(job) >= 0 and job.status().counts.done >= before + 12)
+        assert len(job.rounds()) == rounds
+        # So does all that steers the job.
+        other = start(client, initial_points=4, jacobian=False)
+        eventually(lambda: evaluate(other) and other.status().counts.done >= 4)
+        job.pause()
+        assert job.status().phase == "paused"
+        job.resume()
+        other.cancel()
+        eventually(lambda: other.status().phase == "ended")
+        assert training.refresh().state == "running"
+        training.cancel()
+        eventually(lambda: len(job.rounds()) > rounds)
+        # The other way round a training waits for no job that only waits for its workers.
+        client.train(x, x[:, 0], model="short", hidden=(4,), epochs=1).wait(progress=False)
+        job.stop()
+        job.wait(progress=False, timeout=120)
