@@ -36,6 +36,10 @@ void AddPredictCommand(CLI::App& app, Context& context);
 void AddModelCommands(CLI::App& app, Context& context);
 void AddJobCommands(CLI::App& app, Context& context);
 void AddSampleCommands(CLI::App& app, Context& context);
+// `sample start`, into the group `sample`; likewise `sample ask` and `tell`, and `sample report`.
+void AddSampleStartCommand(CLI::App& group, Context& context);
+void AddSampleWorkCommands(CLI::App& group, Context& context);
+void AddSampleReportCommand(CLI::App& group, Context& context);
 void AddWorkerCommand(CLI::App& app, Context& context);
 void AddProgramCommands(CLI::App& app, Context& context);
 // `program sample`, into the group `program`.
@@ -63,6 +67,9 @@ void FollowJob(const client::Client& client, const client::Job& job, Context& co
 // A check for options that take a whole number: empty, or what is wrong with the text. CLI11 by
 // itself would turn -1 and numbers beyond 64 bits into the largest of all.
 std::string IsUint64(const std::string& text);
+
+// What the points of a sampling job are: of its dataset.
+client::Schema SchemaOfSampling(const client::Client& client, const std::string& job);
 
 // What a model version is, the data, the held-out errors, and what was tried.
 void PrintModelVersion(const client::ModelVersion& version);

@@ -55,6 +55,8 @@ std::string FormatBounds(const client::Variable& variable) {
          (variable.upper ? FormatShort(*variable.upper) : "inf") + "]";
 }
 
+std::string Quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
 std::string WithSpaces(std::string_view name) {
   std::string text(name);
   std::ranges::replace(text, '_', ' ');

@@ -27,6 +27,8 @@ std::string FormatTime(client::Time time);
 // "[0, 1]"; an unset bound reads -inf or inf.
 std::string FormatBounds(const client::Variable& variable);
 
+// "\"text\"", as errors tell what was given.
+std::string Quoted(std::string_view text);
 // "gaussian process" of "gaussian_process".
 std::string WithSpaces(std::string_view name);
 std::string Join(const std::vector<std::string>& parts, const std::string& separator);

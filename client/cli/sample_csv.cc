@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "client/cli/format.h"
 #include "client/cli/schema_text.h"
 
 namespace sobolev::cli {
@@ -18,8 +19,6 @@ using client::Samples;
 constexpr Index kMaxDirections = 64;                 // As the server has it.
 constexpr std::string_view kVariance = "variance:";  // Names of variables hold no colon.
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-
-std::string Quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 Index Size(const std::vector<client::Variable>& variables) {
   return static_cast<Index>(variables.size());

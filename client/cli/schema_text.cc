@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "client/cli/format.h"
 #include "client/cli/usage_error.h"
 
 namespace sobolev::cli {
@@ -32,8 +33,6 @@ std::optional<double> ParseFinite(std::string_view text) {
   const bool whole = error == std::errc() && end == text.data() + text.size();
   return whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
-
-std::string Quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 client::Variable ParseVariable(std::string_view text, const std::string& option) {
   const auto fail = [&](const std::string& what) {

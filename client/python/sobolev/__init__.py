@@ -74,20 +74,20 @@ from sobolev.reports import (
     TrainingReport,
     Trial,
 )
-from sobolev.sampling import (
-    Asked,
-    Failure,
+from sobolev.sampling import Asked, Failure, Sampling
+from sobolev.sampling_spec import (
     LinearConstraint,
-    Sampling,
-    SamplingBox,
-    SamplingBoxes,
     SamplingBoxSpec,
     SamplingGoal,
     SamplingInput,
+    StopRule,
+)
+from sobolev.sampling_status import (
+    SamplingBox,
+    SamplingBoxes,
     SamplingPoint,
     SamplingRevision,
     SamplingStatus,
-    StopRule,
 )
 from sobolev.worker import Worker, WorkSummary
 

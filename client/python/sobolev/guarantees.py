@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, _sampling, records
+from sobolev import _arrays, _boxes, records
 from sobolev._connection import Connection
 from sobolev._stubs import datasets_pb2, derivatives_pb2, models_pb2, prediction_pb2
 from sobolev.errors import invalid_argument
@@ -223,7 +223,7 @@ class Guaranteed(abc.ABC):
         """{"model": name} or {"program": name}."""
 
     @abc.abstractmethod
-    def _ranged_inputs(self) -> Sequence[ProgramVariable | _sampling.Scalar]:
+    def _ranged_inputs(self) -> Sequence[ProgramVariable | _boxes.Scalar]:
         """The inputs with the ranges that they have if none is given."""
 
     def bound(
@@ -382,7 +382,7 @@ class Guaranteed(abc.ABC):
         """None without bounds: the server knows the domain."""
         if bounds is None:
             return []
-        low, high = _sampling.box(self._ranged_inputs(), bounds)
+        low, high = _boxes.box(self._ranged_inputs(), bounds)
         return [datasets_pb2.Range(min=a, max=b) for a, b in zip(low, high)]
 
 

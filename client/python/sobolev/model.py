@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, _sampling, guarantees, pipelines, plans, pruning, records, reports
+from sobolev import _arrays, _boxes, guarantees, pipelines, plans, pruning, records, reports
 from sobolev._connection import Connection
 from sobolev._query import Answer, Query, given
 from sobolev._stubs import models_pb2
@@ -350,8 +350,8 @@ class Model(guarantees.Guaranteed):
     def _request_fields(self) -> dict[str, str]:
         return {"model": self.name}
 
-    def _ranged_inputs(self) -> list[_sampling.Scalar]:
-        return _sampling.scalars(self._input_names, self.domain)
+    def _ranged_inputs(self) -> list[_boxes.Scalar]:
+        return _boxes.scalars(self._input_names, self.domain)
 
     def evaluate(
         self,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sobolev import _arrays, _sampling, guarantees, records
+from sobolev import _arrays, _boxes, guarantees, records
 from sobolev._connection import Connection, full_name
 from sobolev._query import Query, batches, given
 from sobolev._stubs import derivatives_pb2, programs_pb2
@@ -485,8 +485,8 @@ class Program(guarantees.Guaranteed):
           seed: Of the points.
           bounds: Ranges (low, high) of inputs, or of their elements, instead of the declared ones.
         """
-        low, high = _sampling.box(self.inputs, bounds)
-        x = _sampling.points(low, high, count, design, seed)
+        low, high = _boxes.box(self.inputs, bounds)
+        x = _boxes.points(low, high, count, design, seed)
         evaluation = self.evaluate(x, jacobian=True)
         valid = evaluation.valid
         return Samples(x[valid], given(evaluation.value)[valid], given(evaluation.jacobian)[valid])
