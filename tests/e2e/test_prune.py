@@ -444,10 +444,21 @@ def test_the_command_takes_boxes_and_refuses_nonsense(cli, large):
     assert made["model_version"]["pruning"]["result"]["value"] <= 0.05
     shown = cli.ok("model", "show", into)
     assert re.search(rf"pruned for +from +to\nrw +{low:.6g} +{middle:.6g}\n", shown), shown
+    # An end that is left out is that of the domain, which a refusal says to the last bit.
+    half = json.loads(cli.ok("--json", *common, "--bounds", f"rw=:{middle}", "--fraction", "0.5"))
+    assert half["model_version"]["pruning"]["box"][0] == {"min": low, "max": middle}
+    wrong = cli.run(*common, "--fraction", "0.5", "--bounds", "rw=-1e300:1e300")
+    assert wrong.returncode == 1 and "got -1e+300:1e+300" in wrong.stderr
+    assert len(wrong.stderr) < 300
+    allowed = re.search(r"rw=[^,]+", wrong.stderr)
+    assert allowed[0] == f"rw={float(low)!r}:{float(high)!r}"
+    cli.ok(*common, "--fraction", "0.5", "--bounds", allowed[0])
     wrong = cli.run(*common, "--fraction", "0.5", "--bounds", "z=0:1")
     assert wrong.returncode == 2 and '"z" is no input' in wrong.stderr
     wrong = cli.run(*common, "--fraction", "0.5", "--rule", "best")
     assert wrong.returncode == 2 and "expected interval, magnitude" in wrong.stderr
+    wrong = cli.run(*common, "--fraction", "0")
+    assert wrong.returncode == 1 and "target.fraction: expected at least 0.0208" in wrong.stderr
     wrong = cli.run(*common)
     assert wrong.returncode == 1 and "target: expected one of fraction" in wrong.stderr
     failed = cli.run(*common, "--max-error", "1e-9")
