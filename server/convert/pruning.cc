@@ -222,6 +222,7 @@ prune::NetworkPruningOptions ToPruningOptions(const Request& request) {
   if (request.has_input_threshold()) options.input_threshold = request.input_threshold();
   if (request.has_num_points()) options.num_points = request.num_points();
   if (request.has_seed()) options.seed = request.seed();
+  options.may_remove_nothing = request.has_retraining();
   return options;
 }
 

@@ -168,6 +168,8 @@ TEST_F(PruningTest, WhatCannotBePrunedIsRefusedAtOnce) {
            {"", "target: expected one of fraction, parameters, multiply_adds, or errors"},
            {"target {}", "target: expected one of"},
            {"target { fraction: 0.9 }", "target.fraction: expected at most 0.8125"},
+           {"target { fraction: 0 }", "target.fraction: expected at least "},
+           {"target { parameters: 1000000 }", "target.parameters: expected less than the "},
            {"target { fraction: 1.5 }", "target.fraction: expected at least 0 and less than 1"},
            {"target { fraction: 0.1 } box { min: 0 max: 1 }", "box: expected a range for each"},
            {"target { fraction: 0.1 } box { min: 0 max: 9 } box { max: 1 }",
