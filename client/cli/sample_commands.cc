@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "client/cli/commands.h"
+#include "client/cli/format.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/json_format.h"
 #include "client/cli/sampling_format.h"
@@ -56,7 +57,8 @@ class ChangeLog {
 
   void Show(const client::JobEvent& event) {
     const std::string state(Name(event.state));
-    const std::string text = event.sampling ? Describe(*event.sampling) : state;
+    std::string text = event.sampling ? Describe(*event.sampling) : state;
+    if (event.progress) text = FormatPercent(event.progress->fraction) + "  " + text;
     if (text == last_) return;
     last_ = text;
     if (!json_) {
@@ -64,6 +66,7 @@ class ChangeLog {
       return;
     }
     Json line = {{"state", state}};
+    if (event.progress) line["fraction"] = event.progress->fraction;
     if (event.sampling) line["sampling"] = ToJson(*event.sampling);
     std::cout << line.dump() << std::endl;
   }

@@ -21,6 +21,7 @@
 #include "engine/sampling/failures.h"
 #include "engine/sampling/goals.h"
 #include "engine/sampling/lola_voronoi.h"
+#include "engine/sampling/model_minimum.h"
 #include "engine/sampling/taylor_model.h"
 
 namespace sobolev::sampling {
@@ -49,6 +50,10 @@ constexpr double kLeastHope = 1e-3;
 constexpr double kLikely = 0.9;
 // Of the spread of an output, over the whole cube: what a prediction may be wrong at least.
 constexpr double kLeastSpread = 1e-3;
+
+// Whether the point of that number may be where a search expects its goal, which leaves the others
+// to look elsewhere.
+bool TrustsModel(Index number) { return number % 2 == 0 && !FillsSpace(number); }
 
 void RequireOptions(const Evidence& evidence, const PlacementOptions& options, Index count) {
   if (count < 1 || count > kMaxPointsAtOnce) {
@@ -131,6 +136,7 @@ class Round {
       Believe(evidence_.pending);
     }
 
+    std::optional<Vector> minimum = Minimum();
     const Index stride = std::max(kPointsToBelieve, (count + kBeliefs - 1) / kBeliefs);
     Matrix chosen(evidence_.n(), count);
     Index found = 0;
@@ -139,9 +145,14 @@ class Round {
       if (learns && found > 0 && found % stride == 0) {
         Believe(chosen.middleCols(found - stride, stride));
       }
-      const std::optional<Index> best = Best(FillsSpace(options_.num_proposed + found));
-      if (!best) break;
-      chosen.col(found) = candidates_.X.col(*best);
+      const Index number = options_.num_proposed + found;
+      if (minimum && TrustsModel(number)) {
+        chosen.col(found) = *std::exchange(minimum, std::nullopt);
+      } else {
+        const std::optional<Index> best = Best(FillsSpace(number));
+        if (!best) break;
+        chosen.col(found) = candidates_.X.col(*best);
+      }
       Occupy(chosen.col(found));
     }
     chosen.conservativeResize(Eigen::NoChange, found);
@@ -194,6 +205,24 @@ class Round {
   double Spacing() const {
     return std::pow(static_cast<double>(evidence_.NumSamples()),
                     -1 / static_cast<double>(evidence_.n()));
+  }
+
+  // Where the model around the best sample has its least value, unless it is known, or nearer to
+  // what is to come or failed than to what is known.
+  std::optional<Vector> Minimum() const {
+    const std::optional<Index> best = Optimises() ? BestSample() : std::nullopt;
+    if (!best) return std::nullopt;
+    const std::uint64_t seed =
+        Rng(options_.seed, static_cast<std::uint64_t>(options_.num_proposed)).Next();
+    const std::optional<Vector> minimum = ModelMinimum(taylor_, evidence_, *best, options_.output,
+                                                       sign_, options_.feasible, seed, stop_);
+    if (!minimum || FreshColumns(evidence_, options_.feasible, *minimum).cols() == 0) {
+      return std::nullopt;
+    }
+    const double known = NearestDistances(*minimum, evidence_.X, stop_)(0);
+    const double other = std::min(NearestDistances(*minimum, evidence_.pending, stop_)(0),
+                                  NearestDistances(*minimum, evidence_.failed, stop_)(0));
+    return known <= other ? minimum : std::nullopt;
   }
 
   bool AsksTaylorModels() const {

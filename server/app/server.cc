@@ -34,6 +34,7 @@
 #include "server/gateway/gateway.h"
 #include "server/http/admin_listener.h"
 #include "server/http/gateway_listener.h"
+#include "server/jobs/compute_slots.h"
 #include "server/jobs/job_manager.h"
 #include "server/jobs/sampling_desk.h"
 #include "server/metrics/metrics.h"
@@ -142,16 +143,18 @@ struct Server::Parts {
              static_cast<std::size_t>(config.max_queued_calls)),
         analyses(kAnalysisThreads,
                  std::min(kMaxQueuedAnalyses, static_cast<std::size_t>(config.max_queued_calls))),
+        slots(config.max_running_jobs),
         jobs(JobEnvironment{.store = *store,
                             .models = models,
                             .metrics = metrics,
                             .desk = desk,
+                            .slots = slots,
                             .clock = clock,
                             .um_bridge_hosts = config.um_bridge_hosts,
                             .num_threads = ThreadsOrAll(config.train_threads),
                             .memory_limit = static_cast<std::size_t>(config.job_memory_bytes),
                             .checkpoint_interval = ToMillis(config.checkpoint_interval_seconds)},
-             config.max_running_jobs, config.max_sampling_jobs),
+             config.max_sampling_jobs),
         dataset_service(*store, metrics, pool, config),
         training_service(*store, jobs, metrics, pool, config),
         model_service(*store, models, jobs, metrics, pool, analyses, config),
@@ -295,6 +298,7 @@ struct Server::Parts {
   ThreadPool pool;
   ThreadPool analyses;
   SamplingDesk desk;
+  ComputeSlots slots;
   JobManager jobs;
   DatasetService dataset_service;
   TrainingService training_service;

@@ -104,7 +104,7 @@ std::vector<Setting> Settings(ServerConfig& config) {
             kThreadsMax, config.threads),
       Count("train-threads", compute, "Threads of one training job; 0: one per processor", 0,
             kThreadsMax, config.train_threads),
-      Count("max-running-jobs", compute, "Jobs that run at once; others wait in the queue", 1, 1024,
+      Count("max-running-jobs", compute, "Jobs that train or prune at once; others wait", 1, 1024,
             config.max_running_jobs),
       Count("max-sampling-jobs", compute,
             "Sampling jobs that are open at once; others wait in the queue", 1, 1024,

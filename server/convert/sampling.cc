@@ -391,6 +391,10 @@ double EvaluationCost(const v1::SamplingSpec& spec) {
   return spec.value_cost() + (spec.jacobian() ? spec.jacobian_cost() : 0);
 }
 
+double SpentCost(const SamplingPointCounts& counts, const v1::SamplingSpec& spec) {
+  return static_cast<double>(counts.attempts - counts.leased) * EvaluationCost(spec);
+}
+
 v1::SamplingCounts ToProto(const SamplingPointCounts& counts) {
   v1::SamplingCounts proto;
   proto.set_queued(counts.queued);

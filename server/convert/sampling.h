@@ -35,6 +35,8 @@ void RequireAllowedHosts(const v1::UmBridge& um_bridge, const std::string& um_br
 
 // What an evaluation costs by a complete spec.
 double EvaluationCost(const v1::SamplingSpec& spec);
+// What those cost that are over.
+double SpentCost(const SamplingPointCounts& counts, const v1::SamplingSpec& spec);
 
 v1::SamplingCounts ToProto(const SamplingPointCounts& counts);
 // m: number of outputs.

@@ -17,9 +17,8 @@ constexpr std::chrono::seconds kRetryDelay{1};
 
 }  // namespace
 
-JobManager::JobManager(JobEnvironment environment, int max_running, int max_sampling)
-    : environment_(environment) {
-  for (int i = 0; i < max_running; ++i) {
+JobManager::JobManager(JobEnvironment environment, int max_sampling) : environment_(environment) {
+  for (int i = 0; i < environment.slots.count(); ++i) {
     threads_.emplace_back([this] { Work(JobPool::kCompute); });
   }
   for (int i = 0; i < max_sampling; ++i) {
@@ -61,6 +60,7 @@ void JobManager::Drain() {
     draining_ = true;
     for (auto& [job_id, stop] : running_) stop.request_stop();
   }
+  drain_.request_stop();
   wake_.notify_all();
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
@@ -76,10 +76,7 @@ void JobManager::Work(JobPool pool) {
       seen = submissions_;
     }
     try {
-      if (const std::optional<JobRecord> job = environment_.store.ClaimJob(pool)) {
-        RunOne(*job);
-        continue;
-      }
+      if (RunNext(pool)) continue;
     } catch (const std::exception& error) {
       LogError("job worker failed", {{"what", error.what()}});
       std::unique_lock lock(mutex_);
@@ -89,6 +86,19 @@ void JobManager::Work(JobPool pool) {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [&] { return draining_ || submissions_ != seen; });
   }
+}
+
+bool JobManager::RunNext(JobPool pool) {
+  // Sampling jobs wait for slots whenever they train.
+  std::optional<ComputeSlots::Place> place;
+  if (pool == JobPool::kCompute &&
+      !place.emplace(environment_.slots).WaitForSlot(drain_.get_token())) {
+    return true;
+  }
+  const std::optional<JobRecord> job = environment_.store.ClaimJob(pool);
+  if (!job) return false;
+  RunOne(*job);
+  return true;
 }
 
 // The store failed in mid-job, of a full disk for example: the job goes back to the queue as soon

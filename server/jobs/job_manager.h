@@ -21,9 +21,9 @@ namespace sobolev::server {
 // Thread-safe.
 class JobManager {
  public:
-  // Starts the threads, which take up what the store has queued: `max_running` to compute and
+  // Starts the threads, which take up what the store has queued: one for each slot to compute, and
   // `max_sampling` for sampling jobs.
-  JobManager(JobEnvironment environment, int max_running, int max_sampling);
+  JobManager(JobEnvironment environment, int max_sampling);
   // Drains.
   ~JobManager();
   JobManager(const JobManager&) = delete;
@@ -45,6 +45,8 @@ class JobManager {
 
  private:
   void Work(JobPool pool);
+  // Whether a job was waiting for this thread.
+  bool RunNext(JobPool pool);
   void RunOne(const JobRecord& job);
   void ReleaseStubbornly(const Lease& lease);
 
@@ -53,6 +55,7 @@ class JobManager {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool draining_ = false;          // Guarded by mutex_.
+  std::stop_source drain_;         // Fires with it.
   std::uint64_t submissions_ = 0;  // Guarded by mutex_.
   // Guarded by mutex_. A job that was queued again may be there twice for a moment.
   std::multimap<std::string, std::stop_source> running_;

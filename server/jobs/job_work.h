@@ -17,6 +17,7 @@
 #include "proto/sobolev/v1/jobs.pb.h"
 #include "proto/sobolev/v1/models.pb.h"
 #include "server/base/clock.h"
+#include "server/jobs/compute_slots.h"
 #include "server/jobs/sampling_desk.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_registry.h"
@@ -30,6 +31,7 @@ struct JobEnvironment {
   ModelRegistry& models;
   Metrics& metrics;
   SamplingDesk& desk;
+  ComputeSlots& slots;  // Of whatever trains or prunes.
   const Clock& clock;
   const std::string& um_bridge_hosts;  // That the server may call: "host:port", by commas.
   int num_threads;                     // Of the oneTBB arena of one job.

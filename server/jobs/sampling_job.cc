@@ -8,10 +8,13 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/chain/program_surrogate.h"
 #include "engine/sampling/model_error.h"
@@ -47,6 +50,7 @@ constexpr std::int64_t kLeastRound = 4;
 constexpr std::int64_t kEffort = 20;
 // How often the job looks at its points and requests.
 constexpr std::chrono::milliseconds kWait{200};
+constexpr std::uint64_t kStateVersion = 1;
 constexpr std::int64_t kAllPoints = std::numeric_limits<std::int64_t>::max();
 
 class SamplingWork : public JobWork {
@@ -75,25 +79,30 @@ class SamplingWork : public JobWork {
   Status Advance(const std::stop_token& stop) override {
     if (stop.stop_requested()) return Status::kCancelled;
     const steady_clock::time_point now = context_.environment.clock.Steady();
-    if (run_ && now - last_look_ < kWait) return AdvanceTraining(stop);
+    if (run_ && now - last_look_ < kWait && HasSlot()) return AdvanceTraining(stop);
     last_look_ = now;
     if (pull_) pull_->RequireSound();
     const SamplingRecord record = store_.GetSampling(context_.job.id);
     TakeUp(record);
     Count();
+    TrimQueue();
     if (!record.paused && !record.stop_requested && !final_rule_) KeepSampling(stop);
     if (run_) {
-      missing_ = context_.environment.desk.Wait(context_.job.id, {}, stop);
-      return AdvanceTraining(stop);
+      const bool may_train = HasSlot();
+      Wait(may_train ? std::chrono::milliseconds(0) : kWait, stop);
+      return may_train ? AdvanceTraining(stop) : Status::kRunning;
     }
     ChooseEnd(record);
     if (IsLast(record) && HasRounds() && counts_.done == Evaluations()) {
       return End(record) ? Status::kFinished : Status::kRunning;
     }
-    if (IsRoundDue(record)) {
+    if (!IsRoundDue(record)) {
+      place_.reset();
+      Wait(kWait, stop);
+    } else if (HasSlot()) {
       StartRound();
     } else {
-      missing_ = context_.environment.desk.Wait(context_.job.id, kWait, stop);
+      Wait(kWait, stop);
     }
     return Status::kRunning;
   }
@@ -104,19 +113,61 @@ class SamplingWork : public JobWork {
     v1::TrainingProgress progress = run_ ? run_->Progress() : v1::TrainingProgress();
     v1::SamplingProgress& sampling = *progress.mutable_sampling();
     *sampling.mutable_counts() = ToProto(counts_);
-    sampling.set_cost(Cost());
+    sampling.set_cost(SpentCost(counts_, spec_));
+    progress.set_fraction(
+        HasEnded() ? 1 : StopFraction(spec_.stop_rules(), StatusNow(), state_.rounds()));
     if (!state_.rounds().empty()) *sampling.mutable_round() = *state_.rounds().rbegin();
     return progress;
   }
 
-  std::string SaveState() const override { return ""; }
-  void LoadState(std::string_view /*state*/) override {}
+  // The training of a round; all else is in the store.
+  std::string SaveState() const override {
+    if (!run_) return "";
+    ByteWriter writer;
+    writer.Write(kStateVersion);
+    writer.Write(static_cast<std::int64_t>(state_.rounds_size()));
+    writer.Write(evaluations_);
+    writer.Write(snapshot_->version());
+    const std::string of_run = run_->SaveState();
+    writer.Write(of_run.size());
+    writer.WriteAll(std::span<const char>(of_run));
+    return std::move(writer).Finish();
+  }
+
+  void LoadState(std::string_view state) override {
+    ByteReader reader(state);
+    if (reader.Read<std::uint64_t>() != kStateVersion) {
+      throw Error(ErrorCode::kDataLoss, "STATE_MISMATCH", "state",
+                  "expected the state of a round by this program, got one of another");
+    }
+    if (reader.Read<std::int64_t>() != state_.rounds_size()) return;  // That round is over.
+    const auto evaluations = reader.Read<std::int64_t>();
+    std::shared_ptr<const Snapshot> snapshot =
+        OpenVerifiedSnapshot(context_, reader.Read<std::int64_t>());
+    const std::vector<char> of_run = reader.ReadAll<char>(reader.Read<std::size_t>());
+    std::unique_ptr<TrainingRun> run =
+        MakeTrainingRun(context_, snapshot->samples(), spec_.training(), schema_);
+    run->LoadState({of_run.data(), of_run.size()});
+    placer_->Learn(snapshot->samples(), counts_.uploads);
+    evaluations_ = evaluations;
+    snapshot_ = std::move(snapshot);
+    run_ = std::move(run);
+  }
 
   JobResult Result() const override { return result_; }
 
  private:
   Lease OwnLease() const { return {.job_id = context_.job.id, .epoch = context_.job.lease_epoch}; }
-  double Cost() const { return static_cast<double>(counts_.attempts) * EvaluationCost(spec_); }
+  bool HasEnded() const { return state_.stop_reason() != v1::Sampling::STOP_REASON_UNSPECIFIED; }
+  // Until the bell rings.
+  void Wait(std::chrono::milliseconds time, const std::stop_token& stop) {
+    missing_ = context_.environment.desk.Wait(context_.job.id, time, stop);
+  }
+  // Whether it may train now; takes its place in the line, if it has none.
+  bool HasSlot() {
+    if (!place_) place_.emplace(context_.environment.slots);
+    return place_->HasSlot();
+  }
   bool HasRounds() const { return !state_.rounds().empty(); }
   std::int64_t Evaluations() const {
     return HasRounds() ? state_.rounds().rbegin()->evaluations() : 0;
@@ -124,10 +175,8 @@ class SamplingWork : public JobWork {
   SamplingStatus StatusNow() const {
     const std::int64_t micros =
         context_.environment.clock.WallMicros() - context_.job.create_micros;
-    // What is with workers is paid for, but a rule that counts it would end the job without it.
-    const std::int64_t over = counts_.attempts - counts_.leased;
     return {.evaluations = counts_.done,
-            .cost = static_cast<double>(over) * EvaluationCost(spec_),
+            .cost = SpentCost(counts_, spec_),
             .seconds = static_cast<double>(micros) * 1e-6};
   }
 
@@ -143,7 +192,7 @@ class SamplingWork : public JobWork {
   // made again.
   void Resume() {
     state_.ParseFromString(store_.GetSampling(context_.job.id).state);
-    if (state_.stop_reason() != v1::Sampling::STOP_REASON_UNSPECIFIED) {
+    if (HasEnded()) {
       if (state_.rounds().rbegin()->model_version().empty()) state_.mutable_rounds()->RemoveLast();
       GoOn();
     }
@@ -248,10 +297,19 @@ class SamplingWork : public JobWork {
     return std::clamp<std::int64_t>(shortage, 0, sampling::kMaxPointsAtOnce);
   }
 
+  // A budget may have become smaller, or have been spent on points that have to be tried again.
+  void TrimQueue() {
+    const auto left = EvaluationsLeft(spec_.stop_rules(), StatusNow(), EvaluationCost(spec_));
+    if (!left || counts_.queued == 0 || Outstanding() <= *left) return;
+    store_.TrimSamplingQueue(OwnLease(), std::max<std::int64_t>(0, *left - counts_.leased));
+    is_exhausted_ = false;
+    Count();
+  }
+
   // A program waits for the model, because its points cost little more than nothing; workers do
   // not.
   void KeepSampling(const std::stop_token& stop) {
-    if (program_ && run_) return;
+    if (program_ && (run_ || place_)) return;
     if (const std::int64_t shortage = Shortage(); shortage > 0) {
       const std::vector<NewSamplingPoint> points = Place(shortage, stop);
       is_exhausted_ = points.empty();
@@ -369,7 +427,7 @@ class SamplingWork : public JobWork {
     round.set_value_error(errors.value);
     round.set_gradient_error(errors.gradient);
     round.set_value_noise(noise);
-    round.set_cost(Cost());
+    round.set_cost(SpentCost(counts_, spec_));
     *round.mutable_time() = ToTimestamp(context_.environment.clock.WallMicros());
     round.set_revision(state_.revisions_size() - 1);
     if (best) *round.mutable_best() = *best;
@@ -382,6 +440,7 @@ class SamplingWork : public JobWork {
     Publish(*state_.mutable_rounds()->rbegin());
     SaveRounds();
     placer_->Trust(result_.surrogate);
+    place_.reset();
     return Status::kRunning;
   }
 
@@ -458,6 +517,7 @@ class SamplingWork : public JobWork {
   steady_clock::time_point last_look_;
 
   // Of the round in training.
+  std::optional<ComputeSlots::Place> place_;  // Also of one that is due.
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<TrainingRun> run_;
   std::int64_t evaluations_ = 0;

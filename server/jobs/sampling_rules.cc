@@ -67,6 +67,46 @@ double ClosedShare(const v1::SamplingRound& round) {
   return closed.constant() + closed.linear() + closed.quadratic();
 }
 
+// The part of the decades between the error of the first round that knows it and the target that
+// the best round has behind it.
+double ErrorFraction(const Rounds& rounds, double (v1::SamplingRound::*error)() const,
+                     double target) {
+  std::optional<double> first;
+  double best = std::numeric_limits<double>::infinity();
+  for (const v1::SamplingRound& round : rounds) {
+    const double value = (round.*error)();
+    if (!std::isfinite(value)) continue;
+    if (!first) first = value;
+    best = std::min(best, value);
+  }
+  if (best <= target) return 1;
+  return first ? std::log(*first / best) / std::log(*first / target) : 0;
+}
+
+double ClosedFraction(const Rounds& rounds, double target) {
+  double most = 0;
+  for (const v1::SamplingRound& round : rounds) most = std::max(most, ClosedShare(round));
+  return most / target;
+}
+
+double FractionOf(const v1::StopRule& rule, const SamplingStatus& status, const Rounds& rounds) {
+  double least = std::numeric_limits<double>::infinity();
+  const auto need = [&least](double fraction) { least = std::min(least, fraction); };
+  if (rule.has_evaluations()) {
+    need(static_cast<double>(status.evaluations) / static_cast<double>(rule.evaluations()));
+  }
+  if (rule.has_cost()) need(status.cost / rule.cost());
+  if (rule.has_seconds()) need(status.seconds / rule.seconds());
+  if (rule.has_closed_share()) need(ClosedFraction(rounds, rule.closed_share()));
+  if (rule.has_value_error()) {
+    need(ErrorFraction(rounds, &v1::SamplingRound::value_error, rule.value_error()));
+  }
+  if (rule.has_gradient_error()) {
+    need(ErrorFraction(rounds, &v1::SamplingRound::gradient_error, rule.gradient_error()));
+  }
+  return std::isinf(least) ? 0 : std::clamp(least, 0.0, 1.0);
+}
+
 bool Holds(const v1::StopRule& rule, const SamplingStatus& status, const Rounds& rounds) {
   const v1::SamplingRound* last = rounds.empty() ? nullptr : &rounds[rounds.size() - 1];
   if (rule.has_evaluations() && status.evaluations < rule.evaluations()) return false;
@@ -111,6 +151,12 @@ std::optional<int> RuleAtNoise(const Rules& rules, const SamplingStatus& status,
     if (Holds(rest, status, rounds)) return i;
   }
   return std::nullopt;
+}
+
+double StopFraction(const Rules& rules, const SamplingStatus& status, const Rounds& rounds) {
+  double most = 0;
+  for (const v1::StopRule& rule : rules) most = std::max(most, FractionOf(rule, status, rounds));
+  return most;
 }
 
 std::optional<std::int64_t> EvaluationsLeft(const Rules& rules, const SamplingStatus& status,

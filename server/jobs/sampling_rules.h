@@ -29,6 +29,11 @@ std::optional<int> RuleAtNoise(const google::protobuf::RepeatedPtrField<v1::Stop
                                const SamplingStatus& status,
                                const google::protobuf::RepeatedPtrField<v1::SamplingRound>& rounds);
 
+// How far the job is, 0 to 1, as Sampling.fraction has it.
+double StopFraction(const google::protobuf::RepeatedPtrField<v1::StopRule>& rules,
+                    const SamplingStatus& status,
+                    const google::protobuf::RepeatedPtrField<v1::SamplingRound>& rounds);
+
 // How many evaluations more, at this price, until a rule of counts and costs alone holds; nothing
 // if none can.
 std::optional<std::int64_t> EvaluationsLeft(

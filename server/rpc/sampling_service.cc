@@ -73,6 +73,13 @@ v1::Schema SchemaOf(Store& store, const JobRecord& job) {
   return schema;
 }
 
+SamplingStatus StatusAt(std::int64_t micros, const JobRecord& job,
+                        const SamplingPointCounts& counts, const v1::SamplingSpec& spec) {
+  return {.evaluations = counts.done,
+          .cost = SpentCost(counts, spec),
+          .seconds = static_cast<double>(micros - job.create_micros) * 1e-6};
+}
+
 v1::TellResponse::Outcome ToProto(TellOutcome outcome) {
   switch (outcome) {
     case TellOutcome::kTaken:
@@ -334,7 +341,7 @@ v1::Sampling SamplingService::Describe(const std::string& name) const {
   *sampling.mutable_spec() = SpecOf(job, record);
   sampling.mutable_spec()->set_model_id(LocalId(job.model_id));
   *sampling.mutable_counts() = ToProto(counts);
-  sampling.set_cost(static_cast<double>(counts.attempts) * EvaluationCost(sampling.spec()));
+  sampling.set_cost(SpentCost(counts, sampling.spec()));
   if (IsTerminal(job.state)) {
     sampling.set_phase(v1::Sampling::PHASE_ENDED);
   } else if (record.paused) {
@@ -376,12 +383,6 @@ v1::Sampling SamplingService::Update(const v1::UpdateSamplingRequest& request) c
   const JobRecord job = GetSamplingJob(request.name());
   const v1::Schema schema = SchemaOf(store_, job);
   const SamplingPointCounts counts = store_.CountSamplingPoints(job.id);
-  const auto status = [&](const v1::SamplingSpec& spec) {
-    return SamplingStatus{
-        .evaluations = counts.done,
-        .cost = static_cast<double>(counts.attempts - counts.leased) * EvaluationCost(spec),
-        .seconds = static_cast<double>(clock_.WallMicros() - job.create_micros) * 1e-6};
-  };
   bool is_reopened = false;
   store_.UpdateSampling(job.id, [&](const JobRecord& now, SamplingRecord& record) {
     const v1::SamplingSpec before = SpecOf(now, record);
@@ -408,7 +409,9 @@ v1::Sampling SamplingService::Update(const v1::UpdateSamplingRequest& request) c
           "JOB_ENDED", "name",
           "the job has ended and would end again; change stop_rules as well to reopen it");
     }
-    if (const auto rule = HoldingRule(after.stop_rules(), status(after), state.rounds())) {
+    if (const auto rule =
+            HoldingRule(after.stop_rules(), StatusAt(clock_.WallMicros(), job, counts, after),
+                        state.rounds())) {
       throw FailedPrecondition("JOB_ENDED", "spec.stop_rules[" + std::to_string(*rule) + "]",
                                "expected a rule that does not hold yet, because the job has ended; "
                                "ask for more than it has");

@@ -209,6 +209,24 @@ void SamplingStore::AddPoints(const Lease& lease, const std::vector<NewSamplingP
   writer.Commit();
 }
 
+void SamplingStore::TrimQueue(const Lease& lease, std::int64_t keep) {
+  StoreCore::Writer writer(core_);
+  Database& db = writer.db();
+  const std::int64_t job = LoadLeasedJob(db, lease).number;
+  std::vector<SamplingPointRecord> dropped =
+      ReadAll(db.Query(SelectPoints("AND state = ?2 ORDER BY attempt = 0, id LIMIT -1 OFFSET ?3"),
+                       job, Number(SamplingPointState::kQueued), keep));
+  for (SamplingPointRecord& point : dropped) {
+    if (point.attempt == 0) {
+      db.Run("DELETE FROM sampling_points WHERE job_number = ?1 AND id = ?2", job, point.id);
+    } else {
+      point.state = SamplingPointState::kFailed;
+      UpdatePoint(db, job, point);
+    }
+  }
+  writer.Commit();
+}
+
 void SamplingStore::SetBoxes(const Lease& lease, const std::string& boxes) {
   StoreCore::Writer writer(core_);
   const std::int64_t job = LoadLeasedJob(writer.db(), lease).number;

@@ -23,6 +23,7 @@ class SamplingStore {
   void RequestStop(const std::string& job_id);
   void AddPoints(const Lease& lease, const std::vector<NewSamplingPoint>& points,
                  const std::string& state);
+  void TrimQueue(const Lease& lease, std::int64_t keep);
   void SetBoxes(const Lease& lease, const std::string& boxes);
   std::string GetBoxes(const std::string& job_id);
   SamplingPointCounts Count(const std::string& job_id);

@@ -147,6 +147,9 @@ class SqliteStore final : public Store {
                          const std::string& state) override {
     TranslateIoErrors([&] { samplings_.AddPoints(lease, points, state); });
   }
+  void TrimSamplingQueue(const Lease& lease, std::int64_t keep) override {
+    TranslateIoErrors([&] { samplings_.TrimQueue(lease, keep); });
+  }
   void SetSamplingBoxes(const Lease& lease, const std::string& boxes) override {
     TranslateIoErrors([&] { samplings_.SetBoxes(lease, boxes); });
   }

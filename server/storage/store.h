@@ -367,6 +367,9 @@ class Store {
   // Appends points to the queue and replaces the state, in one transaction.
   virtual void AddSamplingPoints(const Lease& lease, const std::vector<NewSamplingPoint>& points,
                                  const std::string& state) = 0;
+  // Keeps so many points of the queue, first those that were handed out before, then the oldest.
+  // Drops the others; of those that were handed out it is given up to have a result.
+  virtual void TrimSamplingQueue(const Lease& lease, std::int64_t keep) = 0;
   // Opaque; empty until they are set.
   virtual void SetSamplingBoxes(const Lease& lease, const std::string& boxes) = 0;
   virtual std::string GetSamplingBoxes(const std::string& job_id) = 0;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import os
 import random
@@ -48,6 +49,15 @@ def hold(job, worker, count):
             return points
         assert time.monotonic() < deadline, f"{worker} holds {len(points)} of {count}"
         time.sleep(0.02)
+
+
+def evaluate(job, worker="w", count=64):
+    """Tells a worker's points once: how many there were."""
+    asked = job.ask(worker, count)
+    if asked.points:
+        y, _ = wave(np.array([point.x for point in asked.points]))
+        job.tell(worker, asked.points, y[:, :1])
+    return len(asked.points)
 
 
 def eventually(condition):
@@ -165,14 +175,57 @@ def test_points_of_a_worker_that_vanishes_go_to_another_one(client):
 def test_a_budget_is_spent_once_what_it_paid_for_is_told(client):
     job = start(client, initial_points=20, stop=sobolev.StopRule(cost=40))
     points = hold(job, "w", 20)
-    assert job.status().cost == 40
+    assert job.status().cost == 0
     job.tell("w", points[:5], [float(p.id) for p in points[:5]])
     time.sleep(1)
-    assert job.status().phase == "sampling"
+    status = job.status()
+    assert (status.phase, status.cost) == ("sampling", 10)
     job.tell("w", points[5:], [float(p.id) for p in points[5:]])
     job.wait(progress=False, timeout=120)
     status = job.status()
     assert (status.counts.done, status.cost, status.rounds[-1].evaluations) == (20, 40, 20)
+
+
+def test_points_that_a_smaller_budget_has_no_room_for_are_dropped(client):
+    job = start(client, initial_points=20, stop=sobolev.StopRule(evaluations=20))
+    held = hold(job, "w", 3)
+    eventually(lambda: job.status().counts.queued == 17)
+    job.update(stop=sobolev.StopRule(evaluations=8))
+    eventually(lambda: job.status().counts.queued == 5)
+    assert [p.id for p in job.points()] == list(range(1, 9))
+    # A failure costs as much as a result: of 16 two are spent then.
+    job.update(stop=sobolev.StopRule(cost=16))
+    job.tell("w", [], failures=[sobolev.Failure(held[0].id, reason="disk full")])
+    eventually(lambda: [p.id for p in job.points()] == list(range(1, 8)))
+    assert (job.status().cost, job.status().counts.queued) == (2, 5)
+    job.tell("w", held[1:], [1.0, 2.0])
+    client.work(job, lambda x: x[0], name="v")
+    job.wait(progress=False, timeout=120)
+    status = job.status()
+    assert (status.cost, status.counts.done, status.counts.queued) == (16, 7, 0)
+
+
+def test_progress_is_that_of_the_stop_rules(client):
+    job = start_wave(
+        client,
+        stop=[sobolev.StopRule(evaluations=60), sobolev.StopRule(value_error=1e-12)],
+        initial_points=10,
+    )
+    job.wait(progress=False, timeout=300)
+    events = [event.progress for event in job.job.watch() if event.progress is not None]
+    fractions = [event.fraction for event in events]
+    assert fractions == sorted(fractions)
+    assert fractions[0] < 0.5 and fractions[-1] == 1
+    assert job.job.refresh().progress.fraction == 1
+    # Evaluations are farther than the error is.
+    rounds = job.rounds()
+    known = [e for e in events if e.sampling.round is not None and e.fraction < 1]
+    assert known
+    for event in known:
+        best = min(r.value_error for r in rounds[: event.sampling.round.number])
+        decades = np.log(rounds[0].value_error / best) / np.log(rounds[0].value_error / 1e-12)
+        share = max(event.sampling.counts.done / 60, decades)
+        np.testing.assert_allclose(event.fraction, share, rtol=1e-9)
 
 
 def test_results_are_taken_after_the_end(client):
@@ -378,3 +431,79 @@ def test_a_program_is_sampled_to_its_end_under_kills(make_server):
     assert [each.number for each in status.rounds] == list(range(1, len(status.rounds) + 1))
     assert status.rounds[-1].model_version == model.name
     np.testing.assert_allclose(samples.y, wave(samples.x)[0], rtol=1e-14, atol=1e-15)
+
+
+def trials(job):
+    """The recipes that the round in training has tried."""
+    progress = job.job.refresh().progress
+    return set() if progress is None else {trial.recipe for trial in progress.leaderboard}
+
+
+def last_event(job):
+    """The number of the latest."""
+    last = 0
+    with contextlib.suppress(sobolev.DeadlineExceededError):
+        for event in job.job.watch(timeout=0.5):
+            last = event.number
+    return last
+
+
+def test_the_training_of_a_round_goes_on_after_a_kill(make_server):
+    weights = []
+    for is_killed in (False, True):
+        server = make_server("--checkpoint-interval-seconds", "0.05").start()
+        with sobolev.Client(server.grpc, timeout=60) as client:
+            job = client.start_sampling(
+                client.create_dataset("sampled", INPUTS, ["u", "v"]),
+                program=client.create_program("sampled-wave", SOURCE),
+                stop=sobolev.StopRule(evaluations=200),
+                initial_points=200,
+                training={"effort": 3.0},
+            )
+            if is_killed:
+                eventually(lambda job=job: len(trials(job)) >= 2)
+                tried = trials(job)
+                last = last_event(job)
+                assert not job.rounds()
+                server.kill()
+                server.start()
+                progress = next(e.progress for e in job.job.watch(last) if e.progress is not None)
+                assert tried <= {trial.recipe for trial in progress.leaderboard}
+            weights.append(job.wait(progress=False, timeout=300).weights_sha256)
+        server.kill()
+    assert weights[0] == weights[1]
+
+
+# ---- One processor for all -----------------------------------------------------------------------
+
+
+def test_rounds_wait_until_other_jobs_have_computed(make_server):
+    server = make_server("--max-running-jobs", "1").start()
+    with sobolev.Client(server.grpc, timeout=60) as client:
+        job = start(client, initial_points=4, jacobian=False)
+        eventually(lambda: evaluate(job) and job.rounds())
+        x = np.random.default_rng(1).uniform(-1, 1, (4096, 4))
+        training = client.train(
+            x, x[:, 0], model="long", hidden=(64, 64), epochs=100_000, patience=0
+        )
+        eventually(lambda: training.refresh().state == "running")
+        rounds = len(job.rounds())
+        before = job.status().counts.done
+        # Workers go on meanwhile, beyond the points of a round.
+        eventually(lambda: evaluate(job) >= 0 and job.status().counts.done >= before + 12)
+        assert len(job.rounds()) == rounds
+        # So does all that steers the job.
+        other = start(client, initial_points=4, jacobian=False)
+        eventually(lambda: evaluate(other) and other.status().counts.done >= 4)
+        job.pause()
+        assert job.status().phase == "paused"
+        job.resume()
+        other.cancel()
+        eventually(lambda: other.status().phase == "ended")
+        assert training.refresh().state == "running"
+        training.cancel()
+        eventually(lambda: len(job.rounds()) > rounds)
+        # The other way round a training waits for no job that only waits for its workers.
+        client.train(x, x[:, 0], model="short", hidden=(4,), epochs=1).wait(progress=False)
+        job.stop()
+        job.wait(progress=False, timeout=120)

@@ -133,7 +133,7 @@ def enum_name(enum: Any, number: int) -> str:
 def enum_number(enum: Any, name: str, field: str) -> Any:
     """The number of an enum value given as by enum_name; "-" and "_" are the same."""
     prefix = enum.Name(0)[: -len("UNSPECIFIED")]
-    key = prefix + name.upper().replace("-", "_")
+    key = prefix + str(name).upper().replace("-", "_")
     if key not in enum.keys() or enum.Value(key) == 0:
         known = ", ".join(enum_name(enum, number) for number in enum.values() if number != 0)
         raise invalid_argument(

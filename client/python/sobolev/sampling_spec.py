@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Union
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any, TypeVar, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from sobolev._stubs import datasets_pb2, sampling_pb2
 from sobolev.dataset import Dataset
 from sobolev.errors import InvalidArgumentError, invalid_argument
 
+_Kind = TypeVar("_Kind")
+_Message = TypeVar("_Message")
 # The box to sample: [n, 2], or ranges by name of the input.
 DomainLike = Union[npt.ArrayLike, Mapping[str, tuple[float, float]]]
 
@@ -150,17 +153,17 @@ def to_spec(
         if um_bridge is not None:
             given["um_bridge"] = sampling_pb2.UmBridge(urls=um_bridge, model=um_bridge_model)
         if boxes is not None:
-            given["boxes"] = sampling_pb2.SamplingBoxSpec(**vars(boxes))
+            given["boxes"] = _to_boxes(boxes)
         return sampling_pb2.SamplingSpec(
             dataset=dataset.name
             if isinstance(dataset, Dataset)
             else full_name("datasets", dataset),
             model_id=model,
             program=program and full_name("programs", program),
-            inputs=map(_to_input, inputs),
+            inputs=map(_to_input, _list_of(SamplingInput, inputs, "inputs")),
             constraints=[
                 sampling_pb2.LinearConstraint(coefficients=each.coefficients, bound=each.bound)
-                for each in constraints
+                for each in _list_of(LinearConstraint, constraints, "constraints")
             ],
             constraint_program=constraint_program and full_name("programs", constraint_program),
             stop_rules=_to_rules(stop),
@@ -182,7 +185,10 @@ def to_change(
     boxes: SamplingBoxSpec | None,
     round_fraction: float | None,
 ) -> dict[str, Any]:
-    """Fields of a SamplingChange, of the options of Sampling.update that are given."""
+    """Fields of a SamplingChange, of the options of Sampling.update that are given.
+
+    Raises InvalidArgumentError for what no field can hold.
+    """
     given: dict[str, Any] = {}
     if stop is not None:
         given["stop_rules"] = _to_rules(stop)
@@ -191,8 +197,10 @@ def to_change(
     if goal is not None:
         given["goal"] = _to_goal(goal)
     if boxes is not None:
-        given["boxes"] = sampling_pb2.SamplingBoxSpec(**vars(boxes))
+        given["boxes"] = _to_boxes(boxes)
     if round_fraction is not None:
+        if not isinstance(round_fraction, Real):
+            raise _wrong_type("round_fraction", "a number", round_fraction)
         given["round_fraction"] = round_fraction
     return given
 
@@ -231,8 +239,12 @@ def _to_ranges(
 
 
 def _to_rules(stop: StopRule | Iterable[StopRule]) -> list[sampling_pb2.StopRule]:
-    rules = [stop] if isinstance(stop, StopRule) else stop
-    return [sampling_pb2.StopRule(**vars(rule)) for rule in rules]
+    if isinstance(stop, StopRule):
+        return [_to_message(sampling_pb2.StopRule, stop, "stop")]
+    return [
+        _to_message(sampling_pb2.StopRule, rule, f"stop[{i}]")
+        for i, rule in enumerate(_list_of(StopRule, stop, "stop"))
+    ]
 
 
 def _to_strategy(strategy: str) -> Any:
@@ -240,11 +252,41 @@ def _to_strategy(strategy: str) -> Any:
 
 
 def _to_goal(goal: SamplingGoal) -> sampling_pb2.SamplingGoal:
-    return sampling_pb2.SamplingGoal(
-        kind=records.enum_number(sampling_pb2.SamplingGoal.Kind, goal.kind, "goal.kind"),
-        output=goal.output,
-        level=goal.level,
-    )
+    if not isinstance(goal, SamplingGoal):
+        raise _wrong_type("goal", 'a SamplingGoal, such as SamplingGoal("minimum", "u")', goal)
+    kind = records.enum_number(sampling_pb2.SamplingGoal.Kind, goal.kind, "goal.kind")
+    return _to_message(sampling_pb2.SamplingGoal, replace(goal, kind=kind), "goal")
+
+
+def _to_boxes(boxes: SamplingBoxSpec) -> sampling_pb2.SamplingBoxSpec:
+    if not isinstance(boxes, SamplingBoxSpec):
+        raise _wrong_type("boxes", "a SamplingBoxSpec", boxes)
+    return _to_message(sampling_pb2.SamplingBoxSpec, boxes, "boxes")
+
+
+def _to_message(message: Callable[..., _Message], given: Any, argument: str) -> _Message:
+    """A message of the attributes."""
+    try:
+        return message(**vars(given))
+    except (TypeError, ValueError) as error:
+        raise invalid_argument(
+            "INVALID_OPTION", argument, f"value of the wrong type or size: {error}"
+        ) from error
+
+
+def _list_of(kind: type[_Kind], given: Iterable[_Kind], argument: str) -> list[_Kind]:
+    try:
+        items = list(given)
+    except TypeError:
+        raise _wrong_type(argument, f"a list of {kind.__name__}s", given) from None
+    for i, item in enumerate(items):
+        if not isinstance(item, kind):
+            raise _wrong_type(f"{argument}[{i}]", f"a {kind.__name__}", item)
+    return items
+
+
+def _wrong_type(argument: str, expected: str, given: object) -> InvalidArgumentError:
+    return invalid_argument("INVALID_OPTION", argument, f"expected {expected}, got {given!r}")
 
 
 def _to_input(given: SamplingInput) -> sampling_pb2.SamplingInput:

@@ -202,6 +202,21 @@ def test_inputs_are_sampled_as_they_are_described(client, start):
         ({"strategy": "clever"}, "strategy"),
         ({"stop": sobolev.StopRule()}, "spec.stop_rules[0]"),
         ({"stop": sobolev.StopRule(cost=-1.0)}, "spec.stop_rules[0].cost"),
+        ({"stop": 100}, "stop"),
+        ({"stop": {"evaluations": 100}}, "stop[0]"),
+        ({"stop": [sobolev.StopRule(evaluations=9), "cost"]}, "stop[1]"),
+        ({"stop": sobolev.StopRule(evaluations="many")}, "stop"),
+        ({"stop": [sobolev.StopRule(cost=1.0), sobolev.StopRule(evaluations=2**70)]}, "stop[1]"),
+        ({"strategy": 3}, "strategy"),
+        ({"goal": "minimum"}, "goal"),
+        ({"goal": ("minimum", "u")}, "goal"),
+        ({"goal": sobolev.SamplingGoal(2, "u")}, "goal.kind"),
+        ({"goal": sobolev.SamplingGoal("minimum", 0)}, "goal"),
+        ({"boxes": {"max_boxes": 4}}, "boxes"),
+        ({"boxes": sobolev.SamplingBoxSpec(max_boxes="all")}, "boxes"),
+        ({"inputs": "a"}, "inputs[0]"),
+        ({"inputs": sobolev.SamplingInput("a")}, "inputs"),
+        ({"constraints": [{"a": 1}]}, "constraints[0]"),
         ({"initial_points": "many"}, "spec"),
         ({"max_attempts": 0}, "spec.max_attempts"),
         ({"um_bridge": "http://host:1"}, "um_bridge"),
@@ -215,6 +230,25 @@ def test_bad_options_are_refused_by_name(start, options, field):
     with pytest.raises(sobolev.InvalidArgumentError) as refused:
         start(**options)
     assert refused.value.field == field
+
+
+def test_bad_changes_are_refused_by_name(start):
+    job = start()
+    for change, field in (
+        ({"stop": 100}, "stop"),
+        ({"stop": ["cost"]}, "stop[0]"),
+        ({"stop": sobolev.StopRule(cost="much")}, "stop"),
+        ({"strategy": 3}, "strategy"),
+        ({"goal": "minimum"}, "goal"),
+        ({"goal": sobolev.SamplingGoal("minimum", "u", level="low")}, "goal"),
+        ({"boxes": 10}, "boxes"),
+        ({"round_fraction": "half"}, "round_fraction"),
+        ({"round_fraction": 2.0}, "spec.round_fraction"),
+    ):
+        with pytest.raises(sobolev.InvalidArgumentError) as refused:
+            job.update(**change)
+        assert refused.value.field == field, change
+    job.cancel()
 
 
 def test_um_bridge_servers_must_be_allowed_by_the_operator(start):

@@ -242,6 +242,34 @@ TEST(PlacementTest, FindsAMinimum) {
   EXPECT_GT(SobolSamples(f, 2, 48, 1).Y.minCoeff(), least + 1e-3);
 }
 
+TEST(PlacementTest, FindsAMinimumToItsLastDigits) {
+  // Steeper on one side than on the other; 1 at (0.3, 0.3, 0.3).
+  const Expensive f = [](const Vector& x, Vector& gradient) {
+    const Vector offset = 3 * (x.array() - 0.3);
+    gradient = 3 * (offset.array().exp() - 1) / 3;
+    return 1 + (offset.array().exp() - offset.array() - 1).sum() / 3;
+  };
+  for (const Index at_a_time : {1, 4}) {
+    const PlacementOptions options{.goal = Goal::kMinimum, .seed = 1};
+    const Evidence evidence = Explore(f, 3, 40, options, at_a_time);
+    EXPECT_LT(evidence.Y.minCoeff(), 1 + 1e-12) << at_a_time;
+    // Most of the others are elsewhere.
+    EXPECT_GT(ShareWhere(evidence.X,
+                         [](const Vector& x) { return (x.array() - 0.3).matrix().norm() > 0.1; }),
+              0.5);
+  }
+}
+
+TEST(PlacementTest, WaitsForTheValueAtAMinimum) {
+  const Evidence evidence = SobolSamples(Waves, 2, 40);
+  const PlacementOptions options{.goal = Goal::kMinimum, .seed = 3, .num_proposed = 40};
+  const Vector minimum = NextPoints(evidence, options, 1);
+  Evidence pending = evidence;
+  pending.pending = minimum;
+  const Matrix X = NextPoints(pending, options, 8);
+  EXPECT_GT((X.colwise() - minimum).colwise().norm().minCoeff(), 1e-4);
+}
+
 TEST(PlacementTest, AMaximumIsTheMinimumOfTheOpposite) {
   Evidence evidence = SobolSamples(Waves, 2, 40);
   const Matrix X = NextPoints(evidence, {.goal = Goal::kMaximum, .seed = 3}, 8);

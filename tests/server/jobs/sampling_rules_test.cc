@@ -243,5 +243,51 @@ TEST(EvaluationsLeftTest, HugeNumbersAreTaken) {
   EXPECT_EQ(EvaluationsLeft(rules, {.evaluations = 1, .cost = 1e308}, 1e308), 0);
 }
 
+TEST(StopFractionTest, IsThatOfTheFarthestRule) {
+  EXPECT_EQ(StopFraction({}, {.evaluations = 100, .cost = 100, .seconds = 100}, {}), 0);
+  const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_evaluations(10); },
+                                 [](v1::StopRule& rule) { rule.set_cost(8); },
+                                 [](v1::StopRule& rule) { rule.set_seconds(60); }});
+  EXPECT_EQ(StopFraction(rules, {}, {}), 0);
+  EXPECT_DOUBLE_EQ(StopFraction(rules, {.evaluations = 5, .cost = 2, .seconds = 6}, {}), 0.5);
+  EXPECT_DOUBLE_EQ(StopFraction(rules, {.evaluations = 5, .cost = 6, .seconds = 6}, {}), 0.75);
+  EXPECT_EQ(StopFraction(rules, {.evaluations = 5, .cost = 6, .seconds = 66}, {}), 1);
+}
+
+TEST(StopFractionTest, ARuleIsAsFarAsTheLeastOfItsConditions) {
+  const Rules rules = MakeRules({[](v1::StopRule& rule) {
+    rule.set_evaluations(10);
+    rule.set_cost(8);
+    rule.set_stale_rounds(3);
+  }});
+  EXPECT_DOUBLE_EQ(StopFraction(rules, {.evaluations = 5, .cost = 2}, {}), 0.25);
+  EXPECT_EQ(StopFraction(MakeRules({[](v1::StopRule& rule) { rule.set_stale_rounds(1); }}), {},
+                         MakeRounds({1, 1, 1})),
+            0);
+}
+
+// Two decades of four, then three; an error that is larger again takes nothing back.
+TEST(StopFractionTest, ErrorsCountByDecades) {
+  const Rules value = MakeRules({[](v1::StopRule& rule) { rule.set_value_error(1e-4); }});
+  EXPECT_EQ(StopFraction(value, {}, {}), 0);
+  EXPECT_EQ(StopFraction(value, {}, MakeRounds({kNan})), 0);
+  EXPECT_EQ(StopFraction(value, {}, MakeRounds({kNan, 1})), 0);
+  EXPECT_NEAR(StopFraction(value, {}, MakeRounds({kNan, 1, 1e-2})), 0.5, 1e-12);
+  EXPECT_NEAR(StopFraction(value, {}, MakeRounds({1, 1e-2, 1e-3, 0.1, kNan})), 0.75, 1e-12);
+  EXPECT_EQ(StopFraction(value, {}, MakeRounds({1, 1e-5})), 1);
+  EXPECT_EQ(StopFraction(value, {}, MakeRounds({1e-5})), 1);
+  const Rules gradient = MakeRules({[](v1::StopRule& rule) { rule.set_gradient_error(1e-3); }});
+  EXPECT_NEAR(StopFraction(gradient, {}, MakeRounds({1, 1e-2})), 0.5, 1e-12);
+}
+
+TEST(StopFractionTest, ClosedBoxesCountByTheirVolume) {
+  const Rules rules = MakeRules({[](v1::StopRule& rule) { rule.set_closed_share(0.8); }});
+  Rounds rounds = MakeRounds({0.1, 0.1});
+  rounds[0].mutable_closed()->set_linear(0.4);
+  EXPECT_DOUBLE_EQ(StopFraction(rules, {}, rounds), 0.5);
+  rounds[1].mutable_closed()->set_constant(0.9);
+  EXPECT_EQ(StopFraction(rules, {}, rounds), 1);
+}
+
 }  // namespace
 }  // namespace sobolev::server

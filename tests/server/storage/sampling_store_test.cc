@@ -109,6 +109,31 @@ TEST_F(SamplingStoreTest, AJobCompletesWithAVersionThatIsThere) {
   EXPECT_THROW(store().CompleteJobWith(lease_, 3), Error);
 }
 
+TEST_F(SamplingStoreTest, AQueueIsTrimmedToTheOldestAndToThoseHandedOutBefore) {
+  Add(8);
+  Ask("w", 3, 0);
+  EXPECT_EQ(TellFailure("w", {.point = 2, .reason = "disk full"}), TellOutcome::kRetry);
+  EXPECT_EQ(TellFailure("w", {.point = 3, .reason = "disk full"}), TellOutcome::kRetry);
+  store().TrimSamplingQueue(lease_, 10);
+  EXPECT_EQ(store().CountSamplingPoints(job()).queued, 7);
+  store().TrimSamplingQueue(lease_, 4);
+  ReopenAfterCrash();
+  // 1 is leased; 2 and 3 come before those that nobody has seen.
+  EXPECT_THAT(Ids(store().ListSamplingPoints(job(), 0, 10)), ElementsAre(1, 2, 3, 4, 5));
+  store().TrimSamplingQueue(lease_, 1);
+  EXPECT_THAT(Ids(store().ListSamplingPoints(job(), 0, 10)), ElementsAre(1, 2, 3));
+  EXPECT_EQ(Point(2).state, SamplingPointState::kQueued);
+  // What was handed out is not forgotten.
+  EXPECT_EQ(Point(3).state, SamplingPointState::kFailed);
+  EXPECT_EQ(Point(3).reason, "disk full");
+  store().TrimSamplingQueue(lease_, 0);
+  const SamplingPointCounts counts = store().CountSamplingPoints(job());
+  EXPECT_EQ(counts, (SamplingPointCounts{.leased = 1, .failed = 2, .attempts = 3}));
+  const Lease stale = lease_;
+  ReopenAfterCrash();
+  EXPECT_THROW(store().TrimSamplingQueue(stale, 0), Error);
+}
+
 TEST_F(SamplingStoreTest, BoxesAreKept) {
   EXPECT_EQ(store().GetSamplingBoxes(job()), "");
   store().SetSamplingBoxes(lease_, std::string("b\0x", 3));
