@@ -31,8 +31,7 @@ struct DifferentialPca {
 };
 
 // Over the complete gradients among the labels. All shares are 0 if there are none or all of them
-// vanish. Needs n <= kMaxPcaInputs.
-inline constexpr Index kMaxPcaInputs = 1024;
+// vanish. The work grows like n³.
 DifferentialPca AnalyseGradients(const LabelledPoints& points);
 
 // Numbers of directions r < n worth trying, ascending: before each large gap of the spectrum, and

@@ -129,9 +129,8 @@ class TaylorFit : public Fit {
     try {
       const auto base =
           recipe_.family == Family::kConstant ? sampling::MeanSurrogate(evidence) : base_.surrogate;
-      surrogate_ = sampling::FitLocalTaylor(
-                       base, evidence, lo, hi,
-                       {.order = static_cast<int>(recipe_.taylor_order), .seed = data_.seed}, stop)
+      surrogate_ = sampling::FitLocalTaylor(base, evidence, lo, hi,
+                                            static_cast<int>(recipe_.taylor_order), stop)
                        .surrogate;
     } catch (const Error& error) {
       // An output without values, or numbers that cannot be scaled: this recipe makes no model.

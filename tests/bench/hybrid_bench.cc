@@ -25,7 +25,6 @@
 #include "engine/chain/program_surrogate.h"
 #include "engine/nn/activation.h"
 #include "engine/sampling/evidence.h"
-#include "engine/sampling/local_taylor_fit.h"
 #include "engine/sampling/model_error.h"
 #include "engine/sampling/sobol.h"
 #include "engine/surrogate/surrogate.h"
@@ -37,14 +36,17 @@
 #include "engine/train/trial.h"
 #include "tests/bench/flags.h"
 #include "tests/bench/placement_run.h"
+#include "tests/bench/taylor_choice.h"
 #include "tests/bench/test_functions.h"
 #include "tests/bench/unit_function.h"
 
 namespace sobolev::sampling {
 namespace {
 
+using bench::ChooseLocalTaylor;
 using bench::FindTestFunction;
 using bench::Flags;
+using bench::TaylorChoice;
 using bench::UnitFunction;
 
 constexpr Index kMostPlacedInputs = 4;
@@ -59,7 +61,7 @@ class Problem {
 
   Index n() const { return unit_.n(); }
   const Vector& lo() const { return unit_.lo(); }
-  Vector hi() const { return unit_.lo() + unit_.side(); }
+  const Vector& side() const { return unit_.side(); }
 
   Evidence Samples(Index count, bool placed) const {
     Evidence evidence = unit_.Nothing();
@@ -130,12 +132,12 @@ void Print(const std::string& name, const Problem& problem, Index count, bool pl
   const Evidence evidence = problem.Samples(count, placed);
   const std::shared_ptr<const Surrogate> network = problem.Network(evidence);
   const auto before = std::chrono::steady_clock::now();
-  const LocalTaylorFit hybrid = FitLocalTaylor(network, evidence, problem.lo(), problem.hi());
+  const TaylorChoice hybrid = ChooseLocalTaylor(network, evidence, problem.lo(), problem.side());
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - before;
   // The parts: the network, and local models of the best order without it.
   const auto nothing = std::make_shared<chain::ProgramSurrogate>(
       bench::ProgramText(problem.n(), "output y = 0 * a"));
-  const LocalTaylorFit taylor = FitLocalTaylor(nothing, evidence, problem.lo(), problem.hi());
+  const TaylorChoice taylor = ChooseLocalTaylor(nothing, evidence, problem.lo(), problem.side());
   const RelativeErrors of_network = problem.ErrorsOf(*network);
   const RelativeErrors of_taylor = problem.ErrorsOf(*taylor.surrogate);
   const RelativeErrors of_hybrid = problem.ErrorsOf(*hybrid.surrogate);
@@ -163,7 +165,7 @@ struct Choice {
 
 Choice Select(const Problem& problem, const Evidence& evidence,
               const train::SelectionOptions& options) {
-  const Vector side = problem.hi() - problem.lo();
+  const Vector& side = problem.side();
   const Matrix X = (side.asDiagonal() * evidence.X).colwise() + problem.lo();
   const Matrix J = side.cwiseInverse().asDiagonal() * evidence.J;
   const train::SampleSet samples{

@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <numbers>
 #include <string>
@@ -19,6 +18,7 @@
 #include "engine/base/matrix.h"
 #include "engine/sampling/evidence.h"
 #include "engine/sampling/placement.h"
+#include "tests/bench/flags.h"
 
 namespace sobolev::sampling {
 namespace {
@@ -135,20 +135,17 @@ double Median(std::vector<double> values) {
   return *middle;
 }
 
-bool IsChosen(const std::string& choice, const std::string& name) {
-  return choice.empty() || ("," + choice + ",").find("," + name + ",") != std::string::npos;
-}
-
-int Run(std::uint64_t seeds, const std::string& functions, const std::string& labels) {
+int Run(const bench::Flags& flags) {
+  const Index num_seeds = flags.Whole("seeds", 5);
   std::printf("%-12s %-10s %6s %6s %6s\n", "function", "labels", "1e-2", "1e-4", "1e-6");
   for (const Function& f : Functions()) {
-    if (!IsChosen(functions, f.name)) continue;
+    if (!flags.Lists("functions", f.name)) continue;
     for (const bool gradients : {false, true}) {
       const std::string label = gradients ? "gradients" : "values";
-      if (!IsChosen(labels, label)) continue;
+      if (!flags.Lists("labels", label)) continue;
       std::array<std::vector<double>, kGaps.size()> counts;
-      for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-        const auto found = Search(f, gradients, seed);
+      for (Index seed = 1; seed <= num_seeds; ++seed) {
+        const auto found = Search(f, gradients, static_cast<std::uint64_t>(seed));
         for (std::size_t k = 0; k < kGaps.size(); ++k) counts[k].push_back(found[k]);
       }
       std::printf("%-12s %-10s", f.name.c_str(), label.c_str());
@@ -168,17 +165,5 @@ int Run(std::uint64_t seeds, const std::string& functions, const std::string& la
 }  // namespace sobolev::sampling
 
 int main(int argc, char** argv) {
-  std::uint64_t seeds = 5;
-  std::string functions;
-  std::string labels;
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    const auto value = [&](const std::string& name) {
-      return argument.starts_with(name) ? argument.substr(name.size()) : std::string();
-    };
-    if (!value("--seeds=").empty()) seeds = std::strtoull(value("--seeds=").c_str(), nullptr, 10);
-    if (!value("--functions=").empty()) functions = value("--functions=");
-    if (!value("--labels=").empty()) labels = value("--labels=");
-  }
-  return sobolev::sampling::Run(seeds, functions, labels);
+  return sobolev::sampling::Run(sobolev::bench::Flags(argc, argv));
 }
