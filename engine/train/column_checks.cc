@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <utility>
 #include <vector>
@@ -40,20 +41,24 @@ constexpr double kFarFactor = 3;
 // An input whose gradient has less than this share of the largest is not judged.
 constexpr double kNegligible = 0.02;
 
-// One output of at most kMostPoints points, evenly spread.
+// One output of at most kMostPoints points, evenly spread; of those in the same place the first,
+// because a point that is left out must be new to the fit.
 LabelledPoints PartOf(const LabelledPoints& points, Index i) {
-  const Index count = std::min(points.NumPoints(), kMostPoints);
-  LabelledPoints part{.X = Matrix(points.n(), count),
-                      .Y = Matrix(1, count),
-                      .J = Matrix(points.n(), count),
-                      .weight = Vector::Ones(count)};
-  for (Index k = 0; k < count; ++k) {
-    const Index s = k * points.NumPoints() / count;
-    part.X.col(k) = points.X.col(s);
-    part.Y(0, k) = points.Y(i, s);
-    part.J.col(k) = points.J.col(s * points.m() + i);
+  const Index most = std::min(points.NumPoints(), kMostPoints);
+  std::set<std::vector<double>> places;
+  std::vector<Index> chosen;
+  for (Index k = 0; k < most; ++k) {
+    const Index s = k * points.NumPoints() / most;
+    const auto x = points.X.col(s);
+    if (places.emplace(x.begin(), x.end()).second) chosen.push_back(s);
   }
-  return part;
+  const auto count = static_cast<Index>(chosen.size());
+  std::vector<Index> columns = chosen;
+  for (Index& s : columns) s = s * points.m() + i;
+  return {.X = points.X(Eigen::all, chosen),
+          .Y = points.Y(std::vector<Index>{i}, chosen),
+          .J = points.J(Eigen::all, columns),
+          .weight = Vector::Ones(count)};
 }
 
 struct Fit {

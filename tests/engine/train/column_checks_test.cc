@@ -105,6 +105,16 @@ TEST(ColumnChecksTest, ExchangedColumnsAreFoundInTheUsersUnits) {
   }
 }
 
+// A repeated point that is left out is still there.
+TEST(ColumnChecksTest, RepeatedPointsAreNotEvidence) {
+  LabelledPoints points = Sample(10);
+  points.X = points.X.replicate(1, 6).eval();
+  points.Y = points.Y.replicate(1, 6).eval();
+  points.J = points.J.replicate(1, 6).eval();
+  points.weight = Vector::Ones(60);
+  EXPECT_THAT(Suspects(points), IsEmpty());
+}
+
 TEST(ColumnChecksTest, NothingIsSaidOfWhatCannotBeJudged) {
   LabelledPoints points = Sample(20);
   points.J.row(2) *= -1;
