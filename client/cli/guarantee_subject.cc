@@ -8,24 +8,13 @@
 #include "client/cli/usage_error.h"
 
 namespace sobolev::cli {
-namespace {
-
-using client::Index;
-using client::Vector;
-
-client::InputBox RangesOf(const Box& box) {
-  client::InputBox ranges;
-  for (Index j = 0; j < box.low.size(); ++j) ranges.push_back({box.low(j), box.high(j)});
-  return ranges;
-}
-
-}  // namespace
 
 void AddSubject(CLI::App& command, Subject& subject) {
   command.add_option("MODEL", subject.model, "Model, or models/MODEL/versions/N");
   command.add_option("--program", subject.program, "A program instead")->type_name("NAME");
   command.add_option("--bounds", subject.bounds,
-                     "The box: NAME=LOWER:UPPER,... of inputs, the others in their domain");
+                     "The box: NAME=LOWER:UPPER,... of inputs, the others and ends that are left "
+                     "out, as in x=0:, as in the domain");
 }
 
 Function Find(const Subject& subject, const client::Client& client) {

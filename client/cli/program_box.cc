@@ -38,29 +38,33 @@ std::optional<Rows> Find(const client::Program& program, const std::vector<std::
   return Rows{.first = element - elements.begin(), .count = 1};
 }
 
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
 struct NamedRange {
   std::string_view name;
-  client::Range range;
+  client::Range range;  // kUnknown where an end is left out.
 };
 
-// NAME=LOWER:UPPER.
+// NAME=LOWER:UPPER, of which one may be missing.
 NamedRange ParseRange(std::string_view text) {
   const auto fail = [&](const std::string& what) {
     return UsageError("--bounds: \"" + std::string(text) + "\": " + what);
   };
   const auto parse_bound = [&](std::string_view bound, const std::string& which) {
+    if (bound.empty()) return kUnknown;
     double value = 0;
     const char* const end = bound.data() + bound.size();
     const auto [rest, error] = std::from_chars(bound.data(), end, value);
     if (error != std::errc() || rest != end || !std::isfinite(value)) {
-      throw fail("expected a finite number as " + which + " bound, got " +
-                 (bound.empty() ? "nothing" : "\"" + std::string(bound) + "\""));
+      throw fail("expected a finite number as " + which + " bound, got \"" + std::string(bound) +
+                 "\"");
     }
     return value;
   };
   const std::size_t equals = text.find('=');
   const std::size_t colon = text.find(':', equals == std::string_view::npos ? 0 : equals);
-  if (equals == std::string_view::npos || equals == 0 || colon == std::string_view::npos) {
+  if (equals == std::string_view::npos || equals == 0 || colon == std::string_view::npos ||
+      text.size() == equals + 2) {
     throw fail("expected NAME=LOWER:UPPER");
   }
   const NamedRange range{
@@ -87,8 +91,8 @@ std::vector<NamedRange> ParseRanges(std::string_view text) {
 }
 
 void Set(const Rows& rows, const client::Range& range, Box& box) {
-  box.low.segment(rows.first, rows.count).setConstant(range.min);
-  box.high.segment(rows.first, rows.count).setConstant(range.max);
+  if (!std::isnan(range.min)) box.low.segment(rows.first, rows.count).setConstant(range.min);
+  if (!std::isnan(range.max)) box.high.segment(rows.first, rows.count).setConstant(range.max);
 }
 
 // Those of elements come last, so that they hold inside of the whole in any order.
@@ -120,7 +124,6 @@ client::Schema SchemaOf(const client::Program& program) {
 }
 
 Box BoxOf(const client::Program& program, const std::string& overrides) {
-  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
   const std::vector<std::string> elements = ElementNames(program.inputs);
   Box box{.low = client::Vector::Constant(program.input_size, kUnknown),
           .high = client::Vector::Constant(program.input_size, kUnknown)};
@@ -130,9 +133,15 @@ Box BoxOf(const client::Program& program, const std::string& overrides) {
   }
   if (!overrides.empty()) Override(program, elements, ParseRanges(overrides), box);
   for (Index j = 0; j < program.input_size; ++j) {
-    if (std::isnan(box.low(j))) {
-      throw UsageError("--bounds: input \"" + elements[static_cast<std::size_t>(j)] +
+    const std::string& element = elements[static_cast<std::size_t>(j)];
+    if (std::isnan(box.low(j)) || std::isnan(box.high(j))) {
+      throw UsageError("--bounds: input \"" + element +
                        "\" declares no bounds; add NAME=LOWER:UPPER");
+    }
+    if (box.low(j) > box.high(j)) {
+      throw UsageError("--bounds: expected " + element + "=LOWER:UPPER with LOWER at most UPPER, " +
+                       "got " + FormatExact(box.low(j)) + ":" + FormatExact(box.high(j)) +
+                       ", one of which is the end of its own range");
     }
   }
   return box;
@@ -150,6 +159,13 @@ Box BoxOf(const client::ModelVersion& version, const std::string& overrides) {
     ++function.input_size;
   }
   return BoxOf(function, overrides);
+}
+
+std::vector<client::Range> RangesOf(const Box& box) {
+  std::vector<client::Range> ranges;
+  ranges.reserve(static_cast<std::size_t>(box.low.size()));
+  for (Index j = 0; j < box.low.size(); ++j) ranges.push_back({box.low(j), box.high(j)});
+  return ranges;
 }
 
 }  // namespace sobolev::cli

@@ -5,6 +5,7 @@
 #define SOBOLEV_CLIENT_CLI_PROGRAM_BOX_H_
 
 #include <string>
+#include <vector>
 
 #include <sobolev/programs.h>
 
@@ -15,17 +16,20 @@ namespace sobolev::cli {
 // What --bounds says of itself.
 inline constexpr const char* kBoundsHelp =
     "Instead of the declared bounds, NAME=LOWER:UPPER,... of inputs or their elements, as in "
-    "'x=0:1,A.0.1=-1:1'";
+    "'x=0:1,A.0.1=-1:1'; an end that is left out, as in 'x=0:', stays";
 
 // One variable for each element, without bounds: bounds of a dataset refuse samples of other boxes.
 client::Schema SchemaOf(const client::Program& program);
 
 // The declared bounds of the inputs, but for those that `overrides` gives (kBoundsHelp). Throws
 // UsageError naming --bounds for unknown and repeated names, for what is no range of finite
-// numbers, and for inputs without any bounds. Ranges of elements go before those of a whole input.
+// numbers, of which one may be left out, and for inputs without any bounds. Ranges of elements go
+// before those of a whole input.
 Box BoxOf(const client::Program& program, const std::string& overrides);
 // Likewise the domain of a model, whose inputs are scalars.
 Box BoxOf(const client::ModelVersion& version, const std::string& overrides);
+// As requests take it.
+std::vector<client::Range> RangesOf(const Box& box);
 
 }  // namespace sobolev::cli
 

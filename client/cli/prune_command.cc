@@ -21,23 +21,6 @@ struct PruneArguments {
   bool detach = false;
 };
 
-// The domain of the model, but for the inputs that `bounds` names.
-std::vector<client::Range> ReadBox(const client::ModelVersion& version, const std::string& bounds) {
-  client::Program function;
-  function.name = version.name;
-  function.input_size = static_cast<client::Index>(version.schema.inputs.size());
-  for (std::size_t j = 0; j < version.schema.inputs.size(); ++j) {
-    client::ProgramVariable& input = function.inputs.emplace_back();
-    input.name = version.schema.inputs[j].name;
-    input.offset = static_cast<client::Index>(j);
-    input.bounds = version.domain.at(j);
-  }
-  const Box box = BoxOf(function, bounds);
-  std::vector<client::Range> ranges;
-  for (client::Index j = 0; j < box.low.size(); ++j) ranges.push_back({box.low[j], box.high[j]});
-  return ranges;
-}
-
 void Prune(const PruneArguments& arguments, Context& context) {
   client::PruneOptions options = arguments.options;
   const InterruptToken interrupt;
@@ -45,7 +28,7 @@ void Prune(const PruneArguments& arguments, Context& context) {
   std::string model = arguments.model;
   if (!arguments.bounds.empty()) {
     const client::ModelVersion version = client.GetModelVersion(model);
-    options.box = ReadBox(version, arguments.bounds);
+    options.box = RangesOf(BoxOf(version, arguments.bounds));
     model = version.name;
   }
   const client::Job job = client.Prune(model, options);
@@ -104,9 +87,10 @@ void AddRuleOptions(CLI::App& prune, PruneArguments& arguments) {
                   "sobolev (default): refit to values and tangents; mean, midpoint or zero")
       ->transform(OneOf(compensations));
   prune
-      .add_option("--bounds", arguments.bounds,
-                  "Where the model is to stay what it is, instead of its domain: "
-                  "NAME=LOWER:UPPER,...")
+      .add_option(
+          "--bounds", arguments.bounds,
+          "Where the model is to stay what it is, instead of its domain: "
+          "NAME=LOWER:UPPER,...; an end that is left out, as in x=0:, is that of the domain")
       ->type_name("BOX");
   prune.add_option("--points", options.num_points, "To rank and fit with; default 2048");
   prune.add_option("--certificate-boxes", options.certificate_boxes,

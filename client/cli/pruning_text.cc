@@ -91,6 +91,17 @@ void PrintErrors(std::ostream& out, const PruningReport& report) {
   PrintTable(out, rows);
 }
 
+// Where it is known to hold.
+void PrintBox(std::ostream& out, const PruningReport& report) {
+  Rows rows = {{"pruned for", "from", "to"}};
+  for (std::size_t j = 0; j < std::min(report.inputs.size(), report.box.size()); ++j) {
+    const client::Range& range = report.box[j];
+    rows.push_back({report.inputs[j], FormatShort(range.min), FormatShort(range.max)});
+  }
+  out << '\n';
+  PrintTable(out, rows);
+}
+
 // The largest entry of each row of the Jacobian would hide units: all are shown, up to a screenful.
 void PrintCertificate(std::ostream& out, const client::ModelVersion& version) {
   constexpr std::size_t kMostRows = 40;
@@ -239,6 +250,7 @@ void PrintPruning(std::ostream& out, const client::ModelVersion& version) {
   const PruningReport& report = *version.pruning;
   PrintSizes(out, report);
   PrintErrors(out, report);
+  PrintBox(out, report);
   if (report.certificate) PrintCertificate(out, version);
 }
 

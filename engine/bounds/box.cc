@@ -7,6 +7,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/number_text.h"
 
 namespace sobolev::bounds {
 
@@ -25,7 +26,7 @@ void RequireBox(const Box& box, Index n) {
     if (box.lo(j) <= box.hi(j) && box.lo(j) < kInfinity && box.hi(j) > -kInfinity) continue;
     throw InvalidArgument("INVALID_BOX", "box",
                           "expected lower bounds that are not above the upper ones, got [" +
-                              std::to_string(box.lo(j)) + ", " + std::to_string(box.hi(j)) +
+                              NumberText(box.lo(j)) + ", " + NumberText(box.hi(j)) +
                               "] for input " + std::to_string(j));
   }
 }

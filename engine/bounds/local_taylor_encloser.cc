@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -21,6 +22,9 @@ namespace {
 // As in surrogate/local_taylor.h.
 constexpr double kBlunt = TaylorPatches::kBlunt;
 constexpr double kCovered = TaylorPatches::kCovered;
+// At most √δ.
+constexpr double kRootBlunt = 0.14;
+static_assert(kRootBlunt * kRootBlunt <= kBlunt);
 // D >= 0.615 σ, where D′ = 0.
 constexpr double kLeastDenominator = 0.6 * kCovered;
 
@@ -61,8 +65,18 @@ struct Denominator {
   Interval slope;
 };
 
+// At least the cube root of x >= 0.
+double CubeRootUp(double x) {
+  double root = std::cbrt(x);
+  while ((Interval(root) * Square(Interval(root))).lo() < x) {
+    root = std::nextafter(root, std::numeric_limits<double>::infinity());
+  }
+  return root;
+}
+
 // A bump that reaches the box, and its polynomial where both are.
 struct Patch {
+  double radius = 0;
   Interval weight;
   IntervalVector weight_gradient;  // n, by u
   IntervalVector value;            // m
@@ -142,6 +156,7 @@ std::optional<Patch> MakePatch(const TaylorPatches& patches, Index k, const Inte
   const bool leaves = s.hi() >= 1;
   const Interval far(leaves ? 1 : s.hi());
   Patch patch;
+  patch.radius = patches.radii(k);
   patch.weight = Interval(ad::Bounds{leaves ? 0 : Weight(far).lo(), Weight(near).hi()});
   const Interval slope(ad::Bounds{Slope(near).lo(), leaves ? 0 : Slope(far).hi()});
   patch.weight_gradient.resize(n);
@@ -175,6 +190,18 @@ struct Bumps {
       const Interval part = most / (most + Interval(std::fmax(0, others)));
       caps.push_back(part.hi() < 1 ? part.hi() : 1);
     }
+    const Interval count(static_cast<double>(patches.size()));
+    const Interval root(CubeRootUp((count / Interval(denominator->value.lo())).hi()));
+    steepness = (Interval(6) * root + Interval(1) / Interval(kRootBlunt)).hi();
+  }
+
+  // Σ z_k ∂w_k/∂u_j / D is at most that far from 0, whatever j.
+  double LargestTurn(const std::vector<Interval>& z) const {
+    Interval largest(0);
+    for (std::size_t k = 0; k < z.size(); ++k) {
+      largest = Max(largest, Interval(z[k].Magnitude()) / Interval(patches[k].radius));
+    }
+    return (Interval(steepness) * largest).hi();
   }
 
   std::vector<Patch> patches;
@@ -182,6 +209,7 @@ struct Bumps {
   std::optional<Denominator> denominator;
   Interval share;            // S/D
   std::vector<double> caps;  // One for each patch.
+  double steepness = 0;      // 6 (K/D)^⅓ + 1/√δ
 };
 
 // At least Σ λ_k z_k over all λ with Σ λ_k = 1 and 0 <= λ_k <= c_k, which for every t is at most
@@ -247,15 +275,23 @@ Enclosure LocalTaylorEncloser::EncloseNaturally(const Box& box, bool jacobian) c
     const Interval r =
         Blend(bumps, [&](const Patch& patch) -> const Interval& { return patch.value(i); });
     y(i) += r;
+    if (!jacobian) continue;
     // ∇r = (Σ w_k ∇T_k + Σ (T_k − D′ r) ∇w_k)/D
-    for (Index j = 0; j < n && jacobian; ++j) {
-      Interval turn(0);
-      for (const Patch& patch : bumps.patches) {
-        turn += patch.weight_gradient(j) * (patch.value(i) - denominator.slope * r);
+    std::vector<Interval> rest;
+    rest.reserve(bumps.patches.size());
+    for (const Patch& patch : bumps.patches) {
+      rest.push_back(patch.value(i) - denominator.slope * r);
+    }
+    const double largest_turn = bumps.LargestTurn(rest);
+    for (Index j = 0; j < n; ++j) {
+      Interval sum(0);
+      for (std::size_t k = 0; k < rest.size(); ++k) {
+        sum += bumps.patches[k].weight_gradient(j) * rest[k];
       }
+      const Interval turn = Both(sum / denominator.value, Interval(-largest_turn, largest_turn));
       const Interval slope =
           Blend(bumps, [&](const Patch& patch) -> const Interval& { return patch.gradient(j, i); });
-      J(j, i) += (slope + turn / denominator.value) / Interval(patches_.scale(j));
+      J(j, i) += (slope + turn) / Interval(patches_.scale(j));
     }
   }
   return EnclosureOf(y, J);

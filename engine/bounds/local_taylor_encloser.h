@@ -3,6 +3,10 @@
 // The blend Σ w_k T_k / D is the share S/D <= 1 of a mean of the T_k whose bumps reach the box, so
 // it lies between them, however wide the bounds of the weights are, and closer to those that weigh
 // most. On small boxes the quotient itself is narrower.
+//
+// Where bumps are steep they also weigh most: by u, |∇w_k| <= (2/R_k)(3 w_k^⅔ + w_k/(2√δ)), and
+// of K bumps Σ w_k^⅔/D <= (K/D)^⅓ (Hölder), Σ w_k/D <= 1. So what the slopes of bumps do to a blend
+// is bounded by the largest of its parts, however large the box is.
 
 #ifndef SOBOLEV_ENGINE_BOUNDS_LOCAL_TAYLOR_ENCLOSER_H_
 #define SOBOLEV_ENGINE_BOUNDS_LOCAL_TAYLOR_ENCLOSER_H_

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "engine/chain/cost.h"
 #include "engine/chain/pipeline.h"
 #include "engine/nn/jacobian_plan.h"
 #include "engine/nn/network_surrogate.h"
@@ -53,6 +54,14 @@ std::vector<ModelFactor> LayersOf(const nn::NetworkSurrogate& network) {
   return factors;
 }
 
+// Of one more direction: through all that the base is made of, and times the slopes of the local
+// models, which all directions share.
+std::uint64_t EdgesOfLocalTaylor(const LocalTaylorSurrogate& local) {
+  Cost edges = Size(local.n() * local.m());
+  for (const ModelFactor& factor : FactorsOf(local.base())) edges += Cost(factor.factor.edges);
+  return std::min(edges, Cost(JacobianChain::kMaxSize)).To64();
+}
+
 }  // namespace
 
 std::vector<ModelFactor> FactorsOf(const Surrogate& surrogate) {
@@ -74,8 +83,11 @@ std::vector<ModelFactor> FactorsOf(const Surrogate& surrogate) {
       if (factors.size() <= kMaxModelFactors) return factors;
     }
   }
-  return {
-      {KindName(surrogate.kind()), {Size(surrogate.n()), Size(surrogate.m()), EdgesOf(surrogate)}}};
+  const std::uint64_t edges =
+      surrogate.kind() == SurrogateKind::kLocalTaylor
+          ? EdgesOfLocalTaylor(static_cast<const LocalTaylorSurrogate&>(surrogate))
+          : EdgesOf(surrogate);
+  return {{KindName(surrogate.kind()), {Size(surrogate.n()), Size(surrogate.m()), edges}}};
 }
 
 std::string JacobianMethod(const Surrogate& surrogate) {

@@ -24,12 +24,14 @@ inline constexpr std::size_t kMaxModelFactors = 1024;
 // is the number of weights (nn::NetworkSurrogate::NumEdges, so that of a sparse layer only those
 // that are not 0 count) or of features, and those of all stages of a pipeline that is a chain.
 // Whatever else is one factor, with E_i the multiply-adds of one more direction, which leaves out
-// what all directions share.
+// what all directions share: of local Taylor models those of all factors of the base, and n·m for
+// the slopes of the models.
 std::vector<ModelFactor> FactorsOf(const Surrogate& surrogate);
 
 // How Predict makes Jacobians: "tangents", "adjoints", "waist 3" for a product at the features of
 // layer 3, "stages" for a plan over the stages of a pipeline, or "closed form"; of ensembles and
-// composed surrogates that of their parts, with "of each member" or "of the core" behind it.
+// composed surrogates and local Taylor models that of their parts, with "of each member", "of the
+// core" or "of the base" behind it.
 std::string JacobianMethod(const Surrogate& surrogate);
 
 }  // namespace sobolev::chain

@@ -15,6 +15,7 @@
 #include "engine/base/error.h"
 #include "engine/base/isa.h"
 #include "engine/base/matrix.h"
+#include "engine/base/number_text.h"
 #include "engine/nn/aligned_buffer.h"
 #include "engine/nn/curvature_chunk.h"
 #include "engine/nn/evaluator.h"
@@ -52,7 +53,7 @@ void RequirePositive(const char* field, const Vector& scale) {
   RequireFinite(field, scale);
   if (scale.size() == 0 || scale.minCoeff() > 0) return;
   throw InvalidArgument("OUT_OF_RANGE", field,
-                        "expected numbers > 0, got " + std::to_string(scale.minCoeff()));
+                        "expected numbers > 0, got " + NumberText(scale.minCoeff()));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/number_text.h"
 #include "engine/base/rng.h"
 
 namespace sobolev::prune {
@@ -50,8 +51,8 @@ void RequireBox(const Box& box, Index n) {
     }
     if (min > max) {
       throw InvalidArgument("INVERTED_BOX", At("box.min", j),
-                            "expected at most box.max, got " + std::to_string(min) + " > " +
-                                std::to_string(max) + "; exchange the two");
+                            "expected at most box.max, got " + NumberText(min) + " > " +
+                                NumberText(max) + "; exchange the two");
     }
   }
 }
@@ -62,9 +63,9 @@ void RequireInside(const Box& box, const Box& domain) {
   for (Index j = 0; j < box.min.size(); ++j) {
     if (domain.min[j] <= box.min[j] && box.max[j] <= domain.max[j]) continue;
     throw InvalidArgument("OUTSIDE_DOMAIN", At("box", j),
-                          "expected a range inside the domain [" + std::to_string(domain.min[j]) +
-                              ", " + std::to_string(domain.max[j]) + "], got [" +
-                              std::to_string(box.min[j]) + ", " + std::to_string(box.max[j]) +
+                          "expected a range inside the domain [" + NumberText(domain.min[j]) +
+                              ", " + NumberText(domain.max[j]) + "], got [" +
+                              NumberText(box.min[j]) + ", " + NumberText(box.max[j]) +
                               "]; shrink the box or train on a larger domain");
   }
 }
@@ -100,7 +101,7 @@ Pieces Split(const Box& box, const Splitting& splitting) {
     if (by_ratio && !(box.min[j] > 0)) {
       throw InvalidArgument("NOT_POSITIVE", At("splitting.geometric", j),
                             "expected a range of positive numbers, got one from " +
-                                std::to_string(box.min[j]) + "; cut it uniformly");
+                                NumberText(box.min[j]) + "; cut it uniformly");
     }
     ends.push_back(Ends(box.min[j], box.max[j], count, by_ratio));
   }

@@ -6,6 +6,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/number_text.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
 
@@ -14,7 +15,7 @@ namespace sobolev::prune {
 std::vector<Index> SignificantInputs(const Matrix& significance, double threshold) {
   if (!(threshold >= 0)) {
     throw InvalidArgument("OUT_OF_RANGE", "threshold",
-                          "expected 0 or more, got " + std::to_string(threshold) +
+                          "expected 0 or more, got " + NumberText(threshold) +
                               "; 0.01 of total Sobol indices is usual");
   }
   const Vector most = significance.rowwise().maxCoeff();

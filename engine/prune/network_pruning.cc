@@ -174,6 +174,7 @@ class NetworkPruner {
                         "the network deviates if anything "
                         "is removed");
       }
+      if (removed.Nothing() && !options_.may_remove_nothing) RequireFewerInputs();
       if (Keeps(target, deviation)) {
         return Result(std::move(removed.network), std::move(removed.vertices),
                       std::move(removed.weights), deviation);
@@ -191,11 +192,17 @@ class NetworkPruner {
 
   void RequireFewerInputs() const {
     if (inputs_.size() < AllInputs()) return;
+    if (!options_.input_threshold) {
+      throw FailedPrecondition("NOTHING_TO_REMOVE", "target",
+                               "expected a target for which something needs to go, got one that "
+                               "the network meets; change it, or retrain");
+    }
     throw FailedPrecondition("NOTHING_TO_REMOVE", "input_threshold",
                              "expected more than " + Text(sobol_bounds_.minCoeff()) +
                                  ", the least bound of an input, got " +
                                  Text(*options_.input_threshold) +
-                                 "; raise it or set a target for vertices or weights");
+                                 "; raise it or set a target for vertices or weights that "
+                                 "the network does not meet");
   }
 
   Deviation DeviationOf(const nn::NetworkSurrogate& changed) const {
@@ -262,6 +269,27 @@ void CheckVertices(const nn::Architecture& architecture, const Target& target) {
   }
 }
 
+// That the target is not one that the network meets as it is.
+void CheckSomethingGoes(const nn::NetworkSurrogate& network, const Target& target, Index total) {
+  const auto refuse = [](const char* field, const std::string& expected) {
+    throw InvalidArgument(
+        "OUT_OF_RANGE", field,
+        "expected " + expected + ", or a copy would come out; change it, or retrain");
+  };
+  if (target.fraction && std::llround(*target.fraction * static_cast<double>(total)) == 0) {
+    refuse("target.fraction", "at least " + Text(1 / static_cast<double>(total)) + ", for one of " +
+                                  std::to_string(total) + ", got " + Text(*target.fraction));
+  }
+  const Layers layers(network);
+  const auto check = [&](const char* field, const std::optional<Index>& most, Index size) {
+    if (!most || *most < size) return;
+    refuse(field, "less than the " + std::to_string(size) + " of the network, got " +
+                      std::to_string(*most));
+  };
+  check("target.parameters", target.parameters, NumParameters(layers));
+  check("target.multiply_adds", target.multiply_adds, JacobianCost(layers));
+}
+
 }  // namespace
 
 void CheckPruning(const nn::NetworkSurrogate& network, const NetworkPruningOptions& options) {
@@ -276,9 +304,11 @@ void CheckPruning(const nn::NetworkSurrogate& network, const NetworkPruningOptio
   if (!options.target && options.input_threshold) return;
   const Target target = options.target.value_or(Target{});
   CheckTarget(target);
-  if (std::holds_alternative<VertexScore>(options.score)) {
-    CheckVertices(network.architecture(), target);
-  }
+  const bool of_vertices = std::holds_alternative<VertexScore>(options.score);
+  if (of_vertices) CheckVertices(network.architecture(), target);
+  if (options.may_remove_nothing || options.input_threshold) return;
+  CheckSomethingGoes(network, target,
+                     of_vertices ? NumVertices(network) : NumWeights(network.architecture()));
 }
 
 double MemoryBytes(const nn::Architecture& architecture, const NetworkPruningOptions& options) {

@@ -27,6 +27,8 @@ struct NetworkPruningOptions {
   std::optional<Target> target;  // Of vertices or weights; unset: nothing but inputs is removed.
   Index num_points = 2048;       // As in VertexPruningOptions.
   std::uint64_t seed = 1;
+  // Whether a copy of the network will do, to be retrained, where nothing needs to go.
+  bool may_remove_nothing = false;
 };
 
 struct PrunedNetwork {
@@ -39,7 +41,8 @@ struct PrunedNetwork {
   Deviation deviation;  // Of all together from the original, at points that nothing was fitted to.
 };
 
-// The checks that need no work. Throws Error(kInvalidArgument) naming "target…", "num_points",
+// The checks that need no work. Throws Error(kInvalidArgument) naming "target…", also for targets
+// that the network meets as it is, unless it may or inputs may go, "num_points",
 // "input_threshold", or "network.residual" where vertices are to go, and Error(kFailedPrecondition)
 // naming "network.hidden" if no layer has more than kFewestVertices of them.
 void CheckPruning(const nn::NetworkSurrogate& network, const NetworkPruningOptions& options);
@@ -50,7 +53,7 @@ double MemoryBytes(const nn::Architecture& architecture, const NetworkPruningOpt
 // The same arguments give the same bits, whatever the number of threads. Errors of the target are
 // kept by all together. Throws as CheckPruning, PruneVertices and PruneEdges, and
 // Error(kFailedPrecondition) naming "target.value_error", "target.jacobian_error" or
-// "input_threshold", with what could be had, if nothing can be removed.
+// "input_threshold", with what could be had, if nothing can be removed or needs to be.
 PrunedNetwork PruneNetwork(const nn::NetworkSurrogate& network, const Box& box,
                            const NetworkPruningOptions& options, const std::stop_token& stop = {});
 

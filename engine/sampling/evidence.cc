@@ -5,6 +5,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/number_text.h"
 
 namespace sobolev::sampling {
 
@@ -23,7 +24,7 @@ void RequirePoints(const char* field, const Matrix& points, Index n) {
     for (Index i = 0; i < n; ++i) {
       if (points(i, s) >= 0 && points(i, s) <= 1) continue;
       throw InvalidArgument("OUT_OF_RANGE", At(field, i, s),
-                            "points are in the unit cube, got " + std::to_string(points(i, s)));
+                            "points are in the unit cube, got " + NumberText(points(i, s)));
     }
   }
 }

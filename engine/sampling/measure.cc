@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/base/error.h"
+#include "engine/base/number_text.h"
 
 namespace sobolev::sampling {
 
@@ -19,15 +20,14 @@ namespace {
 
 void RequireFinite(double value, const std::string& field) {
   if (std::isfinite(value)) return;
-  throw InvalidArgument("NOT_FINITE", field,
-                        "expected a finite number, got " + std::to_string(value));
+  throw InvalidArgument("NOT_FINITE", field, "expected a finite number, got " + NumberText(value));
 }
 
 void RequirePositive(double value, const std::string& field) {
   RequireFinite(value, field);
   if (value > 0) return;
   throw InvalidArgument("OUT_OF_RANGE", field,
-                        "expected a positive number, got " + std::to_string(value));
+                        "expected a positive number, got " + NumberText(value));
 }
 
 double NormalProbability(double z) { return 0.5 * std::erfc(-z * std::numbers::sqrt2 / 2); }
@@ -112,9 +112,8 @@ Measure::Measure(const MeasureSpec& spec, double low, double high, const std::st
   } else if (const auto* const triangular = std::get_if<TriangularMeasure>(&spec)) {
     if (!(triangular->mode >= low && triangular->mode <= high)) {
       throw InvalidArgument("OUT_OF_RANGE", field + ".mode",
-                            "expected a mode within the range [" + std::to_string(low) + ", " +
-                                std::to_string(high) + "], got " +
-                                std::to_string(triangular->mode));
+                            "expected a mode within the range [" + NumberText(low) + ", " +
+                                NumberText(high) + "], got " + NumberText(triangular->mode));
     }
     const double mode = (triangular->mode - low) / width;
     if (mode == 0 || mode == 1) {
@@ -130,7 +129,7 @@ Measure::Measure(const MeasureSpec& spec, double low, double high, const std::st
     for (const auto& [name, value] : {std::pair(".alpha", beta->alpha), {".beta", beta->beta}}) {
       if (value >= kMinShape && value <= kMaxShape) continue;
       throw InvalidArgument("OUT_OF_RANGE", field + name,
-                            "expected 0.01 to 100000, got " + std::to_string(value));
+                            "expected 0.01 to 100000, got " + NumberText(value));
     }
     form_ = Beta{.alpha = beta->alpha,
                  .beta = beta->beta,
@@ -146,7 +145,7 @@ Measure::Measure(const MeasureSpec& spec, double low, double high, const std::st
         std::ranges::adjacent_find(t, std::not_fn(rises)) != t.end()) {
       throw InvalidArgument("OUT_OF_RANGE", field + ".positions",
                             "expected ascending positions from the lower end of the range, " +
-                                std::to_string(low) + ", to the upper, " + std::to_string(high));
+                                NumberText(low) + ", to the upper, " + NumberText(high));
     }
     const bool is_density =
         pieces->densities.size() == positions.size() &&

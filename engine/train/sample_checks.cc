@@ -9,7 +9,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/labelled_points.h"
+#include "engine/train/column_checks.h"
 #include "engine/train/label_checks.h"
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
@@ -21,6 +23,12 @@ namespace sobolev::train {
 namespace {
 
 constexpr Index kMostSamples = 2000;
+// Fewer are looked at together with samples before them,
+constexpr Index kFewSamples = 200;
+// and by their neighbours alone.
+constexpr Index kVeryFewSamples = 20;
+// Multiply-adds of fits.
+constexpr double kWork = 2e9;
 // Numbers that are copied.
 constexpr Index kMostEntries = 1'000'000;
 
@@ -45,9 +53,15 @@ SampleSet PartOf(const SampleSet& samples, Index from, Index count) {
 
 }  // namespace
 
+std::vector<SuspectLabel> FindSuspects(const LabelledPoints& points, const nn::Scaling& scaling,
+                                       double work, const std::stop_token& stop) {
+  std::vector<SuspectLabel> suspects = CompareWithNeighbours(points, scaling, stop);
+  return suspects.empty() ? CompareWithFits(points, scaling, work, stop) : suspects;
+}
+
 std::vector<SuspectLabel> CheckLabels(const SampleSet& samples, Index count,
                                       const std::stop_token& stop) {
-  const Index from = std::min(count, samples.NumSamples());
+  const Index from = std::min(std::max(count, kFewSamples), samples.NumSamples());
   const Index affordable = kMostEntries / ((samples.n + 1) * (samples.m + 1));
   const SampleSet part = PartOf(samples, from, std::min({from, kMostSamples, affordable}));
   if (!part.HasValues() || part.NumJacobians() == 0) return {};
@@ -57,7 +71,9 @@ std::vector<SuspectLabel> CheckLabels(const SampleSet& samples, Index count,
     const nn::Scaling scaling = Standardise(part, all, DerivativeScale::kPerOutput, stop).scaling;
     std::vector<std::uint32_t> numbers(part.blocks.size());
     std::iota(numbers.begin(), numbers.end(), 0U);
-    return CompareWithNeighbours(StandardPoints(part, numbers, scaling, stop), scaling, stop);
+    const LabelledPoints points = StandardPoints(part, numbers, scaling, stop);
+    return count < kVeryFewSamples ? CompareWithNeighbours(points, scaling, stop)
+                                   : FindSuspects(points, scaling, kWork, stop);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kFailedPrecondition) throw;
     return {};

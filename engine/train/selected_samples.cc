@@ -9,6 +9,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/number_text.h"
 #include "engine/base/stop.h"
 #include "engine/train/samples.h"
 
@@ -51,8 +52,7 @@ void RequireMemory(double numbers, std::size_t memory_limit) {
   if (bytes <= static_cast<double>(memory_limit)) return;
   throw Error(ErrorCode::kResourceExhausted, "JOB_MEMORY", "dataset",
               "expected samples whose copy, of a part of the box or the inputs, takes at most " +
-                  std::to_string(memory_limit) + " bytes, got one of about " +
-                  std::to_string(bytes) +
+                  std::to_string(memory_limit) + " bytes, got one of about " + NumberText(bytes) +
                   "; use fewer samples, all inputs and the whole domain, or raise the server's "
                   "limit");
 }

@@ -29,6 +29,7 @@
 #include "engine/train/label_checks.h"
 #include "engine/train/portfolio.h"
 #include "engine/train/recipe.h"
+#include "engine/train/sample_checks.h"
 #include "engine/train/samples.h"
 #include "engine/train/selection_data.h"
 #include "engine/train/selection_options.h"
@@ -52,6 +53,9 @@ constexpr double kCurveShares[] = {0.25, 0.5};
 constexpr double kComparisonShare = 0.2;
 // Likewise, that local Taylor models of what the best misses may take.
 constexpr double kTaylorShare = 0.1;
+// Of the budget, up to so many multiply-adds, may look for mistakes in labels beforehand.
+constexpr double kCheckShare = 0.1;
+constexpr double kMostCheckWork = 2e9;
 
 // The fits of a trial to all folds.
 struct FittedBases {
@@ -75,7 +79,8 @@ struct Selection::Impl {
        const std::stop_token& stop)
       : data(samples, selection_options, stop),
         options(data.options()),
-        suspects(CompareWithNeighbours(data.user().all.training, data.scaling(), stop)),
+        suspects(FindSuspects(data.user().all.training, data.scaling(),
+                              std::min(kMostCheckWork, kCheckShare * options.budget), stop)),
         fingerprint(data.Fingerprint()) {}
 
   SelectionStatus Advance(const std::stop_token& stop) {

@@ -72,9 +72,9 @@ class Selection {
   // budget did not allow it.
   const std::vector<CurvePoint>& LearningCurve() const;
   const std::vector<CurvePoint>& ValueOnly() const;
-  // Derivative labels that contradict the values: from the beginning by comparison of neighbours,
-  // and once finished by comparison with a fit to values; but those that the best trial refutes on
-  // the first fold.
+  // Derivative labels that contradict the values: from the beginning by comparison of neighbours
+  // and by fits without them, and once finished by comparison with a fit to values; but those that
+  // the best trial refutes on the first fold.
   std::vector<SuspectLabel> Suspects() const;
   Index NumTrainingSamples() const;
   Index NumValidationSamples() const;

@@ -16,6 +16,7 @@
 #include "engine/prune/pruning.h"
 #include "engine/prune/vertex_order.h"
 #include "server/convert/derivative_plan.h"
+#include "server/convert/range.h"
 #include "server/convert/tensor.h"
 
 namespace sobolev::server {
@@ -221,6 +222,7 @@ prune::NetworkPruningOptions ToPruningOptions(const Request& request) {
   if (request.has_input_threshold()) options.input_threshold = request.input_threshold();
   if (request.has_num_points()) options.num_points = request.num_points();
   if (request.has_seed()) options.seed = request.seed();
+  options.may_remove_nothing = request.has_retraining();
   return options;
 }
 
@@ -235,16 +237,9 @@ prune::Box ToPruningBox(const Request& request, const v1::ModelVersion& version)
   for (int j = 0; j < version.domain_size(); ++j) {
     const v1::Range& domain = version.domain(j);
     const v1::Range& range = request.box().empty() ? domain : request.box(j);
-    const bool holds = std::isfinite(range.min()) && std::isfinite(range.max()) &&
-                       domain.min() <= range.min() && range.min() <= range.max() &&
-                       range.max() <= domain.max();
-    if (!holds) {
-      throw InvalidArgument("OUT_OF_RANGE", "box[" + std::to_string(j) + "]",
-                            "expected min <= max within the domain of input \"" +
-                                version.schema().inputs(j).name() + "\", " + Text(domain.min()) +
-                                " to " + Text(domain.max()) + ", got " + Text(range.min()) +
-                                " to " + Text(range.max()) + "; shrink the box");
-    }
+    const std::string field = "box[" + std::to_string(j) + "]";
+    CheckRange(range, field);
+    CheckWithinDomain(range, domain, version.schema().inputs(j).name(), field);
     box.min[j] = range.min();
     box.max[j] = range.max();
   }

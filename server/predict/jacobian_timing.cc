@@ -25,6 +25,13 @@ constexpr double kMaxMultiplyAdds = 5e7;
 constexpr Index kMaxElements = Index{1} << 22;
 constexpr int kRuns = 3;
 
+// Of a batch, each of which takes so many multiply-adds and elements.
+Index PointsOf(double multiply_adds, Index elements) {
+  const Index most = std::clamp<Index>(kMaxElements / elements, 1, kMaxPoints);
+  return static_cast<Index>(
+      std::clamp(kMaxMultiplyAdds / multiply_adds, 1.0, static_cast<double>(most)));
+}
+
 // Pipelines may have no bounds.
 double FiniteOr(double value, double fallback) { return std::isfinite(value) ? value : fallback; }
 
@@ -104,18 +111,15 @@ std::vector<JacobianTiming> TimeJacobians(const ServedModel& model, const std::s
       {.mode = "adjoints", .multiply_adds = surrogate.Cost({.num_points = 1, .num_adjoints = m})}};
   const std::array<Index, 3> elements{n * m, n * (n + m), m * (n + m)};
   const double of_value = std::max(1.0, surrogate.Cost({.num_points = 1}));
-  const Matrix x = DrawPoints(model, 1);
-  Matrix y(m, 1);
+  const Matrix x = DrawPoints(model, PointsOf(of_value, n + m));
+  Matrix y(m, x.cols());
   const double of_one = Measure(surrogate, x, {}, {}, {.Y = y.data()}, stop) / of_value;
   for (std::size_t mode = 0; mode < timings.size(); ++mode) {
     JacobianTiming& timing = timings[mode];
     timing.predicted_seconds = of_one * timing.multiply_adds;
     if (timing.multiply_adds > kMaxMultiplyAdds || elements[mode] > kMaxElements) continue;
-    const auto num_points = static_cast<Index>(
-        std::clamp(kMaxMultiplyAdds / timing.multiply_adds, 1.0,
-                   static_cast<double>(std::min(kMaxPoints, kMaxElements / elements[mode]))));
-    const Matrix X = DrawPoints(model, num_points);
-    Matrix J(n, m * num_points);
+    const Matrix X = DrawPoints(model, PointsOf(timing.multiply_adds, elements[mode]));
+    Matrix J(n, m * X.cols());
     if (mode == 0) {
       timing.measured_seconds = Measure(surrogate, X, {}, {}, {.J = J.data()}, stop);
       continue;

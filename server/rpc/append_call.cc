@@ -15,13 +15,6 @@
 #include "server/convert/sample_block.h"
 
 namespace sobolev::server {
-namespace {
-
-// Of a smaller upload labels are checked together with those of the samples before it.
-constexpr std::int64_t kLeastChecked = 200;
-
-}  // namespace
-
 AppendCall* AppendCall::Start(Store& store, Metrics& metrics, MethodMetrics* method_metrics,
                               ThreadPool& pool, const ServerConfig& config,
                               grpc::CallbackServerContext* context) {
@@ -227,7 +220,7 @@ v1::AppendSamplesResponse AppendCall::Committed(std::int64_t version,
   try {
     const auto snapshot = store_.OpenSnapshot(dataset_->id, version);
     for (const train::SuspectLabel& suspect :
-         train::CheckLabels(snapshot->samples(), std::max(sample_count, kLeastChecked))) {
+         train::CheckLabels(snapshot->samples(), sample_count)) {
       *committed.add_warnings() = ToProto(suspect, schema_);
     }
   } catch (const Error& error) {

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "engine/bounds/enclosure_cost.h"
+#include "server/convert/range.h"
 #include "server/convert/tensor.h"
 
 namespace sobolev::server {
@@ -24,10 +25,6 @@ constexpr std::size_t kMaxTold = 20;
 
 std::string Field(Index j) { return "box[" + std::to_string(j) + "]"; }
 
-std::string RangeText(const v1::Range& range) {
-  return "[" + Text(range.min()) + ", " + Text(range.max()) + "]";
-}
-
 std::string Told(const std::vector<std::string>& names) {
   std::string text;
   for (std::size_t k = 0; k < std::min(names.size(), kMaxTold); ++k) {
@@ -36,27 +33,6 @@ std::string Told(const std::vector<std::string>& names) {
   }
   if (names.size() > kMaxTold) text += ", ...";
   return text;
-}
-
-void RequireFinite(double bound, const std::string& field) {
-  if (std::isfinite(bound)) return;
-  throw InvalidArgument("NON_FINITE", field, "expected a finite number, got " + Text(bound));
-}
-
-void RequireRangeIn(const v1::Range& range, const v1::Range& domain, bool bounded, Index j) {
-  const std::string field = Field(j);
-  RequireFinite(range.min(), field + ".min");
-  RequireFinite(range.max(), field + ".max");
-  if (range.min() > range.max()) {
-    throw InvalidArgument("INVERTED_BOX", field + ".min",
-                          "expected at most max = " + Text(range.max()) + ", got " +
-                              Text(range.min()) + "; exchange the two");
-  }
-  if (!bounded || (domain.min() <= range.min() && range.max() <= domain.max())) return;
-  throw InvalidArgument("OUTSIDE_DOMAIN", field,
-                        "expected a range within the domain of the model, " + RangeText(domain) +
-                            ", got " + RangeText(range) +
-                            "; shrink the box or train with samples in all of it");
 }
 
 void RequireDomain(const v1::Range& range, const std::string& input) {
@@ -102,12 +78,14 @@ bounds::Box ToBox(const google::protobuf::RepeatedPtrField<v1::Range>& ranges,
   }
   for (Index j = 0; j < n; ++j) {
     const v1::Range& domain = part.domain[static_cast<std::size_t>(j)];
-    if (ranges.empty()) {
-      RequireDomain(domain, inputs[static_cast<std::size_t>(j)]);
-    } else {
-      RequireRangeIn(ranges[static_cast<int>(j)], domain, part.stage.has_model(), j);
-    }
     const v1::Range& range = ranges.empty() ? domain : ranges[static_cast<int>(j)];
+    const std::string& input = inputs[static_cast<std::size_t>(j)];
+    if (ranges.empty()) {
+      RequireDomain(domain, input);
+    } else {
+      CheckRange(range, Field(j));
+      if (part.stage.has_model()) CheckWithinDomain(range, domain, input, Field(j));
+    }
     box.lo(j) = range.min();
     box.hi(j) = range.max();
   }

@@ -9,6 +9,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/matrix.h"
+#include "engine/base/number_text.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/prune/network_pruning.h"
 #include "engine/train/samples.h"
@@ -47,7 +48,7 @@ void CheckNetwork(const nn::NetworkSurrogate& network, const prune::NetworkPruni
   if (bytes <= static_cast<double>(memory_limit)) return;
   throw Error(ErrorCode::kResourceExhausted, "JOB_MEMORY", "num_points",
               "expected a pruning that needs at most " + std::to_string(memory_limit) +
-                  " bytes, got one that needs about " + std::to_string(bytes) +
+                  " bytes, got one that needs about " + NumberText(bytes) +
                   "; use fewer points or raise the server's limit");
 }
 

@@ -12,81 +12,35 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <limits>
-#include <map>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/base/matrix.h"
 #include "engine/base/rng.h"
-#include "engine/chain/program_surrogate.h"
 #include "engine/sampling/evidence.h"
 #include "engine/sampling/noise.h"
 #include "engine/sampling/sobol.h"
 #include "engine/train/sample_checks.h"
 #include "engine/train/samples.h"
 #include "engine/train/selection.h"
+#include "tests/bench/flags.h"
+#include "tests/bench/test_functions.h"
+#include "tests/bench/unit_function.h"
 
 namespace sobolev::train {
 namespace {
 
-struct Function {
-  std::string name;
-  Index n = 0;
-  std::string source;           // The inputs are a, b, c, …
-  std::vector<double> lo = {};  // Of the inputs; empty: the unit cube.
-  std::vector<double> hi = {};
-};
+using bench::FindTestFunction;
+using bench::Flags;
+using bench::UnitFunction;
 
-std::vector<Function> Functions() {
-  return {
-      {"bump2", 2, "output y = exp(-((a - 0.35)^2 + (b - 0.65)^2) / (2 * 0.06^2)) + 0.2 * (a + b)"},
-      {"circle2", 2, "output y = tanh(20 * (a^2 + b^2 - 0.5))"},
-      {"step2", 2, "output y = 0.3 * sin(4 * a) + b + 0.5 * (a + b - 1) / abs(a + b - 1)"},
-      {"franke2", 2,
-       "output y = 0.75 * exp(-((9*a - 2)^2 + (9*b - 2)^2) / 4)"
-       " + 0.75 * exp(-(9*a + 1)^2 / 49 - (9*b + 1) / 10)"
-       " + 0.5 * exp(-((9*a - 7)^2 + (9*b - 3)^2) / 4)"
-       " - 0.2 * exp(-(9*a - 4)^2 - (9*b - 7)^2)"},
-      {"camel2",
-       2,
-       "output y = (4 - 2.1*a^2 + a^4/3) * a^2 + a*b + (4*b^2 - 4) * b^2",
-       {-3, -2},
-       {3, 2}},
-      {"rastrigin2", 2,
-       "output y = (10*a - 5)^2 - 10*cos(2*pi*(10*a - 5)) + (10*b - 5)^2 - 10*cos(2*pi*(10*b - "
-       "5))"},
-      {"decades2", 2, "output y = exp(6 * a) * exp(b)", {-1, 0}, {1, 1}},
-      {"root2", 2, "output y = sqrt(a) * exp(b)", {1e-6, 0}, {400, 1}},
-      {"sines4", 4,
-       "output y = sin(4*a) + sin(4*b + 1) + sin(4*c + 2) + sin(4*d + 3)"
-       " + cos(1.5*a) * cos(1.5*b) * cos(1.5*c) * cos(1.5*d)"},
-      {"linear6", 6, "output y = a + 2*b - 3*c + d - e + 0.5*f"},
-      {"borehole8",
-       8,
-       "let lg = log(b / a)\n"
-       "output y = 2 * pi * c * (d - f) / (lg * (1 + 2*g*c / (lg * a^2 * h) + c/e))",
-       {0.05, 100, 63070, 990, 63.1, 700, 1120, 9855},
-       {0.15, 50000, 115600, 1110, 116, 820, 1680, 12045}},
-      {"rosenbrock10", 10,
-       "output y = 100*((b - a^2)^2 + (c - b^2)^2 + (d - c^2)^2 + (e - d^2)^2 + (f - e^2)^2"
-       " + (g - f^2)^2 + (h - g^2)^2 + (i - h^2)^2 + (j - i^2)^2) + (1 - a)^2 + (1 - b)^2"
-       " + (1 - c)^2 + (1 - d)^2 + (1 - e)^2 + (1 - f)^2 + (1 - g)^2 + (1 - h)^2 + (1 - i)^2",
-       std::vector<double>(10, -2), std::vector<double>(10, 2)},
-      {"wing10",
-       10,
-       "output y = 0.036 * a^0.758 * b^0.0035 * (c / cos(d * pi / 180)^2)^0.6 * e^0.006 * f^0.04"
-       " * (100 * g / cos(d * pi / 180))^(-0.3) * (h * i)^0.49 + a * j",
-       {150, 220, 6, -10, 16, 0.5, 0.08, 2.5, 1700, 0.025},
-       {200, 300, 10, 10, 45, 1, 0.18, 6, 2500, 0.08}},
-      {"waves10", 10,
-       "output y = sin(6*a) * cos(5*b) + sin(7*c) + cos(6*d + e) + f*g + sin(5*h) * i + j^3"},
-  };
-}
+// Of tests/bench/test_functions.h.
+constexpr const char* kFunctions[] = {"bump2",      "circle2",      "step2",  "franke2",  "camel2",
+                                      "rastrigin2", "decades2",     "root2",  "sines4",   "linear6",
+                                      "borehole8",  "rosenbrock10", "wing10", "ripples10"};
 
 // Samples that own their numbers.
 struct Samples {
@@ -103,16 +57,12 @@ struct Samples {
 
 class Problem {
  public:
-  explicit Problem(Function function) : function_(std::move(function)), n_(function_.n) {
-    std::string source;
-    const std::string names = "abcdefghij";
-    for (Index i = 0; i < n_; ++i) {
-      source.append("input ").append(1, names[static_cast<std::size_t>(i)]).append("\n");
-    }
-    program_ = std::make_unique<chain::ProgramSurrogate>(source + function_.source);
+  explicit Problem(const char* name) : name_(name), unit_(FindTestFunction(name)), n_(unit_.n()) {
     const Samples truth = Draw(2048, 4242);
     Vector sizes(n_);
-    for (Index j = 0; j < n_; ++j) sizes(j) = Side(j) * Side(j) * truth.J.row(j).squaredNorm();
+    for (Index j = 0; j < n_; ++j) {
+      sizes(j) = unit_.side()(j) * unit_.side()(j) * truth.J.row(j).squaredNorm();
+    }
     for (Index j = 0; j < n_; ++j) {
       if (sizes(j) >= 0.01 * sizes.sum()) matters_.push_back(j);
     }
@@ -120,7 +70,7 @@ class Problem {
     spread_ = std::sqrt((truth.Y.array() - truth.Y.mean()).square().mean());
   }
 
-  const std::string& name() const { return function_.name; }
+  const char* name() const { return name_; }
   Index n() const { return n_; }
   const std::vector<Index>& matters() const { return matters_; }
 
@@ -129,10 +79,10 @@ class Problem {
                     .Y = Matrix(1, count),
                     .J = Matrix(n_, count)};
     for (Index j = 0; j < n_; ++j) {
-      samples.X.row(j) = (Side(j) * samples.X.row(j)).array() + Low(j);
+      samples.X.row(j) = (unit_.side()(j) * samples.X.row(j)).array() + unit_.lo()(j);
     }
-    program_->Predict(ConstMatrixMap(samples.X.data(), n_, count), {}, {},
-                      {.Y = samples.Y.data(), .J = samples.J.data()});
+    unit_.program().Predict(ConstMatrixMap(samples.X.data(), n_, count), {}, {},
+                            {.Y = samples.Y.data(), .J = samples.J.data()});
     return samples;
   }
 
@@ -141,8 +91,8 @@ class Problem {
   sampling::Evidence InUnits(const Samples& samples) const {
     sampling::Evidence evidence{.X = samples.X, .Y = samples.Y, .J = samples.J};
     for (Index j = 0; j < n_; ++j) {
-      evidence.X.row(j) = (samples.X.row(j).array() - Low(j)).max(0.0) / Side(j);
-      evidence.J.row(j) *= Side(j);
+      evidence.X.row(j) = (samples.X.row(j).array() - unit_.lo()(j)).max(0.0) / unit_.side()(j);
+      evidence.J.row(j) *= unit_.side()(j);
     }
     evidence.X = evidence.X.cwiseMin(1.0);
     return evidence;
@@ -158,16 +108,9 @@ class Problem {
   }
 
  private:
-  double Low(Index j) const {
-    return function_.lo.empty() ? 0 : function_.lo[static_cast<std::size_t>(j)];
-  }
-  double Side(Index j) const {
-    return function_.lo.empty() ? 1 : function_.hi[static_cast<std::size_t>(j)] - Low(j);
-  }
-
-  Function function_;
+  const char* name_;
+  UnitFunction unit_;
   Index n_;
-  std::unique_ptr<chain::ProgramSurrogate> program_;
   std::vector<Index> matters_;
   Vector slopes_;
   double spread_ = 1;
@@ -186,7 +129,7 @@ void PrintClean(const std::vector<Problem>& problems, Index num_seeds) {
   Index judged = 0;
   for (const Problem& problem : problems) {
     for (const auto& [of_values, of_slopes] : noises) {
-      std::printf("%-14s %5.2f, %5.2f  ", problem.name().c_str(), of_values, of_slopes);
+      std::printf("%-14s %5.2f, %5.2f  ", problem.name(), of_values, of_slopes);
       for (const Index count : kSizes) {
         Index found = 0;
         for (Index seed = 1; seed <= num_seeds; ++seed) {
@@ -225,7 +168,7 @@ void PrintMistakes(const std::vector<Problem>& problems, Index num_seeds) {
   };
   for (const Problem& problem : problems) {
     for (const Mistake& mistake : mistakes) {
-      std::printf("%-14s %-8s", problem.name().c_str(), mistake.name.c_str());
+      std::printf("%-14s %-8s", problem.name(), mistake.name.c_str());
       for (const Index count : kSizes) {
         double named = 0;
         double found = 0;
@@ -262,7 +205,7 @@ void PrintNoise(const std::vector<Problem>& problems, Index num_seeds) {
   std::printf("\n");
   for (const Problem& problem : problems) {
     for (const double noise : {0.0, 0.001, 0.01, 0.1}) {
-      std::printf("%-14s %-8.3f", problem.name().c_str(), noise);
+      std::printf("%-14s %-8.3f", problem.name(), noise);
       for (const Index count : kSizes) {
         std::vector<double> ratios;
         for (Index seed = 1; seed <= num_seeds; ++seed) {
@@ -325,39 +268,27 @@ void PrintErrors(const std::vector<Problem>& problems, Index num_seeds) {
     }
     const auto count = static_cast<double>(num_seeds);
     const auto mean = [&](double logs) { return std::exp(logs / count); };
-    std::printf("%-14s %9.1e %9.1e %9.2gx %9.1e %9.2gx\n", problem.name().c_str(), mean(clean),
-                mean(noisy), mean(noisy - clean), mean(missing), mean(missing - clean));
+    std::printf("%-14s %9.1e %9.1e %9.2gx %9.1e %9.2gx\n", problem.name(), mean(clean), mean(noisy),
+                mean(noisy - clean), mean(missing), mean(missing - clean));
     std::fflush(stdout);
   }
 }
 
-bool Lists(const std::string& list, const std::string& name) {
-  return list.empty() || ("," + list + ",").find("," + name + ",") != std::string::npos;
-}
-
-int Run(std::map<std::string, std::string> flags) {
-  const Index num_seeds = flags.contains("seeds") ? std::atoi(flags["seeds"].c_str()) : 20;
+int Run(const Flags& flags) {
+  const Index num_seeds = flags.Whole("seeds", 20);
   std::vector<Problem> problems;
-  for (const Function& function : Functions()) {
-    if (Lists(flags["functions"], function.name)) problems.emplace_back(function);
+  for (const char* const function : kFunctions) {
+    if (flags.Lists("functions", function)) problems.emplace_back(function);
   }
-  if (Lists(flags["tables"], "clean")) PrintClean(problems, num_seeds);
-  if (Lists(flags["tables"], "mistakes")) PrintMistakes(problems, num_seeds);
-  if (Lists(flags["tables"], "noise")) PrintNoise(problems, num_seeds);
-  if (Lists(flags["tables"], "errors")) PrintErrors(problems, num_seeds);
+  const auto wants = [&](const char* table) { return flags.Lists("tables", table); };
+  if (wants("clean")) PrintClean(problems, num_seeds);
+  if (wants("mistakes")) PrintMistakes(problems, num_seeds);
+  if (wants("noise")) PrintNoise(problems, num_seeds);
+  if (wants("errors")) PrintErrors(problems, num_seeds);
   return 0;
 }
 
 }  // namespace
 }  // namespace sobolev::train
 
-int main(int argc, char** argv) {
-  std::map<std::string, std::string> flags;
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    const std::size_t equals = argument.find('=');
-    if (!argument.starts_with("--") || equals == std::string::npos) return 2;
-    flags[argument.substr(2, equals - 2)] = argument.substr(equals + 1);
-  }
-  return sobolev::train::Run(std::move(flags));
-}
+int main(int argc, char** argv) { return sobolev::train::Run(sobolev::bench::Flags(argc, argv)); }

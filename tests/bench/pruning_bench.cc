@@ -18,7 +18,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <limits>
 #include <map>
 #include <memory>
@@ -43,6 +42,7 @@
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
 #include "engine/train/trainer.h"
+#include "tests/bench/flags.h"
 
 namespace sobolev {
 namespace {
@@ -321,17 +321,13 @@ void RunSeed(std::uint64_t seed, const Budget& budget, Table& table, Table& of_w
   }
 }
 
-int Run(std::map<std::string, std::string> flags) {
-  const auto number = [&](const char* flag, Index fallback) {
-    return flags.contains(flag) ? static_cast<Index>(std::strtoll(flags[flag].c_str(), nullptr, 10))
-                                : fallback;
-  };
-  const Budget budget{.samples = number("samples", 4096),
-                      .steps = number("steps", 12000),
-                      .retrain = number("retrain", 1000)};
+int Run(const bench::Flags& flags) {
+  const Budget budget{.samples = flags.Whole("samples", 4096),
+                      .steps = flags.Whole("steps", 12000),
+                      .retrain = flags.Whole("retrain", 1000)};
   Table table;
   Table of_weights;
-  for (Index seed = 1; seed <= number("seeds", 3); ++seed) {
+  for (Index seed = 1; seed <= flags.Whole("seeds", 3); ++seed) {
     RunSeed(static_cast<std::uint64_t>(seed), budget, table, of_weights);
   }
   std::printf(
@@ -349,13 +345,4 @@ int Run(std::map<std::string, std::string> flags) {
 }  // namespace
 }  // namespace sobolev
 
-int main(int argc, char** argv) {
-  std::map<std::string, std::string> flags;
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    const std::size_t equals = argument.find('=');
-    if (argument.rfind("--", 0) != 0 || equals == std::string::npos) return 2;
-    flags[argument.substr(2, equals - 2)] = argument.substr(equals + 1);
-  }
-  return sobolev::Run(std::move(flags));
-}
+int main(int argc, char** argv) { return sobolev::Run(sobolev::bench::Flags(argc, argv)); }

@@ -16,24 +16,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <limits>
 #include <map>
 #include <memory>
 #include <numbers>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/base/matrix.h"
-#include "engine/base/rng.h"
-#include "engine/chain/program_surrogate.h"
 #include "engine/regression/gaussian_process_fit.h"
 #include "engine/sampling/boxes.h"
 #include "engine/sampling/error_estimate.h"
@@ -44,135 +39,44 @@
 #include "engine/surrogate/affine_maps.h"
 #include "engine/surrogate/labelled_points.h"
 #include "engine/surrogate/surrogate.h"
+#include "tests/bench/flags.h"
+#include "tests/bench/placement_run.h"
+#include "tests/bench/test_functions.h"
+#include "tests/bench/unit_function.h"
 #include "tests/support/every_kind.h"
 
 namespace sobolev::sampling {
 namespace {
 
-constexpr Index kTestPoints = 2048;
-constexpr std::uint64_t kTestSeed = 4242;
+using bench::Explore;
+using bench::FindTestFunction;
+using bench::Flags;
+using bench::UnitFunction;
+using bench::Way;
 
+// What is asked of a test function.
 struct Function {
-  std::string name;
-  Index n = 0;
+  const char* name = "";  // Of tests/bench/test_functions.h.
   double target = 0;
   Index most = 0;     // Evaluations.
   double factor = 0;  // Fewer than Sobol by at least this (S1); 0: at most 1.1 times as many (S2).
   bool uniform = false;
-  std::string source;           // The inputs are a, b, c, …
-  std::vector<double> lo = {};  // Of the inputs; empty: the unit cube.
-  std::vector<double> hi = {};
 };
 
-std::string Bump(Index n, const char* width) {
-  std::string square;
-  std::string sum;
-  for (Index i = 0; i < n; ++i) {
-    const std::string x(1, static_cast<char>('a' + i));
-    square.append(i > 0 ? " + (" : "(").append(x).append(i % 2 == 0 ? " - 0.35)^2" : " - 0.65)^2");
-    sum.append(i > 0 ? " + " : "").append(x);
-  }
-  return "output y = exp(-(" + square + ") / (2 * " + width + "^2)) + 0.2 * (" + sum + ")";
-}
-
-std::vector<Function> Functions() {
-  const std::string franke =
-      "output y = 0.75 * exp(-((9*a - 2)^2 + (9*b - 2)^2) / 4)"
-      " + 0.75 * exp(-(9*a + 1)^2 / 49 - (9*b + 1) / 10)"
-      " + 0.5 * exp(-((9*a - 7)^2 + (9*b - 3)^2) / 4)"
-      " - 0.2 * exp(-(9*a - 4)^2 - (9*b - 7)^2)";
-  const std::string sines4 =
-      "output y = sin(4*a) + sin(4*b + 1) + sin(4*c + 2) + sin(4*d + 3)"
-      " + cos(1.5*a) * cos(1.5*b) * cos(1.5*c) * cos(1.5*d)";
-  const std::string borehole =
-      "let lg = log(b / a)\n"
-      "output y = 2 * pi * c * (d - f) / (lg * (1 + 2*g*c / (lg * a^2 * h) + c/e))";
-  return {
-      {"bump2n", 2, 3e-2, 1024, 8, false, Bump(2, "0.025")},
-      {"bump2", 2, 1e-2, 1024, 4, false, Bump(2, "0.06")},
-      {"bump3", 3, 1e-2, 2048, 4, false, Bump(3, "0.08")},
-      {"circle2", 2, 3e-3, 1536, 3, false, "output y = tanh(20 * (a^2 + b^2 - 0.5))"},
-      {"corner4", 4, 1e-2, 1024, 2.5, false,
-       "output y = (1 + 0.37058122501456325*a + 0.6881772553526073*b + 0.10437785998306236*c"
-       " + 0.6868636596497673*d)^(-5)"},
-      {"quad4", 4, 1e-2, 256, 0, true,
-       "output y = a + 4/3*b + 5/3*c + 2*d + 0.5 * (a^2 + b^2 + c^2 + d^2) + 0.3*a*d"},
-      {"sines2", 2, 1e-3, 512, 0, true,
-       "output y = sin(4*a) + sin(4*b + 1) + cos(1.5*a) * cos(1.5*b)"},
-      {"sines4", 4, 1e-2, 1024, 0, true, sines4},
-      {"osc4", 4, 1e-2, 1024, 0, true,
-       "output y = cos(2 * pi * 0.31183145201048545 + 1.8028275811519294*a"
-       " + 3.347889350364036*b + 0.5077841837013845*c + 3.341498884782651*d)"},
-      {"borehole8",
-       8,
-       3e-2,
-       512,
-       0,
-       true,
-       borehole,
-       {0.05, 100, 63070, 990, 63.1, 700, 1120, 9855},
-       {0.15, 50000, 115600, 1110, 116, 820, 1680, 12045}},
-      {"franke2", 2, 1e-2, 512, 0, false, franke},
-      {"tanh2", 2, 3e-3, 1024, 0, false, "output y = tanh(20 * (a + 0.5*b - 0.75) / sqrt(1.25))"},
-      {"camel2",
-       2,
-       1e-2,
-       512,
-       0,
-       false,
-       "output y = (4 - 2.1*a^2 + a^4/3) * a^2 + a*b + (4*b^2 - 4) * b^2",
-       {-3, -2},
-       {3, 2}},
-      {"branin2",
-       2,
-       1e-2,
-       512,
-       0,
-       false,
-       "output y = (b - 5.1 / (4*pi^2) * a^2 + 5/pi*a - 6)^2 + 10 * (1 - 1/(8*pi)) * cos(a) + 10",
-       {-5, 0},
-       {10, 15}},
-      {"rosenbrock2",
-       2,
-       1e-3,
-       512,
-       0,
-       false,
-       "output y = 100 * (b - a^2)^2 + (1 - a)^2",
-       {-2, -2},
-       {2, 2}},
-      {"bump2n_h", 2, 3e-2, 1024, 8, false,
-       "output y = exp(-((a - 0.72)^2 + (b - 0.19)^2) / (2 * 0.025^2)) + 0.2 * (a + b)"},
-      {"bump2_h", 2, 1e-2, 1024, 4, false,
-       "output y = exp(-(0.8*(a - 0.62) + 0.6*(b - 0.27))^2 / (2 * 0.05^2)"
-       " - (0.8*(b - 0.27) - 0.6*(a - 0.62))^2 / (2 * 0.08^2)) + 0.2 * (a + b)"},
-      {"bump3_h", 3, 1e-2, 2048, 4, false,
-       "output y = exp(-((a - 0.7)^2 + (b - 0.6)^2 + (c - 0.25)^2) / (2 * 0.08^2))"
-       " + 0.2 * (a + b + c)"},
-      {"circle2_h", 2, 3e-3, 1536, 3, false, "output y = tanh(20 * ((a - 1)^2 + b^2 - 0.6))"},
-      {"corner4_h", 4, 1e-2, 1024, 2.5, false,
-       "output y = (1 + 0.52*a + 0.33*b + 0.71*c + 0.29*d)^(-5)"},
-      {"osc4_h", 4, 1e-2, 1024, 0, true,
-       "output y = cos(2 * pi * 0.74 + 2.6*a + 1.2*b + 3.1*c + 2.1*d)"},
-      {"otl6",
-       6,
-       1e-2,
-       512,
-       0,
-       true,
-       "let g = f * (e + 9)\n"
-       "output y = (12 * b / (a + b) + 0.74) * g / (g + c) + 11.35 * c / (g + c)"
-       " + 0.74 * c * g / ((g + c) * d)",
-       {50, 25, 0.5, 1.2, 0.25, 50},
-       {150, 70, 3, 2.5, 1.2, 300}},
-      {"gauss6", 6, 3e-2, 512, 0, true,
-       "output y = exp(-2 * ((a - 0.3)^2 + (b - 0.6)^2 + (c - 0.4)^2 + (d - 0.7)^2 + (e - 0.5)^2"
-       " + (f - 0.2)^2))"},
-      {"sines8", 8, 1e-1, 512, 0, true,
-       "output y = sin(2*a) + sin(2*b + 1) + sin(2*c + 2) + sin(2*d + 3) + sin(2*e + 4)"
-       " + sin(2*f + 5) + sin(2*g + 6) + a*b*c*d + e*f*g*h"},
-  };
-}
+constexpr Function kFunctions[] = {
+    {"bump2n", 3e-2, 1024, 8, false},     {"bump2", 1e-2, 1024, 4, false},
+    {"bump3", 1e-2, 2048, 4, false},      {"circle2", 3e-3, 1536, 3, false},
+    {"corner4", 1e-2, 1024, 2.5, false},  {"quad4", 1e-2, 256, 0, true},
+    {"sines2", 1e-3, 512, 0, true},       {"sines4", 1e-2, 1024, 0, true},
+    {"osc4", 1e-2, 1024, 0, true},        {"borehole8", 3e-2, 512, 0, true},
+    {"franke2", 1e-2, 512, 0, false},     {"tanh2", 3e-3, 1024, 0, false},
+    {"camel2", 1e-2, 512, 0, false},      {"branin2", 1e-2, 512, 0, false},
+    {"rosenbrock2", 1e-3, 512, 0, false}, {"bump2n_h", 3e-2, 1024, 8, false},
+    {"bump2_h", 1e-2, 1024, 4, false},    {"bump3_h", 1e-2, 2048, 4, false},
+    {"circle2_h", 3e-3, 1536, 3, false},  {"corner4_h", 1e-2, 1024, 2.5, false},
+    {"osc4_h", 1e-2, 1024, 0, true},      {"otl6", 1e-2, 512, 0, true},
+    {"gauss6", 3e-2, 512, 0, true},       {"sines8", 1e-1, 512, 0, true},
+};
 
 // From the corner (1, 0, 1, …) of the cube.
 double DistanceToCorner(const Vector& u) {
@@ -188,66 +92,31 @@ double FailureRadius(Index n) {
   return 2 * std::pow(0.2 / whole, 1 / static_cast<double>(n));
 }
 
+// Where evaluations fail, if they shall.
+bool IsInCorner(const Vector& u) { return DistanceToCorner(u) < FailureRadius(u.size()); }
+
 enum class Judge { kTaylor, kProcess, kBetter };
 
-// A function by coordinates of the unit cube, with its values at the test points.
 class Problem {
  public:
-  explicit Problem(Function function)
-      : function_(std::move(function)),
-        n_(function_.n),
-        lo_(Vector::Zero(n_)),
-        side_(Vector::Ones(n_)) {
-    std::string source;
-    const std::string names = "abcdefgh";
-    for (Index i = 0; i < n_; ++i) {
-      source.append("input ").append(1, names[static_cast<std::size_t>(i)]).append("\n");
-    }
-    program_ = std::make_unique<chain::ProgramSurrogate>(source + function_.source);
-    for (std::size_t i = 0; i < function_.lo.size(); ++i) {
-      lo_(static_cast<Index>(i)) = function_.lo[i];
-      side_(static_cast<Index>(i)) = function_.hi[i] - function_.lo[i];
-    }
-    Add(SobolPoints(n_, 0, kTestPoints, kTestSeed), true, truth_);
-    range_ = truth_.Y.maxCoeff() - truth_.Y.minCoeff();
-    spread_ = OutputScales(truth_)(0);
-  }
+  explicit Problem(const Function& function)
+      : function_(function), unit_(FindTestFunction(function.name)) {}
 
   const Function& function() const { return function_; }
-  Index n() const { return n_; }
-  double spread() const { return spread_; }
-  double range() const { return range_; }
-
-  Evidence Nothing() const { return {.X = Matrix(n_, 0), .Y = Matrix(1, 0), .J = Matrix()}; }
-
-  void Add(const Matrix& U, bool gradients, Evidence& evidence) const {
-    const Index before = evidence.X.cols();
-    const Index after = before + U.cols();
-    const Matrix X = (side_.asDiagonal() * U).colwise() + lo_;
-    Matrix Y(1, U.cols());
-    Matrix J(n_, U.cols());
-    program_->Predict(ConstMatrixMap(X.data(), n_, U.cols()), {}, {},
-                      {.Y = Y.data(), .J = J.data()});
-    evidence.X.conservativeResize(n_, after);
-    evidence.X.rightCols(U.cols()) = U;
-    evidence.Y.conservativeResize(1, after);
-    evidence.Y.rightCols(U.cols()) = Y;
-    if (!gradients) return;
-    evidence.J.conservativeResize(n_, after);
-    evidence.J.rightCols(U.cols()) = side_.asDiagonal() * J;
-  }
+  const UnitFunction& unit() const { return unit_; }
+  Index n() const { return unit_.n(); }
 
   // Largest error of the Taylor polynomial about the centre of a closed box, over 64 points in it.
   double LargestError(const TaylorBox& box) const {
-    const Index n = n_;
+    const Index n = unit_.n();
     const Vector centre = 0.5 * (box.lo + box.hi);
-    Evidence around = Nothing();
+    Evidence around = unit_.Nothing();
     Matrix U(n, 65);
     U.col(0) = centre;
     U.rightCols(64) =
         ((box.hi - box.lo).asDiagonal() * SobolPoints(n, 0, 64, 7)).colwise() + box.lo;
-    Add(U, true, around);
-    const Matrix H = HessianAt(centre);
+    unit_.Add(U, true, around);
+    const Matrix H = unit_.HessianAt(centre);
     double largest = 0;
     for (Index s = 1; s <= 64; ++s) {
       const Vector step = U.col(s) - centre;
@@ -259,37 +128,31 @@ class Problem {
     return largest;
   }
 
-  // A corner of the cube where evaluations fail, if they shall.
-  bool Fails(const Vector& u) const { return DistanceToCorner(u) < FailureRadius(n_); }
-
   // Of the model from the evidence, relative to the spread.
   double Error(const Evidence& evidence, Judge judge = Judge::kTaylor) const {
     double error = std::numeric_limits<double>::infinity();
     if (judge != Judge::kProcess) {
-      error = ErrorOf(TaylorModel(evidence).Predict(truth_.X, n_ <= 4 ? 3 : 2).Y);
+      error = unit_.ValueError(TaylorModel(evidence).Predict(unit_.truth().X, n() <= 4 ? 3 : 2).Y);
     }
-    if (judge != Judge::kTaylor) error = std::min(error, ErrorOf(ByProcess(evidence)));
+    if (judge != Judge::kTaylor) error = std::min(error, unit_.ValueError(ByProcess(evidence)));
     return error;
   }
 
   // Where evaluations do not fail.
   double ErrorWithoutCorner(const Evidence& evidence) const {
-    const Matrix Y = TaylorModel(evidence).Predict(truth_.X, 3).Y;
+    const Evidence& truth = unit_.truth();
+    const Matrix Y = TaylorModel(evidence).Predict(truth.X, 3).Y;
     double squares = 0;
     double count = 0;
-    for (Index s = 0; s < kTestPoints; ++s) {
-      if (Fails(truth_.X.col(s))) continue;
-      squares += std::pow(Y(0, s) - truth_.Y(0, s), 2);
+    for (Index s = 0; s < truth.NumSamples(); ++s) {
+      if (IsInCorner(truth.X.col(s))) continue;
+      squares += std::pow(Y(0, s) - truth.Y(0, s), 2);
       count += 1;
     }
-    return std::sqrt(squares / count) / spread_;
+    return std::sqrt(squares / count) / unit_.spread();
   }
 
  private:
-  double ErrorOf(const Matrix& Y) const {
-    return std::sqrt((Y - truth_.Y).squaredNorm() / static_cast<double>(kTestPoints)) / spread_;
-  }
-
   // What a Gaussian process predicts at the test points.
   Matrix ByProcess(const Evidence& evidence) const {
     const double root = 2 * std::sqrt(3.0);  // 1 / the standard deviation of a uniform number.
@@ -299,35 +162,21 @@ class Problem {
     points.X = root * (evidence.X.array() - 0.5);
     points.Y = (evidence.Y.array() - mean) / scale;
     points.J = evidence.J / (scale * root);
-    if (!evidence.HasDerivatives()) points.J.resize(n_, 0);
+    if (!evidence.HasDerivatives()) points.J.resize(n(), 0);
     points.weight = Vector::Ones(evidence.NumSamples());
     const regression::GaussianProcessFit fit = regression::FitGaussianProcess(
         points,
-        {.alpha = 1, .beta = evidence.HasDerivatives() ? 1.0 : 0, .lambda = Matrix::Ones(n_, 1)},
-        AffineMaps::Standard(Vector::Constant(n_, 0.5), Vector::Constant(n_, 1 / root),
+        {.alpha = 1, .beta = evidence.HasDerivatives() ? 1.0 : 0, .lambda = Matrix::Ones(n(), 1)},
+        AffineMaps::Standard(Vector::Constant(n(), 0.5), Vector::Constant(n(), 1 / root),
                              Vector::Constant(1, mean), Vector::Constant(1, scale)));
-    Matrix Y(1, kTestPoints);
-    fit.surrogate->Predict(ConstMatrixMap(truth_.X.data(), n_, kTestPoints), {}, {},
-                           {.Y = Y.data()});
+    const Matrix& U = unit_.truth().X;
+    Matrix Y(1, U.cols());
+    fit.surrogate->Predict(ConstMatrixMap(U.data(), n(), U.cols()), {}, {}, {.Y = Y.data()});
     return Y;
   }
 
-  // By coordinates of the unit cube.
-  Matrix HessianAt(const Vector& u) const {
-    const Vector x = lo_ + side_.cwiseProduct(u);
-    Matrix H(n_, n_);
-    program_->Predict(ConstMatrixMap(x.data(), n_, 1), {}, {}, {.H = H.data()});
-    return side_.asDiagonal() * H * side_.asDiagonal();
-  }
-
   Function function_;
-  Index n_;
-  Vector lo_;
-  Vector side_;
-  std::unique_ptr<chain::ProgramSurrogate> program_;
-  Evidence truth_;
-  double spread_ = 1;
-  double range_ = 1;
+  UnitFunction unit_;
 };
 
 // Evaluations to a target, between the sizes that were tried.
@@ -393,59 +242,27 @@ Count OfGrid(const Problem& problem) {
   for (Index per_axis = 2;; ++per_axis) {
     const double size = std::pow(static_cast<double>(per_axis), static_cast<double>(problem.n()));
     if (size > 2 * static_cast<double>(problem.function().most)) break;
-    Evidence evidence = problem.Nothing();
-    problem.Add(Grid(problem.n(), per_axis), true, evidence);
+    Evidence evidence = problem.unit().Nothing();
+    problem.unit().Add(Grid(problem.n(), per_axis), true, evidence);
     largest = evidence.NumSamples();
     if (crossing.Add(largest, problem.Error(evidence))) break;
   }
   return {.evaluations = largest == 0 ? 0 : crossing.evaluations(), .reached = crossing.reached()};
 }
 
-struct Way {
-  Strategy strategy = Strategy::kDisagreement;
-  Index at_a_time = 0;  // 0: an eighth of what is there.
-  bool gradients = true;
-  bool fails = false;  // In the corner of Problem::Fails.
-  Judge judge = Judge::kTaylor;
-  Index at_first = 0;  // Samples; 0: as many as a placement by models needs.
-};
-
-// Calls visit(evidence) after every batch until it returns true.
-template <class Visit>
-void Explore(const Problem& problem, const Way& way, std::uint64_t seed, const Visit& visit) {
-  Evidence evidence = problem.Nothing();
-  PlacementOptions options{.strategy = way.strategy, .seed = seed};
-  const Index first = way.at_first > 0 ? way.at_first : LeastSamples(problem.n());
-  while (evidence.NumSamples() < problem.function().most) {
-    const Index size = evidence.NumSamples();
-    const Index batch = way.at_a_time > 0 ? way.at_a_time : std::max<Index>(1, size / 8);
-    const Matrix X = NextPoints(evidence, options, size == 0 ? first : batch);
-    options.num_proposed += X.cols();
-    std::vector<Index> good;
-    std::vector<Index> bad;
-    for (Index s = 0; s < X.cols(); ++s) {
-      (way.fails && problem.Fails(X.col(s)) ? bad : good).push_back(s);
-    }
-    problem.Add(X(Eigen::all, good), way.gradients, evidence);
-    const Index failed = evidence.failed.cols();
-    evidence.failed.conservativeResize(problem.n(), failed + std::ssize(bad));
-    evidence.failed.rightCols(std::ssize(bad)) = X(Eigen::all, bad);
-    if (visit(std::as_const(evidence))) return;
-  }
-}
-
-Count OfWay(const Problem& problem, const Way& way, Index num_seeds) {
+Count OfWay(const Problem& problem, const Way& way, Index num_seeds, Judge judge = Judge::kTaylor) {
   double logs = 0;
   bool reached = true;
   for (Index seed = 1; seed <= num_seeds; ++seed) {
     Crossing crossing(problem.function().target);
     Index last = 0;
-    Explore(problem, way, static_cast<std::uint64_t>(seed), [&](const Evidence& evidence) {
-      // One at a time, errors are looked at as often as otherwise.
-      if (evidence.NumSamples() < last + last / 16) return false;
-      last = evidence.NumSamples();
-      return crossing.Add(last, problem.Error(evidence, way.judge));
-    });
+    Explore(problem.unit(), way, problem.function().most, static_cast<std::uint64_t>(seed),
+            [&](const Evidence& evidence) {
+              // One at a time, errors are looked at as often as otherwise.
+              if (evidence.NumSamples() < last + last / 16) return false;
+              last = evidence.NumSamples();
+              return crossing.Add(last, problem.Error(evidence, judge));
+            });
     logs += std::log(crossing.evaluations());
     reached = reached && crossing.reached();
   }
@@ -478,7 +295,7 @@ void PrintEvaluations(const std::vector<Problem>& problems, Index num_seeds) {
       goals.append("S2 ").append(gain >= 1 / 1.1 ? "met" : "MISSED").append(", ");
     goals.append("S3 ").append(
         placed.evaluations < 16 || best / placed.evaluations >= 1 / 1.15 ? "met" : "MISSED");
-    std::printf("%-12s %7.0e %8s %8s %8s %10s %11.2fx %17.2fx  %s\n", function.name.c_str(),
+    std::printf("%-12s %7.0e %8s %8s %8s %10s %11.2fx %17.2fx  %s\n", function.name,
                 function.target, Text(sobol).c_str(), Text(grid).c_str(), Text(lola).c_str(),
                 Text(placed).c_str(), gain, best / placed.evaluations, goals.c_str());
     std::fflush(stdout);
@@ -498,8 +315,8 @@ void PrintBatches(const std::vector<Problem>& problems, Index num_seeds) {
     for (const Index at_a_time : {1, 8, 32}) {
       counts.push_back(OfWay(problem, {.at_a_time = at_a_time}, num_seeds));
     }
-    std::printf("%-12s %8s %8s %8s %7.2fx\n", problem.function().name.c_str(),
-                Text(counts[0]).c_str(), Text(counts[1]).c_str(), Text(counts[2]).c_str(),
+    std::printf("%-12s %8s %8s %8s %7.2fx\n", problem.function().name, Text(counts[0]).c_str(),
+                Text(counts[1]).c_str(), Text(counts[2]).c_str(),
                 counts[2].evaluations / counts[0].evaluations);
     std::fflush(stdout);
   }
@@ -511,16 +328,16 @@ void PrintValuesOnly(const std::vector<Problem>& problems, Index num_seeds) {
       "function", "inputs", "target", "values only", "with gradients", "ratio");
   std::map<Index, std::pair<double, double>> logs;  // Sum and number by inputs.
   for (const Problem& problem : problems) {
-    const Count with = OfWay(problem, {.judge = Judge::kBetter, .at_first = 2}, num_seeds);
+    const Count with = OfWay(problem, {.at_first = 2}, num_seeds, Judge::kBetter);
     Function longer = problem.function();
     longer.most *= 3;
     const Problem patient(longer);
     const Count without =
-        OfWay(patient, {.gradients = false, .judge = Judge::kBetter, .at_first = 2}, num_seeds);
+        OfWay(patient, {.gradients = false, .at_first = 2}, num_seeds, Judge::kBetter);
     const double ratio = without.evaluations / (3 * with.evaluations);
     logs[problem.n()].first += std::log(ratio);
     logs[problem.n()].second += 1;
-    std::printf("%-12s %6d %8.0e %12s %16s %7.2fx\n", problem.function().name.c_str(),
+    std::printf("%-12s %6d %8.0e %12s %16s %7.2fx\n", problem.function().name,
                 static_cast<int>(problem.n()), problem.function().target, Text(without).c_str(),
                 Text({.evaluations = 3 * with.evaluations, .reached = with.reached}).c_str(),
                 ratio);
@@ -536,8 +353,8 @@ void PrintProcess(const std::vector<Problem>& problems, Index num_seeds) {
   std::printf("\nevaluations to the target, judged by a Gaussian process\n%-12s %7s %10s\n",
               "function", "target", "placement");
   for (const Problem& problem : problems) {
-    const Count count = OfWay(problem, {.judge = Judge::kProcess}, num_seeds);
-    std::printf("%-12s %7.0e %10s\n", problem.function().name.c_str(), problem.function().target,
+    const Count count = OfWay(problem, {}, num_seeds, Judge::kProcess);
+    std::printf("%-12s %7.0e %10s\n", problem.function().name, problem.function().target,
                 Text(count).c_str());
     std::fflush(stdout);
   }
@@ -552,12 +369,14 @@ struct Campaign {
 };
 
 Campaign OfCampaign(const Problem& problem, bool fails, Index num_seeds) {
+  Way way;
+  if (fails) way.fails = IsInCorner;
   Campaign campaign;
   double logs = 0;
   for (Index seed = 1; seed <= num_seeds; ++seed) {
     Crossing crossing(problem.function().target);
     Matrix failed;
-    Explore(problem, {.fails = fails}, static_cast<std::uint64_t>(seed),
+    Explore(problem.unit(), way, problem.function().most, static_cast<std::uint64_t>(seed),
             [&](const Evidence& evidence) {
               failed = evidence.failed;
               return crossing.Add(evidence.NumSamples(), problem.ErrorWithoutCorner(evidence));
@@ -582,7 +401,7 @@ void PrintFailures(const std::vector<Problem>& problems, Index num_seeds) {
     if (problem.n() > 4) continue;
     const Campaign whole = OfCampaign(problem, false, num_seeds);
     const Campaign part = OfCampaign(problem, true, num_seeds);
-    std::printf("%-12s %12s %12s %7.2fx %9.0f %9d\n", problem.function().name.c_str(),
+    std::printf("%-12s %12s %12s %7.2fx %9.0f %9d\n", problem.function().name,
                 Text({whole.evaluations, whole.reached}).c_str(),
                 Text({part.evaluations, part.reached}).c_str(),
                 part.evaluations / whole.evaluations, part.failures,
@@ -598,18 +417,19 @@ void PrintErrors(const std::vector<Problem>& problems, Index num_seeds) {
     if (problem.n() > 4) continue;
     for (Index seed = 1; seed <= num_seeds; ++seed) {
       std::vector<double> targets = {1e-1, 3e-2, 1e-2, 3e-3, 1e-3};
-      Explore(problem, {}, static_cast<std::uint64_t>(seed), [&](const Evidence& evidence) {
-        if (evidence.NumSamples() < LeastSamplesToJudge(problem.n())) return false;
-        const ErrorEstimate estimate = EstimateTaylorError(evidence, {.seed = 7});
-        const double reported = estimate.value(0) / problem.spread();
-        while (!targets.empty() && reported <= targets.front()) {
-          const double truth = problem.Error(evidence);
-          // Polynomials of the order are exact, and errors are those of rounding.
-          if (truth > 1e-9) ratios.push_back(reported / truth);
-          targets.erase(targets.begin());
-        }
-        return targets.empty();
-      });
+      Explore(problem.unit(), {}, problem.function().most, static_cast<std::uint64_t>(seed),
+              [&](const Evidence& evidence) {
+                if (evidence.NumSamples() < LeastSamplesToJudge(problem.n())) return false;
+                const ErrorEstimate estimate = EstimateTaylorError(evidence, {.seed = 7});
+                const double reported = estimate.value(0) / problem.unit().spread();
+                while (!targets.empty() && reported <= targets.front()) {
+                  const double truth = problem.Error(evidence);
+                  // Polynomials of the order are exact, and errors are those of rounding.
+                  if (truth > 1e-9) ratios.push_back(reported / truth);
+                  targets.erase(targets.begin());
+                }
+                return targets.empty();
+              });
     }
   }
   if (ratios.empty()) return;
@@ -695,13 +515,12 @@ void PrintBoxes(const std::vector<Problem>& problems) {
               "quadratic", "open", "boxes", "wrong boxes");
   for (const Problem& problem : problems) {
     if (problem.n() > 3) continue;
-    Function longer = problem.function();
-    longer.most = std::max<Index>(longer.most, 600);
-    const Problem patient(longer);
-    Explore(patient, {}, 1, [&](const Evidence& evidence) {
+    const Matrix& Y = problem.unit().truth().Y;
+    const double range = Y.maxCoeff() - Y.minCoeff();
+    Explore(problem.unit(), {}, 600, 1, [&](const Evidence& evidence) {
       if (evidence.NumSamples() < 512) return false;
       for (const double share : {1e-2, 1e-3}) {
-        const double tolerance = share * problem.range();
+        const double tolerance = share * range;
         const Decomposition result =
             Decompose(evidence, {.tolerance = Vector::Constant(1, tolerance), .max_boxes = 4000});
         Index closed = 0;
@@ -712,8 +531,8 @@ void PrintBoxes(const std::vector<Problem>& problems) {
           if (problem.LargestError(box) > tolerance) ++wrong;
         }
         std::printf(
-            "%-12s %6.0e %9.3f %8.3f %10.3f %6.3f %6d %11.1f%%\n", problem.function().name.c_str(),
-            share, result.closed[0], result.closed[1], result.closed[2], result.open,
+            "%-12s %6.0e %9.3f %8.3f %10.3f %6.3f %6d %11.1f%%\n", problem.function().name, share,
+            result.closed[0], result.closed[1], result.closed[2], result.open,
             static_cast<int>(result.boxes.size()),
             100 * static_cast<double>(wrong) / static_cast<double>(std::max<Index>(1, closed)));
         std::fflush(stdout);
@@ -723,27 +542,23 @@ void PrintBoxes(const std::vector<Problem>& problems) {
   }
 }
 
-bool Lists(const std::string& list, const std::string& name) {
-  return list.empty() || ("," + list + ",").find("," + name + ",") != std::string::npos;
-}
-
-int Run(std::map<std::string, std::string> flags) {
-  const Index num_seeds = flags.contains("seeds") ? std::atoi(flags["seeds"].c_str()) : 5;
+int Run(const Flags& flags) {
+  const Index num_seeds = flags.Whole("seeds", 5);
   std::vector<Problem> problems;
-  for (Function& function : Functions()) {
-    if (!Lists(flags["functions"], function.name)) continue;
-    if (flags.contains("target")) function.target = std::atof(flags["target"].c_str());
-    problems.emplace_back(std::move(function));
+  for (Function function : kFunctions) {
+    if (!flags.Lists("functions", function.name)) continue;
+    function.target = flags.Number("target", function.target);
+    problems.emplace_back(function);
   }
-  const std::string tables = flags["tables"];
-  if (Lists(tables, "evaluations")) PrintEvaluations(problems, num_seeds);
-  if (Lists(tables, "batches")) PrintBatches(problems, num_seeds);
-  if (Lists(tables, "values")) PrintValuesOnly(problems, num_seeds);
-  if (Lists(tables, "failures")) PrintFailures(problems, num_seeds);
-  if (Lists(tables, "process")) PrintProcess(problems, num_seeds);
-  if (Lists(tables, "errors")) PrintErrors(problems, num_seeds);
-  if (Lists(tables, "times")) PrintTimes();
-  if (Lists(tables, "boxes")) PrintBoxes(problems);
+  const auto wants = [&](const char* table) { return flags.Lists("tables", table); };
+  if (wants("evaluations")) PrintEvaluations(problems, num_seeds);
+  if (wants("batches")) PrintBatches(problems, num_seeds);
+  if (wants("values")) PrintValuesOnly(problems, num_seeds);
+  if (wants("failures")) PrintFailures(problems, num_seeds);
+  if (wants("process")) PrintProcess(problems, num_seeds);
+  if (wants("errors")) PrintErrors(problems, num_seeds);
+  if (wants("times")) PrintTimes();
+  if (wants("boxes")) PrintBoxes(problems);
   return 0;
 }
 
@@ -751,12 +566,5 @@ int Run(std::map<std::string, std::string> flags) {
 }  // namespace sobolev::sampling
 
 int main(int argc, char** argv) {
-  std::map<std::string, std::string> flags;
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    const std::size_t equals = argument.find('=');
-    if (argument.rfind("--", 0) != 0 || equals == std::string::npos) return 2;
-    flags[argument.substr(2, equals - 2)] = argument.substr(equals + 1);
-  }
-  return sobolev::sampling::Run(std::move(flags));
+  return sobolev::sampling::Run(sobolev::bench::Flags(argc, argv));
 }

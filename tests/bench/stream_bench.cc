@@ -15,7 +15,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <limits>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -29,6 +28,7 @@
 #include "engine/train/options.h"
 #include "engine/train/samples.h"
 #include "engine/train/trainer.h"
+#include "tests/bench/flags.h"
 
 namespace sobolev {
 namespace {
@@ -87,15 +87,10 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-int Run(std::map<std::string, std::string> flags) {
-  const auto number = [&](const char* flag, Index fallback) {
-    return flags.contains(flag) ? static_cast<Index>(std::strtod(flags[flag].c_str(), nullptr))
-                                : fallback;
-  };
-  const Index num_samples = number("samples", 1'000'000);
-  const Index epochs = number("epochs", 5);
-  std::string path = (flags.contains("directory") ? flags["directory"] : std::string("/tmp")) +
-                     "/stream_bench.XXXXXX";
+int Run(const bench::Flags& flags) {
+  const Index num_samples = flags.Whole("samples", 1'000'000);
+  const Index epochs = flags.Whole("epochs", 5);
+  std::string path = flags.Text("directory", "/tmp") + "/stream_bench.XXXXXX";
   const int reserved_name = mkstemp(path.data());
   if (reserved_name < 0) return 2;
   close(reserved_name);
@@ -112,15 +107,17 @@ int Run(std::map<std::string, std::string> flags) {
       .m = 1,
       .blocks = {{.rows = num_samples, .x = x, .y = y, .jacobian = y + num_samples}}};
 
-  train::Options options{
-      .hidden = {32, 32}, .epochs = epochs, .batch_size = number("batch", 1024), .patience = 0};
+  train::Options options{.hidden = {32, 32},
+                         .epochs = epochs,
+                         .batch_size = flags.Whole("batch", 1024),
+                         .patience = 0};
   options.streamed = true;
   const train::SampleShape shape = train::ShapeOf(samples);
   const train::Options resolved =
       train::ResolveOptions(options, shape, std::numeric_limits<std::size_t>::max());
   const double promised = static_cast<double>(train::MemoryBytes(resolved, shape)) / 1e6;
 
-  oneapi::tbb::task_arena arena(static_cast<int>(number("threads", 1)));
+  oneapi::tbb::task_arena arena(static_cast<int>(flags.Whole("threads", 1)));
   arena.execute([&] {
     double start = Seconds();
     const double before = AnonymousMegabytes();
@@ -158,13 +155,4 @@ int Run(std::map<std::string, std::string> flags) {
 }  // namespace
 }  // namespace sobolev
 
-int main(int argc, char** argv) {
-  std::map<std::string, std::string> flags;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    const std::size_t value = flag.find('=');
-    if (flag.rfind("--", 0) != 0 || value == std::string::npos) return 1;
-    flags[flag.substr(2, value - 2)] = flag.substr(value + 1);
-  }
-  return sobolev::Run(flags);
-}
+int main(int argc, char** argv) { return sobolev::Run(sobolev::bench::Flags(argc, argv)); }

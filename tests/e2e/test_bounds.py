@@ -317,7 +317,7 @@ REFUSED = [
             (
                 "box { min: 0 max: 1e6 } box { min: 0 max: 1 }",
                 "INVALID_ARGUMENT",
-                "box[0]: expected a range within the domain of the model, [",
+                "box[0]: expected a range within the domain of the model, a=",
             ),
             ("max_boxes: 0", "INVALID_ARGUMENT", "max_boxes: expected 1 to 1000000, got 0"),
             ("max_boxes: 1000001", "INVALID_ARGUMENT", "max_boxes: expected 1 to 1000000"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -289,9 +290,11 @@ def test_what_cannot_be_pruned_is_refused_at_once(client, large):
     box = large.domain.copy()
     refused(invalid, large, "box: expected a range for each of the 8", fraction=0.1, box=box[1:])
     box[2, 1] *= 2
-    refused(invalid, large, r'box\[2\]: expected .* input "Tu"', fraction=0.1, box=box)
+    refused(
+        invalid, large, r"box\[2\]: expected .* domain of the model, Tu=", fraction=0.1, box=box
+    )
     inverted = large.domain[:, ::-1]
-    refused(invalid, large, r"box\[0\]: expected min <= max", fraction=0.1, box=inverted)
+    refused(invalid, large, r"box\[0\].min: expected at most max", fraction=0.1, box=inverted)
     other = client.create_dataset(unique("other"), ["a"], ["u"])
     other.append([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
     says = "retraining.dataset: expected a dataset with the inputs and the outputs"
@@ -372,6 +375,38 @@ def test_in_a_part_of_the_domain_more_can_go(client, large):
     require_right_jacobians(part)
 
 
+def test_a_version_for_a_box_is_known_to_hold_there_only(client, large):
+    box = large.domain.copy()
+    box[0, 1] = box[0].mean()
+    part = prune(client, large, fraction=0.6, box=box, certificate_boxes=0)
+    np.testing.assert_array_equal(part.domain, box)
+    x = inside(large.domain, 1000, 8)
+    np.testing.assert_array_equal(part.in_domain(x), x[:, 0] <= box[0, 1])
+    assert large.in_domain(x).all()
+
+    low, high = box[0]
+    beyond = {"rw": (low, np.nextafter(high, np.inf))}
+    says = r"box\[0\]: expected a range within the domain of the model"
+    for refused in (
+        lambda: part.bound(beyond),
+        lambda: part.certify({"flow": (None, 1.0)}, bounds=beyond),
+        lambda: part.significance(beyond),
+    ):
+        with pytest.raises(sobolev.InvalidArgumentError, match=says):
+            refused()
+    bounds = part.bound(max_boxes=10)
+    np.testing.assert_array_equal(bounds.box, box)
+    y = part.predict(inside(box, 10_000, 9))
+    assert bounds.value_min[0] <= y.min() and y.max() <= bounds.value_max[0]
+    with pytest.raises(sobolev.InvalidArgumentError, match=r"box\[0\]: expected"):
+        client.prune(part, fraction=0.1, box=large.domain)
+    # What is made of it holds there only, too.
+    smaller = prune(client, part, fraction=0.1, certificate_boxes=0)
+    np.testing.assert_array_equal(smaller.domain, box)
+    pipeline = client.create_pipeline(unique("part"), [part])
+    np.testing.assert_array_equal(pipeline.domain, box)
+
+
 # ---- The command line ----------------------------------------------------------------------------
 
 
@@ -407,10 +442,23 @@ def test_the_command_takes_boxes_and_refuses_nonsense(cli, large):
     )
     assert made["model_version"]["pruning"]["box"][0] == {"min": low, "max": middle}
     assert made["model_version"]["pruning"]["result"]["value"] <= 0.05
+    shown = cli.ok("model", "show", into)
+    assert re.search(rf"pruned for +from +to\nrw +{low:.6g} +{middle:.6g}\n", shown), shown
+    # An end that is left out is that of the domain, which a refusal says to the last bit.
+    half = json.loads(cli.ok("--json", *common, "--bounds", f"rw=:{middle}", "--fraction", "0.5"))
+    assert half["model_version"]["pruning"]["box"][0] == {"min": low, "max": middle}
+    wrong = cli.run(*common, "--fraction", "0.5", "--bounds", "rw=-1e300:1e300")
+    assert wrong.returncode == 1 and "got -1e+300:1e+300" in wrong.stderr
+    assert len(wrong.stderr) < 300
+    allowed = re.search(r"rw=[^,]+", wrong.stderr)
+    assert allowed[0] == f"rw={float(low)!r}:{float(high)!r}"
+    cli.ok(*common, "--fraction", "0.5", "--bounds", allowed[0])
     wrong = cli.run(*common, "--fraction", "0.5", "--bounds", "z=0:1")
     assert wrong.returncode == 2 and '"z" is no input' in wrong.stderr
     wrong = cli.run(*common, "--fraction", "0.5", "--rule", "best")
     assert wrong.returncode == 2 and "expected interval, magnitude" in wrong.stderr
+    wrong = cli.run(*common, "--fraction", "0")
+    assert wrong.returncode == 1 and "target.fraction: expected at least 0.0208" in wrong.stderr
     wrong = cli.run(*common)
     assert wrong.returncode == 1 and "target: expected one of fraction" in wrong.stderr
     failed = cli.run(*common, "--max-error", "1e-9")

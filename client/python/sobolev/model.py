@@ -34,7 +34,7 @@ class Evaluation:
         or tangent per point.
       spread: Standard deviations of value, [N, m], as the model judges its own uncertainty.
       jacobian_spread: Standard deviations of jacobian, [N, m, n].
-      in_domain: [N], False where x lies outside the box of the training samples.
+      in_domain: [N], False where x lies outside Model.domain.
     """
 
     value: _arrays.FloatArray | None
@@ -102,7 +102,7 @@ class Model(guarantees.Guaranteed):
 
     @property
     def domain(self) -> npt.NDArray[np.float64]:
-        """The box of the training samples, [n, 2].
+        """Where it is known to hold, [n, 2]: the box of the training samples, or pruned for.
 
         Of pipelines what their parts agree on, infinite where none says anything.
         """

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "engine/base/error.h"
+#include "engine/base/number_text.h"
 
 namespace sobolev::program::language {
 
@@ -135,7 +136,7 @@ void Recorder::DeclareInput(const Declaration& declaration) {
     if (!std::isfinite(bounds.min) || !std::isfinite(bounds.max) || bounds.min > bounds.max) {
       throw source_.Fault(declaration.bounds[0].position, "INDEX_OUT_OF_RANGE",
                           "expected two finite bounds, the lower one first, got " +
-                              std::to_string(bounds.min) + " and " + std::to_string(bounds.max));
+                              NumberText(bounds.min) + " and " + NumberText(bounds.max));
     }
     variable.bounds = bounds;
   }

@@ -35,13 +35,6 @@ TEST(ProgramBoxTest, TheSchemaNamesTheElements) {
   EXPECT_FALSE(schema.inputs[0].lower.has_value());
 }
 
-TEST(ProgramBoxTest, DeclaredBoundsHoldUnlessOthersAreGiven) {
-  const Box box = BoxOf(kProgram, "v=-3:3,A.0.1=5:6");
-  EXPECT_EQ(box.low, (Vector{{1, -3, -3, 0, 5, 0, 0}}));
-  EXPECT_EQ(box.high, (Vector{{2, 3, 3, 1, 6, 1, 1}}));
-  EXPECT_EQ(BoxOf(kProgram, "v=0:0,T=3:4").low(0), 3);
-}
-
 // What BoxOf refuses the ranges with.
 std::string Message(const std::string& bounds) {
   try {
@@ -50,6 +43,23 @@ std::string Message(const std::string& bounds) {
     return error.what();
   }
   return "";
+}
+
+TEST(ProgramBoxTest, DeclaredBoundsHoldUnlessOthersAreGiven) {
+  const Box box = BoxOf(kProgram, "v=-3:3,A.0.1=5:6");
+  EXPECT_EQ(box.low, (Vector{{1, -3, -3, 0, 5, 0, 0}}));
+  EXPECT_EQ(box.high, (Vector{{2, 3, 3, 1, 6, 1, 1}}));
+  EXPECT_EQ(BoxOf(kProgram, "v=0:0,T=3:4").low(0), 3);
+}
+
+TEST(ProgramBoxTest, AnEndThatIsLeftOutStays) {
+  const Box box = BoxOf(kProgram, "v=-3:3,T=1.5:,A=:0.5,A.0.1=0.25:");
+  EXPECT_EQ(box.low, (Vector{{1.5, -3, -3, 0, 0.25, 0, 0}}));
+  EXPECT_EQ(box.high, (Vector{{2, 3, 3, 0.5, 0.5, 0.5, 0.5}}));
+  EXPECT_THAT(Message("v=0:"), HasSubstr("input \"v.0\" declares no bounds"));
+  EXPECT_EQ(Message("v=0:1,T=1e300:"),
+            "--bounds: expected T=LOWER:UPPER with LOWER at most UPPER, got 1e+300:2, one of which "
+            "is the end of its own range");
 }
 
 TEST(ProgramBoxTest, WhatIsMissingOrUnknownIsNamed) {
@@ -63,10 +73,7 @@ TEST(ProgramBoxTest, RangesHaveAGrammarOfTheirOwn) {
   EXPECT_EQ(Message("v=1"), "--bounds: \"v=1\": expected NAME=LOWER:UPPER");
   EXPECT_EQ(Message("=0:1"), "--bounds: \"=0:1\": expected NAME=LOWER:UPPER");
   EXPECT_EQ(Message("v=0:1,"), "--bounds: \"\": expected NAME=LOWER:UPPER");
-  EXPECT_EQ(Message("v=0:"),
-            "--bounds: \"v=0:\": expected a finite number as upper bound, got nothing");
-  EXPECT_EQ(Message("v=:1"),
-            "--bounds: \"v=:1\": expected a finite number as lower bound, got nothing");
+  EXPECT_EQ(Message("v=:"), "--bounds: \"v=:\": expected NAME=LOWER:UPPER");
   EXPECT_EQ(Message("v=0:1[m]"),
             "--bounds: \"v=0:1[m]\": expected a finite number as upper bound, got \"1[m]\"");
   EXPECT_THAT(Message("v=-inf:1"), HasSubstr("as lower bound, got \"-inf\""));

@@ -23,6 +23,7 @@
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
 #include "engine/surrogate/ensemble.h"
+#include "engine/surrogate/local_taylor.h"
 #include "tests/engine/bounds/borehole.h"
 #include "tests/engine/bounds/boxes.h"
 #include "tests/support/every_kind.h"
@@ -348,6 +349,26 @@ TEST(ProgramBoundsTest, AJumpIsWithinTheBounds) {
       encloser->Enclose({Vector::Constant(1, -0.5), Vector::Constant(1, 2.5)}, true);
   EXPECT_EQ(enclosure.y_lo(0), -1);
   EXPECT_EQ(enclosure.y_hi(0), 2);
+}
+
+// Where the bumps of local models are steep they weigh most: a box that has many of them whole does
+// not have derivatives without bounds.
+TEST(LocalTaylorEncloserTest, SlopesOfBumpsAreBoundedOnWideBoxes) {
+  const LocalTaylorSurrogate local(every_kind::Network({.n = 2, .m = 1, .hidden = {6}}),
+                                   every_kind::Patches(2, 1, 50, 2));
+  const Box box{.lo = Vector::Constant(2, -0.5), .hi = Vector::Constant(2, 2)};
+  Rng rng(1);
+  Matrix X(2, 20'000);
+  for (double& entry : X.reshaped()) entry = -0.5 + 2.5 * rng.Uniform();
+  Matrix J(2, X.cols());
+  local.Predict({X.data(), X.rows(), X.cols()}, {}, {}, {.J = J.data()});
+  const Enclosure enclosure = MakeEncloser(local)->Enclose(box, true);
+  for (Index j = 0; j < 2; ++j) {
+    EXPECT_LE(enclosure.J_lo(j, 0), J.row(j).minCoeff());
+    EXPECT_GE(enclosure.J_hi(j, 0), J.row(j).maxCoeff());
+    EXPECT_LT(std::max(-enclosure.J_lo(j, 0), enclosure.J_hi(j, 0)),
+              1000 * J.row(j).cwiseAbs().maxCoeff());
+  }
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -18,6 +20,8 @@
 #include "engine/chain/plan_execution.h"
 #include "engine/nn/network.h"
 #include "engine/nn/network_surrogate.h"
+#include "engine/surrogate/local_taylor.h"
+#include "tests/support/every_kind.h"
 #include "tests/support/matrix_matchers.h"
 
 namespace sobolev::chain {
@@ -119,6 +123,18 @@ std::vector<CountingFactor> Factors(const nn::NetworkSurrogate& network, const M
   return factors;
 }
 
+// n×(m·N) by one adjoint sweep for every output.
+Matrix SweepAdjoints(const std::vector<CountingFactor>& factors, Index m) {
+  Matrix bar = Matrix::Identity(m, m).replicate(1, kNumPoints);
+  for (std::size_t k = factors.size(); k-- > 0;) {
+    const LinearisedFactor factor = factors[k].Linearised();
+    Matrix next(factor.n, bar.cols());
+    factor.adjoints({bar.data(), bar.rows(), bar.cols()}, m, next.data());
+    bar = std::move(next);
+  }
+  return bar;
+}
+
 // Multiply-adds that are counted while plans are carried out are those that were planned, whether
 // layers are dense or sparse.
 TEST(ModelChainTest, PlansOfPrunedNetworksTakeWhatTheyPredict) {
@@ -158,6 +174,37 @@ TEST(ModelChainTest, EdgesOfSparseLayersAreTheirWeights) {
   for (const ModelFactor& factor : factors) edges.push_back(factor.factor.edges);
   // Of 12·9, 9·2, 2·11 and 11·10 weights; a fifth of zeros does not make a layer sparse.
   EXPECT_EQ(edges, (std::vector<std::uint64_t>{27, 9, 18, 2, 3, 11, 110}));
+}
+
+// What is counted of the base and of the slopes of the local models is what the plan predicts.
+TEST(ModelChainTest, LocalTaylorModelsTakeWhatTheirBaseTakesAndTheirSlopes) {
+  const auto base = std::make_shared<nn::NetworkSurrogate>(Network({0, 0.8, 0, 0}));
+  const Index n = base->n();
+  const Index m = base->m();
+  const TaylorPatches patches = every_kind::Patches(n, m, 20, 1);
+  const LocalTaylorSurrogate local(base, patches);
+  const std::vector<ModelFactor> factors = FactorsOf(local);
+  ASSERT_EQ(factors.size(), 1U);
+  const HomogeneousCosts costs = PlanHomogeneous(JacobianChain({factors.front().factor}));
+
+  // Near centres.
+  const Matrix u = patches.centres.leftCols(kNumPoints).array() + 0.01;
+  const Matrix X = (patches.scale.asDiagonal() * u).colwise() + patches.origin;
+  std::uint64_t counted = 0;
+  const Matrix of_base = SweepAdjoints(Factors(*base, X, counted), m);
+  Matrix expected(n, m * kNumPoints);
+  local.Predict(ConstMatrixMap(X.data(), X.rows(), X.cols()), {}, {}, {.J = expected.data()});
+  const Matrix slopes = (expected - of_base).reshaped(n, m * kNumPoints);
+  std::vector<CountingFactor> of_models;
+  Matrix transposed(m, n * kNumPoints);
+  for (Index s = 0; s < kNumPoints; ++s) {
+    transposed.middleCols(s * n, n) = slopes.middleCols(s * m, m).transpose();
+  }
+  ASSERT_TRUE((transposed.array() != 0).all());  // A zero would not be counted.
+  of_models.emplace_back(transposed, n, counted);
+  const Matrix sum = of_base + SweepAdjoints(of_models, m);
+  EXPECT_THAT(sum, IsNearMatrix(expected, 1e-13));
+  EXPECT_EQ(Cost(counted), Cost(kNumPoints) * costs.adjoint);
 }
 
 }  // namespace

@@ -177,6 +177,33 @@ TEST(NetworkPruningTest, BadInputIsRefused) {
   EXPECT_EQ(FailureOf(small, weights).message, "");
 }
 
+TEST(NetworkPruningTest, ACopyComesOutOnlyIfItIsRetrained) {
+  const nn::NetworkSurrogate network = Network();
+  const Layers layers(network);
+  const std::vector<std::pair<Target, std::string>> cases = {
+      {{.fraction = 0}, "target.fraction"},
+      {{.fraction = 1e-9}, "target.fraction"},
+      {{.parameters = NumParameters(layers)}, "target.parameters"},
+      {{.multiply_adds = JacobianCost(layers)}, "target.multiply_adds"}};
+  const NetworkPruningOptions vertices;
+  NetworkPruningOptions weights;
+  weights.score = EdgeScore::kMagnitude;
+  for (const auto& [target, field] : cases) {
+    for (NetworkPruningOptions options : {vertices, weights}) {
+      options.target = target;
+      const Failure failure = FailureOf(network, options);
+      EXPECT_EQ(failure.code, ErrorCode::kInvalidArgument);
+      EXPECT_EQ(failure.field, field);
+      // Nor with a threshold that no input is below.
+      options.input_threshold = 1e-15;
+      EXPECT_EQ(FailureOf(network, options).field, "input_threshold");
+      options.input_threshold.reset();
+      options.may_remove_nothing = true;
+      EXPECT_EQ(PruneNetwork(network, Cube(5, -1, 1), options).network.theta(), network.theta());
+    }
+  }
+}
+
 TEST(NetworkPruningTest, StopsWhenAsked) {
   std::stop_source stop;
   stop.request_stop();

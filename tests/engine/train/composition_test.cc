@@ -356,8 +356,7 @@ TEST(CompositionTest, LogarithmsAreFoundWhereTheyHelp) {
 TEST(CompositionTest, LogarithmsOfInputsNearZeroAreTakenOfPowersOnly) {
   constexpr Index kSamples = 64;
   const auto is_logarithmic = [&](const auto& map, const auto& function) {
-    OwnedSamples samples{
-        .X = Matrix(1, kSamples), .Y = Matrix(1, kSamples), .J = {}, .weight = {}};
+    OwnedSamples samples{.X = Matrix(1, kSamples), .Y = Matrix(1, kSamples), .J = {}, .weight = {}};
     Rng rng(1);
     for (Index s = 0; s < kSamples; ++s) {
       samples.X(0, s) = map((static_cast<double>(s) + rng.Uniform()) / kSamples);

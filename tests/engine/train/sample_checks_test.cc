@@ -68,11 +68,19 @@ TEST(SampleChecksTest, LargeSetsAreThinned) {
 
 // What came before is another matter.
 TEST(SampleChecksTest, OnlyTheLastSamplesAreJudged) {
-  OwnedSamples samples = InOddUnits(200);
-  samples.J.leftCols(150) *= -1;
-  EXPECT_THAT(CheckLabels(samples.View(), 50), IsEmpty());
+  OwnedSamples samples = InOddUnits(1000);
+  samples.J.leftCols(700) *= -1;
+  EXPECT_THAT(CheckLabels(samples.View(), 300), IsEmpty());
   samples.J *= -1;
-  EXPECT_EQ(CheckLabels(samples.View(), 50).size(), 2U);
+  EXPECT_EQ(CheckLabels(samples.View(), 300).size(), 2U);
+}
+
+// One sample tells nothing without those before it.
+TEST(SampleChecksTest, AFewSamplesAreJudgedWithThoseBefore) {
+  OwnedSamples samples = InOddUnits(100);
+  EXPECT_THAT(CheckLabels(samples.View(), 1), IsEmpty());
+  samples.J *= -1;
+  EXPECT_EQ(CheckLabels(samples.View(), 1).size(), 2U);
 }
 
 TEST(SampleChecksTest, NothingIsSaidOfWhatCannotBeJudged) {

@@ -171,7 +171,7 @@ TEST_F(BoundServiceTest, RefusalsNameTheFieldAndTheReason) {
   refuse(R"(model: "models/grid" box { max: nan } box { })", grpc::INVALID_ARGUMENT, "NON_FINITE",
          "box[0].max: ");
   refuse(R"(model: "models/grid" box { max: 1 } box { max: 1.5 })", grpc::INVALID_ARGUMENT,
-         "OUTSIDE_DOMAIN", "box[1]: expected a range within the domain of the model, [-1, 1]");
+         "OUTSIDE_DOMAIN", "box[1]: expected a range within the domain of the model, b=-1:1, ");
   refuse(std::string(kInside) + "max_boxes: 0", grpc::INVALID_ARGUMENT, "OUT_OF_RANGE",
          "max_boxes: ");
   refuse(std::string(kInside) + R"(compare_to: "models/none")", grpc::NOT_FOUND, "NOT_FOUND",

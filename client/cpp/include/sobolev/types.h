@@ -248,8 +248,8 @@ struct ModelVersion {
   std::vector<OutputMap> output_maps;             // Bounds that outputs keep, and logarithms.
   Extrapolation extrapolation = Extrapolation::kOwn;
   Schema schema;
-  // n: the box of the training samples; of pipelines, what their parts agree on, infinite where
-  // none says anything.
+  // n: the box of the training samples, or the one that it was pruned for; of pipelines, what their
+  // parts agree on, infinite where none says anything.
   std::vector<Range> domain;
   std::int64_t parameter_count = 0;  // Weights, biases or coefficients.
   std::int64_t nonzero_weights = 0;  // With kNetwork: weights that are not 0, without biases.
