@@ -35,29 +35,31 @@ class Polynomial {
  public:
   // terms: as one output of TaylorExpansions has them, times `sign`.
   Polynomial(const double* terms, Index n, int order, double sign)
-      : slope_(sign * Eigen::Map<const Vector>(terms + 1, n)),
-        second_(Matrix::Zero(n, n)),
-        third_(Matrix::Zero(n * n, order > 2 ? n : 0)) {
+      : slope_(sign * Eigen::Map<const Vector>(terms + 1, n)) {
     if (order > 1) second_ = sign * Eigen::Map<const Matrix>(terms + 1 + n, n, n);
     if (order > 2) third_ = sign * Eigen::Map<const Matrix>(terms + 1 + n + n * n, n * n, n);
   }
 
+  bool IsCurved() const { return second_.size() > 0; }
   double Value(const Vector& s) const {
-    return s.dot(slope_ + 0.5 * (second_ * s) + Bend(s) * s / 6);
+    return s.dot(slope_) + (IsCurved() ? s.dot(SecondAlong(s, 1.0 / 3) * s) / 2 : 0);
   }
-  Vector Gradient(const Vector& s) const { return slope_ + second_ * s + 0.5 * (Bend(s) * s); }
-  Matrix Hessian(const Vector& s) const { return second_ + Bend(s); }
+  Vector Gradient(const Vector& s) const {
+    return IsCurved() ? Vector(slope_ + SecondAlong(s, 0.5) * s) : slope_;
+  }
+  // Of one that is curved.
+  Matrix Hessian(const Vector& s) const { return SecondAlong(s, 1); }
 
  private:
-  // The third derivative in direction s.
-  Matrix Bend(const Vector& s) const {
-    if (third_.cols() == 0) return Matrix::Zero(s.size(), s.size());
-    return (third_ * s).reshaped(s.size(), s.size());
+  // The second derivative at a share of s.
+  Matrix SecondAlong(const Vector& s, double share) const {
+    if (third_.size() == 0) return second_;
+    return second_ + share * (third_ * s).reshaped(s.size(), s.size());
   }
 
   Vector slope_;
-  Matrix second_;
-  Matrix third_;
+  Matrix second_;  // Empty: 0.
+  Matrix third_;   // n²×n; empty: 0.
 };
 
 // Looks for the least value over offsets from the centre.
@@ -104,12 +106,14 @@ class Descent {
   // Downhill, along the sides of the box that the gradient pushes against, also where the second
   // derivative is not positive.
   Vector Direction(const Vector& gradient) const {
-    Matrix hessian = polynomial_.Hessian(s_);
     Vector slope = gradient;
     for (Index i = 0; i < s_.size(); ++i) {
-      const bool is_held = slope(i) > 0 ? s_(i) <= low_(i) : s_(i) >= high_(i);
-      if (!is_held) continue;
-      slope(i) = 0;
+      if (IsHeld(i, gradient)) slope(i) = 0;
+    }
+    if (!polynomial_.IsCurved()) return slope * (-reach_ / std::max(slope.norm(), 1e-300));
+    Matrix hessian = polynomial_.Hessian(s_);
+    for (Index i = 0; i < s_.size(); ++i) {
+      if (!IsHeld(i, gradient)) continue;
       hessian.row(i).setZero();
       hessian.col(i).setZero();
     }
@@ -119,6 +123,11 @@ class Descent {
     const Vector curvatures = solver.eigenvalues().cwiseAbs().cwiseMax(least);
     const Matrix& axes = solver.eigenvectors();
     return -(axes * (axes.transpose() * slope).cwiseQuotient(curvatures));
+  }
+
+  // Whether the gradient pushes an input against the side of the box that it is at.
+  bool IsHeld(Index i, const Vector& gradient) const {
+    return gradient(i) > 0 ? s_(i) <= low_(i) : s_(i) >= high_(i);
   }
 
   // Whether a part of the step was taken.

@@ -18,6 +18,11 @@ import sobolev
 
 FAST = {"kind": "polynomial"}
 SOURCE = "input a in [-1, 1]\ninput b in [0, 2]\noutput u = sin(2 * a) * b\noutput v = a * b * b"
+# One that takes a selection some seconds.
+RUGGED = """input a in [-1, 1]
+input b in [0, 2]
+output u = sin(9 * a * b) + exp(-20 * ((a - 0.3)^2 + (b - 1)^2))
+output v = tanh(12 * (a * a + b * b - 1))"""
 INPUTS = [sobolev.Variable("a", lower=-1, upper=1), sobolev.Variable("b", lower=0, upper=2)]
 
 
@@ -455,10 +460,10 @@ def test_the_training_of_a_round_goes_on_after_a_kill(make_server):
         with sobolev.Client(server.grpc, timeout=60) as client:
             job = client.start_sampling(
                 client.create_dataset("sampled", INPUTS, ["u", "v"]),
-                program=client.create_program("sampled-wave", SOURCE),
+                program=client.create_program("rugged", RUGGED),
                 stop=sobolev.StopRule(evaluations=200),
                 initial_points=200,
-                training={"effort": 3.0},
+                training={"effort": 4.0},
             )
             if is_killed:
                 eventually(lambda job=job: len(trials(job)) >= 2)
@@ -467,7 +472,9 @@ def test_the_training_of_a_round_goes_on_after_a_kill(make_server):
                 assert not job.rounds()
                 server.kill()
                 server.start()
-                progress = next(e.progress for e in job.job.watch(last) if e.progress is not None)
+                events = job.job.watch(last)
+                next(e for e in events if e.state == "running" and e.progress is None)
+                progress = next(e.progress for e in events if e.progress is not None)
                 assert tried <= {trial.recipe for trial in progress.leaderboard}
             weights.append(job.wait(progress=False, timeout=300).weights_sha256)
         server.kill()

@@ -304,7 +304,8 @@ class Progress:
       fraction: The share of the work that is done, 0 to 1.
       stage: What a pruning job is at, such as "retraining", whose epochs are those above; empty of
         others.
-      sampling: Of a sampling job, whose other attributes are those of the model in training.
+      sampling: Of a sampling job; fraction is then how far it is by its stop rules, and the other
+        attributes are those of the model in training.
     """
 
     epoch: Epoch

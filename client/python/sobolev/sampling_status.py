@@ -75,7 +75,7 @@ class SamplingStatus:
     Attributes:
       phase: "sampling", "paused" or "ended".
       counts: Points by state.
-      cost: What the evaluations cost so far, failed ones included.
+      cost: What the evaluations that are over cost, failed ones included.
       rounds: All of them, in order.
       stop_reason: "rule", "stopped", "exhausted": every point of a domain of whole numbers is
         known, "noise": a rule asks for errors below the noise of the function, which those that are

@@ -110,5 +110,15 @@ TEST(ModelMinimumTest, GoesNoFartherThanTheSamplesReach) {
   EXPECT_GT((*minimum)(0), 0.5 - 0.04);
 }
 
+TEST(ModelMinimumTest, AmongHundredsOfInputsItFollowsTheTangent) {
+  const Index n = 400;
+  const Vector centre = Vector::Constant(n, 0.5);
+  const Evidence evidence = SobolSamples(Bowl(centre), n, 20, 3);
+  const std::optional<Vector> minimum = MinimumOf(evidence);
+  ASSERT_TRUE(minimum);
+  const Vector step = *minimum - evidence.X.col(LeastOf(evidence));
+  EXPECT_LT(step.dot(evidence.J.col(LeastOf(evidence))), 0);
+}
+
 }  // namespace
 }  // namespace sobolev::sampling
