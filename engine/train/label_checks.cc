@@ -57,6 +57,10 @@ constexpr double kRounding = 1e-10;
 constexpr double kRefutes = 0.1;
 // Held-out labels below which nothing is said.
 constexpr Index kLeastHeldOut = 3;
+// The same where the slopes of a surrogate accuse, which must leave less than this share of the
+// squares of differences of values that labels leave.
+constexpr Index kLeastToAccuse = 8;
+constexpr double kLeft = 0.5;
 // An input whose gradient has less than this share of the largest is not judged.
 constexpr double kNegligible = 0.02;
 
@@ -380,6 +384,31 @@ Changes ChangesOf(const LabelledPoints& points, const LabelErrors& errors, const
   return changes;
 }
 
+// y along the steps minus what the slopes at their beginnings say, as labelled, and for each input
+// with the predicted slopes in place of its labels.
+struct Unexplained {
+  double as_labelled = 0;  // Sums of squares over the steps.
+  Vector as_predicted;     // n
+};
+
+// Y_there: m×N, at the ends of the steps. Missing labels say nothing.
+Unexplained UnexplainedOf(const LabelledPoints& points, const LabelErrors& errors,
+                          const Matrix& Y_there, const Matrix& steps, Index i) {
+  Unexplained squares{.as_predicted = Vector::Zero(points.n())};
+  for (Index s = 0; s < points.NumPoints(); ++s) {
+    const double change = Y_there(i, s) - points.Y(i, s);
+    if (steps.col(s).isZero(0) || std::isnan(change)) continue;
+    const Index column = s * points.m() + i;
+    Vector more = errors.J.col(column).cwiseProduct(steps.col(s));  // Of the prediction.
+    more = more.array().isNaN().select(0, more);
+    const Vector labelled = points.J.col(column).cwiseProduct(steps.col(s));
+    const double rest = change - labelled.array().isNaN().select(0, labelled).sum();
+    squares.as_labelled += rest * rest;
+    squares.as_predicted += (rest - more.array()).square().matrix();
+  }
+  return squares;
+}
+
 }  // namespace
 
 std::vector<SuspectLabel> CompareWithNeighbours(const LabelledPoints& points,
@@ -433,14 +462,20 @@ std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& held_out, cons
   if (held_out.J.cols() == 0) return suspects;
   const LabelErrors errors = LabelErrorsOn(value_only, held_out, scaling, stop);
   const HeldOutErrors of_surrogate = SummaryOf(errors, steps);
+  LabelledPoints there{.X = held_out.X + steps};
+  there.Y.setZero(held_out.m(), held_out.NumPoints());
+  const Matrix Y_there = LabelErrorsOn(value_only, there, scaling, stop).Y;
   for (Index i = 0; i < held_out.m(); ++i) {
     const Changes changes = ChangesOf(held_out, errors, steps, i);
+    const Unexplained unexplained = UnexplainedOf(held_out, errors, Y_there, steps, i);
     const double most = changes.predicted.maxCoeff();
     for (Index j = 0; j < held_out.n(); ++j) {
       const double predicted = changes.predicted[j];
+      if (changes.count[j] < kLeastToAccuse) continue;
       if (predicted <= kNegligible * most || changes.cross[j] >= kFar * predicted) continue;
       const double contribution = std::sqrt(predicted / static_cast<double>(changes.count[j]));
       if (!(of_surrogate.value[i] + kRounding < kTrusted * contribution)) continue;
+      if (!(unexplained.as_predicted[j] < kLeft * unexplained.as_labelled)) continue;
       const double labelled = changes.labelled[j];
       const double factor = labelled > 0 ? changes.cross[j] / labelled : 0;
       suspects.push_back({.output = i,

@@ -51,7 +51,7 @@ Matrix StepsToNearest(const Matrix& X, const Matrix& others, const std::stop_tok
 // user's units, at held-out points: flags an input whose labels explain less than half of what the
 // surrogate says. Both are taken times `steps`, those to the nearest fitted points. Where the
 // surrogate misses values by a good part of that change its slope is not known, and it flags
-// nothing.
+// nothing; nor where the labels explain the changes of values along these steps about as well.
 std::vector<SuspectLabel> CompareWithValues(const LabelledPoints& held_out, const Matrix& steps,
                                             const Surrogate& value_only, const nn::Scaling& scaling,
                                             const std::stop_token& stop = {});
