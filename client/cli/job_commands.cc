@@ -1,11 +1,13 @@
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <unistd.h>
 
+#include "client/cli/await_job.h"
 #include "client/cli/commands.h"
 #include "client/cli/format.h"
 #include "client/cli/interrupt.h"
@@ -85,8 +87,8 @@ void Watch(const std::string& name, Context& context) {
 
 }  // namespace
 
-void FollowJob(const client::Client& client, const client::Job& job, Context& context,
-               const std::stop_token& interrupt) {
+std::optional<client::JobStatus> AwaitJob(const client::Job& job, Context& context,
+                                          const std::stop_token& interrupt) {
   client::JobStatus status;
   {
     ProgressDisplay display(std::cerr, isatty(STDERR_FILENO) == 1);
@@ -96,15 +98,22 @@ void FollowJob(const client::Client& client, const client::Job& job, Context& co
     std::cerr << job.name() << " runs on. To follow it: sobolev job watch " << job.name()
               << "; to stop it: sobolev job cancel " << job.name() << '\n';
     context.exit_code = kInterrupted;
-    return;
+    return std::nullopt;
   }
   if (status.state != client::JobState::kSucceeded) {
     if (context.json) std::cout << Json{{"job", ToJson(status)}}.dump(2) << '\n';
     throw client::JobError(status);
   }
-  const client::ModelVersion version = client.GetModelVersion(status.model);
+  return status;
+}
+
+void FollowJob(const client::Client& client, const client::Job& job, Context& context,
+               const std::stop_token& interrupt) {
+  const std::optional<client::JobStatus> status = AwaitJob(job, context, interrupt);
+  if (!status) return;
+  const client::ModelVersion version = client.GetModelVersion(status->model);
   if (context.json) {
-    std::cout << Json{{"job", ToJson(status)}, {"model_version", ToJson(version)}}.dump(2) << '\n';
+    std::cout << Json{{"job", ToJson(*status)}, {"model_version", ToJson(version)}}.dump(2) << '\n';
   } else {
     PrintModelVersion(version);
   }

@@ -1,15 +1,27 @@
 // `sobolev model prune`: a smaller version of a network that keeps values and derivatives.
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "client/cli/await_job.h"
 #include "client/cli/commands.h"
+#include "client/cli/format.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/json_format.h"
 #include "client/cli/option_values.h"
 #include "client/cli/program_box.h"
+#include "client/cli/pruning_text.h"
+#include "client/cli/usage_error.h"
 
 namespace sobolev::cli {
 namespace {
@@ -17,11 +29,98 @@ namespace {
 struct PruneArguments {
   std::string model;
   std::string bounds;
+  std::string split;
   client::PruneOptions options;
   bool detach = false;
 };
 
+// INPUT=K.
+struct Split {
+  std::size_t input = 0;
+  int parts = 0;
+};
+
+Split ParseSplit(const std::string& text, const client::ModelVersion& version) {
+  constexpr int kMostParts = 64;
+  const std::size_t equals = text.rfind('=');
+  Split split;
+  const char* const end = text.data() + text.size();
+  const char* const number = equals == std::string::npos ? end : text.data() + equals + 1;
+  const auto [rest, error] = std::from_chars(number, end, split.parts);
+  if (error != std::errc() || rest != end || split.parts < 2 || split.parts > kMostParts) {
+    throw UsageError("--split: expected INPUT=K with K from 2 to " + std::to_string(kMostParts) +
+                     ", got \"" + text + "\"");
+  }
+  const std::vector<std::string> names = Names(version.schema.inputs);
+  const auto found = std::ranges::find(names, text.substr(0, equals));
+  if (found == names.end()) {
+    throw UsageError("--split: \"" + text.substr(0, equals) + "\" is no input of " + version.name +
+                     "; expected " + Join(names, ", ").substr(0, 200));
+  }
+  split.input = static_cast<std::size_t>(found - names.begin());
+  return split;
+}
+
+std::vector<std::vector<client::Range>> PartsOf(const std::vector<client::Range>& box,
+                                                const Split& split) {
+  const client::Range whole = box.at(split.input);
+  std::vector<std::vector<client::Range>> parts;
+  parts.reserve(static_cast<std::size_t>(split.parts));
+  double from = whole.min;
+  for (int k = 1; k <= split.parts; ++k) {
+    const double to = std::lerp(whole.min, whole.max, static_cast<double>(k) / split.parts);
+    parts.push_back(box);
+    parts.back()[split.input] = {from, to};
+    from = to;
+  }
+  return parts;
+}
+
+// A job for each part of the box, then a table of what came out.
+void PruneParts(const PruneArguments& arguments, Context& context) {
+  if (arguments.options.model_id.empty()) {
+    throw UsageError(
+        "--split: expected --into, or the newest version of the model would hold in "
+        "a part of the domain");
+  }
+  client::PruneOptions options = arguments.options;
+  const InterruptToken interrupt;
+  const client::Client client = context.Connect();
+  const client::ModelVersion source = client.GetModelVersion(arguments.model);
+  const Split split = ParseSplit(arguments.split, source);
+  std::vector<client::Job> jobs;
+  jobs.reserve(static_cast<std::size_t>(split.parts));
+  for (auto& part : PartsOf(RangesOf(BoxOf(source, arguments.bounds)), split)) {
+    options.box = std::move(part);
+    jobs.push_back(client.Prune(source.name, options));
+    (arguments.detach && !context.json ? std::cout : std::cerr) << jobs.back().name() << '\n';
+  }
+  Json list = Json::array();
+  if (arguments.detach) {
+    for (const client::Job& job : jobs) list.push_back(ToJson(job.Get()));
+    if (context.json) std::cout << Json{{"jobs", std::move(list)}}.dump(2) << '\n';
+    return;
+  }
+  std::vector<client::ModelVersion> versions;
+  versions.reserve(jobs.size());
+  for (const client::Job& job : jobs) {
+    const std::optional<client::JobStatus> status = AwaitJob(job, context, interrupt.token());
+    if (!status) return;
+    versions.push_back(client.GetModelVersion(status->model));
+    list.push_back(ToJson(versions.back()));
+  }
+  if (context.json) {
+    std::cout << Json{{"model_versions", std::move(list)}}.dump(2) << '\n';
+  } else {
+    PrintPrunedParts(std::cout, versions, split.input);
+  }
+}
+
 void Prune(const PruneArguments& arguments, Context& context) {
+  if (!arguments.split.empty()) {
+    PruneParts(arguments, context);
+    return;
+  }
   client::PruneOptions options = arguments.options;
   const InterruptToken interrupt;
   const client::Client client = context.Connect();
@@ -92,6 +191,11 @@ void AddRuleOptions(CLI::App& prune, PruneArguments& arguments) {
           "Where the model is to stay what it is, instead of its domain: "
           "NAME=LOWER:UPPER,...; an end that is left out, as in x=0:, is that of the domain")
       ->type_name("BOX");
+  prune
+      .add_option("--split", arguments.split,
+                  "Cut that along an input into K equal parts, and make a version for each, which "
+                  "holds there only")
+      ->type_name("INPUT=K");
   prune.add_option("--points", options.num_points, "To rank and fit with; default 2048");
   prune.add_option("--certificate-boxes", options.certificate_boxes,
                    "How much to spend on proved bounds of the difference; 0: none; default 5000");

@@ -254,4 +254,31 @@ void PrintPruning(std::ostream& out, const client::ModelVersion& version) {
   if (report.certificate) PrintCertificate(out, version);
 }
 
+void PrintPrunedParts(std::ostream& out, const std::vector<client::ModelVersion>& versions,
+                      std::size_t input) {
+  Rows rows = {{"version", "from", "to", "hidden layers", "multiply-adds, Jacobian", "value",
+                "Jacobian", "largest difference", "proved below"}};
+  for (const client::ModelVersion& version : versions) {
+    const PruningReport& report = *version.pruning;
+    const client::Range& range = report.box.at(input);
+    std::vector<std::string> row = {version.name,
+                                    FormatShort(range.min),
+                                    FormatShort(range.max),
+                                    Hidden(report.after),
+                                    std::to_string(report.after.jacobian_multiply_adds),
+                                    FormatPercent(report.result.value),
+                                    FormatPercent(report.result.jacobian),
+                                    "-",
+                                    "-"};
+    if (report.certificate) {  // Of the output that differs most, in its unit.
+      const auto worst =
+          std::ranges::max_element(report.certificate->value, {}, &PruningReport::Bound::proved);
+      row[row.size() - 2] = FormatShort(worst->sampled);
+      row.back() = FormatShort(worst->proved);
+    }
+    rows.push_back(std::move(row));
+  }
+  PrintTable(out, rows);
+}
+
 }  // namespace sobolev::cli

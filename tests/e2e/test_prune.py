@@ -463,3 +463,33 @@ def test_the_command_takes_boxes_and_refuses_nonsense(cli, large):
     assert wrong.returncode == 1 and "target: expected one of fraction" in wrong.stderr
     failed = cli.run(*common, "--max-error", "1e-9")
     assert failed.returncode == 4 and "target.value_error: expected at least" in failed.stderr
+
+
+def test_the_command_prunes_for_parts_of_the_domain(cli, large):
+    into = unique("parts")
+    common = ["model", "prune", large.name, "--into", into, "--certificate-boxes", "50"]
+    shown = cli.ok(*common, "--max-error", "0.05", "--split", "rw=3").splitlines()
+    assert shown[0].startswith("version") and len(shown) == 4
+    ends = np.linspace(*large.domain[0], 4)
+    for row, low, high in zip(shown[1:], ends, ends[1:]):
+        name, *numbers = row.split()
+        assert numbers[:2] == [f"{low:.6g}", f"{high:.6g}"]
+        version = cli.json("model", "show", name)
+        assert version["domain"][1:] == [{"min": a, "max": b} for a, b in large.domain[1:]]
+        assert version["pruning"]["result"]["value"] <= 0.05
+        assert version["pruning"]["after"]["jacobian_multiply_adds"] == int(numbers[3])
+        bound = version["pruning"]["certificate"]["value"][0]
+        assert float(numbers[-1]) == pytest.approx(bound["proved"], rel=1e-5)
+    made = json.loads(cli.ok("--json", *common, "--fraction", "0.5", "--split", "r=2"))
+    assert len(made["model_versions"]) == 2
+    detached = cli.ok(*common, "--fraction", "0.5", "--split", "r=2", "--detach").split()
+    assert [cli.json("job", "show", name)["kind"] for name in detached] == ["prune"] * 2
+    for options, says in (
+        (["--split", "rw=1"], "--split: expected INPUT=K with K from 2 to 64"),
+        (["--split", "rw"], "--split: expected INPUT=K with K from 2 to 64"),
+        (["--split", "z=2"], '--split: "z" is no input of'),
+    ):
+        wrong = cli.run(*common, "--fraction", "0.5", *options)
+        assert wrong.returncode == 2 and says in wrong.stderr
+    wrong = cli.run("model", "prune", large.name, "--fraction", "0.5", "--split", "rw=2")
+    assert wrong.returncode == 2 and "--split: expected --into" in wrong.stderr
