@@ -189,7 +189,8 @@ void PrintMistakes(const std::vector<Problem>& problems, Index num_seeds) {
             named += right ? 1 : 0;
           }
         }
-        std::printf("   %3.0f (%3.0f)  ", 100 * named / all, 100 * (found - named) / all);
+        if (all > 0)
+          std::printf("   %3.0f (%3.0f)  ", 100 * named / all, 100 * (found - named) / all);
       }
       std::printf("\n");
       std::fflush(stdout);
