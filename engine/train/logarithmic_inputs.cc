@@ -58,7 +58,7 @@ Table TableOf(const SampleSet& samples, const std::vector<bool>& outputs,
 bool KeepsOffZero(const Vector& input) {
   std::vector<double> x(input.begin(), input.end());
   std::ranges::sort(x);
-  x.erase(std::ranges::unique(x).begin(), x.end());
+  x.erase(std::unique(x.begin(), x.end()), x.end());
   if (x.size() == 1) return true;
   const std::size_t count = std::max<std::size_t>(1, x.size() / 10);
   const double spacing = (x[count] - x.front()) / static_cast<double>(count);
@@ -66,9 +66,9 @@ bool KeepsOffZero(const Vector& input) {
          std::log(x[count] / x.front()) < kEvenShare * std::log(x.back() / x.front());
 }
 
-// What the best linear function of the features leaves of log y, in units of its variances.
-double SquaresLeft(const Matrix& features, const Matrix& log_Y) {
-  return (log_Y - features * features.colPivHouseholderQr().solve(log_Y)).squaredNorm();
+// What the best linear function of the features leaves of the targets.
+double SquaresLeft(const Matrix& features, const Matrix& targets) {
+  return (targets - features * features.colPivHouseholderQr().solve(targets)).squaredNorm();
 }
 
 Matrix Standardised(const Matrix& columns) {
@@ -98,14 +98,14 @@ std::vector<bool> LogarithmicInputs(const SampleSet& samples, const std::vector<
       near_zero.push_back(j);
     }
   }
-  const Matrix log_Y = Standardised(table.log_Y);
+  const Matrix targets = Standardised(table.log_Y);
   features = Standardised(features);
-  double left = near_zero.empty() ? 0 : SquaresLeft(features, log_Y);
+  double left = near_zero.empty() ? 0 : SquaresLeft(features, targets);
   for (const Index j : near_zero) {
     ThrowIfStopped(stop);
     const Vector plain = features.col(j);
     features.col(j) = Standardised(table.X.col(j).array().log().matrix());
-    const double with_logarithm = SquaresLeft(features, log_Y);
+    const double with_logarithm = SquaresLeft(features, targets);
     if (with_logarithm < kGain * left) {
       left = with_logarithm;
     } else {

@@ -69,27 +69,29 @@ double Hartmann(const Matrix& A, const Matrix& P, const Vector& x, Vector& gradi
 }
 
 std::vector<Function> Functions() {
-  const Matrix A3{{3, 10, 30}, {0.1, 10, 35}, {3, 10, 30}, {0.1, 10, 35}};
-  const Matrix P3{{0.3689, 0.1170, 0.2673},
-                  {0.4699, 0.4387, 0.7470},
-                  {0.1091, 0.8732, 0.5547},
-                  {0.0381, 0.5743, 0.8828}};
-  const Matrix A6{{10, 3, 17, 3.5, 1.7, 8},
-                  {0.05, 10, 17, 0.1, 8, 14},
-                  {3, 3.5, 1.7, 10, 17, 8},
-                  {17, 8, 0.05, 10, 0.1, 14}};
-  const Matrix P6{{0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886},
-                  {0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991},
-                  {0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650},
-                  {0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381}};
+  const Matrix steepness3{{3, 10, 30}, {0.1, 10, 35}, {3, 10, 30}, {0.1, 10, 35}};
+  const Matrix centres3{{0.3689, 0.1170, 0.2673},
+                        {0.4699, 0.4387, 0.7470},
+                        {0.1091, 0.8732, 0.5547},
+                        {0.0381, 0.5743, 0.8828}};
+  const Matrix steepness6{{10, 3, 17, 3.5, 1.7, 8},
+                          {0.05, 10, 17, 0.1, 8, 14},
+                          {3, 3.5, 1.7, 10, 17, 8},
+                          {17, 8, 0.05, 10, 0.1, 14}};
+  const Matrix centres6{{0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886},
+                        {0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991},
+                        {0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650},
+                        {0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381}};
   const auto hartmann = [](const Matrix& A, const Matrix& P) {
     return [A, P](const Vector& x, Vector& gradient) { return Hartmann(A, P, x, gradient); };
   };
   return {
       {"branin2", Vector{{-5, 0}}, Vector{{10, 15}}, 0.39788735772973816, Branin},
       {"rosenbrock2", Vector{{-2, -2}}, Vector{{2, 2}}, 0, Rosenbrock},
-      {"hartmann3", Vector::Zero(3), Vector::Ones(3), -3.862779787332663, hartmann(A3, P3)},
-      {"hartmann6", Vector::Zero(6), Vector::Ones(6), -3.322368011415515, hartmann(A6, P6)},
+      {"hartmann3", Vector::Zero(3), Vector::Ones(3), -3.862779787332663,
+       hartmann(steepness3, centres3)},
+      {"hartmann6", Vector::Zero(6), Vector::Ones(6), -3.322368011415515,
+       hartmann(steepness6, centres6)},
   };
 }
 
