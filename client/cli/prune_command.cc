@@ -78,15 +78,15 @@ std::vector<std::vector<client::Range>> PartsOf(const std::vector<client::Range>
 
 // A job for each part of the box, then a table of what came out.
 void PruneParts(const PruneArguments& arguments, Context& context) {
-  if (arguments.options.model_id.empty()) {
-    throw UsageError(
-        "--split: expected --into, or the newest version of the model would hold in "
-        "a part of the domain");
-  }
   client::PruneOptions options = arguments.options;
   const InterruptToken interrupt;
   const client::Client client = context.Connect();
   const client::ModelVersion source = client.GetModelVersion(arguments.model);
+  if (options.model_id.empty() || source.name.starts_with("models/" + options.model_id + "/")) {
+    throw UsageError(
+        "--split: expected --into another model, or the newest version of this one would hold in a "
+        "part of the domain");
+  }
   const Split split = ParseSplit(arguments.split, source);
   std::vector<client::Job> jobs;
   jobs.reserve(static_cast<std::size_t>(split.parts));

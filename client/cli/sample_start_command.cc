@@ -43,7 +43,11 @@ std::vector<client::Range> ReadDomain(const client::Schema& schema, const std::s
   const std::vector<client::Variable> given = ParseVariables(bounds, "--bounds");
   for (const client::Variable& input : schema.inputs) {
     const auto found = std::ranges::find(given, input.name, &client::Variable::name);
-    const client::Variable& variable = found == given.end() ? input : *found;
+    client::Variable variable = input;
+    if (found != given.end()) {  // An end that is left out stays.
+      if (found->lower) variable.lower = found->lower;
+      if (found->upper) variable.upper = found->upper;
+    }
     if (!variable.lower || !variable.upper) {
       throw UsageError("--bounds: expected " + input.name + "=LOWER:UPPER, because the dataset " +
                        "does not bound " + input.name);

@@ -33,7 +33,7 @@ struct PolynomialOptions {
 struct PolynomialFit {
   std::unique_ptr<PolynomialSurrogate> surrogate;
   FitReport report;
-  double work = 0;  // Multiply-adds, roughly; at most PolynomialFitCost.
+  double work = 0;  // Multiply-adds that it took, roughly.
 };
 
 // The points are in standardised coordinates, x̂ = maps(x); the surrogate is in the user's units.

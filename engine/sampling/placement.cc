@@ -136,7 +136,8 @@ class Round {
       Believe(evidence_.pending);
     }
 
-    std::optional<Vector> minimum = Minimum();
+    std::optional<Vector> minimum;
+    bool sought = false;
     const Index stride = std::max(kPointsToBelieve, (count + kBeliefs - 1) / kBeliefs);
     Matrix chosen(evidence_.n(), count);
     Index found = 0;
@@ -146,7 +147,11 @@ class Round {
         Believe(chosen.middleCols(found - stride, stride));
       }
       const Index number = options_.num_proposed + found;
-      if (minimum && TrustsModel(number)) {
+      if (!sought && TrustsModel(number)) {
+        minimum = Minimum();
+        sought = true;
+      }
+      if (minimum) {
         chosen.col(found) = *std::exchange(minimum, std::nullopt);
       } else {
         const std::optional<Index> best = Best(FillsSpace(number));

@@ -3,8 +3,8 @@
 // Candidates are ranked by the error that models of the evidence admit by contradicting each other,
 // and by how far they are from all that is known. A batch keeps its distance from itself and from
 // pending points, and every fifth point is placed by distance alone, so that nothing stays unseen.
-// A search for a minimum or maximum goes to that of a model first (model_minimum.h), with one point
-// of a batch.
+// A search for a minimum or maximum goes to that of a model (model_minimum.h) with one point of a
+// batch.
 
 #ifndef SOBOLEV_ENGINE_SAMPLING_PLACEMENT_H_
 #define SOBOLEV_ENGINE_SAMPLING_PLACEMENT_H_

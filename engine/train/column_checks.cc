@@ -27,7 +27,8 @@ namespace {
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
-constexpr Index kMostPoints = 200;
+constexpr std::size_t kMostPoints = 200;
+constexpr Index kLeastPoints = 3;
 // The fewest multiply-adds that make a fit worth while.
 constexpr double kLeastWork = 2e6;
 // Errors of left-out values must fall by this factor,
@@ -41,14 +42,18 @@ constexpr double kFarFactor = 3;
 // An input whose gradient has less than this share of the largest is not judged.
 constexpr double kNegligible = 0.02;
 
-// One output of at most kMostPoints points, evenly spread; of those in the same place the first,
-// because a point that is left out must be new to the fit.
+// One output of at most kMostPoints points with its value, evenly spread; of those in the same
+// place the first, because a point that is left out must be new to the fit.
 LabelledPoints PartOf(const LabelledPoints& points, Index i) {
-  const Index most = std::min(points.NumPoints(), kMostPoints);
+  std::vector<Index> known;
+  for (Index s = 0; s < points.NumPoints(); ++s) {
+    if (!std::isnan(points.Y(i, s))) known.push_back(s);
+  }
+  const std::size_t most = std::min(known.size(), kMostPoints);
   std::set<std::vector<double>> places;
   std::vector<Index> chosen;
-  for (Index k = 0; k < most; ++k) {
-    const Index s = k * points.NumPoints() / most;
+  for (std::size_t k = 0; k < most; ++k) {
+    const Index s = known[k * known.size() / most];
     const auto x = points.X.col(s);
     if (places.emplace(x.begin(), x.end()).second) chosen.push_back(s);
   }
@@ -119,6 +124,7 @@ class Columns {
       : points_(PartOf(points, i)), x_scale_(x_scale), work_(work), stop_(stop) {}
 
   std::vector<SuspectLabel> Suspects() const {
+    if (points_.NumPoints() < kLeastPoints) return {};
     const Fit all = FitWithout({}, points_, work_, stop_);
     std::vector<Index> left_out;
     Fit best = all;
@@ -155,12 +161,27 @@ class Columns {
       std::optional<SuspectLabel> suspect = train::Judge(points_, fit.J, j);
       if (!suspect) suspect = FindSwapped(inputs, fit, j);
       if (!suspect) return {};
-      const auto count = static_cast<double>(points_.NumPoints());
-      suspect->disputed =
-          std::abs(suspect->factor - 1) * points_.J.row(j).norm() / std::sqrt(count);
+      suspect->disputed = Disputed(fit, j);
       suspects.push_back(*suspect);
     }
     return suspects;
+  }
+
+  // What labels and predictions of column j make different from a point to the nearest other: RMS.
+  double Disputed(const Fit& fit, Index j) const {
+    double squares = 0;
+    Index count = 0;
+    for (Index s = 0; s < points_.NumPoints(); ++s) {
+      if (std::isnan(points_.J(j, s))) continue;
+      Vector distances = (points_.X.colwise() - points_.X.col(s)).colwise().squaredNorm();
+      distances[s] = std::numeric_limits<double>::infinity();
+      Index nearest = 0;
+      distances.minCoeff(&nearest);
+      const double step = points_.X(j, nearest) - points_.X(j, s);
+      squares += std::pow((points_.J(j, s) - fit.J(j, s)) * step, 2);
+      ++count;
+    }
+    return std::sqrt(squares / static_cast<double>(std::max<Index>(1, count)));
   }
 
   std::optional<SuspectLabel> FindSwapped(const std::vector<Index>& inputs, const Fit& fit,
@@ -189,7 +210,7 @@ std::vector<SuspectLabel> CompareWithFits(const LabelledPoints& points, const nn
                                           double work, const std::stop_token& stop) {
   std::vector<SuspectLabel> suspects;
   const double share = work / static_cast<double>((2 * points.n() + 1) * points.m());
-  if (points.J.cols() == 0 || points.NumPoints() < 3 || share < kLeastWork) return suspects;
+  if (points.J.cols() == 0 || share < kLeastWork) return suspects;
   for (Index i = 0; i < points.m(); ++i) {
     for (SuspectLabel& suspect : Columns(points, i, scaling.x_scale, share, stop).Suspects()) {
       suspect.output = i;

@@ -22,8 +22,11 @@ constexpr Index kMostSamples = 1000;
 // tenth of them takes less than this share of the range of their logarithms.
 constexpr double kSpacings = 2;
 constexpr double kEvenShare = 0.2;
-// Squares of errors must fall by this factor for the logarithm of an input that does not.
+// Squares of errors must fall by this factor for the logarithm of an input that does not, with so
+// many samples per unknown; of more such inputs nothing is tried.
 constexpr double kGain = 0.8;
+constexpr Index kSamplesPerUnknown = 3;
+constexpr std::size_t kMostNearZero = 64;
 
 // Samples column by column, those with a value of every output in question.
 struct Table {
@@ -97,6 +100,10 @@ std::vector<bool> LogarithmicInputs(const SampleSet& samples, const std::vector<
     } else {
       near_zero.push_back(j);
     }
+  }
+  if (near_zero.size() > kMostNearZero || table.X.rows() < kSamplesPerUnknown * (samples.n + 1)) {
+    for (const Index j : near_zero) logarithmic[static_cast<std::size_t>(j)] = false;
+    return logarithmic;
   }
   const Matrix targets = Standardised(table.log_Y);
   features = Standardised(features);

@@ -17,7 +17,7 @@ namespace sobolev::train {
 // Others, like samples of (0, 1), may come to lie much closer to zero than any sample does, where a
 // model in logarithms that is exact at all samples can be off by any factor. They are only if log y
 // is nearer to linear in log x than in x, as power laws are, whose slope in logarithms goes on;
-// that is judged by linear least squares, input by input.
+// that is judged by linear least squares, input by input, where there are samples enough.
 std::vector<bool> LogarithmicInputs(const SampleSet& samples, const std::vector<bool>& outputs,
                                     const std::stop_token& stop = {});
 

@@ -48,8 +48,8 @@ constexpr Index kFewOf = 4;
 constexpr double kBalances[] = {10, 0.1};
 // Of fits in closed form, step by step.
 constexpr double kBalanceStep = 1e-2;
-constexpr double kLeastBalance = 1e-12;
-// The search for terms need not start from nothing known, of the usual one.
+constexpr double kLeastBalance = 0.5e-12;
+// Of the usual search for terms, so that the steps of all take little of the budget.
 constexpr double kBalanceSearch = 0.25;
 
 Recipe Polynomial(const PortfolioFacts& facts, Index rank = 0) {
@@ -213,7 +213,7 @@ std::vector<Recipe> WithLessGradient(const PortfolioFacts& facts,
       if (closest == nullptr || trial.score < closest->score) closest = &trial;
     }
     if (closest == nullptr || closest->score > kReachable * best) continue;
-    if (closest->recipe.balance < kLeastBalance) continue;
+    if (closest->recipe.balance * kBalanceStep < kLeastBalance) continue;
     recipes.push_back(closest->recipe);
     recipes.back().balance *= kBalanceStep;
     recipes.back().search = std::min(recipes.back().search, kBalanceSearch * facts.search);
@@ -289,8 +289,12 @@ std::vector<Recipe> NextRecipes(const PortfolioFacts& facts, const std::vector<T
     }
   }
   recipes.push_back(Hybrid());
+  // Fits in closed form that differ in the weight of derivatives are one.
   const bool is_noise = std::ranges::count_if(tried, [&](const TriedRecipe& trial) {
-                          return trial.score <= (1 + kNoise) * best;
+                          const Recipe& recipe = trial.recipe;
+                          const bool again =
+                              recipe.family != Family::kNetwork && recipe.balance < 1;
+                          return !again && trial.score <= (1 + kNoise) * best;
                         }) >= kAlike;
   if (is_noise) {
     if (facts.num_points >= kManyPoints) {

@@ -53,8 +53,8 @@ constexpr double kCurveShares[] = {0.25, 0.5};
 constexpr double kComparisonShare = 0.2;
 // Likewise, that local Taylor models of what the best misses may take.
 constexpr double kTaylorShare = 0.1;
-// Of the budget, up to so many multiply-adds, may look for mistakes in labels beforehand.
-constexpr double kCheckShare = 0.1;
+// Besides, up to so many multiply-adds, as a share of the budget, look for mistakes in labels.
+constexpr double kCheckShare = 0.05;
 constexpr double kMostCheckWork = 2e9;
 
 // The fits of a trial to all folds.

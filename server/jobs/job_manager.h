@@ -45,7 +45,7 @@ class JobManager {
 
  private:
   void Work(JobPool pool);
-  // Whether a job was waiting for this thread.
+  // Whether a job was waiting for this thread, or the server drains.
   bool RunNext(JobPool pool);
   void RunOne(const JobRecord& job);
   void ReleaseStubbornly(const Lease& lease);

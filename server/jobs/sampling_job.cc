@@ -87,6 +87,14 @@ class SamplingWork : public JobWork {
     Count();
     TrimQueue();
     if (!record.paused && !record.stop_requested && !final_rule_) KeepSampling(stop);
+    if (!saved_round_.empty()) {
+      if (HasSlot()) {
+        ResumeRound(std::exchange(saved_round_, ""));
+      } else {
+        Wait(kWait, stop);
+      }
+      return Status::kRunning;
+    }
     if (run_) {
       const bool may_train = HasSlot();
       Wait(may_train ? std::chrono::milliseconds(0) : kWait, stop);
@@ -122,7 +130,7 @@ class SamplingWork : public JobWork {
 
   // The training of a round; all else is in the store.
   std::string SaveState() const override {
-    if (!run_) return "";
+    if (!run_) return saved_round_;
     ByteWriter writer;
     writer.Write(kStateVersion);
     writer.Write(static_cast<std::int64_t>(state_.rounds_size()));
@@ -134,25 +142,8 @@ class SamplingWork : public JobWork {
     return std::move(writer).Finish();
   }
 
-  void LoadState(std::string_view state) override {
-    ByteReader reader(state);
-    if (reader.Read<std::uint64_t>() != kStateVersion) {
-      throw Error(ErrorCode::kDataLoss, "STATE_MISMATCH", "state",
-                  "expected the state of a round by this program, got one of another");
-    }
-    if (reader.Read<std::int64_t>() != state_.rounds_size()) return;  // That round is over.
-    const auto evaluations = reader.Read<std::int64_t>();
-    std::shared_ptr<const Snapshot> snapshot =
-        OpenVerifiedSnapshot(context_, reader.Read<std::int64_t>());
-    const std::vector<char> of_run = reader.ReadAll<char>(reader.Read<std::size_t>());
-    std::unique_ptr<TrainingRun> run =
-        MakeTrainingRun(context_, snapshot->samples(), spec_.training(), schema_);
-    run->LoadState({of_run.data(), of_run.size()});
-    placer_->Learn(snapshot->samples(), counts_.uploads);
-    evaluations_ = evaluations;
-    snapshot_ = std::move(snapshot);
-    run_ = std::move(run);
-  }
+  // Taken up once the job may train.
+  void LoadState(std::string_view state) override { saved_round_ = state; }
 
   JobResult Result() const override { return result_; }
 
@@ -383,6 +374,32 @@ class SamplingWork : public JobWork {
     return "";
   }
 
+  void ResumeRound(const std::string& saved) {
+    ByteReader reader(saved);
+    try {
+      if (reader.Read<std::uint64_t>() != kStateVersion) {
+        throw Error(ErrorCode::kDataLoss, "STATE_MISMATCH", "state",
+                    "expected the state of a round by this program, got one of another");
+      }
+      if (reader.Read<std::int64_t>() != state_.rounds_size()) return;  // That round is over.
+      const auto evaluations = reader.Read<std::int64_t>();
+      std::shared_ptr<const Snapshot> snapshot =
+          OpenVerifiedSnapshot(context_, reader.Read<std::int64_t>());
+      const std::vector<char> of_run = reader.ReadAll<char>(reader.Read<std::size_t>());
+      std::unique_ptr<TrainingRun> run =
+          MakeTrainingRun(context_, snapshot->samples(), spec_.training(), schema_);
+      run->LoadState({of_run.data(), of_run.size()});
+      placer_->Learn(snapshot->samples(), counts_.uploads);
+      evaluations_ = evaluations;
+      snapshot_ = std::move(snapshot);
+      run_ = std::move(run);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kDataLoss) throw;
+      LogWarning("checkpoint unusable, the round starts over",
+                 {{"job", context_.job.id}, {"what", error.what()}});
+    }
+  }
+
   void StartRound() {
     const bool has_news = !Upload(counts_.uploads + 1).empty();
     evaluations_ = counts_.done;
@@ -518,6 +535,7 @@ class SamplingWork : public JobWork {
 
   // Of the round in training.
   std::optional<ComputeSlots::Place> place_;  // Also of one that is due.
+  std::string saved_round_;                   // As a checkpoint has it, until it is taken up.
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<TrainingRun> run_;
   std::int64_t evaluations_ = 0;

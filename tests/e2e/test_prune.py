@@ -491,5 +491,7 @@ def test_the_command_prunes_for_parts_of_the_domain(cli, large):
     ):
         wrong = cli.run(*common, "--fraction", "0.5", *options)
         assert wrong.returncode == 2 and says in wrong.stderr
-    wrong = cli.run("model", "prune", large.name, "--fraction", "0.5", "--split", "rw=2")
-    assert wrong.returncode == 2 and "--split: expected --into" in wrong.stderr
+    common = ["model", "prune", large.name, "--fraction", "0.5", "--split", "rw=2"]
+    for options in ([], ["--into", large.name.split("/")[1]]):
+        wrong = cli.run(*common, *options)
+        assert wrong.returncode == 2 and "--split: expected --into" in wrong.stderr

@@ -327,7 +327,7 @@ class Model(guarantees.Guaranteed):
         )
 
     def in_domain(self, x: npt.ArrayLike) -> Any:
-        """Whether each point lies in the box of the training samples, [N] of bool."""
+        """Whether each point lies in the domain, [N] of bool."""
         return self.evaluate(x).in_domain
 
     def plan_derivatives(

@@ -127,6 +127,18 @@ TEST(ColumnChecksTest, NothingIsSaidOfWhatCannotBeJudged) {
   EXPECT_THAT(Suspects(points), IsEmpty());
 }
 
+// Of outputs that are known at some points only, those points are looked at.
+TEST(ColumnChecksTest, ValuesMayBeMissing) {
+  LabelledPoints points = Sample(400);
+  points.J.row(5) *= -1;
+  for (Index s = 0; s < 400; s += 2) points.Y(0, s) = std::numeric_limits<double>::quiet_NaN();
+  for (Index s = 2; s < 400; ++s) points.Y(1, s) = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<SuspectLabel> suspects = Suspects(points);
+  ASSERT_EQ(suspects.size(), 1U);
+  EXPECT_EQ(suspects[0].output, 0);
+  EXPECT_EQ(suspects[0].input, 5);
+}
+
 TEST(ColumnChecksTest, StopsWhenTold) {
   std::stop_source source;
   source.request_stop();

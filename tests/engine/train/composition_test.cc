@@ -374,6 +374,19 @@ TEST(CompositionTest, LogarithmsOfInputsNearZeroAreTakenOfPowersOnly) {
   EXPECT_TRUE(is_logarithmic([](double u) { return std::pow(10, -8 * u); }, exponential));
 }
 
+// So few samples make any of them linear.
+TEST(CompositionTest, LogarithmsOfInputsNearZeroNeedSamples) {
+  OwnedSamples samples{.X = Matrix(9, 20), .Y = Matrix(1, 20), .J = {}, .weight = {}};
+  for (Index s = 0; s < 20; ++s) {
+    for (Index j = 0; j < 9; ++j) {
+      samples.X(j, s) = (static_cast<double>(((2 * j + 1) * s + j) % 20) + 0.5) / 20;
+    }
+  }
+  samples.Y = samples.X.array().colwise().prod().pow(1.5);
+  const auto options = WithLogarithms({}, Logarithms::kInputsAndOutputs, samples.View());
+  for (const InputMapping& input : options.inputs) EXPECT_FALSE(input.logarithmic);
+}
+
 // A polynomial in the logarithm of b is as exact at the samples as one in b, and off by any factor
 // near zero.
 TEST(CompositionTest, PredictionsBelowTheSmallestSampleAreSound) {

@@ -142,6 +142,8 @@ TEST(PortfolioTest, DerivativesCountLessWhereThatHelps) {
   EXPECT_THAT(with_less({{polynomial, 0.1, 0}}), ElementsAre(1e-2));
   EXPECT_THAT(with_less({{polynomial, 0.1, 0}, {less, 0.05, 0}}), ElementsAre(1e-4));
   EXPECT_THAT(with_less({{polynomial, 0.1, 0}, {less, 0.1, 0}}), IsEmpty());
+  less.balance = 1e-12;
+  EXPECT_THAT(with_less({{less, 0.1, 0}}), IsEmpty());
   EXPECT_THAT(with_less({{polynomial, 0.1, 0}, {NewtonRecipe(), 1e-4, 0}}), IsEmpty());
   EXPECT_THAT(NextRecipes({}, {{polynomial, 0.1, 0}}, Work),
               Not(Contains(Field(&Recipe::balance, 1e-2))));
