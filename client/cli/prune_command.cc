@@ -104,9 +104,16 @@ void PruneParts(const PruneArguments& arguments, Context& context) {
   std::vector<client::ModelVersion> versions;
   versions.reserve(jobs.size());
   for (const client::Job& job : jobs) {
-    const std::optional<client::JobStatus> status = AwaitJob(job, context, interrupt.token());
-    if (!status) return;
-    versions.push_back(client.GetModelVersion(status->model));
+    try {
+      const std::optional<client::JobStatus> status = AwaitJob(job, context, interrupt.token());
+      if (!status) return;
+      versions.push_back(client.GetModelVersion(status->model));
+    } catch (const client::JobError&) {
+      std::cerr << "Part " << versions.size() + 1 << " of " << jobs.size() << " failed; "
+                << options.model_id
+                << " has the parts before it, and those that are still to come.\n";
+      throw;
+    }
     list.push_back(ToJson(versions.back()));
   }
   if (context.json) {

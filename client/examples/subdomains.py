@@ -61,8 +61,9 @@ def main():
     """Prints what client/README.md shows."""
     with sobolev.Client(sys.argv[1] if len(sys.argv) > 1 else "localhost:50551") as client:
         function = client.create_program("building", BUILDING)
+        samples = function.sample_into("building", 400)
         model = client.train(
-            dataset=function.sample_into("building", 400),
+            dataset=samples,
             model="building",
             hidden=[16, 16],
             optimizer="levenberg_marquardt",
@@ -93,6 +94,7 @@ def main():
             of_jacobian = np.linalg.norm((jacobian - true.jacobian) * widths)
             of_jacobian /= np.linalg.norm(true.jacobian * widths)
             print(f"{name}: off by {of_value:.2%}, Jacobian {of_jacobian:.2%}")
+        samples.delete()  # Another run starts from nothing, as this one did.
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ constexpr std::size_t kMostPoints = 200;
 constexpr Index kLeastPoints = 3;
 // The fewest multiply-adds that make a fit worth while.
 constexpr double kLeastWork = 2e6;
-// Errors of left-out values must fall by this factor,
+// Where left-out values and derivatives are predicted so well, relative to their size, they agree.
+constexpr double kSound = 0.03;
+// Otherwise their errors must fall by this factor,
 constexpr double kGain = 2;
 // labels explain all but this share of the squares that are predicted of a column,
 constexpr double kUnexplained = 0.2;
@@ -67,8 +69,9 @@ LabelledPoints PartOf(const LabelledPoints& points, Index i) {
 }
 
 struct Fit {
-  double error = std::numeric_limits<double>::infinity();  // Of left-out values.
-  Matrix J;                                                // n×N, as predicted.
+  double error = std::numeric_limits<double>::infinity();           // Of left-out values.
+  double gradient_error = std::numeric_limits<double>::infinity();  // And derivatives.
+  Matrix J;                                                         // n×N, as predicted.
 };
 
 // Without the labels of these inputs.
@@ -80,7 +83,9 @@ Fit FitWithout(const std::vector<Index>& inputs, LabelledPoints points, double w
       AffineMaps::Standard(Vector::Zero(n), Vector::Ones(n), Vector::Zero(1), Vector::Ones(1));
   const regression::PolynomialFit fit =
       regression::FitPolynomial(points, WeightsFor(points, {}), maps, {.max_cost = work}, stop);
-  Fit result{.error = fit.report.cross_validation.Value(), .J = Matrix(n, points.NumPoints())};
+  Fit result{.error = fit.report.cross_validation.Value(),
+             .gradient_error = fit.report.cross_validation.Gradient(),
+             .J = Matrix(n, points.NumPoints())};
   fit.surrogate->Predict(ConstMatrixMap(points.X.data(), n, points.NumPoints()), std::nullopt,
                          std::nullopt, {.J = result.J.data()});
   return result;
@@ -126,6 +131,7 @@ class Columns {
   std::vector<SuspectLabel> Suspects() const {
     if (points_.NumPoints() < kLeastPoints) return {};
     const Fit all = FitWithout({}, points_, work_, stop_);
+    if (all.error < kSound && all.gradient_error < kSound) return {};
     std::vector<Index> left_out;
     Fit best = all;
     for (int round = 0; round < 2; ++round) {
