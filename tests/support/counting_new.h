@@ -1,5 +1,5 @@
-// Counts what passes through operator new, which counting_new.cc replaces in the programs that it is
-// a part of.
+// Counts what passes through operator new, which counting_new.cc replaces in the programs that it
+// is a part of.
 
 #ifndef SOBOLEV_TESTS_SUPPORT_COUNTING_NEW_H_
 #define SOBOLEV_TESTS_SUPPORT_COUNTING_NEW_H_
