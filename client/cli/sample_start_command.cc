@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/cli/commands.h"
@@ -88,10 +89,16 @@ bool PrepareDataset(const client::Client& client, const StartArguments& argument
 }
 
 // A dataset made for a job that is refused goes with it.
-client::Job StartOrForget(const client::Client& client, const client::SamplingSpec& spec,
-                          bool is_new) {
+client::Job StartOrForget(const client::Client& client, client::SamplingSpec spec,
+                          const std::string& bounds, bool is_new) {
   try {
+    if (spec.program.empty() && !bounds.empty()) {
+      spec.domain = ReadDomain(client.GetDataset(spec.dataset).schema, bounds);
+    }
     return client.StartSampling(spec);
+  } catch (const UsageError&) {
+    if (is_new) client.DeleteDataset(spec.dataset);
+    throw;
   } catch (const client::RpcError& error) {
     const bool is_refused = error.code() == client::StatusCode::kInvalidArgument ||
                             error.code() == client::StatusCode::kFailedPrecondition ||
@@ -118,10 +125,7 @@ void Start(const StartArguments& arguments, const Context& context) {
     for (Index j = 0; j < box.low.size(); ++j) spec.domain.push_back({box.low[j], box.high[j]});
   }
   const bool is_new = PrepareDataset(client, arguments, program);
-  if (!program && !arguments.bounds.empty()) {
-    spec.domain = ReadDomain(client.GetDataset(spec.dataset).schema, arguments.bounds);
-  }
-  const client::Job job = StartOrForget(client, spec, is_new);
+  const client::Job job = StartOrForget(client, std::move(spec), arguments.bounds, is_new);
   if (context.json) {
     std::cout << Json{{"job", ToJson(job.Get())}}.dump(2) << '\n';
   } else {

@@ -497,6 +497,17 @@ def test_bad_output_is_a_failure_with_a_reason(cli, workers, trouble, reason):
     assert failure["reason"] == "NO_EVALUATIONS" and "check the function" in failure["message"]
 
 
+def test_an_end_that_bounds_leave_out_is_that_of_the_dataset(cli):
+    job = cli.ok(
+        *("sample", "start", "--dataset", unique("ends"), "--inputs", "a=0:1,b=-1:1"),
+        *("--outputs", "u", "--bounds", "a=0.5:"),
+    ).strip()
+    wait_until(lambda: points(cli, job))
+    a, b = np.array([list(point["inputs"].values()) for point in points(cli, job)]).T
+    assert 0.5 <= a.min() < 0.6 and 0.9 < a.max() <= 1
+    assert -1 <= b.min() < -0.8 and 0.8 < b.max() <= 1
+
+
 def test_bad_arguments_are_refused_by_name(cli, client):
     begin = ("sample", "start", "--dataset", unique("bad"))
     variables = ("--inputs", "a=0:1", "--outputs", "u")
@@ -507,7 +518,11 @@ def test_bad_arguments_are_refused_by_name(cli, client):
         ((*begin, *variables, "--stop", "evaluation=1"), 2, "--stop: expected evaluations, cost"),
         ((*begin, *variables, "--stop", "cost=x"), 2, "--stop: expected a number after ="),
         ((*begin, *variables, "--bounds", "b=0:1"), 2, "--bounds: expected inputs of the dataset"),
-        ((*begin, *variables, "--bounds", "a=0:"), 2, "--bounds: expected a=LOWER:UPPER"),
+        (
+            (*begin, "--inputs", "a", "--outputs", "u", "--bounds", "a=0:"),
+            2,
+            "--bounds: expected a=LOWER:UPPER",
+        ),
         ((*begin, *variables, "--strategy", "best"), 2, "expected adaptive, lola-voronoi or"),
         (
             (*begin, *variables, "--goal", "least:u"),
