@@ -504,8 +504,8 @@ def test_an_end_that_bounds_leave_out_is_that_of_the_dataset(cli):
     ).strip()
     wait_until(lambda: points(cli, job))
     a, b = np.array([list(point["inputs"].values()) for point in points(cli, job)]).T
-    assert 0.5 <= a.min() < 0.6 and 0.9 < a.max() <= 1
-    assert -1 <= b.min() < -0.8 and 0.8 < b.max() <= 1
+    assert 0.5 <= a.min() < 0.7 and 0.8 < a.max() <= 1
+    assert -1 <= b.min() < -0.5 and 0.5 < b.max() <= 1
 
 
 def test_bad_arguments_are_refused_by_name(cli, client):
