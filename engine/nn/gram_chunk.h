@@ -64,7 +64,7 @@ class GramChunk {
   double Residuals(const double* data, double* chunk) const;
 
   // After Residuals: z̄_l and t_l, whose outer products with a_{l−1} and g_l are the gradient of
-  // Σ u·σ, for cotangents u of the residuals.
+  // Σ u·σ, for cotangents u of the residuals, which start anywhere.
   void Transposed(const double* u, double* chunk) const;
 
   // After Residuals: the tangents of the residuals for a direction of θ, in the place of σ.

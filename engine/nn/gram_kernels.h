@@ -21,7 +21,7 @@ struct PairSum {
 struct GramKernels {
   ptrdiff_t lanes;
 
-  // out = x·y over `count` elements, a multiple of the lanes.
+  // out = x·y over `count` elements, a multiple of the lanes; y starts anywhere.
   void (*multiply)(const double* x, const double* y, ptrdiff_t count, double* out);
   // out = p·(x + y) + c·s over `count` elements; without p, x + y, and without c, no c·s.
   void (*combine)(const double* p, const double* x, const double* y, const double* c,

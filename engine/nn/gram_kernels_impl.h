@@ -18,7 +18,7 @@ inline constexpr ptrdiff_t kGramWidth = kWidth<double>;
 
 inline void MultiplyElements(const double* x, const double* y, ptrdiff_t count, double* out) {
   for (ptrdiff_t i = 0; i < count; i += kGramWidth)
-    Store<double>(out + i, Load(x + i) * Load(y + i));
+    Store<double>(out + i, Load(x + i) * LoadAnywhere(y + i));
 }
 
 inline void Combine(const double* p, const double* x, const double* y, const double* c,

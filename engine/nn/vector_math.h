@@ -21,6 +21,8 @@ struct Simd<float> {
   using Vec __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = float;
   using Bits __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = uint32_t;
   using Stored __attribute__((vector_size(SOBOLEV_VECTOR_BYTES), may_alias)) = float;
+  using Anywhere
+      __attribute__((vector_size(SOBOLEV_VECTOR_BYTES), may_alias, aligned(sizeof(float)))) = float;
   static constexpr int kWidth = SOBOLEV_VECTOR_BYTES / 4;
   static constexpr uint32_t kMagnitude = 0x7fffffff;
   static constexpr int kMantissaBits = 23;
@@ -51,6 +53,9 @@ struct Simd<double> {
   using Vec __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = double;
   using Bits __attribute__((vector_size(SOBOLEV_VECTOR_BYTES))) = uint64_t;
   using Stored __attribute__((vector_size(SOBOLEV_VECTOR_BYTES), may_alias)) = double;
+  using Anywhere
+      __attribute__((vector_size(SOBOLEV_VECTOR_BYTES), may_alias, aligned(sizeof(double)))) =
+          double;
   static constexpr int kWidth = SOBOLEV_VECTOR_BYTES / 8;
   static constexpr uint64_t kMagnitude = 0x7fffffffffffffff;
   static constexpr int kMantissaBits = 52;
@@ -98,6 +103,12 @@ using Bits = typename Simd<T>::Bits;
 template <class T>
 inline Vec<T> Load(const T* from) {
   return *reinterpret_cast<const typename Simd<T>::Stored*>(from);
+}
+
+// From what need not be aligned.
+template <class T>
+inline Vec<T> LoadAnywhere(const T* from) {
+  return *reinterpret_cast<const typename Simd<T>::Anywhere*>(from);
 }
 
 template <class T>

@@ -19,6 +19,7 @@ namespace {
 using nn::Activation;
 
 constexpr Index kNewtonIterations = 100;
+constexpr Index kMostNewtonIterations = 243 * kNewtonIterations;
 constexpr Index kAdamSteps = 1600;
 // More bring little, and on a few points they take longer than their multiply-adds say.
 constexpr Index kMostAdamSteps = 16 * kAdamSteps;
@@ -141,7 +142,8 @@ std::vector<Recipe> Variations(const TriedRecipe& tried, bool balance) {
     recipes.push_back(std::move(recipe));
   };
   // More iterations if they ended too soon.
-  if (IsNewton(network) && tried.iterations >= network.newton_iterations * 9 / 10) {
+  if (IsNewton(network) && network.newton_iterations < kMostNewtonIterations &&
+      tried.iterations >= network.newton_iterations * 9 / 10) {
     vary([](Recipe& recipe) { recipe.newton_iterations *= 3; });
   }
   vary([](Recipe& recipe) { recipe.hidden = Scaled(recipe.hidden, 1.5); });

@@ -5,8 +5,7 @@
 //
 // "held-out" is the mean over the samples of a cross-validation, and "estimate" that over the
 // domain (model_error.h), which jobs report. A stop is a round where such an error is at most 1e-1,
-// 3e-2,
-// ... for the first time, from LeastSamplesToJudge samples on.
+// 3e-2, ... 3e-4 for the first time, from LeastSamplesToJudge samples on.
 
 #include <algorithm>
 #include <chrono>

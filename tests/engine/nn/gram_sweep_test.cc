@@ -231,6 +231,26 @@ TEST(GramSweepLabelsTest, NoLabelsGiveZeros) {
   EXPECT_TRUE(assembled.gradient.isZero(0));
 }
 
+TEST(GramSweepLabelsTest, CotangentsMayStartAnywhere) {
+  const Architecture architecture{.n = 3, .m = 2, .hidden = {5}, .activation = Activation::kTanh};
+  const GramProblem problem = RandomGramProblem(architecture, 30, {.missing = 0.2}, 5);
+  for (const Isa isa : SupportedIsas()) {
+    GramSweep sweep(architecture, problem.points, problem.weights, {.isa = isa});
+    const Index size = sweep.ResidualSize();
+    Vector u(size);
+    sweep.Residuals(problem.theta, u);
+    Vector expected(problem.theta.size());
+    sweep.ApplyTransposed(problem.theta, u, expected);
+    for (Index start = 1; start < 8; ++start) {
+      Vector shifted(size + start);
+      shifted.tail(size) = u;
+      Vector product(problem.theta.size());
+      sweep.ApplyTransposed(problem.theta, shifted.tail(size), product);
+      EXPECT_EQ(product, expected) << start;
+    }
+  }
+}
+
 TEST(GramSweepThreadsTest, SameBitsForAnyNumberOfThreads) {
   const Architecture architecture{
       .n = 5, .m = 2, .hidden = {13, 11}, .activation = Activation::kTanh};

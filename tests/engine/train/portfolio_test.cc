@@ -72,6 +72,23 @@ TEST(PortfolioTest, AdamDoesNotRunLongerAndLonger) {
   EXPECT_LE(most, 30000);
 }
 
+// Where longer runs of Levenberg-Marquardt are ever better and use all their iterations.
+TEST(PortfolioTest, IterationsDoNotGrowForEver) {
+  std::vector<TriedRecipe> tried;
+  double score = 1;
+  Index most = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    const std::vector<Recipe> next = NextRecipes(PortfolioFacts{}, tried, Work);
+    const auto longer = std::ranges::find_if(
+        next, [&](const Recipe& recipe) { return recipe.newton_iterations > most; });
+    if (longer == next.end()) break;
+    most = longer->newton_iterations;
+    tried.push_back({*longer, score /= 2, most});
+  }
+  EXPECT_GT(most, 5000);
+  EXPECT_LE(most, 100000);
+}
+
 // However they fare, and each one only once.
 TEST(PortfolioTest, WithConstraintsOnlyNetworksThatObeyAreTried) {
   const nn::ShapeConstraints monotone{.slopes = {nn::Slope::kIncreasing, nn::Slope::kFree}};
