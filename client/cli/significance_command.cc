@@ -71,6 +71,7 @@ Json ToJson(const client::Significance& significance, const Function& function) 
     Json added = {{"name", vertex.name}, {"operation", vertex.operation}, {"stage", vertex.stage}};
     added.update(RangeToJson(vertex.range));
     added["sigma"] = VectorToJson(vertex.sigma);
+    added["relaxed_sigma"] = VectorToJson(vertex.relaxed_sigma);
     added["sampled"] = VectorToJson(vertex.sampled);
     json["vertices"].push_back(std::move(added));
   }
@@ -108,10 +109,11 @@ void PrintOutput(const client::Significance& significance, Index output) {
     PrintTable(std::cout, layers);
   }
   if (significance.vertices.empty()) return;
-  Rows vertices = {{"vertex", "operation", "range", "sigma", "sampled"}};
+  Rows vertices = {{"vertex", "operation", "range", "sigma", "by subdivision", "sampled"}};
   for (const client::Significance::Vertex& vertex : significance.vertices) {
     vertices.push_back({vertex.name, vertex.operation, RangeText(vertex.range),
-                        At(vertex.sigma, output), At(vertex.sampled, output)});
+                        At(vertex.sigma, output), At(vertex.relaxed_sigma, output),
+                        At(vertex.sampled, output)});
   }
   std::cout << '\n';
   PrintTable(std::cout, vertices);

@@ -81,6 +81,7 @@ Significance::Vertex FromProto(const v1::AnalyzeSignificanceResponse::Vertex& pr
           .stage = proto.stage(),
           .range = FromProto(proto.range()),
           .sigma = ToVector(proto.sigma()),
+          .relaxed_sigma = ToVector(proto.relaxed_sigma()),
           .sampled = ToVector(proto.sampled())};
 }
 

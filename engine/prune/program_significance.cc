@@ -7,6 +7,7 @@
 #include <sstream>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/ad/adjoint.h"
@@ -22,6 +23,7 @@
 #include "engine/prune/box.h"
 #include "engine/prune/interval_matrix.h"
 #include "engine/prune/program_replay.h"
+#include "engine/prune/program_sweep.h"
 #include "engine/prune/sampled_significance.h"
 #include "engine/prune/spread_sums.h"
 
@@ -83,7 +85,8 @@ class VertexText {
   const std::vector<InputSignificance>* inputs_;
 };
 
-void RequireReplayable(const Definition& definition) {
+// Operations of one replay, with repetitions.
+Index RequireReplayable(const Definition& definition) {
   const auto m = static_cast<Index>(definition.stages.back().outputs.size());
   const Index most = kMaxReplayed / std::max<Index>(1, m);
   Index total = 0;
@@ -98,14 +101,7 @@ void RequireReplayable(const Definition& definition) {
                     " operations with repetitions, because all are kept for each of the " +
                     std::to_string(m) + " outputs; shorten the time loops");
   }
-}
-
-template <class T>
-std::vector<ad::Adjoint<T>> Variables(ad::Tape<T>& tape, const std::vector<T>& x) {
-  std::vector<ad::Adjoint<T>> variables;
-  variables.reserve(x.size());
-  for (const T& value : x) variables.push_back(tape.Variable(value));
-  return variables;
+  return total;
 }
 
 class Analysis {
@@ -114,8 +110,9 @@ class Analysis {
       : definition_(definition),
         box_(box),
         pieces_(pieces),
+        vertices_(VerticesOf(definition)),
         n_(box.min.size()),
-        m_(NumOutputs(definition)) {
+        m_(static_cast<Index>(definition.stages.back().outputs.size())) {
     for (const program::Variable& variable : definition.inputs) {
       for (Index e = 0; e < variable.size; ++e) {
         result_.inputs.push_back(
@@ -123,40 +120,41 @@ class Analysis {
       }
     }
     ListVertices();
-    result_.y = {.lo = Matrix::Constant(m_, 1, ad::directed::kInfinity),
-                 .hi = Matrix::Constant(m_, 1, -ad::directed::kInfinity)};
-    largest_x_ = Matrix::Zero(n_, m_);
-    Index places = 0;
-    for (const VertexSignificance& vertex : result_.vertices) places += RepetitionsOf(vertex);
-    min_ = Vector::Constant(places, ad::directed::kInfinity);
-    max_ = -min_;
-    largest_ = Matrix::Zero(places, m_);
     for (Index j = 0; j < n_; ++j) {
       slices_.emplace_back(Matrix::Zero(pieces.counts[static_cast<std::size_t>(j)], m_));
     }
   }
 
-  // Interval sweeps over piece k.
-  void Enclose(Index k, const std::stop_token& stop) {
-    ad::Tape<I> tape;
-    const ad::Tape<I>::Scope scope(tape);
-    std::vector<I> box;
-    for (Index j = 0; j < n_; ++j) box.emplace_back(pieces_.min(j, k), pieces_.max(j, k));
-    const std::vector<ad::Adjoint<I>> x = Variables(tape, box);
-    const Replay<ad::Adjoint<I>> replay = ReplayProgram<ad::Adjoint<I>>(definition_, x);
-    IncludeValues(replay);
-    for (Index o = 0; o < m_; ++o) {
-      ThrowIfStopped(stop);
-      tape.Reverse(replay.y[static_cast<std::size_t>(o)]);
+  // Over the pieces of the grid.
+  void Enclose(const std::stop_token& stop) {
+    std::optional<ProgramBounds> all;
+    for (Index k = 0; k < pieces_.min.cols(); ++k) {
+      const ProgramBounds piece = SweepProgram(
+          definition_, vertices_, {.min = pieces_.min.col(k), .max = pieces_.max.col(k)}, stop);
+      RequireValues(piece);
       for (Index j = 0; j < n_; ++j) {
-        const double slope = tape.adjoint(x[static_cast<std::size_t>(j)]).Magnitude();
-        largest_x_(j, o) = std::max(largest_x_(j, o), slope);
-        double& of_slice = slices_[static_cast<std::size_t>(j)](pieces_.SliceOf(k, j), o);
-        of_slice = std::max(of_slice, slope);
+        auto of_slice = slices_[static_cast<std::size_t>(j)].row(pieces_.SliceOf(k, j));
+        of_slice = of_slice.cwiseMax(piece.slopes.row(j));
       }
-      ForEachPlace(replay, [&](Index place, const ad::Adjoint<I>& value) {
-        largest_(place, o) = std::max(largest_(place, o), tape.adjoint(value).Magnitude());
-      });
+      if (all) {
+        all->HullWith(piece);
+      } else {
+        all = piece;
+      }
+    }
+    result_.y = all->y;
+    for (Index j = 0; j < n_; ++j) KeepInput(j, all->slopes.row(j));
+    KeepVertices(*all);
+  }
+
+  // Over halves of the whole box.
+  void Subdivide(Index max_boxes, const std::stop_token& stop) {
+    ProgramBounds whole = SweepProgram(definition_, vertices_, box_, stop);
+    const std::vector<Vector> sigmas = SignificanceOf(
+        SweepHalves(definition_, vertices_, box_, max_boxes, std::move(whole), stop));
+    for (std::size_t k = 0; k < sigmas.size(); ++k) {
+      VertexSignificance& vertex = result_.vertices[k];
+      vertex.subdivided = sigmas[k].cwiseMin(vertex.sigma);
     }
   }
 
@@ -168,8 +166,8 @@ class Analysis {
     for (Index s = 0; s < X.cols(); ++s) {
       if (s % 64 == 0) ThrowIfStopped(stop);
       tape.Clear();
-      const std::vector<ad::Adjoint<double>> x =
-          Variables(tape, std::vector<double>(X.col(s).begin(), X.col(s).end()));
+      std::vector<ad::Adjoint<double>> x;
+      for (const double value : X.col(s)) x.push_back(tape.Variable(value));
       const auto replay = ReplayProgram<ad::Adjoint<double>>(definition_, x);
       const Vector values =
           AtPlaces(x, replay, [](const ad::Adjoint<double>& a) { return a.value(); });
@@ -191,27 +189,9 @@ class Analysis {
     KeepSampled(sums ? sums->Spread() : Matrix());
   }
 
-  ProgramSignificance Finish() {
-    for (Index j = 0; j < n_; ++j) FinishInput(j);
-    Index place = 0;
-    for (VertexSignificance& vertex : result_.vertices) {
-      vertex.sigma = Vector::Zero(m_);
-      for (Index step = 0; step < RepetitionsOf(vertex); ++step, ++place) {
-        if (min_[place] > max_[place]) continue;
-        vertex.min = std::min(vertex.min, min_[place]);
-        vertex.max = std::max(vertex.max, max_[place]);
-        const double width = I(min_[place], max_[place]).Width();
-        vertex.sigma = vertex.sigma.cwiseMax(Times(width, largest_.row(place)));
-      }
-    }
-    return std::move(result_);
-  }
+  ProgramSignificance Finish() { return std::move(result_); }
 
  private:
-  static Index NumOutputs(const Definition& definition) {
-    return static_cast<Index>(definition.stages.back().outputs.size());
-  }
-
   static Vector Times(
       double width,
       const Eigen::Ref<const Eigen::RowVectorXd, 0, Eigen::InnerStride<>>& magnitudes) {
@@ -220,55 +200,55 @@ class Analysis {
   }
 
   void ListVertices() {
-    for (std::size_t s = 0; s < definition_.stages.size(); ++s) {
-      const program::Stage& stage = definition_.stages[s];
-      const std::vector<bool> reached = stage.graph.Reachable(stage.outputs);
-      const VertexText text(stage.graph, s == 0 ? &result_.inputs : nullptr);
-      for (std::size_t id = 0; id < stage.graph.size(); ++id) {
-        const auto node = static_cast<NodeId>(id);
-        const Op op = stage.graph.node(node).op;
-        if (!reached[id] || op == Op::kInput || op == Op::kConstant) continue;
-        result_.vertices.push_back({.stage = s,
-                                    .node = node,
-                                    .text = text.Of(node),
-                                    .min = ad::directed::kInfinity,
-                                    .max = -ad::directed::kInfinity,
-                                    .sigma = {},
-                                    .sampled = {}});
-      }
+    for (const Vertex& vertex : vertices_) {
+      const VertexText text(definition_.stages[vertex.stage].graph,
+                            vertex.stage == 0 ? &result_.inputs : nullptr);
+      result_.vertices.push_back({.stage = vertex.stage,
+                                  .node = vertex.node,
+                                  .text = text.Of(vertex.node),
+                                  .min = ad::directed::kInfinity,
+                                  .max = -ad::directed::kInfinity,
+                                  .sigma = {},
+                                  .subdivided = {},
+                                  .sampled = {}});
     }
   }
 
-  void IncludeValues(const Replay<ad::Adjoint<I>>& replay) {
+  void RequireValues(const ProgramBounds& piece) const {
     for (Index o = 0; o < m_; ++o) {
-      const I& y = replay.y[static_cast<std::size_t>(o)].value();
-      if (y.is_empty()) {
-        throw FailedPrecondition("NO_VALUE", "box",
-                                 "expected a box in which output " + std::to_string(o) +
-                                     " has values, got a part in which it has none; keep to the "
-                                     "domain of the program's functions");
-      }
-      result_.y.lo(o, 0) = std::min(result_.y.lo(o, 0), y.lo());
-      result_.y.hi(o, 0) = std::max(result_.y.hi(o, 0), y.hi());
+      if (piece.y.lo(o, 0) <= piece.y.hi(o, 0)) continue;
+      throw FailedPrecondition("NO_VALUE", "box",
+                               "expected a box in which output " + std::to_string(o) +
+                                   " has values, got a part in which it has none; keep to the "
+                                   "domain of the program's functions");
     }
-    ForEachPlace(replay, [&](Index place, const ad::Adjoint<I>& vertex) {
-      const I& value = vertex.value();
-      if (value.is_empty()) return;
-      min_[place] = std::min(min_[place], value.lo());
-      max_[place] = std::max(max_[place], value.hi());
-    });
   }
 
-  Index RepetitionsOf(const VertexSignificance& vertex) const {
-    return definition_.stages[vertex.stage].repeat;
-  }
-
-  // Calls visit(place, value) for every repetition of every vertex.
-  template <class Number, class Visit>
-  void ForEachPlace(const Replay<Number>& replay, const Visit& visit) const {
+  // [vertex], m: the worst of its repetitions.
+  std::vector<Vector> SignificanceOf(const ProgramBounds& bounds) const {
+    std::vector<Vector> sigmas;
+    sigmas.reserve(vertices_.size());
     Index place = 0;
-    for (const VertexSignificance& vertex : result_.vertices) {
-      for (const auto& values : replay.values[vertex.stage]) visit(place++, values[vertex.node]);
+    for (const Vertex& vertex : vertices_) {
+      Vector sigma = Vector::Zero(m_);
+      for (Index step = 0; step < vertex.repeat; ++step, ++place) {
+        const double width = bounds.values.At(place, 0).Width();
+        sigma = sigma.cwiseMax(Times(width, bounds.adjoints.row(place)));
+      }
+      sigmas.push_back(std::move(sigma));
+    }
+    return sigmas;
+  }
+
+  void KeepVertices(const ProgramBounds& bounds) {
+    const std::vector<Vector> sigmas = SignificanceOf(bounds);
+    Index place = 0;
+    for (std::size_t k = 0; k < vertices_.size(); ++k) {
+      VertexSignificance& vertex = result_.vertices[k];
+      vertex.sigma = sigmas[k];
+      vertex.min = bounds.values.lo.middleRows(place, vertices_[k].repeat).minCoeff();
+      vertex.max = bounds.values.hi.middleRows(place, vertices_[k].repeat).maxCoeff();
+      place += vertices_[k].repeat;
     }
   }
 
@@ -276,12 +256,12 @@ class Analysis {
   template <class Number, class Get>
   Vector AtPlaces(const std::vector<Number>& x, const Replay<Number>& replay,
                   const Get& get) const {
-    const auto n = static_cast<Index>(x.size());
-    Vector numbers(n + min_.size());
-    for (Index j = 0; j < n; ++j) numbers[j] = get(x[static_cast<std::size_t>(j)]);
-    ForEachPlace(replay,
-                 [&](Index place, const Number& value) { numbers[n + place] = get(value); });
-    return numbers;
+    std::vector<double> numbers;
+    numbers.reserve(x.size() + vertices_.size());
+    for (const Number& input : x) numbers.push_back(get(input));
+    ForEachPlace(vertices_, replay,
+                 [&](Index /*place*/, const Number& value) { numbers.push_back(get(value)); });
+    return Eigen::Map<const Vector>(numbers.data(), static_cast<Index>(numbers.size()));
   }
 
   // No spreads: all points were invalid.
@@ -289,16 +269,18 @@ class Analysis {
     if (spreads.size() == 0) return;
     Index place = 0;
     for (InputSignificance& input : result_.inputs) input.sampled = spreads.row(place++);
-    for (VertexSignificance& vertex : result_.vertices) {
-      const Index repeat = RepetitionsOf(vertex);
-      vertex.sampled = spreads.middleRows(place, repeat).colwise().maxCoeff();
+    for (std::size_t k = 0; k < vertices_.size(); ++k) {
+      const Index repeat = vertices_[k].repeat;
+      result_.vertices[k].sampled = spreads.middleRows(place, repeat).colwise().maxCoeff();
       place += repeat;
     }
   }
 
-  void FinishInput(Index j) {
+  void KeepInput(
+      Index j,
+      const Eigen::Ref<const Eigen::RowVectorXd, 0, Eigen::InnerStride<>>& largest_slopes) {
     InputSignificance& input = result_.inputs[static_cast<std::size_t>(j)];
-    input.sigma = Times(I(box_.min[j], box_.max[j]).Width(), largest_x_.row(j));
+    input.sigma = Times(I(box_.min[j], box_.max[j]).Width(), largest_slopes);
     input.sliced = Vector::Zero(m_);
     Index stride = 1;
     for (Index i = 0; i < j; ++i) stride *= pieces_.counts[static_cast<std::size_t>(i)];
@@ -315,15 +297,11 @@ class Analysis {
   const Definition& definition_;
   const Box& box_;
   const Pieces& pieces_;
+  const std::vector<Vertex> vertices_;
   const Index n_;
   const Index m_;
   ProgramSignificance result_;
-  Matrix largest_x_;  // n×m: the largest |∂y/∂x|
-  // Of every repetition of every vertex, over all pieces: its range, and the largest |∂y/∂v|.
-  Vector min_;
-  Vector max_;
-  Matrix largest_;
-  std::vector<Matrix> slices_;  // [j]: pieces of input j × m
+  std::vector<Matrix> slices_;  // [j]: the largest |∂y/∂x_j|, pieces of input j × m
 };
 
 }  // namespace
@@ -334,7 +312,7 @@ ProgramSignificance AnalyzeSignificance(const Definition& definition, const Box&
   Index n = 0;
   for (const program::Variable& variable : definition.inputs) n += variable.size;
   RequireBox(box, n);
-  RequireReplayable(definition);
+  const Index operations = RequireReplayable(definition);
   if (options.num_points < 0 || options.num_points > kMaxSampledPoints) {
     throw InvalidArgument("OUT_OF_RANGE", "num_points",
                           "expected 0 to " + std::to_string(kMaxSampledPoints) + ", got " +
@@ -342,9 +320,11 @@ ProgramSignificance AnalyzeSignificance(const Definition& definition, const Box&
   }
   const Pieces pieces = Split(box, options.splitting);
   Analysis analysis(definition, box, pieces);
-  for (Index k = 0; k < pieces.min.cols(); ++k) {
-    ThrowIfStopped(stop);
-    analysis.Enclose(k, stop);
+  analysis.Enclose(stop);
+  if (options.max_boxes > 0) {
+    const auto m = static_cast<Index>(definition.stages.back().outputs.size());
+    const Index most = std::max<Index>(1, kMaxSwept / ((1 + m) * operations));
+    analysis.Subdivide(std::min(options.max_boxes, most), stop);
   }
   if (options.num_points > 0) {
     analysis.Sample(UniformPoints(box, options.num_points, options.seed), stop);

@@ -38,6 +38,8 @@ struct VertexSignificance {
   double min = 0;    // Of its value, over all pieces and repetitions.
   double max = 0;
   Vector sigma;  // The width of its range times the largest |∂y/∂v| of all pieces.
+  // Proved as well, by halving the box again and again; at most sigma. Empty without boxes.
+  Vector subdivided;
   Vector sampled;
 };
 
@@ -51,12 +53,17 @@ struct ProgramSignificance {
 
 struct ProgramSignificanceOptions {
   Splitting splitting;
+  // Most that are swept for VertexSignificance::subdivided, halved along the inputs that y varies
+  // most with; fewer where all their sweeps are more than kMaxSwept operations. 0: none.
+  Index max_boxes = 0;
   Index num_points = 0;  // Sampled; 0: none.
   std::uint64_t seed = 1;
 };
 
 // Operations that one replay may keep, repetitions and outputs counted.
 inline constexpr Index kMaxReplayed = Index{1} << 22;
+// Those of all replays of the halves of a box, and of all sweeps back, one for each output.
+inline constexpr Index kMaxSwept = Index{1} << 28;
 
 // Throws Error(kInvalidArgument) naming "box", "splitting" or "num_points";
 // Error(kFailedPrecondition) naming "box" where y has no value at all in a piece;

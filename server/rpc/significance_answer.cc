@@ -233,10 +233,13 @@ class Analysis {
 
   void AnalyzeProgram(const std::string& source) {
     const program::Definition definition = program::Parse(source, chain::AcceptedSourceLimits());
-    const prune::ProgramSignificance significance = prune::AnalyzeSignificance(
-        definition, box_,
-        {.splitting = options_.splitting, .num_points = options_.num_points, .seed = options_.seed},
-        stop_);
+    const prune::ProgramSignificance significance =
+        prune::AnalyzeSignificance(definition, box_,
+                                   {.splitting = options_.splitting,
+                                    .max_boxes = options_.max_boxes,
+                                    .num_points = options_.num_points,
+                                    .seed = options_.seed},
+                                   stop_);
     for (int j = 0; j < response_.inputs_size(); ++j) {
       const prune::InputSignificance& of_input = significance.inputs[static_cast<std::size_t>(j)];
       Assign(of_input.sigma, *response_.mutable_inputs(j)->mutable_sigma());
@@ -253,6 +256,7 @@ class Analysis {
       added.mutable_range()->set_min(vertex.min);
       added.mutable_range()->set_max(vertex.max);
       Assign(vertex.sigma, *added.mutable_sigma());
+      Assign(vertex.subdivided, *added.mutable_relaxed_sigma());
       Assign(vertex.sampled, *added.mutable_sampled());
     }
   }

@@ -239,6 +239,21 @@ def test_the_logarithm_has_its_published_significances(client):
     assert listed.vertex_count == 5 and len(listed.vertices) == 1
 
 
+def test_halves_of_the_box_tighten_what_operations_of_programs_matter(client):
+    # u lies in [-1/4, 0] and has the slope 2u, where natural intervals say [-1, 1].
+    source = "input x in [0, 1]\nlet u = x^2 - x\noutput y = u * u\n"
+    program = client.create_program(unique("parabola"), source)
+
+    def of_u(max_boxes):
+        vertices = program.significance(max_boxes=max_boxes).vertices
+        return next(vertex for vertex in vertices if vertex.operation.startswith("subtract("))
+
+    assert of_u(1).sigma[0] == pytest.approx(4)
+    assert of_u(1).relaxed_sigma[0] == pytest.approx(4)
+    assert 0.125 <= of_u(100).relaxed_sigma[0] < 0.25
+    assert 0.125 <= of_u(10_000).relaxed_sigma[0] < 0.126
+
+
 def test_what_is_proved_of_a_network_is_never_below_what_is_sampled(models):
     model = models["first"]
     found = model.significance(edges=True, cuts={"a": 4})

@@ -168,6 +168,7 @@ class VertexSignificance:
       stage: Time loops and what comes after them are stages of their own, counted from 0.
       range: (low, high) of its value, proved.
       sigma: [m], proved.
+      relaxed_sigma: [m], proved: at most sigma, by subdivision.
       sampled: [m], or None.
     """
 
@@ -176,6 +177,7 @@ class VertexSignificance:
     stage: int
     range: tuple[float, float]
     sigma: FloatArray
+    relaxed_sigma: FloatArray
     sampled: FloatArray | None
 
 
@@ -476,5 +478,6 @@ def _vertex(message: Any) -> VertexSignificance:
         stage=message.stage,
         range=(message.range.min, message.range.max),
         sigma=np.array(message.sigma, dtype=np.float64),
+        relaxed_sigma=np.array(message.relaxed_sigma, dtype=np.float64),
         sampled=_numbers(message.sampled),
     )

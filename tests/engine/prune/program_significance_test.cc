@@ -155,7 +155,7 @@ output y = u
     program.Evaluate(ConstMatrixMap(X.data(), X.rows(), X.cols()), {}, {},
                      {.Y = Y.data(), .J = J.data()}, nullptr, {}, {});
     for (const Index pieces : {1, 2}) {
-      ProgramSignificanceOptions options{.num_points = 400, .seed = 3};
+      ProgramSignificanceOptions options{.max_boxes = 100, .num_points = 400, .seed = 3};
       options.splitting.counts.assign(static_cast<std::size_t>(program.n()), pieces);
       const ProgramSignificance significance = AnalyzeSignificance(definition, box, options);
       for (Index o = 0; o < program.m(); ++o) {
@@ -177,11 +177,43 @@ output y = u
         }
         // What varies in samples has at least the significance of intervals' worst case.
         for (const VertexSignificance& vertex : significance.vertices) {
-          EXPECT_LE(vertex.sampled[o], vertex.sigma[o] * (1 + 1e-12)) << vertex.text;
+          EXPECT_LE(vertex.sampled[o], vertex.subdivided[o] * (1 + 1e-12)) << vertex.text;
+          EXPECT_LE(vertex.subdivided[o], vertex.sigma[o]) << vertex.text;
         }
       }
     }
   }
+}
+
+// u = x² − x lies in [−1/4, 0] on [0, 1] and y = u² has the slope 2u, so that σ(u) = 1/8. Natural
+// intervals take u for [−1, 1]: σ(u) = 4.
+TEST(ProgramSignificanceTest, HalvesOfTheBoxComeNearTheTruth) {
+  const program::Definition definition =
+      program::Parse("input x in [0, 1]\nlet u = x^2 - x\noutput y = u * u\n");
+  const auto subdivided = [&](Index max_boxes) {
+    return VertexNamed(AnalyzeSignificance(definition, Cube(1, 0, 1), {.max_boxes = max_boxes}),
+                       "subtract(")
+        .subdivided[0];
+  };
+  EXPECT_NEAR(subdivided(1), 4, 1e-12);
+  double before = 4.001;
+  for (const Index max_boxes : {3, 10, 100, 1000, 10000}) {
+    const double sigma = subdivided(max_boxes);
+    EXPECT_GE(sigma, 0.125);
+    EXPECT_LT(sigma, before);
+    before = sigma;
+  }
+  EXPECT_LT(before, 0.126);
+}
+
+// Halves in which nothing has a value say nothing: √x on [−1, 1] lies in [0, 1], and y = (√x)² has
+// the slope 2√x.
+TEST(ProgramSignificanceTest, HalvesWithoutValuesCountForNothing) {
+  const program::Definition definition =
+      program::Parse("input x in [-1, 1]\nlet r = sqrt(x)\noutput y = r^2\n");
+  const ProgramSignificance significance =
+      AnalyzeSignificance(definition, Cube(1, -1, 1), {.max_boxes = 100});
+  EXPECT_NEAR(VertexNamed(significance, "sqrt(").subdivided[0], 2, 1e-12);
 }
 
 // A stage that is repeated has one vertex for each operation, the worst of its repetitions: the

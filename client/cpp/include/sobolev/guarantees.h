@@ -137,6 +137,7 @@ struct Significance {
     int stage = 0;
     Range range;
     Vector sigma;
+    Vector relaxed_sigma;  // Proved: at most sigma, by subdivision.
     Vector sampled;
   };
 

@@ -76,20 +76,22 @@ class AnalyzeSignificanceResponse(_message.Message):
         value_min: _tensor_pb2.Tensor
         def __init__(self, value_min: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., value_max: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., sigma: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., sampled: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., taylor: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., relaxed_sigma: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
     class Vertex(_message.Message):
-        __slots__ = ["name", "operation", "range", "sampled", "sigma", "stage"]
+        __slots__ = ["name", "operation", "range", "relaxed_sigma", "sampled", "sigma", "stage"]
         NAME_FIELD_NUMBER: _ClassVar[int]
         OPERATION_FIELD_NUMBER: _ClassVar[int]
         RANGE_FIELD_NUMBER: _ClassVar[int]
+        RELAXED_SIGMA_FIELD_NUMBER: _ClassVar[int]
         SAMPLED_FIELD_NUMBER: _ClassVar[int]
         SIGMA_FIELD_NUMBER: _ClassVar[int]
         STAGE_FIELD_NUMBER: _ClassVar[int]
         name: str
         operation: str
         range: _datasets_pb2.Range
+        relaxed_sigma: _containers.RepeatedScalarFieldContainer[float]
         sampled: _containers.RepeatedScalarFieldContainer[float]
         sigma: _containers.RepeatedScalarFieldContainer[float]
         stage: int
-        def __init__(self, name: _Optional[str] = ..., operation: _Optional[str] = ..., range: _Optional[_Union[_datasets_pb2.Range, _Mapping]] = ..., sigma: _Optional[_Iterable[float]] = ..., sampled: _Optional[_Iterable[float]] = ..., stage: _Optional[int] = ...) -> None: ...
+        def __init__(self, name: _Optional[str] = ..., operation: _Optional[str] = ..., range: _Optional[_Union[_datasets_pb2.Range, _Mapping]] = ..., sigma: _Optional[_Iterable[float]] = ..., sampled: _Optional[_Iterable[float]] = ..., stage: _Optional[int] = ..., relaxed_sigma: _Optional[_Iterable[float]] = ...) -> None: ...
     BOX_FIELD_NUMBER: _ClassVar[int]
     EDGES_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
