@@ -14,6 +14,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/json_format.h"
+#include "client/cli/option_names.h"
 #include "client/cli/usage_error.h"
 
 namespace sobolev::cli {
@@ -36,12 +37,16 @@ void PrintError(const Json& error) {
   std::cerr << error.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
 }
 
-int Report(const client::RpcError& error, const Context& context) {
+int Report(const client::RpcError& error, const CLI::App& app, const Context& context) {
   const bool unavailable = error.code() == client::StatusCode::kUnavailable;
   if (context.json) {
     PrintError(ToJson(error));
   } else {
     std::cerr << "sobolev: " << error.what() << '\n';
+    for (const client::FieldViolation& violation : error.field_violations()) {
+      const std::string option = OptionOf(violation.field, app);
+      if (!option.empty()) std::cerr << violation.field << " is set by " << option << ".\n";
+    }
     if (unavailable) {
       std::cerr << "Is a server running at " << context.server
                 << "? Name another with --server or SOBOLEV_SERVER.\n";
@@ -147,7 +152,7 @@ int RunApp(int argc, const char* const* argv) {
     if (e.get_exit_code() != 0 && context.json) return ReportUsage(e.what(), context);
     return app.exit(e) == 0 ? kOk : kUsage;
   } catch (const client::RpcError& e) {
-    return Report(e, context);
+    return Report(e, app, context);
   } catch (const client::JobError& e) {
     const client::JobStatus& job = e.status();
     const bool cancelled = job.state == client::JobState::kCancelled;

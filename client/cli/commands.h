@@ -67,6 +67,8 @@ void FollowJob(const client::Client& client, const client::Job& job, Context& co
 // A check for options that take a whole number: empty, or what is wrong with the text. CLI11 by
 // itself would turn -1 and numbers beyond 64 bits into the largest of all.
 std::string IsUint64(const std::string& text);
+// For options that mean nothing without a text, which a shell makes of a variable that is not set.
+std::string IsNotEmpty(const std::string& text);
 
 // What the points of a sampling job are: of its dataset.
 client::Schema SchemaOfSampling(const client::Client& client, const std::string& job);

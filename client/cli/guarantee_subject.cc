@@ -12,9 +12,11 @@ namespace sobolev::cli {
 void AddSubject(CLI::App& command, Subject& subject) {
   command.add_option("MODEL", subject.model, "Model, or models/MODEL/versions/N");
   command.add_option("--program", subject.program, "A program instead")->type_name("NAME");
-  command.add_option("--bounds", subject.bounds,
-                     "The box: NAME=LOWER:UPPER,... of inputs, the others and ends that are left "
-                     "out, as in x=0:, as in the domain");
+  command
+      .add_option("--bounds", subject.bounds,
+                  "The box: NAME=LOWER:UPPER,... of inputs, the others and ends that are left "
+                  "out, as in x=0:, as in the domain")
+      ->check(CLI::Validator(IsNotEmpty, ""));
 }
 
 Function Find(const Subject& subject, const client::Client& client) {

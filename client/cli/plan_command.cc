@@ -51,7 +51,7 @@ const char* Name(PlanStepKind kind) {
 }
 
 Json ToJson(const DerivativePlan::Move& move) {
-  Json json = {{"cost", move.cost}, {"memory", move.memory}};
+  Json json = {{"cost", move.cost}, {"memory", move.memory * kBytesOfNumber}};
   switch (move.kind) {
     case DerivativePlan::Move::Kind::kEvaluate:
       json["kind"] = "evaluate";
@@ -113,7 +113,7 @@ Json ToJson(const DerivativePlan& plan) {
   if (plan.proven_optimal) json["proven_optimal"] = *plan.proven_optimal;
   if (plan.memory) {
     json["evaluation"] = *plan.evaluation_cost;
-    json["memory"] = *plan.memory;
+    json["memory"] = *plan.memory * kBytesOfNumber;
     json["moves"] = Json::array();
     for (const DerivativePlan::Move& move : plan.moves) json["moves"].push_back(ToJson(move));
   }

@@ -216,7 +216,8 @@ void AddEnclose(CLI::App& group, Context& context) {
           ->fallthrough();
   const auto arguments = std::make_shared<EncloseArguments>();
   enclose->add_option("NAME", arguments->program, "Program")->required();
-  enclose->add_option("--bounds", arguments->bounds, kBoundsHelp);
+  enclose->add_option("--bounds", arguments->bounds, kBoundsHelp)
+      ->check(CLI::Validator(IsNotEmpty, ""));
   enclose->add_flag("--jacobian", arguments->jacobian, "Bound d<output>/d<input> as well");
   enclose->footer(
       "Every value and derivative that is a number lies within its bounds, in exact arithmetic. A\n"

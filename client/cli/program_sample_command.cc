@@ -182,7 +182,8 @@ void AddProgramSampleCommand(CLI::App& group, Context& context) {
                    "Of the points. Default: 1 + the number of samples in the dataset, so that a "
                    "second call adds other points; the same seed gives the same ones")
       ->check(IsUint64);
-  sample->add_option("--bounds", arguments->bounds, kBoundsHelp);
+  sample->add_option("--bounds", arguments->bounds, kBoundsHelp)
+      ->check(CLI::Validator(IsNotEmpty, ""));
   sample->footer(
       "The variables of the dataset are the elements of the program's inputs and outputs: T, x.0,\n"
       "x.1, A.0.0, ... Points where a value or derivative is not finite are dropped and counted.\n"

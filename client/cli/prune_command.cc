@@ -197,7 +197,8 @@ void AddRuleOptions(CLI::App& prune, PruneArguments& arguments) {
           "--bounds", arguments.bounds,
           "Where the model is to stay what it is, instead of its domain: "
           "NAME=LOWER:UPPER,...; an end that is left out, as in x=0:, is that of the domain")
-      ->type_name("BOX");
+      ->type_name("BOX")
+      ->check(CLI::Validator(IsNotEmpty, ""));
   prune
       .add_option("--split", arguments.split,
                   "Cut that along an input into K equal parts, and make a version for each, which "

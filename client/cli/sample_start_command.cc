@@ -147,9 +147,11 @@ void AddSampleStartCommand(CLI::App& group, Context& context) {
   start->add_option("--model", spec.model, "Model that gets the versions; created if missing");
   start->add_option("--program", spec.program,
                     "Program that the server evaluates; without, workers evaluate the points");
-  start->add_option("--bounds", arguments->bounds,
-                    "Where to sample, instead of the bounds of the dataset or the program: "
-                    "NAME=LOWER:UPPER,...");
+  start
+      ->add_option("--bounds", arguments->bounds,
+                   "Where to sample, instead of the bounds of the dataset or the program: "
+                   "NAME=LOWER:UPPER,...")
+      ->check(CLI::Validator(IsNotEmpty, ""));
   AddStopOptions(*start, arguments->stop);
   AddAimOptions(*start, arguments->aim);
   start->add_option("--initial", spec.initial_points,

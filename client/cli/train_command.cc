@@ -45,6 +45,10 @@ std::string IsUint64(const std::string& text) {
   return "expected a whole number from 0 to 18446744073709551615, got " + text;
 }
 
+std::string IsNotEmpty(const std::string& text) {
+  return text.empty() ? "expected a text, got none" : "";
+}
+
 void AddTrainCommand(CLI::App& app, Context& context) {
   CLI::App* train = app.add_subcommand("train", "Train a model on a dataset.")->fallthrough();
   const auto arguments = std::make_shared<TrainArguments>();

@@ -515,12 +515,20 @@ def test_the_command_line_shows_significance(cli, client, models):
     assert "largest sigma" in cli.ok("model", "significance", models["first"].name)
 
 
+def test_the_command_line_names_the_option_of_a_field(cli, models):
+    refused = cli.run("model", "bound", models["first"].name, "--samples", "2000000000")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("sobolev: INVALID_ARGUMENT (OUT_OF_RANGE): sample_count: ")
+    assert refused.stderr.endswith("\nsample_count is set by --samples.\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["bound"], "MODEL: expected either a model or --program"),
         (["bound", "x", "--program", "y"], "MODEL: expected either a model or --program"),
         (["bound", "x", "--max-boxes", "-1"], "--max-boxes"),
+        (["bound", "x", "--bounds", ""], "--bounds: expected a text, got none"),
         (["certify", "x", "--value", "u"], "--value: expected OUTPUT=[MIN]:[MAX]"),
         (["certify", "x", "--value", "u=:"], "--value: expected OUTPUT=[MIN]:[MAX]"),
         (["certify", "x", "--derivative", "u=1"], "--derivative: expected [OUTPUT/INPUT=]MOST"),

@@ -220,6 +220,8 @@ def test_a_job_is_updated_and_reports_its_boxes(cli, workers):
     workers.finish(workers.start(job, workers.simulate(), "--parallel", "2"))
     assert cli.json("sample", "status", job)["spec"]["stop_rules"] == [{"evaluations": 20}]
     # The rule that held is kept, and would hold at once.
+    wrong = cli.run("sample", "update", job, "--budget", "0")
+    assert wrong.returncode == 1 and wrong.stderr.endswith(".evaluations is set by --budget.\n")
     kept = cli.run("sample", "update", job, "--budget", "30", "--keep")
     assert kept.returncode == 1 and "spec.stop_rules[0]: expected a rule" in kept.stderr
     both = ("--stop", "evaluations=25,value_error=10")
