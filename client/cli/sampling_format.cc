@@ -57,7 +57,10 @@ Json ToJson(const client::SamplingRound& round) {
                {"cost", round.cost},
                {"time", FormatTime(round.time)},
                {"revision", round.revision},
-               {"value_noise", round.value_noise}};
+               {"value_noise", round.value_noise},
+               {"samples", round.samples},
+               {"held_out_error", NumberToJson(round.held_out_error)},
+               {"few_samples", round.few_samples}};
   if (round.closed) json["closed"] = ToJson(*round.closed);
   if (round.best) json["best"] = ToJson(*round.best);
   return json;
@@ -417,7 +420,8 @@ void PrintSampling(std::ostream& out, const client::Sampling& sampling) {
   if (!sampling.rounds.empty()) {
     const client::SamplingRound& round = sampling.rounds.back();
     fields.emplace_back("rounds", std::to_string(round.number));
-    fields.emplace_back("value error", Error(round.value_error));
+    fields.emplace_back("value error",
+                        Error(round.value_error) + (round.few_samples ? ", from few samples" : ""));
     fields.emplace_back("gradient error", Error(round.gradient_error));
     if (round.closed) fields.emplace_back("closed", Describe(*round.closed));
     if (round.value_noise > 0) fields.emplace_back("noise of values", Error(round.value_noise));

@@ -202,7 +202,10 @@ SamplingRound FromProto(const v1::SamplingRound& proto) {
                       .cost = proto.cost(),
                       .time = client::FromProto(proto.time()),
                       .value_noise = proto.value_noise(),
-                      .revision = proto.revision()};
+                      .revision = proto.revision(),
+                      .samples = proto.samples(),
+                      .held_out_error = proto.held_out_error(),
+                      .few_samples = proto.few_samples()};
   if (proto.has_closed()) round.closed = FromProto(proto.closed());
   if (proto.has_best()) round.best = FromProto(proto.best());
   return round;

@@ -9,6 +9,7 @@
 #define SOBOLEV_ENGINE_SAMPLING_MODEL_ERROR_H_
 
 #include <limits>
+#include <span>
 #include <stop_token>
 #include <vector>
 
@@ -32,6 +33,19 @@ struct RelativeErrors {
 RelativeErrors JudgeByHeldOut(const std::vector<HeldOutSample>& held_out, const Evidence& evidence,
                               const std::vector<Index>& columns, const ErrorOptions& options,
                               const std::stop_token& stop = {});
+
+// A round of a campaign: what its model was chosen from.
+struct JudgedRound {
+  Index num_samples = 0;
+  double held_out = std::numeric_limits<double>::quiet_NaN();  // As JudgeByHeldOut has it.
+};
+
+// The error of values, likewise, of the model of the last round. It knows all samples, while those
+// that were judged did not know the held-out ones, and where rounds tell that errors fall with the
+// number of samples N like N^−p, its own is smaller: by N^−p for a part of the samples that were
+// held out, on the safe side. `noise` is what errors cannot fall below, on the same scale.
+// n: the inputs that vary. NaN if the last error is unknown. At least one round.
+double ErrorOfLastModel(std::span<const JudgedRound> rounds, Index n, double noise);
 
 }  // namespace sobolev::sampling
 

@@ -17,6 +17,7 @@
 #include "engine/base/byte_codec.h"
 #include "engine/base/error.h"
 #include "engine/chain/program_surrogate.h"
+#include "engine/sampling/error_estimate.h"
 #include "engine/sampling/model_error.h"
 #include "engine/sampling/placement.h"
 #include "engine/surrogate/held_out_sample.h"
@@ -441,9 +442,7 @@ class SamplingWork : public JobWork {
     v1::SamplingRound round;
     round.set_number(state_.rounds_size() + 1);
     round.set_evaluations(evaluations_);
-    round.set_value_error(errors.value);
-    round.set_gradient_error(errors.gradient);
-    round.set_value_noise(noise);
+    FillErrors(errors, noise, round);
     round.set_cost(SpentCost(counts_, spec_));
     *round.mutable_time() = ToTimestamp(context_.environment.clock.WallMicros());
     round.set_revision(state_.revisions_size() - 1);
@@ -459,6 +458,24 @@ class SamplingWork : public JobWork {
     placer_->Trust(result_.surrogate);
     place_.reset();
     return Status::kRunning;
+  }
+
+  // By what is held out, and by the rounds before.
+  void FillErrors(const sampling::RelativeErrors& held_out, double noise,
+                  v1::SamplingRound& round) const {
+    const Index num_samples = placer_->known().NumSamples();
+    std::vector<sampling::JudgedRound> rounds;
+    for (const v1::SamplingRound& before : state_.rounds()) {
+      rounds.push_back({.num_samples = before.samples(), .held_out = before.held_out_error()});
+    }
+    rounds.push_back({.num_samples = num_samples, .held_out = held_out.value});
+    const Index n = placer_->domain().num_free();
+    round.set_samples(num_samples);
+    round.set_few_samples(num_samples < sampling::LeastSamplesToJudge(n));
+    round.set_held_out_error(held_out.value);
+    round.set_value_error(sampling::ErrorOfLastModel(rounds, n, noise));
+    round.set_gradient_error(held_out.gradient);
+    round.set_value_noise(noise);
   }
 
   void CutIntoBoxes(v1::SamplingRound& round) {

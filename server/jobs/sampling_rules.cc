@@ -18,8 +18,15 @@ constexpr double kValueGain = 0.01;
 constexpr double kAtNoise = 1.25;
 // Rounds without a lower error of gradients, whose noise is not known.
 constexpr std::int64_t kStaleGradients = 3;
+// Errors that are estimated from few samples may be so many times as large.
+constexpr double kDoubt = 10;
 // More is as good as no limit.
 constexpr double kManyEvaluations = 1e15;
+
+// What rules take the errors of a round for.
+double BelievedError(const v1::SamplingRound& round, double error) {
+  return round.few_samples() ? kDoubt * error : error;
+}
 
 // Rounds since the last gain of a least or greatest value, under the last revision.
 std::int64_t RoundsWithoutBetter(const Rounds& rounds) {
@@ -74,7 +81,7 @@ double ErrorFraction(const Rounds& rounds, double (v1::SamplingRound::*error)() 
   std::optional<double> first;
   double best = std::numeric_limits<double>::infinity();
   for (const v1::SamplingRound& round : rounds) {
-    const double value = (round.*error)();
+    const double value = BelievedError(round, (round.*error)());
     if (!std::isfinite(value)) continue;
     if (!first) first = value;
     best = std::min(best, value);
@@ -117,11 +124,12 @@ bool Holds(const v1::StopRule& rule, const SamplingStatus& status, const Rounds&
     return false;
   }
   // NaN, an unknown error, is not small.
-  if (rule.has_value_error() && (last == nullptr || !(last->value_error() <= rule.value_error()))) {
-    return false;
-  }
-  return !rule.has_gradient_error() ||
-         (last != nullptr && last->gradient_error() <= rule.gradient_error());
+  const auto shows = [&](double error, double target) {
+    return BelievedError(*last, error) <= target;
+  };
+  if (last == nullptr) return !rule.has_value_error() && !rule.has_gradient_error();
+  if (rule.has_value_error() && !shows(last->value_error(), rule.value_error())) return false;
+  return !rule.has_gradient_error() || shows(last->gradient_error(), rule.gradient_error());
 }
 
 }  // namespace

@@ -257,9 +257,9 @@ class SamplingRound:
       number: From 1.
       evaluations: Points of the job evaluated when it was trained.
       model_version: "models/.../versions/...".
-      value_error: Root mean square relative to the standard deviation of the values, at points that
-        the version before did not know, or at held-out samples; NaN where unknown.
-      gradient_error: Likewise of the Jacobian, relative to its root mean square.
+      value_error: Root mean square over the domain, relative to the standard deviation of the
+        values: held_out_error, lowered as the rounds before tell; NaN where unknown.
+      gradient_error: Of the Jacobian, relative to its root mean square, as held_out_error.
       cost: Spent when it was trained.
       time: When it was published.
       value_noise: Standard deviation of the noise in the values, on the scale of value_error, of
@@ -267,6 +267,9 @@ class SamplingRound:
       revision: Which of the revisions of its job it had, from 0.
       closed: Of jobs with boxes.
       best: Of jobs that look for a least or greatest value.
+      samples: That it was trained on, those of the dataset included.
+      held_out_error: As value_error, of models that did not know the samples they are judged by.
+      few_samples: For stop rules the errors of so few samples count as ten times as large.
     """
 
     number: int
@@ -280,6 +283,9 @@ class SamplingRound:
     revision: int = 0
     closed: ClosedShare | None = None
     best: SamplingBest | None = None
+    samples: int = 0
+    held_out_error: float = math.nan
+    few_samples: bool = False
 
 
 @dataclass(frozen=True)
@@ -470,6 +476,9 @@ def from_round(message: jobs_pb2.SamplingRound) -> SamplingRound:
         cost=message.cost,
         time=from_time(message.time),
         value_noise=message.value_noise,
+        samples=message.samples,
+        held_out_error=message.held_out_error,
+        few_samples=message.few_samples,
         revision=message.revision,
         closed=from_closed(message.closed) if message.HasField("closed") else None,
         best=from_best(message.best) if message.HasField("best") else None,

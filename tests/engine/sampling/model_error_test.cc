@@ -56,6 +56,44 @@ TEST(ModelErrorTest, MissingLabelsAndSamplesOutsideDoNotCount) {
   EXPECT_TRUE(std::isnan(JudgeByHeldOut({}, evidence, columns, {}).value));
 }
 
+// Errors C N^−p of the last rounds; of `n` inputs errors usually fall like N^(−10/n).
+double LastOfPowerLaw(double p, Index n, double noise = 0) {
+  std::vector<JudgedRound> rounds;
+  for (const Index size : {100, 1'000, 10'000, 100'000}) {
+    rounds.push_back({.num_samples = size,
+                      .held_out = std::hypot(noise, 10 * std::pow(static_cast<double>(size), -p))});
+  }
+  return ErrorOfLastModel(rounds, n, noise) / rounds.back().held_out;
+}
+
+TEST(ModelErrorTest, TheLastModelIsBetterByWhatItKnowsMore) {
+  EXPECT_NEAR(LastOfPowerLaw(2, 5), std::pow(0.85, 2), 1e-12);
+  EXPECT_NEAR(LastOfPowerLaw(1, 10), 0.85, 1e-12);
+  // Rounds tell more than what is usual.
+  EXPECT_NEAR(LastOfPowerLaw(2, 10), std::pow(0.85, 2), 1e-2);
+  EXPECT_NEAR(LastOfPowerLaw(0, 10), 1, 1e-2);
+  EXPECT_NEAR(LastOfPowerLaw(9, 5), std::pow(0.85, 4), 1e-12);
+  EXPECT_EQ(LastOfPowerLaw(-3, 5), 1);
+}
+
+TEST(ModelErrorTest, OneRoundTellsNoRate) {
+  const JudgedRound round{.num_samples = 50, .held_out = 0.5};
+  EXPECT_NEAR(ErrorOfLastModel({&round, 1}, 10, 0), 0.5 * 0.85, 1e-12);
+  // As rounds that were written down without their samples.
+  const std::vector<JudgedRound> rounds = {{}, {.num_samples = 0, .held_out = 0}, round};
+  EXPECT_NEAR(ErrorOfLastModel(rounds, 10, 0), 0.5 * 0.85, 1e-12);
+  const JudgedRound unknown{.num_samples = 50};
+  EXPECT_TRUE(std::isnan(ErrorOfLastModel({&unknown, 1}, 2, 0)));
+}
+
+TEST(ModelErrorTest, NoiseStays) {
+  const JudgedRound round{.num_samples = 50, .held_out = 0.5};
+  EXPECT_EQ(ErrorOfLastModel({&round, 1}, 2, 0.5), 0.5);
+  EXPECT_EQ(ErrorOfLastModel({&round, 1}, 2, 0.6), 0.5);
+  const double reported = ErrorOfLastModel({&round, 1}, 10, 0.3);
+  EXPECT_NEAR(reported, std::hypot(0.3, 0.4 * 0.85), 1e-12);
+}
+
 // A constant function is known as soon as it is predicted.
 TEST(ModelErrorTest, WithoutSlopesErrorsOfGradientsAreAbsolute) {
   const std::vector<HeldOutSample> held_out = {{.number = 0}, {.number = 9}};
