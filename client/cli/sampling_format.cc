@@ -59,7 +59,8 @@ Json ToJson(const client::SamplingRound& round) {
                {"revision", round.revision},
                {"value_noise", round.value_noise},
                {"samples", round.samples},
-               {"held_out_error", NumberToJson(round.held_out_error)},
+               {"held_out_value_error", NumberToJson(round.held_out_value_error)},
+               {"held_out_gradient_error", NumberToJson(round.held_out_gradient_error)},
                {"few_samples", round.few_samples}};
   if (round.closed) json["closed"] = ToJson(*round.closed);
   if (round.best) json["best"] = ToJson(*round.best);

@@ -204,7 +204,8 @@ SamplingRound FromProto(const v1::SamplingRound& proto) {
                       .value_noise = proto.value_noise(),
                       .revision = proto.revision(),
                       .samples = proto.samples(),
-                      .held_out_error = proto.held_out_error(),
+                      .held_out_value_error = proto.held_out_value_error(),
+                      .held_out_gradient_error = proto.held_out_gradient_error(),
                       .few_samples = proto.few_samples()};
   if (proto.has_closed()) round.closed = FromProto(proto.closed());
   if (proto.has_best()) round.best = FromProto(proto.best());

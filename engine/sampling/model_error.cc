@@ -31,13 +31,14 @@ constexpr double kUsualWeight = 0.2;
 constexpr double kMaxRate = 4;
 
 // p of errors N^−p.
-double RateOf(std::span<const JudgedRound> rounds, Index n) {
+double RateOf(std::span<const JudgedRound> rounds, double RelativeErrors::*of, Index n) {
   std::vector<double> log_sizes;
   std::vector<double> log_errors;
   for (const JudgedRound& round : rounds.last(std::min(rounds.size(), kTellingRounds))) {
-    if (!(round.held_out > 0 && round.num_samples > 0)) continue;
+    const double error = round.held_out.*of;
+    if (!(error > 0 && round.num_samples > 0)) continue;
     log_sizes.push_back(std::log(static_cast<double>(round.num_samples)));
-    log_errors.push_back(std::log(round.held_out));
+    log_errors.push_back(std::log(error));
   }
   const auto count = static_cast<Index>(log_sizes.size());
   if (count == 0) return 0;
@@ -48,6 +49,14 @@ double RateOf(std::span<const JudgedRound> rounds, Index n) {
   const double rate =
       (kUsualWeight * usual - centred.dot(errors)) / (kUsualWeight + centred.squaredNorm());
   return std::clamp(rate, 0.0, kMaxRate);
+}
+
+double ErrorOfLastModel(std::span<const JudgedRound> rounds, double RelativeErrors::*of, Index n,
+                        double noise) {
+  const double error = rounds.back().held_out.*of;
+  if (!(error > noise)) return error;
+  const double above_noise = std::sqrt((error - noise) * (error + noise));
+  return std::hypot(noise, above_noise * std::pow(kJudgedShare, RateOf(rounds, of, n)));
 }
 
 }  // namespace
@@ -66,31 +75,28 @@ RelativeErrors JudgeByHeldOut(const std::vector<HeldOutSample>& held_out, const 
   if (samples.empty()) return {};
   const auto count = static_cast<Index>(samples.size());
   const Index m = evidence.m();
-  HeldOutSquares squares{
-      .value = Matrix(1, count), .gradient = Matrix::Constant(1, count, kUnknown), .distance = {}};
-  double labels = 0;
-  double num_labels = 0;
+  // The gradients themselves come second.
+  HeldOutSquares squares{.value = Matrix::Constant(2, count, kUnknown),
+                         .gradient = Matrix::Constant(2, count, kUnknown),
+                         .distance = {}};
   for (Index k = 0; k < count; ++k) {
     const Index s = samples[static_cast<std::size_t>(k)];
     const HeldOutSample& sample = *inside[static_cast<std::size_t>(k)];
     const auto num_values = static_cast<double>(m - evidence.Y.col(s).array().isNaN().count());
-    squares.value(k) = num_values > 0 ? sample.value / num_values : kUnknown;
+    if (num_values > 0) squares.value(0, k) = sample.value / num_values;
     if (std::isnan(sample.labels)) continue;
-    squares.gradient(k) = sample.jacobian;
-    labels += sample.labels;
-    num_labels += 1;
+    squares.gradient(0, k) = sample.jacobian;
+    squares.gradient(1, k) = sample.labels;
   }
   const ErrorEstimate estimate = EstimateError(evidence, samples, squares, options, stop);
   // Of a function without slopes there is nothing to be relative to.
-  const double slope = labels > 0 ? std::sqrt(labels / num_labels) : 1;
+  const double slope = estimate.gradient(1) > 0 ? estimate.gradient(1) : 1;
   return {.value = estimate.value(0), .gradient = estimate.gradient(0) / slope};
 }
 
-double ErrorOfLastModel(std::span<const JudgedRound> rounds, Index n, double noise) {
-  const double held_out = rounds.back().held_out;
-  if (!(held_out > noise)) return held_out;
-  const double above_noise = std::sqrt((held_out - noise) * (held_out + noise));
-  return std::hypot(noise, above_noise * std::pow(kJudgedShare, RateOf(rounds, n)));
+RelativeErrors ErrorsOfLastModel(std::span<const JudgedRound> rounds, Index n, double value_noise) {
+  return {.value = ErrorOfLastModel(rounds, &RelativeErrors::value, n, value_noise),
+          .gradient = ErrorOfLastModel(rounds, &RelativeErrors::gradient, n, 0)};
 }
 
 }  // namespace sobolev::sampling

@@ -37,15 +37,15 @@ RelativeErrors JudgeByHeldOut(const std::vector<HeldOutSample>& held_out, const 
 // A round of a campaign: what its model was chosen from.
 struct JudgedRound {
   Index num_samples = 0;
-  double held_out = std::numeric_limits<double>::quiet_NaN();  // As JudgeByHeldOut has it.
+  RelativeErrors held_out;  // As JudgeByHeldOut has them.
 };
 
-// The error of values, likewise, of the model of the last round. It knows all samples, while those
-// that were judged did not know the held-out ones, and where rounds tell that errors fall with the
-// number of samples N like N^−p, its own is smaller: by N^−p for a part of the samples that were
-// held out, on the safe side. `noise` is what errors cannot fall below, on the same scale.
-// n: the inputs that vary. NaN if the last error is unknown. At least one round.
-double ErrorOfLastModel(std::span<const JudgedRound> rounds, Index n, double noise);
+// The errors, likewise, of the model of the last round. It knows all samples, while those that were
+// judged did not know the held-out ones, and where rounds tell that errors fall with the number of
+// samples N like N^−p, its own are smaller: by N^−p for a part of the samples that were held out,
+// on the safe side. value_noise is what errors of values cannot fall below, on the same scale. n:
+// the inputs that vary. NaN where the last error is unknown. At least one round.
+RelativeErrors ErrorsOfLastModel(std::span<const JudgedRound> rounds, Index n, double value_noise);
 
 }  // namespace sobolev::sampling
 

@@ -463,18 +463,22 @@ class SamplingWork : public JobWork {
   // By what is held out, and by the rounds before.
   void FillErrors(const sampling::RelativeErrors& held_out, double noise,
                   v1::SamplingRound& round) const {
-    const Index num_samples = placer_->known().NumSamples();
     std::vector<sampling::JudgedRound> rounds;
     for (const v1::SamplingRound& before : state_.rounds()) {
-      rounds.push_back({.num_samples = before.samples(), .held_out = before.held_out_error()});
+      rounds.push_back({.num_samples = before.samples(),
+                        .held_out = {.value = before.held_out_value_error(),
+                                     .gradient = before.held_out_gradient_error()}});
     }
-    rounds.push_back({.num_samples = num_samples, .held_out = held_out.value});
+    const Index num_samples = placer_->known().NumSamples();
+    rounds.push_back({.num_samples = num_samples, .held_out = held_out});
     const Index n = placer_->domain().num_free();
+    const sampling::RelativeErrors errors = sampling::ErrorsOfLastModel(rounds, n, noise);
     round.set_samples(num_samples);
     round.set_few_samples(num_samples < sampling::LeastSamplesToJudge(n));
-    round.set_held_out_error(held_out.value);
-    round.set_value_error(sampling::ErrorOfLastModel(rounds, n, noise));
-    round.set_gradient_error(held_out.gradient);
+    round.set_held_out_value_error(held_out.value);
+    round.set_held_out_gradient_error(held_out.gradient);
+    round.set_value_error(errors.value);
+    round.set_gradient_error(errors.gradient);
     round.set_value_noise(noise);
   }
 

@@ -87,26 +87,41 @@ std::unique_ptr<train::Selection> Select(const train::SampleSet& samples,
   return selection;
 }
 
-struct Tally {
-  std::map<std::string, std::vector<double>> values;
-  std::map<std::string, std::vector<double>> gradients;
-};
+// The targets that a run has not reached yet.
+using Stops = std::map<std::string, std::vector<double>>;
 
-void PrintRatios(const char* kind, const std::string& name, std::vector<double> ratios) {
-  if (ratios.empty()) return;
-  std::ranges::sort(ratios);
-  const auto share = [&](double lo, double hi) {
-    const auto inside =
-        std::ranges::count_if(ratios, [&](double ratio) { return ratio >= lo && ratio <= hi; });
-    return 100 * static_cast<double>(inside) / static_cast<double>(ratios.size());
-  };
-  std::printf(
-      "%-8s %-10s reported/true at %3d stops: median %.2f, within 2x %.0f %%, below half %.1f %%, "
-      "below "
-      "a third %.1f %%\n",
-      kind, name.c_str(), static_cast<int>(ratios.size()), ratios[ratios.size() / 2], share(0.5, 2),
-      share(0, 0.5), share(0, 1.0 / 3));
-}
+// Reported errors over true ones at stops.
+class Tally {
+ public:
+  void Add(const std::string& name, double error, double truth, bool few, Stops& stops) {
+    std::vector<double>& left =
+        stops.try_emplace(name, std::vector<double>{1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4})
+            .first->second;
+    while (!left.empty() && (few ? 10 : 1) * error <= left.front() && truth > 1e-9) {
+      ratios_[name].push_back(error / truth);
+      left.erase(left.begin());
+    }
+  }
+
+  void Print() const {
+    for (auto [name, ratios] : ratios_) {
+      std::ranges::sort(ratios);
+      const auto share = [&ratios](double lo, double hi) {
+        const auto inside =
+            std::ranges::count_if(ratios, [&](double ratio) { return ratio >= lo && ratio <= hi; });
+        return 100 * static_cast<double>(inside) / static_cast<double>(ratios.size());
+      };
+      std::printf(
+          "%-18s over true at %3d stops: median %.2f, within 2x %.0f %%, 3x %.0f %%, below half "
+          "%.1f %%, below a third %.1f %%\n",
+          name.c_str(), static_cast<int>(ratios.size()), ratios[ratios.size() / 2], share(0.5, 2),
+          share(1.0 / 3, 3), share(0, 0.5), share(0, 1.0 / 3));
+    }
+  }
+
+ private:
+  std::map<std::string, std::vector<double>> ratios_;
+};
 
 // Of a model on the unit cube.
 RelativeErrors ErrorsOf(const UnitFunction& unit, const Surrogate& model) {
@@ -125,7 +140,7 @@ void RunOnce(const Function& function, const std::string& way, std::uint64_t see
   if (way == "sobol") options.strategy = Strategy::kSpaceFilling;
   Shared model;
   Shared before;
-  std::map<std::string, std::vector<double>> targets;
+  Stops stops;
   std::vector<JudgedRound> rounds;
   std::optional<Index> reached;
   double seconds = 0;
@@ -159,21 +174,15 @@ void RunOnce(const Function& function, const std::string& way, std::uint64_t see
                             .gradient = held_out.jacobian_relative};
     reported["estimate"] =
         JudgeByHeldOut(selection->HeldOutSamples(), evidence, columns, {.seed = 7});
-    rounds.push_back({.num_samples = evidence.X.cols(), .held_out = reported.at("estimate").value});
-    reported["reported"] = {.value = ErrorOfLastModel(rounds, unit.n(), 0),
-                            .gradient = reported.at("estimate").gradient};
+    rounds.push_back({.num_samples = evidence.X.cols(), .held_out = reported.at("estimate")});
+    reported["reported"] = ErrorsOfLastModel(rounds, unit.n(), 0);
     const bool few = evidence.X.cols() < LeastSamplesToJudge(unit.n());
     std::printf("  %4d true %.2e %.2e |", static_cast<int>(evidence.X.cols()), truth.value,
                 truth.gradient);
     for (const auto& [name, errors] : reported) {
       std::printf(" %s %.2e %.2e |", name.c_str(), errors.value, errors.gradient);
-      if (!targets.contains(name)) targets[name] = {1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4};
-      std::vector<double>& left = targets[name];
-      while (!left.empty() && (few ? 10 : 1) * errors.value <= left.front() && truth.value > 1e-9) {
-        tally.values[name].push_back(errors.value / truth.value);
-        tally.gradients[name].push_back(errors.gradient / truth.gradient);
-        left.erase(left.begin());
-      }
+      tally.Add("value    " + name, errors.value, truth.value, few, stops);
+      tally.Add("gradient " + name, errors.gradient, truth.gradient, few, stops);
     }
     std::printf(" %s\n", train::Name(selection->Best()->recipe).c_str());
     std::fflush(stdout);
@@ -198,8 +207,7 @@ int Run(const Flags& flags) {
       }
     }
   }
-  for (const auto& [name, ratios] : tally.values) PrintRatios("value", name, ratios);
-  for (const auto& [name, ratios] : tally.gradients) PrintRatios("gradient", name, ratios);
+  tally.Print();
   return 0;
 }
 

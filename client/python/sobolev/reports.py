@@ -258,8 +258,8 @@ class SamplingRound:
       evaluations: Points of the job evaluated when it was trained.
       model_version: "models/.../versions/...".
       value_error: Root mean square over the domain, relative to the standard deviation of the
-        values: held_out_error, lowered as the rounds before tell; NaN where unknown.
-      gradient_error: Of the Jacobian, relative to its root mean square, as held_out_error.
+        values: held_out_value_error, lowered as the rounds before tell; NaN where unknown.
+      gradient_error: Likewise of the Jacobian, relative to its root mean square.
       cost: Spent when it was trained.
       time: When it was published.
       value_noise: Standard deviation of the noise in the values, on the scale of value_error, of
@@ -268,7 +268,9 @@ class SamplingRound:
       closed: Of jobs with boxes.
       best: Of jobs that look for a least or greatest value.
       samples: That it was trained on, those of the dataset included.
-      held_out_error: As value_error, of models that did not know the samples they are judged by.
+      held_out_value_error: As value_error, of models that did not know the samples they are judged
+        by.
+      held_out_gradient_error: Likewise.
       few_samples: For stop rules the errors of so few samples count as ten times as large.
     """
 
@@ -284,7 +286,8 @@ class SamplingRound:
     closed: ClosedShare | None = None
     best: SamplingBest | None = None
     samples: int = 0
-    held_out_error: float = math.nan
+    held_out_value_error: float = math.nan
+    held_out_gradient_error: float = math.nan
     few_samples: bool = False
 
 
@@ -477,7 +480,8 @@ def from_round(message: jobs_pb2.SamplingRound) -> SamplingRound:
         time=from_time(message.time),
         value_noise=message.value_noise,
         samples=message.samples,
-        held_out_error=message.held_out_error,
+        held_out_value_error=message.held_out_value_error,
+        held_out_gradient_error=message.held_out_gradient_error,
         few_samples=message.few_samples,
         revision=message.revision,
         closed=from_closed(message.closed) if message.HasField("closed") else None,

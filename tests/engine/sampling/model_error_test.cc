@@ -56,42 +56,62 @@ TEST(ModelErrorTest, MissingLabelsAndSamplesOutsideDoNotCount) {
   EXPECT_TRUE(std::isnan(JudgeByHeldOut({}, evidence, columns, {}).value));
 }
 
-// Errors C N^−p of the last rounds; of `n` inputs errors usually fall like N^(−10/n).
-double LastOfPowerLaw(double p, Index n, double noise = 0) {
+// Rounds with errors 10 N^−p of values, and of gradients with half the rate.
+std::vector<JudgedRound> PowerLaw(double p) {
   std::vector<JudgedRound> rounds;
-  for (const Index size : {100, 1'000, 10'000, 100'000}) {
-    rounds.push_back({.num_samples = size,
-                      .held_out = std::hypot(noise, 10 * std::pow(static_cast<double>(size), -p))});
+  for (const double size : {100, 1'000, 10'000, 100'000}) {
+    rounds.push_back(
+        {.num_samples = static_cast<Index>(size),
+         .held_out = {.value = 10 * std::pow(size, -p), .gradient = 10 * std::pow(size, -p / 2)}});
   }
-  return ErrorOfLastModel(rounds, n, noise) / rounds.back().held_out;
+  return rounds;
 }
 
+// By how much the last model is better than those that were judged.
+RelativeErrors GainOf(double p, Index n) {
+  const std::vector<JudgedRound> rounds = PowerLaw(p);
+  const RelativeErrors errors = ErrorsOfLastModel(rounds, n, 0);
+  return {.value = errors.value / rounds.back().held_out.value,
+          .gradient = errors.gradient / rounds.back().held_out.gradient};
+}
+
+// Of n inputs errors usually fall like N^(−10/n).
 TEST(ModelErrorTest, TheLastModelIsBetterByWhatItKnowsMore) {
-  EXPECT_NEAR(LastOfPowerLaw(2, 5), std::pow(0.85, 2), 1e-12);
-  EXPECT_NEAR(LastOfPowerLaw(1, 10), 0.85, 1e-12);
+  EXPECT_NEAR(GainOf(2, 5).value, std::pow(0.85, 2), 1e-12);
+  EXPECT_NEAR(GainOf(1, 10).value, 0.85, 1e-12);
+  EXPECT_NEAR(GainOf(2, 10).gradient, 0.85, 1e-12);
   // Rounds tell more than what is usual.
-  EXPECT_NEAR(LastOfPowerLaw(2, 10), std::pow(0.85, 2), 1e-2);
-  EXPECT_NEAR(LastOfPowerLaw(0, 10), 1, 1e-2);
-  EXPECT_NEAR(LastOfPowerLaw(9, 5), std::pow(0.85, 4), 1e-12);
-  EXPECT_EQ(LastOfPowerLaw(-3, 5), 1);
+  EXPECT_NEAR(GainOf(2, 10).value, std::pow(0.85, 2), 1e-2);
+  EXPECT_NEAR(GainOf(0, 10).value, 1, 1e-2);
+  EXPECT_NEAR(GainOf(9, 5).value, std::pow(0.85, 4), 1e-12);
+  EXPECT_EQ(GainOf(-3, 5).value, 1);
 }
 
 TEST(ModelErrorTest, OneRoundTellsNoRate) {
-  const JudgedRound round{.num_samples = 50, .held_out = 0.5};
-  EXPECT_NEAR(ErrorOfLastModel({&round, 1}, 10, 0), 0.5 * 0.85, 1e-12);
+  const JudgedRound round{.num_samples = 50, .held_out = {.value = 0.5}};
+  EXPECT_NEAR(ErrorsOfLastModel({&round, 1}, 10, 0).value, 0.5 * 0.85, 1e-12);
+  EXPECT_TRUE(std::isnan(ErrorsOfLastModel({&round, 1}, 10, 0).gradient));
   // As rounds that were written down without their samples.
-  const std::vector<JudgedRound> rounds = {{}, {.num_samples = 0, .held_out = 0}, round};
-  EXPECT_NEAR(ErrorOfLastModel(rounds, 10, 0), 0.5 * 0.85, 1e-12);
-  const JudgedRound unknown{.num_samples = 50};
-  EXPECT_TRUE(std::isnan(ErrorOfLastModel({&unknown, 1}, 2, 0)));
+  const std::vector<JudgedRound> rounds = {{}, {.held_out = {.value = 0}}, round};
+  EXPECT_NEAR(ErrorsOfLastModel(rounds, 10, 0).value, 0.5 * 0.85, 1e-12);
 }
 
 TEST(ModelErrorTest, NoiseStays) {
-  const JudgedRound round{.num_samples = 50, .held_out = 0.5};
-  EXPECT_EQ(ErrorOfLastModel({&round, 1}, 2, 0.5), 0.5);
-  EXPECT_EQ(ErrorOfLastModel({&round, 1}, 2, 0.6), 0.5);
-  const double reported = ErrorOfLastModel({&round, 1}, 10, 0.3);
+  const JudgedRound round{.num_samples = 50, .held_out = {.value = 0.5}};
+  EXPECT_EQ(ErrorsOfLastModel({&round, 1}, 2, 0.5).value, 0.5);
+  EXPECT_EQ(ErrorsOfLastModel({&round, 1}, 2, 0.6).value, 0.5);
+  const double reported = ErrorsOfLastModel({&round, 1}, 10, 0.3).value;
   EXPECT_NEAR(reported, std::hypot(0.3, 0.4 * 0.85), 1e-12);
+}
+
+// Slopes count for the part of the cube that samples speak for, too: half of it has none.
+TEST(ModelErrorTest, GradientsAreRelativeToThoseOfTheCube) {
+  std::vector<HeldOutSample> held_out;
+  for (Index s = 0; s < 10; ++s) {
+    held_out.push_back({.number = s, .value = 0, .jacobian = 1, .labels = s == 9 ? 0.0 : 9});
+  }
+  const RelativeErrors errors = JudgeByHeldOut(held_out, Crowd(), Columns(10), {});
+  EXPECT_NEAR(errors.gradient, std::sqrt(2.0) / 3, 0.01);
 }
 
 // A constant function is known as soon as it is predicted.

@@ -149,7 +149,8 @@ struct SamplingRound {
   std::optional<ClosedShare> closed = {};  // Of jobs with boxes.
   std::optional<SamplingBest> best = {};   // Of jobs that look for a least or greatest value.
   std::int64_t samples = 0;                // That it was trained on.
-  double held_out_error = 0;               // As value_error, of models that did not know them all.
+  double held_out_value_error = 0;         // As value_error, of models that did not know them all.
+  double held_out_gradient_error = 0;      // Likewise.
   bool few_samples = false;                // For stop rules the errors count as ten times as large.
 };
 

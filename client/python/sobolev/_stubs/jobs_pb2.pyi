@@ -149,14 +149,15 @@ class SamplingProgress(_message.Message):
     def __init__(self, counts: _Optional[_Union[SamplingCounts, _Mapping]] = ..., cost: _Optional[float] = ..., round: _Optional[_Union[SamplingRound, _Mapping]] = ...) -> None: ...
 
 class SamplingRound(_message.Message):
-    __slots__ = ["best", "closed", "cost", "evaluations", "few_samples", "gradient_error", "held_out_error", "model_version", "number", "revision", "samples", "time", "value_error", "value_noise"]
+    __slots__ = ["best", "closed", "cost", "evaluations", "few_samples", "gradient_error", "held_out_gradient_error", "held_out_value_error", "model_version", "number", "revision", "samples", "time", "value_error", "value_noise"]
     BEST_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
     EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
     FEW_SAMPLES_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_ERROR_FIELD_NUMBER: _ClassVar[int]
-    HELD_OUT_ERROR_FIELD_NUMBER: _ClassVar[int]
+    HELD_OUT_GRADIENT_ERROR_FIELD_NUMBER: _ClassVar[int]
+    HELD_OUT_VALUE_ERROR_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -170,7 +171,8 @@ class SamplingRound(_message.Message):
     evaluations: int
     few_samples: bool
     gradient_error: float
-    held_out_error: float
+    held_out_gradient_error: float
+    held_out_value_error: float
     model_version: str
     number: int
     revision: int
@@ -178,7 +180,7 @@ class SamplingRound(_message.Message):
     time: _timestamp_pb2.Timestamp
     value_error: float
     value_noise: float
-    def __init__(self, number: _Optional[int] = ..., evaluations: _Optional[int] = ..., model_version: _Optional[str] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., cost: _Optional[float] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., value_noise: _Optional[float] = ..., revision: _Optional[int] = ..., closed: _Optional[_Union[ClosedShare, _Mapping]] = ..., best: _Optional[_Union[SamplingBest, _Mapping]] = ..., samples: _Optional[int] = ..., held_out_error: _Optional[float] = ..., few_samples: bool = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., evaluations: _Optional[int] = ..., model_version: _Optional[str] = ..., value_error: _Optional[float] = ..., gradient_error: _Optional[float] = ..., cost: _Optional[float] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., value_noise: _Optional[float] = ..., revision: _Optional[int] = ..., closed: _Optional[_Union[ClosedShare, _Mapping]] = ..., best: _Optional[_Union[SamplingBest, _Mapping]] = ..., samples: _Optional[int] = ..., held_out_value_error: _Optional[float] = ..., held_out_gradient_error: _Optional[float] = ..., few_samples: bool = ...) -> None: ...
 
 class TrainingProgress(_message.Message):
     __slots__ = ["epoch", "epochs", "fraction", "leaderboard", "remaining_seconds", "samples_per_second", "sampling", "stage"]
