@@ -104,7 +104,8 @@ class Tally {
   }
 
   void Print() const {
-    for (auto [name, ratios] : ratios_) {
+    for (const auto& entry : ratios_) {
+      std::vector<double> ratios = entry.second;
       std::ranges::sort(ratios);
       const auto share = [&ratios](double lo, double hi) {
         const auto inside =
@@ -114,8 +115,8 @@ class Tally {
       std::printf(
           "%-18s over true at %3d stops: median %.2f, within 2x %.0f %%, 3x %.0f %%, below half "
           "%.1f %%, below a third %.1f %%\n",
-          name.c_str(), static_cast<int>(ratios.size()), ratios[ratios.size() / 2], share(0.5, 2),
-          share(1.0 / 3, 3), share(0, 0.5), share(0, 1.0 / 3));
+          entry.first.c_str(), static_cast<int>(ratios.size()), ratios[ratios.size() / 2],
+          share(0.5, 2), share(1.0 / 3, 3), share(0, 0.5), share(0, 1.0 / 3));
     }
   }
 
