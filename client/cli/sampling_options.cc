@@ -65,7 +65,7 @@ void AddStopOptions(CLI::App& command, StopArguments& arguments) {
   command.add_option("--cost", arguments.cost.cost, "So much is spent, in the unit of the costs");
   command.add_option("--error", arguments.value_error.value_error,
                      "The reported error of values is at most this, relative to their standard "
-                     "deviation");
+                     "deviation; from few samples, those of two rounds at most a tenth of it");
   command.add_option("--gradient-error", arguments.gradient_error.gradient_error,
                      "Likewise of the Jacobian, relative to its root mean square");
   command.add_option("--time", arguments.time.seconds, "So many seconds have passed");

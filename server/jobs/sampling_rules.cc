@@ -9,6 +9,7 @@ namespace {
 
 using Rules = google::protobuf::RepeatedPtrField<v1::StopRule>;
 using Rounds = google::protobuf::RepeatedPtrField<v1::SamplingRound>;
+using ErrorOf = double (v1::SamplingRound::*)() const;
 
 // A round is a gain if it lowers the best error by this share.
 constexpr double kGain = 0.1;
@@ -20,12 +21,19 @@ constexpr double kAtNoise = 1.25;
 constexpr std::int64_t kStaleGradients = 3;
 // Errors that are estimated from few samples may be so many times as large.
 constexpr double kDoubt = 10;
+// Models with such errors are the function, up to rounding.
+constexpr double kExact = 1e-9;
 // More is as good as no limit.
 constexpr double kManyEvaluations = 1e15;
 
-// What rules take the errors of a round for.
-double BelievedError(const v1::SamplingRound& round, double error) {
-  return round.few_samples() ? kDoubt * error : error;
+// What rules take an error of round k for: from few samples it has to be confirmed by two rounds,
+// unless the model is exact.
+double BelievedError(const Rounds& rounds, int k, ErrorOf error) {
+  const double last = (rounds[k].*error)();
+  if (!rounds[k].few_samples()) return last;
+  if (last <= kExact) return kDoubt * last;
+  const double before = k > 0 ? (rounds[k - 1].*error)() : std::numeric_limits<double>::quiet_NaN();
+  return std::isnan(before) ? before : kDoubt * std::max(last, before);
 }
 
 // Rounds since the last gain of a least or greatest value, under the last revision.
@@ -50,7 +58,7 @@ std::int64_t RoundsWithoutBetter(const Rounds& rounds) {
 }
 
 // Rounds since the last gain.
-std::int64_t StaleRounds(const Rounds& rounds, double (v1::SamplingRound::*error)() const) {
+std::int64_t StaleRounds(const Rounds& rounds, ErrorOf error) {
   double best = std::numeric_limits<double>::infinity();
   std::int64_t stale = 0;
   for (const v1::SamplingRound& round : rounds) {
@@ -76,12 +84,11 @@ double ClosedShare(const v1::SamplingRound& round) {
 
 // The part of the decades between the error of the first round that knows it and the target that
 // the best round has behind it.
-double ErrorFraction(const Rounds& rounds, double (v1::SamplingRound::*error)() const,
-                     double target) {
+double ErrorFraction(const Rounds& rounds, ErrorOf error, double target) {
   std::optional<double> first;
   double best = std::numeric_limits<double>::infinity();
-  for (const v1::SamplingRound& round : rounds) {
-    const double value = BelievedError(round, (round.*error)());
+  for (int k = 0; k < rounds.size(); ++k) {
+    const double value = BelievedError(rounds, k, error);
     if (!std::isfinite(value)) continue;
     if (!first) first = value;
     best = std::min(best, value);
@@ -124,12 +131,14 @@ bool Holds(const v1::StopRule& rule, const SamplingStatus& status, const Rounds&
     return false;
   }
   // NaN, an unknown error, is not small.
-  const auto shows = [&](double error, double target) {
-    return BelievedError(*last, error) <= target;
+  const auto shows = [&](ErrorOf error, double target) {
+    return !rounds.empty() && BelievedError(rounds, rounds.size() - 1, error) <= target;
   };
-  if (last == nullptr) return !rule.has_value_error() && !rule.has_gradient_error();
-  if (rule.has_value_error() && !shows(last->value_error(), rule.value_error())) return false;
-  return !rule.has_gradient_error() || shows(last->gradient_error(), rule.gradient_error());
+  if (rule.has_value_error() && !shows(&v1::SamplingRound::value_error, rule.value_error())) {
+    return false;
+  }
+  return !rule.has_gradient_error() ||
+         shows(&v1::SamplingRound::gradient_error, rule.gradient_error());
 }
 
 }  // namespace

@@ -6,13 +6,15 @@
 // "held-out" is the mean over the samples of a cross-validation, and "estimate" that over the
 // domain (model_error.h); "reported" is what jobs report, lowered as the rounds before tell. A stop
 // is a round where such an error is at most 1e-1, 3e-2, ... 3e-4 for the first time; of fewer
-// samples than LeastSamplesToJudge, at most a tenth of it.
+// samples than LeastSamplesToJudge, those of two rounds at most a tenth of it, as rules of jobs
+// ask.
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -87,19 +89,22 @@ std::unique_ptr<train::Selection> Select(const train::SampleSet& samples,
   return selection;
 }
 
-// The targets that a run has not reached yet.
-using Stops = std::map<std::string, std::vector<double>>;
+// Of a run, by name.
+struct Stops {
+  std::vector<double> left = {1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4};  // Targets.
+  double before = std::numeric_limits<double>::infinity();          // The last error.
+};
 
 // Reported errors over true ones at stops.
 class Tally {
  public:
   void Add(const std::string& name, double error, double truth, bool few, Stops& stops) {
-    std::vector<double>& left =
-        stops.try_emplace(name, std::vector<double>{1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4})
-            .first->second;
-    while (!left.empty() && (few ? 10 : 1) * error <= left.front() && truth > 1e-9) {
+    const bool doubted = few && error > 1e-9;
+    const double believed = doubted ? 10 * std::max(error, stops.before) : error;
+    stops.before = error;
+    while (!stops.left.empty() && believed <= stops.left.front() && truth > 1e-9) {
       ratios_[name].push_back(error / truth);
-      left.erase(left.begin());
+      stops.left.erase(stops.left.begin());
     }
   }
 
@@ -141,7 +146,7 @@ void RunOnce(const Function& function, const std::string& way, std::uint64_t see
   if (way == "sobol") options.strategy = Strategy::kSpaceFilling;
   Shared model;
   Shared before;
-  Stops stops;
+  std::map<std::string, Stops> stops;
   std::vector<JudgedRound> rounds;
   std::optional<Index> reached;
   double seconds = 0;
@@ -182,8 +187,10 @@ void RunOnce(const Function& function, const std::string& way, std::uint64_t see
                 truth.gradient);
     for (const auto& [name, errors] : reported) {
       std::printf(" %s %.2e %.2e |", name.c_str(), errors.value, errors.gradient);
-      tally.Add("value    " + name, errors.value, truth.value, few, stops);
-      tally.Add("gradient " + name, errors.gradient, truth.gradient, few, stops);
+      const std::string values = "value    " + name;
+      tally.Add(values, errors.value, truth.value, few, stops[values]);
+      const std::string gradients = "gradient " + name;
+      tally.Add(gradients, errors.gradient, truth.gradient, few, stops[gradients]);
     }
     std::printf(" %s\n", train::Name(selection->Best()->recipe).c_str());
     std::fflush(stdout);

@@ -271,7 +271,7 @@ class SamplingRound:
       held_out_value_error: As value_error, of models that did not know the samples they are judged
         by.
       held_out_gradient_error: Likewise.
-      few_samples: For stop rules the errors of so few samples count as ten times as large.
+      few_samples: So few that stop rules ask the errors of two rounds for a tenth of their targets.
     """
 
     number: int

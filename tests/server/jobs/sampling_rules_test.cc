@@ -105,25 +105,27 @@ TEST(HoldingRuleTest, ErrorsAreThoseOfTheLastRound) {
   EXPECT_EQ(HoldingRule(rules, {}, good_gradient), 1);
 }
 
-TEST(HoldingRuleTest, ErrorsFromFewSamplesAreDoubted) {
+TEST(HoldingRuleTest, ErrorsFromFewSamplesNeedTwoRoundsOfATenth) {
   const Rules rules = MakeRules({[](auto& rule) { rule.set_value_error(0.1); },
                                  [](auto& rule) { rule.set_gradient_error(0.1); }});
-  const auto holds = [&](double value_error) {
-    Rounds rounds = MakeRounds({value_error});
-    rounds[0].set_few_samples(true);
-    return HoldingRule(rules, {}, rounds);
+  const auto few = [](std::initializer_list<double> value_errors) {
+    Rounds rounds = MakeRounds(value_errors);
+    for (v1::SamplingRound& round : rounds) round.set_few_samples(true);
+    return rounds;
   };
-  EXPECT_EQ(holds(0.05), std::nullopt);
-  EXPECT_EQ(holds(0.01), 0);
-  Rounds flat = MakeRounds({0.05});
-  flat[0].set_few_samples(true);
-  flat[0].set_gradient_error(0.01);
-  EXPECT_EQ(HoldingRule(rules, {}, flat), 1);
+  EXPECT_EQ(HoldingRule(rules, {}, few({0.001})), std::nullopt);
+  EXPECT_EQ(HoldingRule(rules, {}, few({kNan, 0.001})), std::nullopt);
+  EXPECT_EQ(HoldingRule(rules, {}, few({0.05, 0.001})), std::nullopt);
+  EXPECT_EQ(HoldingRule(rules, {}, few({0.001, 0.05})), std::nullopt);
+  EXPECT_EQ(HoldingRule(rules, {}, few({0.01, 0.001})), 0);
+  EXPECT_EQ(HoldingRule(rules, {}, few({1e-9})), 0);
+  Rounds gradients = few({0.05, 0.05});
+  for (v1::SamplingRound& round : gradients) round.set_gradient_error(0.01);
+  EXPECT_EQ(HoldingRule(rules, {}, gradients), 1);
   const Rules values = MakeRules({[](auto& rule) { rule.set_value_error(0.1); }});
-  Rounds rounds = MakeRounds({1, 0.05});
-  EXPECT_EQ(StopFraction(values, {}, rounds), 1);
-  for (v1::SamplingRound& round : rounds) round.set_few_samples(true);
-  EXPECT_LT(StopFraction(values, {}, rounds), 1);
+  EXPECT_EQ(StopFraction(values, {}, MakeRounds({1, 0.05})), 1);
+  EXPECT_EQ(StopFraction(values, {}, few({0.001})), 0);
+  EXPECT_LT(StopFraction(values, {}, few({1, 0.05, 0.05})), 1);
 }
 
 TEST(HoldingRuleTest, AnUnknownErrorIsNotSmall) {

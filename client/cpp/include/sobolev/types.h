@@ -151,7 +151,7 @@ struct SamplingRound {
   std::int64_t samples = 0;                // That it was trained on.
   double held_out_value_error = 0;         // As value_error, of models that did not know them all.
   double held_out_gradient_error = 0;      // Likewise.
-  bool few_samples = false;                // For stop rules the errors count as ten times as large.
+  bool few_samples = false;  // Stop rules ask the errors of two rounds for a tenth of theirs.
 };
 
 struct SamplingProgress {
