@@ -29,6 +29,7 @@ constexpr std::size_t kTellingRounds = 4;
 constexpr double kUsualRate = 10;
 constexpr double kUsualWeight = 0.2;
 constexpr double kMaxRate = 4;
+constexpr double kMostOfUsual = 1.5;
 
 // p of errors N^−p.
 double RateOf(std::span<const JudgedRound> rounds, double RelativeErrors::*of, Index n) {
@@ -48,7 +49,7 @@ double RateOf(std::span<const JudgedRound> rounds, double RelativeErrors::*of, I
   const double usual = kUsualRate / static_cast<double>(n);
   const double rate =
       (kUsualWeight * usual - centred.dot(errors)) / (kUsualWeight + centred.squaredNorm());
-  return std::clamp(rate, 0.0, kMaxRate);
+  return std::clamp(rate, 0.0, std::min(kMaxRate, kMostOfUsual * usual));
 }
 
 double ErrorOfLastModel(std::span<const JudgedRound> rounds, double RelativeErrors::*of, Index n,

@@ -81,10 +81,12 @@ TEST(ModelErrorTest, TheLastModelIsBetterByWhatItKnowsMore) {
   EXPECT_NEAR(GainOf(1, 10).value, 0.85, 1e-12);
   EXPECT_NEAR(GainOf(2, 10).gradient, 0.85, 1e-12);
   // Rounds tell more than what is usual.
-  EXPECT_NEAR(GainOf(2, 10).value, std::pow(0.85, 2), 1e-2);
+  EXPECT_NEAR(GainOf(1.4, 10).value, std::pow(0.85, 1.4), 1e-2);
   EXPECT_NEAR(GainOf(0, 10).value, 1, 1e-2);
-  EXPECT_NEAR(GainOf(9, 5).value, std::pow(0.85, 4), 1e-12);
   EXPECT_EQ(GainOf(-3, 5).value, 1);
+  // Not more than half as much again, and not more than 4.
+  EXPECT_NEAR(GainOf(9, 5).value, std::pow(0.85, 3), 1e-12);
+  EXPECT_NEAR(GainOf(9, 1).value, std::pow(0.85, 4), 1e-12);
 }
 
 TEST(ModelErrorTest, OneRoundTellsNoRate) {
