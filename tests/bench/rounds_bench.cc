@@ -104,6 +104,7 @@ class Tally {
     stops.before = error;
     while (!stops.left.empty() && believed <= stops.left.front() && truth > 1e-9) {
       ratios_[name].push_back(error / truth);
+      too_soon_[name] += truth > 2 * stops.left.front() ? 1 : 0;
       stops.left.erase(stops.left.begin());
     }
   }
@@ -119,14 +120,16 @@ class Tally {
       };
       std::printf(
           "%-18s over true at %3d stops: median %.2f, within 2x %.0f %%, 3x %.0f %%, below half "
-          "%.1f %%, below a third %.1f %%\n",
+          "%.1f %%, a third %.1f %%; %d true errors above twice the target\n",
           entry.first.c_str(), static_cast<int>(ratios.size()), ratios[ratios.size() / 2],
-          share(0.5, 2), share(1.0 / 3, 3), share(0, 0.5), share(0, 1.0 / 3));
+          share(0.5, 2), share(1.0 / 3, 3), share(0, 0.5), share(0, 1.0 / 3),
+          too_soon_.at(entry.first));
     }
   }
 
  private:
   std::map<std::string, std::vector<double>> ratios_;
+  std::map<std::string, int> too_soon_;
 };
 
 // Of a model on the unit cube.
