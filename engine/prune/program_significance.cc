@@ -233,6 +233,7 @@ class Analysis {
       Vector sigma = Vector::Zero(m_);
       for (Index step = 0; step < vertex.repeat; ++step, ++place) {
         const double width = bounds.values.At(place, 0).Width();
+        if (width == 0) continue;  // Whatever the derivative.
         sigma = sigma.cwiseMax(Times(width, bounds.adjoints.row(place)));
       }
       sigmas.push_back(std::move(sigma));
