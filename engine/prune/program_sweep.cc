@@ -35,6 +35,9 @@ void HullOf(const IntervalMatrix& other, IntervalMatrix& hull) {
   hull.hi = hull.hi.cwiseMax(other.hi);
 }
 
+// Not −0.
+double MagnitudeOf(const I& derivative) { return std::max(0.0, derivative.Magnitude()); }
+
 double Middle(const Box& box, Index j) { return 0.5 * box.min(j) + 0.5 * box.max(j); }
 
 // −1 if no input can be halved.
@@ -109,10 +112,10 @@ ProgramBounds SweepProgram(const program::Definition& definition,
     bounds.y.Set(o, 0, y.value());
     tape.Reverse(y);
     for (Index j = 0; j < n; ++j) {
-      bounds.slopes(j, o) = tape.adjoint(x[static_cast<std::size_t>(j)]).Magnitude();
+      bounds.slopes(j, o) = MagnitudeOf(tape.adjoint(x[static_cast<std::size_t>(j)]));
     }
     ForEachPlace(vertices, replay, [&](Index place, const ad::Adjoint<I>& vertex) {
-      bounds.adjoints(place, o) = tape.adjoint(vertex).Magnitude();
+      bounds.adjoints(place, o) = MagnitudeOf(tape.adjoint(vertex));
     });
   }
   return bounds;
