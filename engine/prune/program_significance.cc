@@ -129,7 +129,7 @@ class Analysis {
   void Enclose(const std::stop_token& stop) {
     std::optional<ProgramBounds> all;
     for (Index k = 0; k < pieces_.min.cols(); ++k) {
-      const ProgramBounds piece = SweepProgram(
+      ProgramBounds piece = SweepProgram(
           definition_, vertices_, {.min = pieces_.min.col(k), .max = pieces_.max.col(k)}, stop);
       RequireValues(piece);
       for (Index j = 0; j < n_; ++j) {
@@ -139,19 +139,21 @@ class Analysis {
       if (all) {
         all->HullWith(piece);
       } else {
-        all = piece;
+        all = std::move(piece);
       }
     }
     result_.y = all->y;
     for (Index j = 0; j < n_; ++j) KeepInput(j, all->slopes.row(j));
     KeepVertices(*all);
+    if (pieces_.min.cols() == 1) whole_ = std::move(all);
   }
 
-  // Over halves of the whole box.
-  void Subdivide(Index max_boxes, const std::stop_token& stop) {
-    ProgramBounds whole = SweepProgram(definition_, vertices_, box_, stop);
-    const std::vector<Vector> sigmas = SignificanceOf(
-        SweepHalves(definition_, vertices_, box_, max_boxes, std::move(whole), stop));
+  // Over halves of the whole box. A replay has so many operations.
+  void Subdivide(Index max_boxes, Index operations, const std::stop_token& stop) {
+    const Index most = std::max<Index>(1, kMaxSwept / ((1 + m_) * operations));
+    if (!whole_) whole_ = SweepProgram(definition_, vertices_, box_, stop);
+    const std::vector<Vector> sigmas = SignificanceOf(SweepHalves(
+        definition_, vertices_, box_, std::min(max_boxes, most), *std::move(whole_), stop));
     for (std::size_t k = 0; k < sigmas.size(); ++k) {
       VertexSignificance& vertex = result_.vertices[k];
       vertex.subdivided = sigmas[k].cwiseMin(vertex.sigma);
@@ -167,6 +169,7 @@ class Analysis {
       if (s % 64 == 0) ThrowIfStopped(stop);
       tape.Clear();
       std::vector<ad::Adjoint<double>> x;
+      x.reserve(static_cast<std::size_t>(n_));
       for (const double value : X.col(s)) x.push_back(tape.Variable(value));
       const auto replay = ReplayProgram<ad::Adjoint<double>>(definition_, x);
       const Vector values =
@@ -257,12 +260,11 @@ class Analysis {
   template <class Number, class Get>
   Vector AtPlaces(const std::vector<Number>& x, const Replay<Number>& replay,
                   const Get& get) const {
-    std::vector<double> numbers;
-    numbers.reserve(x.size() + vertices_.size());
-    for (const Number& input : x) numbers.push_back(get(input));
+    Vector numbers(n_ + NumPlaces(vertices_));
+    for (Index j = 0; j < n_; ++j) numbers[j] = get(x[static_cast<std::size_t>(j)]);
     ForEachPlace(vertices_, replay,
-                 [&](Index /*place*/, const Number& value) { numbers.push_back(get(value)); });
-    return Eigen::Map<const Vector>(numbers.data(), static_cast<Index>(numbers.size()));
+                 [&](Index place, const Number& value) { numbers[n_ + place] = get(value); });
+    return numbers;
   }
 
   // No spreads: all points were invalid.
@@ -302,7 +304,8 @@ class Analysis {
   const Index n_;
   const Index m_;
   ProgramSignificance result_;
-  std::vector<Matrix> slices_;  // [j]: the largest |∂y/∂x_j|, pieces of input j × m
+  std::optional<ProgramBounds> whole_;  // Of the box, once it was swept in one piece.
+  std::vector<Matrix> slices_;          // [j]: the largest |∂y/∂x_j|, pieces of input j × m
 };
 
 }  // namespace
@@ -322,11 +325,7 @@ ProgramSignificance AnalyzeSignificance(const Definition& definition, const Box&
   const Pieces pieces = Split(box, options.splitting);
   Analysis analysis(definition, box, pieces);
   analysis.Enclose(stop);
-  if (options.max_boxes > 0) {
-    const auto m = static_cast<Index>(definition.stages.back().outputs.size());
-    const Index most = std::max<Index>(1, kMaxSwept / ((1 + m) * operations));
-    analysis.Subdivide(std::min(options.max_boxes, most), stop);
-  }
+  if (options.max_boxes > 0) analysis.Subdivide(options.max_boxes, operations, stop);
   if (options.num_points > 0) {
     analysis.Sample(UniformPoints(box, options.num_points, options.seed), stop);
   }

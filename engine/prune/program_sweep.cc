@@ -77,6 +77,12 @@ std::vector<Vertex> VerticesOf(const program::Definition& definition) {
   return vertices;
 }
 
+Index NumPlaces(const std::vector<Vertex>& vertices) {
+  Index places = 0;
+  for (const Vertex& vertex : vertices) places += vertex.repeat;
+  return places;
+}
+
 void ProgramBounds::HullWith(const ProgramBounds& other) {
   HullOf(other.y, y);
   HullOf(other.values, values);
@@ -96,8 +102,7 @@ ProgramBounds SweepProgram(const program::Definition& definition,
   for (Index j = 0; j < n; ++j) x.push_back(tape.Variable(I(box.min(j), box.max(j))));
   const Replay<ad::Adjoint<I>> replay = ReplayProgram<ad::Adjoint<I>>(definition, x);
   const auto m = static_cast<Index>(replay.y.size());
-  Index places = 0;
-  for (const Vertex& vertex : vertices) places += vertex.repeat;
+  const Index places = NumPlaces(vertices);
   ProgramBounds bounds{.y = Nothing(m),
                        .slopes = Matrix::Zero(n, m),
                        .values = Nothing(places),

@@ -26,6 +26,9 @@ struct Vertex {
 // The operations that the outputs of their stages depend on, in the order of evaluation.
 std::vector<Vertex> VerticesOf(const program::Definition& definition);
 
+// Repetitions of all of them.
+Index NumPlaces(const std::vector<Vertex>& vertices);
+
 // Calls visit(place, value) for every repetition of every vertex: a place each, in this order.
 template <class Number, class Visit>
 void ForEachPlace(const std::vector<Vertex>& vertices, const Replay<Number>& replay,
