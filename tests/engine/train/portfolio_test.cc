@@ -55,36 +55,30 @@ TEST(PortfolioTest, ItEndsWithoutRepetition) {
   }
 }
 
-// Where longer runs of Adam are ever better, and everything else is hopeless.
-TEST(PortfolioTest, AdamDoesNotRunLongerAndLonger) {
+// Where longer runs are ever better, use all their iterations, and everything else is hopeless.
+Index LongestRun(Index Recipe::*length) {
   std::vector<TriedRecipe> tried;
   double score = 1;
   Index most = 0;
   for (int trial = 0; trial < 200; ++trial) {
     const std::vector<Recipe> next = NextRecipes(PortfolioFacts{}, tried, Work);
     const auto longer =
-        std::ranges::find_if(next, [&](const Recipe& recipe) { return recipe.adam_steps > most; });
+        std::ranges::find_if(next, [&](const Recipe& recipe) { return recipe.*length > most; });
     if (longer == next.end()) break;
-    most = longer->adam_steps;
-    tried.push_back({*longer, score /= 2, 0});
+    most = (*longer).*length;
+    tried.push_back({*longer, score /= 2, longer->newton_iterations});
   }
+  return most;
+}
+
+TEST(PortfolioTest, AdamDoesNotRunLongerAndLonger) {
+  const Index most = LongestRun(&Recipe::adam_steps);
   EXPECT_GT(most, 5000);
   EXPECT_LE(most, 30000);
 }
 
-// Where longer runs of Levenberg-Marquardt are ever better and use all their iterations.
 TEST(PortfolioTest, IterationsDoNotGrowForEver) {
-  std::vector<TriedRecipe> tried;
-  double score = 1;
-  Index most = 0;
-  for (int trial = 0; trial < 200; ++trial) {
-    const std::vector<Recipe> next = NextRecipes(PortfolioFacts{}, tried, Work);
-    const auto longer = std::ranges::find_if(
-        next, [&](const Recipe& recipe) { return recipe.newton_iterations > most; });
-    if (longer == next.end()) break;
-    most = longer->newton_iterations;
-    tried.push_back({*longer, score /= 2, most});
-  }
+  const Index most = LongestRun(&Recipe::newton_iterations);
   EXPECT_GT(most, 5000);
   EXPECT_LE(most, 100000);
 }
