@@ -30,6 +30,11 @@ constexpr double kUsualRate = 10;
 constexpr double kUsualWeight = 0.2;
 constexpr double kMaxRate = 4;
 constexpr double kMostOfUsual = 1.5;
+// Errors that are estimated from few samples may be so many times as large.
+constexpr double kDoubt = 10;
+
+// Models with such errors are the function, up to rounding.
+constexpr double kExact = 1e-9;
 
 // p of errors N^−p.
 double RateOf(std::span<const JudgedRound> rounds, double RelativeErrors::*of, Index n) {
@@ -98,6 +103,12 @@ RelativeErrors JudgeByHeldOut(const std::vector<HeldOutSample>& held_out, const 
 RelativeErrors ErrorsOfLastModel(std::span<const JudgedRound> rounds, Index n, double value_noise) {
   return {.value = ErrorOfLastModel(rounds, &RelativeErrors::value, n, value_noise),
           .gradient = ErrorOfLastModel(rounds, &RelativeErrors::gradient, n, 0)};
+}
+
+double BelievedError(double error, double before, bool few_samples) {
+  if (!few_samples) return error;
+  if (error <= kExact) return kDoubt * error;
+  return std::isnan(before) ? before : kDoubt * std::max(error, before);
 }
 
 }  // namespace sobolev::sampling

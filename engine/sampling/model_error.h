@@ -47,6 +47,12 @@ struct JudgedRound {
 // the inputs that vary. NaN where the last error is unknown. At least one round.
 RelativeErrors ErrorsOfLastModel(std::span<const JudgedRound> rounds, Index n, double value_noise);
 
+// What to take an error for when deciding whether a target is reached. From fewer samples than
+// LeastSamplesToJudge two rounds have to show it, and well: ten times the larger of the error and
+// of `before`, that of the round before, NaN if there is none; unless the model is the function, up
+// to rounding.
+double BelievedError(double error, double before, bool few_samples);
+
 }  // namespace sobolev::sampling
 
 #endif  // SOBOLEV_ENGINE_SAMPLING_MODEL_ERROR_H_

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/sampling/model_error.h"
+
 namespace sobolev::server {
 namespace {
 
@@ -19,21 +21,13 @@ constexpr double kValueGain = 0.01;
 constexpr double kAtNoise = 1.25;
 // Rounds without a lower error of gradients, whose noise is not known.
 constexpr std::int64_t kStaleGradients = 3;
-// Errors that are estimated from few samples may be so many times as large.
-constexpr double kDoubt = 10;
-// Models with such errors are the function, up to rounding.
-constexpr double kExact = 1e-9;
 // More is as good as no limit.
 constexpr double kManyEvaluations = 1e15;
 
-// What rules take an error of round k for: from few samples it has to be confirmed by two rounds,
-// unless the model is exact.
+// Of round k.
 double BelievedError(const Rounds& rounds, int k, ErrorOf error) {
-  const double last = (rounds[k].*error)();
-  if (!rounds[k].few_samples()) return last;
-  if (last <= kExact) return kDoubt * last;
   const double before = k > 0 ? (rounds[k - 1].*error)() : std::numeric_limits<double>::quiet_NaN();
-  return std::isnan(before) ? before : kDoubt * std::max(last, before);
+  return sampling::BelievedError((rounds[k].*error)(), before, rounds[k].few_samples());
 }
 
 // Rounds since the last gain of a least or greatest value, under the last revision.

@@ -5,9 +5,8 @@
 //
 // "held-out" is the mean over the samples of a cross-validation, and "estimate" that over the
 // domain (model_error.h); "reported" is what jobs report, lowered as the rounds before tell. A stop
-// is a round where such an error is at most 1e-1, 3e-2, ... 3e-4 for the first time; of fewer
-// samples than LeastSamplesToJudge, those of two rounds at most a tenth of it, as rules of jobs
-// ask.
+// is a round where such an error, as BelievedError takes it, is at most 1e-1, 3e-2, ... 3e-4 for
+// the first time; "at once", the error itself.
 
 #include <algorithm>
 #include <chrono>
@@ -32,6 +31,7 @@
 #include "engine/train/samples.h"
 #include "engine/train/selection.h"
 #include "tests/bench/flags.h"
+#include "tests/bench/ratios.h"
 #include "tests/bench/test_functions.h"
 #include "tests/bench/unit_function.h"
 
@@ -40,6 +40,7 @@ namespace {
 
 using bench::FindTestFunction;
 using bench::Flags;
+using bench::PercentWithin;
 using bench::UnitFunction;
 
 constexpr double kEffort = 0.5e10;
@@ -92,15 +93,14 @@ std::unique_ptr<train::Selection> Select(const train::SampleSet& samples,
 // Of a run, by name.
 struct Stops {
   std::vector<double> left = {1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4};  // Targets.
-  double before = std::numeric_limits<double>::infinity();          // The last error.
+  double before = std::numeric_limits<double>::quiet_NaN();         // The last error.
 };
 
 // Reported errors over true ones at stops.
 class Tally {
  public:
   void Add(const std::string& name, double error, double truth, bool few, Stops& stops) {
-    const bool doubted = few && error > 1e-9;
-    const double believed = doubted ? 10 * std::max(error, stops.before) : error;
+    const double believed = BelievedError(error, stops.before, few);
     stops.before = error;
     while (!stops.left.empty() && believed <= stops.left.front() && truth > 1e-9) {
       ratios_[name].push_back(error / truth);
@@ -113,16 +113,12 @@ class Tally {
     for (const auto& entry : ratios_) {
       std::vector<double> ratios = entry.second;
       std::ranges::sort(ratios);
-      const auto share = [&ratios](double lo, double hi) {
-        const auto inside =
-            std::ranges::count_if(ratios, [&](double ratio) { return ratio >= lo && ratio <= hi; });
-        return 100 * static_cast<double>(inside) / static_cast<double>(ratios.size());
-      };
       std::printf(
-          "%-18s over true at %3d stops: median %.2f, within 2x %.0f %%, 3x %.0f %%, below half "
+          "%-26s over true at %3d stops: median %.2f, within 2x %.0f %%, 3x %.0f %%, below half "
           "%.1f %%, a third %.1f %%; %d true errors above twice the target\n",
           entry.first.c_str(), static_cast<int>(ratios.size()), ratios[ratios.size() / 2],
-          share(0.5, 2), share(1.0 / 3, 3), share(0, 0.5), share(0, 1.0 / 3),
+          PercentWithin(ratios, 0.5, 2), PercentWithin(ratios, 1.0 / 3, 3),
+          PercentWithin(ratios, 0, 0.5), PercentWithin(ratios, 0, 1.0 / 3),
           too_soon_.at(entry.first));
     }
   }
@@ -185,6 +181,10 @@ void RunOnce(const Function& function, const std::string& way, std::uint64_t see
         JudgeByHeldOut(selection->HeldOutSamples(), evidence, columns, {.seed = 7});
     rounds.push_back({.num_samples = evidence.X.cols(), .held_out = reported.at("estimate")});
     reported["reported"] = ErrorsOfLastModel(rounds, unit.n(), 0);
+    tally.Add("value    estimate at once", reported.at("estimate").value, truth.value, false,
+              stops["value at once"]);
+    tally.Add("gradient estimate at once", reported.at("estimate").gradient, truth.gradient, false,
+              stops["gradient at once"]);
     const bool few = evidence.X.cols() < LeastSamplesToJudge(unit.n());
     std::printf("  %4d true %.2e %.2e |", static_cast<int>(evidence.X.cols()), truth.value,
                 truth.gradient);

@@ -41,6 +41,7 @@
 #include "engine/surrogate/surrogate.h"
 #include "tests/bench/flags.h"
 #include "tests/bench/placement_run.h"
+#include "tests/bench/ratios.h"
 #include "tests/bench/test_functions.h"
 #include "tests/bench/unit_function.h"
 #include "tests/support/every_kind.h"
@@ -434,16 +435,12 @@ void PrintErrors(const std::vector<Problem>& problems, Index num_seeds) {
   }
   if (ratios.empty()) return;
   std::ranges::sort(ratios);
-  const auto share = [&](double lo, double hi) {
-    const auto inside =
-        std::ranges::count_if(ratios, [&](double ratio) { return ratio >= lo && ratio <= hi; });
-    return 100 * static_cast<double>(inside) / static_cast<double>(ratios.size());
-  };
   std::printf(
       "\nreported over true RMS error at %d stops: median %.2f, within 2x %.0f %% (S6: 85 %%), too "
       "small by more than 2x %.1f %% (S6: 5 %%), 3x %.1f %%\n",
-      static_cast<int>(ratios.size()), ratios[ratios.size() / 2], share(0.5, 2), share(0, 0.5),
-      share(0, 1.0 / 3));
+      static_cast<int>(ratios.size()), ratios[ratios.size() / 2],
+      bench::PercentWithin(ratios, 0.5, 2), bench::PercentWithin(ratios, 0, 0.5),
+      bench::PercentWithin(ratios, 0, 1.0 / 3));
 }
 
 // An ensemble of three networks with two hidden layers of 32.
